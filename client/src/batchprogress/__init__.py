@@ -1,0 +1,1 @@
+"""Report the results of jobs and watch batches live."""

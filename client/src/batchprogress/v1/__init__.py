@@ -1,0 +1,1 @@
+"""Stubs of the contract, generated from `protos/` by `make proto`."""

@@ -1,0 +1,1 @@
+"""What every deployable needs around its work: settings, logs, signals. Knows no gRPC and no database."""

@@ -1,0 +1,24 @@
+"""The first SIGTERM or SIGINT asks to stop, the second one ends the process."""
+
+import asyncio
+import os
+import signal
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+EXIT_KILLED_BASE = 128
+"""Shells report 128 + n for a process that ended on signal n."""
+
+
+def stop_requested() -> asyncio.Event:
+    """Return an event of the running loop that the first stop signal sets."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, _stop_or_exit, event, number)
+    return event
+
+
+def _stop_or_exit(event: asyncio.Event, number: int) -> None:
+    if event.is_set():
+        os._exit(EXIT_KILLED_BASE + number)
+    event.set()

@@ -1,0 +1,1 @@
+"""What every gRPC server here shares: refusals, field checks, page tokens, health, the server itself."""

@@ -1,0 +1,115 @@
+"""The outermost interceptor: whatever goes wrong inside, only a documented answer leaves the server.
+
+grpc.aio sends the text of an uncaught exception to the client, a DSN included, and
+answers UNKNOWN to bytes that are no message. So the boundary takes the bytes as they
+came, decodes them itself, and turns each exception into a Refusal.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+
+import grpc
+import structlog
+
+from rpc.refusal import Refusal, Violation
+
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+"""gRPC's own default; 10,000 results with short errors take some 1 MiB. Checked here, not in the transport,
+because the transport answers RESOURCE_EXHAUSTED, which tells a worker to try again for ever."""
+
+Translate = Callable[[Exception], Refusal | None]
+"""Turns an exception of the domain into its answer; None for one it does not know."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler = grpc.RpcMethodHandler[Any, Any]
+
+_log = structlog.get_logger()
+
+
+class ErrorBoundary(grpc.aio.ServerInterceptor):
+    """Maps every exception of a handler, and every undecodable request, to a Refusal."""
+
+    def __init__(self, translate: Translate) -> None:
+        """Take the one function that knows the errors of the service's domain."""
+        self._translate = translate
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """Wrap the handler of a method."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return grpc.unary_unary_rpc_method_handler(_refuse_unknown_method)
+        if handler.request_streaming:
+            return handler  # only reflection streams requests, and it answers its own errors
+        method = handler_call_details.method
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(
+                self._stream(handler, method), response_serializer=handler.response_serializer
+            )
+        return grpc.unary_unary_rpc_method_handler(
+            self._unary(handler, method), response_serializer=handler.response_serializer
+        )
+
+    def _unary(self, handler: Handler, method: str) -> Callable[[bytes, Context], Awaitable[Any]]:
+        behavior: Any = handler.unary_unary
+        decode: Any = handler.request_deserializer
+
+        async def answer(raw: bytes, context: Context) -> Any:  # noqa: ANN401  # a message of any method
+            try:
+                return await behavior(_decoded(decode, raw), context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
+                await self._abort(context, method, error)
+
+        return answer
+
+    def _stream(self, handler: Handler, method: str) -> Callable[[bytes, Context], AsyncIterator[Any]]:
+        behavior: Any = handler.unary_stream
+        decode: Any = handler.request_deserializer
+
+        async def answer(raw: bytes, context: Context) -> AsyncIterator[Any]:
+            try:
+                async for message in behavior(_decoded(decode, raw), context):
+                    yield message
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
+                await self._abort(context, method, error)
+
+        return answer
+
+    async def _abort(self, context: Context, method: str, error: Exception) -> NoReturn:
+        refusal = error if isinstance(error, Refusal) else self._translate(error)
+        if refusal is None:
+            _log.error("unexpected error", method=method, exc_info=error)
+            refusal = Refusal(grpc.StatusCode.INTERNAL, "INTERNAL", "internal error")
+        await abort(context, refusal)
+
+
+async def abort(context: Context, refusal: Refusal) -> NoReturn:
+    """End the call with the refusal."""
+    await context.abort(refusal.code, refusal.message, refusal.trailing_metadata())
+
+
+def _decoded(decode: Callable[[bytes], Any], raw: bytes) -> Any:  # noqa: ANN401  # a message of any method
+    if len(raw) > MESSAGE_BYTES_MAX:
+        raise _too_large()
+    try:
+        return decode(raw)
+    except Exception as error:  # protobuf's runtimes raise classes of their own
+        message = "the bytes are no message of this method"
+        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from error
+
+
+def _too_large() -> Refusal:
+    message = f"the message is larger than {MESSAGE_BYTES_MAX} bytes"
+    violation = Violation("(message)", f"must have at most {MESSAGE_BYTES_MAX} bytes")
+    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE", message, violations=[violation])
+
+
+async def _refuse_unknown_method(_raw: bytes, context: Context) -> NoReturn:
+    await abort(context, Refusal(grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD", "no such method"))

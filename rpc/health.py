@@ -1,0 +1,63 @@
+"""grpc.health.v1: ready while the backing store answers and the server is not draining.
+
+Three names are served: "" and the service's own name tell readiness, "liveness" tells
+that the process runs. Readiness takes a pod out of its Service, liveness kills it: a
+database that is away must do the first only.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from grpc_health.v1 import health, health_pb2
+
+LIVENESS = "liveness"
+CHECK_PERIOD_SECONDS = 2.0
+"""Well below the 10 s period of Kubernetes' probes, so that a probe never sees an old answer."""
+CHECK_SECONDS_MAX = 2.0
+"""A store that takes longer for the smallest read is not ready."""
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_log = structlog.get_logger()
+
+
+class Health:
+    """Keeps the health servicer in step with the backing store."""
+
+    def __init__(self, service: str, check: Callable[[], Awaitable[object]]) -> None:
+        """Take the full name of the service and a call that fails while the store is away."""
+        self.servicer = health.aio.HealthServicer()
+        self._names = ("", service)
+        self._check = check
+        self._ready: bool | None = None
+
+    async def run(self) -> None:
+        """Check for ever."""
+        await self.servicer.set(LIVENESS, _SERVING)
+        while True:
+            await self._set_ready(ready=await self._answers())
+            await asyncio.sleep(CHECK_PERIOD_SECONDS)
+
+    async def drain(self) -> None:
+        """Say not-serving from now on."""
+        await self.servicer.enter_graceful_shutdown()
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(CHECK_SECONDS_MAX):
+                await self._check()
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with the store, it is not ready
+            if self._ready is not False:
+                _log.warning("not ready", error=type(error).__name__)
+            return False
+        return True
+
+    async def _set_ready(self, *, ready: bool) -> None:
+        if ready == self._ready:
+            return
+        if ready and self._ready is False:
+            _log.info("ready again")
+        self._ready = ready
+        for name in self._names:
+            await self.servicer.set(name, _SERVING if ready else _NOT_SERVING)

@@ -1,0 +1,82 @@
+"""An answer other than OK, with the details the contract promises."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+DOMAIN = "batchprogress"
+_STATUS_DETAILS_KEY = "grpc-status-details-bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A request field and what is wrong with it, as a sentence."""
+
+    field: str
+    description: str
+
+
+class Refusal(Exception):  # noqa: N818  # an answer, not an error of ours
+    """A status code, an UPPER_SNAKE reason and a sentence that may leave the server."""
+
+    def __init__(
+        self,
+        code: grpc.StatusCode,
+        reason: str,
+        message: str,
+        *,
+        violations: Sequence[Violation] = (),
+        retry_delay_seconds: float | None = None,
+    ) -> None:
+        """Hold what is answered; retry_delay_seconds is sent as RetryInfo."""
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.violations = tuple(violations)
+        self.retry_delay_seconds = retry_delay_seconds
+
+    @property
+    def number(self) -> int:
+        """The google.rpc.Code of the status code."""
+        number: int = self.code.value[0]
+        return number
+
+    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+        """Return the google.rpc.Status for the wire: exactly one ErrorInfo, and what goes with it."""
+        status = status_pb2.Status(code=self.number, message=self.message)
+        _pack(status.details.add(), error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN))
+        if self.violations:
+            _pack(status.details.add(), _bad_request(self.violations))
+        if self.retry_delay_seconds is not None:
+            delay = duration_pb2.Duration()
+            delay.FromMicroseconds(round(self.retry_delay_seconds * 1_000_000))
+            _pack(status.details.add(), error_details_pb2.RetryInfo(retry_delay=delay))
+        return ((_STATUS_DETAILS_KEY, status.SerializeToString()),)
+
+
+def invalid_fields(violations: Sequence[Violation]) -> Refusal:
+    """Return the refusal of a request with bad fields."""
+    names = ", ".join(violation.field for violation in violations)
+    return Refusal(
+        grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", f"invalid: {names}", violations=violations
+    )
+
+
+def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
+    return error_details_pb2.BadRequest(
+        field_violations=[
+            error_details_pb2.BadRequest.FieldViolation(field=one.field, description=one.description)
+            for one in violations
+        ]
+    )
+
+
+def _pack(
+    target: any_pb2.Any,
+    detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
+) -> None:
+    target.Pack(detail)
