@@ -31,4 +31,4 @@ def refuse(*problems: str) -> NoReturn:
 def _describe(prefix: str, location: tuple[int | str, ...], message: str) -> str:
     """Name the variable, not its value: a database URL holds a password."""
     name = ".".join(str(part) for part in location)
-    return f"{prefix}{name}".upper() + f": {message}"
+    return f"{prefix}{name}".upper() + ": " + message.removeprefix("Value error, ")

@@ -1,0 +1,184 @@
+"""The first tables.
+
+Tables are created if they are not there: MySQL commits each statement by itself, so an
+upgrade that was cut short is simply run again.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import mysql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "if_not_exists": True,
+}
+
+
+def identifier(name: str, **options: Any) -> sa.Column[str]:  # noqa: ANN401  # as of a column
+    """Return a column of identifiers, compared byte for byte."""
+    ascii_bin = mysql.VARCHAR(128, charset="ascii", collation="ascii_bin")
+    return sa.Column(name, sa.String(128).with_variant(ascii_bin, "mysql", "mariadb"), **options)
+
+
+def text(name: str, characters_max: int, **options: Any) -> sa.Column[str]:  # noqa: ANN401  # as of a column
+    """Return a column of text, compared byte for byte."""
+    binary = mysql.VARCHAR(characters_max, charset="utf8mb4", collation="utf8mb4_bin")
+    return sa.Column(name, sa.String(characters_max).with_variant(binary, "mysql", "mariadb"), **options)
+
+
+def time(name: str, *, nullable: bool = False) -> sa.Column[Any]:
+    """Return a column of moments in UTC, to the microsecond."""
+    precise = mysql.DATETIME(fsp=6)
+    return sa.Column(name, sa.DateTime().with_variant(precise, "mysql", "mariadb"), nullable=nullable)
+
+
+def number(name: str) -> sa.Column[int]:
+    """Return a column of counts."""
+    return sa.Column(name, sa.BigInteger(), nullable=False)
+
+
+def small(name: str) -> sa.Column[int]:
+    """Return a column of enum numbers."""
+    return sa.Column(name, sa.SmallInteger(), nullable=False)
+
+
+def generated_key(name: str) -> sa.Column[int]:
+    """Return a primary key that the database numbers."""
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column(name, kind, primary_key=True, autoincrement=True)
+
+
+def batch_key() -> sa.Column[int]:
+    """Return the part of a primary key that names the batch."""
+    return sa.Column("batch_key", sa.BigInteger(), primary_key=True, autoincrement=False)
+
+
+def upgrade() -> None:
+    """Bring the schema forward."""
+    create_batches()
+    create_results()
+    create_repairs()
+    create_housekeeping()
+
+
+def create_batches() -> None:
+    """Create what is kept of a batch."""
+    op.create_table(
+        "batches",
+        generated_key("batch_key"),
+        identifier("batch_id", nullable=False, unique=True),
+        text("display_name", 200, nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
+        number("created_total_jobs"),
+        sa.Column("created_sealed", sa.Boolean(), nullable=False),
+        small("state"),
+        sa.Column("sealed", sa.Boolean(), nullable=False),
+        number("announced_jobs"),
+        number("succeeded_jobs"),
+        number("failed_jobs"),
+        number("skipped_jobs"),
+        number("unattributed_succeeded_jobs"),
+        number("unattributed_failed_jobs"),
+        number("unattributed_skipped_jobs"),
+        number("reconciled_jobs"),
+        number("revision"),
+        sa.Column("results_per_second", sa.Double(), nullable=False),
+        time("create_time"),
+        time("first_result_time", nullable=True),
+        time("last_result_time", nullable=True),
+        time("complete_time", nullable=True),
+        sa.Index("batches_by_state", "state", "batch_key"),
+        sa.Index("batches_by_complete_time", "complete_time"),
+        sqlite_autoincrement=True,
+        **OPTIONS,
+    )
+    op.create_table(
+        "batch_labels",
+        text("label_key", 63, primary_key=True),
+        text("label_value", 200, primary_key=True),
+        batch_key(),
+        sa.Index("batch_labels_by_batch", "batch_key"),
+        **OPTIONS,
+    )
+
+
+def create_results() -> None:
+    """Create what is kept of jobs."""
+    op.create_table(
+        "job_results",
+        batch_key(),
+        identifier("job_id", primary_key=True),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        small("outcome"),
+        small("source"),
+        text("error_type", 200),
+        text("error_message", 2_000),
+        time("record_time"),
+        sa.Index("job_results_by_outcome", "batch_key", "outcome", "job_id"),
+        **OPTIONS,
+    )
+    op.create_table(
+        "job_additions",
+        batch_key(),
+        identifier("request_id", primary_key=True),
+        number("additional_jobs"),
+        **OPTIONS,
+    )
+
+
+def create_repairs() -> None:
+    """Create what is kept of repairs."""
+    op.create_table(
+        "repairs",
+        generated_key("repair_key"),
+        number("batch_key"),
+        small("state_before"),
+        number("total_jobs_before"),
+        number("succeeded_jobs_before"),
+        number("failed_jobs_before"),
+        number("skipped_jobs_before"),
+        small("state_after"),
+        number("total_jobs_after"),
+        number("succeeded_jobs_after"),
+        number("failed_jobs_after"),
+        number("skipped_jobs_after"),
+        text("reason", 500, nullable=False),
+        time("repair_time"),
+        sa.Index("repairs_by_batch", "batch_key", "repair_key"),
+        **OPTIONS,
+    )
+
+
+def create_housekeeping() -> None:
+    """Create what the reconciler needs for itself."""
+    op.create_table(
+        "leases",
+        identifier("name", primary_key=True),
+        identifier("holder", nullable=False),
+        time("expire_time"),
+        **OPTIONS,
+    )
+    op.create_table("deleted_batches", batch_key(), **OPTIONS)
+
+
+def downgrade() -> None:
+    """Bring the schema back to nothing."""
+    for table in (
+        "deleted_batches",
+        "leases",
+        "repairs",
+        "job_additions",
+        "job_results",
+        "batch_labels",
+        "batches",
+    ):
+        op.drop_table(table)

@@ -1,0 +1,39 @@
+"""Where the batches are kept: shared by every deployable."""
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+DRIVERS = ("mysql+asyncmy", "mariadb+asyncmy", "sqlite+aiosqlite")
+
+
+class DatabaseSettings(BaseSettings):
+    """Settings with the prefix BATCHES_."""
+
+    model_config = SettingsConfigDict(env_prefix="BATCHES_")
+
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite+aiosqlite:///batchprogress.db"),
+        description="SQLAlchemy URL: mysql+asyncmy://user:password@host:3306/database, or"
+        " sqlite+aiosqlite:///file.db. Default: a file in the working directory, so that a first try"
+        " needs no database server.",
+    )
+    database_connections: int = Field(
+        default=8,
+        ge=2,
+        le=100,
+        description="Connections each process keeps for reads and for changes other than results (which"
+        " have one of their own). Eight are busy only when reads come in by the thousand a second.",
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_driver(cls, value: SecretStr) -> SecretStr:
+        try:
+            driver = make_url(value.get_secret_value()).drivername
+        except ArgumentError:
+            raise ValueError("is no database URL") from None
+        if driver not in DRIVERS:
+            raise ValueError(f"must begin with one of {', '.join(DRIVERS)}")
+        return value

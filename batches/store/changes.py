@@ -1,0 +1,50 @@
+"""Which of the batches somebody watches have changed: what the change feed reads, again and again."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.batch import Batch
+from batches.store import schema
+from batches.store.rows import SELECT_BATCH, to_batch
+
+READ_BATCHES_MAX = 1_000
+"""Batches looked up by one statement: short enough not to hold up other reads."""
+
+_table = schema.batches.c
+
+
+async def read_changed(
+    connection: AsyncConnection, revisions: Mapping[str, int]
+) -> tuple[list[Batch], list[str]]:
+    """Return those batches whose revision differs from the one given by batch_id, and the ids that are gone.
+
+    Revisions are compared, not times: no clock and no order of commits can hide a change.
+    """
+    found = await _read_revisions(connection, list(revisions))
+    moved = [batch_id for batch_id, revision in found.items() if revision != revisions[batch_id]]
+    gone = [batch_id for batch_id in revisions if batch_id not in found]
+    return await _read_batches(connection, moved), gone
+
+
+async def _read_revisions(connection: AsyncConnection, batch_ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for portion in _portions(batch_ids):
+        query = select(_table.batch_id, _table.revision).where(_table.batch_id.in_(portion))
+        found.update((row.batch_id, row.revision) for row in await connection.execute(query))
+    return found
+
+
+async def _read_batches(connection: AsyncConnection, batch_ids: Sequence[str]) -> list[Batch]:
+    batches: list[Batch] = []
+    for portion in _portions(batch_ids):
+        query = SELECT_BATCH.where(_table.batch_id.in_(portion))
+        batches += [to_batch(row) for row in await connection.execute(query)]
+    return batches
+
+
+def _portions(batch_ids: Sequence[str]) -> list[list[str]]:
+    ids = iter(batch_ids)
+    return list(iter(lambda: list(islice(ids, READ_BATCHES_MAX)), []))

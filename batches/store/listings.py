@@ -1,0 +1,157 @@
+"""What is listed: batches, results, failures, repairs. Keyset pages: each page costs the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Row, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.batch import Batch, BatchState, Tally
+from batches.repair import Repair, Tallies
+from batches.result import FailureGroup, JobOutcome, RecordedResult, ResultSource
+from batches.store import schema
+from batches.store.rows import SELECT_BATCH, to_batch
+
+FAILURE_GROUPS_MAX = 100
+"""More kinds of error than a person reads."""
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item, Key]):
+    """Some items, and the key to continue after; None on the last page."""
+
+    items: list[Item]
+    next_key: Key | None
+
+
+async def list_batches(
+    connection: AsyncConnection,
+    *,
+    state: BatchState | None,
+    labels: Mapping[str, str],
+    before_key: int | None,
+    size: int,
+) -> Page[Batch, int]:
+    """Return batches, newest first."""
+    table = schema.batches.c
+    query = SELECT_BATCH.order_by(table.batch_key.desc()).limit(size + 1)
+    if state is not None:
+        query = query.where(table.state == int(state))
+    if before_key is not None:
+        query = query.where(table.batch_key < before_key)
+    for name, value in labels.items():
+        label = schema.batch_labels.alias()
+        query = query.where(
+            select(label.c.batch_key)
+            .where(
+                label.c.batch_key == table.batch_key,
+                label.c.label_key == name,
+                label.c.label_value == value,
+            )
+            .exists()
+        )
+    batches = [to_batch(row) for row in await connection.execute(query)]
+    return _page(batches, [batch.batch_key for batch in batches], size)
+
+
+async def list_results(
+    connection: AsyncConnection,
+    batch_key: int,
+    *,
+    outcome: JobOutcome | None,
+    after_job_id: str | None,
+    size: int,
+) -> Page[RecordedResult, str]:
+    """Return the recorded results of a batch, in ascending byte order of job_id."""
+    table = schema.job_results.c
+    query = (
+        select(schema.job_results).where(table.batch_key == batch_key).order_by(table.job_id).limit(size + 1)
+    )
+    if outcome is not None:
+        query = query.where(table.outcome == int(outcome))
+    if after_job_id is not None:
+        query = query.where(table.job_id > after_job_id)
+    results = [_to_result(row) for row in await connection.execute(query)]
+    return _page(results, [result.job_id for result in results], size)
+
+
+async def list_failure_groups(connection: AsyncConnection, batch_key: int) -> list[FailureGroup]:
+    """Return the failed results by error_type, largest groups first, each with its first job's message."""
+    table = schema.job_results.c
+    failed = func.count().label("failed_jobs")
+    error_type = func.coalesce(table.error_type, "").label("error_type")
+    groups = (
+        select(error_type, failed, func.min(table.job_id).label("sample_job_id"))
+        .where(table.batch_key == batch_key, table.outcome == int(JobOutcome.FAILED))
+        .group_by(error_type)
+        .order_by(failed.desc(), error_type)
+        .limit(FAILURE_GROUPS_MAX)
+        .subquery()
+    )
+    sampled = (
+        select(groups, table.error_message)
+        .join(
+            schema.job_results,
+            (table.batch_key == batch_key) & (table.job_id == groups.c.sample_job_id),
+        )
+        .order_by(groups.c.failed_jobs.desc(), groups.c.error_type)
+    )
+    return [
+        FailureGroup(row.error_type, row.failed_jobs, row.error_message or "", row.sample_job_id)
+        for row in await connection.execute(sampled)
+    ]
+
+
+async def list_repairs(
+    connection: AsyncConnection, batch_key: int, *, before_key: int | None, size: int
+) -> Page[Repair, int]:
+    """Return what the reconciler did to a batch, newest first."""
+    table = schema.repairs.c
+    query = (
+        select(schema.repairs)
+        .where(table.batch_key == batch_key)
+        .order_by(table.repair_key.desc())
+        .limit(size + 1)
+    )
+    if before_key is not None:
+        query = query.where(table.repair_key < before_key)
+    rows = (await connection.execute(query)).all()
+    return _page([_to_repair(row) for row in rows], [row.repair_key for row in rows], size)
+
+
+def _page(items: list[Item], keys: list[Key], size: int) -> Page[Item, Key]:
+    """One item more than asked for was read: if it is there, so is a next page."""
+    return Page(items[:size], keys[size - 1] if len(items) > size else None)
+
+
+def _to_result(row: Row[Any]) -> RecordedResult:
+    return RecordedResult(
+        job_id=row.job_id,
+        outcome=JobOutcome(row.outcome),
+        attempt=row.attempt,
+        error_type=row.error_type or "",
+        error_message=row.error_message or "",
+        source=ResultSource(row.source),
+        record_time=row.record_time,
+    )
+
+
+def _to_repair(row: Row[Any]) -> Repair:
+    return Repair(
+        before=Tallies(
+            BatchState(row.state_before),
+            row.total_jobs_before,
+            Tally(row.succeeded_jobs_before, row.failed_jobs_before, row.skipped_jobs_before),
+        ),
+        after=Tallies(
+            BatchState(row.state_after),
+            row.total_jobs_after,
+            Tally(row.succeeded_jobs_after, row.failed_jobs_after, row.skipped_jobs_after),
+        ),
+        reason=row.reason,
+        repair_time=row.repair_time,
+    )

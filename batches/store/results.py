@@ -1,0 +1,109 @@
+"""The statement sequence by which every result is recorded, a worker's or a repair's."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.batch import Batch
+from batches.recording import Recording, record
+from batches.result import JobOutcome, JobResult, ResultSource, StoredAttempt
+from batches.store import schema
+from batches.store.rows import lock_batches, save_batches
+
+READ_JOBS_MAX = 2_000
+"""Jobs looked up by one statement: far below SQLite's 32,766 variables and MySQL's 8 MiB of range memory."""
+READ_BATCHES_MAX = 500
+"""Batches looked up by one statement: each is a branch of an OR, and SQLite allows a depth of 1,000."""
+
+_table = schema.job_results.c
+_INSERT = insert(schema.job_results)
+_UPDATE = (
+    update(schema.job_results)
+    .where(_table.batch_key == bindparam("of_batch"), _table.job_id == bindparam("of_job"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("attempt", "outcome", "source", "error_type", "error_message", "record_time")
+        }
+    )
+)
+
+
+async def record_results(
+    connection: AsyncConnection, results: Sequence[JobResult], source: ResultSource
+) -> Recording:
+    """Lock the batches, read what is recorded of these jobs, decide, write. The caller commits."""
+    batches = await lock_batches(connection, {result.batch_id for result in results})
+    stored = await read_attempts(connection, _keys(batches, results))
+    recording = record(batches, stored, results, source)
+    await write_recording(connection, recording, source)
+    return recording
+
+
+async def read_attempts(
+    connection: AsyncConnection, keys: Iterable[tuple[int, str]]
+) -> dict[tuple[int, str], StoredAttempt]:
+    """Return the recorded attempts of jobs, by batch_key and job_id."""
+    attempts: dict[tuple[int, str], StoredAttempt] = {}
+    for jobs in _portions(keys):
+        found = await connection.execute(
+            select(_table.batch_key, _table.job_id, _table.attempt, _table.outcome, _table.source).where(
+                or_(*(and_(_table.batch_key == key, _table.job_id.in_(ids)) for key, ids in jobs.items()))
+            )
+        )
+        for key, job_id, attempt, outcome, source in found:
+            attempts[key, job_id] = StoredAttempt(attempt, JobOutcome(outcome), ResultSource(source))
+    return attempts
+
+
+async def write_recording(connection: AsyncConnection, recording: Recording, source: ResultSource) -> None:
+    """Write the rows of a recording, and the changed batches after them."""
+    time_of = {batch.batch_key: batch.last_result_time for batch in recording.changed}
+    if recording.inserted:
+        rows = [
+            {
+                "batch_key": key,
+                "job_id": result.job_id,
+                **_values(result, source),
+                "record_time": time_of[key],
+            }
+            for key, result in recording.inserted
+        ]
+        await connection.execute(_INSERT, rows)
+    if recording.updated:
+        rows = [
+            {"of_batch": key, "of_job": result.job_id, **_values(result, source), "record_time": time_of[key]}
+            for key, result in recording.updated
+        ]
+        await connection.execute(_UPDATE, rows)
+    await save_batches(connection, recording.changed)
+
+
+def _values(result: JobResult, source: ResultSource) -> dict[str, Any]:
+    return {
+        "attempt": result.attempt,
+        "outcome": int(result.outcome),
+        "source": int(source),
+        "error_type": result.error_type or None,
+        "error_message": result.error_message or None,
+    }
+
+
+def _keys(batches: Collection[Batch], results: Iterable[JobResult]) -> Iterator[tuple[int, str]]:
+    key_of = {batch.batch_id: batch.batch_key for batch in batches}
+    return ((key_of[one.batch_id], one.job_id) for one in results if one.batch_id in key_of)
+
+
+def _portions(keys: Iterable[tuple[int, str]]) -> Iterator[dict[int, list[str]]]:
+    """Yield the jobs grouped by batch, as many at a time as one statement takes."""
+    jobs: dict[int, list[str]] = defaultdict(list)
+    for number, (key, job_id) in enumerate(keys, start=1):
+        jobs[key].append(job_id)
+        if number % READ_JOBS_MAX == 0 or len(jobs) == READ_BATCHES_MAX:
+            yield jobs
+            jobs = defaultdict(list)
+    if jobs:
+        yield jobs

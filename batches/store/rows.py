@@ -1,0 +1,150 @@
+"""Batches to rows and back, and the statements that lock, read and save them."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Row, Select, bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.batch import Batch, BatchState, Tally
+from batches.errors import BatchNotFound
+from batches.store import schema
+from batches.store.clock import database_now
+
+_table = schema.batches.c
+
+SELECT_BATCH: Select[Any] = select(schema.batches, database_now().label("read_time"))
+
+_SAVE = (
+    update(schema.batches)
+    .where(_table.batch_key == bindparam("key"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "state",
+                "sealed",
+                "announced_jobs",
+                "succeeded_jobs",
+                "failed_jobs",
+                "skipped_jobs",
+                "unattributed_succeeded_jobs",
+                "unattributed_failed_jobs",
+                "unattributed_skipped_jobs",
+                "reconciled_jobs",
+                "revision",
+                "results_per_second",
+                "first_result_time",
+                "last_result_time",
+                "complete_time",
+            )
+        }
+    )
+)
+
+
+def to_batch(row: Row[Any]) -> Batch:
+    """Return the batch of a row of SELECT_BATCH."""
+    return Batch(
+        batch_key=row.batch_key,
+        batch_id=row.batch_id,
+        display_name=row.display_name,
+        labels=row.labels,
+        state=BatchState(row.state),
+        sealed=row.sealed,
+        announced_jobs=row.announced_jobs,
+        tally=Tally(row.succeeded_jobs, row.failed_jobs, row.skipped_jobs),
+        unattributed=Tally(
+            row.unattributed_succeeded_jobs, row.unattributed_failed_jobs, row.unattributed_skipped_jobs
+        ),
+        reconciled_jobs=row.reconciled_jobs,
+        revision=row.revision,
+        results_per_second=row.results_per_second,
+        create_time=row.create_time,
+        first_result_time=row.first_result_time,
+        last_result_time=row.last_result_time,
+        complete_time=row.complete_time,
+        read_time=row.read_time,
+    )
+
+
+def changing_values(batch: Batch) -> dict[str, Any]:
+    """Return the columns that may change during a batch's life."""
+    return {
+        "state": int(batch.state),
+        "sealed": batch.sealed,
+        "announced_jobs": batch.announced_jobs,
+        "succeeded_jobs": batch.tally.succeeded,
+        "failed_jobs": batch.tally.failed,
+        "skipped_jobs": batch.tally.skipped,
+        "unattributed_succeeded_jobs": batch.unattributed.succeeded,
+        "unattributed_failed_jobs": batch.unattributed.failed,
+        "unattributed_skipped_jobs": batch.unattributed.skipped,
+        "reconciled_jobs": batch.reconciled_jobs,
+        "revision": batch.revision,
+        "results_per_second": batch.results_per_second,
+        "first_result_time": batch.first_result_time,
+        "last_result_time": batch.last_result_time,
+        "complete_time": batch.complete_time,
+    }
+
+
+async def lock_batches(connection: AsyncConnection, batch_ids: Collection[str]) -> list[Batch]:
+    """Lock those batches that exist until the transaction ends, and return them.
+
+    The keys are looked up first, so that the locks are taken along the primary key, in one
+    order whatever plan the database chooses: replicas wait for each other and never deadlock.
+    """
+    keys = select(_table.batch_key).where(_table.batch_id.in_(sorted(batch_ids)))
+    found = sorted((await connection.scalars(keys)).all())
+    if not found:
+        return []
+    locked = SELECT_BATCH.where(_table.batch_key.in_(found)).order_by(_table.batch_key).with_for_update()
+    return [to_batch(row) for row in await connection.execute(locked)]
+
+
+async def lock_batch(connection: AsyncConnection, batch_id: str) -> Batch:
+    """Lock one batch until the transaction ends, and return it; raises BatchNotFound."""
+    batches = await lock_batches(connection, [batch_id])
+    if not batches:
+        raise BatchNotFound(batch_id)
+    return batches[0]
+
+
+async def read_batch(connection: AsyncConnection, batch_id: str) -> Batch:
+    """Return one batch; raises BatchNotFound."""
+    row = (await connection.execute(SELECT_BATCH.where(_table.batch_id == batch_id))).first()
+    if row is None:
+        raise BatchNotFound(batch_id)
+    return to_batch(row)
+
+
+async def save_batches(connection: AsyncConnection, batches: Collection[Batch]) -> None:
+    """Write the changing columns of locked batches."""
+    if batches:
+        rows = [{"key": batch.batch_key, **changing_values(batch)} for batch in batches]
+        await connection.execute(_SAVE, rows)
+
+
+async def insert_batch(connection: AsyncConnection, batch: Batch) -> int:
+    """Insert a batch with its labels and return its key."""
+    values = {
+        "batch_id": batch.batch_id,
+        "display_name": batch.display_name,
+        "labels": dict(batch.labels),
+        "created_total_jobs": batch.announced_jobs,
+        "created_sealed": batch.sealed,
+        "create_time": batch.create_time,
+        **changing_values(batch),
+    }
+    inserted = await connection.execute(insert(schema.batches).values(values))
+    (key,) = inserted.inserted_primary_key or (None,)
+    assert isinstance(key, int)  # noqa: S101  # a table with a generated key always answers it
+    await _insert_labels(connection, key, batch.labels)
+    return key
+
+
+async def _insert_labels(connection: AsyncConnection, key: int, labels: Mapping[str, str]) -> None:
+    if labels:
+        rows = [{"label_key": name, "label_value": value, "batch_key": key} for name, value in labels.items()]
+        await connection.execute(insert(schema.batch_labels), rows)
