@@ -6,7 +6,7 @@ came, decodes them itself, and turns each exception into a Refusal.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 import structlog
@@ -21,7 +21,10 @@ Translate = Callable[[Exception], Refusal | None]
 """Turns an exception of the domain into its answer; None for one it does not know."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Handler = grpc.RpcMethodHandler[Any, Any]
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
+else:
+    Handler = grpc.RpcMethodHandler  # generic in its stubs only
 
 _log = structlog.get_logger()
 

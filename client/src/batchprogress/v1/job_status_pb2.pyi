@@ -5,7 +5,11 @@ What a queue must answer to be the source of truth of its batches.
 
 The reconciler asks; a service in front of the queue answers. Errors are as in
 progress.proto: one google.rpc.ErrorInfo each, domain `batchprogress`.
-UNAVAILABLE / QUEUE_UNAVAILABLE: the queue does not answer; nothing is known.
+
+- UNAVAILABLE / QUEUE_UNAVAILABLE: the queue does not answer; nothing is known.
+- FAILED_PRECONDITION / QUEUE_CONTRADICTION: the queue knows the batch, but
+  what it keeps of it is unreadable (a state that does not exist, broken JSON,
+  an id that no job can have). Asking again does not help: a person must look.
 """
 
 from batchprogress.v1 import progress_pb2 as _progress_pb2
@@ -116,7 +120,9 @@ class ListJobStatusesRequest(_message.Message):
     batch_id: _builtins.str
     """The batch."""
     page_size: _builtins.int
-    """At most so many jobs: 1 to 5,000; more is taken as 5,000. Default: 1,000."""
+    """At most so many jobs: 1 to 5,000; more is taken as 5,000. Default: 1,000. A
+    page of long error messages is cut shorter, to stay within 4 MiB.
+    """
     page_token: _builtins.str
     """The next_page_token of the page before. Default: the first page."""
     def __init__(
@@ -183,9 +189,13 @@ class JobStatus(_message.Message):
     attempt: _builtins.int
     """Which attempt that was, counted from 1. Default: 1."""
     error_type: _builtins.str
-    """The kind of the error; empty if there is none or it is not known."""
+    """The kind of the error, cut to 200 characters; empty if there is none or it is
+    not known. Only with FAILED or SKIPPED.
+    """
     error_message: _builtins.str
-    """The error in words; empty if there is none or it is not known."""
+    """The error in words, cut to 2,000 characters; empty if there is none or it is
+    not known. Only with FAILED or SKIPPED.
+    """
     def __init__(
         self,
         *,

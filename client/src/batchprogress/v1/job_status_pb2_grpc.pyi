@@ -5,7 +5,11 @@ What a queue must answer to be the source of truth of its batches.
 
 The reconciler asks; a service in front of the queue answers. Errors are as in
 progress.proto: one google.rpc.ErrorInfo each, domain `batchprogress`.
-UNAVAILABLE / QUEUE_UNAVAILABLE: the queue does not answer; nothing is known.
+
+- UNAVAILABLE / QUEUE_UNAVAILABLE: the queue does not answer; nothing is known.
+- FAILED_PRECONDITION / QUEUE_CONTRADICTION: the queue knows the batch, but
+  what it keeps of it is unreadable (a state that does not exist, broken JSON,
+  an id that no job can have). Asking again does not help: a person must look.
 """
 
 from batchprogress.v1 import job_status_pb2 as _job_status_pb2

@@ -666,10 +666,10 @@ class ReportJobResultRequest(_message.Message):
     """Which attempt of the job this is, counted from 1. Default: 1."""
     error_type: _builtins.str
     """The kind of the error, by which failures are grouped, for instance the class
-    of the exception; cut to 200 characters. Only with FAILED or SKIPPED.
+    of the exception; cut to 200 characters. Default: none.
     """
     error_message: _builtins.str
-    """The error in words; cut to 2,000 characters. Only with FAILED or SKIPPED."""
+    """The error in words; cut to 2,000 characters. Default: none."""
     def __init__(
         self,
         *,

@@ -118,6 +118,8 @@ class ProgressServiceServicer(object):
         - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
         - FAILED_PRECONDITION / BATCH_SEALED: the batch is sealed, its total final.
         - FAILED_PRECONDITION / BATCH_CANCELLED: the batch is cancelled.
+        - FAILED_PRECONDITION / TOTAL_TOO_LARGE: it would have more jobs than a
+        batch may have.
         - ALREADY_EXISTS / REQUEST_CONFLICT: the request_id was used for this batch
         with another additional_jobs.
         """

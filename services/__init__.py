@@ -1,0 +1,1 @@
+"""The deployables that serve. None of them imports another."""

@@ -1,0 +1,1 @@
+"""ProgressService: workers report, results are recorded in groups, watchers see it."""

@@ -1,0 +1,64 @@
+"""The change feed: reads from the store which watched batches have changed, and tells the hub.
+
+A commit of this server nudges it; a commit of another replica or a repair is seen at the
+next tick. Both are found by reading the store, never by being told what changed: so all
+reach the watchers by the same way, and a watcher never sees what was not committed.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from batches.batch import Batch
+from batches.errors import DatabaseUnavailable
+from services.progress.nudges import Nudges
+from services.progress.watch_hub import WatchHub
+
+TICK_SECONDS = 0.25
+"""How soon the commit of another replica is seen: half of the half second the contract's users may expect."""
+PAUSE_SECONDS = 0.05
+"""The least time between two reads: 20 states a second move a bar smoothly, and a commit storm costs no
+more than that."""
+TICK_SHARE_MAX = 0.05
+"""The share of time that ticks may take: if many watched batches make a tick slow, ticks get rarer."""
+
+
+ReadChanged = Callable[[Mapping[str, int]], Awaitable[tuple[list[Batch], list[str]]]]
+"""Returns the batches whose revision differs from the one given, and the ids that are gone."""
+
+
+class ChangeFeed:
+    """Reads for ever, on nudges and ticks."""
+
+    def __init__(self, read_changed: ReadChanged, hub: WatchHub, nudges: Nudges) -> None:
+        """Take where changes are read, who is told, and what says that there may be some."""
+        self._read_changed = read_changed
+        self._hub = hub
+        self._nudges = nudges
+        self._next_tick = time.monotonic()
+
+    async def run(self) -> None:
+        """Read for ever."""
+        while True:
+            await self._nudges.wait(max(0.0, self._next_tick - time.monotonic()))
+            began = time.monotonic()
+            watched = self._hub.revisions()
+            nudged = self._nudges.take()
+            if began >= self._next_tick:
+                await self._look(watched)
+                took = time.monotonic() - began
+                self._next_tick = time.monotonic() + max(TICK_SECONDS, took / TICK_SHARE_MAX)
+            else:
+                await self._look({one: watched[one] for one in nudged if one in watched})
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _look(self, revisions: Mapping[str, int]) -> None:
+        if not revisions:
+            return
+        read = self._hub.begin_read()
+        try:
+            changed, gone = await self._read_changed(revisions)
+        except DatabaseUnavailable:
+            self._hub.fail(revisions)  # the store has logged why; the next tick tries again
+            return
+        self._hub.deliver(read, revisions, changed, gone)

@@ -1,0 +1,160 @@
+"""Group commit: one transaction carries the results of hundreds of workers.
+
+Callers append their results and wait. One flusher takes what has gathered, records it
+in one transaction, and answers every caller after the commit; the next group gathers
+meanwhile. There is no artificial delay: an idle server answers in one transaction's
+time, a busy one's groups grow by themselves until the database keeps up.
+
+    caller ──▶ pending ──▶ flusher ──▶ record (one transaction) ──▶ answers
+    caller ──▶    │                          │
+    caller ──▶    └── the next group ◀───────┘
+
+The flusher is a task of its own: a caller that gives up cancels its wait, never the
+transaction that carries its neighbours' results.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from batches.batch import BatchState
+from batches.errors import BatchError, DatabaseUnavailable
+from batches.recording import Recording
+from batches.result import Disposition, JobResult
+from services.progress.errors import BacklogFull, ShuttingDown
+
+GROUP_RESULTS_MAX = 2_000
+"""Results in one transaction (a single call may bring more): twice the workers we are made for, and some
+20 ms of work, so that no group keeps the next one waiting for long."""
+
+_log = structlog.get_logger()
+
+Record = Callable[[Sequence[JobResult]], Awaitable[Recording]]
+"""Records results in one transaction, committed when it returns; raises DatabaseUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a result, and the batch after the group it was recorded in."""
+
+    disposition: Disposition
+    batch_state: BatchState
+    revision: int
+
+
+Answer = Recorded | BatchError
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """The results of one call and the future its caller waits for."""
+
+    results: Sequence[JobResult]
+    answers: asyncio.Future[list[Answer]]
+
+
+class GroupCommit:
+    """Takes results from any number of callers and records them in groups."""
+
+    def __init__(
+        self, record: Record, changed: Callable[[Iterable[str]], None], *, backlog_results_max: int
+    ) -> None:
+        """Take what records a group, and what is told the ids of the batches it changed."""
+        self._record = record
+        self._changed = changed
+        self._backlog_results_max = backlog_results_max
+        self._pending: deque[_Entry] = deque()
+        self._backlog_results = 0
+        self._arrived = asyncio.Event()
+        self._closing = False
+
+    async def submit(self, results: Sequence[JobResult]) -> list[Answer]:
+        """Record results and return an answer for each, after the commit.
+
+        Raises:
+            BacklogFull: nothing was taken; try again shortly.
+            ShuttingDown: nothing was taken; try another server.
+            DatabaseUnavailable: the outcome is unknown; try again.
+
+        """
+        if self._closing:
+            raise ShuttingDown
+        if self._backlog_results + len(results) > self._backlog_results_max:
+            raise BacklogFull
+        entry = _Entry(results, asyncio.get_running_loop().create_future())
+        self._backlog_results += len(results)
+        self._pending.append(entry)
+        self._arrived.set()
+        return await entry.answers
+
+    async def run(self) -> None:
+        """Flush group after group; returns once closed and everything taken is answered."""
+        while True:
+            await self._arrived.wait()
+            while group := self._next_group():
+                await self._flush(group)
+            if self._closing:
+                return
+            self._arrived.clear()
+
+    def close(self) -> None:
+        """Refuse new results and let `run` end."""
+        self._closing = True
+        self._arrived.set()
+
+    def _next_group(self) -> list[_Entry]:
+        """Take whole calls from the front, up to the size of a group, but always one."""
+        group: list[_Entry] = []
+        size = 0
+        while self._pending and (not group or size + len(self._pending[0].results) <= GROUP_RESULTS_MAX):
+            entry = self._pending.popleft()
+            group.append(entry)
+            size += len(entry.results)
+        return group
+
+    async def _flush(self, group: list[_Entry]) -> None:
+        try:
+            await self._record_and_answer(group)
+        except DatabaseUnavailable:
+            for entry in group:
+                _fail(entry, DatabaseUnavailable())
+        except Exception as error:  # noqa: BLE001  # whatever it is, every caller gets an answer
+            if len(group) > 1:  # one bad result never fails its neighbours
+                await self._flush_one_by_one(group)
+                return
+            _log.error("a result cannot be recorded", exc_info=error)
+            _fail(group[0], error)
+        finally:
+            self._backlog_results -= sum(len(entry.results) for entry in group)
+
+    async def _flush_one_by_one(self, group: list[_Entry]) -> None:
+        for entry in group:
+            self._backlog_results += len(entry.results)  # taken off again by its own flush
+            await self._flush([entry])
+
+    async def _record_and_answer(self, group: list[_Entry]) -> None:
+        results = [result for entry in group for result in entry.results]
+        recording = await self._record(results)
+        answers = _answers(results, recording)
+        for entry in group:
+            part = [next(answers) for _ in entry.results]
+            if not entry.answers.done():  # a caller that gave up has cancelled it
+                entry.answers.set_result(part)
+        self._changed(batch.batch_id for batch in recording.changed)
+
+
+def _answers(results: Sequence[JobResult], recording: Recording) -> Iterator[Answer]:
+    for result, verdict in zip(results, recording.verdicts, strict=True):
+        if isinstance(verdict, BatchError):
+            yield verdict
+        else:
+            batch = recording.batches[result.batch_id]
+            yield Recorded(verdict, batch.state, batch.revision)
+
+
+def _fail(entry: _Entry, error: Exception) -> None:
+    if not entry.answers.done():
+        entry.answers.set_exception(error)

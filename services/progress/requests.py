@@ -1,0 +1,160 @@
+"""From messages to the domain: every field checked, all violations of a message told at once."""
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import uuid4
+
+from batches.batch import TOTAL_JOBS_MAX, BatchState
+from batches.result import (
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    JobOutcome,
+    JobResult,
+)
+from batches.store.lifecycle import NewBatch
+from batchprogress.v1 import progress_pb2 as pb
+from rpc.fields import FieldChecks
+from rpc.refusal import Refusal
+
+DISPLAY_NAME_CHARACTERS_MAX = 200
+LABELS_MAX = 32
+LABEL_KEY = re.compile(r"[A-Za-z0-9._/-]{1,63}")
+LABEL_VALUE_CHARACTERS_MAX = 200
+RESULTS_MAX = 10_000
+"""With short errors some 1 MiB, and a tenth of a second's work: more would hold up others' groups."""
+PAGE_SIZE_MAX = 1_000
+MIN_INTERVAL_SECONDS_MAX = 60
+REVISION_MAX = 2**63 - 1
+ATTEMPT_MAX = 2**31 - 1
+
+_OUTCOMES = {int(outcome): outcome for outcome in JobOutcome}
+_STATES = {int(state): state for state in BatchState}
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a watcher asks for."""
+
+    batch_id: str
+    after_revision: int
+    min_interval_seconds: float
+
+
+class _NamesBatch(Protocol):
+    """Any request that is about one batch."""
+
+    batch_id: str
+
+
+def to_batch_id(message: _NamesBatch) -> str:
+    """Check a request that has a batch_id and nothing else to check."""
+    checks = FieldChecks()
+    batch_id = checks.identifier("batch_id", message.batch_id)
+    checks.done()
+    return batch_id
+
+
+def to_new_batch(message: pb.CreateBatchRequest) -> NewBatch:
+    """Check CreateBatch; an id is made if none is given."""
+    checks = FieldChecks()
+    new = NewBatch(
+        batch_id=checks.identifier("batch_id", message.batch_id or str(uuid4())),
+        total_jobs=checks.between("total_jobs", message.total_jobs, 0, TOTAL_JOBS_MAX),
+        sealed=message.sealed if message.HasField("sealed") else True,
+        display_name=checks.text("display_name", message.display_name, DISPLAY_NAME_CHARACTERS_MAX),
+        labels=_labels(checks, dict(message.labels)),
+    )
+    checks.done()
+    return new
+
+
+def to_addition(message: pb.AddJobsRequest) -> tuple[str, int, str]:
+    """Check AddJobs; returns batch_id, additional_jobs and request_id."""
+    checks = FieldChecks()
+    batch_id = checks.identifier("batch_id", message.batch_id)
+    additional_jobs = checks.between("additional_jobs", message.additional_jobs, 1, TOTAL_JOBS_MAX)
+    request_id = checks.identifier("request_id", message.request_id)
+    checks.done()
+    return batch_id, additional_jobs, request_id
+
+
+def to_result(message: pb.ReportJobResultRequest) -> JobResult | Refusal:
+    """Check one report; its refusal is a value, since it must not fail its neighbours."""
+    checks = FieldChecks()
+    outcome = _OUTCOMES.get(message.outcome)
+    if outcome is None:
+        checks.reject("outcome", "must be SUCCEEDED, FAILED or SKIPPED")
+    result = JobResult(
+        batch_id=checks.identifier("batch_id", message.batch_id),
+        job_id=checks.identifier("job_id", message.job_id),
+        outcome=outcome or JobOutcome.FAILED,
+        attempt=checks.between("attempt", message.attempt or 1, 1, ATTEMPT_MAX),
+        error_type=message.error_type[:ERROR_TYPE_CHARACTERS_MAX],
+        error_message=message.error_message[:ERROR_MESSAGE_CHARACTERS_MAX],
+    )
+    return checks.refusal() or result
+
+
+def to_results(message: pb.ReportJobResultsRequest) -> list[JobResult | Refusal]:
+    """Check many reports, each for itself."""
+    checks = FieldChecks()
+    checks.between("results", len(message.results), 1, RESULTS_MAX)
+    checks.done()
+    return [to_result(result) for result in message.results]
+
+
+def to_batch_filter(message: pb.ListBatchesRequest) -> tuple[BatchState | None, dict[str, str], int]:
+    """Check ListBatches; returns state, labels and page size."""
+    checks = FieldChecks()
+    if message.state and message.state not in _STATES:
+        checks.reject("state", "must be PROCESSING, COMPLETED or CANCELLED, or unset")
+    labels = _labels(checks, dict(message.labels))
+    size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
+    checks.done()
+    return _STATES.get(message.state), labels, size
+
+
+def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, JobOutcome | None, int]:
+    """Check ListJobResults; returns batch_id, outcome and page size."""
+    checks = FieldChecks()
+    batch_id = checks.identifier("batch_id", message.batch_id)
+    if message.outcome and message.outcome not in _OUTCOMES:
+        checks.reject("outcome", "must be SUCCEEDED, FAILED or SKIPPED, or unset")
+    size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
+    checks.done()
+    return batch_id, _OUTCOMES.get(message.outcome), size
+
+
+def to_repair_page(message: pb.ListRepairsRequest) -> tuple[str, int]:
+    """Check ListRepairs; returns batch_id and page size."""
+    checks = FieldChecks()
+    batch_id = checks.identifier("batch_id", message.batch_id)
+    size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
+    checks.done()
+    return batch_id, size
+
+
+def to_watch(message: pb.WatchBatchRequest) -> Watch:
+    """Check WatchBatch."""
+    checks = FieldChecks()
+    interval_seconds = message.min_interval.seconds + message.min_interval.nanos / 1e9
+    if not 0 <= interval_seconds <= MIN_INTERVAL_SECONDS_MAX:
+        checks.reject("min_interval", f"must be from 0 to {MIN_INTERVAL_SECONDS_MAX} s")
+    watch = Watch(
+        batch_id=checks.identifier("batch_id", message.batch_id),
+        after_revision=checks.between("after_revision", message.after_revision, 0, REVISION_MAX),
+        min_interval_seconds=interval_seconds,
+    )
+    checks.done()
+    return watch
+
+
+def _labels(checks: FieldChecks, labels: dict[str, str]) -> dict[str, str]:
+    if len(labels) > LABELS_MAX:
+        checks.reject("labels", f"must be at most {LABELS_MAX}")
+    if any(LABEL_KEY.fullmatch(key) is None for key in labels):
+        checks.reject("labels", "keys must be 1 to 63 characters out of a-z A-Z 0-9 . _ / -")
+    if any(len(value) > LABEL_VALUE_CHARACTERS_MAX for value in labels.values()):
+        checks.reject("labels", f"values must have at most {LABEL_VALUE_CHARACTERS_MAX} characters")
+    return labels

@@ -1,0 +1,139 @@
+"""ProgressService: checks the request, asks the store, the group commit or the hub, makes the answer.
+
+Errors are raised, never handled: the boundary around every method answers them.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from batches.store.store import BatchStore
+from batchprogress.v1 import progress_pb2 as pb
+from batchprogress.v1 import progress_pb2_grpc
+from rpc.paging import decode_token, encode_token
+from rpc.refusal import Refusal
+from services.progress import convert, requests
+from services.progress.convert import BatchConverter
+from services.progress.group_commit import GroupCommit
+from services.progress.watch_hub import WatchHub
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
+    """One method for each RPC; the contract's comments say what each does."""
+
+    def __init__(
+        self,
+        store: BatchStore,
+        group_commit: GroupCommit,
+        hub: WatchHub,
+        converter: BatchConverter,
+        changed: Callable[[Iterable[str]], None],
+    ) -> None:
+        """Take the parts, and what is told the id of a batch that a request changed."""
+        self._store = store
+        self._group_commit = group_commit
+        self._hub = hub
+        self._converter = converter
+        self._changed = changed
+
+    async def CreateBatch(self, request: pb.CreateBatchRequest, _context: Context) -> pb.CreateBatchResponse:
+        batch = await self._store.create_batch(requests.to_new_batch(request))
+        return pb.CreateBatchResponse(batch=self._converter.to_batch(batch))
+
+    async def AddJobs(self, request: pb.AddJobsRequest, _context: Context) -> pb.AddJobsResponse:
+        batch = await self._store.add_jobs(*requests.to_addition(request))
+        self._changed([batch.batch_id])
+        return pb.AddJobsResponse(batch=self._converter.to_batch(batch))
+
+    async def SealBatch(self, request: pb.SealBatchRequest, _context: Context) -> pb.SealBatchResponse:
+        batch = await self._store.seal_batch(requests.to_batch_id(request))
+        self._changed([batch.batch_id])
+        return pb.SealBatchResponse(batch=self._converter.to_batch(batch))
+
+    async def CancelBatch(self, request: pb.CancelBatchRequest, _context: Context) -> pb.CancelBatchResponse:
+        batch = await self._store.cancel_batch(requests.to_batch_id(request))
+        self._changed([batch.batch_id])
+        return pb.CancelBatchResponse(batch=self._converter.to_batch(batch))
+
+    async def GetBatch(self, request: pb.GetBatchRequest, _context: Context) -> pb.GetBatchResponse:
+        batch = await self._store.get_batch(requests.to_batch_id(request))
+        return pb.GetBatchResponse(batch=self._converter.to_batch(batch))
+
+    async def ListBatches(self, request: pb.ListBatchesRequest, _context: Context) -> pb.ListBatchesResponse:
+        state, labels, size = requests.to_batch_filter(request)
+        filters = [request.state, labels]
+        before_key = decode_token("ListBatches", filters, request.page_token, int)
+        page = await self._store.list_batches(state=state, labels=labels, before_key=before_key, size=size)
+        return pb.ListBatchesResponse(
+            batches=[self._converter.to_batch(batch) for batch in page.items],
+            next_page_token=_next_token("ListBatches", filters, page.next_key),
+        )
+
+    async def ReportJobResult(
+        self, request: pb.ReportJobResultRequest, _context: Context
+    ) -> pb.ReportJobResultResponse:
+        result = requests.to_result(request)
+        if isinstance(result, Refusal):
+            raise result
+        (answer,) = await self._group_commit.submit([result])
+        return convert.to_response(answer)
+
+    async def ReportJobResults(
+        self, request: pb.ReportJobResultsRequest, _context: Context
+    ) -> pb.ReportJobResultsResponse:
+        results = requests.to_results(request)
+        valid = [result for result in results if not isinstance(result, Refusal)]
+        answers = iter(await self._group_commit.submit(valid) if valid else [])
+        return pb.ReportJobResultsResponse(
+            results=[
+                convert.to_reported_result(result if isinstance(result, Refusal) else next(answers))
+                for result in results
+            ]
+        )
+
+    async def ListJobResults(
+        self, request: pb.ListJobResultsRequest, _context: Context
+    ) -> pb.ListJobResultsResponse:
+        batch_id, outcome, size = requests.to_result_filter(request)
+        filters = [batch_id, request.outcome]
+        after_job_id = decode_token("ListJobResults", filters, request.page_token, str)
+        page = await self._store.list_results(batch_id, outcome=outcome, after_job_id=after_job_id, size=size)
+        return pb.ListJobResultsResponse(
+            job_results=[convert.to_job_result(result) for result in page.items],
+            next_page_token=_next_token("ListJobResults", filters, page.next_key),
+        )
+
+    async def ListFailureGroups(
+        self, request: pb.ListFailureGroupsRequest, _context: Context
+    ) -> pb.ListFailureGroupsResponse:
+        groups = await self._store.list_failure_groups(requests.to_batch_id(request))
+        return pb.ListFailureGroupsResponse(
+            failure_groups=[convert.to_failure_group(group) for group in groups]
+        )
+
+    async def ListRepairs(self, request: pb.ListRepairsRequest, _context: Context) -> pb.ListRepairsResponse:
+        batch_id, size = requests.to_repair_page(request)
+        before_key = decode_token("ListRepairs", batch_id, request.page_token, int)
+        page = await self._store.list_repairs(batch_id, before_key=before_key, size=size)
+        return pb.ListRepairsResponse(
+            repairs=[convert.to_repair(repair) for repair in page.items],
+            next_page_token=_next_token("ListRepairs", batch_id, page.next_key),
+        )
+
+    async def WatchBatch(
+        self, request: pb.WatchBatchRequest, _context: Context
+    ) -> AsyncIterator[pb.WatchBatchResponse]:
+        watch = requests.to_watch(request)
+        snapshots = self._hub.watch(watch.batch_id, watch.after_revision, watch.min_interval_seconds)
+        async with aclosing(snapshots):
+            async for snapshot in snapshots:
+                batch = self._converter.to_batch(snapshot.batch, snapshot.database_time())
+                yield pb.WatchBatchResponse(batch=batch)
+
+
+def _next_token(call: str, filters: object, key: int | str | None) -> str:
+    return "" if key is None else encode_token(call, filters, key)
