@@ -1,0 +1,1 @@
+"""The rules of Batch Progress, as tests."""

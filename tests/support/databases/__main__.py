@@ -1,0 +1,21 @@
+"""Show which servers the tests will use, setting them up: run it once to warm up a machine."""
+
+import sys
+
+from tests.support.databases import ENGINES, DatabaseServerUnavailable, describe
+
+
+def main() -> int:
+    """Print a line per engine; return 1 if one is missing."""
+    missing = 0
+    for engine in ENGINES:
+        try:
+            print(describe(engine))  # noqa: T201 - this is the command's output
+        except DatabaseServerUnavailable as error:
+            print(error, file=sys.stderr)  # noqa: T201 - and this its complaint
+            missing = 1
+    return missing
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""A server that someone else runs, named by a URL in the environment."""
+
+import os
+from collections.abc import Sequence
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from tests.support.databases.engines import TRAITS, Engine, engine_of, version_of
+from tests.support.databases.errors import DatabaseServerUnavailable
+from tests.support.databases.greeting import read_greeting
+from tests.support.databases.server import DatabaseServer, FoundServer
+
+DEFAULT_PORT = 3306
+
+
+def find_given(engine: Engine) -> FoundServer | None:
+    """Find the server named in the environment; none named is no error, none answering is."""
+    url = os.environ.get(TRAITS[engine].url_variable)
+    if not url:
+        return None
+    server = GivenServer(engine, url)
+    version = version_of(server.greeting())
+    place = f"{TRAITS[engine].url_variable}, {server.host}:{server.port}"
+
+    def make(_no_options: Sequence[str]) -> DatabaseServer:
+        return GivenServer(engine, url)
+
+    return FoundServer(f"{TRAITS[engine].label} {version} ({place})", make)
+
+
+class GivenServer(DatabaseServer):
+    """A server that is not ours: it can be used, never be ended or frozen."""
+
+    def __init__(self, engine: Engine, url: str) -> None:
+        """Take a URL such as `mysql+asyncmy://root:pw@host:3306/`; its path is replaced, its query kept."""
+        self.engine = engine
+        self._parts = urlsplit(url)
+        self._variable = TRAITS[engine].url_variable
+        try:
+            self.host, self.port = self._parts.hostname or "", self._parts.port or DEFAULT_PORT
+        except ValueError as error:
+            raise DatabaseServerUnavailable(f"The URL in {self._variable} has no valid port.") from error
+
+    def url(self, database: str = "") -> str:
+        """Return the given URL with this database in it."""
+        return self._parts._replace(path=f"/{database}").geturl()
+
+    def greeting(self) -> str:
+        """Return its version text; it must serve and be of the right engine."""
+        try:
+            text = read_greeting(self.host, self.port)
+        except OSError as error:
+            raise DatabaseServerUnavailable(
+                f"{self._variable} names {self.host}:{self.port}, where no server answers ({error})."
+            ) from error
+        if engine_of(text) != self.engine:
+            raise DatabaseServerUnavailable(f"{self._variable} names a server of the other engine ({text}).")
+        return text
+
+    def start(self) -> None:
+        """Check that it serves."""
+        self.greeting()
+
+    def stop(self) -> None:
+        """Leave it as it is: it is not ours."""
+
+    def shut_down(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def kill(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def pause(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def resume(self) -> None:
+        """Refuse."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise DatabaseServerUnavailable(f"The server in {self._variable} is not ours to end or freeze.")

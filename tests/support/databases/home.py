@@ -1,0 +1,72 @@
+"""The temporary folder a private server lives in, and the process that lives in it."""
+
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.support.databases.watchdog import Watchdog
+
+LOG_LINES_SHOWN = 20
+
+
+class ServerHome:
+    """A folder with one process at a time; both go when `remove` is called or this process ends."""
+
+    def __init__(self, engine: str) -> None:
+        """Make the folder, guarded from its first moment on."""
+        self.folder = Path(tempfile.mkdtemp(prefix=f"batchprogress-{engine}-"))
+        self._watchdog = Watchdog(["rm", "-rf", "--", str(self.folder)])
+        self._process: subprocess.Popen[bytes] | None = None
+        (self.folder / "data").mkdir()
+
+    def launch(self, command: Sequence[str], stdin: Path | None = None) -> None:
+        """Start the process; what it writes goes to the log."""
+        with (
+            (self.folder / "server.log").open("ab") as log,
+            (stdin or Path("/dev/null")).open("rb") as source,
+        ):
+            # A session of its own: Ctrl-C must reach the tests, which then stop the server.
+            self._process = subprocess.Popen(
+                command, stdin=source, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
+            )
+        self._watchdog.watch(self._process.pid)
+
+    @property
+    def process_id(self) -> int:
+        """Return the id of the running process; 0 if none runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else 0
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; none is sent to an ended process, whose id a stranger may have by now."""
+        if self._process is not None and self.process_id:
+            self._process.send_signal(number)
+
+    def wait(self, seconds_max: float) -> int | None:
+        """Return the exit code; None if the process still runs after `seconds_max`."""
+        if self._process is None:
+            return None
+        try:
+            return self._process.wait(seconds_max)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """End the process at once, if there is one."""
+        self.send(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+            self._watchdog.forget()
+            self._process = None
+
+    def remove(self) -> None:
+        """Kill the process and remove the folder."""
+        self.kill()
+        self._watchdog.finish()
+
+    def log_end(self) -> str:
+        """Return the last lines of the log."""
+        log = self.folder / "server.log"
+        text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        return "\n".join(text.splitlines()[-LOG_LINES_SHOWN:])

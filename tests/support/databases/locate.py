@@ -1,0 +1,36 @@
+"""The order in which servers are looked for, and the two questions tests ask."""
+
+from collections.abc import Sequence
+
+from tests.support.databases.container import find_image
+from tests.support.databases.debian import find_in_debian
+from tests.support.databases.engines import Engine
+from tests.support.databases.given import find_given
+from tests.support.databases.machine import find_on_machine
+from tests.support.databases.server import DatabaseServer, FoundServer
+
+
+def database_server(
+    engine: Engine, extra_options: Sequence[str] = (), *, own: bool = False
+) -> DatabaseServer:
+    """Return a server that is not started yet; DatabaseServerUnavailable if there is no way to one.
+
+    `extra_options` are passed to the server program. They, or `own`, ask for a server
+    that may be started, ended and frozen: then the environment's URL is passed over.
+    """
+    return _find(engine, own=own or bool(extra_options)).make(extra_options)
+
+
+def describe(engine: Engine, *, own: bool = False) -> str:
+    """Return one line on the server `database_server` would give, setting it up if need be."""
+    return _find(engine, own=own).description
+
+
+def _find(engine: Engine, *, own: bool) -> FoundServer:
+    """Look for a URL, an installed server, Docker, and Debian's packages, in this order."""
+    return (
+        (None if own else find_given(engine))
+        or find_on_machine(engine)
+        or find_image(engine)
+        or find_in_debian(engine)
+    )

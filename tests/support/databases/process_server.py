@@ -1,0 +1,122 @@
+"""A private server as a process of this machine."""
+
+import os
+import signal
+from collections.abc import Sequence
+
+from tests.support.databases.binaries import Binaries
+from tests.support.databases.engines import SERVER_OPTIONS, TRAITS
+from tests.support.databases.errors import DatabaseServerFailed
+from tests.support.databases.greeting import wait_for_greeting
+from tests.support.databases.home import ServerHome
+from tests.support.databases.ports import free_port
+from tests.support.databases.server import DatabaseServer
+
+# About 3 s where it was measured; the rest is for a busy CI machine with a slow disk.
+BOOTSTRAP_SECONDS_MAX = 120.0
+# About 1 s; longer only when the crash before left much to recover.
+START_SECONDS_MAX = 120.0
+# Under 2 s for an idle server; afterwards it is killed.
+SHUT_DOWN_SECONDS_MAX = 30.0
+
+
+class ProcessServer(DatabaseServer):
+    """A server of our own: the port is its for life, the data lives from the first `start` to `stop`."""
+
+    host = "127.0.0.1"
+
+    def __init__(self, binaries: Binaries, extra_options: Sequence[str] = ()) -> None:
+        """Take options such as `--innodb-lock-wait-timeout=1`; they come last, so they win."""
+        self.engine = binaries.engine
+        self.port = free_port()
+        self._binaries = binaries
+        self._extra_options = tuple(extra_options)
+        self._home: ServerHome | None = None
+
+    def url(self, database: str = "") -> str:
+        """Return the URL of a database, for the account without a password."""
+        return f"mysql+asyncmy://root@{self.host}:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start it, the first time with new data; when that fails nothing stays behind."""
+        try:
+            home = self._home or self._make_home()
+            if not home.process_id:
+                home.launch(self._server_command(home))
+            self._wait_until_ready(home)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Kill it, as its data goes anyway, and remove its folder."""
+        home, self._home = self._home, None
+        if home is not None:
+            home.remove()
+
+    def shut_down(self) -> None:
+        """Send SIGTERM, upon which it flushes and closes everything; a frozen server is resumed first."""
+        if self._home is not None:
+            self._home.send(signal.SIGCONT)
+            self._home.send(signal.SIGTERM)
+            self._home.wait(SHUT_DOWN_SECONDS_MAX)
+            self._home.kill()
+
+    def kill(self) -> None:
+        """End it with SIGKILL; return when it is gone."""
+        if self._home is not None:
+            self._home.kill()
+
+    def pause(self) -> None:
+        """Freeze it with SIGSTOP; return when it has stopped, which is later than the signal is sent."""
+        if self._home is None or not self._home.process_id:
+            raise DatabaseServerFailed(f"{TRAITS[self.engine].label} does not run and cannot be frozen.")
+        process_id = self._home.process_id
+        self._home.send(signal.SIGSTOP)
+        os.waitid(os.P_PID, process_id, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def resume(self) -> None:
+        """Let it go on with SIGCONT."""
+        if self._home is not None:
+            self._home.send(signal.SIGCONT)
+
+    def _make_home(self) -> ServerHome:
+        """Make the folder and the data in it."""
+        home = self._home = ServerHome(self.engine)
+        sql = home.folder / "bootstrap.sql"
+        sql.write_text(self._binaries.bootstrap_sql(), encoding="utf-8")
+        home.launch(self._binaries.bootstrap_command(home.folder), stdin=sql)
+        if home.wait(BOOTSTRAP_SECONDS_MAX) != 0:
+            raise self._failure(home, f"did not make its data folder within {BOOTSTRAP_SECONDS_MAX:g} s")
+        return home
+
+    def _server_command(self, home: ServerHome) -> list[str]:
+        """Return the whole command line of the server."""
+        return [
+            *self._binaries.base_command(home.folder),
+            "--bind-address=127.0.0.1",
+            f"--port={self.port}",
+            f"--socket={home.folder / 'server.sock'}",
+            f"--pid-file={home.folder / 'server.pid'}",
+            *SERVER_OPTIONS,
+            *TRAITS[self.engine].process_options,
+            *self._extra_options,
+        ]
+
+    def _wait_until_ready(self, home: ServerHome) -> None:
+        """Wait for the greeting; a server that ends first is a failure."""
+
+        def check_alive() -> None:
+            if not home.process_id:
+                raise self._failure(home, "ended while starting")
+
+        try:
+            wait_for_greeting(self.host, self.port, seconds_max=START_SECONDS_MAX, check_alive=check_alive)
+        except TimeoutError as error:
+            raise self._failure(home, f"did not start: {error}") from error
+
+    def _failure(self, home: ServerHome, what: str) -> DatabaseServerFailed:
+        """Return the error, with the end of the log."""
+        return DatabaseServerFailed(
+            f"{TRAITS[self.engine].label} {what}. The end of its log:\n{home.log_end()}"
+        )
