@@ -1,0 +1,1 @@
+"""Rules of ProgressService, over the wire, on each database."""

@@ -1,0 +1,170 @@
+"""The progress server for tests: within the test's own loop, or as a real process."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import grpc
+from pydantic import SecretStr
+
+from batches.settings import DatabaseSettings
+from batchprogress.v1 import progress_pb2 as pb
+from batchprogress.v1 import progress_pb2_grpc
+from services.progress.settings import ProgressSettings
+from services.progress.wiring import progress_server
+
+START_SECONDS_MAX = 30
+"""An import of grpc and SQLAlchemy takes a second on a quiet machine, several on a loaded one."""
+STOP_SECONDS_MAX = 30
+ROOT = Path(__file__).parents[2]
+
+Stub: TypeAlias = "progress_pb2_grpc.ProgressServiceAsyncStub"  # known to the type checker only
+
+
+def stub_of(channel: grpc.aio.Channel) -> Stub:
+    """Return the typed stub of a channel."""
+    return progress_pb2_grpc.ProgressServiceStub(channel)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server in this loop, and a client of it."""
+
+    port: int
+    channel: grpc.aio.Channel
+    stub: Stub
+
+    async def create(self, batch_id: str, total_jobs: int, *, sealed: bool = True) -> pb.Batch:
+        """Create a batch."""
+        request = pb.CreateBatchRequest(batch_id=batch_id, total_jobs=total_jobs, sealed=sealed)
+        return (await self.stub.CreateBatch(request)).batch
+
+    async def report(
+        self,
+        batch_id: str,
+        job_id: str,
+        outcome: pb.JobOutcome.ValueType = pb.JOB_OUTCOME_SUCCEEDED,
+        **fields: Any,  # noqa: ANN401  # fields of the request
+    ) -> pb.ReportJobResultResponse:
+        """Report a result."""
+        request = pb.ReportJobResultRequest(batch_id=batch_id, job_id=job_id, outcome=outcome, **fields)
+        return await self.stub.ReportJobResult(request)
+
+    async def get(self, batch_id: str) -> pb.Batch:
+        """Read a batch."""
+        return (await self.stub.GetBatch(pb.GetBatchRequest(batch_id=batch_id))).batch
+
+
+@asynccontextmanager
+async def served(database_url: str, **settings: Any) -> AsyncIterator[Served]:  # noqa: ANN401  # settings
+    """Serve over a database while the context is open."""
+    chosen = ProgressSettings(listen="127.0.0.1:0", **settings)
+    database = DatabaseSettings(database_url=SecretStr(database_url))
+    async with (
+        progress_server(chosen, database) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        yield Served(server.port, channel, stub_of(channel))
+
+
+class ProgressProcess:
+    """`python -m services.progress` as a real process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Take a process that was started with its log on a pipe."""
+        self._process = process
+        self._log: list[str] = []
+        self._reading: asyncio.Task[None] | None = None
+        self.port = 0
+
+    @property
+    def target(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it has logged so far."""
+        return "\n".join(self._log)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait for its end and return the exit code, negative if a signal ended it."""
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            code = await self._process.wait()
+            if self._reading is not None:
+                await self._reading
+        return code
+
+    async def read_port(self) -> None:
+        """Wait until it serves."""
+        async with asyncio.timeout(START_SECONDS_MAX):
+            while not self.port:
+                line = await self._next_line()
+                if line is None:
+                    raise AssertionError(f"the server did not start: {self.log}")
+                self.port = _port_of(line)
+        self._reading = asyncio.create_task(self._read_on())
+
+    async def _read_on(self) -> None:
+        while await self._next_line() is not None:
+            pass
+
+    async def _next_line(self) -> str | None:
+        assert self._process.stderr is not None
+        raw = await self._process.stderr.readline()
+        if not raw:
+            return None
+        self._log.append(raw.decode().rstrip())
+        return self._log[-1]
+
+
+@asynccontextmanager
+async def progress_process(
+    database_url: str, *, listen: str = "127.0.0.1:0", **environment: str
+) -> AsyncIterator[ProgressProcess]:
+    """Run a server process while the context is open; it is killed if it has not ended by then."""
+    process = await start(database_url, listen=listen, **environment)
+    server = ProgressProcess(process)
+    try:
+        await server.read_port()
+        yield server
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await server.ended()
+
+
+async def start(database_url: str, *, listen: str, **environment: str) -> asyncio.subprocess.Process:
+    """Start a server process with its log on a pipe."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.progress",
+        cwd=ROOT,
+        env={**os.environ, "BATCHES_DATABASE_URL": database_url, "PROGRESS_LISTEN": listen, **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+def _port_of(line: str) -> int:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return 0
+    return int(entry.get("port", 0)) if entry.get("event") == "serving" else 0

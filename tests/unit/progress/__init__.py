@@ -1,0 +1,1 @@
+"""Rules of the progress server's parts, without a network or a database."""

@@ -1,0 +1,190 @@
+"""How results are gathered into groups and every caller is answered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from batches.batch import Batch
+from batches.errors import BatchNotFound, DatabaseUnavailable
+from batches.recording import Recording, record
+from batches.result import JobOutcome, JobResult, ResultSource
+from services.progress.errors import BacklogFull, ShuttingDown
+from services.progress.group_commit import GROUP_RESULTS_MAX, GroupCommit, Recorded
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class MemoryStore:
+    """A store of one batch in memory, whose commits wait until they are let through."""
+
+    def __init__(self) -> None:
+        """Begin with a batch `b` of a million jobs and commits let through."""
+        self.batch = Batch(
+            batch_key=1, batch_id="b", sealed=True, announced_jobs=10**6, create_time=NOW, read_time=NOW
+        )
+        self.groups: list[int] = []
+        self.open = asyncio.Event()
+        self.open.set()
+        self.entered = asyncio.Event()
+        self.failures: list[Exception] = []
+        self.poison: str | None = None
+
+    async def record(self, results: Sequence[JobResult]) -> Recording:
+        """Record as the store does, or fail as told."""
+        self.entered.set()
+        await self.open.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        if any(result.job_id == self.poison for result in results):
+            raise ValueError(self.poison)
+        self.groups.append(len(results))
+        recording = record([self.batch], {}, results, ResultSource.WORKER)
+        self.batch = recording.batches["b"]
+        return recording
+
+
+@asynccontextmanager
+async def group_commit(
+    store: MemoryStore, changed: list[str] | None = None, backlog_results_max: int = 10_000
+) -> AsyncIterator[GroupCommit]:
+    """Run a group commit; leaving closes it and waits for its last flush."""
+
+    def note(batch_ids: Iterable[str]) -> None:
+        (changed if changed is not None else []).extend(batch_ids)
+
+    commit = GroupCommit(store.record, note, backlog_results_max=backlog_results_max)
+    running = asyncio.create_task(commit.run())
+    try:
+        yield commit
+    finally:
+        store.open.set()
+        commit.close()
+        await running
+
+
+def one(job_id: str, batch_id: str = "b") -> list[JobResult]:
+    """Return the results of a call with one result."""
+    return [JobResult(batch_id, job_id, JobOutcome.SUCCEEDED)]
+
+
+async def test_results_that_come_during_a_commit_are_one_group() -> None:
+    """While a group commits the next one gathers, however many callers bring it."""
+    store = MemoryStore()
+    async with group_commit(store) as commit:
+        store.open.clear()
+        first = asyncio.create_task(commit.submit(one("j0")))
+        await store.entered.wait()
+        others = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(1, 500)]
+        await asyncio.sleep(0)
+        store.open.set()
+        await asyncio.gather(first, *others)
+    assert store.groups == [1, 499]
+
+
+async def test_a_group_has_a_largest_size() -> None:
+    """A group takes whole calls up to its size; one larger call is a group of its own."""
+    store = MemoryStore()
+    large = [JobResult("b", f"large{n}", JobOutcome.SUCCEEDED) for n in range(GROUP_RESULTS_MAX + 5)]
+    async with group_commit(store) as commit:
+        store.open.clear()
+        first = asyncio.create_task(commit.submit(one("j")))
+        await store.entered.wait()
+        others = [asyncio.create_task(commit.submit(part)) for part in (one("k"), large, one("l"))]
+        await asyncio.sleep(0)
+        store.open.set()
+        await asyncio.gather(first, *others)
+    assert store.groups == [1, 1, GROUP_RESULTS_MAX + 5, 1]
+
+
+async def test_no_answer_comes_before_the_commit() -> None:
+    """A caller waits for as long as its group's commit does."""
+    store = MemoryStore()
+    async with group_commit(store) as commit:
+        store.open.clear()
+        waiting = asyncio.create_task(commit.submit(one("j")))
+        await store.entered.wait()
+        assert not waiting.done()
+        store.open.set()
+        (answer,) = await waiting
+    assert isinstance(answer, Recorded)
+    assert answer.revision == 2
+
+
+async def test_changed_batches_are_told_after_the_commit() -> None:
+    """The ids of the batches a group changed are told, and only theirs."""
+    changed: list[str] = []
+    async with group_commit(MemoryStore(), changed) as commit:
+        (answer,) = await commit.submit(one("j", batch_id="nowhere"))
+        assert isinstance(answer, BatchNotFound)
+        assert changed == []
+        await commit.submit(one("j"))
+    assert changed == ["b"]
+
+
+async def test_a_full_backlog_refuses_whole_calls() -> None:
+    """Beyond the backlog's size a call is refused and none of it taken; afterwards there is room again."""
+    store = MemoryStore()
+    async with group_commit(store, backlog_results_max=2) as commit:
+        store.open.clear()
+        waiting = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(2)]
+        await store.entered.wait()
+        with pytest.raises(BacklogFull):
+            await commit.submit(one("k"))
+        store.open.set()
+        await asyncio.gather(*waiting)
+        await commit.submit(one("k"))
+    assert store.batch.tally.succeeded == 3
+
+
+async def test_a_failed_group_answers_every_caller() -> None:
+    """If the database is away every caller of the group is told, and the next group is tried."""
+    store = MemoryStore()
+    store.failures.append(DatabaseUnavailable())
+    async with group_commit(store) as commit:
+        calls = await asyncio.gather(*(commit.submit(one(f"j{n}")) for n in range(3)), return_exceptions=True)
+        assert [type(call) for call in calls] == [DatabaseUnavailable] * 3
+        await commit.submit(one("j"))
+    assert store.batch.tally.succeeded == 1
+
+
+async def test_a_result_that_cannot_be_recorded_fails_alone() -> None:
+    """A defect that one result provokes fails its own call and none of its neighbours'."""
+    store = MemoryStore()
+    store.poison = "j1"
+    async with group_commit(store) as commit:
+        calls = await asyncio.gather(*(commit.submit(one(f"j{n}")) for n in range(4)), return_exceptions=True)
+    assert [type(call) for call in calls] == [list, ValueError, list, list]
+    assert store.batch.tally.succeeded == 3
+
+
+async def test_a_caller_that_gives_up_does_not_stop_its_group() -> None:
+    """A cancelled caller's result is recorded with its neighbours'."""
+    store = MemoryStore()
+    async with group_commit(store) as commit:
+        store.open.clear()
+        calls = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(3)]
+        await store.entered.wait()
+        calls[1].cancel()
+        store.open.set()
+        await asyncio.gather(*calls, return_exceptions=True)
+    assert store.batch.tally.succeeded == 3
+    assert [call.cancelled() for call in calls] == [False, True, False]
+
+
+async def test_closing_answers_what_was_taken_and_refuses_the_rest() -> None:
+    """After close new results are refused, and `run` ends once everything taken is answered."""
+    store = MemoryStore()
+    commit = GroupCommit(store.record, lambda _: None, backlog_results_max=100)
+    running = asyncio.create_task(commit.run())
+    store.open.clear()
+    taken = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(5)]
+    await store.entered.wait()
+    commit.close()
+    with pytest.raises(ShuttingDown):
+        await commit.submit(one("late"))
+    store.open.set()
+    await running
+    assert all(isinstance(task.result()[0], Recorded) for task in taken)
