@@ -5,6 +5,7 @@ answers UNKNOWN to bytes that are no message. So the boundary takes the bytes as
 came, decodes them itself, and turns each exception into a Refusal.
 """
 
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -44,7 +45,8 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         """Wrap the handler of a method."""
         handler = await continuation(handler_call_details)
         if handler is None:
-            return grpc.unary_unary_rpc_method_handler(_refuse_unknown_method)
+            # As a stream, so that it answers before a message has come, whatever kind of call it is.
+            return grpc.stream_stream_rpc_method_handler(_refuse_unknown_method)
         if handler.request_streaming:
             return handler  # only reflection streams requests, and it answers its own errors
         method = handler_call_details.method
@@ -76,7 +78,11 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
 
         async def answer(raw: bytes, context: Context) -> AsyncIterator[Any]:
             try:
-                async for message in behavior(_decoded(decode, raw), context):
+                messages = behavior(_decoded(decode, raw), context)
+                if inspect.isawaitable(messages):
+                    await messages  # health's Watch yields nothing: it writes to the context
+                    return
+                async for message in messages:
                     yield message
             except grpc.aio.AbortError:
                 raise
@@ -114,5 +120,5 @@ def _too_large() -> Refusal:
     return Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE", message, violations=[violation])
 
 
-async def _refuse_unknown_method(_raw: bytes, context: Context) -> NoReturn:
+async def _refuse_unknown_method(_messages: AsyncIterator[bytes], context: Context) -> NoReturn:
     await abort(context, Refusal(grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD", "no such method"))

@@ -82,6 +82,7 @@ class ProgressProcess:
         self._process = process
         self._log: list[str] = []
         self._reading: asyncio.Task[None] | None = None
+        self._logged = asyncio.Condition()
         self.port = 0
 
     @property
@@ -102,6 +103,11 @@ class ProgressProcess:
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
         self._process.send_signal(number)
+
+    async def logged(self, words: str) -> None:
+        """Wait until it has logged these words."""
+        async with asyncio.timeout(START_SECONDS_MAX), self._logged:
+            await self._logged.wait_for(lambda: words in self.log)
 
     async def ended(self) -> int:
         """Wait for its end and return the exit code, negative if a signal ended it."""
@@ -130,7 +136,9 @@ class ProgressProcess:
         raw = await self._process.stderr.readline()
         if not raw:
             return None
-        self._log.append(raw.decode().rstrip())
+        async with self._logged:
+            self._log.append(raw.decode().rstrip())
+            self._logged.notify_all()
         return self._log[-1]
 
 

@@ -1,0 +1,1 @@
+"""Speed and cost, measured; nothing here is a test."""

@@ -1,0 +1,83 @@
+"""python -m bench.idle_watches: what a server costs that holds open watches of quiet batches.
+
+Starts MySQL and a server process, opens one watch for each of so many batches, and reads
+the server's CPU time from the operating system over some seconds in which nothing happens.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import grpc
+import typer
+from sqlalchemy import text
+
+from batches.migrations import migrate
+from batches.store.database import Database
+from batchprogress.v1 import progress_pb2 as pb
+from tests.support.databases import database_server
+from tests.support.progress import Stub, progress_process, stub_of
+
+CREATE_AT_ONCE = 50
+"""Batches created at a time: enough to be quick, few enough for the server's pool."""
+
+
+def main(watches: int = 1_000, seconds: int = 20) -> None:
+    """Measure and print one line."""
+    with database_server("mysql", own=True) as server:
+        asyncio.run(_measure(server.url(), server.url("idle"), watches, seconds))
+
+
+async def _measure(server_url: str, url: str, watches: int, seconds: int) -> None:
+    await _create_database(server_url, url)
+    async with progress_process(url) as process, grpc.aio.insecure_channel(process.target) as channel:
+        calls = await _watch_quiet_batches(stub_of(channel), watches)
+        before = _cpu_seconds(process.pid)
+        await asyncio.sleep(seconds)
+        share = (_cpu_seconds(process.pid) - before) / seconds
+        print(  # noqa: T201  # the command's output
+            f"{watches:,} open watches of as many quiet batches: {share:.1%} of a core over {seconds} s,"
+            f" {_resident_mib(process.pid):.0f} MiB resident"
+        )
+        for call in calls:
+            call.cancel()
+
+
+async def _create_database(server_url: str, url: str) -> None:
+    server = Database(server_url, connections_max=1)
+    async with server.engine.begin() as connection:
+        await connection.execute(text("CREATE DATABASE idle"))
+    await server.close()
+    database = Database(url, connections_max=1)
+    await migrate.upgrade(database)
+    await database.close()
+
+
+async def _watch_quiet_batches(
+    stub: Stub, watches: int
+) -> list[grpc.aio.UnaryStreamCall[pb.WatchBatchRequest, pb.WatchBatchResponse]]:
+    """Open the watches and wait until each has been sent its batch."""
+    ids = [f"batch-{number}" for number in range(watches)]
+    for first in range(0, watches, CREATE_AT_ONCE):
+        portion = ids[first : first + CREATE_AT_ONCE]
+        await asyncio.gather(
+            *(stub.CreateBatch(pb.CreateBatchRequest(batch_id=one, total_jobs=1)) for one in portion)
+        )
+    calls = [stub.WatchBatch(pb.WatchBatchRequest(batch_id=one)) for one in ids]
+    await asyncio.gather(*(call.read() for call in calls))
+    return calls
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return user and system time of a process (proc(5): fields 14 and 15 of stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_mib(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    typer.run(main)

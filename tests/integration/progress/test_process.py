@@ -1,0 +1,177 @@
+"""The server as a process: what it needs to start, and how it ends."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from sqlalchemy import text
+
+from batches.store.database import Database
+from batchprogress.v1 import progress_pb2 as pb
+from tests.support.progress import progress_process, start, stub_of
+
+EXIT_BAD_CONFIGURATION = 78
+SECONDS_MAX = 30
+SERVICE = "batchprogress.v1.ProgressService"
+
+
+async def refusal_to_start(database_url: str, **environment: str) -> tuple[int, str]:
+    """Start a server that must not start; return its exit code and what it said."""
+    process = await start(database_url, listen="127.0.0.1:0", **environment)
+    async with asyncio.timeout(SECONDS_MAX):
+        _, said = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, said.decode()
+
+
+def health_stub(channel: grpc.aio.Channel) -> Any:  # noqa: ANN401  # its published types lack the methods
+    """Return the stub of grpc.health.v1."""
+    return health_pb2_grpc.HealthStub(channel)
+
+
+async def test_nothing_configured_is_enough(tmp_path: Path) -> None:
+    """With an SQLite file that is not there yet the server makes its tables and serves."""
+    async with (
+        progress_process(f"sqlite+aiosqlite:///{tmp_path}/new.db") as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        stub = stub_of(channel)
+        await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
+
+
+async def test_sigterm_answers_what_is_under_way(database_url: str) -> None:
+    """On SIGTERM every report that was sent is answered or refused so that it can be sent again; exit 0."""
+    jobs = 500
+    async with (
+        progress_process(database_url) as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        stub = stub_of(channel)
+        await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=jobs))
+        requests = [
+            pb.ReportJobResultRequest(batch_id="b", job_id=f"j{n}", outcome=pb.JOB_OUTCOME_SUCCEEDED)
+            for n in range(jobs)
+        ]
+        calls = [asyncio.ensure_future(_answer(stub.ReportJobResult(request))) for request in requests]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        process.send(signal.SIGTERM)
+        answers = await asyncio.gather(*calls)
+        assert await process.ended() == 0
+    assert set(answers) <= {"OK", "UNAVAILABLE", "CANCELLED"}
+    async with (
+        progress_process(database_url) as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        batch = (await stub_of(channel).GetBatch(pb.GetBatchRequest(batch_id="b"))).batch
+    assert batch.succeeded_jobs >= answers.count("OK")
+
+
+async def _answer(
+    call: grpc.aio.UnaryUnaryCall[pb.ReportJobResultRequest, pb.ReportJobResultResponse],
+) -> str:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error.code().name
+    return "OK"
+
+
+async def test_health_follows_the_server(database_url: str) -> None:
+    """A server that serves is SERVING under both names, and alive."""
+    async with (
+        progress_process(database_url) as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        for service in ("liveness", "", SERVICE):
+            await _until_serving(channel, service)
+
+
+async def _until_serving(channel: grpc.aio.Channel, service: str) -> None:
+    watch = health_stub(channel).Watch(health_pb2.HealthCheckRequest(service=service))
+    async with asyncio.timeout(SECONDS_MAX):
+        async for response in watch:
+            if response.status == health_pb2.HealthCheckResponse.SERVING:
+                break
+    watch.cancel()
+
+
+async def test_reflection_is_served_only_if_asked_for(tmp_path: Path) -> None:
+    """Without PROGRESS_REFLECTION the reflection service is not there, with it it is."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
+    path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+    for setting, expected in (("false", grpc.StatusCode.UNIMPLEMENTED), ("true", grpc.StatusCode.OK)):
+        async with (
+            progress_process(url, PROGRESS_REFLECTION=setting) as process,
+            grpc.aio.insecure_channel(process.target) as channel,
+        ):
+            raw: Any = channel
+            call = raw.stream_stream(path)()
+            await call.done_writing()
+            assert await call.code() == expected
+
+
+async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
+    """While a server waits for a call to end, a second SIGTERM ends the process with 128 + 15."""
+    async with (
+        progress_process(database_url, PROGRESS_DRAIN_SECONDS="3600") as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        await _until_serving(channel, "liveness")
+        endless = health_stub(channel).Watch(health_pb2.HealthCheckRequest(service="liveness"))
+        await endless.read()
+        process.send(signal.SIGTERM)
+        await process.logged("draining")
+        process.send(signal.SIGTERM)
+        assert await process.ended() == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"BATCHES_DATABASE_URL": "postgresql://u:secret@h/d"}, "BATCHES_DATABASE_URL: must begin with"),
+        ({"BATCHES_DATABASE_URL": "no url"}, "BATCHES_DATABASE_URL: is no database URL"),
+        ({"PROGRESS_DRAIN_SECONDS": "soon"}, "PROGRESS_DRAIN_SECONDS:"),
+        ({"PROGRESS_LISTEN": "256.0.0.1:1"}, "cannot listen on 256.0.0.1:1"),
+    ],
+)
+async def test_bad_configuration_is_exit_78(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+    """A setting that cannot work is named in one line, without its value, and the exit code says so."""
+    url = environment.pop("BATCHES_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/t.db")
+    listen = environment.pop("PROGRESS_LISTEN", "127.0.0.1:0")
+    process = await start(url, listen=listen, **environment)
+    async with asyncio.timeout(SECONDS_MAX):
+        _, raw = await process.communicate()
+    assert process.returncode == EXIT_BAD_CONFIGURATION
+    assert said in raw.decode()
+    assert "secret" not in raw.decode()
+
+
+@pytest.mark.parametrize("database_engine", ["mysql", "mariadb"], indirect=True)
+async def test_another_schema_is_refused(database_url: str) -> None:
+    """A server on MySQL does not start on a schema of another version, and says what to do."""
+    await _execute(database_url, "UPDATE alembic_version SET version_num = 'from-the-future'")
+    code, said = await refusal_to_start(database_url)
+    assert (code, "newer version" in said) == (EXIT_BAD_CONFIGURATION, True)
+    await _execute(database_url, "DELETE FROM alembic_version")
+    code, said = await refusal_to_start(database_url)
+    assert (code, "python -m batches upgrade" in said) == (EXIT_BAD_CONFIGURATION, True)
+
+
+async def test_a_database_that_is_away_is_said() -> None:
+    """A server whose database does not answer at the start ends with exit 1 and no stack trace."""
+    code, said = await refusal_to_start("mysql+asyncmy://root:secret@127.0.0.1:1/none")
+    assert code == 1
+    assert "the database does not answer" in said
+    assert "secret" not in said
+    assert "Traceback" not in said
+
+
+async def _execute(database_url: str, statement: str) -> None:
+    database = Database(database_url, connections_max=1)
+    async with database.engine.begin() as connection:
+        await connection.execute(text(statement))
+    await database.close()
