@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The uv on the path, else one of our own: the version is what the locks were made with.
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
-STUBS := client/src/batchprogress/v1
+STUBS_ROOT := client/src
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 PROTOC := $(UV) run --quiet --no-project --isolated --with-requirements locks/proto.txt python -m grpc_tools.protoc
 
@@ -37,5 +37,48 @@ lock: | $(UV) ## Resolve the dependencies anew and lock them with their hashes
 
 .PHONY: proto
 proto: | $(UV) ## Generate the stubs in client/ from protos/
-	$(PROTOC) -Iprotos --python_out=client/src --grpc_python_out=client/src --mypy_out=client/src --mypy_grpc_out=client/src \
+	$(PROTOC) -Iprotos --python_out=$(STUBS_ROOT) --grpc_python_out=$(STUBS_ROOT) \
+		--mypy_out=$(STUBS_ROOT) --mypy_grpc_out=$(STUBS_ROOT) \
 		protos/batchprogress/v1/progress.proto protos/batchprogress/v1/job_status.proto
+
+.PHONY: run
+run: setup ## The 1,037-job story on real processes
+	@$(BIN)/python -m demo
+
+.PHONY: serve
+serve: setup ## Serve ProgressService on an SQLite file (or BATCHES_DATABASE_URL)
+	$(BIN)/python -m services.progress
+
+.PHONY: test
+test: setup ## Every test, on SQLite, MariaDB and MySQL (found, or set up by itself)
+	$(BIN)/python -m pytest
+
+.PHONY: check-db
+check-db: setup ## Compare every batch's counters with its rows
+	$(BIN)/python -m batches check
+
+.PHONY: format
+format: setup ## Format and fix what can be fixed
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
+
+.PHONY: verify
+verify: setup verify-protos ## Lint, types, import rules, protos, stubs as generated
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+# What the last commit had; in a clean checkout that is the one before.
+PROTOS_BEFORE = $(shell git diff --quiet HEAD -- protos 2>/dev/null && git rev-parse --quiet --verify HEAD~1 || echo HEAD)
+GENERATED := .cache/stubs
+
+.PHONY: verify-protos
+verify-protos: setup
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking --against '.git#ref=$(PROTOS_BEFORE)'
+	@rm -rf $(GENERATED) && mkdir -p $(GENERATED)
+	@$(MAKE) --no-print-directory proto STUBS_ROOT=$(GENERATED) >/dev/null 2>&1 || $(MAKE) proto STUBS_ROOT=$(GENERATED)
+	@diff -r --exclude=__init__.py --exclude=__pycache__ $(GENERATED)/batchprogress/v1 client/src/batchprogress/v1 \
+		|| { echo "The stubs differ from the protos: run make proto"; exit 1; }

@@ -1,0 +1,1 @@
+"""The rules that the manifests in k8s/ and the image in Containerfile keep."""

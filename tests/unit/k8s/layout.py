@@ -1,0 +1,118 @@
+"""A rendered kustomization, and the ways the rules look at it."""
+
+import functools
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+LAYOUTS = ("base", "overlays/local", "overlays/production")
+RENDER_SECONDS_MAX = 30
+"""Rendering takes a tenth of a second; one that hangs must not hold the tests."""
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """The pod template of one workload."""
+
+    owner: str
+    """Kind and name of the workload, as kubectl writes it: `Deployment/progress`."""
+    labels: dict[str, str]
+    spec: Manifest
+
+    @property
+    def container(self) -> Manifest:
+        """Its only container."""
+        (container,) = self.spec["containers"]
+        return dict(container)
+
+    @property
+    def deployable(self) -> str:
+        """What the pod runs: `progress`, `job-status`, `reconciler` or `migrate`."""
+        return self.owner.partition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The objects of one kustomization."""
+
+    name: str
+    objects: tuple[Manifest, ...]
+
+    def of_kind(self, kind: str) -> list[Manifest]:
+        """Return the objects of a kind."""
+        return [manifest for manifest in self.objects if manifest["kind"] == kind]
+
+    def named(self, kind: str, name: str) -> Manifest:
+        """Return the one object of this kind and name."""
+        (manifest,) = (one for one in self.of_kind(kind) if one["metadata"]["name"] == name)
+        return manifest
+
+    def pods(self) -> list[Pod]:
+        """Return the pod template of every workload, however deep its kind keeps it."""
+        return [
+            Pod(title(manifest), template["metadata"]["labels"], template["spec"])
+            for manifest in self.objects
+            if (template := _template(manifest))
+        ]
+
+    def settings(self) -> dict[str, str]:
+        """Return what the one ConfigMap holds."""
+        (settings,) = self.of_kind("ConfigMap")
+        return dict(settings["data"])
+
+    def environment(self, pod: Pod) -> dict[str, str | None]:
+        """Return the variables a pod's process gets; None stands for the content of a Secret."""
+        own = {variable["name"]: variable.get("value") for variable in pod.container.get("env", [])}
+        return {**self.settings(), **own}
+
+
+def title(manifest: Manifest) -> str:
+    """Return an object's kind and name, as kubectl writes them."""
+    return f"{manifest['kind']}/{manifest['metadata']['name']}"
+
+
+def values(node: object, key: str) -> Iterator[Any]:
+    """Yield what stands under a key anywhere inside an object."""
+    if isinstance(node, dict):
+        if key in node:
+            yield node[key]
+        for child in node.values():
+            yield from values(child, key)
+    elif isinstance(node, list | tuple):
+        for child in node:
+            yield from values(child, key)
+
+
+def renderer() -> list[str] | None:
+    """Return the command that renders a kustomization on this machine, if it has one."""
+    if kubectl := shutil.which("kubectl"):
+        return [kubectl, "kustomize"]
+    if kustomize := shutil.which("kustomize"):
+        return [kustomize, "build"]
+    return None
+
+
+@functools.cache
+def render(command: tuple[str, ...], name: str) -> Layout:
+    """Render one kustomization; once a test run."""
+    rendered = subprocess.run(
+        [*command, str(ROOT / "k8s" / name)],
+        check=True,
+        stdout=subprocess.PIPE,
+        timeout=RENDER_SECONDS_MAX,
+    )
+    return Layout(name, tuple(yaml.safe_load_all(rendered.stdout)))
+
+
+def _template(manifest: Manifest) -> Manifest | None:
+    spec = manifest.get("spec", {})
+    template: Manifest | None = spec.get("jobTemplate", {}).get("spec", spec).get("template")
+    return template

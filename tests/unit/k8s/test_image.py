@@ -1,0 +1,95 @@
+"""What the Containerfile keeps, and what the manifests take from it."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.k8s.layout import ROOT, Layout
+
+USER_MIN = 10_000
+"""Below live the users of a node: one of them must not own our processes by chance."""
+
+
+@pytest.fixture(scope="module")
+def instructions() -> list[tuple[str, str]]:
+    """Return the Containerfile's instructions as pairs of name and rest."""
+    text = (ROOT / "Containerfile").read_text()
+    joined = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
+    return [(name, rest) for name, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
+
+
+def test_base_image_has_a_version(instructions: list[tuple[str, str]]) -> None:
+    """Every stage starts from a named version of Python, never from `latest`."""
+    assert {rest.split()[0] for name, rest in instructions if name == "FROM"} == {"python:3.13-slim"}
+
+
+def test_user(instructions: list[tuple[str, str]], local: Layout) -> None:
+    """The image runs as a number, which Kubernetes can check, and which owns the local volume."""
+    (user,) = (rest for name, rest in instructions if name == "USER")
+    uid, gid = map(int, user.split(":"))
+    assert min(uid, gid) >= USER_MIN
+    groups = {pod.spec["securityContext"].get("fsGroup", gid) for pod in local.pods()}
+    assert groups == {gid}
+
+
+def test_entrypoint(instructions: list[tuple[str, str]]) -> None:
+    """No shell stands between a signal and Python."""
+    (entrypoint,) = (rest for name, rest in instructions if name == "ENTRYPOINT")
+    assert json.loads(entrypoint) == ["python", "-m"]
+
+
+def test_uv_is_the_one_that_locked(instructions: list[tuple[str, str]]) -> None:
+    """The image installs with the version of uv that made the locks."""
+    (argument,) = (rest for name, rest in instructions if name == "ARG")
+    assert f"UV_VERSION := {argument.removeprefix('UV_VERSION=')}\n" in (ROOT / "Makefile").read_text()
+
+
+def test_dependencies_are_locked(instructions: list[tuple[str, str]]) -> None:
+    """Dependencies come from the lock with their hashes; the client is installed without any."""
+    dependencies, client = (rest for name, rest in instructions if "uv pip install" in rest)
+    assert "--require-hashes" in dependencies
+    assert "locks/runtime.txt" in dependencies
+    assert "--no-deps" in client
+
+
+def test_everything_imported_is_copied(instructions: list[tuple[str, str]]) -> None:
+    """What the copied packages import from this checkout is copied too."""
+    copied = {source for source, target in _copies(instructions) if target.startswith("/app/")}
+    ours = {folder.name for folder in ROOT.iterdir() if folder.is_dir()}
+    imported = {name for source in copied for name in _imports(ROOT / source)}
+    assert (imported & ours) - copied == set()
+
+
+def test_everything_copied_is_let_in(instructions: list[tuple[str, str]]) -> None:
+    """.containerignore lets in what is copied, and nothing else."""
+    lines = (ROOT / ".containerignore").read_text().splitlines()
+    assert {line.removeprefix("!") for line in lines if line.startswith("!")} == {
+        source for source, _ in _copies(instructions)
+    }
+    assert next(line for line in lines if not line.startswith("#")) == "*"
+
+
+def test_commands_are_copied(instructions: list[tuple[str, str]], layout: Layout) -> None:
+    """Every command of the manifests is in the image."""
+    copied = {source for source, _ in _copies(instructions)}
+    assert {pod.container["args"][0].partition(".")[0] for pod in layout.pods()} <= copied
+
+
+def _copies(instructions: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for name, rest in instructions:
+        if name == "COPY" and not rest.startswith("--from"):
+            source, target = rest.split()
+            yield source, target
+
+
+def _imports(folder: Path) -> Iterator[str]:
+    for file in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]

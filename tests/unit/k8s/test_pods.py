@@ -1,0 +1,100 @@
+"""What every pod of every layout keeps: its rights, its resources and its probes."""
+
+import importlib
+
+import pytest
+
+from tests.unit.k8s.layout import Layout, Pod
+
+QUANTITIES = {"m": 0.001, "": 1, "Mi": 2**20, "Gi": 2**30}
+"""The units our quantities are written in."""
+
+SERVERS = {
+    "progress": "batchprogress.v1.progress_pb2",
+    "job-status": "batchprogress.v1.job_status_pb2",
+}
+"""The deployables that serve, and the stubs of the one service of each."""
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, layout: Layout) -> Pod:
+    """Return each server's pod of each layout."""
+    (pod,) = (one for one in layout.pods() if one.deployable == request.param)
+    return pod
+
+
+def test_restricted(layout: Layout) -> None:
+    """Every pod passes Pod Security "restricted" and writes to its volumes only."""
+    for pod in layout.pods():
+        assert pod.spec["securityContext"]["runAsNonRoot"] is True
+        assert pod.spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod.container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert not pod.spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
+
+
+def test_accounts(layout: Layout) -> None:
+    """Every deployable has an account of its own name, and no pod gets its token."""
+    for pod in layout.pods():
+        assert pod.spec["serviceAccountName"] == pod.deployable
+        assert layout.named("ServiceAccount", pod.deployable)["automountServiceAccountToken"] is False
+        assert "automountServiceAccountToken" not in pod.spec
+
+
+def test_no_service_links(layout: Layout) -> None:
+    """No pod lets Kubernetes inject variables such as JOB_STATUS_PORT among our settings."""
+    assert [pod.spec["enableServiceLinks"] for pod in layout.pods()] == [False] * len(layout.pods())
+
+
+@pytest.mark.parametrize("resource", ["cpu", "memory"])
+def test_resources(layout: Layout, resource: str) -> None:
+    """Every container requests CPU and memory and has limits no lower; memory it requests in full."""
+    for pod in layout.pods():
+        requested = _quantity(pod.container["resources"]["requests"][resource])
+        limit = _quantity(pod.container["resources"]["limits"][resource])
+        assert 0 < requested <= limit, pod.owner
+        assert resource != "memory" or requested == limit, pod.owner
+
+
+def test_volumes_are_mounted(layout: Layout) -> None:
+    """Every volume is scratch space with a limit or a claim, and is mounted; every mount has its volume."""
+    for pod in layout.pods():
+        volumes = {volume["name"]: volume for volume in pod.spec.get("volumes", [])}
+        assert {mount["name"] for mount in pod.container.get("volumeMounts", [])} == volumes.keys()
+        for volume in volumes.values():
+            assert "persistentVolumeClaim" in volume or volume["emptyDir"]["sizeLimit"]
+
+
+@pytest.mark.parametrize(
+    ("probe", "service"),
+    [("startupProbe", "liveness"), ("livenessProbe", "liveness"), ("readinessProbe", None)],
+)
+def test_probes(server: Pod, probe: str, service: str | None) -> None:
+    """Liveness asks whether the process runs; readiness asks for the service by its full name."""
+    (readiness,) = importlib.import_module(SERVERS[server.deployable]).DESCRIPTOR.services_by_name.values()
+    (port,) = server.container["ports"]
+    assert server.container[probe]["grpc"] == {
+        "port": port["containerPort"],
+        "service": service or readiness.full_name,
+    }
+    assert server.container[probe]["timeoutSeconds"] <= server.container[probe]["periodSeconds"]
+
+
+def test_liveness_is_the_name_that_is_served() -> None:
+    """The servers answer for liveness under the name that the probes use."""
+    assert importlib.import_module("rpc.health").LIVENESS == "liveness"
+
+
+def test_listens_on_its_port(layout: Layout, server: Pod) -> None:
+    """A server listens on all interfaces and on the port its container names."""
+    (port,) = server.container["ports"]
+    prefix = server.deployable.replace("-", "_").upper()
+    assert layout.settings()[f"{prefix}_LISTEN"] == f"0.0.0.0:{port['containerPort']}"
+
+
+def _quantity(text: str) -> float:
+    number = text.rstrip("GMim")
+    return float(number) * QUANTITIES[text.removeprefix(number)]
