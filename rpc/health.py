@@ -31,6 +31,7 @@ class Health:
         self._names = ("", service)
         self._check = check
         self._ready: bool | None = None
+        self._checking: asyncio.Future[object] | None = None
 
     async def run(self) -> None:
         """Check for ever."""
@@ -44,14 +45,20 @@ class Health:
         await self.servicer.enter_graceful_shutdown()
 
     async def _answers(self) -> bool:
-        try:
-            async with asyncio.timeout(CHECK_SECONDS_MAX):
-                await self._check()
-        except Exception as error:  # noqa: BLE001  # whatever is wrong with the store, it is not ready
-            if self._ready is not False:
-                _log.warning("not ready", error=type(error).__name__)
-            return False
-        return True
+        """Ask once; a check that still waits is not asked again, or a frozen store would collect them."""
+        if self._checking is None:
+            self._checking = asyncio.ensure_future(self._check())
+        done, _ = await asyncio.wait([self._checking], timeout=CHECK_SECONDS_MAX)
+        if not done:
+            return self._not_ready("no answer in time")
+        checked, self._checking = self._checking, None
+        error = checked.exception()
+        return error is None or self._not_ready(type(error).__name__)
+
+    def _not_ready(self, reason: str) -> bool:
+        if self._ready is not False:
+            _log.warning("not ready", reason=reason)
+        return False
 
     async def _set_ready(self, *, ready: bool) -> None:
         if ready == self._ready:
