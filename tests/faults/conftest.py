@@ -1,0 +1,126 @@
+"""What every fault test is given: a seed, a size, a database server to break, and the verdict."""
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from batches.migrations import migrate
+from batches.store.database import Database
+from tests.faults import summary
+from tests.faults.evidence import findings
+from tests.faults.ledger import Ledger
+from tests.support.databases import (
+    ENGINES,
+    DatabaseServer,
+    DatabaseServerUnavailable,
+    Engine,
+    database_server,
+)
+
+FULL = os.environ.get("FAULTS", "quick") == "full"
+"""`make test-faults` sets FAULTS=full; a part of each fault is in every `make test`."""
+SEED = os.environ.get("FAULTS_SEED")
+"""The seed of a run that failed, to have the same again."""
+SEED_MAX = 2**32
+
+Verdict = Callable[[str, int, Ledger], Awaitable[None]]
+"""Holds the database against the ledger: fault, how often it struck, ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A database, and the server it is on, which a test may kill or freeze."""
+
+    server: DatabaseServer
+    url: str
+
+
+@pytest.fixture
+def full() -> bool:
+    """Whether the sizes are those of `make test-faults`."""
+    return FULL
+
+
+@pytest.fixture
+def seed() -> int:
+    """Return the seed of this test; it is shown if the test fails, and in the table at the end."""
+    chosen = int(SEED) if SEED else random.randrange(SEED_MAX)
+    print(f"FAULTS_SEED={chosen}")  # noqa: T201  # pytest shows it with a failure
+    return chosen
+
+
+@pytest.fixture
+def order(seed: int) -> random.Random:
+    """Return the one source of chance of this test."""
+    return random.Random(seed)
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Return each engine in turn."""
+    chosen: Engine = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def breakable_server(engine: Engine) -> Iterator[DatabaseServer]:
+    """Return a server of the suite's own, so that breaking it breaks nobody else's."""
+    try:
+        server = database_server(engine, own=True)
+    except DatabaseServerUnavailable as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def target(breakable_server: DatabaseServer, request: pytest.FixtureRequest) -> AsyncIterator[Target]:
+    """Return an empty, migrated database."""
+    name = f"fault_{abs(hash(request.node.nodeid)):x}"
+    await _execute(breakable_server, f"CREATE DATABASE {name}")
+    database = Database(breakable_server.url(name), connections_max=1)
+    await migrate.upgrade(database)
+    await database.close()
+    yield Target(breakable_server, breakable_server.url(name))
+    await _execute(breakable_server, f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def verdict(target: Target, engine: Engine, seed: int, request: pytest.FixtureRequest) -> Verdict:
+    """Return what ends a test: the figures go to the table, and anything wrong fails the test."""
+
+    async def judge(fault: str, times: int, ledger: Ledger) -> None:
+        found = await findings(ledger, target.url)
+        rows = request.config.stash.setdefault(summary.ROWS, [])
+        rows.append(summary.Row.of((fault, engine, seed), times, ledger, found))
+        assert not found, found
+        assert not ledger.refused, ledger.refused
+
+    return judge
+
+
+async def _execute(server: DatabaseServer, statement: str) -> None:
+    engine = create_async_engine(server.url())
+    try:
+        async with asyncio.timeout(60), engine.begin() as connection:
+            await connection.execute(text(statement))
+    finally:
+        await engine.dispose()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table of what was broken and what became of it."""
+    rows = config.stash.get(summary.ROWS, [])
+    if rows:
+        terminalreporter.section("faults")
+        for line in summary.table(rows):
+            terminalreporter.line(line)

@@ -1,0 +1,136 @@
+"""What workers tried and what they were told, and what must be true of the rows because of it.
+
+After Jepsen's set and counter checkers: acknowledged ⊆ rows ⊆ attempted, no job recorded
+twice, and every number a watcher was shown lies between what had been acknowledged and
+what had been attempted.
+"""
+
+import asyncio
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from batches.result import JobOutcome
+
+Job = tuple[str, str]
+"""batch_id and job_id."""
+
+
+class _Goals:
+    """Numbers that somebody waits for a counter to reach."""
+
+    def __init__(self) -> None:
+        self._goals: list[tuple[int, int, asyncio.Event]] = []
+
+    async def wait(self, goal: int) -> None:
+        event = asyncio.Event()
+        heapq.heappush(self._goals, (goal, len(self._goals), event))
+        await event.wait()
+
+    def reached(self, number: int) -> None:
+        while self._goals and self._goals[0][0] <= number:
+            heapq.heappop(self._goals)[2].set()
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Kept by the workers of one test; a report is noted before it is sent and after it is answered."""
+
+    attempted: dict[Job, JobOutcome] = field(default_factory=dict)
+    acknowledged: set[Job] = field(default_factory=set)
+    recorded: Counter[Job] = field(default_factory=Counter)
+    """How often a job was answered RECORDED: more than once is a double count."""
+    reports: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Answers other than OK that a worker was left with, by code and reason."""
+    attempted_jobs: Counter[str] = field(default_factory=Counter)
+    """Jobs attempted so far, by batch."""
+    acknowledged_jobs: Counter[str] = field(default_factory=Counter)
+    """Jobs acknowledged so far, by batch."""
+
+    answers: int = 0
+    """Reports answered OK, duplicates included."""
+    _reports_awaited: _Goals = field(default_factory=_Goals)
+    _answers_awaited: _Goals = field(default_factory=_Goals)
+
+    async def more_reports(self, number: int) -> None:
+        """Wait until so many more reports were begun: a fault strikes under load, not after a time."""
+        await self._reports_awaited.wait(self.reports + number)
+
+    async def more_answers(self, number: int) -> None:
+        """Wait until so many more reports were answered OK."""
+        await self._answers_awaited.wait(self.answers + number)
+
+    def attempt(self, job: Job, outcome: JobOutcome) -> None:
+        """Note that a report is about to be sent."""
+        self.reports += 1
+        self._reports_awaited.reached(self.reports)
+        if job not in self.attempted:
+            self.attempted[job] = outcome
+            self.attempted_jobs[job[0]] += 1
+
+    def acknowledge(self, job: Job, *, first: bool) -> None:
+        """Note that a report was answered OK; `first` if its disposition is RECORDED."""
+        self.answers += 1
+        self._answers_awaited.reached(self.answers)
+        if first:
+            self.recorded[job] += 1
+        if job not in self.acknowledged:
+            self.acknowledged.add(job)
+            self.acknowledged_jobs[job[0]] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong, by name; nothing is wrong if every list is empty."""
+
+    lost: list[Job]
+    """Acknowledged, but without a row."""
+    invented: list[Job]
+    """With a row, but never reported."""
+    doubled: list[Job]
+    """Answered RECORDED more than once."""
+    changed: list[Job]
+    """With another outcome than was reported."""
+    miscounted: list[str]
+    """Batches whose counters differ from their rows."""
+
+    def __bool__(self) -> bool:
+        """Whether anything is wrong."""
+        return any((self.lost, self.invented, self.doubled, self.changed, self.miscounted))
+
+
+def compare(ledger: Ledger, rows: Mapping[Job, JobOutcome], miscounted: Iterable[str]) -> Findings:
+    """Compare what workers were told with what the database holds at rest."""
+    return Findings(
+        lost=sorted(ledger.acknowledged - rows.keys()),
+        invented=sorted(rows.keys() - ledger.attempted.keys()),
+        doubled=sorted(job for job, times in ledger.recorded.items() if times > 1),
+        changed=sorted(job for job, outcome in rows.items() if ledger.attempted.get(job, outcome) != outcome),
+        miscounted=sorted(miscounted),
+    )
+
+
+@dataclass(slots=True)
+class Sighting:
+    """What one watcher was shown of one batch, with what was true around it."""
+
+    ledger: Ledger
+    batch_id: str
+    last_revision: int = 0
+    last_ended: int = 0
+    untrue: list[str] = field(default_factory=list)
+    messages: int = 0
+
+    def see(self, revision: int, ended: int) -> None:
+        """Compare a message, at the moment it comes, with the one before and with what was attempted."""
+        self.messages += 1
+        attempted = self.ledger.attempted_jobs[self.batch_id]
+        if revision <= self.last_revision:
+            self.untrue.append(f"revision {revision} after {self.last_revision}")
+        if ended < self.last_ended:
+            self.untrue.append(f"{ended} ended after {self.last_ended}")
+        if ended > attempted:
+            self.untrue.append(f"{ended} ended of {attempted} attempted")
+        self.last_revision, self.last_ended = revision, ended

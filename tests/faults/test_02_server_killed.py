@@ -1,0 +1,41 @@
+"""Fault 2: a server dies at once, with whatever it was doing."""
+
+import asyncio
+import random
+import signal
+
+from tests.faults.cluster import Cluster, cluster
+from tests.faults.conftest import Target, Verdict
+from tests.faults.ledger import Ledger
+from tests.faults.workload import Workers, create_batches, make_plan, send_until
+from tests.support.progress import stub_of
+
+SERVERS = 3
+WORKERS = 300
+CHANNELS = 6
+SIZES = {"hot": 2_000, **{f"batch-{number}": 40 for number in range(50)}}
+
+
+async def kill_at_random(servers: Cluster, order: random.Random, times: int, ledger: Ledger) -> None:
+    """Kill a random server so many times, each after some more reports, and start it again."""
+    for _ in range(times):
+        await ledger.more_reports(order.randint(50, 400))
+        place = order.randrange(SERVERS)
+        await servers.end(place, signal.SIGKILL)
+        await servers.start(place)
+
+
+async def test_a_killed_server_loses_nothing(
+    target: Target, order: random.Random, verdict: Verdict, *, full: bool
+) -> None:
+    """SIGKILL of a random server under load, again and again: exact, and every worker ends by itself."""
+    kills = 30 if full else 3
+    plan = make_plan(order, SIZES)
+    ledger = Ledger()
+    async with cluster(target.url, SERVERS) as servers, servers.channels(CHANNELS) as channels:
+        await create_batches(stub_of(channels[0]), plan)
+        killing = asyncio.create_task(kill_at_random(servers, order, kills, ledger))
+        await send_until(killing, Workers(ledger, channels, WORKERS), plan)
+        await killing
+    assert ledger.acknowledged == plan.outcomes.keys()
+    await verdict("server killed", kills, ledger)

@@ -1,0 +1,50 @@
+"""Fault 3: the database dies in the middle of commits and comes back."""
+
+import asyncio
+import random
+
+from tests.faults.cluster import cluster
+from tests.faults.conftest import Target, Verdict
+from tests.faults.ledger import Ledger
+from tests.faults.workload import Workers, create_batches, make_plan, send_until
+from tests.support.databases import DatabaseServer
+from tests.support.progress import stub_of
+
+WORKERS = 300
+CHANNELS = 4
+SIZES = {"hot": 3_000, **{f"batch-{number}": 40 for number in range(50)}}
+SERVING_AGAIN_SECONDS_MAX = 10.0
+"""The promise, from the moment the database greets again."""
+
+
+async def kill_again_and_again(
+    server: DatabaseServer, order: random.Random, times: int, ledger: Ledger
+) -> list[float]:
+    """Kill the database under load so many times; return the seconds until a report was answered again."""
+    seconds = []
+    loop = asyncio.get_running_loop()
+    for _ in range(times):
+        await ledger.more_reports(order.randint(50, 400))
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        back = loop.time()
+        await ledger.more_answers(1)
+        seconds.append(loop.time() - back)
+    return seconds
+
+
+async def test_a_killed_database_loses_nothing_acknowledged(
+    target: Target, order: random.Random, verdict: Verdict, *, full: bool
+) -> None:
+    """SIGKILL of the database under load: every acknowledged row is there, and it serves again by itself."""
+    kills = 10 if full else 2
+    plan = make_plan(order, SIZES)
+    ledger = Ledger()
+    async with cluster(target.url, 2) as servers, servers.channels(CHANNELS) as channels:
+        await create_batches(stub_of(channels[0]), plan)
+        killing = asyncio.create_task(kill_again_and_again(target.server, order, kills, ledger))
+        await send_until(killing, Workers(ledger, channels, WORKERS), plan)
+        seconds = await killing
+    assert ledger.acknowledged == plan.outcomes.keys()
+    assert max(seconds) <= SERVING_AGAIN_SECONDS_MAX
+    await verdict("database killed", kills, ledger)

@@ -1,0 +1,44 @@
+"""Fault 8: servers are stopped and started one after the other, as a rollout does."""
+
+import asyncio
+import random
+import signal
+
+from tests.faults.cluster import Cluster, cluster
+from tests.faults.conftest import Target, Verdict
+from tests.faults.ledger import Ledger
+from tests.faults.workload import Workers, create_batches, make_plan, send_until
+from tests.support.progress import stub_of
+
+SERVERS = 3
+WORKERS = 1_000
+CHANNELS = 10
+SIZES = {"hot": 5_000, **{f"batch-{number}": 50 for number in range(60)}}
+
+
+async def roll_out(servers: Cluster, rollouts: int, ledger: Ledger) -> list[int]:
+    """Stop and start every server in turn, under load; return the exit codes."""
+    codes = []
+    for _ in range(rollouts):
+        for place in range(SERVERS):
+            await ledger.more_reports(100)
+            codes.append(await servers.end(place, signal.SIGTERM))
+            await servers.start(place)
+    return codes
+
+
+async def test_a_rollout_fails_no_worker(
+    target: Target, order: random.Random, verdict: Verdict, *, full: bool
+) -> None:
+    """Rolling SIGTERM under 1,000 workers: every server exits 0 and no worker is left with a failure."""
+    rollouts = 20 if full else 1
+    plan = make_plan(order, SIZES)
+    ledger = Ledger()
+    async with cluster(target.url, SERVERS) as servers, servers.channels(CHANNELS) as channels:
+        await create_batches(stub_of(channels[0]), plan)
+        rolling = asyncio.create_task(roll_out(servers, rollouts, ledger))
+        await send_until(rolling, Workers(ledger, channels, WORKERS), plan)
+        codes = await rolling
+    assert set(codes) == {0}
+    assert ledger.acknowledged == plan.outcomes.keys()
+    await verdict("rolling restart", len(codes), ledger)
