@@ -25,7 +25,7 @@ setup: $(VENV)/.ready ## Bring uv and the locked environment
 $(VENV)/.ready: locks/dev.txt client/pyproject.toml | $(UV)
 	@echo "Setting up $(VENV) ..."
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes locks/dev.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes locks/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable client
 	@touch $@
 

@@ -40,7 +40,7 @@ def check() -> None:
     batches, results, differences = _run(_with_database(_check))
     if differences:
         _print_differences(differences)
-    typer.echo(f"{batches:,} batches, {results:,} results checked: {len(differences)} differences")
+    typer.echo(f"batches: {batches:,}, results: {results:,}, differences: {len(differences):,}")
     raise typer.Exit(EXIT_DIFFERENCES if differences else 0)
 
 

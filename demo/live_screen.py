@@ -1,0 +1,99 @@
+"""The story in a terminal: the bar stays at the bottom while the story grows above it."""
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from batchprogress.v1 import progress_pb2 as pb
+from demo.screen import before_and_after, describe
+
+DRAWN_PER_SECOND = 12
+"""Enough for the eye; the server sends up to 20 states a second."""
+_INDENT = (0, 0, 0, 3)
+_TEXT_CHARACTERS = len("1037/1037, 100 %, 12 failed, PROCESSING")
+"""Of the text beside the bar: with fewer the bar would grow and shrink as it climbs."""
+_COLOURS = {pb.BATCH_STATE_COMPLETED: "green", pb.BATCH_STATE_CANCELLED: "red"}
+_STUCK = "yellow"
+_MOVES = "cyan"
+
+
+class LiveScreen:
+    """A screen for a terminal."""
+
+    def __init__(self, console: Console, live: Live) -> None:
+        """Take a terminal and the part of it that is drawn again and again."""
+        self._console = console
+        self._live = live
+        self._spinner: Spinner | None = None
+        self._batch: pb.Batch | None = None
+        self._moves = True
+
+    def title(self, text: str) -> None:
+        """Print it above the bar, in bold."""
+        self._console.print(Padding(Text(text, "bold"), 1))
+
+    def doing(self, what: str) -> None:
+        """Show it beside a spinner, below the bar."""
+        self._spinner = Spinner("dots", Text(what, "dim"), style=_MOVES) if what else None
+        self._draw()
+
+    def tell(self, text: str, *, mark: str = "✓", style: str = "green") -> None:
+        """Print it above the bar."""
+        line = Table.grid(padding=(0, 1))
+        line.add_row(Text(mark, style), text)
+        self._console.print(Padding(line, (0, 0, 0, 1)))
+
+    def quote(self, output: str) -> None:
+        """Print it above the bar, indented."""
+        self._console.print(Padding(Text(output, "dim"), _INDENT))
+
+    def show(self, batch: pb.Batch) -> None:
+        """Move the bar."""
+        self._batch = batch
+        self._draw()
+
+    def stuck(self) -> None:
+        """Turn the bar yellow."""
+        self._moves = False
+        self._draw()
+
+    def repaired(self, repair: pb.Repair) -> None:
+        """Print it above the bar."""
+        self._console.print(Padding(before_and_after(repair), (1, 0, 1, 3), expand=False))
+        self._console.print(Padding(f"{repair.reason}.", (0, 0, 1, 3)))
+
+    def summary(self, rows: dict[str, str]) -> None:
+        """Print it as a panel above the bar."""
+        table = Table.grid(padding=(0, 2))
+        for name, value in rows.items():
+            table.add_row(Text(name, "dim"), value)
+        self._console.print(Panel.fit(table, border_style="green", padding=(0, 1)))
+
+    def _draw(self) -> None:
+        rows: list[RenderableType] = [Text()]
+        if self._batch is not None:
+            rows.append(_bar(self._batch, moves=self._moves))
+        if self._spinner is not None:
+            rows.append(Padding(self._spinner, (0, 0, 0, 1)))
+        self._live.update(Group(*rows))
+
+
+def _bar(batch: pb.Batch, *, moves: bool) -> RenderableType:
+    """Return a batch as a bar that takes the width there is."""
+    colour = _COLOURS.get(batch.state, _MOVES if moves else _STUCK)
+    row = Table.grid(padding=(0, 2), expand=True)
+    row.add_column(ratio=1)
+    row.add_column(min_width=_TEXT_CHARACTERS, justify="right")
+    drawn = ProgressBar(
+        batch.total_jobs,
+        batch.total_jobs - batch.pending_jobs,
+        complete_style=colour,
+        finished_style=colour,
+    )
+    row.add_row(drawn, Text(describe(batch), f"bold {colour}"))
+    return Padding(row, (0, 1))

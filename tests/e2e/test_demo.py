@@ -1,0 +1,136 @@
+"""The story of `make run`, in a log instead of a terminal: told in order, and nothing left behind."""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.support.leftovers import VARIABLE, processes_left
+
+ROOT = Path(__file__).parents[2]
+END_SECONDS_MAX = 90
+"""Thrice what the story may take; the machine may be busy with other tests."""
+INTERRUPTED = 130
+KEY_LINES = (
+    "The servers are ready",
+    "0/1037, 0 %, 0 failed, PROCESSING",
+    "1,030 workers reported",
+    "Stuck at 1030/1037, 99 %: 7 workers were killed",
+    "python -m reconciler --all --dry-run",
+    "python -m reconciler --all:",
+    "The same stream says 1037/1037, 100 %, COMPLETED, and has ended by itself (OK).",
+    "differences: 0",
+    "reported by workers   1,030",
+    "repaired              7",
+    "failed                12",
+    "strictly rising",
+    "Nothing is left behind",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A demo that has ended, and what it left."""
+
+    exit_code: int
+    output: str
+    processes: list[str]
+    files: list[Path]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """Return the story, told to its end."""
+    folder = tmp_path_factory.mktemp("told")
+    with _demo(folder, "--seconds", "2") as (demo, mark):
+        return _ended(demo, mark, folder)
+
+
+def test_tells_the_story_in_order(told: Told) -> None:
+    """It ends with 0, and every line that matters comes after the one before."""
+    assert told.exit_code == 0, told.output
+    assert _missing(told.output) == []
+
+
+def test_says_how_far_the_batch_is_each_ten_percent(told: Told) -> None:
+    """A log shows the climb in a dozen lines, not in a thousand."""
+    lines = [line for line in told.output.splitlines() if line.endswith(("PROCESSING", "COMPLETED"))]
+    percents = [int(line.split(", ")[1].removesuffix(" %")) for line in lines]
+    assert (percents[0], percents[-1]) == (0, 100)
+    assert all(after - before >= 10 for before, after in pairwise(percents[:-1]))
+
+
+def test_leaves_nothing_behind(told: Told) -> None:
+    """No process runs on, no file is left."""
+    assert (told.processes, told.files) == ([], [])
+
+
+def test_a_ctrl_c_in_the_middle_leaves_nothing_behind(tmp_path: Path) -> None:
+    """While servers serve and workers work, SIGINT ends them all and removes the folder."""
+    with _demo(tmp_path, "--seconds", "30") as (demo, mark):
+        _wait_for(demo, " 10 %")
+        assert len(list(tmp_path.iterdir())) == 1
+        demo.send_signal(signal.SIGINT)
+        interrupted = _ended(demo, mark, tmp_path)
+    assert interrupted.exit_code == INTERRUPTED, interrupted.output
+    assert (interrupted.processes, interrupted.files) == ([], [])
+
+
+def test_a_second_ctrl_c_does_not_cut_the_cleaning_short(tmp_path: Path) -> None:
+    """An impatient user leaves nothing behind either."""
+    with _demo(tmp_path, "--seconds", "30") as (demo, mark):
+        _wait_for(demo, " 0 %")
+        demo.send_signal(signal.SIGINT)
+        _wait_for(demo, "Interrupted")
+        demo.send_signal(signal.SIGINT)
+        interrupted = _ended(demo, mark, tmp_path)
+    assert interrupted.exit_code == INTERRUPTED, interrupted.output
+    assert (interrupted.processes, interrupted.files) == ([], [])
+
+
+@contextmanager
+def _demo(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start the demo with a folder for its temporary files and a mark that its processes inherit."""
+    mark = secrets.token_hex(8)
+    with subprocess.Popen(
+        [sys.executable, "-m", "demo", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder), VARIABLE: mark},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as demo:
+        try:
+            yield demo, mark
+        finally:
+            demo.kill()
+
+
+def _wait_for(demo: subprocess.Popen[str], text: str) -> None:
+    assert demo.stdout is not None
+    assert any(text in line for line in demo.stdout)
+
+
+def _ended(demo: subprocess.Popen[str], mark: str, folder: Path) -> Told:
+    output, _ = demo.communicate(timeout=END_SECONDS_MAX)
+    return Told(demo.returncode, output, processes_left(mark), list(folder.iterdir()))
+
+
+def _missing(output: str) -> list[str]:
+    """Return the key lines that the output does not have after the ones before."""
+    missing, at = [], 0
+    for line in KEY_LINES:
+        found = output.find(line, at)
+        if found < 0:
+            missing.append(line)
+        else:
+            at = found + len(line)
+    return missing
