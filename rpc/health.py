@@ -7,6 +7,7 @@ database that is away must do the first only.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 from grpc_health.v1 import health, health_pb2
@@ -34,11 +35,16 @@ class Health:
         self._checking: asyncio.Future[object] | None = None
 
     async def run(self) -> None:
-        """Check for ever."""
+        """Check for ever; when cancelled, let a check under way end, since its store is closed next."""
         await self.servicer.set(LIVENESS, _SERVING)
-        while True:
-            await self._set_ready(ready=await self._answers())
-            await asyncio.sleep(CHECK_PERIOD_SECONDS)
+        try:
+            while True:
+                await self._set_ready(ready=await self._answers())
+                await asyncio.sleep(CHECK_PERIOD_SECONDS)
+        finally:
+            if self._checking is not None:
+                with suppress(Exception):  # what it tells no longer matters
+                    await asyncio.wait_for(self._checking, CHECK_SECONDS_MAX)
 
     async def drain(self) -> None:
         """Say not-serving from now on."""

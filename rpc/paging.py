@@ -6,10 +6,14 @@ import hashlib
 import json
 from typing import TypeVar
 
+from rpc.fields import IDENTIFIER
 from rpc.refusal import Violation, invalid_fields
 
 TOKEN_CHARACTERS_MAX = 1_024
 """A token holds a fingerprint and one key of at most 128 characters; anything longer is not ours."""
+
+NUMBER_MAX = 2**63 - 1
+"""A row's key; a database refuses a greater number, each in its own way."""
 
 _FINGERPRINT_BYTES = 8
 
@@ -29,13 +33,14 @@ def decode_token(call: str, filters: object, token: str, kind: type[Key]) -> Key
     """Return the key a token holds, None for the first page.
 
     Raises:
-        Refusal: INVALID_FIELD for a token of another call, of other filters, or of no call at all.
+        Refusal: INVALID_FIELD for a token of another call, of other filters, or of no call at all, and for
+            one made by hand around a key that no row can have: a token is no secret.
 
     """
     if not token:
         return None
     key = _key_of(_fingerprint(call, filters), token)
-    if not isinstance(key, kind):
+    if not isinstance(key, kind) or not _is_possible(key):
         raise invalid_fields([Violation("page_token", "is not a token of this call with these filters")])
     return key
 
@@ -47,6 +52,13 @@ def _key_of(fingerprint: str, token: str) -> object:
     except (binascii.Error, ValueError, TypeError):
         return None
     return key if found == fingerprint else None
+
+
+def _is_possible(key: object) -> bool:
+    """Whether a row may have the key: a number that is one (JSON's true is not), or an identifier."""
+    if isinstance(key, str):
+        return IDENTIFIER.fullmatch(key) is not None
+    return type(key) is int and 0 <= key <= NUMBER_MAX
 
 
 def _fingerprint(call: str, filters: object) -> str:

@@ -1,0 +1,55 @@
+"""From what a source tells to messages. What the contract cannot carry is a contradiction of the queue."""
+
+from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
+from batchprogress.v1 import job_status_pb2 as pb
+from batchprogress.v1 import progress_pb2
+from rpc.fields import IDENTIFIER
+from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
+
+_ATTEMPT_MAX = 2**31 - 1
+"""The contract's int32."""
+_OUTCOMES = {
+    JobOutcome.SUCCEEDED: progress_pb2.JOB_OUTCOME_SUCCEEDED,
+    JobOutcome.FAILED: progress_pb2.JOB_OUTCOME_FAILED,
+    JobOutcome.SKIPPED: progress_pb2.JOB_OUTCOME_SKIPPED,
+}
+_WITH_ERROR = (JobOutcome.FAILED, JobOutcome.SKIPPED)
+"""Elsewhere an error is an earlier attempt's, and ReportJobResult takes none either."""
+
+
+def to_batch_status(counts: BatchCounts, *, lists_jobs: bool) -> pb.GetBatchStatusResponse:
+    """Return the counts as a message; QueueContradiction if one is beyond 64 bits."""
+    try:
+        return pb.GetBatchStatusResponse(
+            total=counts.total,
+            succeeded=counts.succeeded,
+            failed=counts.failed,
+            skipped=counts.skipped,
+            pending=counts.pending,
+            finished=counts.finished,
+            cancelled=counts.cancelled,
+            lists_jobs=lists_jobs,
+        )
+    except ValueError as error:
+        raise QueueContradiction("a count is beyond 64 bits") from error
+
+
+def to_job_status(status: JobStatus) -> pb.JobStatus:
+    """Return a job as a message; QueueContradiction if it is none that a worker could have reported."""
+    _check(status)
+    message = pb.JobStatus(job_id=status.job_id, attempt=status.attempt)
+    if status.outcome is None:
+        message.pending = True
+    else:
+        message.outcome = _OUTCOMES[status.outcome]
+    if status.outcome in _WITH_ERROR:
+        message.error_type = status.error_type[:ERROR_TYPE_CHARACTERS_MAX]
+        message.error_message = status.error_message[:ERROR_MESSAGE_CHARACTERS_MAX]
+    return message
+
+
+def _check(status: JobStatus) -> None:
+    if IDENTIFIER.fullmatch(status.job_id) is None:
+        raise QueueContradiction("a job_id is not 1 to 128 printable ASCII characters without spaces")
+    if not 1 <= status.attempt <= _ATTEMPT_MAX:
+        raise QueueContradiction("an attempt is not a number within 1 and 2,147,483,647")

@@ -1,0 +1,83 @@
+"""JobStatusService over a source."""
+
+from typing import Any
+
+import grpc
+
+from batchprogress.v1 import job_status_pb2 as pb
+from batchprogress.v1 import job_status_pb2_grpc
+from rpc.boundary import MESSAGE_BYTES_MAX
+from rpc.fields import IDENTIFIER, FieldChecks
+from rpc.paging import decode_token, encode_token
+from rpc.refusal import Refusal
+from services.job_status.convert import to_batch_status, to_job_status
+from services.job_status.source import JobPage, JobStatusSource
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+JOBS_PER_PAGE_MAX = 5_000
+"""Some 0.5 MB of jobs without errors, so one message; a million-job batch takes 200 calls."""
+JOBS_PER_PAGE_DEFAULT = 1_000
+"""All of an ordinary batch in one or two calls."""
+
+_LISTING = "ListJobStatuses"
+
+
+class JobStatusServicer(job_status_pb2_grpc.JobStatusServiceServicer):
+    """Checks requests, asks the source, converts its answers; errors are the boundary's."""
+
+    def __init__(self, source: JobStatusSource) -> None:
+        """Take the queue to ask."""
+        self._source = source
+
+    async def GetBatchStatus(
+        self, request: pb.GetBatchStatusRequest, _context: Context
+    ) -> pb.GetBatchStatusResponse:
+        """Tell the counts of a batch."""
+        checks = FieldChecks()
+        checks.identifier("batch_id", request.batch_id)
+        checks.done()
+        counts = await self._source.batch_counts(request.batch_id)
+        return to_batch_status(counts, lists_jobs=self._source.lists_jobs)
+
+    async def ListJobStatuses(
+        self, request: pb.ListJobStatusesRequest, _context: Context
+    ) -> pb.ListJobStatusesResponse:
+        """List a page of a batch's jobs."""
+        checks = FieldChecks()
+        checks.identifier("batch_id", request.batch_id)
+        size = checks.page_size(request.page_size, JOBS_PER_PAGE_MAX, JOBS_PER_PAGE_DEFAULT)
+        after = _key_of_page(checks, request)
+        checks.done()
+        return await self._page_that_fits(request.batch_id, after, size)
+
+    async def _page_that_fits(
+        self, batch_id: str, after: str | None, size: int
+    ) -> pb.ListJobStatusesResponse:
+        """Halve the page until a client with gRPC's default limit can read it; one job always fits."""
+        while True:
+            page = await self._source.job_page(batch_id, after, size)
+            response = _to_response(batch_id, page)
+            if response.ByteSize() <= MESSAGE_BYTES_MAX:
+                return response
+            size //= 2
+
+
+def _key_of_page(checks: FieldChecks, request: pb.ListJobStatusesRequest) -> str | None:
+    """Return the key in the page token, after which the page begins; note what is wrong with it."""
+    try:
+        key = decode_token(_LISTING, request.batch_id, request.page_token, str)
+    except Refusal as refusal:
+        for violation in refusal.violations:
+            checks.reject(violation.field, violation.description)
+        return None
+    if key is not None and IDENTIFIER.fullmatch(key) is None:
+        checks.reject("page_token", "holds no key of this call")  # made by hand: a token is no secret
+    return key
+
+
+def _to_response(batch_id: str, page: JobPage) -> pb.ListJobStatusesResponse:
+    response = pb.ListJobStatusesResponse(job_statuses=[to_job_status(status) for status in page.statuses])
+    if page.next_key is not None:
+        response.next_page_token = encode_token(_LISTING, batch_id, page.next_key)
+    return response

@@ -1,0 +1,112 @@
+"""What a queue must be able to tell to be a source of truth. Knows no gRPC, no protobuf, no database."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from batches.result import JobOutcome
+
+
+class JobStatusError(Exception):
+    """The queue's answer cannot be given."""
+
+    def __init__(self, detail: str = "") -> None:
+        """Say the class's sentence, with a detail that may leave the server: no value, no text of others."""
+        sentence = (type(self).__doc__ or type(self).__name__).removesuffix(".")
+        super().__init__(f"{sentence}: {detail}." if detail else f"{sentence}.")
+
+
+class BatchUnknown(JobStatusError):  # noqa: N818  # it says what is the matter
+    """The queue does not know the batch."""
+
+
+class JobsNotListed(JobStatusError):  # noqa: N818  # it says what is the matter
+    """The queue keeps only counts, no list of jobs."""
+
+
+class QueueUnavailable(JobStatusError):  # noqa: N818  # it says what is the matter
+    """The queue does not answer; nothing is known."""
+
+
+class QueueContradiction(JobStatusError):  # noqa: N818  # it says what is the matter
+    """What the queue keeps of the batch cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCounts:
+    """The counts of a batch, in jobs, all read at one moment.
+
+    They are the queue's own: counts that contradict each other (a negative one) are told
+    as they are, so that the reconciler sees it.
+    """
+
+    total: int
+    succeeded: int
+    failed: int
+    """Failed for good: a failure that will be retried is pending."""
+    skipped: int
+    """Ended, or will never start, without doing their work."""
+    pending: int
+    """Wait, run or will be retried."""
+    finished: bool
+    """Whether the queue adds no more jobs."""
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What the queue knows about one job."""
+
+    job_id: str
+    outcome: JobOutcome | None
+    """None: it waits, runs or will be retried."""
+    attempt: int = 1
+    """Counted from 1."""
+    error_type: str = ""
+    error_message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some of a batch's jobs, and the key that the next page begins after; None on the last page."""
+
+    statuses: tuple[JobStatus, ...]
+    next_key: str | None = None
+    """1 to 128 printable ASCII characters without spaces, as an identifier: it travels in the page token."""
+
+
+class JobStatusSource(Protocol):
+    """A queue that can be asked. Reads only."""
+
+    @property
+    def lists_jobs(self) -> bool:
+        """Whether `job_page` lists the jobs; False: only the counts are kept."""
+
+    async def batch_counts(self, batch_id: str) -> BatchCounts:
+        """Count the jobs of a batch.
+
+        Raises:
+            BatchUnknown: the queue has no such batch; ids are compared byte for byte.
+            QueueContradiction: it has, but what it keeps of it is unreadable.
+            QueueUnavailable: it does not answer in time.
+
+        """
+
+    async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
+        """List at most `size` jobs after a key (None: from the first), each once, in a fixed order.
+
+        Raises:
+            JobsNotListed: only counts are kept.
+            BatchUnknown, QueueContradiction, QueueUnavailable: as for `batch_counts`.
+
+        """
+
+    async def check(self) -> None:
+        """Make the smallest read that shows that the queue can be asked.
+
+        Raises:
+            QueueUnavailable: it cannot.
+
+        """
+
+    async def close(self) -> None:
+        """Let go of every connection."""

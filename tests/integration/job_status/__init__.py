@@ -1,0 +1,1 @@
+"""JobStatusService on real servers, over real queues."""

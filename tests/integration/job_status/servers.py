@@ -1,0 +1,64 @@
+"""Real servers on free ports, and clients of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from pydantic import SecretStr
+
+from batchprogress.v1 import job_status_pb2 as pb
+from batchprogress.v1 import job_status_pb2_grpc
+from services.job_status.deployment import Deployment
+from services.job_status.settings import JobStatusSettings
+from services.job_status.wiring import build
+
+LISTEN = "127.0.0.1:0"
+
+
+@dataclass(frozen=True)
+class Client:
+    """A connection to a server."""
+
+    channel: grpc.aio.Channel
+
+    async def counts(self, batch_id: str) -> pb.GetBatchStatusResponse:
+        """Ask for the counts of a batch."""
+        stub = job_status_pb2_grpc.JobStatusServiceStub(self.channel)
+        return await stub.GetBatchStatus(pb.GetBatchStatusRequest(batch_id=batch_id))
+
+    async def page(self, batch_id: str, size: int = 0, token: str = "") -> pb.ListJobStatusesResponse:
+        """Ask for a page of jobs."""
+        request = pb.ListJobStatusesRequest(batch_id=batch_id, page_size=size, page_token=token)
+        return await job_status_pb2_grpc.JobStatusServiceStub(self.channel).ListJobStatuses(request)
+
+    async def pages(self, batch_id: str, size: int) -> list[pb.ListJobStatusesResponse]:
+        """Ask for every page of jobs."""
+        pages = [await self.page(batch_id, size)]
+        while pages[-1].next_page_token:
+            pages.append(await self.page(batch_id, size, pages[-1].next_page_token))
+        return pages
+
+
+@asynccontextmanager
+async def serving(source: str, url: str, **settings: Any) -> AsyncIterator[Client]:  # noqa: ANN401  # of any setting
+    """Serve a queue, as the process would; stopped at the end."""
+    deployment = build(
+        JobStatusSettings(
+            listen=LISTEN, source=source, database_url=SecretStr(url), drain_seconds=0, **settings
+        )
+    )
+    async with running(deployment) as client:
+        yield client
+
+
+@asynccontextmanager
+async def running(deployment: Deployment) -> AsyncIterator[Client]:
+    """Run a deployment and connect to it; stopped at the end."""
+    port = await deployment.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield Client(channel)
+    finally:
+        await deployment.stop()

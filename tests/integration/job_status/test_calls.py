@@ -1,0 +1,200 @@
+"""JobStatusService over the wire: what each call answers."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+
+from batchprogress.v1 import job_status_pb2 as pb
+from batchprogress.v1 import progress_pb2
+from rpc.paging import encode_token
+from tests.integration.job_status.answers import refused
+from tests.integration.job_status.queues import JobTableQueue, LaravelQueue
+from tests.integration.job_status.servers import Client, serving
+
+JOBS = {"a": "succeeded", "A": "failed", "b": "waiting"}
+MESSAGE_BYTES_MAX = 4 * 1024 * 1024
+"""What a client reads by default."""
+
+
+@pytest.fixture
+async def laravel(queue_url: str) -> LaravelQueue:
+    """Return an application without batches."""
+    queue = LaravelQueue(queue_url)
+    await queue.create()
+    return queue
+
+
+@pytest.fixture
+async def job_table(queue_url: str) -> JobTableQueue:
+    """Return the documented table, empty."""
+    queue = JobTableQueue(queue_url)
+    await queue.create()
+    return queue
+
+
+@pytest.fixture
+async def laravel_client(laravel: LaravelQueue, queue_url: str) -> AsyncIterator[Client]:
+    """Return a client of the server over Laravel, with the batch `batch`."""
+    await laravel.put("batch", JOBS)
+    async with serving("laravel", queue_url) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(job_table: JobTableQueue, queue_url: str) -> AsyncIterator[Client]:
+    """Return a client of the server over a job table, with the batch `batch`."""
+    await job_table.put("batch", JOBS)
+    async with serving("job_table", queue_url) as client:
+        yield client
+
+
+async def test_counts_of_laravel(laravel_client: Client) -> None:
+    """Laravel's counts arrive, with the word that it lists no jobs."""
+    assert await laravel_client.counts("batch") == pb.GetBatchStatusResponse(
+        total=3, succeeded=1, failed=1, pending=1
+    )
+
+
+async def test_counts_of_a_job_table(client: Client) -> None:
+    """A job table's counts arrive, with the word that it lists the jobs."""
+    assert await client.counts("batch") == pb.GetBatchStatusResponse(
+        total=3, succeeded=1, failed=1, pending=1, lists_jobs=True
+    )
+
+
+async def test_jobs(client: Client) -> None:
+    """Each job arrives with its outcome, or as pending; `a` and `A` are two jobs."""
+    page = await client.page("batch")
+    assert list(page.job_statuses) == [
+        pb.JobStatus(job_id="A", outcome=progress_pb2.JOB_OUTCOME_FAILED, attempt=1),
+        pb.JobStatus(job_id="a", outcome=progress_pb2.JOB_OUTCOME_SUCCEEDED, attempt=1),
+        pb.JobStatus(job_id="b", pending=True, attempt=1),
+    ]
+    assert page.next_page_token == ""
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+async def test_pages(size: int, client: Client) -> None:
+    """Pages of any size hold every job once, in one order."""
+    pages = await client.pages("batch", size)
+    assert [one.job_id for page in pages for one in page.job_statuses] == ["A", "a", "b"]
+    assert max(len(page.job_statuses) for page in pages) <= size
+
+
+async def test_page_sizes(client: Client, job_table: JobTableQueue) -> None:
+    """A page holds 1,000 jobs by default, and 5,000 at the most."""
+    await job_table.put("large", {f"job-{number}": "waiting" for number in range(5_001)})
+    assert len((await client.page("large")).job_statuses) == 1_000
+    assert len((await client.page("large", 1_000_000)).job_statuses) == 5_000
+
+
+async def test_long_errors(client: Client, job_table: JobTableQueue) -> None:
+    """A page of long errors is cut shorter than asked for, so that any client can read it."""
+    rows = [{"job": f"job-{number}", "state": "failed", "message": "€" * 9_000} for number in range(1_500)]
+    await job_table.put_rows("loud", *rows)
+    pages = await client.pages("loud", 5_000)
+    assert {one.job_id for page in pages for one in page.job_statuses} == {row["job"] for row in rows}
+    assert sum(len(page.job_statuses) for page in pages) == len(rows)
+    assert max(page.ByteSize() for page in pages) <= MESSAGE_BYTES_MAX
+
+
+async def test_laravel_lists_no_jobs(laravel_client: Client) -> None:
+    """A queue that keeps only counts says that it cannot list."""
+    answer = await refused(laravel_client.page("batch"))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNIMPLEMENTED, "JOBS_NOT_LISTED")
+
+
+async def test_unknown_batch(client: Client, laravel_client: Client) -> None:
+    """A batch the queue does not know is NOT_FOUND, in either case of letters."""
+    for call in (client.counts("BATCH"), client.page("BATCH"), laravel_client.counts("BATCH")):
+        answer = await refused(call)
+        assert (answer.code, answer.reason) == (grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND")
+
+
+@pytest.mark.parametrize("batch_id", ["", "two words", "über", "x" * 129, "line\n", "nul\0"])
+async def test_bad_ids(batch_id: str, client: Client) -> None:
+    """An id that is none names its field."""
+    for call in (client.counts(batch_id), client.page(batch_id)):
+        answer = await refused(call)
+        assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
+        assert answer.fields == ("batch_id",)
+
+
+async def test_every_field_at_fault(client: Client) -> None:
+    """A request with several bad fields is told all of them at once."""
+    answer = await refused(client.page("", -1, "nonsense"))
+    assert answer.fields == ("batch_id", "page_size", "page_token")
+
+
+async def test_token_of_another_batch(client: Client, job_table: JobTableQueue) -> None:
+    """A page token is good for its own batch only."""
+    await job_table.put("another", JOBS)
+    page = await client.page("another", 1)
+    answer = await refused(client.page("batch", 1, page.next_page_token))
+    assert (answer.reason, answer.fields) == ("INVALID_FIELD", ("page_token",))
+
+
+def _handmade(key: object) -> str:
+    fingerprint = json.loads(base64.urlsafe_b64decode(encode_token("ListJobStatuses", "batch", "k") + "=="))[
+        0
+    ]
+    return base64.urlsafe_b64encode(json.dumps([fingerprint, key]).encode()).decode()
+
+
+@pytest.mark.parametrize("key", [7, None, "", "two words", "\ud800", "x" * 129, "\0"])
+async def test_handmade_token(key: object, client: Client) -> None:
+    """A token that is no secret is no way in either: a key that no job has is refused."""
+    answer = await refused(client.page("batch", 1, _handmade(key)))
+    assert (answer.reason, answer.fields) == ("INVALID_FIELD", ("page_token",))
+
+
+@pytest.mark.parametrize("method", ["GetBatchStatus", "ListJobStatuses"])
+async def test_broken_bytes(method: str, client: Client) -> None:
+    """Bytes that are no message are the client's fault, and said to be."""
+    answer = await refused(_raw(client, method)(b"\xff\xff\xff"))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
+
+
+async def test_unknown_method(client: Client) -> None:
+    """A method that does not exist is answered like any other error."""
+    answer = await refused(_raw(client, "DeleteBatch")(b""))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD")
+
+
+def _raw(client: Client, method: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    path = f"/batchprogress.v1.JobStatusService/{method}"
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = client.channel.unary_unary(path)
+    return call
+
+
+async def test_contradiction_of_laravel(laravel_client: Client, laravel: LaravelQueue) -> None:
+    """A row that cannot be read is neither unknown nor to be asked for again."""
+    await laravel.put_row("broken", 3, 3, '["secret-')
+    answer = await refused(laravel_client.counts("broken"))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION")
+    assert "failed_job_ids" in answer.message
+    assert "secret" not in answer.message
+
+
+async def test_contradiction_of_a_job_table(client: Client, job_table: JobTableQueue) -> None:
+    """A job that no worker can have reported is not passed on."""
+    await job_table.put("broken", {"two words": "waiting"})
+    answer = await refused(client.page("broken"))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION")
+
+
+async def test_negative_count(laravel_client: Client, laravel: LaravelQueue) -> None:
+    """Counts that contradict each other arrive as they are."""
+    await laravel.put_row("odd", 1, 2, "[]")
+    assert (await laravel_client.counts("odd")).succeeded == -1
+
+
+async def test_other_table_names(queue_url: str, laravel: LaravelQueue) -> None:
+    """The table's name is a setting."""
+    await laravel.put("batch", JOBS)
+    await laravel.rename("app_batches")
+    async with serving("laravel", queue_url, laravel_table="app_batches") as client:
+        assert (await client.counts("batch")).total == len(JOBS)
