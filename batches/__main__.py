@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from batches.errors import DatabaseUnavailable, SchemaMismatch
+from batches.errors import DatabaseUnavailable, SchemaMismatch, UpgradeUnderWay
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.check import Difference
@@ -81,6 +81,9 @@ def _run(command: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # the resul
     except SchemaMismatch as error:
         typer.echo(str(error), err=True)
         sys.exit(EXIT_BAD_CONFIGURATION)
+    except UpgradeUnderWay as error:
+        typer.echo(str(error), err=True)
+        sys.exit(EXIT_UNAVAILABLE)
     except DatabaseUnavailable as error:
         typer.echo(f"the database does not answer ({type(error.__cause__).__name__})", err=True)
         sys.exit(EXIT_UNAVAILABLE)

@@ -113,6 +113,11 @@ class Batch:
         """When the last result came, or the batch was created."""
         return self.last_result_time or self.create_time
 
+    @property
+    def change_time(self) -> datetime:
+        """The time of a change made now: not before the last result, though statements begin out of turn."""
+        return max(self.read_time, self.quiet_since)
+
     def with_jobs_added(self, additional_jobs: int) -> "Batch":
         """Return the batch with a higher total; an unsealed batch only."""
         if self.state is BatchState.CANCELLED:
@@ -139,7 +144,7 @@ class Batch:
         return replace(
             self,
             state=BatchState.CANCELLED,
-            complete_time=self.read_time,
+            complete_time=self.change_time,
             revision=self.revision + 1,
         )
 
@@ -147,4 +152,4 @@ class Batch:
         """Return the batch completed if it is sealed and nothing is pending; part of another change."""
         if self.has_ended or not self.sealed or self.pending_jobs > 0:
             return self
-        return replace(self, state=BatchState.COMPLETED, complete_time=self.read_time)
+        return replace(self, state=BatchState.COMPLETED, complete_time=self.change_time)

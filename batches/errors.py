@@ -87,3 +87,7 @@ class DatabaseUnavailable(Exception):  # noqa: N818
 
 class SchemaMismatch(Exception):  # noqa: N818
     """The database has the schema of another version of this program."""
+
+
+class UpgradeUnderWay(Exception):  # noqa: N818  # the condition
+    """Another upgrade of the schema runs, longer than this one waits; trying again later helps."""

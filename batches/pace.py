@@ -71,7 +71,7 @@ def stall_reason(batch: Batch, now: datetime, stuck_after_seconds: float) -> str
 def duration_text(seconds: float) -> str:
     """Return a duration for people: 45 s, 14 min, 3 h, 2 d."""
     if seconds < _SECONDS_PER_MINUTE:
-        return f"{seconds:.0f} s"
+        return f"{seconds // 1:.0f} s"
     if seconds < _SECONDS_PER_HOUR:
         return f"{seconds // _SECONDS_PER_MINUTE:.0f} min"
     if seconds < 2 * _SECONDS_PER_DAY:

@@ -88,10 +88,10 @@ class _Draft:
         return ResultConflict(result.batch_id, result.job_id, result.attempt, previous.outcome.name)
 
     def finished(self) -> Batch:
-        """Return the batch afterwards; times never run backwards, though statements may begin out of turn."""
+        """Return the batch afterwards."""
         if not self.recorded:
             return self.batch
-        now = max(self.batch.read_time, self.batch.quiet_since)
+        now = self.batch.change_time
         after = replace(
             self.batch,
             tally=self._tally.tally(),

@@ -73,7 +73,7 @@ def _with_final_total(batch: Batch, plan: RepairPlan) -> Batch:
     """Return the batch with the queue's total; cancelled first, so that its last result completes nothing."""
     final = replace(batch, sealed=True, announced_jobs=plan.total_jobs)
     if plan.cancels:
-        return replace(final, state=BatchState.CANCELLED, complete_time=batch.read_time)
+        return replace(final, state=BatchState.CANCELLED, complete_time=batch.change_time)
     return final
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.errors import DatabaseUnavailable, SchemaMismatch
+from batches.errors import DatabaseUnavailable, SchemaMismatch, UpgradeUnderWay
 from batches.store.database import Database
 
 LOCK_NAME = "batchprogress-migrations"
@@ -41,16 +41,16 @@ async def upgrade(database: Database) -> tuple[str | None, str]:
 
     Raises:
         DatabaseUnavailable: the database does not answer.
-        SchemaMismatch: another upgrade runs, or the database is ahead of this program.
+        UpgradeUnderWay: another one runs.
+        SchemaMismatch: the database is ahead of this program.
 
     """
     try:
-        async with database.engine.begin() as connection:
+        async with database.migration() as connection:
+            await _lock(connection, is_sqlite=database.is_sqlite)
             before = await connection.run_sync(_version)
             _refuse_unknown(before)
-            await _lock(connection, is_sqlite=database.is_sqlite)
             await connection.run_sync(_upgrade)
-            await _unlock(connection, is_sqlite=database.is_sqlite)
     except (SQLAlchemyError, OSError) as error:
         raise DatabaseUnavailable from error
     return before, head_version()
@@ -77,19 +77,14 @@ def _refuse_unknown(version: str | None) -> None:
 
 
 async def _lock(connection: AsyncConnection, *, is_sqlite: bool) -> None:
+    """Take the lock; it is free again when the connection, which serves one upgrade only, is closed."""
     if is_sqlite:
         return
     got = await connection.scalar(
         text("SELECT GET_LOCK(:name, :seconds)"), {"name": LOCK_NAME, "seconds": LOCK_SECONDS_MAX}
     )
     if got != 1:
-        raise SchemaMismatch(f"another upgrade has been running for {LOCK_SECONDS_MAX} s")
-
-
-async def _unlock(connection: AsyncConnection, *, is_sqlite: bool) -> None:
-    """Free the lock: the connection would take it back to the pool. A lost connection frees it by itself."""
-    if not is_sqlite:
-        await connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": LOCK_NAME})
+        raise UpgradeUnderWay(f"another upgrade has been running for {LOCK_SECONDS_MAX} s: try again later")
 
 
 def _version(connection: Connection) -> str | None:

@@ -1,7 +1,9 @@
 """Transactions: begun, timed, retried, and their errors translated, all in this one place."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -16,6 +18,9 @@ from batches.errors import DatabaseUnavailable
 STATEMENT_SECONDS_MAX = 10
 """The longest wait for one answer of the database. The driver's own default is to wait for ever, so that a
 frozen server would hold every connection. Ten seconds is far above a slow commit."""
+MIGRATION_STATEMENT_SECONDS_MAX = 6 * 3_600
+"""Changing a table of some hundred million rows takes hours, in which the server answers nothing: the
+limit above is for statements that callers wait for."""
 TRANSACTION_SECONDS_MAX = 20
 """The longest a transaction and its retries may take: twice a statement's, so that one is tried again."""
 LOCK_WAIT_SECONDS_MAX = 5
@@ -28,6 +33,8 @@ RETRY_DELAY_SECONDS_MAX = 0.5
 """Longer than a deadlock's cure takes; kept short since every waiting caller's deadline runs."""
 SQLITE_BUSY_SECONDS_MAX = 10
 """How long SQLite waits for its one writer: as long as a statement may take elsewhere."""
+SQLITE_SWITCHES_MAX = 20
+"""Two connections that open a new file together need two attempts; the rest is for many of them."""
 
 _LOCK_WAIT_TIMEOUT = 1205
 _DEADLOCK = 1213
@@ -79,6 +86,21 @@ class Database:
 
         """
         return await self._to_its_end(self._retried(partial(self._read_once, work, snapshot=snapshot)))
+
+    @asynccontextmanager
+    async def migration(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction on a connection of its own, whose statements may take a migration's time."""
+        if self.is_sqlite:
+            async with self._engine.begin() as connection:
+                yield connection
+            return
+        await self.ping()  # under the short limits: who does not answer now will not be waited for
+        engine = _create_server_engine(self._engine.url, 1, MIGRATION_STATEMENT_SECONDS_MAX)
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
 
     async def ping(self) -> None:
         """Fail if the database does not answer."""
@@ -157,6 +179,10 @@ async def _select_one(connection: AsyncConnection) -> None:
 def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
     if url.get_backend_name() == "sqlite":
         return _create_sqlite_engine(url, connections_max)
+    return _create_server_engine(url, connections_max, STATEMENT_SECONDS_MAX)
+
+
+def _create_server_engine(url: URL, connections_max: int, statement_seconds_max: float) -> AsyncEngine:
     return create_async_engine(
         url,
         # Under REPEATABLE READ a transaction does not see what others committed before it got the lock.
@@ -167,7 +193,7 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
         pool_recycle=CONNECTION_AGE_SECONDS_MAX,
         connect_args={
             "connect_timeout": CONNECT_SECONDS_MAX,
-            "read_timeout": STATEMENT_SECONDS_MAX,
+            "read_timeout": statement_seconds_max,
             # Strict, so that nothing is ever stored cut or changed.
             "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS_MAX},"
             " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
@@ -182,9 +208,9 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's adapter
         connection.isolation_level = None  # transactions are begun below, not by the driver
         cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged result survives a power cut
         cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS_MAX * 1_000}")
+        _use_write_ahead_log(cursor)
+        cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged result survives a power cut
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
@@ -194,3 +220,16 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _use_write_ahead_log(cursor: Any) -> None:  # noqa: ANN401  # the driver's adapter
+    """Switch a new file over: if two do so together, SQLite refuses one without the busy time-out."""
+    for _ in range(SQLITE_SWITCHES_MAX):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            cursor.execute("BEGIN IMMEDIATE")  # waits for the other one
+            cursor.execute("ROLLBACK")
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode = WAL")

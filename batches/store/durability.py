@@ -18,7 +18,10 @@ async def durability_warnings(database: Database) -> list[str]:
 
 async def _warnings(connection: AsyncConnection) -> list[str]:
     warnings = []
+    has_binary_log = await _variable(connection, "log_bin") != "0"
     for name, safe in SAFE_VALUES.items():
+        if name == "sync_binlog" and not has_binary_log:  # MariaDB's default: nothing is read from it
+            continue
         value = await _variable(connection, name)
         if value not in {safe, None}:
             warnings.append(

@@ -40,10 +40,7 @@ async def _insert(connection: AsyncConnection, name: str, holder: str, until: da
     if exists is not None:
         return False
     try:
-        async with connection.begin_nested():
-            await connection.execute(
-                insert(schema.leases).values(name=name, holder=holder, expire_time=until)
-            )
-    except IntegrityError:  # another holder was first
+        await connection.execute(insert(schema.leases).values(name=name, holder=holder, expire_time=until))
+    except IntegrityError:  # another holder was first; only the statement was undone
         return False
     return True

@@ -33,9 +33,9 @@ async def create_batch(connection: AsyncConnection, new: NewBatch) -> Batch:
         return existing
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
     try:
-        async with connection.begin_nested():
-            await insert_batch(connection, _to_batch(new, now))
-    except IntegrityError:  # another caller was first
+        # Without a savepoint: a deadlock takes it along, and rolling back to it then hides the deadlock.
+        await insert_batch(connection, _to_batch(new, now))
+    except IntegrityError:  # another caller was first; only the statement was undone
         existing = await _existing(connection, new)
         if existing is None:
             raise

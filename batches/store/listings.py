@@ -51,6 +51,8 @@ async def list_batches(
                 label.c.batch_key == table.batch_key,
                 label.c.label_key == name,
                 label.c.label_value == value,
+                # For MySQL's collations `a` equals `a ` with a space; its bytes do not.
+                func.hex(label.c.label_value) == value.encode().hex().upper(),
             )
             .exists()
         )

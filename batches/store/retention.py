@@ -29,11 +29,18 @@ async def forget_ended(connection: AsyncConnection, retention_seconds: float) ->
         .order_by(table.complete_time)
         .limit(CHUNK_BATCHES)
     )
-    keys = list((await connection.scalars(old)).all())
+    keys = await _locked(connection, list((await connection.scalars(old)).all()))
     if keys:
         await connection.execute(insert(schema.deleted_batches), [{"batch_key": key} for key in keys])
         await connection.execute(delete(schema.batches).where(table.batch_key.in_(keys)))
     return len(keys)
+
+
+async def _locked(connection: AsyncConnection, keys: list[int]) -> list[int]:
+    """Lock the batches in the order reports lock them; return those not forgotten by another pass."""
+    table = schema.batches.c
+    locked = select(table.batch_key).where(table.batch_key.in_(keys)).order_by(table.batch_key)
+    return list((await connection.scalars(locked.with_for_update())).all()) if keys else []
 
 
 async def delete_chunk(connection: AsyncConnection) -> bool:

@@ -1,6 +1,6 @@
 """The first tables.
 
-Tables are created if they are not there: MySQL commits each statement by itself, so an
+Tables and indexes are created if they are not there: MySQL commits each statement by itself, so an
 upgrade that was cut short is simply run again.
 """
 
@@ -62,6 +62,13 @@ def batch_key() -> sa.Column[int]:
     return sa.Column("batch_key", sa.BigInteger(), primary_key=True, autoincrement=False)
 
 
+def index(name: str, table: str, *columns: str) -> None:
+    """Create an index if it is not there: MySQL has no IF NOT EXISTS for one."""
+    existing = {one["name"] for one in sa.inspect(op.get_bind()).get_indexes(table)}
+    if name not in existing:
+        op.create_index(name, table, list(columns))
+
+
 def upgrade() -> None:
     """Bring the schema forward."""
     create_batches()
@@ -96,19 +103,19 @@ def create_batches() -> None:
         time("first_result_time", nullable=True),
         time("last_result_time", nullable=True),
         time("complete_time", nullable=True),
-        sa.Index("batches_by_state", "state", "batch_key"),
-        sa.Index("batches_by_complete_time", "complete_time"),
         sqlite_autoincrement=True,
         **OPTIONS,
     )
+    index("batches_by_state", "batches", "state", "batch_key")
+    index("batches_by_complete_time", "batches", "complete_time")
     op.create_table(
         "batch_labels",
         text("label_key", 63, primary_key=True),
         text("label_value", 200, primary_key=True),
         batch_key(),
-        sa.Index("batch_labels_by_batch", "batch_key"),
         **OPTIONS,
     )
+    index("batch_labels_by_batch", "batch_labels", "batch_key")
 
 
 def create_results() -> None:
@@ -123,9 +130,9 @@ def create_results() -> None:
         text("error_type", 200),
         text("error_message", 2_000),
         time("record_time"),
-        sa.Index("job_results_by_outcome", "batch_key", "outcome", "job_id"),
         **OPTIONS,
     )
+    index("job_results_by_outcome", "job_results", "batch_key", "outcome", "job_id")
     op.create_table(
         "job_additions",
         batch_key(),
@@ -153,9 +160,9 @@ def create_repairs() -> None:
         number("skipped_jobs_after"),
         text("reason", 500, nullable=False),
         time("repair_time"),
-        sa.Index("repairs_by_batch", "batch_key", "repair_key"),
         **OPTIONS,
     )
+    index("repairs_by_batch", "repairs", "batch_key", "repair_key")
 
 
 def create_housekeeping() -> None:

@@ -1,0 +1,35 @@
+"""What only the store's own tests need."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.support.databases import DatabaseServer
+from tests.support.databases.given import GivenServer
+from tests.support.storage import Databases
+
+
+@pytest.fixture
+async def other_database(database_url: str) -> AsyncIterator[Database]:
+    """Return the same database over connections of its own, as another replica has them."""
+    database = Database(database_url, connections_max=8)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def other_store(other_database: Database) -> BatchStore:
+    """Return the store of another replica."""
+    return BatchStore(other_database)
+
+
+@pytest.fixture
+def own_server(databases: Databases) -> Iterator[DatabaseServer]:
+    """Return the server if it is ours to freeze and to change; it runs again afterwards."""
+    server = databases.server
+    if server is None or isinstance(server, GivenServer):
+        pytest.skip("This server is not ours to freeze or to change.")
+    yield server
+    server.resume()

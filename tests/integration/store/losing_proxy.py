@@ -1,0 +1,77 @@
+"""Stands between a client and a MySQL server, and loses the answer to a commit on request.
+
+A network that is cut at that moment is the one case in which a client cannot know whether
+its transaction was committed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+COMMIT = b"\x03COMMIT"
+"""The command "query" and its text, as the driver sends it."""
+CHUNK_BYTES_MAX = 1 << 16
+
+
+class LosingProxy:
+    """Passes everything on but the answers it was asked to lose."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Take the server's address."""
+        self._host, self._port = host, port
+        self._serving: set[asyncio.Task[None]] = set()
+        self.answers_to_lose = 0
+        self.lost_answers = 0
+        self.stays_silent = False
+        """Whether it then keeps the connection open, as a network that loses packets does."""
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[int]:
+        """Give the port to connect to; clients hang up before the end."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            await asyncio.gather(*self._serving)
+
+    def _accept(self, questions: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(questions, answers))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, questions: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        from_server, to_server = await asyncio.open_connection(self._host, self._port)
+        committing = asyncio.Event()
+        passing = [
+            asyncio.create_task(self._ask(questions, to_server, committing)),
+            asyncio.create_task(self._answer(from_server, answers, committing)),
+        ]
+        await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+        for task in passing:
+            task.cancel()
+        await asyncio.gather(*passing, return_exceptions=True)
+        to_server.close()
+        answers.close()
+
+    async def _ask(
+        self, questions: asyncio.StreamReader, to_server: asyncio.StreamWriter, committing: asyncio.Event
+    ) -> None:
+        while chunk := await questions.read(CHUNK_BYTES_MAX):
+            if chunk.endswith(COMMIT) and self.answers_to_lose:
+                self.answers_to_lose -= 1
+                committing.set()
+            to_server.write(chunk)
+            await to_server.drain()
+
+    async def _answer(
+        self, from_server: asyncio.StreamReader, answers: asyncio.StreamWriter, committing: asyncio.Event
+    ) -> None:
+        while chunk := await from_server.read(CHUNK_BYTES_MAX):
+            if committing.is_set():  # the server has committed, and nobody will know
+                self.lost_answers += 1
+                if self.stays_silent:
+                    await asyncio.Event().wait()  # until the client hangs up
+                return
+            answers.write(chunk)
+            await answers.drain()

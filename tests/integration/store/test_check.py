@@ -1,0 +1,86 @@
+"""The check finds every kind of number that is not what the rows say."""
+
+import pytest
+
+from batches.batch import Tally
+from batches.repair import RepairPlan
+from batches.store import check
+from batches.store.check import Difference
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.store.steps import create, differences, execute, insert_batches, report
+from tests.support.samples import FAILED, RECONCILER, SKIPPED, result, results
+
+SMUGGLE = (
+    "INSERT INTO job_results (batch_key, job_id, attempt, outcome, source, record_time)"
+    " SELECT batch_key, 'smuggled', 1, 1, 1, create_time FROM batches"
+)
+
+
+async def sound(store: BatchStore) -> None:
+    """Let a batch of eleven complete with results of every kind, two of which are only counted."""
+    await create(store, 12)
+    await report(store, *results(5), result("f", FAILED), result("s", SKIPPED))
+    await report(store, result("r"), result("q", FAILED), source=RECONCILER)
+    plan = RepairPlan("batch", 3, "reason", closes=True, total_jobs=11, unattributed=Tally(1, 1))
+    await store.write_repair(plan)
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        (
+            "UPDATE batches SET succeeded_jobs = 8",
+            [("succeeded_jobs", 8, 7), ("jobs beyond the sealed total", 1, 0)],
+        ),
+        (
+            "UPDATE batches SET failed_jobs = 2",
+            [("failed_jobs", 2, 3), ("pending_jobs of a completed batch", 1, 0)],
+        ),
+        (
+            "UPDATE batches SET skipped_jobs = 2",
+            [("skipped_jobs", 2, 1), ("jobs beyond the sealed total", 1, 0)],
+        ),
+        ("UPDATE batches SET reconciled_jobs = 5", [("reconciled_jobs", 5, 4)]),
+        (
+            "UPDATE batches SET unattributed_failed_jobs = 0",
+            [("failed_jobs", 3, 2), ("reconciled_jobs", 4, 3)],
+        ),
+        ("UPDATE batches SET announced_jobs = 10", [("jobs beyond the sealed total", 1, 0)]),
+        ("UPDATE batches SET announced_jobs = 12", [("pending_jobs of a completed batch", 1, 0)]),
+        ("UPDATE batches SET state = 1", [("state", 1, 2)]),
+        (
+            "UPDATE job_results SET outcome = 2 WHERE job_id = 's'",
+            [("failed_jobs", 3, 4), ("skipped_jobs", 1, 0)],
+        ),
+        ("UPDATE job_results SET source = 1 WHERE job_id = 'r'", [("reconciled_jobs", 4, 3)]),
+        ("DELETE FROM job_results WHERE job_id = 'job-00000'", [("succeeded_jobs", 7, 6)]),
+        (SMUGGLE, [("succeeded_jobs", 7, 8)]),
+    ],
+)
+async def test_a_number_broken_by_hand(
+    store: BatchStore, database: Database, statement: str, found: list[tuple[str, int, int]]
+) -> None:
+    """Whatever is broken behind our back is found and named, with what is kept and what must be."""
+    await sound(store)
+    assert await differences(store) == []
+    await execute(database, statement)
+    assert await differences(store) == [Difference("batch", *one) for one in found]
+
+
+async def test_every_batch_is_checked(
+    store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Page by page all batches and results are counted, and what is wrong is found on the last page too."""
+    monkeypatch.setattr(check, "PAGE_BATCHES", 3)
+    await insert_batches(database, [f"batch-{number}" for number in range(7)])
+    await report(store, *results(4, batch_id="batch-0"), *results(2, batch_id="batch-6"))
+    await execute(database, "UPDATE batches SET failed_jobs = 1 WHERE batch_id = 'batch-6'")
+    pages = [page async for page in store.check()]
+    assert [(page.batches, page.results) for page in pages] == [(3, 4), (3, 0), (1, 2)]
+    assert [page.differences for page in pages] == [[], [], [Difference("batch-6", "failed_jobs", 1, 0)]]
+
+
+async def test_an_empty_database_has_nothing_wrong(store: BatchStore) -> None:
+    """No batches are no pages."""
+    assert [page async for page in store.check()] == []

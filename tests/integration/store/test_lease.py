@@ -1,0 +1,88 @@
+"""The lease: one holder at a time, by the database's clock."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.store import schema
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.store.steps import execute, wait_until
+
+LONG_SECONDS = 3_600.0
+SHORT_SECONDS = 0.3
+"""Long against the milliseconds of a statement, short for whoever waits for its end."""
+
+
+async def test_a_second_holder_is_refused(store: BatchStore, other_store: BatchStore) -> None:
+    """While somebody holds the lease nobody else gets it; another lease is another matter."""
+    assert await store.acquire_lease("pass", "first", LONG_SECONDS)
+    assert not await other_store.acquire_lease("pass", "second", LONG_SECONDS)
+    assert not await store.acquire_lease("pass", "FIRST", LONG_SECONDS)
+    assert await other_store.acquire_lease("Pass", "second", LONG_SECONDS)
+
+
+async def test_a_holder_renews(store: BatchStore, database: Database) -> None:
+    """Acquired again by its holder, the lease lasts from now on; a shorter time shortens it."""
+    await store.acquire_lease("pass", "first", SHORT_SECONDS)
+    first_end = await _expire_time(database)
+    assert await store.acquire_lease("pass", "first", LONG_SECONDS)
+    assert await _expire_time(database) > first_end
+    assert not await store.acquire_lease("pass", "second", LONG_SECONDS)
+
+
+async def test_a_released_lease_is_free(store: BatchStore) -> None:
+    """The holder gives it back, and the next one gets it at once."""
+    await store.acquire_lease("pass", "first", LONG_SECONDS)
+    await store.release_lease("pass", "first")
+    assert await store.acquire_lease("pass", "second", LONG_SECONDS)
+
+
+async def test_only_the_holder_releases(store: BatchStore) -> None:
+    """A pass that overslept does not free what is another one's by now."""
+    await store.acquire_lease("pass", "second", LONG_SECONDS)
+    await store.release_lease("pass", "first")
+    await store.release_lease("unknown", "first")
+    assert not await store.acquire_lease("pass", "third", LONG_SECONDS)
+
+
+async def test_a_lease_ends_by_the_databases_clock(store: BatchStore, database: Database) -> None:
+    """The next holder gets it when its time is over by the database's clock, and not before."""
+    await store.acquire_lease("pass", "first", SHORT_SECONDS)
+    end = await _expire_time(database)
+    await wait_until(lambda: store.acquire_lease("pass", "second", LONG_SECONDS))
+    taken = await _expire_time(database)
+    assert taken - end >= timedelta(seconds=LONG_SECONDS)
+    assert not await store.acquire_lease("pass", "first", LONG_SECONDS)
+
+
+async def test_an_expired_lease_can_still_be_renewed(store: BatchStore, database: Database) -> None:
+    """A holder that overslept and that nobody replaced goes on."""
+    await store.acquire_lease("pass", "first", LONG_SECONDS)
+    await execute(database, "UPDATE leases SET expire_time = '2000-01-01 00:00:00.000000'")
+    assert await store.acquire_lease("pass", "first", LONG_SECONDS)
+    assert not await store.acquire_lease("pass", "second", LONG_SECONDS)
+
+
+async def test_seekers_at_once(store: BatchStore, other_store: BatchStore, database: Database) -> None:
+    """Of twelve seekers on two replicas one gets the lease, the first time and after its end."""
+    for _ in range(3):
+        got = await asyncio.gather(
+            *(
+                one.acquire_lease("pass", f"{name}-{number}", LONG_SECONDS)
+                for number in range(6)
+                for name, one in (("here", store), ("there", other_store))
+            )
+        )
+        assert sorted(got) == [False] * 11 + [True]
+        await execute(database, "UPDATE leases SET expire_time = '2000-01-01 00:00:00.000000'")
+
+
+async def _expire_time(database: Database) -> datetime:
+    async def look(connection: AsyncConnection) -> datetime:
+        time: datetime = (await connection.execute(select(schema.leases.c.expire_time))).scalar_one()
+        return time
+
+    return await database.read(look)

@@ -1,0 +1,234 @@
+"""What is listed: pages that are complete, stable and in order."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from batches.batch import Batch, BatchState
+from batches.repair import RepairPlan
+from batches.result import FailureGroup, JobOutcome
+from batches.store import listings
+from batches.store.database import Database
+from batches.store.listings import Page
+from batches.store.store import BatchStore
+from tests.integration.store.steps import create, insert_batches, report
+from tests.support.samples import FAILED, SKIPPED, SUCCEEDED, failure, result, results
+
+PageReader = Callable[[Any], Awaitable[Page[Any, Any]]]
+
+
+async def pages(read: PageReader) -> list[list[Any]]:
+    """Read page after page to the last one."""
+    found, key = [], None
+    while True:
+        page = await read(key)
+        found.append(page.items)
+        if page.next_key is None:
+            return found
+        key = page.next_key
+
+
+async def batch_ids(
+    store: BatchStore, state: BatchState | None = None, labels: dict[str, str] | None = None
+) -> list[str]:
+    """Return the ids of all batches listed."""
+    page = await store.list_batches(state=state, labels=labels or {}, before_key=None, size=100)
+    return [batch.batch_id for batch in page.items]
+
+
+async def test_batches_newest_first(store: BatchStore) -> None:
+    """Batches are listed in the opposite order of their creation, whatever their ids."""
+    for batch_id in ("b", "c", "a"):
+        await create(store, 1, batch_id)
+    assert await batch_ids(store) == ["a", "c", "b"]
+
+
+async def test_no_batches(store: BatchStore) -> None:
+    """An empty list is one empty page."""
+    page = await store.list_batches(state=None, labels={}, before_key=None, size=10)
+    assert (page.items, page.next_key) == ([], None)
+
+
+@pytest.mark.parametrize(("size", "lengths"), [(1, [1] * 7), (3, [3, 3, 1]), (7, [7]), (8, [7])])
+async def test_pages_of_batches(store: BatchStore, database: Database, size: int, lengths: list[int]) -> None:
+    """Pages hold as many as asked for, and there is no empty page at the end."""
+    await insert_batches(database, [f"batch-{number}" for number in range(7)])
+    found = await pages(lambda key: store.list_batches(state=None, labels={}, before_key=key, size=size))
+    assert [len(page) for page in found] == lengths
+    assert [batch.batch_id for page in found for batch in page] == [
+        f"batch-{n}" for n in (6, 5, 4, 3, 2, 1, 0)
+    ]
+
+
+async def test_pages_stay_stable(store: BatchStore, database: Database) -> None:
+    """Batches that are created between two pages shift nothing: each old one is listed once."""
+    await insert_batches(database, [f"old-{number}" for number in range(6)])
+    first = await store.list_batches(state=None, labels={}, before_key=None, size=3)
+    await insert_batches(database, [f"new-{number}" for number in range(6)])
+    second = await store.list_batches(state=None, labels={}, before_key=first.next_key, size=3)
+    assert [batch.batch_id for batch in first.items + second.items] == [
+        f"old-{n}" for n in (5, 4, 3, 2, 1, 0)
+    ]
+    assert second.next_key is None
+
+
+async def test_batches_of_a_state(store: BatchStore) -> None:
+    """The filter lists the batches that are in that state now."""
+    for batch_id in ("processing", "completed", "cancelled"):
+        await create(store, 1, batch_id)
+    await report(store, result("job", batch_id="completed"))
+    await store.cancel_batch("cancelled")
+    assert await batch_ids(store, BatchState.PROCESSING) == ["processing"]
+    assert await batch_ids(store, BatchState.COMPLETED) == ["completed"]
+    assert await batch_ids(store, BatchState.CANCELLED) == ["cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({}, ["none", "padded", "upper", "both", "prod", "sync"]),
+        ({"team": "sync"}, ["both", "sync"]),
+        ({"env": "prod"}, ["both", "prod"]),
+        ({"env": "prod", "team": "sync"}, ["both"]),
+        ({"team": "SYNC"}, ["upper"]),
+        ({"team": "sync "}, ["padded"]),
+        ({"Team": "sync"}, []),
+        ({"team": "prod"}, []),
+        ({"team": "syn"}, []),
+        ({"team": ""}, []),
+        ({"team": "sync", "env": "prod", "other": "x"}, []),
+    ],
+)
+async def test_batches_with_labels(store: BatchStore, labels: dict[str, str], expected: list[str]) -> None:
+    """A batch is listed if it carries all of the labels with these values, byte for byte."""
+    await create(store, 1, "sync", team="sync")
+    await create(store, 1, "prod", env="prod", empty="")
+    await create(store, 1, "both", team="sync", env="prod", zone="a")
+    await create(store, 1, "upper", team="SYNC")
+    await create(store, 1, "padded", team="sync ")
+    await create(store, 1, "none")
+    assert await batch_ids(store, labels=labels) == expected
+
+
+async def test_filters_together_and_paged(store: BatchStore) -> None:
+    """State, labels and pages combine."""
+    for number in range(6):
+        await create(store, number % 2, f"batch-{number}", parity=str(number % 2), all="yes")
+    found = await pages(
+        lambda key: store.list_batches(
+            state=BatchState.COMPLETED, labels={"parity": "0", "all": "yes"}, before_key=key, size=2
+        )
+    )
+    assert [[batch.batch_id for batch in page] for page in found] == [["batch-4", "batch-2"], ["batch-0"]]
+
+
+async def test_results_in_byte_order(store: BatchStore) -> None:
+    """Results are listed in ascending byte order of job_id, on every page."""
+    ids = ["b", "a", "B", "A", "a1", "a10", "a2", "~", "!", "_", "-", "a.", "a!", "Z", "0"]
+    await create(store, len(ids))
+    await report(store, *map(result, ids))
+    found = await pages(lambda key: store.list_results("batch", outcome=None, after_job_id=key, size=4))
+    assert [len(page) for page in found] == [4, 4, 4, 3]
+    assert [row.job_id for page in found for row in page] == sorted(ids)
+
+
+@pytest.mark.parametrize("size", [1, 100])
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (None, ["f1", "f2", "k1", "s1", "s2"]),
+        (SUCCEEDED, ["s1", "s2"]),
+        (FAILED, ["f1", "f2"]),
+        (SKIPPED, ["k1"]),
+    ],
+)
+async def test_results_of_an_outcome(
+    store: BatchStore, outcome: JobOutcome | None, expected: list[str], size: int
+) -> None:
+    """The filter lists one outcome, on small pages as on a large one, and of this batch only."""
+    await create(store, 10)
+    await create(store, 10, "other")
+    await report(store, result("s2"), result("f1", FAILED), result("k1", SKIPPED), result("s1"))
+    await report(store, result("f2", FAILED), result("f3", FAILED, batch_id="other"))
+    found = await pages(lambda key: store.list_results("batch", outcome=outcome, after_job_id=key, size=size))
+    assert [row.job_id for page in found for row in page] == expected
+
+
+async def test_no_results(store: BatchStore) -> None:
+    """A batch without results lists none."""
+    await create(store, 10)
+    page = await store.list_results("batch", outcome=FAILED, after_job_id=None, size=10)
+    assert (page.items, page.next_key) == ([], None)
+
+
+async def test_failure_groups(store: BatchStore) -> None:
+    """Failures are grouped by error_type: the largest first, then by type; others are not in them."""
+    await create(store, 100)
+    await report(
+        store,
+        failure("j1", "Timeout", "after 30 s"),
+        failure("j0", "Timeout", "after 31 s"),
+        failure("j2", "Timeout"),
+        failure("j3", "KeyError", "'id'"),
+        failure("j4", "ValueError"),
+        failure("j5", "keyerror", "lower"),
+        result("j6", FAILED),
+        result("j7", FAILED),
+        result("j8"),
+        result("j9", SKIPPED),
+    )
+    assert await store.list_failure_groups("batch") == [
+        FailureGroup("Timeout", 3, "after 31 s", "j0"),
+        FailureGroup("", 2, "", "j6"),
+        FailureGroup("KeyError", 1, "'id'", "j3"),
+        FailureGroup("ValueError", 1, "", "j4"),
+        FailureGroup("keyerror", 1, "lower", "j5"),
+    ]
+
+
+async def test_a_failure_that_was_retried_is_in_no_group(store: BatchStore) -> None:
+    """Only the latest attempt of a job counts, and only this batch's jobs."""
+    await create(store, 10)
+    await create(store, 10, "other")
+    await report(store, failure("job", "E"), result("job", FAILED, batch_id="other"))
+    await report(store, result("job", attempt=2))
+    assert await store.list_failure_groups("batch") == []
+
+
+async def test_the_largest_failure_groups(store: BatchStore) -> None:
+    """Of more kinds of error than a person reads, the largest are listed."""
+    await create(store, 1_000)
+    rare = [failure(f"rare-{number:03}", f"Rare{number:03}") for number in range(150)]
+    await report(store, *rare, *(failure(f"often-{number}", "Zebra") for number in range(2)))
+    groups = await store.list_failure_groups("batch")
+    assert len(groups) == listings.FAILURE_GROUPS_MAX == 100
+    assert [group.error_type for group in groups] == ["Zebra", *(f"Rare{number:03}" for number in range(99))]
+
+
+async def test_repairs_newest_first(store: BatchStore) -> None:
+    """The repairs of a batch are listed in the opposite order of their making, page by page."""
+    batch: Batch | None = await create(store, 10)
+    await create(store, 10, "other")
+    for one in results(5):
+        assert batch is not None
+        plan = RepairPlan("batch", batch.revision, f"found {one.job_id}", results=(one,))
+        batch = await store.write_repair(plan)
+    await store.write_repair(RepairPlan("other", 1, "other", results=(result("x", batch_id="other"),)))
+    found = await pages(lambda key: store.list_repairs("batch", before_key=key, size=2))
+    assert [[repair.reason[-1] for repair in page] for page in found] == [["4", "3"], ["2", "1"], ["0"]]
+
+
+async def test_processing_batches_by_key(store: BatchStore) -> None:
+    """The reconciler walks the batches that have not ended, oldest first, from any key on."""
+    created = [await create(store, number % 3, f"batch-{number}") for number in range(9)]
+    await store.cancel_batch("batch-1")
+    alive = [
+        batch.batch_id
+        for batch in created
+        if batch.batch_id not in {"batch-0", "batch-1", "batch-3", "batch-6"}
+    ]
+    first = await store.list_processing(after_key=0, size=3)
+    second = await store.list_processing(after_key=first[-1].batch_key, size=3)
+    assert [batch.batch_id for batch in first + second] == alive
+    assert await store.list_processing(after_key=second[-1].batch_key, size=3) == []

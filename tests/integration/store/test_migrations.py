@@ -1,0 +1,176 @@
+"""Bringing a database to this version's schema, and refusing any other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from batches.errors import SchemaMismatch, UpgradeUnderWay
+from batches.migrations import migrate
+from batches.store import database as database_module
+from batches.store import schema
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.store.steps import create, execute, on_mariadb, on_servers, scalar, wait_until
+from tests.support.samples import BATCH
+
+HEAD = migrate.head_version()
+
+
+@pytest.fixture
+async def new_database(new_database_url: str) -> AsyncIterator[Database]:
+    """Return a database without tables."""
+    database = Database(new_database_url, connections_max=8)
+    yield database
+    await database.close()
+
+
+async def test_an_upgrade_from_nothing(new_database: Database) -> None:
+    """The first upgrade makes the tables, the second one finds them."""
+    assert await migrate.current_version(new_database) is None
+    assert await migrate.upgrade(new_database) == (None, HEAD)
+    assert await migrate.upgrade(new_database) == (HEAD, HEAD)
+    assert await migrate.current_version(new_database) == HEAD
+    assert (await create(BatchStore(new_database), 10)).total_jobs == BATCH.total_jobs
+
+
+async def test_the_migrations_make_the_schema(database: Database) -> None:
+    """A migrated database is what schema.py says, to the last column and index."""
+    assert await _differences_to_schema(database) == []
+
+
+async def test_a_difference_would_be_seen(new_database: Database) -> None:
+    """The comparison is not blind: a column too many and a lost index are found."""
+    await migrate.upgrade(new_database)
+    await execute(new_database, "ALTER TABLE leases ADD COLUMN colour VARCHAR(7)")
+    await execute(new_database, f"DROP INDEX batches_by_complete_time{_on(new_database, 'batches')}")
+    assert [one[0] for one in await _differences_to_schema(new_database)] == ["add_index", "remove_column"]
+
+
+@on_servers
+async def test_text_is_compared_by_its_bytes(database: Database) -> None:
+    """Every text column has a binary collation, whatever the default of the database."""
+    query = (
+        "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " AND table_name <> 'alembic_version' AND collation_name NOT IN ('ascii_bin', 'utf8mb4_bin')"
+    )
+    assert await scalar(database, query) == 0
+
+
+async def test_an_empty_database_is_refused(new_database: Database) -> None:
+    """A server that starts before the migrations ran says what to do."""
+    with pytest.raises(SchemaMismatch) as refused:
+        await migrate.require_head(new_database)
+    assert str(refused.value) == (
+        f"the database has no tables yet, this version needs {HEAD}: run `python -m batches upgrade`"
+    )
+
+
+async def test_this_versions_schema_is_accepted(database: Database) -> None:
+    """A migrated database is what a server starts on."""
+    await migrate.require_head(database)
+
+
+async def test_a_newer_version_is_refused(new_database: Database) -> None:
+    """Neither a server nor an upgrade touches a database that a newer version has upgraded."""
+    await migrate.upgrade(new_database)
+    await execute(new_database, "UPDATE alembic_version SET version_num = '9999'")
+    for step in (migrate.require_head, migrate.upgrade):
+        with pytest.raises(SchemaMismatch) as refused:
+            await step(new_database)
+        assert str(refused.value) == (
+            "the database has schema 9999, which this version does not know: it was upgraded by a newer"
+            " version; run that one"
+        )
+
+
+@pytest.mark.parametrize("number", [2, 4])
+async def test_upgrades_at_once(new_database_url: str, number: int) -> None:
+    """Upgrades that are started together take turns: all of them succeed and the schema is right."""
+    databases = [Database(new_database_url, connections_max=2) for _ in range(number)]
+    try:
+        versions = await asyncio.gather(*map(migrate.upgrade, databases))
+        assert sorted(versions, key=str) == [(HEAD, HEAD)] * (number - 1) + [(None, HEAD)]
+        assert await _differences_to_schema(databases[0]) == []
+    finally:
+        await asyncio.gather(*(database.close() for database in databases))
+
+
+@on_servers
+async def test_an_upgrade_that_was_cut_short(new_database: Database) -> None:
+    """MySQL commits each table by itself: what is missing is made by the next upgrade."""
+    await migrate.upgrade(new_database)
+    for table in ("job_results", "repairs", "deleted_batches"):
+        await execute(new_database, f"DROP TABLE {table}")
+    await execute(new_database, "DELETE FROM alembic_version")
+    assert await migrate.upgrade(new_database) == (None, HEAD)
+    assert await _differences_to_schema(new_database) == []
+
+
+@on_servers
+async def test_an_upgrade_waits_longer_than_a_statement_may_take(
+    new_database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of a large table takes longer than any statement that a caller waits for."""
+    monkeypatch.setattr(database_module, "STATEMENT_SECONDS_MAX", 0.3)
+    impatient = Database(new_database_url, connections_max=1)
+    waiting = (
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'User lock%' AND time >= 1"
+    )
+
+    async def has_waited() -> bool:
+        return bool(await scalar(database, waiting))
+
+    async with database.engine.connect() as other:
+        await other.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": migrate.LOCK_NAME})
+        upgrade = asyncio.create_task(migrate.upgrade(impatient))
+        await wait_until(has_waited)
+        await other.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": migrate.LOCK_NAME})
+    assert await upgrade == (None, HEAD)
+    await impatient.close()
+
+
+@on_servers
+async def test_an_upgrade_that_does_not_end(
+    new_database: Database, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for another upgrade too long gives up with a sentence, and has changed nothing."""
+    monkeypatch.setattr(migrate, "LOCK_SECONDS_MAX", 0)
+    async with database.engine.connect() as other:
+        await other.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": migrate.LOCK_NAME})
+        with pytest.raises(UpgradeUnderWay, match="another upgrade has been running for 0 s"):
+            await migrate.upgrade(new_database)
+        await other.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": migrate.LOCK_NAME})
+    assert await migrate.current_version(new_database) is None
+
+
+@on_mariadb
+async def test_mariadb_by_its_own_name(new_database_url: str) -> None:
+    """A URL that begins with mariadb+asyncmy makes the same tables."""
+    database = Database(new_database_url.replace("mysql+", "mariadb+", 1), connections_max=2)
+    try:
+        await migrate.upgrade(database)
+        assert await _differences_to_schema(database) == []
+        assert (await create(BatchStore(database), 10, team="sync")).labels == {"team": "sync"}
+    finally:
+        await database.close()
+
+
+async def _differences_to_schema(database: Database) -> list[Any]:
+    """Return what alembic would change to bring the database to schema.py."""
+
+    def compare(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        changes: list[Any] = compare_metadata(context, schema.metadata)
+        return changes
+
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(compare)
+
+
+def _on(database: Database, table: str) -> str:
+    return "" if database.is_sqlite else f" ON {table}"

@@ -1,0 +1,246 @@
+"""Recording results: what is kept of them, and each report exactly once."""
+
+from dataclasses import replace
+
+import pytest
+
+from batches.batch import BatchState, Tally
+from batches.errors import BatchError, BatchFull, BatchNotFound, ResultConflict
+from batches.result import (
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    Disposition,
+    JobResult,
+    ResultSource,
+    StoredAttempt,
+)
+from batches.store import results as results_module
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.store.steps import (
+    DUPLICATE,
+    RECORDED,
+    STALE,
+    SUPERSEDED_EARLIER,
+    create,
+    differences,
+    insert_batches,
+    recorded,
+    report,
+    scalar,
+)
+from tests.support.samples import (
+    FAILED,
+    RECONCILER,
+    SKIPPED,
+    SUCCEEDED,
+    WORKER,
+    failure,
+    result,
+    results,
+)
+
+
+async def test_a_result_is_kept_as_reported(store: BatchStore) -> None:
+    """A row has all of the report, its source, and the time at which its batch changed."""
+    await create(store, 10)
+    error = JobResult("batch", "job", FAILED, 3, "builtins.ValueError", "no such row")
+    recording = await store.record_results([error], WORKER)
+    (row,) = (await recorded(store)).values()
+    assert (row.job_id, row.outcome, row.attempt, row.source) == ("job", FAILED, 3, WORKER)
+    assert (row.error_type, row.error_message) == ("builtins.ValueError", "no such row")
+    assert row.record_time == recording.batches["batch"].last_result_time
+
+
+async def test_a_report_moves_its_batch(store: BatchStore) -> None:
+    """A group is one change of its batch, and what is returned is what is read."""
+    await create(store, 10)
+    recording = await store.record_results([result("a"), result("b", FAILED), result("c", SKIPPED)], WORKER)
+    batch = await store.get_batch("batch")
+    assert (batch.tally, batch.pending_jobs, batch.revision) == (Tally(1, 1, 1), 7, 2)
+    assert replace(batch, read_time=batch.create_time) == replace(
+        recording.batches["batch"], read_time=batch.create_time
+    )
+
+
+@pytest.mark.parametrize(
+    ("again", "verdict", "tally"),
+    [
+        (result("job", FAILED, attempt=2), DUPLICATE, Tally(0, 1)),
+        (result("job", FAILED, attempt=3), SUPERSEDED_EARLIER, Tally(0, 1)),
+        (result("job", SUCCEEDED, attempt=3), SUPERSEDED_EARLIER, Tally(1)),
+        (result("job", SUCCEEDED, attempt=1), STALE, Tally(0, 1)),
+        (result("job", SUCCEEDED, attempt=2), ResultConflict, Tally(0, 1)),
+    ],
+)
+async def test_a_second_report(
+    store: BatchStore, again: JobResult, verdict: Disposition | type[BatchError], tally: Tally
+) -> None:
+    """A job whose second attempt FAILED: what a further report is, now and when it is sent again."""
+    await create(store, 10)
+    await report(store, result("job", FAILED, attempt=2))
+    assert await report(store, again) == [verdict]
+    assert (await store.get_batch("batch")).tally == tally
+    assert await report(store, again) == [DUPLICATE if verdict is SUPERSEDED_EARLIER else verdict]
+    assert (await store.get_batch("batch")).tally == tally
+    assert await differences(store) == []
+
+
+async def test_nothing_changed_is_nothing_written(store: BatchStore) -> None:
+    """Duplicates, stale results and errors leave revision, times and row as they were."""
+    await create(store, 10)
+    await report(store, failure("job", "E", "the first"))
+    before, row = await store.get_batch("batch"), await recorded(store)
+    await report(store, failure("job", "F", "the second"), result("job", SUCCEEDED))
+    after = await store.get_batch("batch")
+    assert replace(after, read_time=before.read_time) == before
+    assert await recorded(store) == row
+
+
+async def test_a_superseded_row_has_nothing_of_the_earlier_attempt(store: BatchStore) -> None:
+    """Outcome, attempt, source, error and time are those of the higher attempt."""
+    await create(store, 10)
+    await report(store, failure("job", "E", "why"), source=RECONCILER)
+    recording = await store.record_results([result("job", attempt=2)], WORKER)
+    (row,) = (await recorded(store)).values()
+    assert (row.outcome, row.attempt, row.source) == (SUCCEEDED, 2, WORKER)
+    assert (row.error_type, row.error_message) == ("", "")
+    assert row.record_time == recording.batches["batch"].last_result_time
+    assert recording.batches["batch"].reconciled_jobs == 0
+
+
+async def test_the_last_result_completes(store: BatchStore) -> None:
+    """The batch is COMPLETED with the commit of its last result, and takes no further job."""
+    await create(store, 3)
+    assert await report(store, *results(3), result("fourth")) == [RECORDED] * 3 + [BatchFull]
+    batch = await store.get_batch("batch")
+    assert (batch.state, batch.complete_time) == (BatchState.COMPLETED, batch.last_result_time)
+    assert await report(store, result("fourth")) == [BatchFull]
+    assert len(await recorded(store)) == 3
+
+
+async def test_jobs_are_told_apart_byte_for_byte(store: BatchStore) -> None:
+    """Ids that differ in case or in trailing characters only are different jobs."""
+    ids = ["a", "A", "aa", "a.", "a_", "a-", "a~", "a!", "a%", "a\\", "a'", 'a"', ".a", "ab", "aB"]
+    await create(store, len(ids))
+    assert await report(store, *map(result, ids)) == [RECORDED] * len(ids)
+    assert await report(store, *map(result, ids)) == [DUPLICATE] * len(ids)
+    assert set(await recorded(store)) == set(ids)
+
+
+async def test_every_character_of_an_id(store: BatchStore) -> None:
+    """Each printable character of ASCII is an id of its own, and one of 128 is kept whole."""
+    ids = [chr(code) for code in range(0x21, 0x7F)]
+    longest = ["".join(ids) + "x" * (128 - len(ids)), "".join(ids) + "X" * (128 - len(ids))]
+    await create(store, len(ids) + 2)
+    assert set(await report(store, *map(result, ids + longest))) == {RECORDED}
+    assert set(await recorded(store)) == {*ids, *longest}
+
+
+@pytest.mark.parametrize(
+    "character",
+    ["x", "ü", "漢", "🎉", "\\", "'", '"', "%", "\n", "\t", "\0", " "],
+    ids=lambda character: f"U+{ord(character):04X}",
+)
+async def test_error_text_is_kept_whole(store: BatchStore, character: str) -> None:
+    """The longest error type and message come back as they were, whatever they consist of."""
+    await create(store, 1)
+    error_type = character * ERROR_TYPE_CHARACTERS_MAX
+    error_message = character * ERROR_MESSAGE_CHARACTERS_MAX
+    await report(store, failure("job", error_type, error_message))
+    (row,) = (await recorded(store)).values()
+    assert (row.error_type, row.error_message) == (error_type, error_message)
+
+
+async def test_text_that_looks_like_sql(store: BatchStore) -> None:
+    """Placeholders, quotes and comments are text like any other."""
+    text = """%s %(name)s :name ? {0} '; DROP TABLE batches; -- /* " ` \\' \\"""
+    await create(store, 1)
+    await report(store, failure("job", text, text))
+    (row,) = (await recorded(store)).values()
+    assert (row.error_type, row.error_message) == (text, text)
+
+
+async def test_a_group_of_several_batches(store: BatchStore) -> None:
+    """One transaction records for many batches; what is wrong with one result is its own verdict."""
+    await create(store, 2, "one")
+    await create(store, 1, "two")
+    verdicts = await report(
+        store,
+        result("a", batch_id="one"),
+        result("a", batch_id="two"),
+        result("a", batch_id="unknown"),
+        result("b", batch_id="two"),
+        result("a", FAILED, batch_id="one"),
+        result("b", FAILED, batch_id="one"),
+    )
+    assert verdicts == [RECORDED, RECORDED, BatchNotFound, BatchFull, ResultConflict, RECORDED]
+    one, two = await store.get_batch("one"), await store.get_batch("two")
+    assert (one.tally, one.revision, two.tally, two.revision) == (Tally(1, 1), 2, Tally(1), 2)
+    assert await differences(store) == []
+
+
+async def test_a_group_without_results(store: BatchStore) -> None:
+    """Nothing to record is nothing done."""
+    recording = await store.record_results([], WORKER)
+    assert (recording.verdicts, recording.changed) == ([], [])
+
+
+async def test_a_group_of_unknown_batches_only(store: BatchStore, database: Database) -> None:
+    """No batch is found, no row is written."""
+    assert await report(store, *results(3, batch_id="unknown")) == [BatchNotFound] * 3
+    assert await scalar(database, "SELECT COUNT(*) FROM job_results") == 0
+
+
+async def test_the_largest_group(store: BatchStore) -> None:
+    """Ten thousand results in one group are recorded once, and found again when sent twice."""
+    await create(store, 10_000)
+    assert set(await report(store, *results(10_000))) == {RECORDED}
+    assert set(await report(store, *results(10_000))) == {DUPLICATE}
+    batch = await store.get_batch("batch")
+    assert (batch.state, batch.tally, batch.revision) == (BatchState.COMPLETED, Tally(10_000), 2)
+
+
+async def test_a_group_of_many_batches(store: BatchStore, database: Database) -> None:
+    """More results of different batches than one statement looks up are one group, on the real limits."""
+    batch_ids = [f"batch-{number}" for number in range(1_001)]
+    await insert_batches(database, batch_ids)
+    reports = [result("job", batch_id=batch_id) for batch_id in batch_ids]
+    assert set(await report(store, *reports)) == {RECORDED}
+    assert set(await report(store, *reports)) == {DUPLICATE}
+    assert await scalar(database, "SELECT COUNT(*) FROM batches WHERE revision = 2") == 1_001
+
+
+async def test_jobs_are_looked_up_in_portions(store: BatchStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the look-ups are cut, each recorded attempt is found."""
+    monkeypatch.setattr(results_module, "READ_JOBS_MAX", 7)
+    monkeypatch.setattr(results_module, "READ_BATCHES_MAX", 2)
+    ids = ["one", "two", "three"]
+    for batch_id in ids:
+        await create(store, 20, batch_id)
+    reports = [result(f"job-{number}", batch_id=ids[number % 3]) for number in range(44)]
+    assert await report(store, *reports) == [RECORDED] * 44
+    assert await report(store, *reports) == [DUPLICATE] * 44
+
+
+async def test_recorded_attempts_are_read(store: BatchStore) -> None:
+    """The reconciler asks which of the queue's jobs have a result, and gets those that do."""
+    batch = await create(store, 10)
+    await report(store, result("a", FAILED, attempt=2))
+    await report(store, result("b"), source=RECONCILER)
+    assert await store.read_attempts(batch.batch_key, ["a", "A", "b", "c"]) == {
+        (batch.batch_key, "a"): StoredAttempt(2, FAILED, WORKER),
+        (batch.batch_key, "b"): StoredAttempt(1, SUCCEEDED, RECONCILER),
+    }
+    assert await store.read_attempts(batch.batch_key, []) == {}
+
+
+@pytest.mark.parametrize("source", list(ResultSource))
+async def test_the_source_of_a_result(store: BatchStore, source: ResultSource) -> None:
+    """Results of the reconciler are counted as reconciled, those of workers are not."""
+    await create(store, 10)
+    await report(store, *results(3), source=source)
+    batch = await store.get_batch("batch")
+    assert batch.reconciled_jobs == (3 if source is RECONCILER else 0)
+    assert {row.source for row in (await recorded(store)).values()} == {source}
+    assert await differences(store) == []

@@ -1,0 +1,166 @@
+"""Repairs: what is written, and only on the batch as it was read."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from batches.batch import BatchState, Tally
+from batches.repair import Repair, RepairPlan, Tallies
+from batches.store import schema
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.store.steps import (
+    DUPLICATE,
+    RECORDED,
+    SUPERSEDED_EARLIER,
+    create,
+    differences,
+    execute,
+    recorded,
+    report,
+    scalar,
+)
+from tests.support.samples import FAILED, RECONCILER, SKIPPED, WORKER, result, results
+
+PLAN = RepairPlan("batch", revision=2, reason="the queue says so")
+"""On the batch of `stuck`."""
+
+
+async def stuck(store: BatchStore) -> None:
+    """Create a batch of ten jobs of which seven were reported."""
+    await create(store, 10)
+    await report(store, *results(6), result("failed", FAILED))
+
+
+async def repairs_of(store: BatchStore) -> list[Repair]:
+    """Return the repairs of the batch, newest first."""
+    return (await store.list_repairs("batch", before_key=None, size=100)).items
+
+
+async def test_missing_results(store: BatchStore) -> None:
+    """What the queue lists and no worker reported becomes rows of the reconciler and completes the batch."""
+    await stuck(store)
+    found = (result("a"), result("b", FAILED, attempt=2), result("c", SKIPPED))
+    batch = await store.write_repair(replace(PLAN, results=found))
+    assert batch is not None
+    assert (batch.tally, batch.reconciled_jobs, batch.revision) == (Tally(7, 2, 1), 3, 3)
+    assert (batch.state, batch.pending_jobs) == (BatchState.COMPLETED, 0)
+    rows = await recorded(store)
+    assert {job_id for job_id, row in rows.items() if row.source is RECONCILER} == {"a", "b", "c"}
+    assert rows["b"].attempt == 2
+    assert await differences(store) == []
+
+
+async def test_the_record_of_a_repair(store: BatchStore) -> None:
+    """Kept are the numbers before and after, the reason, and when."""
+    await stuck(store)
+    batch = await store.write_repair(replace(PLAN, results=(result("a"), result("b", FAILED))))
+    assert batch is not None
+    (kept,) = await repairs_of(store)
+    assert kept.before == Tallies(BatchState.PROCESSING, 10, Tally(6, 1))
+    assert kept.after == Tallies(BatchState.PROCESSING, 10, Tally(7, 2))
+    assert kept.reason == "the queue says so"
+    assert batch.create_time <= kept.repair_time <= (await store.get_batch("batch")).read_time
+
+
+async def test_counts_without_rows(store: BatchStore) -> None:
+    """The queue's counts complete the batch, are kept apart from rows, and the check understands them."""
+    await stuck(store)
+    plan = replace(PLAN, closes=True, total_jobs=12, unattributed=Tally(3, 1, 1))
+    batch = await store.write_repair(plan)
+    assert batch is not None
+    assert (batch.tally, batch.unattributed, batch.reconciled_jobs) == (Tally(9, 2, 1), Tally(3, 1, 1), 5)
+    assert (batch.state, batch.total_jobs) == (BatchState.COMPLETED, 12)
+    read = await store.get_batch("batch")
+    assert replace(read, read_time=batch.read_time) == batch
+    assert len(await recorded(store)) == 7
+    assert (await repairs_of(store))[0].after == Tallies(BatchState.COMPLETED, 12, Tally(9, 2, 1))
+    assert await differences(store) == []
+
+
+async def test_late_reports_after_counts(store: BatchStore) -> None:
+    """Each late report takes one counted result for its own: the sum stays, and the row is there."""
+    await stuck(store)
+    await store.write_repair(replace(PLAN, closes=True, total_jobs=10, unattributed=Tally(2, 1)))
+    late = [result("a"), result("b", FAILED), result("c", FAILED)]
+    assert await report(store, *late) == [RECORDED] * 3
+    assert await report(store, *late) == [DUPLICATE] * 3
+    batch = await store.get_batch("batch")
+    assert (batch.tally, batch.unattributed, batch.reconciled_jobs) == (Tally(7, 3), Tally(), 0)
+    assert (batch.state, batch.total_jobs, batch.revision) == (BatchState.COMPLETED, 10, 4)
+    assert await differences(store) == []
+
+
+async def test_a_worker_supersedes_the_reconciler(store: BatchStore) -> None:
+    """A late report of a higher attempt replaces the reconciler's row; of the same, it is a duplicate."""
+    await stuck(store)
+    await store.write_repair(replace(PLAN, results=(result("a", FAILED), result("b"))))
+    verdicts = await report(store, result("a", attempt=2), result("b"))
+    assert verdicts == [SUPERSEDED_EARLIER, DUPLICATE]
+    batch = await store.get_batch("batch")
+    assert (batch.tally, batch.reconciled_jobs) == (Tally(8, 1), 1)
+    assert (await recorded(store))["a"].source is WORKER
+    assert await differences(store) == []
+
+
+async def test_a_cancelled_queue_batch(store: BatchStore) -> None:
+    """It ends as CANCELLED, with what never ran as skipped."""
+    await stuck(store)
+    plan = replace(
+        PLAN, closes=True, cancels=True, total_jobs=10, results=tuple(results(3, SKIPPED, first=50))
+    )
+    batch = await store.write_repair(plan)
+    assert batch is not None
+    assert (batch.state, batch.tally, batch.pending_jobs) == (BatchState.CANCELLED, Tally(6, 1, 3), 0)
+    assert (await repairs_of(store))[0].after.state is BatchState.CANCELLED
+    assert await differences(store) == []
+
+
+async def test_a_plan_on_an_older_revision(store: BatchStore, database: Database) -> None:
+    """A batch that got a report since it was read is left as it is, and no repair is kept."""
+    await stuck(store)
+    await report(store, result("late"))
+    before = await store.get_batch("batch")
+    assert await store.write_repair(replace(PLAN, results=(result("a"),))) is None
+    after = await store.get_batch("batch")
+    assert replace(after, read_time=before.read_time) == before
+    assert await scalar(database, "SELECT COUNT(*) FROM job_results") == 8
+    assert await repairs_of(store) == []
+
+
+@pytest.mark.parametrize("state", [BatchState.COMPLETED, BatchState.CANCELLED])
+async def test_an_ended_batch_is_not_repaired(
+    store: BatchStore, database: Database, state: BatchState
+) -> None:
+    """What has ended stays as it is, even for a plan on its very revision."""
+    await stuck(store)
+    await execute(database, "UPDATE batches SET state = :state", state=int(state))
+    assert await store.write_repair(replace(PLAN, closes=True, total_jobs=7)) is None
+    assert await repairs_of(store) == []
+
+
+async def test_a_plan_that_brings_nothing_new(store: BatchStore) -> None:
+    """Results that are recorded already change nothing: no revision, no repair."""
+    await stuck(store)
+    batch = await store.write_repair(replace(PLAN, results=(*results(6), result("failed", FAILED))))
+    assert batch is not None
+    assert batch.revision == 2
+    assert await repairs_of(store) == []
+
+
+async def test_the_same_plan_at_once(store: BatchStore, other_store: BatchStore) -> None:
+    """Of two passes that decided the same, one repairs and the other one finds the batch changed."""
+    await stuck(store)
+    plan = replace(PLAN, results=(result("a"),))
+    outcomes = await asyncio.gather(*(one.write_repair(plan) for one in (store, other_store)))
+    assert sorted(batch is None for batch in outcomes) == [False, True]
+    assert len(await repairs_of(store)) == 1
+    assert (await store.get_batch("batch")).tally == Tally(7, 1)
+
+
+async def test_a_long_reason_is_cut(store: BatchStore) -> None:
+    """A reason beyond the column is cut: a repair never fails on its words."""
+    await stuck(store)
+    await store.write_repair(replace(PLAN, reason="🎉" * 600, results=(result("a"),)))
+    assert (await repairs_of(store))[0].reason == "🎉" * schema.REASON_CHARACTERS_MAX

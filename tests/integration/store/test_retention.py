@@ -1,0 +1,178 @@
+"""Deleting batches that ended long ago."""
+
+import asyncio
+
+import pytest
+
+from batches.batch import Tally
+from batches.errors import BatchNotFound
+from batches.repair import RepairPlan
+from batches.store import retention
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.store.steps import (
+    RECORDED,
+    count_rows,
+    create,
+    differences,
+    execute,
+    insert_batches,
+    open_connections,
+    recorded,
+    report,
+)
+from tests.support.samples import result, results
+
+DAY_SECONDS = 86_400.0
+LONG_AGO = "2000-01-01 00:00:00.000000"
+
+
+async def age(database: Database, *batch_ids: str) -> None:
+    """Let batches have ended long ago; those that have not ended stay so."""
+    for batch_id in batch_ids:
+        await execute(
+            database,
+            "UPDATE batches SET create_time = :long_ago, complete_time ="
+            " CASE WHEN complete_time IS NULL THEN NULL ELSE :long_ago END WHERE batch_id = :batch_id",
+            long_ago=LONG_AGO,
+            batch_id=batch_id,
+        )
+
+
+async def ended(store: BatchStore, batch_id: str = "batch", jobs: int = 3) -> None:
+    """Create a batch with something in every table, and let it complete."""
+    await create(store, 0, batch_id, sealed=False, team="sync", env="prod")
+    await store.add_jobs(batch_id, jobs, "request")
+    await report(store, *results(jobs - 1, batch_id=batch_id))
+    last = (result("last", batch_id=batch_id),)
+    await store.write_repair(RepairPlan(batch_id, 3, "reason", results=last))
+    await store.seal_batch(batch_id)
+
+
+async def delete_all(store: BatchStore) -> int:
+    """Delete chunk by chunk; return how many it took."""
+    chunks = 0
+    while await store.delete_chunk():
+        chunks += 1
+    return chunks
+
+
+async def test_a_forgotten_batch_is_unknown_at_once(store: BatchStore, database: Database) -> None:
+    """It is gone for every reader and every report before its rows are deleted."""
+    await ended(store)
+    await age(database, "batch")
+    assert await store.forget_ended(DAY_SECONDS) == 1
+    with pytest.raises(BatchNotFound):
+        await store.get_batch("batch")
+    assert await report(store, result("late")) == [BatchNotFound]
+    assert await store.read_changed({"batch": 1}) == ([], ["batch"])
+
+
+async def test_nothing_of_it_stays(store: BatchStore, database: Database) -> None:
+    """After the last chunk no table has a row of it; another batch has kept all of its rows."""
+    await ended(store, "other")
+    kept = await count_rows(database)
+    await ended(store)
+    await age(database, "batch")
+    await store.forget_ended(DAY_SECONDS)
+    await delete_all(store)
+    assert await count_rows(database) == kept
+    assert len(await recorded(store, "other")) == 3
+    assert await differences(store) == []
+
+
+async def test_only_what_ended_long_ago_goes(store: BatchStore, database: Database) -> None:
+    """A batch that has not ended stays however old it is, and one that ended just now stays too."""
+    for batch_id in ("completed", "cancelled", "processing", "recent"):
+        await create(store, 1, batch_id)
+    await report(store, result("job", batch_id="completed"), result("job", batch_id="recent"))
+    await store.cancel_batch("cancelled")
+    await age(database, "completed", "cancelled", "processing")
+    assert await store.forget_ended(DAY_SECONDS) == 2
+    assert await store.forget_ended(DAY_SECONDS) == 0
+    page = await store.list_batches(state=None, labels={}, before_key=None, size=10)
+    assert [batch.batch_id for batch in page.items] == ["recent", "processing"]
+
+
+async def test_no_retention_at_all(store: BatchStore) -> None:
+    """Nothing to forget and nothing to delete is said so."""
+    await create(store, 1)
+    assert await store.forget_ended(0) == 0
+    assert await store.delete_chunk() is False
+
+
+async def test_a_deletion_that_was_cut_short_goes_on(
+    store: BatchStore, other_store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each chunk is bounded and committed; whoever comes next takes up where it ended."""
+    monkeypatch.setattr(retention, "CHUNK_ROWS", 10)
+    for batch_id in ("one", "two"):
+        await ended(store, batch_id, jobs=35)
+    await age(database, "one", "two")
+    await store.forget_ended(DAY_SECONDS)
+    assert await store.delete_chunk()
+    assert (await count_rows(database))["job_results"] == 60
+    assert await delete_all(other_store) == 9
+    assert await count_rows(database) == {}
+
+
+async def test_an_id_can_be_used_again(
+    store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new batch of the same id has nothing of the old one, even while that is still being deleted."""
+    monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
+    await ended(store, jobs=5)
+    await age(database, "batch")
+    await store.forget_ended(DAY_SECONDS)
+    await store.delete_chunk()
+    batch = await create(store, 7, sealed=False)
+    assert (batch.tally, batch.labels, batch.revision) == (Tally(), {}, 1)
+    assert await recorded(store) == {}
+    assert (await store.list_repairs("batch", before_key=None, size=10)).items == []
+    assert (await store.add_jobs("batch", 1, "request")).total_jobs == 8
+    assert await report(store, result("last")) == [RECORDED]
+    await delete_all(store)
+    assert set(await recorded(store)) == {"last"}
+    assert await count_rows(database) == {"batches": 1, "job_results": 1, "job_additions": 1}
+    assert await differences(store) == []
+
+
+async def test_a_key_is_never_given_again(store: BatchStore, database: Database) -> None:
+    """Even when the newest batch is deleted, the next one gets a higher key."""
+    await create(store, 0)
+    old = await store.get_batch("batch")
+    await age(database, "batch")
+    await store.forget_ended(DAY_SECONDS)
+    assert (await create(store, 0)).batch_key > old.batch_key
+
+
+async def test_the_oldest_go_first(
+    store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One call forgets a bounded number, those that ended first."""
+    monkeypatch.setattr(retention, "CHUNK_BATCHES", 2)
+    for batch_id in ("c", "a", "b", "d", "e"):
+        await create(store, 0, batch_id)
+    for year, batch_id in enumerate("abcde", start=2000):
+        query = "UPDATE batches SET complete_time = :time WHERE batch_id = :batch_id"
+        await execute(database, query, time=f"{year}-01-01 00:00:00.000000", batch_id=batch_id)
+    assert await store.forget_ended(DAY_SECONDS) == 2
+    page = await store.list_batches(state=None, labels={}, before_key=None, size=10)
+    assert [batch.batch_id for batch in page.items] == ["e", "d", "c"]
+    assert [await store.forget_ended(DAY_SECONDS) for _ in range(3)] == [2, 1, 0]
+
+
+async def test_passes_at_once(
+    store: BatchStore, other_store: BatchStore, database: Database, other_database: Database
+) -> None:
+    """Passes that run at the same time forget each batch once and delete it, without an error."""
+    ids = [f"batch-{number}" for number in range(30)]
+    await insert_batches(database, ids)
+    await report(store, *(result("job", batch_id=batch_id) for batch_id in ids))
+    await execute(database, "UPDATE batches SET complete_time = :time", time=LONG_AGO)
+    for one in (database, other_database):
+        await open_connections(one, 4)
+    stores = [store, other_store] * 4
+    assert sum(await asyncio.gather(*(one.forget_ended(DAY_SECONDS) for one in stores))) == 30
+    await asyncio.gather(*(delete_all(one) for one in stores))
+    assert await count_rows(database) == {}

@@ -1,0 +1,33 @@
+"""Which engines the tests run on, and which of them this machine has."""
+
+import sqlite3
+from functools import cache
+from typing import Literal
+
+from tests.support import databases
+from tests.support.databases import DatabaseServerUnavailable
+
+EngineName = Literal["sqlite", "mysql", "mariadb"]
+ENGINES: tuple[EngineName, ...] = ("sqlite", *databases.ENGINES)
+LABELS: dict[EngineName, str] = {"sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB"}
+
+
+@cache
+def _look(engine: EngineName) -> tuple[str, str]:
+    """Return what was found and why nothing was, one of them empty; the first look may download a server."""
+    if engine == "sqlite":
+        return f"SQLite {sqlite3.sqlite_version} (Python's own)", ""
+    try:
+        return databases.describe(engine), ""
+    except DatabaseServerUnavailable as error:
+        return "", str(error)
+
+
+def found(engine: EngineName) -> str:
+    """Return the engine's version and place in one line; empty if it is missing."""
+    return _look(engine)[0]
+
+
+def missing_reason(engine: EngineName) -> str:
+    """Return in one sentence why the engine cannot be had; empty if it can."""
+    return _look(engine)[1]

@@ -1,0 +1,1 @@
+"""The rules of a batch, without a database."""

@@ -1,0 +1,157 @@
+"""How fast a batch moves, when it will end, and why it does not move."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from batches import pace
+from batches.batch import Batch, BatchState, Tally
+from batches.recording import record
+from tests.support.samples import BATCH, WORKER, at, results
+
+BIG = replace(BATCH, announced_jobs=1_000_000)
+STUCK_AFTER_SECONDS = 300.0
+UNSEALED_REASON = "every job announced has ended, but the batch is not sealed: SealBatch ends it"
+
+
+def moved(batch: Batch, seconds: Iterable[int], jobs_per_second: int) -> Batch:
+    """Return the batch after a group of results in each of these seconds."""
+    for second in seconds:
+        first = batch.tally.ended
+        group = results(jobs_per_second, first=first)
+        batch = record([replace(batch, read_time=at(second))], {}, group, WORKER).batches["batch"]
+    return batch
+
+
+@pytest.mark.parametrize("seconds", [2, 5, 30, 120])
+def test_the_rate_is_right_from_the_start(seconds: int) -> None:
+    """A steady ten results a second is shown as ten, after two seconds as after two minutes."""
+    batch = moved(BIG, range(1, seconds + 1), 10)
+    # Groups come at whole seconds, so the first n of them span n - 1 seconds: one group too many is counted.
+    assert 10 <= pace.jobs_per_second(batch, at(seconds)) < 10.3 * seconds / (seconds - 1)
+
+
+def test_the_rate_follows_the_recent_past() -> None:
+    """A minute after the workers became ten times as many, little is left of the old rate."""
+    batch = moved(moved(BIG, range(1, 121), 5), range(121, 181), 50)
+    assert pace.jobs_per_second(batch, at(180)) == pytest.approx(44.5, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("silent_seconds", "share"), [(0, 1.0), (30, 0.368), (60, 0.135), (150, 0.0067), (151, 0.0), (9999, 0.0)]
+)
+def test_the_rate_fades_and_stops(silent_seconds: int, share: float) -> None:
+    """In silence the rate falls to 37 % every 30 seconds, and is 0 after 150."""
+    batch = moved(BIG, range(1, 121), 10)
+    before, after = (pace.jobs_per_second(batch, at(120 + later)) for later in (0, silent_seconds))
+    assert after == pytest.approx(before * share, rel=0.03, abs=0)
+
+
+def test_one_group_is_taken_as_one_seconds_work() -> None:
+    """The first group says nothing about a span shorter than a second."""
+    batch = moved(BIG, [1], 50)
+    assert pace.jobs_per_second(batch, at(1)) == pytest.approx(50, rel=0.02)
+
+
+@pytest.mark.parametrize("state", [BatchState.COMPLETED, BatchState.CANCELLED])
+def test_an_ended_batch_has_no_rate(state: BatchState) -> None:
+    """What has ended does not move and has no estimated end."""
+    batch = replace(moved(BIG, range(1, 10), 10), state=state)
+    assert pace.jobs_per_second(batch, at(9)) == 0
+    assert pace.estimated_complete_time(batch, at(9)) is None
+
+
+def test_a_batch_without_results_has_no_rate() -> None:
+    """Nothing came yet: nothing is estimated."""
+    assert pace.jobs_per_second(BATCH, at(1)) == 0
+    assert pace.estimated_complete_time(BATCH, at(1)) is None
+
+
+def test_the_estimated_end() -> None:
+    """The end is where the pending jobs are done at the present rate."""
+    batch = moved(replace(BIG, announced_jobs=2_200), range(1, 121), 10)
+    estimate = pace.estimated_complete_time(batch, at(120))
+    assert estimate is not None
+    assert (estimate - at(120)).total_seconds() == pytest.approx(100, rel=0.03)
+
+
+def test_an_unsealed_batch_has_no_estimated_end() -> None:
+    """As long as jobs may be added nobody knows the end."""
+    batch = replace(moved(BIG, range(1, 31), 10), sealed=False)
+    assert pace.jobs_per_second(batch, at(30)) > 0
+    assert pace.estimated_complete_time(batch, at(30)) is None
+
+
+def test_an_end_in_more_than_ten_years_is_no_estimate() -> None:
+    """A billion jobs at one a second take thirty years: no end is shown, and no date overflows."""
+    batch = moved(replace(BATCH, announced_jobs=1_000_000_000), range(1, 31), 1)
+    assert pace.estimated_complete_time(batch, at(30)) is None
+
+
+def test_a_clock_behind_the_last_result_is_no_harm() -> None:
+    """A reader whose statement began before the last commit sees the rate unfaded."""
+    batch = moved(BIG, range(1, 31), 10)
+    assert pace.jobs_per_second(batch, at(29)) >= pace.jobs_per_second(batch, at(30))
+
+
+@pytest.mark.parametrize(
+    ("batch", "quiet_seconds", "reason"),
+    [
+        (BATCH, 59, ""),
+        (
+            BATCH,
+            60,
+            "no result for 1 min; 10 of 10 jobs pending; the reconciler looks at it after 5 min",
+        ),
+        (
+            replace(BATCH, tally=Tally(7)),
+            299,
+            "no result for 4 min; 3 of 10 jobs pending; the reconciler looks at it after 5 min",
+        ),
+        (
+            replace(BATCH, announced_jobs=12_345, tally=Tally(11_000)),
+            7_200,
+            "no result for 2 h; 1,345 of 12,345 jobs pending; the reconciler looks at it at the next pass",
+        ),
+        (
+            replace(BATCH, sealed=False, tally=Tally(10)),
+            90,
+            "no result for 1 min; " + UNSEALED_REASON,
+        ),
+        (
+            replace(BATCH, sealed=False),
+            300,
+            "no result for 5 min; 10 of 10 jobs pending; the reconciler looks at it at the next pass",
+        ),
+        (replace(BATCH, state=BatchState.COMPLETED), 9_999, ""),
+        (replace(BATCH, state=BatchState.CANCELLED), 9_999, ""),
+    ],
+)
+def test_why_a_batch_does_not_move(batch: Batch, quiet_seconds: int, reason: str) -> None:
+    """A batch that was quiet for a minute says so in a sentence; one that moves or has ended says nothing."""
+    last = replace(batch, last_result_time=at(50))
+    assert pace.stall_reason(last, at(50 + quiet_seconds), STUCK_AFTER_SECONDS) == reason
+    assert pace.stall_reason(batch, at(quiet_seconds), STUCK_AFTER_SECONDS) == reason
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (45, "45 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (119, "1 min"),
+        (14 * 60, "14 min"),
+        (3_599, "59 min"),
+        (3_600, "1 h"),
+        (3 * 3_600 + 1_800, "3 h"),
+        (47 * 3_600, "47 h"),
+        (48 * 3_600, "2 d"),
+        (10.5 * 86_400, "10 d"),
+    ],
+)
+def test_durations_for_people(seconds: float, text: str) -> None:
+    """A duration is one whole number in the largest fitting unit, rounded down."""
+    assert pace.duration_text(seconds) == text

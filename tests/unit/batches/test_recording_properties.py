@@ -1,0 +1,147 @@
+"""Any sequence of reports, however it is grouped, gives the tallies of a ten-line model."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batches.batch import Batch, BatchState, Tally
+from batches.recording import record
+from batches.result import Disposition, JobOutcome, JobResult, ResultSource, StoredAttempt
+from batches.store.check import differences_of
+from tests.support.samples import BATCH, Stored, at, result, tally_of
+
+JOBS = [f"job-{number}" for number in range(6)]
+REPORTS = st.lists(
+    st.builds(result, st.sampled_from(JOBS), st.sampled_from(JobOutcome), attempt=st.integers(1, 3)),
+    max_size=40,
+)
+BATCHES = st.builds(
+    lambda announced_jobs, sealed: replace(BATCH, announced_jobs=announced_jobs, sealed=sealed),
+    st.integers(1, len(JOBS) + 1),
+    st.booleans(),
+)
+COUNTED = st.builds(
+    lambda counted: replace(
+        BATCH,
+        announced_jobs=counted.ended,
+        tally=counted,
+        unattributed=counted,
+        reconciled_jobs=counted.ended,
+        state=BatchState.COMPLETED,
+        complete_time=at(0),
+    ),
+    st.builds(Tally, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)),
+)
+"""Batches that a repair has ended by counts alone."""
+CUTS = st.lists(st.integers(0, 40), max_size=6)
+SOURCES = st.sampled_from(ResultSource)
+MOVES = {Disposition.RECORDED, Disposition.SUPERSEDED_EARLIER}
+
+
+def model(batch: Batch, reports: Iterable[JobResult]) -> Tally:
+    """Count the highest attempt of each job; the first of equal ones stays; no job beyond a sealed total."""
+    latest: dict[str, tuple[int, JobOutcome]] = {}
+    for report in reports:
+        if report.job_id not in latest and batch.sealed and len(latest) == batch.announced_jobs:
+            continue
+        if report.attempt > latest.get(report.job_id, (0, None))[0]:
+            latest[report.job_id] = (report.attempt, report.outcome)
+    return tally_of(outcome for _, outcome in latest.values())
+
+
+def groups(reports: Sequence[JobResult], cuts: Iterable[int]) -> Iterator[Sequence[JobResult]]:
+    """Cut the reports into groups; some may be empty."""
+    places = sorted({0, len(reports), *(min(cut, len(reports)) for cut in cuts)})
+    return (reports[start:end] for start, end in pairwise(places))
+
+
+def replay(
+    batch: Batch, reports: Sequence[JobResult], cuts: Iterable[int], sources: Sequence[ResultSource]
+) -> Batch:
+    """Record the groups one after the other, as the store does, and check what must hold after each."""
+    rows: Stored = {}
+    for number, group in enumerate(groups(reports, cuts)):
+        before = replace(batch, read_time=at(number))
+        source = sources[number % len(sources)]
+        recording = record([before], rows, group, source)
+        inserted, updated = attempts(recording.inserted, source), attempts(recording.updated, source)
+        assert not inserted.keys() & rows.keys()
+        assert updated.keys() <= rows.keys()
+        rows |= inserted | updated
+        batch = recording.batches[before.batch_id]
+        assert batch.revision - before.revision == int(not MOVES.isdisjoint(recording.verdicts))
+        assert recording.changed == [batch] * (batch.revision - before.revision)
+        check_invariants(batch, rows)
+    return batch
+
+
+def attempts(written: Iterable[tuple[int, JobResult]], source: ResultSource) -> Stored:
+    """Return written rows as they are read the next time."""
+    return {(key, one.job_id): StoredAttempt(one.attempt, one.outcome, source) for key, one in written}
+
+
+def check_invariants(batch: Batch, rows: Stored) -> None:
+    """Check what must hold of a batch that was not cancelled, whatever was reported."""
+    tally, counted = batch.tally, batch.unattributed
+    assert tally.succeeded + tally.failed + tally.skipped + batch.pending_jobs == batch.total_jobs
+    assert min(batch.pending_jobs, batch.reconciled_jobs, *numbers(tally), *numbers(counted)) >= 0
+    assert list(differences_of(batch, Counter((row.outcome, row.source) for row in rows.values()))) == []
+    is_complete = batch.sealed and batch.pending_jobs == 0
+    assert (batch.state is BatchState.COMPLETED) == (batch.percent_complete == 100) == is_complete
+
+
+def numbers(tally: Tally) -> tuple[int, ...]:
+    """Return the three numbers of a tally."""
+    return (tally.succeeded, tally.failed, tally.skipped)
+
+
+@given(batch=BATCHES, reports=REPORTS, cuts=CUTS, source=SOURCES)
+def test_the_tallies_are_those_of_the_model(
+    batch: Batch, reports: list[JobResult], cuts: list[int], source: ResultSource
+) -> None:
+    """The tallies are the count of each job's highest attempt, and what must hold holds after each group."""
+    assert replay(batch, reports, cuts, [source]).tally == model(batch, reports)
+
+
+@given(batch=BATCHES, reports=REPORTS, cuts=CUTS, other_cuts=CUTS, source=SOURCES)
+def test_how_reports_are_grouped_makes_no_difference(
+    batch: Batch, reports: list[JobResult], cuts: list[int], other_cuts: list[int], source: ResultSource
+) -> None:
+    """The same reports in the same order, cut into other groups, give the same numbers and state."""
+    one, other = (replay(batch, reports, these, [source]) for these in (cuts, other_cuts))
+    assert (one.tally, one.total_jobs, one.state) == (other.tally, other.total_jobs, other.state)
+    assert one.reconciled_jobs == other.reconciled_jobs
+
+
+@given(batch=BATCHES, reports=REPORTS, cuts=CUTS, other_cuts=CUTS, sources=st.lists(SOURCES, min_size=1))
+def test_sending_everything_again_changes_nothing(
+    batch: Batch,
+    reports: list[JobResult],
+    cuts: list[int],
+    other_cuts: list[int],
+    sources: list[ResultSource],
+) -> None:
+    """Whatever was recorded, by workers and the reconciler in turn, the same reports again move no number."""
+    once = replay(batch, reports, cuts, sources)
+    twice = replay(batch, [*reports, *reports], [*cuts, *other_cuts], sources)
+    assert twice.tally == once.tally == model(batch, reports)
+
+
+@given(batch=COUNTED, reports=REPORTS, cuts=CUTS, sources=st.lists(SOURCES, min_size=1))
+def test_late_reports_never_move_the_sum_of_counts(
+    batch: Batch, reports: list[JobResult], cuts: list[int], sources: list[ResultSource]
+) -> None:
+    """In a batch ended by counts each late job takes one of them: sum, total and state stay."""
+    after = replay(batch, reports, cuts, sources)
+    assert (after.tally.ended, after.total_jobs, after.state) == (
+        batch.tally.ended,
+        batch.total_jobs,
+        batch.state,
+    )
+    assert after.unattributed.ended == max(
+        0, batch.unattributed.ended - len({report.job_id for report in reports})
+    )

@@ -1,0 +1,121 @@
+"""What a repair changes."""
+
+from dataclasses import replace
+
+import pytest
+
+from batches.batch import Batch, BatchState, Tally
+from batches.recording import record
+from batches.repair import RepairPlan, Tallies, repair, tallies_of
+from batches.result import Disposition
+from tests.support.samples import BATCH, FAILED, SKIPPED, WORKER, at, result, results, stored
+
+STUCK = replace(BATCH, tally=Tally(6, 1), revision=5, last_result_time=at(10), read_time=at(600))
+"""Seven of ten results came from workers, then none for ten minutes."""
+PLAN = RepairPlan("batch", revision=5, reason="the queue says so")
+
+
+def repaired(plan: RepairPlan, batch: Batch = STUCK) -> Batch:
+    """Return the batch after a plan, none of whose results is recorded yet."""
+    return repair(batch, {}, plan).batches["batch"]
+
+
+def test_missing_results_are_recorded_as_the_reconcilers() -> None:
+    """What the queue lists and no worker reported is recorded; the last of it completes the batch."""
+    recording = repair(STUCK, {}, replace(PLAN, results=(*results(2), result("last", FAILED))))
+    after = recording.batches["batch"]
+    assert (after.tally, after.reconciled_jobs, after.revision) == (Tally(8, 2), 3, 6)
+    assert (after.state, after.complete_time) == (BatchState.COMPLETED, at(600))
+    assert recording.changed == [after]
+    assert len(recording.inserted) == 3
+
+
+def test_some_missing_results_leave_the_batch_going() -> None:
+    """A plan that does not close the batch leaves its total, its seal and what is still pending."""
+    after = repaired(replace(PLAN, results=(result("one"),), total_jobs=99, unattributed=Tally(2)))
+    assert (after.tally, after.total_jobs, after.state) == (Tally(7, 1), 10, BatchState.PROCESSING)
+
+
+@pytest.mark.parametrize(
+    ("batch", "plan"),
+    [
+        (STUCK, PLAN),
+        (STUCK, replace(PLAN, total_jobs=99, unattributed=Tally(3), cancels=True)),
+        (STUCK, replace(PLAN, results=(result("job", FAILED),))),
+    ],
+)
+def test_a_plan_that_changes_nothing(batch: Batch, plan: RepairPlan) -> None:
+    """A plan that neither closes nor brings a new result is no change, and no repair."""
+    recording = repair(batch, stored("job", FAILED), plan)
+    assert recording.batches["batch"] == batch
+    assert (recording.changed, recording.inserted, recording.updated) == ([], [], [])
+
+
+def test_counts_complete_the_batch() -> None:
+    """The queue's counts become part of the tallies, are kept apart, and complete the batch."""
+    recording = repair(STUCK, {}, replace(PLAN, closes=True, total_jobs=10, unattributed=Tally(1, 2)))
+    after = recording.batches["batch"]
+    assert (after.tally, after.unattributed, after.reconciled_jobs) == (Tally(7, 3), Tally(1, 2), 3)
+    assert (after.state, after.complete_time, after.revision) == (BatchState.COMPLETED, at(600), 6)
+    assert (recording.changed, recording.inserted) == ([after], [])
+
+
+def test_results_and_counts_together_are_one_change() -> None:
+    """A result of the plan is a row of its own, never one of the plan's counts."""
+    plan = replace(PLAN, closes=True, total_jobs=10, results=tuple(results(2)), unattributed=Tally(0, 0, 1))
+    after = repaired(plan)
+    assert (after.tally, after.unattributed, after.reconciled_jobs) == (Tally(8, 1, 1), Tally(0, 0, 1), 3)
+    assert (after.state, after.revision) == (BatchState.COMPLETED, 6)
+
+
+@pytest.mark.parametrize(
+    ("batch", "total_jobs", "counted"),
+    [
+        (STUCK, 8, Tally(1)),
+        (STUCK, 7, Tally()),
+        (STUCK, 12, Tally(5)),
+        (replace(STUCK, sealed=False, announced_jobs=3), 9, Tally(0, 2)),
+        (replace(STUCK, tally=Tally(), announced_jobs=4), 0, Tally()),
+    ],
+)
+def test_the_queues_total_wins(batch: Batch, total_jobs: int, counted: Tally) -> None:
+    """Once all its jobs ended, the queue's total is final, were it lower or higher than the announced one."""
+    after = repaired(replace(PLAN, closes=True, total_jobs=total_jobs, unattributed=counted), batch)
+    assert (after.sealed, after.announced_jobs, after.total_jobs) == (True, total_jobs, total_jobs)
+    assert (after.state, after.pending_jobs) == (BatchState.COMPLETED, 0)
+
+
+def test_a_cancelled_queue_batch_is_cancelled() -> None:
+    """Its last result completes nothing: what never ran is skipped and the batch ends as CANCELLED."""
+    plan = replace(
+        PLAN,
+        closes=True,
+        cancels=True,
+        total_jobs=10,
+        results=(result("ran"), *results(2, SKIPPED)),
+    )
+    after = repaired(plan)
+    assert (after.tally, after.pending_jobs, after.revision) == (Tally(7, 1, 2), 0, 6)
+    assert (after.state, after.complete_time) == (BatchState.CANCELLED, at(600))
+
+
+def test_a_repair_never_ends_a_batch_before_its_last_result() -> None:
+    """A cancellation that was read before another one's commit is no earlier than that commit."""
+    batch = replace(STUCK, read_time=at(9))
+    after = repaired(replace(PLAN, closes=True, cancels=True, total_jobs=7), batch)
+    assert after.complete_time == at(10)
+
+
+def test_a_late_report_gets_its_row() -> None:
+    """After a repair by counts a worker's report takes one of them and the sum stays."""
+    closed = repaired(replace(PLAN, closes=True, total_jobs=10, unattributed=Tally(1, 2)))
+    recording = record([closed], {}, [result("late")], WORKER)
+    after = recording.batches["batch"]
+    assert recording.verdicts == [Disposition.RECORDED]
+    assert (after.tally, after.unattributed, after.reconciled_jobs) == (Tally(7, 3), Tally(0, 2), 2)
+
+
+def test_tallies_of_a_batch() -> None:
+    """A repair keeps the state, the total and the tallies; what was pending follows from them."""
+    assert tallies_of(STUCK) == Tallies(BatchState.PROCESSING, 10, Tally(6, 1))
+    assert tallies_of(STUCK).pending_jobs == 3
