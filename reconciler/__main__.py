@@ -1,0 +1,95 @@
+"""python -m reconciler: one pass, then exit."""
+
+import asyncio
+from typing import Annotated
+
+import structlog
+import typer
+
+from batches.errors import DatabaseUnavailable, SchemaMismatch
+from batches.settings import DatabaseSettings
+from process import logs
+from process.configuration import load, refuse
+from process.signals import stop_requested
+from reconciler import progress, usage
+from reconciler.ending import PassEnd
+from reconciler.looked import PassResult, Record
+from reconciler.report import print_report, report_console
+from reconciler.settings import ReconcilerSettings
+from reconciler.sweep import PassOptions, PassReport
+from reconciler.wiring import run_pass
+
+EXIT_NOT_CLEAN = 1
+IDENTIFIER_CHARACTERS_MAX = 128
+
+
+# No rich in the help: it keeps the line breaks of a docstring and then wraps each line.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def _identifier(value: str | None) -> str | None:
+    is_one = value is None or (
+        0 < len(value) <= IDENTIFIER_CHARACTERS_MAX
+        and value.isascii()
+        and value.isprintable()
+        and " " not in value
+    )
+    if not is_one:
+        raise typer.BadParameter("must be 1 to 128 printable ASCII characters without spaces")
+    return value
+
+
+@app.command(help=usage.HELP, epilog=usage.settings_text())
+def reconcile(
+    *,
+    batch_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", callback=_identifier, help="Look at this batch only, however fresh it is."
+        ),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Look at every batch that has not ended, however fresh it is.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; print what would be done.")
+    ] = False,
+) -> None:
+    """Run one pass and exit with its code."""
+    if batch_id is not None and every:
+        raise typer.BadParameter("--batch-id and --all exclude each other")
+    options = PassOptions(batch_id=batch_id, every=every, dry_run=dry_run)
+    settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)
+    logs.configure()
+    try:
+        report = asyncio.run(_run(settings, database_settings, options))
+    except SchemaMismatch as error:
+        refuse(str(error))
+    print_report(report_console(), report)
+    raise typer.Exit(0 if report.result.is_clean else EXIT_NOT_CLEAN)
+
+
+async def _run(
+    settings: ReconcilerSettings, database_settings: DatabaseSettings, options: PassOptions
+) -> PassReport:
+    end = PassEnd(settings.pass_seconds_max)
+    stopping = asyncio.create_task(_cut_on_signal(stop_requested(), end))
+    try:
+        with progress.shown() as on_looked:
+            return await run_pass(settings, database_settings, options, end, on_looked)
+    except DatabaseUnavailable:
+        why = "the database does not answer"
+        return PassReport(PassResult(dry_run=options.dry_run, cut_short=why), Record())
+    finally:
+        stopping.cancel()
+        end.close()
+
+
+async def _cut_on_signal(stopped: asyncio.Event, end: PassEnd) -> None:
+    await stopped.wait()
+    structlog.get_logger().info("stopping")
+    end.cut("stopped by a signal")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,23 @@
+"""A bar for a person who waits, on standard error; nothing where nobody looks."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from reconciler.looked import Looked
+
+
+@contextmanager
+def shown() -> Iterator[Callable[[Looked], None]]:
+    """Show progress while the block runs; yields whom to tell of each batch. How many come is not known."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} batches"))
+    bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+    with bar:
+        task = bar.add_task("looking at", total=None)
+        yield lambda _: bar.advance(task)

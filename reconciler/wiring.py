@@ -1,0 +1,52 @@
+"""Builds a pass out of its parts: the one place where they meet."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from batches.migrations import migrate
+from batches.settings import DatabaseSettings
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from reconciler.ending import PassEnd
+from reconciler.job_status import JobStatusClient, open_channel
+from reconciler.listing import ListingReader
+from reconciler.looked import Looked
+from reconciler.repairer import Repairer
+from reconciler.settings import ReconcilerSettings
+from reconciler.sweep import PassOptions, PassReport, Sweep
+from reconciler.writer import DryRun, StoreWriter
+
+
+async def run_pass(
+    settings: ReconcilerSettings,
+    database_settings: DatabaseSettings,
+    options: PassOptions,
+    end: PassEnd,
+    on_looked: Callable[[Looked], None],
+) -> PassReport:
+    """Run one pass over the database and the queue of the settings.
+
+    Raises:
+        SchemaMismatch: the database is another version's.
+        DatabaseUnavailable: it did not answer before anything was begun; later that is in the report.
+
+    """
+    async with _database(database_settings) as database:
+        await migrate.require_head(database)
+        async with open_channel(settings.job_status_target) as channel:
+            client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max)
+            store = BatchStore(database)
+            writer = DryRun(store) if options.dry_run else StoreWriter(store)
+            repairer = Repairer(client, store, ListingReader(client, store), writer)
+            return await Sweep(store, repairer, end, settings, options).run(on_looked)
+
+
+@asynccontextmanager
+async def _database(settings: DatabaseSettings) -> AsyncIterator[Database]:
+    database = Database(
+        settings.database_url.get_secret_value(), connections_max=settings.database_connections
+    )
+    try:
+        yield database
+    finally:
+        await database.close()

@@ -1,0 +1,1 @@
+"""Whole passes, over real databases and a real gRPC service in front of a scripted queue."""

@@ -1,0 +1,18 @@
+"""A queue that does what it is told, beside a database."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.reconciler.scenes import Scene
+from tests.support.queue_fake import QueueFake, served
+
+
+@pytest.fixture
+async def scene(database_url: str, database: Database, store: BatchStore) -> AsyncIterator[Scene]:
+    """Return an empty database and an empty queue."""
+    queue = QueueFake()
+    async with served(queue) as target:
+        yield Scene(database_url, database, store, queue, target)

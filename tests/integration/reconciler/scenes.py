@@ -1,0 +1,196 @@
+"""Batches and their queues, passes over them, and everything that is in the database afterwards."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy import select, update
+
+from batches.batch import Batch
+from batches.result import JobOutcome, JobResult, ResultSource
+from batches.settings import DatabaseSettings
+from batches.store import schema
+from batches.store.database import Database
+from batches.store.lifecycle import NewBatch
+from batches.store.store import BatchStore
+from reconciler.ending import PassEnd
+from reconciler.settings import ReconcilerSettings
+from reconciler.sweep import PassOptions, PassReport
+from reconciler.wiring import run_pass
+from tests.support.queue_fake import FakeBatch, FakeJob, QueueFake
+from tests.support.samples import NOON
+
+RECORD_MAX = 5_000
+"""Results a scene records in one transaction."""
+PROCESS_SECONDS_MAX = 60
+"""A pass over a few batches takes some two seconds, most of it for imports."""
+
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+def jobs(number: int, failed: int = 0, skipped: int = 0, pending: int = 0) -> list[FakeJob]:
+    """Return so many jobs, job-00000 and on: first the pending, then the failed, the skipped, the rest."""
+    outcomes: list[JobOutcome | None] = [None] * pending
+    outcomes += [JobOutcome.FAILED] * failed + [JobOutcome.SKIPPED] * skipped
+    outcomes += [JobOutcome.SUCCEEDED] * (number - len(outcomes))
+    return [FakeJob(f"job-{index:05}", outcome) for index, outcome in enumerate(outcomes)]
+
+
+@dataclass
+class Scene:
+    """A database, a queue, and the address of the service in front of it."""
+
+    url: str
+    database: Database
+    store: BatchStore
+    queue: QueueFake
+    target: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings of the passes, beside those that every one has."""
+
+    async def batch(
+        self,
+        batch_id: str,
+        in_queue: FakeBatch | None,
+        reported: Iterable[FakeJob] = (),
+        **new: Any,  # noqa: ANN401
+    ) -> Batch:
+        """Create a batch with as many jobs as its queue has, and report some of them."""
+        if in_queue is not None:
+            self.queue.batches[batch_id] = in_queue
+        total = len(in_queue.jobs) if in_queue is not None else 1
+        await self.store.create_batch(NewBatch(**{"batch_id": batch_id, "total_jobs": total, **new}))
+        await self.report(batch_id, reported)
+        return await self.store.get_batch(batch_id)
+
+    async def report(self, batch_id: str, reported: Iterable[FakeJob]) -> None:
+        """Record results as a worker's."""
+        results = [
+            JobResult(batch_id, job.job_id, JobOutcome(job.outcome), job.attempt)
+            for job in reported
+            if job.outcome is not None
+        ]
+        for begin in range(0, len(results), RECORD_MAX):
+            await self.store.record_results(results[begin : begin + RECORD_MAX], ResultSource.WORKER)
+
+    async def run(
+        self,
+        *,
+        stuck_after: float = 0,
+        end: PassEnd | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> PassReport:
+        """Run one pass in this process; every batch is stuck unless told otherwise."""
+        settings = {"job_status_target": self.target, "stuck_after": stuck_after, **self.settings}
+        end = end or PassEnd(PROCESS_SECONDS_MAX)
+        try:
+            return await run_pass(
+                ReconcilerSettings(**settings),
+                DatabaseSettings(database_url=SecretStr(self.url)),
+                PassOptions(**options),
+                end,
+                lambda _: None,
+            )
+        finally:
+            end.close()
+
+    async def tables(self) -> Tables:
+        """Return every row of every table."""
+        async with self.database.engine.connect() as connection:
+            return {
+                table.name: [
+                    tuple(row)
+                    for row in await connection.execute(select(table).order_by(*table.primary_key.columns))
+                ]
+                for table in schema.metadata.sorted_tables
+            }
+
+    async def let_the_lease_expire(self) -> None:
+        """Do what a minute does to the lease of a pass that was killed."""
+        async with self.database.engine.begin() as connection:
+            await connection.execute(update(schema.leases).values(expire_time=NOON))
+
+    async def differences(self) -> list[object]:
+        """Return every counter that does not fit its rows."""
+        return [one async for page in self.store.check() for one in page.differences]
+
+    async def start(
+        self, *arguments: str, stderr: int = asyncio.subprocess.PIPE, **environment: str
+    ) -> "Process":
+        """Start a pass as a process of its own."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "reconciler",
+            *arguments,
+            env=dict(os.environ) | self._environment() | environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+        )
+        return Process(process)
+
+    async def run_process(self, *arguments: str, **environment: str) -> "Finished":
+        """Run a pass as a process of its own."""
+        process = await self.start(*arguments, stderr=asyncio.subprocess.PIPE, **environment)
+        return await process.finished()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "BATCHES_DATABASE_URL": self.url,
+            "RECONCILER_JOB_STATUS_TARGET": self.target,
+            "RECONCILER_STUCK_AFTER": "0",
+        }
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a pass left behind."""
+
+    code: int
+    lines: list[str]
+    stderr: str
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """The last line of standard output."""
+        summary: dict[str, Any] = json.loads(self.lines[-1])
+        return summary
+
+
+class Process:
+    """A pass that runs."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Take the process."""
+        self._process = process
+
+    def terminate(self) -> None:
+        """Ask it to stop."""
+        self._process.terminate()
+
+    async def says(self, text: str) -> None:
+        """Wait until the log says so."""
+        assert self._process.stderr is not None
+        async with asyncio.timeout(PROCESS_SECONDS_MAX):
+            async for line in self._process.stderr:
+                if text in line.decode():
+                    return
+        raise AssertionError(f"the pass ended without saying {text}")
+
+    async def kill(self) -> None:
+        """End it as a lost node does."""
+        self._process.kill()
+        await self._process.communicate()
+
+    async def finished(self) -> Finished:
+        """Wait for its end."""
+        async with asyncio.timeout(PROCESS_SECONDS_MAX):
+            stdout, stderr = await self._process.communicate()
+        code = self._process.returncode
+        assert code is not None
+        return Finished(code, stdout.decode().splitlines(), (stderr or b"").decode())
