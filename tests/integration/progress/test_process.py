@@ -10,6 +10,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sqlalchemy import text
 
+from batches.migrations import migrate
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
 from tests.support.progress import progress_process, start, stub_of
@@ -151,14 +152,17 @@ async def test_bad_configuration_is_exit_78(tmp_path: Path, environment: dict[st
 
 
 @pytest.mark.parametrize("database_engine", ["mysql", "mariadb"], indirect=True)
-async def test_another_schema_is_refused(database_url: str) -> None:
+async def test_another_schema_is_refused(new_database_url: str) -> None:
     """A server on MySQL does not start on a schema of another version, and says what to do."""
-    await _execute(database_url, "UPDATE alembic_version SET version_num = 'from-the-future'")
-    code, said = await refusal_to_start(database_url)
-    assert (code, "newer version" in said) == (EXIT_BAD_CONFIGURATION, True)
-    await _execute(database_url, "DELETE FROM alembic_version")
-    code, said = await refusal_to_start(database_url)
+    code, said = await refusal_to_start(new_database_url)
     assert (code, "python -m batches upgrade" in said) == (EXIT_BAD_CONFIGURATION, True)
+    database = Database(new_database_url, connections_max=1)
+    await migrate.upgrade(database)
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'from-the-future'"))
+    await database.close()
+    code, said = await refusal_to_start(new_database_url)
+    assert (code, "newer version" in said) == (EXIT_BAD_CONFIGURATION, True)
 
 
 async def test_a_database_that_is_away_is_said() -> None:
@@ -168,10 +172,3 @@ async def test_a_database_that_is_away_is_said() -> None:
     assert "the database does not answer" in said
     assert "secret" not in said
     assert "Traceback" not in said
-
-
-async def _execute(database_url: str, statement: str) -> None:
-    database = Database(database_url, connections_max=1)
-    async with database.engine.begin() as connection:
-        await connection.execute(text(statement))
-    await database.close()
