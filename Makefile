@@ -53,6 +53,10 @@ serve: setup ## Serve ProgressService on an SQLite file (or BATCHES_DATABASE_URL
 test: setup ## Every test, on SQLite, MariaDB and MySQL (found, or set up by itself)
 	$(BIN)/python -m pytest
 
+.PHONY: test-faults
+test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (in the making: tests/faults)
+	FAULTS=full $(BIN)/python -m pytest tests/faults
+
 .PHONY: check-db
 check-db: setup ## Compare every batch's counters with its rows
 	$(BIN)/python -m batches check

@@ -30,6 +30,20 @@ SEED = os.environ.get("FAULTS_SEED")
 """The seed of a run that failed, to have the same again."""
 SEED_MAX = 2**32
 
+collect_ignore_glob = (
+    []
+    if FULL
+    else [
+        # Written, but not yet proven quick and steady enough for every `make test`: issue 3 goes on here.
+        "test_04_*",
+        "test_05_*",
+        "test_06_*",
+        "test_07_*",
+        "test_12_*",
+        "test_negative_controls.py",
+    ]
+)
+
 Verdict = Callable[[str, int, Ledger], Awaitable[None]]
 """Holds the database against the ledger: fault, how often it struck, ledger."""
 

@@ -13,7 +13,12 @@ from tests.support.progress import stub_of
 SERVERS = 3
 WORKERS = 1_000
 CHANNELS = 10
-SIZES = {"hot": 5_000, **{f"batch-{number}": 50 for number in range(60)}}
+
+
+def sizes_of(*, full: bool) -> dict[str, int]:
+    """Return a hot batch and many small ones: more jobs than workers at any time of a rollout."""
+    hot, number = (5_000, 60) if full else (1_000, 20)
+    return {"hot": hot, **{f"batch-{one}": 50 for one in range(number)}}
 
 
 async def roll_out(servers: Cluster, rollouts: int, ledger: Ledger) -> list[int]:
@@ -32,7 +37,7 @@ async def test_a_rollout_fails_no_worker(
 ) -> None:
     """Rolling SIGTERM under 1,000 workers: every server exits 0 and no worker is left with a failure."""
     rollouts = 20 if full else 1
-    plan = make_plan(order, SIZES)
+    plan = make_plan(order, sizes_of(full=full))
     ledger = Ledger()
     async with cluster(target.url, SERVERS) as servers, servers.channels(CHANNELS) as channels:
         await create_batches(stub_of(channels[0]), plan)

@@ -1,0 +1,195 @@
+"""What hostile callers send: messages of every kind, broken bytes, and connections that want no answer."""
+
+import random
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+STRANGE_TEXTS = (
+    "",
+    " ",
+    "\0",
+    "a\0b",
+    "a\n",
+    "é",
+    "ß" * 200,
+    "🚀" * 50,
+    "\u202egnp",
+    "\ufffe",
+    "x" * 128,
+    "x" * 129,
+    "x" * 70_000,
+    "' OR 1=1; DROP TABLE batches; -- ",
+    "%s %(batch_id)s :batch_id {0} \\",
+    "../../etc/passwd",
+)
+NUMBERS = (0, 1, 2, 3)
+STRANGE_NUMBERS = (-1, 10_001, 10**9, 10**9 + 1, 2**31 - 1, -(2**31), 2**63 - 1, -(2**63))
+ENUMS = (1, 2, 3)
+STRANGE_ENUMS = (0, 4, 99, -1, 2**31 - 1, -(2**31))
+STRANGENESS = (0.0, 0.1, 0.5)
+"""How often a value is strange: many messages must be right, to get beyond the checks of fields."""
+ITEMS = (0, 1, 2, 5, 40)
+"""Items of a repeated field or a map: none, few, and more than the 32 labels a batch may have."""
+INT32_MAX = 2**31 - 1
+PART_BYTES_MAX = 64
+"""The longest piece that a mutation inserts or repeats: longer than any tag, length or identifier field."""
+
+_NUMBER_KINDS = frozenset(
+    {
+        FieldDescriptor.CPPTYPE_INT32,
+        FieldDescriptor.CPPTYPE_INT64,
+        FieldDescriptor.CPPTYPE_UINT32,
+        FieldDescriptor.CPPTYPE_UINT64,
+    }
+)
+
+
+class MessageMaker:
+    """Makes messages of any type from their descriptor alone."""
+
+    def __init__(self, order: random.Random, words: Mapping[str, Sequence[str]]) -> None:
+        """Take the source of chance, and by field name the texts that lead beyond the field checks."""
+        self._order = order
+        self._words = words
+        self._strangeness = 0.0
+
+    def make(self, descriptor: Descriptor) -> Message:
+        """Return a message with some of its fields set, each to anything its type allows."""
+        self._strangeness = self._order.choice(STRANGENESS)
+        return self._message(descriptor)
+
+    def _message(self, descriptor: Descriptor) -> Message:
+        message = GetMessageClass(descriptor)()
+        present = self._order.choice((0.2, 0.8, 1.0))
+        for field in descriptor.fields:
+            if self._order.random() < present:
+                self._set(message, field)
+        return message
+
+    def _set(self, message: Message, field: FieldDescriptor) -> None:
+        target: Any = getattr(message, field.name)
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            names = field.message_type.fields_by_name
+            for _ in range(self._order.choice(ITEMS)):
+                target[self._value(names["key"])] = self._value(names["value"])
+        elif field.is_repeated:
+            for _ in range(self._order.choice(ITEMS)):
+                self._add(target, field)
+        elif field.message_type is not None:
+            target.CopyFrom(self._message(field.message_type))
+        else:
+            setattr(message, field.name, self._value(field))
+
+    def _add(self, target: Any, field: FieldDescriptor) -> None:  # noqa: ANN401  # a repeated field
+        if field.message_type is not None:
+            target.add().CopyFrom(self._message(field.message_type))
+        else:
+            target.append(self._value(field))
+
+    def _value(self, field: FieldDescriptor) -> str | int | bool:
+        is_strange = self._order.random() < self._strangeness
+        if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+            known = self._words.get(field.name, ("plain",))
+            return self._order.choice(STRANGE_TEXTS if is_strange else known)
+        if field.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
+            return self._order.choice(STRANGE_ENUMS if is_strange else ENUMS)
+        if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+            return self._order.choice((False, True))
+        assert field.cpp_type in _NUMBER_KINDS, f"no values for {field.full_name}"
+        number = self._order.choice(STRANGE_NUMBERS if is_strange else NUMBERS)
+        is_narrow = field.cpp_type == FieldDescriptor.CPPTYPE_INT32
+        return max(-INT32_MAX - 1, min(number, INT32_MAX)) if is_narrow else number
+
+
+def mutated(order: random.Random, raw: bytes) -> bytes:
+    """Return the bytes with one to three changes: a bit flipped, cut, bytes inserted, a part repeated."""
+    for _ in range(order.randint(1, 3)):
+        raw = _mutated_once(order, raw)
+    return raw
+
+
+def _mutated_once(order: random.Random, raw: bytes) -> bytes:
+    place = order.randint(0, len(raw))
+    part = order.randint(1, PART_BYTES_MAX)
+    match order.choice(("flip", "cut", "insert", "repeat")):
+        case "flip" if place < len(raw):
+            return raw[:place] + bytes([raw[place] ^ 1 << order.randrange(8)]) + raw[place + 1 :]
+        case "cut":
+            return raw[:place]
+        case "insert":
+            return raw[:place] + order.randbytes(part) + raw[place:]
+        case _:
+            return raw[:place] + raw[max(0, place - part) : place] + raw[place:]
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_DATA, _HEADERS, _SETTINGS = 0, 1, 4
+_END_STREAM, _END_HEADERS = 1, 4
+_INITIAL_WINDOW_SIZE = 4
+STREAM_ID = 1
+
+
+def frame(kind: int, flags: int, payload: bytes, *, stream_id: int = STREAM_ID, length: int = -1) -> bytes:
+    """Return an HTTP/2 frame; `length` lies about the payload's."""
+    size = len(payload) if length < 0 else length
+    return struct.pack(">I", size)[1:] + struct.pack(">BBI", kind, flags, stream_id) + payload
+
+
+def greeting(*, window_bytes: int | None = None) -> bytes:
+    """Return how a connection begins; with a window of 0 bytes the server may never send a message."""
+    setting = b"" if window_bytes is None else struct.pack(">HI", _INITIAL_WINDOW_SIZE, window_bytes)
+    return PREFACE + frame(_SETTINGS, 0, setting, stream_id=0)
+
+
+def call_headers(path: str) -> bytes:
+    """Return the frame that begins a gRPC call."""
+    headers = {
+        ":method": "POST",
+        ":scheme": "http",
+        ":path": path,
+        ":authority": "hostile",
+        "te": "trailers",
+        "content-type": "application/grpc",
+    }
+    # HPACK in its plainest form: literal, not indexed, not compressed.
+    block = b"".join(b"\0" + _short(name) + _short(value) for name, value in headers.items())
+    return frame(_HEADERS, _END_HEADERS, block)
+
+
+def whole_message(raw: bytes) -> bytes:
+    """Return the frame that carries a request and ends the caller's side."""
+    return frame(_DATA, _END_STREAM, struct.pack(">BI", 0, len(raw)) + raw)
+
+
+def half_message(raw: bytes) -> bytes:
+    """Return a frame that promises more of a request than ever comes."""
+    return frame(_DATA, 0, struct.pack(">BI", 0, len(raw) + 1_000) + raw)
+
+
+def noise(order: random.Random, path: str) -> bytes:
+    """Return what is no HTTP/2, or HTTP/2 that breaks off into something else."""
+    garbage = order.randbytes(order.randint(1, 2_000))
+    kinds = (
+        garbage,
+        b"GET / HTTP/1.1\r\nHost: hostile\r\n\r\n",
+        b"\x16\x03\x01" + garbage,  # TLS to a plaintext port
+        greeting() + garbage,
+        greeting() + frame(order.randrange(256), order.randrange(256), garbage),
+        greeting() + frame(_DATA, 0, b"", length=2**24 - 1),
+        greeting() + frame(_HEADERS, _END_HEADERS, garbage),
+        greeting() + call_headers(path) + frame(_DATA, 0, b"\0\xff\xff\xff\xff" + garbage),
+        greeting() + call_headers(path) + frame(_DATA, _END_STREAM, b"\1" + garbage),
+        greeting(window_bytes=2**32 - 1),
+    )
+    return order.choice(kinds)
+
+
+def _short(text: str) -> bytes:
+    """Return a string of HPACK below 127 bytes."""
+    raw = text.encode()
+    return bytes([len(raw)]) + raw

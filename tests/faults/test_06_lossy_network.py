@@ -1,0 +1,152 @@
+"""Fault 6: the network between workers and servers loses answers, resets, stalls, falls silent, is slow."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from tests.faults.channels import open_channels
+from tests.faults.cluster import Cluster, cluster
+from tests.faults.conftest import Target, Verdict
+from tests.faults.ledger import Ledger
+from tests.faults.proxy import Link, Proxy, Tap, proxy
+from tests.faults.workload import Workers, create_batches, make_plan, send_until
+from tests.support.progress import stub_of
+
+SERVERS = 2
+WORKERS = 300
+CHANNELS = 6
+SIZES = {"hot": 2_000, **{f"batch-{number}": 40 for number in range(25)}}
+TRY_SECONDS_MAX = 1.0
+"""Above what a report takes over the slow links (some 0.5 s), low so that a dead link costs little."""
+LATENCY_SECONDS = 0.2
+"""Each way: a worker on another continent."""
+SLOW_SHARE = 0.2
+"""Of the connections."""
+DROP_SECONDS = (0.03, 0.2)
+"""Until the reset: the time of some commits, so that answers were on their way."""
+STALL_SECONDS = (0.1, 1.5)
+"""Some below, some above the deadline of a try."""
+HALF_OPEN_MAX = 2
+"""At a time, of twelve connections: a worker must have a way left."""
+HALF_OPEN_SECONDS = (2.0, 60.0)
+"""Quick and full. In full it is the client's keepalive that must end them, after 7 s; that is as long as the
+whole of a quick run, where the network resets them before."""
+FAULTS = ("drop", "reset", "stall", "half-open")
+FAULT_WEIGHTS = (70, 12, 12, 6)
+KEEPALIVE = (
+    ("grpc.keepalive_time_ms", 6_000),  # the server refuses pings more often than every 5 s
+    ("grpc.keepalive_timeout_ms", 1_000),
+    ("grpc.keepalive_permit_without_calls", 1),  # between two tries there is no call
+    ("grpc.http2.max_pings_without_data", 0),
+)
+"""What ends a half-open connection: without it gRPC waits for the kernel, a quarter of an hour."""
+HEADERS_FRAME = 1
+END_STREAM = 0x1
+FRAME_HEAD_BYTES = 9
+
+
+class AnswersCount:
+    """Counts the answers in the bytes that an HTTP/2 server sends: the HEADERS that end a stream."""
+
+    def __init__(self) -> None:
+        """Start at the connection's first byte."""
+        self._rest = b""
+
+    def take(self, chunk: bytes) -> int:
+        """Return how many answers end in the next bytes."""
+        answers = 0
+        rest = self._rest + chunk
+        while len(rest) >= (end := FRAME_HEAD_BYTES + int.from_bytes(rest[:3], "big")):
+            answers += rest[3] == HEADERS_FRAME and bool(rest[4] & END_STREAM)
+            rest = rest[end:]
+        self._rest = rest
+        return answers
+
+
+class LossyNetwork(Tap):
+    """All connections of workers to servers, and what befalls them."""
+
+    def __init__(self, order: random.Random, half_open_seconds: float) -> None:
+        """Take the source of chance, and after what time a half-open connection is reset."""
+        self.lost_answers = 0
+        self.faults = dict.fromkeys(FAULTS, 0)
+        self._order = order
+        self._half_open_seconds = half_open_seconds
+        self._first = order.sample(FAULTS, len(FAULTS))
+        self._answers: dict[Link, AnswersCount] = {}
+        self._stalls: set[asyncio.Task[None]] = set()
+
+    def opened(self, link: Link) -> None:
+        """Make some connections slow."""
+        self._answers[link] = AnswersCount()
+        if self._order.random() < SLOW_SHARE:
+            link.delay(LATENCY_SECONDS)
+
+    def answer(self, link: Link, chunk: bytes) -> None:
+        """Count the answers that get lost."""
+        answers = self._answers[link].take(chunk)
+        if link.answers.dropping:
+            self.lost_answers += answers
+
+    async def break_at_random(self, proxies: list[Proxy], answers: int, ledger: Ledger) -> None:
+        """Break one connection after the other, in every way, until so many answers are lost."""
+        while self._first or self.lost_answers < answers:
+            await ledger.more_reports(self._order.randint(5, 60))
+            links = [link for between in proxies for link in between.links if link.breakable]
+            if links:
+                await self._break(self._order.choice(links), proxies)
+        await asyncio.gather(*self._stalls)
+
+    async def _break(self, link: Link, proxies: list[Proxy]) -> None:
+        fault = self._first.pop() if self._first else self._order.choices(FAULTS, FAULT_WEIGHTS)[0]
+        if fault == "half-open" and _half_open(proxies) >= HALF_OPEN_MAX:
+            fault = "drop"
+        self.faults[fault] += 1
+        if fault == "half-open":
+            link.leave_half_open()
+            asyncio.get_running_loop().call_later(self._half_open_seconds, link.cut)
+        elif fault == "stall":
+            self._stall(link)
+        elif fault == "drop":
+            link.answers.dropping = True
+            await asyncio.sleep(self._order.uniform(*DROP_SECONDS))
+        if fault in {"drop", "reset"}:
+            link.cut()
+
+    def _stall(self, link: Link) -> None:
+        stall = asyncio.create_task(link.stall(self._order.uniform(*STALL_SECONDS)))
+        self._stalls.add(stall)
+        stall.add_done_callback(self._stalls.discard)
+
+
+def _half_open(proxies: list[Proxy]) -> int:
+    return sum(link.half_open for between in proxies for link in between.links)
+
+
+@asynccontextmanager
+async def proxies_before(servers: Cluster, network: Tap) -> AsyncIterator[list[Proxy]]:
+    """Put a proxy in front of every server."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(proxy(port, network)) for port in servers.ports]
+
+
+async def test_a_lossy_network_loses_no_result(
+    target: Target, order: random.Random, verdict: Verdict, *, full: bool
+) -> None:
+    """Answers lost, connections reset, stalled, half-open and slow: each result is counted once."""
+    answers = 5_000 if full else 150
+    network = LossyNetwork(order, HALF_OPEN_SECONDS[full])
+    plan = make_plan(order, SIZES)
+    ledger = Ledger()
+    async with (
+        cluster(target.url, SERVERS) as servers,
+        proxies_before(servers, network) as proxies,
+        open_channels([between.port for between in proxies], CHANNELS, options=KEEPALIVE) as channels,
+    ):
+        await create_batches(stub_of(channels[0]), plan)
+        breaking = asyncio.create_task(network.break_at_random(proxies, answers, ledger))
+        await send_until(breaking, Workers(ledger, channels, WORKERS, TRY_SECONDS_MAX), plan)
+        await breaking
+    assert ledger.acknowledged == plan.outcomes.keys()
+    await verdict("lossy network", network.lost_answers, ledger)

@@ -1,0 +1,280 @@
+"""Fault 12: messages of every kind, and bytes that are none, to every method."""
+
+import asyncio
+import os
+import random
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import DecodeError
+
+from batches.result import JobOutcome
+from batchprogress.v1 import job_status_pb2
+from batchprogress.v1 import progress_pb2 as pb
+from rpc.fields import IDENTIFIER
+from rpc.paging import encode_token
+from tests.faults import hostile
+from tests.faults.conftest import Target, Verdict
+from tests.faults.ledger import Job, Ledger
+from tests.faults.workload import report_of
+from tests.integration.job_status.queues import JobTableQueue
+from tests.support.answers import answered
+from tests.support.progress import ROOT, ProgressProcess, Stub, progress_process, stub_of
+
+CALLERS = 64
+"""Messages under way at once: enough that groups of results form."""
+CALL_SECONDS_MAX = 20.0
+"""A call that is not answered by then is not answered."""
+WATCH_SECONDS_MAX = 0.25
+"""A watch of a batch that does not change sends nothing for ever: then the client hangs up."""
+KNOWN = [f"known-{number}" for number in range(8)]
+"""Batches that exist: most messages name one of them, or they would end at the first check."""
+TAKEN = "taken"
+"""A job with the highest attempt there is: any other report of it is a conflict or stale."""
+ATTEMPT_MAX = 2**31 - 1
+WORDS = {"batch_id": KNOWN, "job_id": [TAKEN, *(f"job-{number}" for number in range(300))], "key": ["team"]}
+HAND_MADE_KEYS: tuple[Any, ...] = (-1, 2**63, 10**80, True, 1.5, None, "", "\0", "é", "\ud800", "x" * 400)
+"""Keys that no page ends at: a token is no secret, anyone can make one."""
+LEAKS = ("Traceback", "Error(", "Exception", "mysql+", "mariadb+", "sqlite", "root@", "asyncmy", "sqlalchemy")
+"""Texts of exceptions and parts of database URLs: none may leave the server."""
+HEALTHY = ("UNAVAILABLE / DATABASE_UNAVAILABLE", "UNAVAILABLE / SHUTTING_DOWN", "INTERNAL / INTERNAL")
+"""What the contract documents for other days: nothing is away or defective here."""
+CODES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
+
+METHODS: tuple[MethodDescriptor, ...] = tuple(
+    method
+    for service in (
+        pb.DESCRIPTOR.services_by_name["ProgressService"],
+        job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"],
+    )
+    for method in service.methods
+)
+JOB_STATUS = job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"]
+
+
+@cache
+def documented(method: str) -> frozenset[str]:
+    """Return what the comments of the contract say that a method may answer while nothing is away."""
+    texts = [file.read_text() for file in (ROOT / "protos/batchprogress/v1").glob("*.proto")]
+    answers = {one for text in texts for one in _answers_in(text[: text.index("syntax =")])}
+    comments = r"((?:^ *//.*\n)+) *rpc " + method + r"\("
+    for text in texts:
+        answers |= {one for found in re.findall(comments, text, re.MULTILINE) for one in _answers_in(found)}
+    return frozenset(answers.difference(HEALTHY))
+
+
+def _answers_in(comment: str) -> list[str]:
+    text = " ".join(re.sub(r"^ *//", "", comment, flags=re.MULTILINE).split())
+    return re.findall(r"\b[A-Z_]+ / [A-Z_]+\b", text)
+
+
+def test_the_contract_documents_answers() -> None:
+    """Codes are read from the contract's comments: were none found, the tests below would allow nothing."""
+    assert "FAILED_PRECONDITION / BATCH_SEALED" in documented("AddJobs")
+    assert "INVALID_ARGUMENT / MALFORMED_MESSAGE" in documented("GetBatch")
+    assert "UNIMPLEMENTED / JOBS_NOT_LISTED" in documented("ListJobStatuses")
+    assert "NOT_FOUND / BATCH_NOT_FOUND" not in documented("CreateBatch")
+
+
+@dataclass(slots=True)
+class Hostility:
+    """Sends messages of every kind and checks each answer; keeps the ledger of reports that were right."""
+
+    order: random.Random
+    ledger: Ledger
+    maker: hostile.MessageMaker = field(init=False)
+    wrong: list[str] = field(default_factory=list)
+    sent: int = 0
+    refused: int = 0
+
+    def __post_init__(self) -> None:
+        """Make tokens that pass for ours."""
+        calls: dict[str, list[object]] = {
+            "ListBatches": [[state, {}] for state in range(4)],
+            "ListJobResults": [[one, outcome] for one in KNOWN for outcome in range(4)],
+            "ListRepairs": [*KNOWN],
+            "ListJobStatuses": [*KNOWN],
+        }
+        tokens = [
+            encode_token(call, filters, key)
+            for call, all_filters in calls.items()
+            for filters in all_filters
+            for key in HAND_MADE_KEYS
+        ]
+        self.maker = hostile.MessageMaker(self.order, {**WORDS, "page_token": ["", *tokens]})
+
+    async def send_all(self, messages: int, channels: dict[str, grpc.aio.Channel]) -> None:
+        """Send so many messages, some at a time."""
+        numbers = iter(range(messages))
+
+        async def call() -> None:
+            for _ in numbers:
+                method = self.order.choice(METHODS)
+                await self._send(method, self._raw(method), channels[method.containing_service.name])
+
+        await asyncio.gather(*(call() for _ in range(CALLERS)))
+
+    def _raw(self, method: MethodDescriptor) -> bytes:
+        """Return bytes for a method: half of them whole messages, whose reports are noted."""
+        while True:
+            raw = self.maker.make(method.input_type).SerializeToString()
+            if self.order.random() < 0.5:
+                raw = hostile.mutated(self.order, raw)
+            if self._note(reports_in(method.name, raw)):
+                return raw
+
+    def _note(self, reports: list[tuple[Job, JobOutcome]]) -> bool:
+        """Note reports before they are sent; False if one contradicts another, as no worker's does."""
+        outcomes = {**dict(reports), **self.ledger.attempted}
+        if any(outcomes[job] != outcome for job, outcome in reports if job[1] != TAKEN):
+            return False
+        if len({job for job, _ in reports}) < len({*reports}):
+            return False
+        for job, outcome in reports:
+            self.ledger.attempt(job, outcome)
+        return True
+
+    async def _send(self, method: MethodDescriptor, raw: bytes, channel: grpc.aio.Channel) -> None:
+        self.sent += 1
+        path = f"/{method.containing_service.full_name}/{method.name}"
+        try:
+            if method.server_streaming:
+                stream: Any = channel.unary_stream(path)
+                async for _ in stream(raw, timeout=WATCH_SECONDS_MAX):
+                    pass
+            else:
+                call: Any = channel.unary_unary(path)
+                self._take(method.name, raw, await call(raw, timeout=CALL_SECONDS_MAX))
+        except grpc.aio.AioRpcError as error:
+            if not (method.server_streaming and error.code() == grpc.StatusCode.DEADLINE_EXCEEDED):
+                self._check(method.name, raw, error)
+
+    def _take(self, method: str, raw: bytes, answer: bytes) -> None:
+        """Note what was acknowledged, and check the errors within an answer."""
+        if method == "ReportJobResult":
+            (report,) = reports_in(method, raw)
+            disposition = pb.ReportJobResultResponse.FromString(answer).disposition
+            self.ledger.acknowledge(report[0], first=disposition == pb.DISPOSITION_RECORDED)
+        if method == "ReportJobResults":
+            request, response = (
+                pb.ReportJobResultsRequest.FromString(raw),
+                pb.ReportJobResultsResponse.FromString(answer),
+            )
+            for one, result in zip(request.results, response.results, strict=True):
+                if result.HasField("error"):
+                    answered_with = f"{CODES[result.error.code]} / {result.error.reason}"
+                    self._allow("ReportJobResult", raw, answered_with, result.error.SerializeToString())
+                else:
+                    first = result.disposition == pb.DISPOSITION_RECORDED
+                    self.ledger.acknowledge((one.batch_id, one.job_id), first=first)
+
+    def _check(self, method: str, raw: bytes, error: grpc.aio.AioRpcError) -> None:
+        self.refused += 1
+        try:
+            answer = answered(error)
+        except (AssertionError, KeyError, ValueError):
+            self.wrong.append(f"{method} {raw[:200]!r}: not one ErrorInfo: {error.code()} {error.details()}")
+            return
+        if answer.domain != "batchprogress":
+            self.wrong.append(f"{method} {raw[:200]!r}: domain {answer.domain}")
+        told = repr((error.details(), error.trailing_metadata())).encode()
+        self._allow(method, raw, f"{answer.code.name} / {answer.reason}", told)
+
+    def _allow(self, method: str, raw: bytes, answer: str, told: bytes) -> None:
+        if answer not in documented(method):
+            self.wrong.append(f"{method} {raw[:200]!r}: {answer} is not documented")
+        self.wrong += [f"{method} {raw[:200]!r}: tells {leak}" for leak in LEAKS if leak.encode() in told]
+
+
+def reports_in(method: str, raw: bytes) -> list[tuple[Job, JobOutcome]]:
+    """Return the reports in bytes of any kind that a server may record."""
+    try:
+        if method == "ReportJobResult":
+            results = [pb.ReportJobResultRequest.FromString(raw)]
+        elif method == "ReportJobResults":
+            results = list(pb.ReportJobResultsRequest.FromString(raw).results)
+        else:
+            return []
+    except DecodeError:
+        return []
+    return [
+        ((one.batch_id, one.job_id), JobOutcome(one.outcome))
+        for one in results
+        if int(one.outcome) in set(JobOutcome)
+        and IDENTIFIER.fullmatch(one.batch_id)
+        and IDENTIFIER.fullmatch(one.job_id)
+    ]
+
+
+async def prepare(stub: Stub, ledger: Ledger) -> None:
+    """Create the known batches, each with the job that is taken."""
+    for number, batch_id in enumerate(KNOWN):
+        await stub.CreateBatch(
+            pb.CreateBatchRequest(batch_id=batch_id, total_jobs=25, sealed=number % 2 == 0)
+        )
+        await report(stub, ledger, (batch_id, TAKEN), JobOutcome.FAILED, attempt=ATTEMPT_MAX)
+
+
+async def report(
+    stub: Stub, ledger: Ledger, job: Job, outcome: JobOutcome = JobOutcome.SUCCEEDED, *, attempt: int = 1
+) -> None:
+    """Make a good call that is written in the ledger."""
+    request = report_of(job, outcome)
+    request.attempt = attempt
+    ledger.attempt(job, outcome)
+    answer = await stub.ReportJobResult(request, timeout=CALL_SECONDS_MAX)
+    ledger.acknowledge(job, first=answer.disposition == pb.DISPOSITION_RECORDED)
+
+
+@asynccontextmanager
+async def job_status_process(url: str) -> AsyncIterator[ProgressProcess]:
+    """Run the service in front of a queue that keeps its jobs in a table."""
+    queue = JobTableQueue(url)
+    await queue.create()
+    await queue.put(KNOWN[0], {f"job-{number}": "succeeded" for number in range(30)})
+    settings = {"LISTEN": "127.0.0.1:0", "SOURCE": "job_table", "DATABASE_URL": url}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.job_status"),
+        cwd=ROOT,
+        env={**os.environ, **{f"JOB_STATUS_{name}": value for name, value in settings.items()}},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    server = ProgressProcess(process)
+    try:
+        await server.read_port()
+        yield server
+    finally:
+        process.kill()
+        await server.ended()
+
+
+async def test_any_message_gets_a_documented_answer(
+    target: Target, order: random.Random, verdict: Verdict, *, full: bool
+) -> None:
+    """Whatever bytes come: only documented codes, one ErrorInfo each, no text of an exception, no defect."""
+    messages = 200_000 if full else 3_000
+    ledger = Ledger()
+    hostility = Hostility(order, ledger)
+    async with (
+        progress_process(target.url) as progress,
+        job_status_process(target.url) as job_status,
+        grpc.aio.insecure_channel(progress.target) as to_progress,
+        grpc.aio.insecure_channel(job_status.target) as to_job_status,
+    ):
+        await prepare(stub_of(to_progress), ledger)
+        channels = {"ProgressService": to_progress, JOB_STATUS.name: to_job_status}
+        await hostility.send_all(messages, channels)
+        await report(stub_of(to_progress), ledger, (KNOWN[1], "afterwards"))
+        logs = progress.log + job_status.log
+    assert hostility.wrong[:10] == []
+    assert hostility.refused > messages // 10
+    assert len(ledger.acknowledged) > len(KNOWN)
+    assert "unexpected error" not in logs
+    await verdict("hostile messages", hostility.sent, ledger)
