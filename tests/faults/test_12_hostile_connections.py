@@ -34,8 +34,14 @@ SETTLE_SECONDS_MAX = 15.0
 """How soon after the last connection was closed the server must be back at rest."""
 REST_DESCRIPTORS = 8
 """Connections to the database that a pool may open at any time and then keeps."""
-REST_BYTES = 6 * 2**20
-"""What a second wave may leave in a process that has seen one: fragments of the allocator's."""
+REST_BYTES = 4 * 2**20
+"""What a process may grow by for reasons of its own while a few thousand calls go by."""
+REST_BYTES_PER_CONNECTION = 10 * 2**10
+"""What may be left of one: holes between its blocks, which later ones fill (measured: a dozen
+waves add ever less). One costs some 45 KB while it is open, so a leak of every fourth would be seen."""
+WARM_UP_WAVES = 2
+WAVES = 2
+"""Those that are measured."""
 FILES_MAX = 8_192
 """Open files of this process and of the servers it starts: 2,000 connections have two ends each."""
 METADATA_BYTES = 200_000
@@ -139,12 +145,15 @@ async def test_hostile_connections_cost_nobody_anything(
         await best_seconds(stub, ledger)
         descriptors_max = Footprint.of(server.pid).descriptors + REST_DESCRIPTORS
         meanwhile, rests = [], []
-        for _ in range(3):  # the first one warms up
+        for _ in range(WARM_UP_WAVES + WAVES):
             meanwhile.append(await wave(server, stub, order, number, ledger))
             rests.append(await at_rest(server.pid, descriptors_max, seconds_max=SETTLE_SECONDS_MAX))
         afterwards = await best_seconds(stub, ledger)
-    assert max(*meanwhile, afterwards) <= ANSWER_SECONDS_MAX
+    worst = max(*meanwhile, afterwards)
+    print(f"a good call: {worst * 1_000:.0f} ms; at rest: {rests}")  # noqa: T201  # figures
+    assert worst <= ANSWER_SECONDS_MAX
     assert max(rest.descriptors for rest in rests) <= descriptors_max
-    assert rests[-1].resident_bytes - rests[0].resident_bytes <= REST_BYTES
+    grown = rests[-1].resident_bytes - rests[WARM_UP_WAVES - 1].resident_bytes
+    assert grown <= REST_BYTES + WAVES * number * REST_BYTES_PER_CONNECTION
     assert "unexpected error" not in server.log
-    await verdict("hostile connections", 3 * number, ledger)
+    await verdict("hostile connections", len(rests) * number, ledger)

@@ -137,7 +137,7 @@ class ProgressProcess:
         if not raw:
             return None
         async with self._logged:
-            self._log.append(raw.decode().rstrip())
+            self._log.append(raw.decode(errors="replace").rstrip())
             self._logged.notify_all()
         return self._log[-1]
 

@@ -1,0 +1,385 @@
+"""Fault 11: any order of any calls, crashes among them, against a model of a few lines."""
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import Awaitable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+import grpc
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from batches.batch import BatchState, Tally
+from batches.repair import RepairPlan
+from batches.result import JobOutcome, JobResult
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from batchprogress.v1 import progress_pb2 as pb
+from tests.faults import summary
+from tests.faults.evidence import findings
+from tests.faults.ledger import Ledger
+from tests.support.answers import answered
+from tests.support.progress import Served, served
+
+BATCHES = st.sampled_from((0, 0, 0, 1))
+"""Two batches in each example, so that what happens to one is seen not to touch the other; the second one
+seldom, so that the few steps of an example lead somewhere."""
+SELDOM = st.sampled_from((False, False, False, False, True))
+JOBS = st.integers(0, 7)
+TOTALS = st.integers(0, 6)
+"""Fewer than the jobs there are, so that batches fill, complete and overflow within a few steps."""
+ATTEMPTS = st.integers(1, 3)
+REQUESTS = st.integers(0, 2)
+OUTCOMES = st.sampled_from(JobOutcome)
+RESULTS = st.tuples(JOBS, ATTEMPTS, OUTCOMES)
+Result = tuple[int, int, JobOutcome]
+"""Job, attempt, outcome."""
+TAKEN = frozenset({"RECORDED", "SUPERSEDED_EARLIER"})
+"""The verdicts by which a batch changes."""
+UPTIME_STEPS_MIN = 8
+"""Steps between two crashes: otherwise a fifth of all steps, and nearly all of the time, would be crashes."""
+CONNECTIONS_MAX = 1
+"""The reconciler's, which does one thing after the other."""
+MYSQL_AND_SQLITE = pytest.mark.parametrize("database_engine", ["sqlite", "mysql"], indirect=True)
+
+_numbers = itertools.count()
+Value = TypeVar("Value")
+
+
+@dataclass(slots=True)
+class Model:
+    """What a batch is: a set of results, each of one job, and what was announced."""
+
+    announced: int
+    sealed: bool
+    created: tuple[int, bool]
+    cancelled: bool = False
+    completed: bool = False
+    revision: int = 1
+    rows: dict[int, tuple[int, JobOutcome, bool]] = field(default_factory=dict)
+    """By job: attempt, outcome, and whether the reconciler brought it."""
+    counted: Counter[JobOutcome] = field(default_factory=Counter)
+    """Results of jobs that nobody named: the queue only counted them."""
+    additions: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def tally(self) -> Counter[JobOutcome]:
+        """How many jobs ended in each way."""
+        return self.counted + Counter(outcome for _, outcome, _ in self.rows.values())
+
+    @property
+    def total(self) -> int:
+        """How many jobs there are."""
+        return max(self.announced, self.tally.total())
+
+    def changed(self) -> None:
+        """End a change."""
+        self.revision += 1
+        self.settle()
+
+    def settle(self) -> None:
+        """A sealed batch of which nothing is pending has completed, unless it was cancelled before."""
+        self.completed |= self.sealed and not self.cancelled and self.tally.total() == self.total
+
+    def report(self, job: int, attempt: int, outcome: JobOutcome, *, repair: bool = False) -> str:
+        """Take a result; return its disposition, or the reason why it is refused."""
+        known = self.rows.get(job)
+        if known is not None and attempt <= known[0]:
+            if attempt < known[0]:
+                return "STALE"
+            return "DUPLICATE" if outcome == known[1] else "RESULT_CONFLICT"
+        if known is None and self.counted:
+            self.counted -= Counter([self._counted_one(outcome)])
+        elif known is None and self.sealed and self.tally.total() >= self.announced:
+            return "BATCH_FULL"
+        self.rows[job] = (attempt, outcome, repair)
+        return "RECORDED" if known is None else "SUPERSEDED_EARLIER"
+
+    def _counted_one(self, outcome: JobOutcome) -> JobOutcome:
+        """Return which of the counted results turns out to be this one."""
+        order = (outcome, JobOutcome.SUCCEEDED, JobOutcome.SKIPPED, JobOutcome.FAILED)
+        return next(one for one in order if self.counted[one])
+
+    def shown(self) -> dict[str, Any]:
+        """Return what GetBatch must show."""
+        tally, total = self.tally, self.total
+        is_whole = self.sealed and tally.total() == total
+        state = BatchState.COMPLETED if self.completed else BatchState.PROCESSING
+        return {
+            "state": BatchState.CANCELLED if self.cancelled else state,
+            "sealed": self.sealed,
+            "total_jobs": total,
+            "succeeded_jobs": tally[JobOutcome.SUCCEEDED],
+            "failed_jobs": tally[JobOutcome.FAILED],
+            "skipped_jobs": tally[JobOutcome.SKIPPED],
+            "pending_jobs": total - tally.total(),
+            "percent_complete": 100 if is_whole else min(99, tally.total() * 100 // max(total, 1)),
+            "revision": self.revision,
+            "reconciled_jobs": self.counted.total() + sum(repair for _, _, repair in self.rows.values()),
+        }
+
+
+class Contract(RuleBasedStateMachine):
+    """Calls a real server and the model, and compares their answers and what they show after each step."""
+
+    url: ClassVar[str]
+    ledger: ClassVar[Ledger]
+    steps: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        """Start a server; batches have names of their own in every example."""
+        super().__init__()
+        self.models: dict[int, Model] = {}
+        self.example = next(_numbers)
+        self.uptime_steps = 0
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        self.database = Database(self.url, connections_max=CONNECTIONS_MAX)
+        self.store = BatchStore(self.database)
+        self.server: Served = self.run(self.stack.enter_async_context(served(self.url, drain_seconds=0)))
+
+    def teardown(self) -> None:
+        """Stop it."""
+        self.run(self.stack.aclose())
+        self.run(self.database.close())
+        self.runner.close()
+
+    def run(self, work: Awaitable[Value]) -> Value:
+        """Run something to its end in the loop of this example."""
+
+        async def wait() -> Value:
+            return await work
+
+        return self.runner.run(wait())
+
+    def name(self, batch: int) -> str:
+        """Return a batch_id."""
+        return f"example-{self.example}-{batch}"
+
+    def call(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401  # any response
+        """Return the response, or the reason of the refusal."""
+        try:
+            return self.run(call)
+        except grpc.aio.AioRpcError as error:
+            return answered(error).reason
+
+    def compare(self, batch: int) -> None:
+        """Fail unless GetBatch shows what the model says, of every batch."""
+        Contract.steps += 1
+        self.uptime_steps += 1
+        for one in {batch, *self.models}:
+            found = self.call(self.server.stub.GetBatch(pb.GetBatchRequest(batch_id=self.name(one))))
+            if one not in self.models:
+                assert found == "BATCH_NOT_FOUND"
+                continue
+            expected = self.models[one].shown()
+            assert {name: getattr(found.batch, name) for name in expected} == expected
+
+    @initialize(total=TOTALS, sealed=st.booleans())
+    def begin(self, total: int, *, sealed: bool) -> None:
+        """Begin with a batch."""
+        self.create(0, total, sealed=sealed)
+
+    @rule(batch=BATCHES, total=TOTALS, sealed=st.booleans())
+    def create(self, batch: int, total: int, *, sealed: bool) -> None:
+        """CreateBatch, of a new id or of one that exists."""
+        known = self.models.get(batch)
+        request = pb.CreateBatchRequest(batch_id=self.name(batch), total_jobs=total, sealed=sealed)
+        answer = self.call(self.server.stub.CreateBatch(request))
+        if known is not None and known.created != (total, sealed):
+            assert answer == "BATCH_CONFLICT"
+        elif known is None:
+            self.models[batch] = Model(total, sealed, (total, sealed))
+            self.models[batch].settle()
+        self.compare(batch)
+
+    @rule(batch=BATCHES, more=st.integers(1, 3), request=REQUESTS)
+    def add(self, batch: int, more: int, request: int) -> None:
+        """AddJobs, with a new or a used request_id."""
+        known = self.models.get(batch)
+        message = pb.AddJobsRequest(
+            batch_id=self.name(batch), additional_jobs=more, request_id=f"request-{request}"
+        )
+        answer = self.call(self.server.stub.AddJobs(message))
+        if known is None:
+            assert answer == "BATCH_NOT_FOUND"
+        elif request in known.additions:
+            assert (answer == "REQUEST_CONFLICT") == (known.additions[request] != more)
+        elif known.cancelled or known.sealed:
+            assert answer == ("BATCH_CANCELLED" if known.cancelled else "BATCH_SEALED")
+        else:
+            known.additions[request] = more
+            known.announced += more
+            known.changed()
+        self.compare(batch)
+
+    @rule(batch=BATCHES)
+    def seal(self, batch: int) -> None:
+        """SealBatch."""
+        known = self.models.get(batch)
+        answer = self.call(self.server.stub.SealBatch(pb.SealBatchRequest(batch_id=self.name(batch))))
+        if known is None:
+            assert answer == "BATCH_NOT_FOUND"
+        elif not (known.sealed or known.cancelled):
+            known.announced, known.sealed = known.total, True
+            known.changed()
+        self.compare(batch)
+
+    @rule(batch=BATCHES)
+    def cancel(self, batch: int) -> None:
+        """CancelBatch."""
+        known = self.models.get(batch)
+        answer = self.call(self.server.stub.CancelBatch(pb.CancelBatchRequest(batch_id=self.name(batch))))
+        if known is None or known.completed:
+            assert answer == ("BATCH_NOT_FOUND" if known is None else "BATCH_COMPLETED")
+        elif not known.cancelled:
+            known.cancelled = True
+            known.changed()
+        self.compare(batch)
+
+    @rule(batch=BATCHES, result=RESULTS)
+    def report(self, batch: int, result: Result) -> None:
+        """ReportJobResult: first, again, a higher attempt, a lower one, in conflict, late, too many."""
+        known = self.models.get(batch)
+        (expected,) = self.take(batch, [result])
+        answer = self.call(self.server.stub.ReportJobResult(self.message(batch, result)))
+        if isinstance(answer, pb.ReportJobResultResponse) and known is not None:
+            assert (answer.revision, answer.batch_state) == (known.revision, known.shown()["state"])
+            answer = disposition_name(answer)
+        assert answer == expected
+        self.compare(batch)
+
+    @rule(batch=BATCHES, results=st.lists(RESULTS, min_size=1, max_size=6))
+    def report_many(self, batch: int, results: list[Result]) -> None:
+        """ReportJobResults: the same in one call, which is one change."""
+        expected = self.take(batch, results)
+        request = pb.ReportJobResultsRequest(results=[self.message(batch, one) for one in results])
+        answer = self.call(self.server.stub.ReportJobResults(request))
+        assert [one.error.reason or disposition_name(one) for one in answer.results] == expected
+        self.compare(batch)
+
+    def take(self, batch: int, results: Iterable[Result], *, repair: bool = False) -> list[str]:
+        """Let the model take results as one change, and write in the ledger which rows there must be now."""
+        known = self.models.get(batch)
+        if known is None:
+            return ["BATCH_NOT_FOUND" for _ in results]
+        verdicts = []
+        for job, attempt, outcome in results:
+            verdicts.append(known.report(job, attempt, outcome, repair=repair))
+            if verdicts[-1] in TAKEN:
+                key = (self.name(batch), f"job-{job}")
+                self.ledger.attempt(key, outcome)
+                self.ledger.attempted[key] = outcome  # the latest one's, where others were before
+                self.ledger.acknowledge(key, first=verdicts[-1] == "RECORDED")
+        if not TAKEN.isdisjoint(verdicts) and not repair:
+            known.changed()
+        return verdicts
+
+    def message(self, batch: int, result: Result) -> pb.ReportJobResultRequest:
+        """Return a report's message."""
+        job, attempt, outcome = result
+        return pb.ReportJobResultRequest(
+            batch_id=self.name(batch),
+            job_id=f"job-{job}",
+            outcome=pb.JobOutcome.ValueType(outcome),
+            attempt=attempt,
+        )
+
+    @rule(
+        batch=BATCHES,
+        results=st.lists(RESULTS, max_size=3, unique_by=lambda result: result[0]),
+        counts=st.none() | st.tuples(*[st.integers(0, 2)] * len(JobOutcome)),
+        cancels=SELDOM,
+        is_late=SELDOM,
+    )
+    def reconcile(
+        self,
+        batch: int,
+        results: list[Result],
+        counts: tuple[int, ...] | None,
+        *,
+        cancels: bool,
+        is_late: bool,
+    ) -> None:
+        """Carry out a plan of the reconciler: missing results, counts that end the batch, or both."""
+        known = self.models.get(batch)
+        if known is None:
+            return
+        counted = Tally(*counts) if counts else Tally()
+        ended = known.tally.total() + len({job for job, _, _ in results} - known.rows.keys())
+        plan = RepairPlan(
+            self.name(batch),
+            known.revision - is_late,
+            "the queue says so",
+            tuple(JobResult(self.name(batch), f"job-{job}", o, attempt) for job, attempt, o in results),
+            closes=counts is not None,
+            total_jobs=ended + counted.ended,
+            unattributed=counted,
+            cancels=cancels,
+        )
+        written = self.run(self.store.write_repair(plan))
+        refused = is_late or known.completed or known.cancelled
+        assert (written is None) == refused
+        if not refused:
+            self.repair(batch, known, plan, results)
+        self.compare(batch)
+
+    def repair(self, batch: int, known: Model, plan: RepairPlan, results: list[Result]) -> None:
+        """Do in the model what a plan does, as one change."""
+        if plan.closes:
+            known.announced, known.sealed, known.cancelled = plan.total_jobs, True, plan.cancels
+        verdicts = self.take(batch, results, repair=True)
+        known.counted += Counter({one: plan.unattributed.of(one) for one in JobOutcome})
+        if plan.closes or not TAKEN.isdisjoint(verdicts):
+            known.changed()
+
+    @precondition(lambda self: self.uptime_steps >= UPTIME_STEPS_MIN)
+    @rule()
+    def crash(self) -> None:
+        """Stop the server and start another one on the same database."""
+        self.uptime_steps = 0
+        self.run(self.stack.aclose())
+        self.server = self.run(self.stack.enter_async_context(served(self.url, drain_seconds=0)))
+        self.compare(0)
+
+
+def disposition_name(answer: pb.ReportJobResultResponse | pb.ReportedResult) -> str:
+    """Return a disposition as the model calls it."""
+    return pb.Disposition.Name(answer.disposition).removeprefix("DISPOSITION_")
+
+
+@MYSQL_AND_SQLITE
+def test_any_order_of_calls_equals_the_model(
+    database_url: str, database_engine: str, seed: int, request: pytest.FixtureRequest, *, full: bool
+) -> None:
+    """Create, add, seal, report, cancel, reconcile and crash in any order: GetBatch equals the model."""
+    examples, steps = (500, 50) if full else (20, 20)
+    Contract.url, Contract.ledger, Contract.steps = database_url, Ledger(), 0
+    run_state_machine_as_test(
+        hypothesis.seed(seed)(Contract),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            phases=(Phase.generate, Phase.shrink),
+        ),
+    )
+    ledger = Contract.ledger
+    found = asyncio.run(findings(ledger, database_url))
+    row = summary.Row.of(("state machine", database_engine, seed), Contract.steps, ledger, found)
+    request.config.stash.setdefault(summary.ROWS, []).append(row)
+    assert not found, found

@@ -1,0 +1,232 @@
+"""Fault 13: the database answers, but it cannot do what it should."""
+
+import asyncio
+import itertools
+import os
+import random
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import grpc
+import pytest
+import pytest_asyncio
+from sqlalchemy import NullPool, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from batchprogress.v1 import progress_pb2 as pb
+from tests.faults.conftest import Target, Verdict
+from tests.faults.ledger import Job, Ledger
+from tests.faults.workload import Plan, Workers, create_batches, make_plan, report_of
+from tests.support.answers import answered
+from tests.support.databases import DatabaseServer, DatabaseServerUnavailable, Engine, database_server
+from tests.support.progress import Stub, progress_process, stub_of
+
+WORKERS = 50
+SIZES = {"hot": 200, **{f"batch-{number}": 20 for number in range(10)}}
+BEFORE, DURING = 100, 200
+"""Reports sent before and during the trouble; together less than there are."""
+LONG_MESSAGE = "x" * 2_000
+"""As long as an error's words may be, so that the reports above need more room than a page has left."""
+CALL_SECONDS_MAX = 20.0
+"""The store gives a transaction 20 s at the most; these troubles are answered at once."""
+SERVING_AGAIN_SECONDS_MAX = 10.0
+"""The promise of the other faults of the database, here from the end of the trouble."""
+
+ACCOUNT = "application"
+"""An account as an application's should be: all rights on its database, none on the server. Root may write
+to a server that is read-only, and has a connection kept for it."""
+CONNECTIONS_LEFT = 10
+"""What max_connections is lowered to: the least that MariaDB takes."""
+DISK = "ibdata1:12M"
+"""A tablespace that cannot grow beyond what a new server has: a disk that is full soon."""
+ADD_BALLAST = "INSERT INTO ballast (filler) VALUES (REPEAT('x', 7000))"
+"""Two such rows a page of 16 KiB."""
+BALLAST_ROWS_MAX = 2_000
+"""14 MB: more than there is room for."""
+TABLE_FULL = 1114
+"""MySQL's error for no room in the tablespace; a disk without room is the same one, or 1021."""
+
+TRY_AGAIN_SECONDS = 0.1
+"""Between two tries once the trouble is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A database, as the administrator and as the application sees it."""
+
+    admin: AsyncConnection
+    """Open from before the trouble, since there may be no way in later."""
+    application_url: str
+
+    async def run(self, *statements: str) -> None:
+        """Run statements as the administrator."""
+        for statement in statements:
+            await self.admin.execute(text(statement))
+
+    async def connections(self) -> list[int]:
+        """Return the ids of the application's connections."""
+        listed = await self.admin.execute(text("SHOW PROCESSLIST"))
+        return [row.Id for row in listed if row.User == ACCOUNT]
+
+
+async def open_as(stack: AsyncExitStack, url: str) -> AsyncConnection:
+    """Open a connection that is nobody's pool's, for statements that commit by themselves."""
+    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    stack.push_async_callback(engine.dispose)
+    return await stack.enter_async_context(engine.connect())
+
+
+@pytest.fixture(scope="module")
+def breakable_server(engine: Engine) -> Iterator[DatabaseServer]:
+    """Return a server of this file's own, all of whose tables share a tablespace that cannot grow."""
+    options = [f"--innodb-data-file-path={DISK}", "--innodb-file-per-table=OFF"]
+    try:
+        server = database_server(engine, extra_options=options, own=True)
+    except DatabaseServerUnavailable as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error), pytrace=False)
+        pytest.skip(str(error))
+    with server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def patient(target: Target) -> AsyncIterator[Patient]:
+    """Return the database of the test, with an account for the application."""
+    database = str(make_url(target.url).database)
+    url = make_url(target.url).set(username=ACCOUNT)
+    async with AsyncExitStack() as stack:
+        admin = await open_as(stack, target.url)
+        one = Patient(admin, url.render_as_string(hide_password=False))
+        await one.run(
+            f"CREATE USER {ACCOUNT}@'127.0.0.1'", f"GRANT ALL ON {database}.* TO {ACCOUNT}@'127.0.0.1'"
+        )
+        yield one
+        await one.run(f"DROP USER {ACCOUNT}@'127.0.0.1'")
+
+
+@asynccontextmanager
+async def read_only(patient: Patient) -> AsyncIterator[None]:
+    """As a primary that has become a replica."""
+    await patient.run("SET GLOBAL read_only = ON")
+    try:
+        yield
+    finally:
+        await patient.run("SET GLOBAL read_only = OFF")
+
+
+@asynccontextmanager
+async def out_of_connections(patient: Patient) -> AsyncIterator[None]:
+    """Others hold every connection there may be, and those of the progress server are cut."""
+    before = await patient.admin.scalar(text("SELECT @@GLOBAL.max_connections"))
+    cut = await patient.connections()
+    async with AsyncExitStack() as others:
+        for _ in range(CONNECTIONS_LEFT):
+            await open_as(others, patient.application_url)
+        await patient.run(f"SET GLOBAL max_connections = {CONNECTIONS_LEFT}")
+        await patient.run(*(f"KILL {connection}" for connection in cut))
+        try:
+            yield
+        finally:
+            await patient.run(f"SET GLOBAL max_connections = {before}")
+
+
+@asynccontextmanager
+async def full(patient: Patient) -> AsyncIterator[None]:
+    """Somebody else's table has taken all the room there is."""
+    await patient.run("CREATE TABLE ballast (number INT AUTO_INCREMENT PRIMARY KEY, filler VARBINARY(7000))")
+    with pytest.raises(DBAPIError) as caught:
+        await patient.run(*itertools.repeat(ADD_BALLAST, BALLAST_ROWS_MAX))
+    assert caught.value.orig is not None
+    assert caught.value.orig.args[0] == TABLE_FULL
+    try:
+        yield
+    finally:
+        await patient.run("DROP TABLE ballast")
+
+
+@asynccontextmanager
+async def schema_behind(patient: Patient) -> AsyncIterator[None]:
+    """A column is not there yet, or not any more: a migration was undone under the running server."""
+    await patient.run("ALTER TABLE job_results RENAME COLUMN error_type TO error_kind")
+    try:
+        yield
+    finally:
+        await patient.run("ALTER TABLE job_results RENAME COLUMN error_kind TO error_type")
+
+
+@asynccontextmanager
+async def schema_ahead(patient: Patient) -> AsyncIterator[None]:
+    """A column is there that this version cannot fill: a newer one's migration ran too early."""
+    await patient.run("ALTER TABLE job_results ADD COLUMN required INT NOT NULL")
+    try:
+        yield
+    finally:
+        await patient.run("ALTER TABLE job_results DROP COLUMN required")
+
+
+class Trouble(Protocol):
+    """What is wrong with the database while its context is open."""
+
+    __name__: str
+
+    def __call__(self, patient: Patient) -> AbstractAsyncContextManager[None]:
+        """Begin it, and end it."""
+
+
+TROUBLES: tuple[Trouble, ...] = (read_only, out_of_connections, full, schema_behind, schema_ahead)
+
+
+async def report_once(stub: Stub, ledger: Ledger, plan: Plan, job: Job) -> bool:
+    """Report a job a single time; return whether it was acknowledged. Any other answer must be clear."""
+    request = report_of(job, plan.outcomes[job])
+    request.error_message = LONG_MESSAGE
+    ledger.attempt(job, plan.outcomes[job])
+    try:
+        answer = await stub.ReportJobResult(request, timeout=CALL_SECONDS_MAX)
+    except grpc.aio.AioRpcError as error:
+        refusal = answered(error)
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+        return False
+    ledger.acknowledge(job, first=answer.disposition == pb.DISPOSITION_RECORDED)
+    return True
+
+
+async def seconds_until_served(stub: Stub, ledger: Ledger, plan: Plan, job: Job) -> float:
+    """Report a job until it is acknowledged; return how long that took."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    while True:
+        if await report_once(stub, ledger, plan, job):
+            return loop.time() - begun
+        await asyncio.sleep(TRY_AGAIN_SECONDS)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
+async def test_trouble_is_told_and_passes(
+    patient: Patient, order: random.Random, verdict: Verdict, trouble: Trouble
+) -> None:
+    """While it lasts DATABASE_UNAVAILABLE, nothing acknowledged that is not stored; then served as before."""
+    plan = make_plan(order, SIZES)
+    during = plan.reports[BEFORE : BEFORE + DURING]
+    ledger = Ledger()
+    async with (
+        progress_process(patient.application_url) as server,
+        grpc.aio.insecure_channel(server.target) as channel,
+    ):
+        stub = stub_of(channel)
+        await create_batches(stub, plan)
+        workers = Workers(ledger, [channel], WORKERS)
+        await workers.send_all(Plan(plan.sizes, plan.outcomes, plan.reports[:BEFORE]))
+        async with trouble(patient):
+            served = [await report_once(stub, ledger, plan, job) for job in during]
+        seconds = await seconds_until_served(stub, ledger, plan, during[0])
+        await workers.send_all(plan)
+    print(f"{served.count(False)} refused; served again after {seconds:.2f} s")  # noqa: T201  # figures
+    assert not all(served)
+    assert seconds <= SERVING_AGAIN_SECONDS_MAX
+    assert ledger.acknowledged == plan.outcomes.keys()
+    await verdict(trouble.__name__.replace("_", " "), 1, ledger)
