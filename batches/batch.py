@@ -15,6 +15,13 @@ from batches.result import JobOutcome
 TOTAL_JOBS_MAX = 1_000_000_000
 """Far above any queue's batch, and far below where 64 bits or a float's exact integers end."""
 
+DISPLAY_NAME_CHARACTERS_MAX = 200
+"""A line on a screen, with room to spare."""
+LABEL_KEY_CHARACTERS_MAX = 63
+"""As of Kubernetes' labels, so that theirs can be taken over."""
+LABEL_VALUE_CHARACTERS_MAX = 200
+"""As of a display name; an index of MySQL holds key and value."""
+
 
 class BatchState(enum.IntEnum):
     """What a batch is at; the numbers are kept in the database and equal the contract's."""

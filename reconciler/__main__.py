@@ -18,9 +18,9 @@ from reconciler.report import print_report, report_console
 from reconciler.settings import ReconcilerSettings
 from reconciler.sweep import PassOptions, PassReport
 from reconciler.wiring import run_pass
+from rpc.fields import IDENTIFIER, IDENTIFIER_RULE
 
 EXIT_NOT_CLEAN = 1
-IDENTIFIER_CHARACTERS_MAX = 128
 
 
 # No rich in the help: it keeps the line breaks of a docstring and then wraps each line.
@@ -28,14 +28,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 
 def _identifier(value: str | None) -> str | None:
-    is_one = value is None or (
-        0 < len(value) <= IDENTIFIER_CHARACTERS_MAX
-        and value.isascii()
-        and value.isprintable()
-        and " " not in value
-    )
-    if not is_one:
-        raise typer.BadParameter("must be 1 to 128 printable ASCII characters without spaces")
+    if value is not None and IDENTIFIER.fullmatch(value) is None:
+        raise typer.BadParameter(f"must be {IDENTIFIER_RULE}")
     return value
 
 

@@ -5,7 +5,8 @@ import re
 from rpc.refusal import Refusal, Violation, invalid_fields
 
 IDENTIFIER = re.compile(r"[\x21-\x7e]{1,128}")
-"""1 to 128 printable ASCII characters without spaces."""
+IDENTIFIER_RULE = "1 to 128 printable ASCII characters without spaces"
+"""The same in words, for whoever broke it."""
 
 PAGE_SIZE_DEFAULT = 50
 """A screen or two; the page size a client gets that did not ask."""
@@ -25,7 +26,7 @@ class FieldChecks:
     def identifier(self, field: str, value: str) -> str:
         """Check an identifier."""
         if IDENTIFIER.fullmatch(value) is None:
-            self.reject(field, "must be 1 to 128 printable ASCII characters without spaces")
+            self.reject(field, f"must be {IDENTIFIER_RULE}")
         return value
 
     def between(self, field: str, value: int, least: int, most: int) -> int:

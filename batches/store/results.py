@@ -20,15 +20,9 @@ READ_BATCHES_MAX = 500
 
 _table = schema.job_results.c
 _INSERT = insert(schema.job_results)
-_UPDATE = (
-    update(schema.job_results)
-    .where(_table.batch_key == bindparam("of_batch"), _table.job_id == bindparam("of_job"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in ("attempt", "outcome", "source", "error_type", "error_message", "record_time")
-        }
-    )
+# Sets the columns that the rows given to it name: those of _values, and record_time.
+_UPDATE = update(schema.job_results).where(
+    _table.batch_key == bindparam("of_batch"), _table.job_id == bindparam("of_job")
 )
 
 

@@ -15,32 +15,8 @@ _table = schema.batches.c
 
 SELECT_BATCH: Select[Any] = select(schema.batches, database_now().label("read_time"))
 
-_SAVE = (
-    update(schema.batches)
-    .where(_table.batch_key == bindparam("key"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                "state",
-                "sealed",
-                "announced_jobs",
-                "succeeded_jobs",
-                "failed_jobs",
-                "skipped_jobs",
-                "unattributed_succeeded_jobs",
-                "unattributed_failed_jobs",
-                "unattributed_skipped_jobs",
-                "reconciled_jobs",
-                "revision",
-                "results_per_second",
-                "first_result_time",
-                "last_result_time",
-                "complete_time",
-            )
-        }
-    )
-)
+# Sets the columns that the rows given to it name: those of changing_values.
+_SAVE = update(schema.batches).where(_table.batch_key == bindparam("key"))
 
 
 def to_batch(row: Row[Any]) -> Batch:

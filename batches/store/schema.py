@@ -25,12 +25,14 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import sqlite as sqlite_types
 from sqlalchemy.types import DateTime, TypeDecorator
 
+from batches.batch import (
+    DISPLAY_NAME_CHARACTERS_MAX,
+    LABEL_KEY_CHARACTERS_MAX,
+    LABEL_VALUE_CHARACTERS_MAX,
+)
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX
 
 IDENTIFIER_CHARACTERS_MAX = 128
-DISPLAY_NAME_CHARACTERS_MAX = 200
-LABEL_KEY_CHARACTERS_MAX = 63
-LABEL_VALUE_CHARACTERS_MAX = 200
 REASON_CHARACTERS_MAX = 500
 """A repair's reason is one sentence of ours."""
 

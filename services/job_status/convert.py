@@ -3,7 +3,7 @@
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
-from rpc.fields import IDENTIFIER
+from rpc.fields import IDENTIFIER, IDENTIFIER_RULE
 from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
 
 _ATTEMPT_MAX = 2**31 - 1
@@ -50,6 +50,6 @@ def to_job_status(status: JobStatus) -> pb.JobStatus:
 
 def _check(status: JobStatus) -> None:
     if IDENTIFIER.fullmatch(status.job_id) is None:
-        raise QueueContradiction("a job_id is not 1 to 128 printable ASCII characters without spaces")
+        raise QueueContradiction(f"a job_id is not {IDENTIFIER_RULE}")
     if not 1 <= status.attempt <= _ATTEMPT_MAX:
         raise QueueContradiction("an attempt is not a number within 1 and 2,147,483,647")

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
-from batches.batch import TOTAL_JOBS_MAX, BatchState
+from batches.batch import (
+    DISPLAY_NAME_CHARACTERS_MAX,
+    LABEL_KEY_CHARACTERS_MAX,
+    LABEL_VALUE_CHARACTERS_MAX,
+    TOTAL_JOBS_MAX,
+    BatchState,
+)
 from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
@@ -17,10 +23,8 @@ from batchprogress.v1 import progress_pb2 as pb
 from rpc.fields import FieldChecks
 from rpc.refusal import Refusal
 
-DISPLAY_NAME_CHARACTERS_MAX = 200
 LABELS_MAX = 32
-LABEL_KEY = re.compile(r"[A-Za-z0-9._/-]{1,63}")
-LABEL_VALUE_CHARACTERS_MAX = 200
+LABEL_KEY = re.compile(rf"[A-Za-z0-9._/-]{{1,{LABEL_KEY_CHARACTERS_MAX}}}")
 RESULTS_MAX = 10_000
 """With short errors some 1 MiB, and a tenth of a second's work: more would hold up others' groups."""
 PAGE_SIZE_MAX = 1_000
@@ -154,7 +158,9 @@ def _labels(checks: FieldChecks, labels: dict[str, str]) -> dict[str, str]:
     if len(labels) > LABELS_MAX:
         checks.reject("labels", f"must be at most {LABELS_MAX}")
     if any(LABEL_KEY.fullmatch(key) is None for key in labels):
-        checks.reject("labels", "keys must be 1 to 63 characters out of a-z A-Z 0-9 . _ / -")
+        checks.reject(
+            "labels", f"keys must be 1 to {LABEL_KEY_CHARACTERS_MAX} characters out of a-z A-Z 0-9 . _ / -"
+        )
     if any(len(value) > LABEL_VALUE_CHARACTERS_MAX for value in labels.values()):
         checks.reject("labels", f"values must have at most {LABEL_VALUE_CHARACTERS_MAX} characters")
     return labels
