@@ -81,9 +81,7 @@ def _closed(databases: Databases) -> Iterator[Databases]:
 def _require(engine: EngineName) -> None:
     """Skip, or on CI fail, for want of a server."""
     if reason := missing_reason(engine):
-        if not_run.is_demanded():
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        not_run.skip_or_fail(reason)
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 import os
 from collections import Counter
 from collections.abc import Iterable
+from typing import NoReturn
 
 import pytest
 
 from tests.support.storage.engines import ENGINES, LABELS, EngineName, found, missing_reason
 
-ENGINE_PARAMETER = "database_engine"
-"""The fixture by which a test, through others or directly, asks for an engine."""
+ENGINE_PARAMETERS = ("database_engine", "engine")
+"""The fixtures by which a test, through others or directly, asks for an engine (the second: one to break)."""
 
 
 def is_demanded() -> bool:
@@ -17,9 +18,21 @@ def is_demanded() -> bool:
     return os.environ.get("CI") == "true"
 
 
+def skip_or_fail(reason: str) -> NoReturn:
+    """End a test for want of a server; a skip is listed at the end of the run."""
+    if is_demanded():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
 def count_needing(items: Iterable[pytest.Item]) -> Counter[EngineName]:
     """Return how many tests need each engine."""
-    asked = (item.callspec.params.get(ENGINE_PARAMETER) for item in items if hasattr(item, "callspec"))
+    asked = (
+        item.callspec.params.get(parameter)
+        for item in items
+        if hasattr(item, "callspec")
+        for parameter in ENGINE_PARAMETERS
+    )
     return Counter(engine for engine in asked if engine in ENGINES)
 
 
