@@ -85,6 +85,10 @@ class DatabaseUnavailable(Exception):  # noqa: N818
     """
 
 
+class ValueRefused(Exception):  # noqa: N818
+    """The database refuses a value: a defect, since each is checked before it gets there."""
+
+
 class SchemaMismatch(Exception):  # noqa: N818
     """The database has the schema of another version of this program."""
 

@@ -32,6 +32,7 @@ class Health:
         self._names = ("", service)
         self._check = check
         self._ready: bool | None = None
+        self._draining = False
         self._checking: asyncio.Future[object] | None = None
 
     async def run(self) -> None:
@@ -47,8 +48,9 @@ class Health:
                     await asyncio.wait_for(self._checking, CHECK_SECONDS_MAX)
 
     async def drain(self) -> None:
-        """Say not-serving from now on."""
-        await self.servicer.enter_graceful_shutdown()
+        """Say not-ready from now on; the process lives on until its calls are answered."""
+        self._draining = True
+        await self._set_ready(ready=False)
 
     async def _answers(self) -> bool:
         """Ask once; a check that still waits is not asked again, or a frozen store would collect them."""
@@ -67,6 +69,7 @@ class Health:
         return False
 
     async def _set_ready(self, *, ready: bool) -> None:
+        ready = ready and not self._draining
         if ready == self._ready:
             return
         if ready and self._ready is False:

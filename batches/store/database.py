@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from batches.errors import DatabaseUnavailable
+from batches.errors import DatabaseUnavailable, ValueRefused
 
 STATEMENT_SECONDS_MAX = 10
 """The longest wait for one answer of the database. The driver's own default is to wait for ever, so that a
@@ -39,6 +39,7 @@ SQLITE_SWITCHES_MAX = 20
 _LOCK_WAIT_TIMEOUT = 1205
 _DEADLOCK = 1213
 _TRANSIENT_CODES = frozenset({_LOCK_WAIT_TIMEOUT, _DEADLOCK})
+_NO_DEFAULT = 1364
 _READ_ONLY = {"batches_read_only": True}
 
 Result = TypeVar("Result")
@@ -74,6 +75,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: the database did not answer in time; the outcome is unknown.
+            ValueRefused: nothing was written, nor will be if it is tried again.
 
         """
         return await self._to_its_end(self._retried(partial(self._write_once, work)))
@@ -137,6 +139,8 @@ class Database:
             async with asyncio.timeout(TRANSACTION_SECONDS_MAX):
                 return await retrying(once)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
+            if refuses_a_value(error):
+                raise ValueRefused from error
             _log.warning("database unavailable", error=describe(error))
             raise DatabaseUnavailable from error
 
@@ -158,6 +162,11 @@ def is_transient(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     return error.connection_invalidated or _code(error) in _TRANSIENT_CODES
+
+
+def refuses_a_value(error: BaseException) -> bool:
+    """Whether what was to be written is at fault, not the database, nor a schema that is ahead of us."""
+    return isinstance(error, DataError) and _code(error) != _NO_DEFAULT
 
 
 def describe(error: BaseException) -> str:
@@ -185,6 +194,7 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
 def _create_server_engine(url: URL, connections_max: int, statement_seconds_max: float) -> AsyncEngine:
     return create_async_engine(
         url,
+        hide_parameters=True,  # an error in the log names no job and quotes nobody's error message
         # Under REPEATABLE READ a transaction does not see what others committed before it got the lock.
         isolation_level="READ COMMITTED",
         pool_size=connections_max,
@@ -202,7 +212,7 @@ def _create_server_engine(url: URL, connections_max: int, statement_seconds_max:
 
 
 def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=connections_max, max_overflow=0)
+    engine = create_async_engine(url, hide_parameters=True, pool_size=connections_max, max_overflow=0)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's adapter

@@ -10,23 +10,28 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.errors import DatabaseUnavailable
+from batches.errors import DatabaseUnavailable, ValueRefused
 from batches.store import database as database_module
 from batches.store.database import Database
+from batches.store.store import BatchStore
 from tests.integration.store.steps import (
     WAIT_SECONDS_MAX,
     connections_in_use,
+    create,
     execute,
     ignore,
     note,
     notes,
     on_servers,
     open_connections,
+    recorded,
+    report,
     scalar,
     touch,
     wait_until,
 )
 from tests.support.databases import DatabaseServer
+from tests.support.samples import result
 
 
 @on_servers
@@ -75,6 +80,17 @@ async def test_a_lock_time_out_is_run_again(
     await writing
     assert tries == 2
     await impatient.close()
+
+
+@on_servers
+async def test_a_value_that_does_not_fit_is_refused(store: BatchStore, database: Database) -> None:
+    """A value without room is told apart from a database that is away, and what is told quotes no value."""
+    await create(store, 2)
+    with pytest.raises(ValueRefused) as refused:
+        await report(store, result("fits"), result("j" * 1_000))
+    assert "jjjj" not in str(refused.value.__cause__)
+    assert await recorded(store) == {}
+    assert connections_in_use(database) == 0
 
 
 @on_servers

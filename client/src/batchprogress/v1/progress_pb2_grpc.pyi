@@ -20,6 +20,9 @@ Every RPC may answer, besides the codes named at it:
   request again, another server or the next one answers it.
 - INTERNAL / INTERNAL: a defect of the server; its log holds the cause.
 
+One answer comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
+for metadata above its own limit of 8 KiB, before any RPC is reached.
+
 Every request may be sent again after an unknown outcome: each is idempotent.
 """
 

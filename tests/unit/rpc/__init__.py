@@ -1,0 +1,1 @@
+"""Rules of what both servers stand on."""
