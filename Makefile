@@ -9,6 +9,9 @@ STUBS_ROOT := client/src
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
 PROTOC := $(UV) run --quiet --no-project --isolated --with-requirements locks/proto.txt python -m grpc_tools.protoc
 
+# The tests of a database server stay together in one process; more than four have nothing to do.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## List the commands
@@ -51,11 +54,11 @@ serve: setup ## Serve ProgressService on an SQLite file (or BATCHES_DATABASE_URL
 
 .PHONY: test
 test: setup ## Every test, on SQLite, MariaDB and MySQL (found, or set up by itself)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 .PHONY: test-faults
 test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (in the making: tests/faults)
-	FAULTS=full $(BIN)/python -m pytest tests/faults
+	FAULTS=full $(PYTEST) tests/faults
 
 .PHONY: check-db
 check-db: setup ## Compare every batch's counters with its rows

@@ -1,50 +1,53 @@
 """Databases for every test that asks for one, what was not run without them, and that nothing is left."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
 from batches.store.database import Database
 from batches.store.store import BatchStore
+from tests.faults import summary
 from tests.support import not_run
+from tests.support.databases import ENGINES as SERVERS
 from tests.support.databases import database_server
-from tests.support.figures import FIGURES, figures
 from tests.support.leftovers import mark_this_run, processes_left
-from tests.support.storage import (
-    ENGINES,
-    Databases,
-    EngineName,
-    ServerDatabases,
-    SqliteDatabases,
-    missing_reason,
-)
+from tests.support.notes import FIGURES, figures, notes
+from tests.support.storage import ENGINES, Databases, EngineName, ServerDatabases, SqliteDatabases
 
 __all__ = ["figures"]  # a fixture for all
 
-NEEDING = pytest.StashKey[Counter[EngineName]]()
 CONNECTIONS_MAX = 8
 """The default of the setting."""
 
 
-def pytest_report_collectionfinish(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
-    """Say what was found, once it is known what is needed: a look may download a server of 60 MB."""
-    needing = config.stash[NEEDING] = not_run.count_needing(items)
-    return [*not_run.found_lines(needing), *not_run.missing_lines(needing)]
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Keep the tests of a server together: of the processes of a run only one starts it."""
+    for item in items:
+        engine = not_run.engine_of(item)
+        if engine in SERVERS:
+            item.add_marker(pytest.mark.xdist_group(engine))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Repeat at the end what was not run: nobody scrolls up."""
-    measured = config.stash.get(FIGURES, [])
-    if measured:
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """End a test for want of its server before anything is set up."""
+    not_run.require_engine(item)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was measured, on what, and what was not run: nobody scrolls up."""
+    if measured := notes(terminalreporter, FIGURES):
         terminalreporter.section("figures")
-        for line in measured:
-            terminalreporter.line(line)
-    lines = not_run.missing_lines(config.stash.get(NEEDING, Counter()))
-    if lines:
+        terminalreporter.write_line("\n".join(measured))
+    if rows := summary.noted_rows(terminalreporter):
+        terminalreporter.section("faults")
+        terminalreporter.write_line("\n".join(summary.table(rows)))
+    if lines := not_run.lines(terminalreporter, "found"):
+        terminalreporter.section("databases")
+        terminalreporter.write_line("\n".join(lines))
+    if lines := not_run.lines(terminalreporter, "missing"):
         terminalreporter.section("databases", red=True, bold=True)
-        for line in lines:
-            terminalreporter.line(line, red=True, bold=True)
+        terminalreporter.write_line("\n".join(lines), red=True, bold=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,7 +71,6 @@ def databases(database_engine: EngineName) -> Iterator[Databases]:
     if database_engine == "sqlite":
         yield from _closed(SqliteDatabases())
         return
-    _require(database_engine)
     with database_server(database_engine) as server:
         yield from _closed(ServerDatabases(server))
 
@@ -76,12 +78,6 @@ def databases(database_engine: EngineName) -> Iterator[Databases]:
 def _closed(databases: Databases) -> Iterator[Databases]:
     yield databases
     databases.close()
-
-
-def _require(engine: EngineName) -> None:
-    """Skip, or on CI fail, for want of a server."""
-    if reason := missing_reason(engine):
-        not_run.skip_or_fail(reason)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ import pytest
 
 from tests.support.leftovers import VARIABLE, processes_left
 
+pytestmark = pytest.mark.xdist_group("demo")  # the story is told once for all its rules
+
 ROOT = Path(__file__).parents[2]
 END_SECONDS_MAX = 90
 """Thrice what the story may take; the machine may be busy with other tests."""

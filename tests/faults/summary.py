@@ -1,14 +1,15 @@
 """The table at the end of a run: what was broken, how often, and what became of the reports."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Self
 
 import pytest
 
 from tests.faults.ledger import Findings, Ledger
+from tests.support.notes import note, notes
 
-ROWS = pytest.StashKey[list["Row"]]()
+ROW = "fault"
 TITLES = ("fault", "database", "times", "reports", "acknowledged", "lost", "doubled", "seed")
 
 
@@ -23,7 +24,7 @@ class Row:
     acknowledged: int
     lost: int
     doubled: int
-    seed: int
+    seed: str
 
     @classmethod
     def of(cls, test: tuple[str, str, int], times: int, ledger: Ledger, findings: Findings) -> Self:
@@ -37,28 +38,25 @@ class Row:
             acknowledged=len(ledger.acknowledged),
             lost=len(findings.lost),
             doubled=len(findings.doubled) + len(findings.miscounted),
-            seed=seed,
+            seed=str(seed),
         )
+
+
+def note_row(node: pytest.Item, row: Row) -> None:
+    """Keep a test's figures for the table at the end of the run."""
+    note(node, ROW, asdict(row))
+
+
+def noted_rows(reporter: pytest.TerminalReporter) -> list[Row]:
+    """Return the figures of all tests."""
+    return [Row(**values) for values in notes(reporter, ROW)]
 
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Return the table as Markdown, ready for docs/reliability.md."""
-    cells = [TITLES, *((_text(value) for value in _values(row)) for row in rows)]
+    cells = [TITLES, *((_text(value) for value in astuple(row)) for row in rows)]
     lines = ["| " + " | ".join(line) + " |" for line in cells]
     return [lines[0], "|" + " --- |" * len(TITLES), *lines[1:]]
-
-
-def _values(row: Row) -> tuple[str | int, ...]:
-    return (
-        row.fault,
-        row.database,
-        row.times,
-        row.reports,
-        row.acknowledged,
-        row.lost,
-        row.doubled,
-        str(row.seed),
-    )
 
 
 def _text(value: str | int) -> str:

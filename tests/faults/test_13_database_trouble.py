@@ -19,9 +19,8 @@ from batchprogress.v1 import progress_pb2 as pb
 from tests.faults.conftest import Target, Verdict
 from tests.faults.ledger import Job, Ledger
 from tests.faults.workload import Plan, Workers, create_batches, make_plan, report_of
-from tests.support import not_run
 from tests.support.answers import answered
-from tests.support.databases import DatabaseServer, DatabaseServerUnavailable, Engine, database_server
+from tests.support.databases import DatabaseServer, Engine, database_server
 from tests.support.progress import Stub, progress_process, stub_of
 
 WORKERS = 50
@@ -83,11 +82,7 @@ async def open_as(stack: AsyncExitStack, url: str) -> AsyncConnection:
 def breakable_server(engine: Engine) -> Iterator[DatabaseServer]:
     """Return a server of this file's own, all of whose tables share a tablespace that cannot grow."""
     options = [f"--innodb-data-file-path={DISK}", "--innodb-file-per-table=OFF"]
-    try:
-        server = database_server(engine, extra_options=options, own=True)
-    except DatabaseServerUnavailable as error:
-        not_run.skip_or_fail(str(error))
-    with server:
+    with database_server(engine, extra_options=options, own=True) as server:
         yield server
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import FULL
 from tests.faults.seeded_bugs import SEEDED_BUGS, SeededBug
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +21,6 @@ TESTS_FAILED = 1
 """pytest's exit code for failed tests; any other says that they were not run."""
 
 
-@pytest.mark.skipif(not FULL, reason="NOT RUN: negative controls are a part of make test-faults only")
 @pytest.mark.parametrize("bug", SEEDED_BUGS, ids=lambda bug: bug.name)
 async def test_a_seeded_bug_is_caught(bug: SeededBug, tmp_path: Path, figures: Callable[[str], None]) -> None:
     """With the bug in a copy of the code, a test that passes without it fails."""
