@@ -5,8 +5,6 @@ the server's CPU time from the operating system over some seconds in which nothi
 """
 
 import asyncio
-import os
-from pathlib import Path
 
 import grpc
 import typer
@@ -15,6 +13,7 @@ from sqlalchemy import text
 from batches.migrations import migrate
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from bench.operating_system import cpu_seconds, resident_mib
 from tests.support.databases import database_server
 from tests.support.progress import Stub, progress_process, stub_of
 
@@ -32,12 +31,12 @@ async def _measure(server_url: str, url: str, watches: int, seconds: int) -> Non
     await _create_database(server_url, url)
     async with progress_process(url) as process, grpc.aio.insecure_channel(process.target) as channel:
         calls = await _watch_quiet_batches(stub_of(channel), watches)
-        before = _cpu_seconds(process.pid)
+        before = cpu_seconds([process.pid])
         await asyncio.sleep(seconds)
-        share = (_cpu_seconds(process.pid) - before) / seconds
+        share = (cpu_seconds([process.pid]) - before) / seconds
         print(  # noqa: T201  # the command's output
             f"{watches:,} open watches of as many quiet batches: {share:.1%} of a core over {seconds} s,"
-            f" {_resident_mib(process.pid):.0f} MiB resident"
+            f" {resident_mib(process.pid):.0f} MiB resident"
         )
         for call in calls:
             call.cancel()
@@ -66,17 +65,6 @@ async def _watch_quiet_batches(
     calls = [stub.WatchBatch(pb.WatchBatchRequest(batch_id=one)) for one in ids]
     await asyncio.gather(*(call.read() for call in calls))
     return calls
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Return user and system time of a process (proc(5): fields 14 and 15 of stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mib(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":

@@ -1,0 +1,173 @@
+"""python -m bench.load: workers that report results to a server, in a process of their own.
+
+Each worker sends its next report when the one before is answered. Requests are made and
+answers are read outside of the calls (bytes go in and out), so that the generator costs
+as little as Python allows; what it costs is measured and told.
+"""
+
+import asyncio
+import gc
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from itertools import chain, count, islice
+from typing import Any, cast
+
+import grpc
+
+from batchprogress.v1 import progress_pb2 as pb
+from bench.timed import Outcome, Window, read_plan, wait_for_window, write_outcome
+
+SERVICE = pb.DESCRIPTOR.services_by_name["ProgressService"].full_name
+CONNECT_SECONDS_MAX = 10
+CHANNEL_OPTIONS = (
+    ("grpc.use_local_subchannel_pool", 1),  # a connection of its own for each channel, as processes have
+    ("grpc.max_receive_message_length", 16 * 2**20),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one process sends."""
+
+    targets: list[str]
+    batch_ids: list[str]
+    name: str
+    """Begins the ids of its jobs: no other process sends them."""
+    workers: int
+    connections: int
+    results_per_call: int
+    copies: int
+    """1, or 2: every result is sent twice, in turn by another worker at the same time and right after."""
+    prepared_calls: int
+    """Requests made before the start; any further ones are made as they are needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call's bytes, and what is counted of it."""
+
+    payload: bytes
+    batch_id: str
+
+
+Errand = Sequence[Request]
+"""Requests that one worker sends one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A call that was answered."""
+
+    request: Request
+    began: float
+    ended: float
+    payload: bytes
+
+
+def main() -> None:
+    """Send until the window ends, and tell what came of it."""
+    gc.disable()  # everything is kept until the end anyway
+    write_outcome(asyncio.run(_run(Plan(**read_plan()))))
+
+
+async def _run(plan: Plan) -> Outcome:
+    async with AsyncExitStack() as stack:
+        calls = [
+            _call(await _connect(stack, plan.targets[number % len(plan.targets)]), plan)
+            for number in range(plan.connections)
+        ]
+        errands = _errands(plan)
+        errands = chain(list(islice(errands, plan.prepared_calls)), errands)
+        window = await wait_for_window()
+        answers: list[Answer] = []
+        await asyncio.gather(
+            *(
+                _work(calls[number % len(calls)], errands, window.end, answers)
+                for number in range(plan.workers)
+            )
+        )
+        return _outcome(plan, window, answers)
+
+
+async def _connect(stack: AsyncExitStack, target: str) -> grpc.aio.Channel:
+    channel = await stack.enter_async_context(grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS))
+    async with asyncio.timeout(CONNECT_SECONDS_MAX):
+        await channel.channel_ready()
+    return channel
+
+
+def _call(channel: grpc.aio.Channel, plan: Plan) -> Any:  # noqa: ANN401  # a callable from bytes to bytes
+    method = "ReportJobResult" if plan.results_per_call == 1 else "ReportJobResults"
+    # Without serializers bytes pass as they are; the type stubs do not know.
+    return cast("Any", channel.unary_unary)(f"/{SERVICE}/{method}")
+
+
+async def _work(
+    call: Any,  # noqa: ANN401
+    errands: Iterator[Errand],
+    end: float,
+    answers: list[Answer],
+) -> None:
+    clock = time.monotonic
+    while (began := clock()) < end:
+        for request in next(errands):
+            payload = await call(request.payload)
+            ended = clock()
+            answers.append(Answer(request, began, ended, payload))
+            began = ended
+
+
+def _errands(plan: Plan) -> Iterator[Errand]:
+    for number in count():
+        request = _request(plan, number)
+        if plan.copies == 1:
+            yield [request]
+        elif number % 2:
+            yield [request, request]  # the second right after the first
+        else:
+            yield from ([request], [request])  # the second by the next free worker
+
+
+def _request(plan: Plan, number: int) -> Request:
+    batch_id = plan.batch_ids[number % len(plan.batch_ids)]
+    first = number * plan.results_per_call
+    results = [
+        pb.ReportJobResultRequest(
+            batch_id=batch_id, job_id=f"{plan.name}-{job}", outcome=pb.JOB_OUTCOME_SUCCEEDED
+        )
+        for job in range(first, first + plan.results_per_call)
+    ]
+    message = results[0] if plan.results_per_call == 1 else pb.ReportJobResultsRequest(results=results)
+    return Request(message.SerializeToString(), batch_id)
+
+
+def _outcome(plan: Plan, window: Window, answers: Sequence[Answer]) -> Outcome:
+    measured = [answer for answer in answers if window.begin <= answer.ended < window.end]
+    requests = {id(answer.request): answer.request for answer in answers}
+    calls_by_batch = Counter(request.batch_id for request in requests.values())
+    return Outcome(
+        calls=len(measured),
+        results=len(measured) * plan.results_per_call,
+        latencies_ms=[round((answer.ended - answer.began) * 1_000, 2) for answer in measured],
+        jobs={batch_id: calls * plan.results_per_call for batch_id, calls in calls_by_batch.items()},
+        sent=len(answers) * plan.results_per_call,
+        recorded=sum(_recorded(plan, answer.payload) for answer in answers),
+    )
+
+
+def _recorded(plan: Plan, payload: bytes) -> int:
+    """Read an answer: each result must be in it, without an error; returns how many were new."""
+    if plan.results_per_call == 1:
+        results = [pb.ReportedResult(disposition=pb.ReportJobResultResponse.FromString(payload).disposition)]
+    else:
+        results = list(pb.ReportJobResultsResponse.FromString(payload).results)
+    if len(results) != plan.results_per_call or not all(result.disposition for result in results):
+        raise RuntimeError(f"a result was not recorded: {results[:1]}")
+    return sum(result.disposition == pb.DISPOSITION_RECORDED for result in results)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""What a run was made on: without it numbers say nothing."""
+
+import os
+import platform
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from bench.stores import DURABLE, MysqlServer, RedisServer
+
+DISTRIBUTIONS = ("grpcio", "protobuf", "SQLAlchemy", "asyncmy", "redis", "hiredis")
+SYNCS = 100
+"""Appends to a file, each brought to the disk: a tenth of a second on a fast disk."""
+SYNC_BYTES = 4_096
+FRAME_NOTE = "asyncio's own loop in all servers (no uvloop)"
+
+
+async def describe(mysql: MysqlServer, redis: RedisServer) -> dict[str, str]:
+    """Return names and values, in the order they are shown."""
+    shown = await mysql.variables(("version", *DURABLE))
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "CPU": f"{_cpu_model()}, {os.cpu_count()} cores",
+        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "load before": f"{os.getloadavg()[0]:.1f} (others' work on the machine makes every number noisy)",
+        "disk": f"{_sync_ms():.2f} ms for an append of {SYNC_BYTES:,} bytes and fsync (median)",
+        "Python": f"{platform.python_version()}, {FRAME_NOTE}",
+        "packages": ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS),
+        "MySQL": f"{shown.pop('version')}: {', '.join(f'{name}={value}' for name, value in shown.items())}",
+        "Redis": f"{redis.version}, writing nothing to disk",
+    }
+
+
+def _cpu_model() -> str:
+    """Return the processor's name; some architectures do not tell it."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def _sync_ms() -> float:
+    """Measure what a durable commit waits for at least, where the databases keep their files."""
+    times = []
+    with tempfile.TemporaryFile(buffering=0) as file:
+        for _ in range(SYNCS):
+            began = time.perf_counter()
+            file.write(bytes(SYNC_BYTES))
+            os.fsync(file.fileno())
+            times.append((time.perf_counter() - began) * 1_000)
+    return median(times)

@@ -1,0 +1,96 @@
+"""python -m bench.peers.insert_only: inserts the rows that our server would, and does nothing else.
+
+No gRPC, no lock, no look for duplicates, no counters: multi-row INSERTs through the driver
+(asyncmy) without SQLAlchemy, on one connection, each committed durably before the next. It
+is a timed process, server and load in one. Rows are made before the clock runs as far as
+they last.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import chain, count, islice
+from typing import Any
+
+import asyncmy
+from sqlalchemy import make_url
+
+from batches.result import JobOutcome, ResultSource
+from batches.store import schema
+from bench.timed import Outcome, read_plan, wait_for_window, write_outcome
+
+ROWS_PER_STATEMENT = 2_000
+"""As many as the largest group of ours: a smaller one commits more often, a larger one gains little."""
+COLUMNS = (
+    "batch_key",
+    "job_id",
+    "attempt",
+    "outcome",
+    "source",
+    "error_type",
+    "error_message",
+    "record_time",
+)
+INSERT = (
+    f"INSERT INTO {schema.job_results.name} ({', '.join(COLUMNS)})"  # noqa: S608  # all of it stands above
+    f" VALUES ({', '.join(['%s'] * len(COLUMNS))})"
+)
+
+Rows = Sequence[tuple[Any, ...]]
+
+
+def main() -> None:
+    """Insert until the window ends, and tell how many rows."""
+    write_outcome(asyncio.run(_run(**read_plan())))
+
+
+async def _run(url: str, batch_key: int, prepared_statements: int) -> Outcome:
+    statements = _statements(batch_key)
+    statements = chain(list(islice(statements, prepared_statements)), statements)
+    async with _connection(url) as connection:
+        window = await wait_for_window()
+        ends: list[tuple[float, float]] = []
+        while (began := time.monotonic()) < window.end:
+            async with connection.cursor() as cursor:
+                await cursor.executemany(INSERT, next(statements))
+            await connection.commit()
+            ends.append((began, time.monotonic()))
+    measured = [(began, ended) for began, ended in ends if window.begin <= ended < window.end]
+    rows = len(ends) * ROWS_PER_STATEMENT
+    return Outcome(
+        calls=len(measured),
+        results=len(measured) * ROWS_PER_STATEMENT,
+        latencies_ms=[(ended - began) * 1_000 for began, ended in measured],
+        jobs={str(batch_key): rows},
+        sent=rows,
+        recorded=rows,
+    )
+
+
+@asynccontextmanager
+async def _connection(url: str) -> AsyncIterator[Any]:
+    parts = make_url(url)
+    connection = await asyncmy.connect(
+        host=parts.host,
+        port=parts.port,
+        user=parts.username,
+        password=parts.password or "",
+        db=parts.database,
+    )
+    try:
+        yield connection
+    finally:
+        await connection.ensure_closed()
+
+
+def _statements(batch_key: int) -> Iterator[Rows]:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    rest = (1, int(JobOutcome.SUCCEEDED), int(ResultSource.WORKER), None, None, now)
+    for first in count(step=ROWS_PER_STATEMENT):
+        yield [(batch_key, f"job-{job}", *rest) for job in range(first, first + ROWS_PER_STATEMENT)]
+
+
+if __name__ == "__main__":
+    main()

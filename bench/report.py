@@ -1,0 +1,84 @@
+"""Shows the rows as Markdown: the ratios first, absolute numbers as side information."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import median
+
+from bench.measure import Measurement
+from bench.results import Comparison, Row
+from bench.workload import Pace
+
+INTRODUCTION = """\
+Our server beside what a user would pick instead and beside the limits, on one machine in one run. Ratios
+are ours to the other's, the median of rounds measured in turns; absolute numbers are side information. CPU
+is user plus system time from the operating system, for each result. After every window each contestant's
+counts were compared with what was sent, ours also with its rows (as `python -m batches check` does); a
+difference ends the run without a report.
+"""
+
+
+def markdown(rows: Sequence[Row], machine: Mapping[str, str], pace: Pace) -> str:
+    """Return the whole report."""
+    return "\n".join(
+        [
+            "# What `make bench` measured",
+            "",
+            INTRODUCTION,
+            *_table(("", ""), machine.items()),
+            "",
+            f"{pace.rounds} rounds of {pace.measure_seconds:g} s, after {pace.warm_up_seconds:g} s or more.",
+            *(line for row in rows for line in _row_lines(row)),
+            "",
+        ]
+    )
+
+
+def line_of(one: Measurement) -> str:
+    """Return one measurement on one line, for those who wait."""
+    return (
+        f"{one.contestant:28} {one.results_per_second:9,.0f} results/s  p99 {one.p99_ms:7,.0f} ms"
+        f"  server {one.server_us_per_result:6.1f} µs  store {one.store_us_per_result:6.1f} µs"
+        f"  load generator {one.generator_share:4.0%} of a core  machine {one.machine_share:4.0%}"
+    )
+
+
+def _row_lines(row: Row) -> Iterator[str]:
+    yield from ("", f"## {row.title}", "")
+    header = ("measured", "beside", "ours", "theirs", "ratio", "rounds", "target", "reached")
+    yield from _table(header, map(_comparison_cells, row.comparisons))
+    notes = dict.fromkeys(f"{one.peer}: {one.note}." for one in row.comparisons if one.note)
+    yield from (line for note in notes for line in ("", note))
+    yield ""
+    header = ("median of", "results/s", "p50, ms", "p99, ms", "server µs", "store µs", "load", "machine")
+    yield from _table(header, (_measurement_cells(*one) for one in row.measurements.items()))
+
+
+def _comparison_cells(one: Comparison) -> tuple[str, ...]:
+    return (
+        one.what,
+        one.peer,
+        f"{one.ours:,.4g}" if one.ours < 1_000 else f"{one.ours:,.0f}",  # noqa: PLR2004  # no e+03
+        f"{one.theirs:,.4g}" if one.theirs < 1_000 else f"{one.theirs:,.0f}",  # noqa: PLR2004
+        f"**{one.ratio:.2f}**",
+        f"{min(one.ratios):.2f} to {max(one.ratios):.2f}",
+        str(one.target or ""),
+        one.reached,
+    )
+
+
+def _measurement_cells(name: str, rounds: Sequence[Measurement]) -> tuple[str, ...]:
+    return (
+        name,
+        f"{median(one.results_per_second for one in rounds):,.0f}",
+        f"{median(one.p50_ms for one in rounds):,.1f}",
+        f"{median(one.p99_ms for one in rounds):,.1f}",
+        f"{median(one.server_us_per_result for one in rounds):.1f}",
+        f"{median(one.store_us_per_result for one in rounds):.1f}",
+        f"{median(one.generator_share for one in rounds):.0%}",
+        f"{median(one.machine_share for one in rounds):.0%}",
+    )
+
+
+def _table(header: tuple[str, ...], cells: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |"
+    yield f"|{' --- |' * len(header)}"
+    yield from (f"| {' | '.join(row)} |" for row in cells)

@@ -1,0 +1,19 @@
+"""The rows of the benchmark: one file each, whose one public function measures it.
+
+To add a row: write its file, and name it here.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from bench.results import Row
+from bench.rows import counters, duplicates, empty_handler, insert_alone, processes, row_lock
+from bench.run import Run
+
+ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
+    "row-lock": row_lock.measure_row,
+    "empty-handler": empty_handler.measure_row,
+    "insert-alone": insert_alone.measure_row,
+    "counters": counters.measure_row,
+    "duplicates": duplicates.measure_row,
+    "processes": processes.measure_row,
+}

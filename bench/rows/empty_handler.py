@@ -1,0 +1,19 @@
+"""What our server costs above gRPC itself: CPU time for each unary report beside an empty handler."""
+
+from bench.results import Row, at_most, compare, results_per_second, server_us
+from bench.run import OURS, Run
+from bench.workload import UNARY
+
+CPU_RATIO_MAX = 1.25
+
+
+async def measure_row(run: Run) -> list[Row]:
+    """Measure CPU time; the rates are the load generator's as much as the servers'."""
+    async with run.ours() as ours, run.empty_handler() as peer:
+        seen = await run.take_turns(dict.fromkeys([ours, peer], UNARY))
+        theirs = seen[peer.name]
+    comparisons = [
+        compare("server CPU a result, µs", server_us, seen[OURS], theirs, at_most(CPU_RATIO_MAX)),
+        compare("results/s", results_per_second, seen[OURS], theirs),
+    ]
+    return [Row("Unary, 1,037 workers, one batch", seen, comparisons)]

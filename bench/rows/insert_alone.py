@@ -1,0 +1,20 @@
+"""500 results a call, exact and durable, beside INSERTs of the same rows and nothing else."""
+
+from bench.results import Row, at_least, compare, results_per_second, server_and_store_us, server_us
+from bench.run import OURS, Run
+from bench.workload import MANY
+
+RATE_RATIO_MIN = 0.5
+
+
+async def measure_row(run: Run) -> list[Row]:
+    """Measure rows a second."""
+    async with run.ours() as ours, run.insert_only() as peer:
+        seen = await run.take_turns(dict.fromkeys([ours, peer], MANY))
+        theirs = seen[peer.name]
+    comparisons = [
+        compare("rows/s", results_per_second, seen[OURS], theirs, at_least(RATE_RATIO_MIN)),
+        compare("server CPU a row, µs", server_us, seen[OURS], theirs),
+        compare("server + store CPU a row, µs", server_and_store_us, seen[OURS], theirs),
+    ]
+    return [Row("500 results a call, 16 callers, one batch", seen, comparisons)]

@@ -1,0 +1,106 @@
+"""What a row is given: the stores, the contestants to measure, and the taking of turns."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from itertools import count
+from typing import Protocol
+
+from batches.migrations import migrate
+from batches.store.database import Database
+from bench.contestants import Contestant, CountingPeer, InsertOnly, NotCountingPeer, OurServer
+from bench.measure import Measurement, measure
+from bench.processes import peer_process
+from bench.stores import MysqlServer, RedisServer
+from bench.workload import Pace, Workload
+from tests.support.progress import progress_process
+
+OURS = "ours"
+
+
+class Tell(Protocol):
+    """Hears of each measurement as it is made."""
+
+    def __call__(self, measurement: Measurement) -> None:
+        """Take one."""
+
+
+class Run:
+    """One run of the benchmark."""
+
+    def __init__(self, mysql: MysqlServer, redis: RedisServer, pace: Pace, tell: Tell) -> None:
+        """Take what all rows share."""
+        self._mysql = mysql
+        self._redis = redis
+        self._tell = tell
+        self._databases = count(1)
+        self.pace = pace
+
+    @asynccontextmanager
+    async def ours(self, name: str = OURS, *, processes: int = 1) -> AsyncIterator[Contestant]:
+        """Run our server, in so many processes on one new database."""
+        async with AsyncExitStack() as stack:
+            url = await stack.enter_async_context(self._new_database())
+            database = await stack.enter_async_context(_upgraded(url))
+            servers = [await stack.enter_async_context(progress_process(url)) for _ in range(processes)]
+            targets, pids = [server.target for server in servers], [server.pid for server in servers]
+            yield OurServer(name, targets, pids, self._mysql.pids, database)
+
+    @asynccontextmanager
+    async def mysql_peer(self, name: str, peer: str) -> AsyncIterator[Contestant]:
+        """Run a peer on a new database."""
+        async with self._new_database() as url, peer_process(peer, url) as process:
+            yield CountingPeer(name, [process.target], [process.pid], self._mysql.pids)
+
+    @asynccontextmanager
+    async def redis_peer(self, name: str, peer: str) -> AsyncIterator[Contestant]:
+        """Run a peer on Redis; batch ids are new in each window, so that peers may share it."""
+        async with peer_process(peer, self._redis.url) as process:
+            yield CountingPeer(name, [process.target], [process.pid], [self._redis.pid])
+
+    @asynccontextmanager
+    async def empty_handler(self) -> AsyncIterator[Contestant]:
+        """Run the server that does nothing."""
+        async with peer_process("empty", "") as process:
+            yield NotCountingPeer("empty handler", [process.target], [process.pid], [])
+
+    @asynccontextmanager
+    async def insert_only(self) -> AsyncIterator[Contestant]:
+        """Give the INSERTs a new database with our tables."""
+        async with self._new_database() as url, _upgraded(url) as database:
+            yield InsertOnly("multi-row INSERT alone", self._mysql.pids, url, database)
+
+    async def take_turns(
+        self,
+        contestants: Mapping[Contestant, Workload],
+        *,
+        warm_up_factor: float = 1,
+    ) -> dict[str, list[Measurement]]:
+        """Measure each under its load, one after the other, round after round.
+
+        What drifts on the machine drifts for all.
+        """
+        pace = replace(self.pace, warm_up_seconds=self.pace.warm_up_seconds * warm_up_factor)
+        measurements: dict[str, list[Measurement]] = {one.name: [] for one in contestants}
+        for _ in range(pace.rounds):
+            for contestant, workload in contestants.items():
+                measurement = await measure(contestant, workload, pace)
+                measurements[contestant.name].append(measurement)
+                self._tell(measurement)
+        return measurements
+
+    @asynccontextmanager
+    async def _new_database(self) -> AsyncIterator[str]:
+        async with self._mysql.database(f"bench_{next(self._databases)}") as url:
+            yield url
+
+
+@asynccontextmanager
+async def _upgraded(url: str) -> AsyncIterator[Database]:
+    """Make our tables, and stay connected to look at them."""
+    database = Database(url, connections_max=1)
+    try:
+        await migrate.upgrade(database)
+        yield database
+    finally:
+        await database.close()
