@@ -9,6 +9,8 @@ from pathlib import Path
 
 STORM = "tests/faults/test_01_duplicate_storm.py"
 SERVER_KILLED = "tests/faults/test_02_server_killed.py"
+WATCH = "tests/faults/test_09_watch.py"
+DATABASE_KILLED = "tests/faults/test_03_database_killed.py"
 ROLLOUT = "tests/faults/test_08_rolling_restart.py"
 
 
@@ -76,7 +78,7 @@ SEEDED_BUGS = (
                 "        return result\n",
             ),
         ),
-        (SERVER_KILLED,),
+        (DATABASE_KILLED, SERVER_KILLED),
     ),
     SeededBug(
         "duplicate check dropped",
@@ -112,7 +114,7 @@ SEEDED_BUGS = (
                 "    gone: bool = False\n    history: list[Snapshot] = field(default_factory=list)\n",
             ),
         ),
-        ("tests/integration/progress/test_watching.py",),
+        ("tests/integration/progress/test_watching.py", WATCH),
     ),
     SeededBug(
         "CANCELLED is not retried",
