@@ -15,6 +15,13 @@ _table = schema.batches.c
 
 SELECT_BATCH: Select[Any] = select(schema.batches, database_now().label("read_time"))
 
+_KEYS = select(_table.batch_key).where(_table.batch_id.in_(bindparam("batch_ids", expanding=True)))
+_LOCKED = (
+    SELECT_BATCH.where(_table.batch_key.in_(bindparam("keys", expanding=True)))
+    .order_by(_table.batch_key)
+    .with_for_update()
+)
+
 # Sets the columns that the rows given to it name: those of changing_values.
 _SAVE = update(schema.batches).where(_table.batch_key == bindparam("key"))
 
@@ -71,12 +78,10 @@ async def lock_batches(connection: AsyncConnection, batch_ids: Collection[str]) 
     The keys are looked up first, so that the locks are taken along the primary key, in one
     order whatever plan the database chooses: replicas wait for each other and never deadlock.
     """
-    keys = select(_table.batch_key).where(_table.batch_id.in_(sorted(batch_ids)))
-    found = sorted((await connection.scalars(keys)).all())
-    if not found:
+    keys = sorted((await connection.scalars(_KEYS, {"batch_ids": list(batch_ids)})).all())
+    if not keys:
         return []
-    locked = SELECT_BATCH.where(_table.batch_key.in_(found)).order_by(_table.batch_key).with_for_update()
-    return [to_batch(row) for row in await connection.execute(locked)]
+    return [to_batch(row) for row in await connection.execute(_LOCKED, {"keys": keys})]
 
 
 async def lock_batch(connection: AsyncConnection, batch_id: str) -> Batch:

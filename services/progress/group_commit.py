@@ -2,8 +2,9 @@
 
 Callers append their results and wait. One flusher takes what has gathered, records it
 in one transaction, and answers every caller after the commit; the next group gathers
-meanwhile. There is no artificial delay: an idle server answers in one transaction's
-time, a busy one's groups grow by themselves until the database keeps up.
+meanwhile. A lone call is recorded at once. While calls come in company, a group is left
+open until no more arrive or its first has waited GATHER_SECONDS_MAX: calls trickle out
+of the transport one by one, and a transaction costs as much for ten of them as for a hundred.
 
     caller ──▶ pending ──▶ flusher ──▶ record (one transaction) ──▶ answers
     caller ──▶    │                          │
@@ -30,6 +31,12 @@ GROUP_RESULTS_MAX = 2_000
 """Results in one transaction (a single call may bring more): twice the workers we are made for, and some
 20 ms of work, so that no group keeps the next one waiting for long."""
 
+GATHER_SECONDS_MAX = 0.03
+"""The longest that a call waits for others to share its transaction: some hundred come in that time, after
+which a transaction's fixed cost is a tenth of what the calls cost by themselves (docs/decisions/0006)."""
+GATHER_STEP_SECONDS = 0.002
+"""No arrival for so long ends the wait: on a busy server several calls arrive in it."""
+
 _log = structlog.get_logger()
 
 Record = Callable[[Sequence[JobResult]], Awaitable[Recording]]
@@ -54,6 +61,8 @@ class _Entry:
 
     results: Sequence[JobResult]
     answers: asyncio.Future[list[Answer]]
+    arrival_seconds: float
+    """On the loop's clock."""
 
 
 class GroupCommit:
@@ -69,6 +78,7 @@ class GroupCommit:
         self._pending: deque[_Entry] = deque()
         self._backlog_results = 0
         self._arrived = asyncio.Event()
+        self._in_company = False
         self._closing = False
 
     async def submit(self, results: Sequence[JobResult]) -> list[Answer]:
@@ -84,7 +94,8 @@ class GroupCommit:
             raise ShuttingDown
         if self._backlog_results + len(results) > self._backlog_results_max:
             raise BacklogFull
-        entry = _Entry(results, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        entry = _Entry(results, loop.create_future(), loop.time())
         self._backlog_results += len(results)
         self._pending.append(entry)
         self._arrived.set()
@@ -94,7 +105,10 @@ class GroupCommit:
         """Flush group after group; returns once closed and everything taken is answered."""
         while True:
             await self._arrived.wait()
-            while group := self._next_group():
+            while self._pending:
+                await self._gather()
+                group = self._next_group()
+                self._in_company = len(group) > 1
                 await self._flush(group)
             if self._closing:
                 return
@@ -104,6 +118,15 @@ class GroupCommit:
         """Refuse new results and let `run` end."""
         self._closing = True
         self._arrived.set()
+
+    async def _gather(self) -> None:
+        """Leave the group open while calls keep coming, if the last one's had company."""
+        clock = asyncio.get_running_loop().time
+        close = self._pending[0].arrival_seconds + GATHER_SECONDS_MAX
+        seen = 0 if self._in_company else len(self._pending)
+        while seen < len(self._pending) and self._backlog_results < GROUP_RESULTS_MAX and clock() < close:
+            seen = len(self._pending)
+            await asyncio.sleep(GATHER_STEP_SECONDS)
 
     def _next_group(self) -> list[_Entry]:
         """Take whole calls from the front, up to the size of a group, but always one."""

@@ -148,8 +148,8 @@ SEEDED_BUGS = (
             ),
             Change(
                 "batches/store/rows.py",
-                ".order_by(_table.batch_key).with_for_update()",
-                ".order_by(_table.batch_key)",
+                "    .with_for_update()\n",
+                "",
             ),
         ),
         (STORM,),
@@ -159,10 +159,10 @@ SEEDED_BUGS = (
         (
             Change(
                 "batches/store/rows.py",
-                "    return [to_batch(row) for row in await connection.execute(locked)]\n",
-                "    stale = SELECT_BATCH.where(_table.batch_key.in_(found)).order_by(_table.batch_key)\n"
+                '    return [to_batch(row) for row in await connection.execute(_LOCKED, {"keys": keys})]\n',
+                "    stale = SELECT_BATCH.where(_table.batch_key.in_(keys)).order_by(_table.batch_key)\n"
                 "    batches = [to_batch(row) for row in await connection.execute(stale)]\n"
-                "    await connection.execute(locked)\n"
+                '    await connection.execute(_LOCKED, {"keys": keys})\n'
                 "    return batches\n",
             ),
         ),

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
@@ -11,6 +12,7 @@ from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.recording import Recording, record
 from batches.result import JobOutcome, JobResult, ResultSource
+from services.progress import group_commit as group_commit_module
 from services.progress.errors import BacklogFull, ShuttingDown
 from services.progress.group_commit import GROUP_RESULTS_MAX, GroupCommit, Recorded
 
@@ -82,6 +84,50 @@ async def test_results_that_come_during_a_commit_are_one_group() -> None:
         store.open.set()
         await asyncio.gather(first, *others)
     assert store.groups == [1, 499]
+
+
+async def test_a_lone_call_waits_for_nobody() -> None:
+    """A call after one that came alone is taken at once, whoever comes right behind it."""
+    store = MemoryStore()
+    async with group_commit(store) as commit:
+        for number in range(3):
+            await commit.submit(one(f"alone{number}"))
+        first = asyncio.create_task(commit.submit(one("first")))
+        for _ in range(5):  # turns of the loop, no time
+            await asyncio.sleep(0)
+        await asyncio.gather(first, commit.submit(one("second")))
+    assert store.groups == [1, 1, 1, 1, 1]
+
+
+async def test_calls_in_company_are_one_group() -> None:
+    """After a group of several the next is left open while calls keep coming."""
+    store = MemoryStore()
+    async with group_commit(store) as commit:
+        await asyncio.gather(commit.submit(one("a")), commit.submit(one("b")))
+        answers = []
+        for number in range(50):
+            answers.append(asyncio.create_task(commit.submit(one(f"j{number}"))))
+            await asyncio.sleep(0)
+        await asyncio.gather(*answers)
+    assert store.groups == [2, 50]
+
+
+async def test_no_call_waits_long_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group is closed after a while although calls keep coming."""
+    monkeypatch.setattr(group_commit_module, "GATHER_SECONDS_MAX", 0.01)
+    store = MemoryStore()
+    numbers = count()
+
+    async def keep_coming(commit: GroupCommit) -> None:
+        while len(store.groups) < 4:
+            calls.append(asyncio.create_task(commit.submit(one(f"j{next(numbers)}"))))
+            await asyncio.sleep(0)
+
+    async with group_commit(store) as commit, asyncio.timeout(10):
+        calls = [asyncio.create_task(commit.submit(one(name))) for name in "ab"]
+        await keep_coming(commit)
+        await asyncio.gather(*calls)
+    assert max(store.groups) < GROUP_RESULTS_MAX  # taken for its age, not for its size
 
 
 async def test_a_group_has_a_largest_size() -> None:
