@@ -57,7 +57,7 @@ test: setup ## Every test, on SQLite, MariaDB and MySQL (found, or set up by its
 	$(PYTEST)
 
 .PHONY: test-faults
-test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (in the making: tests/faults)
+test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (half an hour)
 	FAULTS=full $(PYTEST) tests/faults
 
 .PHONY: bench

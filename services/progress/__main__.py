@@ -7,7 +7,7 @@ import typer
 
 from batches.errors import DatabaseUnavailable, SchemaMismatch
 from batches.settings import DatabaseSettings
-from process import logs, signals
+from process import collector, logs, signals
 from process.configuration import load, refuse
 from process.options import settings_help
 from services.progress.settings import ProgressSettings
@@ -39,6 +39,7 @@ async def _serve(settings: ProgressSettings, database: DatabaseSettings) -> None
     log = structlog.get_logger()
     stop = signals.stop_requested()
     async with progress_server(settings, database) as server:
+        collector.settle()
         log.info("serving", port=server.port)
         await server.wait(stop)
         log.info("draining", seconds_max=settings.drain_seconds)
