@@ -8,12 +8,12 @@ from typing import Self
 import grpc
 
 from batchprogress.buffer import BUFFER_REPORTS_MAX, Report
-from batchprogress.channels import TRY_SECONDS_MAX, Connection, Token
+from batchprogress.channels import Connection, Token
 from batchprogress.errors import ReportNotTaken
 from batchprogress.outbox import Counts, Pause, new_outbox
 from batchprogress.reporter import EXIT_SECONDS_MAX
 from batchprogress.reports import ReportCalls
-from batchprogress.retries import failure_of
+from batchprogress.retries import TRY_SECONDS_MAX, failure_of
 from batchprogress.v1 import progress_pb2_grpc
 
 

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 import grpc
 
-TRY_SECONDS_MAX = 10.0
-"""The deadline of one try, new for each: a server answers in milliseconds, or after a fail-over."""
-
 CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     # All replicas behind one name, not the first of them.
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),

@@ -27,12 +27,17 @@ class Closed(Protocol):
 _senders: "weakref.WeakSet[Closed]" = weakref.WeakSet()
 
 
+@functools.cache
+def mind_exits() -> None:
+    """Let the interpreter's exit close every sender, however late each begins."""
+    atexit.register(close_all)
+
+
 def flush_at_exit(sender: Closed) -> None:
-    """Let the end of this process close a sender first."""
+    """Let the end of this process close a sender that has begun."""
     _senders.add(sender)
-    if multiprocessing.parent_process() is None:
-        _register()
-    else:  # its registry is emptied in each process that it forks: once is not enough
+    if multiprocessing.parent_process() is not None:
+        # Its registry is emptied in each process that it forks, so here and not once.
         multiprocessing.util.Finalize(None, close_all, exitpriority=FIRST)
 
 
@@ -45,8 +50,3 @@ def close_all() -> None:
 def forget_all() -> None:
     """After a fork, in the child: the senders are its parent's."""
     _senders.clear()
-
-
-@functools.cache
-def _register() -> None:
-    atexit.register(close_all)

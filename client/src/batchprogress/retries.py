@@ -13,7 +13,6 @@ from typing import Protocol, TypeVar
 
 import grpc
 
-from batchprogress.channels import TRY_SECONDS_MAX
 from batchprogress.status_details import read_details
 
 RETRIED_CODES = frozenset(
@@ -35,6 +34,8 @@ UNFIT_CODES = frozenset(
     }
 )
 """What a wrong token, a wrong address or a proxy answers: about the way, not about what was sent on it."""
+TRY_SECONDS_MAX = 10.0
+"""The deadline of one try, new for each: a server answers in milliseconds, or after a fail-over."""
 DELAY_SECONDS_MIN = 0.05
 """The first delay's upper bound: as long as a commit takes on a busy server."""
 DELAY_SECONDS_MAX = 5.0

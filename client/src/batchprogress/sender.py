@@ -5,10 +5,10 @@ import threading
 import grpc
 
 from batchprogress.buffer import Report
-from batchprogress.channels import TRY_SECONDS_MAX, Connection
-from batchprogress.exits import flush_at_exit
+from batchprogress.channels import Connection
+from batchprogress.exits import flush_at_exit, mind_exits
 from batchprogress.outbox import Counts, Outbox, Pause
-from batchprogress.retries import failure_of
+from batchprogress.retries import TRY_SECONDS_MAX, failure_of
 from batchprogress.v1 import progress_pb2_grpc
 
 FORK_SECONDS_MAX = 2.0
@@ -31,6 +31,7 @@ class Sender:
         self._hurried = False
         self._held = False
         self._stopped = False
+        mind_exits()
 
     @property
     def counts(self) -> Counts:
@@ -136,8 +137,9 @@ class Sender:
     def _call(self) -> Pause:
         with self._changed:
             request = self._outbox.begin()
-            self._channel = channel = self._channel or self._connection.open()
         try:
+            # Without the lock: whatever gRPC does, no job waits for it.
+            self._channel = channel = self._channel or self._connection.open()
             # Not wait_for_ready: a server that is away is told with its reason, and no fork waits for it.
             response = progress_pb2_grpc.ProgressServiceStub(channel).ReportJobResults(
                 request, timeout=TRY_SECONDS_MAX, metadata=self._connection.metadata()
