@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from batchprogress import AsyncReporter
 from batchprogress.v1 import progress_pb2 as pb
 from tests.faults.cluster import Cluster
 from tests.integration.client.scripts import run, script
@@ -151,3 +152,24 @@ async def test_a_spool_that_cannot_be_written_fails_no_job(progress: Served, tar
     exit_code, errors = await run(source, target)
     assert (exit_code, errors.count("cannot be kept in the spool")) == (0, 1)
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_an_event_loop_sends_what_a_killed_worker_has_left(
+    servers: Cluster, progress: Served, target: str, tmp_path: Path
+) -> None:
+    """AsyncReporter keeps and adopts the same files: closed without a server, it leaves its reports too."""
+    await progress.create("b", 2)
+    spool = tmp_path / "spool"
+    await servers.end(0, signal.SIGKILL)
+    async with script(SPOOLS, target, str(spool), "0", "1") as worker:
+        await worker.says("reported")
+        worker.send(signal.SIGKILL)
+        await worker.ended()
+    unsent = AsyncReporter(target, "b", spool=spool)
+    unsent.succeeded("j1")
+    assert not await unsent.close(0.0)
+    await servers.start(0)
+    async with AsyncReporter(target, "b", spool=spool) as reporter:
+        assert await reporter.flush(60)
+    assert reporter.counts.recorded == 2
+    assert list(spool.iterdir()) == []
