@@ -8,9 +8,12 @@ ends a call without telling whether the result was recorded. Sent again it is co
 import asyncio
 import random
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import grpc
+
+from batchprogress.status_details import read_details
 
 RETRIED_CODES = frozenset(
     {
@@ -22,6 +25,15 @@ RETRIED_CODES = frozenset(
     }
 )
 """What ends a call without an answer, or with "later". Any other code is an answer."""
+UNFIT_CODES = frozenset(
+    {
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.UNKNOWN,
+    }
+)
+"""What a wrong token, a wrong address or a proxy answers: about the way, not about what was sent on it."""
 TRY_SECONDS_MAX = 10.0
 """The deadline of one try, new for each: a server answers in milliseconds, or after a fail-over."""
 DELAY_SECONDS_MIN = 0.05
@@ -32,6 +44,37 @@ spread their tries over as long."""
 
 Request_contra = TypeVar("Request_contra", contravariant=True)
 Response_co = TypeVar("Response_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a call brought no answer that counts."""
+
+    code: grpc.StatusCode
+    message: str
+    reason: str = ""
+    """The ErrorInfo's reason; empty if there is none."""
+    retry_seconds: float = 0.0
+    """No try before so long, by the server's wish; 0 if it has none."""
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether the same call may have an answer later."""
+        return self.code in RETRIED_CODES or self.code in UNFIT_CODES
+
+    def delay_seconds(self, tries: int) -> float:
+        """Return how long to wait after so many tries; the server's wish comes on top of the jitter."""
+        if self.code in UNFIT_CODES:
+            return random.uniform(DELAY_SECONDS_MAX / 2, DELAY_SECONDS_MAX)  # noqa: S311  # as below
+        return self.retry_seconds + delay_seconds(tries)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return what a call's exception says; one that is not gRPC's counts as no answer."""
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
+        return Failure(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
+    details = read_details(error.trailing_metadata())
+    return Failure(error.code(), error.details() or "", details.reason, details.retry_seconds)
 
 
 class Method(Protocol[Request_contra, Response_co]):
@@ -62,7 +105,8 @@ async def call_until_answered(
         except grpc.aio.AioRpcError as error:
             if error.code() not in RETRIED_CODES:
                 raise
-        await asyncio.sleep(delay_seconds(tries))
+            failure = failure_of(error)
+        await asyncio.sleep(failure.delay_seconds(tries))
         tries += 1
 
 

@@ -1,0 +1,86 @@
+"""Forks: each process sends its own reports, once."""
+
+from pathlib import Path
+
+import pytest
+
+from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.client.scripts import run
+from tests.support.progress import Served
+
+CHILDREN = 4
+EACH = 50
+
+AFTER_USE = f"""
+    import os, sys
+    from batchprogress import Reporter
+    reporter = Reporter(sys.argv[1], "b", strict=True, spool=sys.argv[2] or None)
+    def report(who):
+        for number in range({EACH}):
+            reporter.succeeded(f"{{who}}-{{number}}")
+    reporter.succeeded("first")
+    assert reporter.flush(60)
+    children = []
+    for child in range({CHILDREN}):
+        report(f"parent{{child}}")  # waits or is under way when the process forks
+        children.append(os.fork())
+        if not children[-1]:
+            report(f"child{{child}}")
+            answered = reporter.close(60)
+            os._exit(0 if answered and reporter.counts.recorded == {EACH} else 1)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * {CHILDREN}
+    assert reporter.close(60)
+    assert reporter.counts.recorded == 1 + {CHILDREN * EACH}
+"""
+
+
+@pytest.mark.parametrize("spooled", [False, True])
+async def test_a_fork_after_use_sends_every_report_once_from_its_own_process(
+    progress: Served, target: str, tmp_path: Path, *, spooled: bool
+) -> None:
+    """Reports that wait when a process forks stay its own; the child sends its own over its own channel."""
+    await progress.create("b", 1 + 2 * CHILDREN * EACH)
+    spool = f"{tmp_path}/spool" if spooled else ""
+    assert await run(AFTER_USE, target, spool, GRPC_ENABLE_FORK_SUPPORT="1") == (0, "")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_a_prefork_worker_needs_nothing(progress: Served, target: str) -> None:
+    """A reporter made before the fork and used after it works, and a pool's processes flush at their end."""
+    await progress.create("b", CHILDREN * EACH)
+    source = f"""
+        import multiprocessing, sys
+        from batchprogress import Reporter
+        reporter = Reporter(sys.argv[1], "b")
+        def work(child):
+            for number in range({EACH}):
+                reporter.succeeded(f"{{child}}-{{number}}")
+        fork = multiprocessing.get_context("fork")
+        workers = [fork.Process(target=work, args=(child,)) for child in range({CHILDREN})]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert [worker.exitcode for worker in workers] == [0] * {CHILDREN}
+    """
+    assert await run(source, target, GRPC_ENABLE_FORK_SUPPORT="0") == (0, "")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_a_fork_that_grpc_may_not_survive_is_told(progress: Served, target: str) -> None:
+    """Without gRPC's own switch a child of a process that has reported is warned, and its jobs go on."""
+    await progress.create("b", 2)
+    source = """
+        import os, sys
+        from batchprogress import Reporter
+        reporter = Reporter(sys.argv[1], "b")
+        reporter.succeeded("a")
+        assert reporter.flush(60)
+        child = os.fork()
+        if not child:
+            reporter.succeeded("b")
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    """
+    exit_code, errors = await run(source, target, GRPC_ENABLE_FORK_SUPPORT="0")
+    assert (exit_code, errors.count("GRPC_ENABLE_FORK_SUPPORT=1")) == (0, 1)

@@ -1,0 +1,175 @@
+"""How the process of a reporter ends: its reports are sent, or wait in the spool."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from batchprogress import AsyncReporter
+from batchprogress.v1 import progress_pb2 as pb
+from tests.faults.cluster import Cluster
+from tests.integration.client.scripts import run, script
+from tests.support.progress import Served
+
+JOBS = 500
+REPORT = f"""
+    import sys
+    from batchprogress import Reporter
+    reporter = Reporter(sys.argv[1], "b")
+    for number in range({JOBS}):
+        reporter.succeeded(f"j{{number}}")
+"""
+
+
+@pytest.mark.parametrize(("end", "code"), [("", 0), ("raise SystemExit(3)", 3), ("1 / 0", 1)])
+async def test_an_exit_flushes(progress: Served, target: str, end: str, code: int) -> None:
+    """A script that reports and ends, in whatever way Python ends, has its reports recorded."""
+    await progress.create("b", JOBS)
+    exit_code, _ = await run(f"{REPORT}\n    {end}", target)
+    assert exit_code == code
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_what_threads_report_after_the_main_one_has_ended_is_flushed(
+    progress: Served, target: str
+) -> None:
+    """The first report of all may come from a thread that ends after the script did."""
+    await progress.create("b", 1)
+    late = """
+        import sys, threading
+        from batchprogress import Reporter
+        reporter = Reporter(sys.argv[1], "b")
+        def work():
+            threading.main_thread().join()
+            reporter.succeeded("a")
+        threading.Thread(target=work).start()
+    """
+    assert (await run(late, target))[0] == 0
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_an_exit_without_a_server_ends(servers: Cluster, target: str) -> None:
+    """An exit waits for answers only for so long, says how many reports are unsent, and ends as it would."""
+    await servers.end(0, signal.SIGKILL)
+    source = REPORT.replace('"b")', '"b", exit_seconds_max=0.2)')
+    exit_code, errors = await run(source, target)
+    assert exit_code == 0
+    assert f"{JOBS} reports are unsent at the end" in errors
+
+
+TERMINATED = f"""
+    import signal, sys, time
+    from batchprogress import Reporter
+    reporter = Reporter(sys.argv[1], "b")
+    {{before}}
+    assert reporter.flush_on_sigterm()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    print("ready", flush=True)
+    while signal.SIGTERM not in signal.sigpending():
+        time.sleep(0.01)
+    for number in range({JOBS}):
+        reporter.succeeded(f"j{{{{number}}}}")
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # with all these reports unsent
+    while True:
+        time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "code"),
+    [
+        ("", -signal.SIGTERM),
+        ("signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))", 7),
+    ],
+)
+async def test_sigterm_flushes_and_then_does_what_it_did_before(
+    progress: Served, target: str, before: str, code: int
+) -> None:
+    """Where it was asked for, SIGTERM sends the reports first; the process ends as it would have without."""
+    await progress.create("b", JOBS)
+    async with script(TERMINATED.format(before=before), target) as worker:
+        await worker.says("ready")
+        worker.send(signal.SIGTERM)
+        exit_code, _ = await worker.ended()
+    assert exit_code == code
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_sigterm_is_left_alone_where_it_cannot_be_chained(target: str) -> None:
+    """Outside the main thread nothing is installed, and the caller is told so."""
+    source = """
+        import signal, sys, threading
+        from batchprogress import Reporter
+        said = []
+        asking = threading.Thread(target=lambda: said.append(Reporter(sys.argv[1]).flush_on_sigterm()))
+        asking.start(); asking.join()
+        assert said == [False] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    """
+    assert await run(source, target) == (0, "")
+
+
+SPOOLS = """
+    import signal, sys
+    from batchprogress import Reporter
+    reporter = Reporter(sys.argv[1], "b", spool=sys.argv[2])
+    for number in range(int(sys.argv[3]), int(sys.argv[4])):
+        reporter.succeeded(f"j{number}")
+    print("reported", flush=True)
+    signal.pause()
+"""
+COMES_BACK = """
+    import sys
+    from batchprogress import Reporter
+    with Reporter(sys.argv[1], "b", spool=sys.argv[2]) as reporter:
+        assert reporter.flush(60)
+"""
+
+
+async def test_a_killed_worker_s_reports_are_sent_when_it_is_back(
+    servers: Cluster, progress: Served, target: str, tmp_path: Path
+) -> None:
+    """Two workers without a server are killed (SIGKILL); the next one sends what both had reported."""
+    await progress.create("b", JOBS)
+    spool = tmp_path / "spool"
+    await servers.end(0, signal.SIGKILL)
+    for first, last in ((0, 200), (200, JOBS)):
+        async with script(SPOOLS, target, str(spool), str(first), str(last)) as worker:
+            await worker.says("reported")
+            worker.send(signal.SIGKILL)
+            assert (await worker.ended())[0] == -signal.SIGKILL
+    assert len(list(spool.iterdir())) == 2
+    await servers.start(0)
+    assert await run(COMES_BACK, target, str(spool)) == (0, "")
+    batch = (await progress.stub.GetBatch(pb.GetBatchRequest(batch_id="b"), wait_for_ready=True)).batch
+    assert (batch.succeeded_jobs, batch.state) == (JOBS, pb.BATCH_STATE_COMPLETED)
+    assert list(spool.iterdir()) == []
+
+
+async def test_a_spool_that_cannot_be_written_fails_no_job(progress: Served, target: str) -> None:
+    """Reports still have the memory: they are sent, and the log says once that nothing keeps them."""
+    await progress.create("b", JOBS)
+    source = REPORT.replace('"b")', '"b", spool="/dev/null/spool")')
+    exit_code, errors = await run(source, target)
+    assert (exit_code, errors.count("cannot be kept in the spool")) == (0, 1)
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_an_event_loop_sends_what_a_killed_worker_has_left(
+    servers: Cluster, progress: Served, target: str, tmp_path: Path
+) -> None:
+    """AsyncReporter keeps and adopts the same files: closed without a server, it leaves its reports too."""
+    await progress.create("b", 2)
+    spool = tmp_path / "spool"
+    await servers.end(0, signal.SIGKILL)
+    async with script(SPOOLS, target, str(spool), "0", "1") as worker:
+        await worker.says("reported")
+        worker.send(signal.SIGKILL)
+        await worker.ended()
+    unsent = AsyncReporter(target, "b", spool=spool)
+    unsent.succeeded("j1")
+    assert not await unsent.close(0.0)
+    await servers.start(0)
+    async with AsyncReporter(target, "b", spool=spool) as reporter:
+        assert await reporter.flush(60)
+    assert reporter.counts.recorded == 2
+    assert list(spool.iterdir()) == []

@@ -1,0 +1,195 @@
+"""Reporter beside a server that comes and goes."""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from batchprogress import AsyncReporter, Reporter, ReportNotTaken, ReportsRefused, ReportsUnsent
+from batchprogress.v1 import progress_pb2 as pb
+from tests.faults.cluster import Cluster
+from tests.support.databases.ports import free_port
+from tests.support.progress import Served
+
+SECONDS_MAX = 60.0
+"""Until every report is answered; who waits so long waits for one that got lost."""
+JOBS = 10_000
+RESTARTS = 5
+THREADS = 4
+
+
+async def get(progress: Served) -> pb.Batch:
+    """Read the batch, from a server that may just be back."""
+    return (await progress.stub.GetBatch(pb.GetBatchRequest(batch_id="b"), wait_for_ready=True)).batch
+
+
+async def restart(servers: Cluster, gates: Iterator[threading.Event]) -> None:
+    """Kill the server and start it again, some times; each change lets the next jobs end."""
+    next(gates).set()
+    for _ in range(RESTARTS):
+        await servers.end(0, signal.SIGKILL)
+        next(gates).set()
+        await servers.start(0)
+        next(gates).set()
+
+
+async def test_every_report_arrives_once_though_the_server_is_killed_five_times(
+    servers: Cluster, progress: Served, target: str
+) -> None:
+    """10,000 reports from four threads, five SIGKILLs of the server: exact, and nothing raised in a job."""
+    await progress.create("b", JOBS)
+    gates = [threading.Event() for _ in range(1 + 2 * RESTARTS)]
+
+    def work(reporter: Reporter, first: int) -> None:
+        for number in range(first, JOBS, THREADS):
+            gates[number * len(gates) // JOBS].wait()
+            if number % 10:
+                reporter.succeeded(f"j{number}")
+            else:
+                reporter.failed(f"j{number}", ValueError("no such row"))
+
+    reporter = Reporter(target, "b")
+    works = [asyncio.to_thread(work, reporter, first) for first in range(THREADS)]
+    await asyncio.gather(restart(servers, iter(gates)), *works)
+    assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
+    batch = await get(progress)
+    assert (batch.succeeded_jobs, batch.failed_jobs, batch.state) == (9_000, 1_000, pb.BATCH_STATE_COMPLETED)
+    assert (reporter.counts.recorded, reporter.counts.dropped) == (JOBS, {})
+
+
+async def test_every_report_of_an_event_loop_arrives_once_though_the_server_is_killed(
+    servers: Cluster, progress: Served, target: str
+) -> None:
+    """The same with AsyncReporter: all that was reported while the server was away is recorded afterwards."""
+    await progress.create("b", JOBS)
+    async with AsyncReporter(target, "b") as reporter:
+        for number in range(JOBS // 2):
+            reporter.succeeded(f"j{number}")
+            if number % 500 == 0:
+                await asyncio.sleep(0)
+        await servers.end(0, signal.SIGKILL)
+        for number in range(JOBS // 2, JOBS):
+            with reporter.job(f"j{number}"):
+                pass
+        await servers.start(0)
+        assert await reporter.flush(SECONDS_MAX)
+        assert (reporter.counts.recorded, reporter.counts.dropped) == (JOBS, {})
+    assert (await get(progress)).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_a_lone_report_is_sent_at_once(progress: Served, target: str) -> None:
+    """Nobody flushes, nothing else is reported: a watcher sees it all the same."""
+    await progress.create("b", 2)
+    threaded, looped = Reporter(target, "b"), AsyncReporter(target, "b")
+    watching = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
+    async with asyncio.timeout(SECONDS_MAX):
+        threaded.succeeded("a")
+        async for message in watching:
+            if message.batch.succeeded_jobs == 1 and looped.counts.recorded + looped.counts.pending == 0:
+                looped.succeeded("b")
+    assert (await get(progress)).state == pb.BATCH_STATE_COMPLETED
+    await looped.close()
+    await asyncio.to_thread(threaded.close)
+
+
+async def test_without_a_server_jobs_go_on_and_one_line_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A thousand jobs end as if nothing were wrong; the log has one line of it, with the reason."""
+    caplog.set_level(logging.INFO, "batchprogress")
+    reporter = Reporter(f"127.0.0.1:{free_port()}", "b")
+    for number in range(1_000):
+        with reporter.job(f"j{number}"):
+            pass
+    assert not await asyncio.to_thread(reporter.flush, 1.0)
+    assert reporter.counts.pending == 1_000
+    (line,) = caplog.messages
+    assert "does not answer" in line
+    assert "UNAVAILABLE" in line
+    await asyncio.to_thread(reporter.close, 0.0)
+    assert reporter.counts.dropped == {"UNSENT": 1_000}
+
+
+async def test_a_full_buffer_refuses_the_newest_and_counts_it(
+    servers: Cluster, progress: Served, target: str
+) -> None:
+    """Without a server ten reports wait and five are dropped; with it the ten arrive."""
+    await progress.create("b", 15)
+    await servers.end(0, signal.SIGKILL)
+    reporter = Reporter(target, "b", reports_max=10)
+    for number in range(15):
+        reporter.succeeded(f"j{number:02}")
+    assert (reporter.counts.pending, reporter.counts.dropped) == (10, {"BUFFER_FULL": 5})
+    await servers.start(0)
+    assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
+    request = pb.ListJobResultsRequest(batch_id="b")
+    results = await progress.stub.ListJobResults(request, wait_for_ready=True)
+    assert [result.job_id for result in results.job_results] == [f"j{number:02}" for number in range(10)]
+
+
+async def test_what_the_server_refuses_for_good_is_dropped_and_counted(progress: Served, target: str) -> None:
+    """One job too many, an unknown batch, another outcome, an id with a space: each dropped by its reason."""
+    await progress.create("b", 1)
+    reporter = Reporter(target, "b")
+    reporter.succeeded("a")
+    reporter.succeeded("too-many")
+    reporter.succeeded("a", batch_id="unknown")
+    reporter.failed("a", "changed its mind")
+    reporter.succeeded("a b")
+    assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
+    reasons = ("BATCH_FULL", "BATCH_NOT_FOUND", "RESULT_CONFLICT", "INVALID_FIELD")
+    assert reporter.counts.dropped == dict.fromkeys(reasons, 1)
+    assert reporter.counts.recorded == 1
+
+
+async def test_strict_raises(progress: Served, target: str) -> None:
+    """A strict reporter tells at the end what was refused, and at once what it does not take."""
+    await progress.create("b", 1)
+    strict = Reporter(target, "unknown", strict=True)
+    strict.succeeded("a")
+    with pytest.raises(ReportsRefused) as refused:
+        await asyncio.to_thread(strict.flush, SECONDS_MAX)
+    assert refused.value.reasons == {"BATCH_NOT_FOUND": 1}
+    assert await asyncio.to_thread(strict.close, SECONDS_MAX)  # told once
+    with pytest.raises(ReportNotTaken, match="closed"):
+        strict.succeeded("a")
+    with pytest.raises(ReportsRefused):
+        async with AsyncReporter(target, "unknown", strict=True) as looped:
+            looped.succeeded("a")
+    away = Reporter(f"127.0.0.1:{free_port()}", "b", strict=True)
+    away.succeeded("a")
+    with pytest.raises(ReportsUnsent, match="1 reports"):
+        await asyncio.to_thread(away.close, 0.0)
+
+
+async def test_the_job_s_own_exception_is_never_replaced(target: str) -> None:
+    """Even a strict reporter lets the exception of the context's block through."""
+
+    def script() -> None:
+        with Reporter(target, "unknown", strict=True) as reporter:
+            reporter.succeeded("a")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.to_thread(script)
+
+
+async def test_the_token_is_sent_with_each_call_and_its_failure_loses_nothing(
+    progress: Served, target: str
+) -> None:
+    """A token that cannot be had is a way that does not work: the report waits for one that can."""
+    await progress.create("b", 1)
+    asked = 0
+
+    def token() -> str:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise OSError("no token yet")
+        return "secret"
+
+    reporter = Reporter(target, "b", token=token)
+    reporter.succeeded("a")
+    assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
+    assert (asked, reporter.counts.recorded) == (2, 1)

@@ -1,0 +1,51 @@
+"""Reports and answers that the rules are shown on."""
+
+from collections.abc import Iterable
+
+import grpc
+
+from batchprogress.buffer import BUFFER_REPORTS_MAX, Buffer, Report
+from batchprogress.notices import Notices
+from batchprogress.outbox import Outbox
+from batchprogress.retries import Failure
+from batchprogress.v1 import progress_pb2 as pb
+
+AWAY = Failure(grpc.StatusCode.UNAVAILABLE, "connection refused")
+DEFECT = Failure(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL")
+
+
+def report(job_id: str, error_message: str = "") -> Report:
+    """Return a report."""
+    return Report(batch_id="b", job_id=job_id, outcome=pb.JOB_OUTCOME_FAILED, error_message=error_message)
+
+
+def outbox_of(*job_ids: str, reports_max: int = BUFFER_REPORTS_MAX) -> Outbox:
+    """Return an outbox in which these jobs wait."""
+    outbox = Outbox(Buffer(reports_max), Notices("test:1"))
+    for job_id in job_ids:
+        outbox.put(report(job_id))
+    return outbox
+
+
+def jobs_of(request: pb.ReportJobResultsRequest) -> list[str]:
+    """Return the jobs of a call."""
+    return [result.job_id for result in request.results]
+
+
+def recorded(number: int) -> pb.ReportJobResultsResponse:
+    """Return the answer that all of a call's results are recorded."""
+    return pb.ReportJobResultsResponse(
+        results=[pb.ReportedResult(disposition=pb.DISPOSITION_RECORDED) for _ in range(number)]
+    )
+
+
+def answers(codes: Iterable[grpc.StatusCode | None]) -> pb.ReportJobResultsResponse:
+    """Return an answer for each result: recorded, or an error."""
+    response = pb.ReportJobResultsResponse()
+    for code in codes:
+        result = response.results.add()
+        if code is None:
+            result.disposition = pb.DISPOSITION_RECORDED
+        else:
+            result.error.code, result.error.reason = code.value[0], f"REASON_{code.name}"
+    return response

@@ -1,0 +1,48 @@
+"""What a batch looks like in one line."""
+
+import pytest
+
+from batchprogress.bar import line_of
+from batchprogress.v1 import progress_pb2 as pb
+
+PROCESSING, COMPLETED = pb.BATCH_STATE_PROCESSING, pb.BATCH_STATE_COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("batch", "ending"),
+    [
+        (
+            pb.Batch(total_jobs=1037, pending_jobs=7, percent_complete=99, state=PROCESSING, sealed=True),
+            "1,030/1,037",
+        ),
+        (
+            pb.Batch(
+                total_jobs=8000,
+                pending_jobs=4000,
+                percent_complete=50,
+                failed_jobs=12,
+                skipped_jobs=1,
+                jobs_per_second=1.0,
+                state=PROCESSING,
+                sealed=True,
+            ),
+            "4,000/8,000, 12 failed, 1 skipped, 1.0/s, 1:06:40 left",
+        ),
+        (
+            pb.Batch(total_jobs=10, pending_jobs=5, jobs_per_second=12.0, state=PROCESSING),
+            "5/10, 12/s",
+        ),
+        (pb.Batch(percent_complete=100, state=COMPLETED, sealed=True), "0/0, completed"),
+    ],
+)
+def test_a_line_tells_counts_failures_pace_and_end(batch: pb.Batch, ending: str) -> None:
+    """Percent first, then the bar and the counts; time left only when the total is final and jobs move."""
+    line = line_of(batch)
+    assert line.startswith(f"{batch.percent_complete:3} % ")
+    assert line.endswith(ending)
+
+
+def test_the_bar_is_full_only_at_100_percent() -> None:
+    """At 99 percent something is open, at 100 nothing."""
+    assert "░" in line_of(pb.Batch(percent_complete=99, state=PROCESSING))
+    assert "░" not in line_of(pb.Batch(percent_complete=100, state=COMPLETED))

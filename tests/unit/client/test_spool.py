@@ -1,0 +1,79 @@
+"""Reports on disk: whole or not at all, and never two processes at one file."""
+
+from pathlib import Path
+
+import pytest
+
+from batchprogress.spool import SUFFIX, Spool
+from tests.unit.client.reports import report
+
+
+def kept_by(folder: Path, *job_ids: str) -> None:
+    """Let a process keep reports and end."""
+    spool = Spool(folder)
+    for job_id in job_ids:
+        spool.keep(report(job_id), [])
+    spool.close()
+
+
+def adopted(folder: Path) -> list[str]:
+    """Return the jobs that the next process adopts."""
+    return [one.job_id for one in Spool(folder).adopt()]
+
+
+def test_what_a_process_has_left_is_adopted_by_the_next(tmp_path: Path) -> None:
+    """Reports come back in their order, from a folder that nobody had made."""
+    kept_by(tmp_path / "new", "a", "b", "c")
+    assert adopted(tmp_path / "new") == ["a", "b", "c"]
+
+
+def test_a_living_process_keeps_its_reports_to_itself(tmp_path: Path) -> None:
+    """A file is adopted by nobody while its owner, or who adopted it first, has it open."""
+    owner = Spool(tmp_path)
+    owner.keep(report("a"), [])
+    assert adopted(tmp_path) == []
+    owner.close()
+    first = Spool(tmp_path)
+    assert [one.job_id for one in first.adopt()] == ["a"]
+    assert adopted(tmp_path) == []
+
+
+def test_what_is_settled_is_gone(tmp_path: Path) -> None:
+    """After clear nothing is adopted any more, and the end leaves no file."""
+    kept_by(tmp_path, "a")
+    spool = Spool(tmp_path)
+    spool.adopt()
+    spool.keep(report("b"), [])
+    spool.clear()
+    spool.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("lost_bytes", [1, 5, 10])
+def test_a_record_that_was_cut_short_is_ignored(tmp_path: Path, lost_bytes: int) -> None:
+    """A worker that is killed while it writes leaves the records before."""
+    kept_by(tmp_path, "a", "b", "c")
+    (file,) = tmp_path.glob(f"*{SUFFIX}")
+    file.write_bytes(file.read_bytes()[:-lost_bytes])
+    assert adopted(tmp_path) == ["a", "b"]
+
+
+def test_bytes_that_changed_are_not_believed(tmp_path: Path) -> None:
+    """A record whose checksum is another ends the reading."""
+    kept_by(tmp_path, "first", "other")
+    (file,) = tmp_path.glob(f"*{SUFFIX}")
+    file.write_bytes(file.read_bytes().replace(b"other", b"otter"))
+    assert adopted(tmp_path) == ["first"]
+
+
+def test_a_full_file_is_written_anew_with_what_is_not_settled(tmp_path: Path) -> None:
+    """The spool is bounded: settled reports leave it, and no other is lost."""
+    spool = Spool(tmp_path, bytes_max=200)
+    for number in range(100):
+        newest = [report(f"j{max(0, number - 1)}"), report(f"j{number}")]
+        spool.keep(newest[-1], newest)
+    spool.close()
+    (file,) = tmp_path.glob(f"*{SUFFIX}")
+    assert file.stat().st_size <= 200
+    jobs = adopted(tmp_path)
+    assert jobs[-2:] == ["j98", "j99"]
