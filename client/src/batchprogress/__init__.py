@@ -1,10 +1,12 @@
 """Report the results of jobs and watch batches live.
 
-reporter = Reporter("progress:50051", "sync-2026-11")
-with reporter.job("17"):
-work()
+One reporter for a process, one bar for whoever waits:
 
-bar("progress:50051", "sync-2026-11")
+    reporter = Reporter("progress:50051", "sync-2026-11")
+    with reporter.job("17"):
+        work()
+
+    bar("progress:50051", "sync-2026-11")
 """
 
 from batchprogress.async_reporter import AsyncReporter
