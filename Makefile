@@ -61,7 +61,7 @@ test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (half
 	FAULTS=full $(PYTEST) tests/faults
 
 .PHONY: bench
-bench: setup ## Measure our server beside what a user would pick instead (six minutes; ROWS="row-lock" for one row)
+bench: setup ## Measure our server beside what a user would pick instead (20 minutes; ROWS="row-lock" for one row)
 	$(BIN)/python -m bench $(ROWS)
 
 .PHONY: check-db

@@ -10,9 +10,10 @@ import typer
 
 from bench import machine
 from bench.contestants import Inexact
+from bench.plots import draw
 from bench.processes import CHECKOUT
-from bench.report import line_of, markdown
-from bench.results import Row
+from bench.report import PLOTS, markdown
+from bench.results import Plot, Row
 from bench.rows import ROWS
 from bench.run import Run
 from bench.stores import mysql, redis
@@ -42,7 +43,7 @@ def main(
     names = _checked(rows or list(ROWS))
     folder = out or (CHECKOUT / "bench" if not rows and not quick else None)
     try:
-        report = asyncio.run(_measure(names, QUICK if quick else FULL))
+        report, plots = asyncio.run(_measure(names, QUICK if quick else FULL))
     except Inexact as error:
         typer.echo(f"inexact, so nothing else counts: {error}", err=True)
         raise typer.Exit(EXIT_INEXACT) from None
@@ -53,6 +54,7 @@ def main(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / REPORT).write_text(report, encoding="utf-8")
+        draw(plots, folder / PLOTS)
 
 
 def _checked(names: list[str]) -> list[str]:
@@ -62,15 +64,15 @@ def _checked(names: list[str]) -> list[str]:
     return names
 
 
-async def _measure(names: Iterable[str], pace: Pace) -> str:
+async def _measure(names: Iterable[str], pace: Pace) -> tuple[str, list[Plot]]:
     rows: list[Row] = []
     async with mysql() as mysql_server, redis() as redis_server:
         facts = await machine.describe(mysql_server, redis_server)
-        run = Run(mysql_server, redis_server, pace, lambda one: typer.echo(line_of(one), err=True))
+        run = Run(mysql_server, redis_server, pace, lambda line: typer.echo(line, err=True))
         for name in names:
             typer.echo(f"— {name}", err=True)
             rows += [replace(row, title=f"{name}: {row.title}") for row in await ROWS[name](run)]
-    return markdown(rows, facts, pace)
+    return markdown(rows, facts, pace), [plot for row in rows for plot in row.plots]
 
 
 if __name__ == "__main__":

@@ -76,7 +76,9 @@ def main() -> None:
 async def _run(plan: Plan) -> Outcome:
     async with AsyncExitStack() as stack:
         calls = [
-            _call(await _connect(stack, plan.targets[number % len(plan.targets)]), plan)
+            report_method(
+                await connect(stack, plan.targets[number % len(plan.targets)]), plan.results_per_call
+            )
             for number in range(plan.connections)
         ]
         errands = _errands(plan)
@@ -92,15 +94,17 @@ async def _run(plan: Plan) -> Outcome:
         return _outcome(plan, window, answers)
 
 
-async def _connect(stack: AsyncExitStack, target: str) -> grpc.aio.Channel:
+async def connect(stack: AsyncExitStack, target: str) -> grpc.aio.Channel:
+    """Open a connection of its own to a server."""
     channel = await stack.enter_async_context(grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS))
     async with asyncio.timeout(CONNECT_SECONDS_MAX):
         await channel.channel_ready()
     return channel
 
 
-def _call(channel: grpc.aio.Channel, plan: Plan) -> Any:  # noqa: ANN401  # a callable from bytes to bytes
-    method = "ReportJobResult" if plan.results_per_call == 1 else "ReportJobResults"
+def report_method(channel: grpc.aio.Channel, results_per_call: int) -> Any:  # noqa: ANN401
+    """Return what reports: a callable from bytes to bytes."""
+    method = "ReportJobResult" if results_per_call == 1 else "ReportJobResults"
     # Without serializers bytes pass as they are; the type stubs do not know.
     return cast("Any", channel.unary_unary)(f"/{SERVICE}/{method}")
 
@@ -122,7 +126,8 @@ async def _work(
 
 def _errands(plan: Plan) -> Iterator[Errand]:
     for number in count():
-        request = _request(plan, number)
+        batch_id = plan.batch_ids[number % len(plan.batch_ids)]
+        request = report_of(batch_id, plan.name, number, plan.results_per_call)
         if plan.copies == 1:
             yield [request]
         elif number % 2:
@@ -131,16 +136,14 @@ def _errands(plan: Plan) -> Iterator[Errand]:
             yield from ([request], [request])  # the second by the next free worker
 
 
-def _request(plan: Plan, number: int) -> Request:
-    batch_id = plan.batch_ids[number % len(plan.batch_ids)]
-    first = number * plan.results_per_call
+def report_of(batch_id: str, name: str, number: int, results_per_call: int) -> Request:
+    """Return a process's call of this number."""
+    first = number * results_per_call
     results = [
-        pb.ReportJobResultRequest(
-            batch_id=batch_id, job_id=f"{plan.name}-{job}", outcome=pb.JOB_OUTCOME_SUCCEEDED
-        )
-        for job in range(first, first + plan.results_per_call)
+        pb.ReportJobResultRequest(batch_id=batch_id, job_id=f"{name}-{job}", outcome=pb.JOB_OUTCOME_SUCCEEDED)
+        for job in range(first, first + results_per_call)
     ]
-    message = results[0] if plan.results_per_call == 1 else pb.ReportJobResultsRequest(results=results)
+    message = results[0] if results_per_call == 1 else pb.ReportJobResultsRequest(results=results)
     return Request(message.SerializeToString(), batch_id)
 
 
@@ -154,17 +157,17 @@ def _outcome(plan: Plan, window: Window, answers: Sequence[Answer]) -> Outcome:
         latencies_ms=[round((answer.ended - answer.began) * 1_000, 2) for answer in measured],
         jobs={batch_id: calls * plan.results_per_call for batch_id, calls in calls_by_batch.items()},
         sent=len(answers) * plan.results_per_call,
-        recorded=sum(_recorded(plan, answer.payload) for answer in answers),
+        recorded=sum(recorded_in(answer.payload, plan.results_per_call) for answer in answers),
     )
 
 
-def _recorded(plan: Plan, payload: bytes) -> int:
+def recorded_in(payload: bytes, results_per_call: int) -> int:
     """Read an answer: each result must be in it, without an error; returns how many were new."""
-    if plan.results_per_call == 1:
+    if results_per_call == 1:
         results = [pb.ReportedResult(disposition=pb.ReportJobResultResponse.FromString(payload).disposition)]
     else:
         results = list(pb.ReportJobResultsResponse.FromString(payload).results)
-    if len(results) != plan.results_per_call or not all(result.disposition for result in results):
+    if len(results) != results_per_call or not all(result.disposition for result in results):
         raise RuntimeError(f"a result was not recorded: {results[:1]}")
     return sum(result.disposition == pb.DISPOSITION_RECORDED for result in results)
 

@@ -65,7 +65,7 @@ async def measure(contestant: Contestant, workload: Workload, pace: Pace) -> Mea
             load.let_go(window)
         before = await _cpu_times_at(window.begin, contestant, loads)
         after = await _cpu_times_at(window.end, contestant, loads)
-        outcomes = await asyncio.gather(*(load.outcome() for load in loads))
+        outcomes = await asyncio.gather(*(load.outcome(Outcome) for load in loads))
     await contestant.verify(outcomes)
     return _measurement(contestant, window, outcomes, before, after)
 

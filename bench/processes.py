@@ -1,8 +1,9 @@
 """Starting this benchmark's own modules as processes, and ending them."""
 
 import asyncio
+import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,10 @@ class Serving:
 
 
 async def launch(
-    module: str, *arguments: str, lines_bytes_max: int = LINE_BYTES_MAX
+    module: str,
+    *arguments: str,
+    lines_bytes_max: int = LINE_BYTES_MAX,
+    environment: Mapping[str, str] | None = None,
 ) -> asyncio.subprocess.Process:
     """Start `python -m module` with its input and output on pipes; it ends when its input does."""
     return await asyncio.create_subprocess_exec(
@@ -32,6 +36,7 @@ async def launch(
         module,
         *arguments,
         cwd=CHECKOUT,
+        env={**os.environ, **(environment or {})},  # noqa: TID251  # the environment of a process we start
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=lines_bytes_max,
@@ -46,9 +51,9 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def peer_process(peer: str, store_url: str) -> AsyncIterator[Serving]:
-    """Run `python -m bench.peers.PEER` while the context is open."""
-    process = await launch(f"bench.peers.{peer}", store_url)
+async def peer_process(peer: str, argument: str) -> AsyncIterator[Serving]:
+    """Run `python -m bench.peers.PEER` while the context is open; the argument is its own to read."""
+    process = await launch(f"bench.peers.{peer}", argument)
     try:
         assert process.stdout is not None  # noqa: S101  # for the type checker
         async with asyncio.timeout(START_SECONDS_MAX):

@@ -7,6 +7,10 @@ from bench.measure import Measurement
 from bench.results import Comparison, Row
 from bench.workload import Pace
 
+PLOTS = "plots"
+"""The folder of the plots, beside the report."""
+COMPARED = ("measured", "beside", "ours", "theirs", "ratio", "rounds", "target", "reached")
+MEASURED = ("median of", "results/s", "p50, ms", "p99, ms", "server µs", "store µs", "load", "machine")
 INTRODUCTION = """\
 Our server beside what a user would pick instead and beside the limits, on one machine in one run. Ratios
 are ours to the other's, the median of rounds measured in turns; absolute numbers are side information. CPU
@@ -43,13 +47,19 @@ def line_of(one: Measurement) -> str:
 
 def _row_lines(row: Row) -> Iterator[str]:
     yield from ("", f"## {row.title}", "")
-    header = ("measured", "beside", "ours", "theirs", "ratio", "rounds", "target", "reached")
-    yield from _table(header, map(_comparison_cells, row.comparisons))
+    if row.comparisons:
+        yield from _table(COMPARED, map(_comparison_cells, row.comparisons))
     notes = dict.fromkeys(f"{one.peer}: {one.note}." for one in row.comparisons if one.note)
     yield from (line for note in notes for line in ("", note))
-    yield ""
-    header = ("median of", "results/s", "p50, ms", "p99, ms", "server µs", "store µs", "load", "machine")
-    yield from _table(header, (_measurement_cells(*one) for one in row.measurements.items()))
+    if row.measurements:
+        yield ""
+        yield from _table(MEASURED, (_measurement_cells(*one) for one in row.measurements.items()))
+    for table in row.tables:
+        yield ""
+        yield from _table(table.header, table.lines)
+    for plot in row.plots:
+        yield ""
+        yield f"![{plot.title}]({PLOTS}/{plot.name}.svg)"
 
 
 def _comparison_cells(one: Comparison) -> tuple[str, ...]:
@@ -78,7 +88,7 @@ def _measurement_cells(name: str, rounds: Sequence[Measurement]) -> tuple[str, .
     )
 
 
-def _table(header: tuple[str, ...], cells: Iterable[tuple[str, ...]]) -> Iterator[str]:
+def _table(header: Sequence[str], cells: Iterable[tuple[str, ...]]) -> Iterator[str]:
     yield f"| {' | '.join(header)} |"
     yield f"|{' --- |' * len(header)}"
     yield from (f"| {' | '.join(row)} |" for row in cells)

@@ -60,13 +60,37 @@ class Comparison:
         return "" if self.target is None else "yes" if self.target.is_reached(self.ratio) else "**no**"
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Numbers of a row that are no measurements of a load, as side information."""
+
+    header: tuple[str, ...]
+    lines: Sequence[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """Lines over a common axis, drawn beside a row's numbers."""
+
+    name: str
+    """Of its file."""
+    title: str
+    x: str
+    y: str
+    lines: dict[str, list[tuple[float, float]]]
+    """Points by the name of their line."""
+    y_is_logarithmic: bool = False
+
+
 @dataclass(slots=True)
 class Row:
     """One question of the benchmark, with its answers."""
 
     title: str
-    measurements: dict[str, list[Measurement]]
+    measurements: dict[str, list[Measurement]] = field(default_factory=dict)
     comparisons: list[Comparison] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
 
 
 def results_per_second(one: Measurement) -> float:
@@ -112,6 +136,24 @@ def compare(  # noqa: PLR0913, PLR0917  # a line of the table
         target=target,
         note=note,
     )
+
+
+def beside(  # noqa: PLR0913, PLR0917  # a line of the table
+    what: str,
+    peer: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    target: Target | None = None,
+    note: str = "",
+) -> Comparison:
+    """Compare numbers that are no measurements of a load, round by round."""
+    ratios = [our / their for our, their in zip(ours, theirs, strict=True)]
+    return Comparison(what, peer, median(ours), median(theirs), ratios, target, note)
+
+
+def within(what: str, found: Sequence[float], limit: float, note: str = "") -> Comparison:
+    """Compare with a number that must not be exceeded."""
+    return beside(what, "the limit", found, [limit] * len(found), at_most(1), note)
 
 
 def ahead(ours: Sequence[Measurement], theirs: Sequence[Measurement]) -> list[Comparison]:

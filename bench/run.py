@@ -1,48 +1,53 @@
 """What a row is given: the stores, the contestants to measure, and the taking of turns."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import count
-from typing import Protocol
 
 from batches.migrations import migrate
 from batches.store.database import Database
 from bench.contestants import Contestant, CountingPeer, InsertOnly, NotCountingPeer, OurServer
 from bench.measure import Measurement, measure
 from bench.processes import peer_process
+from bench.report import line_of
 from bench.stores import MysqlServer, RedisServer
 from bench.workload import Pace, Workload
 from tests.support.progress import progress_process
 
 OURS = "ours"
-
-
-class Tell(Protocol):
-    """Hears of each measurement as it is made."""
-
-    def __call__(self, measurement: Measurement) -> None:
-        """Take one."""
+Fill = Callable[[Database], Awaitable[None]]
+"""Puts rows into new tables before a server is started on them."""
 
 
 class Run:
     """One run of the benchmark."""
 
-    def __init__(self, mysql: MysqlServer, redis: RedisServer, pace: Pace, tell: Tell) -> None:
-        """Take what all rows share."""
+    def __init__(
+        self, mysql: MysqlServer, redis: RedisServer, pace: Pace, tell: Callable[[str], None]
+    ) -> None:
+        """Take what all rows share, and who hears a line of each measurement as it is made."""
         self._mysql = mysql
         self._redis = redis
-        self._tell = tell
+        self.tell = tell
         self._databases = count(1)
         self.pace = pace
 
     @asynccontextmanager
-    async def ours(self, name: str = OURS, *, processes: int = 1) -> AsyncIterator[Contestant]:
-        """Run our server, in so many processes on one new database."""
+    async def ours(
+        self, name: str = OURS, *, processes: int = 1, fill: Fill | None = None, **settings: str
+    ) -> AsyncIterator[OurServer]:
+        """Run our server, in so many processes on one new database, which may be filled before.
+
+        It has its defaults, except for the settings given.
+        """
         async with AsyncExitStack() as stack:
-            url = await stack.enter_async_context(self._new_database())
-            database = await stack.enter_async_context(_upgraded(url))
-            servers = [await stack.enter_async_context(progress_process(url)) for _ in range(processes)]
+            url, database = await stack.enter_async_context(self.tables())
+            if fill is not None:
+                await fill(database)
+            servers = [
+                await stack.enter_async_context(progress_process(url, **settings)) for _ in range(processes)
+            ]
             targets, pids = [server.target for server in servers], [server.pid for server in servers]
             yield OurServer(name, targets, pids, self._mysql.pids, database)
 
@@ -65,16 +70,29 @@ class Run:
             yield NotCountingPeer("empty handler", [process.target], [process.pid], [])
 
     @asynccontextmanager
+    async def bare_stream(self, name: str, total_jobs: int) -> AsyncIterator[NotCountingPeer]:
+        """Run the server that only streams, until it was sent so many results."""
+        async with peer_process("bare_stream", str(total_jobs)) as process:
+            yield NotCountingPeer(name, [process.target], [process.pid], [])
+
+    @asynccontextmanager
     async def insert_only(self) -> AsyncIterator[Contestant]:
         """Give the INSERTs a new database with our tables."""
-        async with self._new_database() as url, _upgraded(url) as database:
+        async with self.tables() as (url, database):
             yield InsertOnly("multi-row INSERT alone", self._mysql.pids, url, database)
+
+    @asynccontextmanager
+    async def tables(self) -> AsyncIterator[tuple[str, Database]]:
+        """Make a new database with our tables; yields its URL, and a connection to look into it."""
+        async with self._new_database() as url, _upgraded(url) as database:
+            yield url, database
 
     async def take_turns(
         self,
         contestants: Mapping[Contestant, Workload],
         *,
         warm_up_factor: float = 1,
+        rounds: int | None = None,
     ) -> dict[str, list[Measurement]]:
         """Measure each under its load, one after the other, round after round.
 
@@ -82,12 +100,17 @@ class Run:
         """
         pace = replace(self.pace, warm_up_seconds=self.pace.warm_up_seconds * warm_up_factor)
         measurements: dict[str, list[Measurement]] = {one.name: [] for one in contestants}
-        for _ in range(pace.rounds):
+        for _ in range(rounds or pace.rounds):
             for contestant, workload in contestants.items():
                 measurement = await measure(contestant, workload, pace)
                 measurements[contestant.name].append(measurement)
-                self._tell(measurement)
+                self.tell(line_of(measurement))
         return measurements
+
+    async def measure_once(self, contestant: Contestant, workload: Workload) -> Measurement:
+        """Measure one window."""
+        seen = await self.take_turns({contestant: workload}, rounds=1)
+        return seen[contestant.name][0]
 
     @asynccontextmanager
     async def _new_database(self) -> AsyncIterator[str]:

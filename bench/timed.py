@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.processes import end, launch
 
@@ -21,6 +21,12 @@ READY_SECONDS_MAX = 60
 """Imports and prepared requests take a second or two; the rest is for a busy machine."""
 AFTER_WINDOW_SECONDS_MAX = 120
 """Calls under way are finished, then every answer is read: seconds, on a slow peer more."""
+
+LINGER_SECONDS = 0.5
+"""How late the parent may be, on a busy machine."""
+
+Told = TypeVar("Told")
+"""What a kind of process tells at its end: a dataclass of plain values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +85,10 @@ class TimedProcess:
         """Tell when to start."""
         self._write(json.dumps(asdict(window)))
 
-    async def outcome(self) -> Outcome:
-        """Wait for the end."""
+    async def outcome(self, kind: type[Told]) -> Told:
+        """Wait for the end, and return what is told."""
         async with asyncio.timeout(AFTER_WINDOW_SECONDS_MAX):
-            return Outcome(**json.loads(await self._read()))
+            return kind(**json.loads(await self._read()))
 
     def _write(self, line: str) -> None:
         assert self._process.stdin is not None  # noqa: S101  # for the type checker
@@ -120,7 +126,12 @@ async def wait_for_window() -> Window:
     return window
 
 
-def write_outcome(outcome: Outcome) -> None:
+async def outlast(window: Window) -> None:
+    """Stay until the parent has read this process's CPU time at the window's end, if all is done earlier."""
+    await asyncio.sleep(window.end + LINGER_SECONDS - asyncio.get_running_loop().time())
+
+
+def write_outcome(outcome: Any) -> None:  # noqa: ANN401  # any dataclass of plain values
     """Tell what was done."""
     sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
     sys.stdout.flush()

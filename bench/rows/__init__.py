@@ -6,7 +6,20 @@ To add a row: write its file, and name it here.
 from collections.abc import Awaitable, Callable
 
 from bench.results import Row
-from bench.rows import counters, duplicates, empty_handler, insert_alone, processes, row_lock
+from bench.rows import (
+    counters,
+    duplicates,
+    empty_handler,
+    insert_alone,
+    memory,
+    overload,
+    processes,
+    reconciler,
+    row_lock,
+    table_size,
+    watch,
+    workers,
+)
 from bench.run import Run
 
 ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
@@ -16,4 +29,10 @@ ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
     "counters": counters.measure_row,
     "duplicates": duplicates.measure_row,
     "processes": processes.measure_row,
+    "workers": workers.measure_row,
+    "watch": watch.measure_row,
+    "table-size": table_size.measure_row,
+    "memory": memory.measure_row,
+    "reconciler": reconciler.measure_row,
+    "overload": overload.measure_row,
 }

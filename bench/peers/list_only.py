@@ -1,0 +1,47 @@
+"""python -m bench.peers.list_only TARGET BATCHES: lists every batch's jobs from the job-status service.
+
+With the reconciler's own client, the same pages and as many batches at the same time, and
+nothing is done with them: what a pass takes at least. It prints how many jobs it saw.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+
+from bench.bulk import batch_id_of
+from reconciler.job_status import JobStatusClient, open_channel
+from reconciler.listing import RESULTS_MAX
+from reconciler.settings import ReconcilerSettings
+
+PAGE_JOBS = (RESULTS_MAX - 1) // 2
+"""What a pass asks for."""
+
+
+async def list_all(target: str, batches: int) -> int:
+    """Return how many jobs were listed."""
+    settings = ReconcilerSettings()
+    batch_ids = map(batch_id_of, range(1, batches + 1))
+    async with open_channel(target) as channel:
+        client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max)
+        return sum(
+            await asyncio.gather(*(_list_some(client, batch_ids) for _ in range(settings.concurrency)))
+        )
+
+
+async def _list_some(client: JobStatusClient, batch_ids: Iterator[str]) -> int:
+    """List one batch after the other, as long as there are any."""
+    jobs = 0
+    for batch_id in batch_ids:
+        await client.batch_counts(batch_id)
+        token = ""
+        while True:
+            page = await client.job_page(batch_id, token, PAGE_JOBS)
+            jobs += len(page.jobs)
+            token = page.next_page_token
+            if not token:
+                break
+    return jobs
+
+
+if __name__ == "__main__":
+    print(asyncio.run(list_all(sys.argv[1], int(sys.argv[2]))))  # noqa: T201  # the command's output

@@ -1,0 +1,45 @@
+"""Draws the plots of a report as SVG files: the same numbers always give the same bytes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from bench.results import Plot
+
+SIZE_INCHES = (7, 4)
+"""Fits a page of text and a window of half a screen."""
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "batch-progress",  # else the ids within a file are random
+    "svg.fonttype": "none",  # text stays text: small files that can be searched and compared
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+METADATA = {"Date": None, "Creator": None}
+"""Neither says anything of the numbers, and both change from run to run or from version to version."""
+
+
+def draw(plots: Iterable[Plot], folder: Path) -> None:
+    """Write one file for each plot."""
+    for plot in plots:
+        folder.mkdir(parents=True, exist_ok=True)
+        with mpl.rc_context(STYLE):
+            _figure(plot).savefig(folder / f"{plot.name}.svg", format="svg", metadata=METADATA)
+
+
+def _figure(plot: Plot) -> Figure:
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    axes = figure.subplots()
+    for name, points in plot.lines.items():
+        axes.plot([x for x, _ in points], [y for _, y in points], marker="o", label=name)
+    axes.set(title=plot.title, xlabel=plot.x, ylabel=plot.y, xscale="log")
+    if plot.y_is_logarithmic:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,63 @@
+"""What a server's memory does over many windows of load: an hour's reports, in a minute."""
+
+from itertools import cycle, islice
+
+from bench.contestants import OurServer
+from bench.measure import Measurement
+from bench.operating_system import resident_mib
+from bench.results import Comparison, Row, Table, at_most, beside
+from bench.run import OURS, Run
+from bench.workload import MANY, UNARY
+
+WINDOWS = 12
+WINDOWS_QUICK = 4
+WARM_UP_SHARE = 1 / 3
+"""Of the windows: pools fill, and the allocator gets what the largest groups need."""
+WARM_UP_WINDOWS_MIN = 2
+"""One of either load."""
+GROWTH_RATIO_MAX = 1.05
+
+
+async def measure_row(run: Run) -> list[Row]:
+    """Measure windows with one result and with 500 results a call in turn, on one server."""
+    windows = WINDOWS if run.pace.is_full else WINDOWS_QUICK
+    loads = islice(cycle((MANY.prepared_for(run.pace), UNARY)), windows)
+    seen: list[tuple[Measurement, float]] = []
+    async with run.ours() as ours:
+        ours.checks_each_window = False
+        for load in loads:
+            measurement = await run.measure_once(ours, load)
+            seen.append((measurement, resident_mib(_pid_of(ours))))
+        await ours.check()
+    row = Row(f"{windows} windows, 500 results a call and unary in turn, one server")
+    row.measurements = {
+        f"{OURS}, 500 a call": [one for one, _ in seen[::2]],
+        f"{OURS}, unary": [one for one, _ in seen[1::2]],
+    }
+    row.comparisons.append(_growth([mib for _, mib in seen]))
+    row.tables.append(_table(seen))
+    return [row]
+
+
+def _growth(sizes: list[float]) -> Comparison:
+    warm = max(WARM_UP_WINDOWS_MIN, round(len(sizes) * WARM_UP_SHARE))
+    return beside(
+        "most resident after a window, MiB",
+        f"the first {warm} windows",
+        [max(sizes[warm:])],
+        [max(sizes[:warm])],
+        at_most(GROWTH_RATIO_MAX),
+    )
+
+
+def _pid_of(server: OurServer) -> int:
+    (pid,) = server.server_pids
+    return pid
+
+
+def _table(seen: list[tuple[Measurement, float]]) -> Table:
+    lines = [
+        (str(number), f"{one.results_per_second:,.0f}", f"{mib:.1f}")
+        for number, (one, mib) in enumerate(seen, start=1)
+    ]
+    return Table(("window", "results/s", "resident after it, MiB"), lines)

@@ -1,0 +1,214 @@
+"""A pass over stuck batches, beside a process that lists the same pages and does nothing else."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from sqlalchemy import func, select
+
+from batches.batch import BatchState
+from batches.store import schema
+from batches.store.database import Database
+from bench.bulk import fill
+from bench.contestants import check, equal
+from bench.metered import Metered, run_metered
+from bench.processes import peer_process
+from bench.results import Comparison, Plot, Row, Table, at_most, beside, within
+from bench.run import OURS, Run
+
+TIME_RATIO_MAX = 2
+PEAK_MIB_MAX = 200
+GROWTH_RATIO_MAX = 1.3
+"""A job more costs the same from the middle size to the largest as from the smallest to the middle one, and
+some for caches that are cold and rounds that differ."""
+PEER = "listing alone"
+SHARES = (0.01, 0.1, 1.0)
+SHARES_QUICK = (0.01, 0.03)
+"""Of the full size."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How stuck batches look at full size."""
+
+    title: str
+    name: str
+    batches: int
+    jobs: int
+    """Of each batch."""
+    unreported_every: int
+    grows_by_batches: bool
+    """Else by jobs."""
+
+    def sized(self, share: float) -> "_Size":
+        """Return a smaller or the full size."""
+        batches, jobs = (
+            (round(self.batches * share), self.jobs)
+            if self.grows_by_batches
+            else (self.batches, round(self.jobs * share))
+        )
+        return _Size(batches, jobs, self.unreported_every)
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """What one pass finds."""
+
+    batches: int
+    jobs: int
+    unreported_every: int
+
+    @property
+    def all_jobs(self) -> int:
+        """Of all batches."""
+        return self.batches * self.jobs
+
+    @property
+    def unreported(self) -> int:
+        """Of all batches; the first job of each, and then every so manieth."""
+        return self.batches * -(-self.jobs // self.unreported_every)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """A pass and the listing of the same."""
+
+    ours: Metered
+    theirs: Metered
+
+
+SHAPES = (
+    _Shape(
+        "1,000 stuck batches of 1,000 jobs, 1 % unreported", "many-batches", 1_000, 1_000, 100,
+        grows_by_batches=True,
+    ),
+    _Shape(
+        "One stuck batch of 1,000,000 jobs, 1,000 unreported", "one-batch", 1, 1_000_000, 1_000,
+        grows_by_batches=False,
+    ),
+)  # fmt: skip
+
+
+async def measure_row(run: Run) -> list[Row]:
+    """Measure three sizes of each shape; the largest once, since it takes long enough to be sure of."""
+    return [await _measure_shape(run, shape) for shape in SHAPES]
+
+
+async def _measure_shape(run: Run, shape: _Shape) -> Row:
+    seen: dict[_Size, list[_Pass]] = {}
+    for share in SHARES if run.pace.is_full else SHARES_QUICK:
+        size = shape.sized(share)
+        rounds = run.pace.rounds if share < 1 else 1
+        seen[size] = [await _measure(run, size) for _ in range(rounds)]
+    return Row(shape.title, comparisons=_comparisons(seen), tables=[_table(seen)], plots=[_plot(shape, seen)])
+
+
+async def _measure(run: Run, size: _Size) -> _Pass:
+    """Run both on a new database; raises Inexact if a batch is not repaired as it must be."""
+    async with run.tables() as (url, database), peer_process("job_status", str(size.jobs)) as queue:
+        await fill(database, batches=size.batches, jobs=size.jobs, unreported_every=size.unreported_every)
+        theirs = await run_metered("bench.peers.list_only", queue.target, str(size.batches))
+        equal(PEER, "jobs listed", int(theirs.output), size.all_jobs)
+        ours = await run_metered(
+            "reconciler", "--all", BATCHES_DATABASE_URL=url, RECONCILER_JOB_STATUS_TARGET=queue.target
+        )
+        await _verify(ours, size, database)
+    run.tell(
+        f"{size.batches:5,} × {size.jobs:9,} jobs  reconciler {ours.seconds:6.2f} s"
+        f" (CPU {ours.cpu_seconds:6.2f} s, peak {ours.peak_mib:4.0f} MiB)  {PEER} {theirs.seconds:6.2f} s"
+    )
+    return _Pass(ours, theirs)
+
+
+async def _verify(one: Metered, size: _Size, database: Database) -> None:
+    """Compare what the pass says, and what it left in the database, with what was missing."""
+    equal("reconciler", "exit code", one.code, 0)
+    said = json.loads(one.output.splitlines()[-1])
+    equal("reconciler", "batches completed", said["completed"], size.batches)
+    equal("reconciler", "results recorded", said["results_recorded"], size.unreported)
+    table = schema.batches.c
+    query = select(table.state, func.count(), func.sum(table.succeeded_jobs)).group_by(table.state)
+    async with database.engine.connect() as connection:
+        states = [(state, count, int(jobs)) for state, count, jobs in await connection.execute(query)]
+    equal("reconciler", "batches by state", states, [(BatchState.COMPLETED, size.batches, size.all_jobs)])
+    await check("reconciler", database)
+
+
+def _comparisons(seen: dict[_Size, list[_Pass]]) -> list[Comparison]:
+    *_, largest = seen.values()
+    return [
+        beside(
+            "seconds of a pass, largest size",
+            PEER,
+            [one.ours.seconds for one in largest],
+            [one.theirs.seconds for one in largest],
+            at_most(TIME_RATIO_MAX),
+        ),
+        within(
+            "peak memory at any size, MiB",
+            [max(one.ours.peak_mib for rounds in seen.values() for one in rounds)],
+            PEAK_MIB_MAX,
+        ),
+        *_growth(seen),
+    ]
+
+
+def _growth(seen: dict[_Size, list[_Pass]]) -> list[Comparison]:
+    """Compare what a job more costs between the largest sizes and between the smallest ones."""
+    if len(seen) < len(SHARES):
+        return []
+    points = [(size.all_jobs, _median_seconds(rounds)) for size, rounds in seen.items()]
+    small, middle, large = points
+    what = "µs a job more, the two largest sizes"
+    return [
+        beside(
+            what,
+            "the two smallest",
+            [_slope_us(middle, large)],
+            [_slope_us(small, middle)],
+            at_most(GROWTH_RATIO_MAX),
+        )
+    ]
+
+
+def _median_seconds(rounds: Sequence[_Pass]) -> float:
+    return median(one.ours.seconds for one in rounds)
+
+
+def _slope_us(less: tuple[int, float], more: tuple[int, float]) -> float:
+    return (more[1] - less[1]) / (more[0] - less[0]) * 1e6
+
+
+def _table(seen: dict[_Size, list[_Pass]]) -> Table:
+    header = ("batches", "jobs of each", "unreported", "reconciler, s", "its CPU, s", "its peak, MiB")
+    lines = [
+        (
+            f"{size.batches:,}",
+            f"{size.jobs:,}",
+            f"{size.unreported:,}",
+            f"{_median_seconds(rounds):.2f}",
+            f"{median(one.ours.cpu_seconds for one in rounds):.2f}",
+            f"{max(one.ours.peak_mib for one in rounds):.0f}",
+            f"{median(one.theirs.seconds for one in rounds):.2f}",
+            f"{median(one.theirs.cpu_seconds for one in rounds):.2f}",
+        )
+        for size, rounds in seen.items()
+    ]
+    return Table((*header, f"{PEER}, s", "its CPU, s"), lines)
+
+
+def _plot(shape: _Shape, seen: dict[_Size, list[_Pass]]) -> Plot:
+    return Plot(
+        name=f"reconciler-{shape.name}",
+        title=f"A pass of the reconciler, up to {shape.title[0].lower()}{shape.title[1:]}",
+        x="jobs in all batches",
+        y="seconds",
+        lines={
+            OURS: [(size.all_jobs, _median_seconds(rounds)) for size, rounds in seen.items()],
+            PEER: [
+                (size.all_jobs, median(one.theirs.seconds for one in rounds)) for size, rounds in seen.items()
+            ],
+        },
+        y_is_logarithmic=True,
+    )

@@ -1,0 +1,83 @@
+"""What a report costs as the table of results grows: our server beside itself on fewer rows."""
+
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
+from functools import partial
+from statistics import median
+
+from bench.bulk import fill
+from bench.contestants import OurServer
+from bench.measure import Measurement
+from bench.results import (
+    Plot,
+    Row,
+    at_least,
+    at_most,
+    compare,
+    p99_ms,
+    results_per_second,
+    server_and_store_us,
+)
+from bench.run import Run
+from bench.workload import MANY
+
+ROWS = (10_000, 1_000_000, 10_000_000)
+ROWS_QUICK = (10_000, 100_000)
+JOBS_PER_BATCH = 10_000
+"""The rows before are of many batches that ended, as real tables have them."""
+COST_RATIO_MAX = 1.3
+RATE_RATIO_MIN = 0.77
+"""The same, said of the rate."""
+LOAD = replace(MANY, batches=64)
+"""Many a call, so that the tables and not gRPC are most of the cost; several batches grow at a time."""
+
+
+async def measure_row(run: Run) -> list[Row]:
+    """Measure all sizes in turns."""
+    async with AsyncExitStack() as stack:
+        contestants = {
+            rows: await stack.enter_async_context(_filled(run, rows))
+            for rows in (ROWS if run.pace.is_full else ROWS_QUICK)
+        }
+        for contestant in contestants.values():
+            contestant.checks_each_window = False
+        load = LOAD.prepared_for(run.pace)
+        seen = await run.take_turns(dict.fromkeys(contestants.values(), load))
+        for contestant in contestants.values():
+            await contestant.check()
+    first, *larger = seen.values()
+    row = Row(f"500 results a call, 16 callers, {LOAD.batches} batches, on tables of so many rows", seen)
+    for them in larger:
+        row.comparisons += [
+            compare(
+                f"server + store CPU a result on {them[0].contestant}, µs",
+                server_and_store_us,
+                them,
+                first,
+                at_most(COST_RATIO_MAX),
+            ),
+            compare(
+                f"results/s on {them[0].contestant}",
+                results_per_second,
+                them,
+                first,
+                at_least(RATE_RATIO_MIN),
+            ),
+            compare(f"p99 on {them[0].contestant}, ms", p99_ms, them, first),
+        ]
+    row.plots.append(_plot(dict(zip(contestants, seen.values(), strict=True))))
+    return [row]
+
+
+def _filled(run: Run, rows: int) -> AbstractAsyncContextManager[OurServer]:
+    return run.ours(f"{rows:,} rows", fill=partial(fill, batches=rows // JOBS_PER_BATCH, jobs=JOBS_PER_BATCH))
+
+
+def _plot(seen: dict[int, list[Measurement]]) -> Plot:
+    return Plot(
+        name="cost-by-table-size",
+        title="What a result costs",
+        x="rows in the table of results",
+        y="CPU time of server and store, µs",
+        lines={"ours": [(rows, median(map(server_and_store_us, rounds))) for rows, rounds in seen.items()]},
+    )

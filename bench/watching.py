@@ -1,0 +1,128 @@
+"""Many watchers of one batch while results come in: messages, their cost, and how late the end is seen."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from itertools import count
+
+from bench.contestants import CONNECTIONS_MAX, Server
+from bench.measure import LEAD_SECONDS, percentile
+from bench.open_loop import OpenOutcome, OpenPlan
+from bench.operating_system import cpu_seconds, resident_mib
+from bench.timed import TimedProcess, Window, timed_process
+from bench.watchers import WatchOutcome, WatchPlan
+from bench.workload import Pace
+
+RESULTS_PER_SECOND = 2_000
+RESULTS_PER_CALL = 100
+"""20 calls a second: a small part of what the server does, since what is measured is the watches, and as
+often as a change is told."""
+
+_batch_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What was seen in one window."""
+
+    contestant: str
+    messages_per_second: float
+    server_us_per_message: float
+    """CPU time of the server's process, reports included."""
+    lag_p50_ms: float
+    """From the last acknowledgement of a report to a watcher's final state."""
+    lag_p99_ms: float
+    kib_per_watcher: float
+    """What the server's resident memory grew by, to the end of the window."""
+    message_bytes: int
+    watchers_share: float
+    """How much of a core the watchers' process took."""
+    is_behind: bool
+    """Whether the reports were not acknowledged at the rate at which they were due."""
+
+    def __str__(self) -> str:
+        """Return it on one line, for those who wait."""
+        return (
+            f"{self.contestant:28} {self.messages_per_second:9,.0f} messages/s"
+            f"  server {self.server_us_per_message:6.1f} µs  lag p99 {self.lag_p99_ms:6,.0f} ms"
+            f"  {self.kib_per_watcher:5.1f} KiB a watcher  watchers {self.watchers_share:4.0%} of a core"
+        )
+
+
+async def measure_watches(contestant: Server, watchers: int, pace: Pace) -> Watched:
+    """Measure one window; the batch ends with it. Raises Inexact if the contestant has not counted right."""
+    batch_id = f"watched-{next(_batch_numbers)}"
+    calls = calls_of(pace)
+    await contestant.create([batch_id], calls * RESULTS_PER_CALL)
+    (pid,) = contestant.server_pids
+    before_mib = resident_mib(pid)
+    async with AsyncExitStack() as stack:
+        watching = await stack.enter_async_context(timed_process("bench.watchers"))
+        reporting = await stack.enter_async_context(timed_process("bench.open_loop"))
+        await reporting.prepare(asdict(_open_plan(contestant, batch_id, calls)))
+        await watching.prepare(asdict(_watch_plan(contestant, batch_id, watchers, calls)))
+        window = Window(time.monotonic() + LEAD_SECONDS, pace.warm_up_seconds, pace.measure_seconds)
+        for process in (watching, reporting):
+            process.let_go(window)
+        server_seconds, watchers_seconds = await _cpu_in(window, pid, watching)
+        after_mib = resident_mib(pid)
+        reported = await reporting.outcome(OpenOutcome)
+        seen = await watching.outcome(WatchOutcome)
+    await contestant.verify([reported])
+    if not seen.messages:
+        raise RuntimeError(f"{contestant.name} sent no message within {pace.measure_seconds:g} s")
+    lags = _lags_ms(seen.finals, reported.last_answer)
+    return Watched(
+        contestant=contestant.name,
+        messages_per_second=seen.messages / pace.measure_seconds,
+        server_us_per_message=server_seconds / seen.messages * 1e6,
+        lag_p50_ms=percentile(lags, 50),
+        lag_p99_ms=percentile(lags, 99),
+        kib_per_watcher=(after_mib - before_mib) * 1024 / watchers,
+        message_bytes=seen.message_bytes,
+        watchers_share=watchers_seconds / pace.measure_seconds,
+        is_behind=reported.last_answer > window.end + pace.measure_seconds / 2,
+    )
+
+
+def calls_of(pace: Pace) -> int:
+    """Return how many calls report a batch from the first to the last job, within a window."""
+    return round((pace.warm_up_seconds + pace.measure_seconds) * RESULTS_PER_SECOND / RESULTS_PER_CALL)
+
+
+def _open_plan(contestant: Server, batch_id: str, calls: int) -> OpenPlan:
+    return OpenPlan(
+        targets=list(contestant.targets),
+        batch_ids=[batch_id],
+        name="watched",
+        calls=calls,
+        calls_per_second=RESULTS_PER_SECOND / RESULTS_PER_CALL,
+        connections=1,
+        results_per_call=RESULTS_PER_CALL,
+    )
+
+
+def _watch_plan(contestant: Server, batch_id: str, watchers: int, calls: int) -> WatchPlan:
+    return WatchPlan(
+        target=contestant.targets[0],
+        batch_id=batch_id,
+        watchers=watchers,
+        connections=min(watchers, CONNECTIONS_MAX),
+        total_jobs=calls * RESULTS_PER_CALL,
+    )
+
+
+async def _cpu_in(window: Window, server_pid: int, watching: TimedProcess) -> tuple[float, float]:
+    """Return the CPU seconds of server and watchers within the window."""
+    await asyncio.sleep(window.begin - time.monotonic())
+    before = [cpu_seconds([pid]) for pid in (server_pid, watching.pid)]
+    await asyncio.sleep(window.end - time.monotonic())
+    after = [cpu_seconds([pid]) for pid in (server_pid, watching.pid)]
+    return after[0] - before[0], after[1] - before[1]
+
+
+def _lags_ms(finals: Sequence[float], last_answer: float) -> list[float]:
+    """Return the lags in order; a watcher may well be told before the reporter is."""
+    return sorted(max(0.0, moment - last_answer) * 1_000 for moment in finals)
