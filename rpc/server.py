@@ -13,6 +13,8 @@ TRANSPORT_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 PENDING_REQUESTS_MAX = 100_000
 """gRPC's default of 1,000 randomly cancels calls when more wait, about 1 % of 1,037 workers. We bound the
 work ourselves and answer RESOURCE_EXHAUSTED instead."""
+UNREQUESTED_SECONDS_MAX = 300
+"""gRPC cancels calls that a busy event loop has not taken up within 30 s; a caller has its own deadline."""
 PING_INTERVAL_MS_MIN = 5_000
 """How often a client may ping a connection without calls; gRPC's default, 5 min, cuts careful clients off."""
 KEEPALIVE_MS = 30_000
@@ -42,6 +44,7 @@ def create_server(options: ServerOptions, translate: Translate) -> grpc.aio.Serv
         options=[
             ("grpc.server.max_pending_requests", PENDING_REQUESTS_MAX),
             ("grpc.server.max_pending_requests_hard_limit", PENDING_REQUESTS_MAX),
+            ("grpc.server_max_unrequested_time_in_server", UNREQUESTED_SECONDS_MAX),
             ("grpc.max_receive_message_length", TRANSPORT_MESSAGE_BYTES_MAX),
             ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS_MIN),
             ("grpc.keepalive_time_ms", KEEPALIVE_MS),

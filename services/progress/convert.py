@@ -1,6 +1,8 @@
 """From the domain to messages."""
 
+import time
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
 from google.protobuf import timestamp_pb2
 
@@ -13,6 +15,11 @@ from batchprogress.v1 import progress_pb2 as pb
 from rpc.refusal import Refusal
 from services.progress.group_commit import Answer
 from services.progress.status import to_refusal
+from services.progress.watch_hub import Snapshot
+
+SHARED_SECONDS_MAX = 0.5
+"""How long the message of a snapshot is given to one watcher after the other: only the rate, the expected
+end and the stall's reason depend on the time, and no reader sees half a second in them."""
 
 
 class BatchConverter:
@@ -21,6 +28,15 @@ class BatchConverter:
     def __init__(self, stuck_after_seconds: float) -> None:
         """Take after how long the reconciler looks at a quiet batch."""
         self._stuck_after_seconds = stuck_after_seconds
+        self._shared: WeakKeyDictionary[Snapshot, tuple[float, pb.WatchBatchResponse]] = WeakKeyDictionary()
+
+    def to_watch_response(self, snapshot: Snapshot) -> pb.WatchBatchResponse:
+        """Return the message of a snapshot, made once for the thousands who watch; nobody may change it."""
+        made_at, message = self._shared.get(snapshot, (0.0, None))
+        if message is None or time.monotonic() - made_at > SHARED_SECONDS_MAX:
+            message = pb.WatchBatchResponse(batch=self.to_batch(snapshot.batch, snapshot.database_time()))
+            self._shared[snapshot] = time.monotonic(), message
+        return message
 
     def to_batch(self, batch: Batch, now: datetime | None = None) -> pb.Batch:
         """Return the message of a batch as of `now`, by default as of its read."""

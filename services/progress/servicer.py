@@ -131,8 +131,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         snapshots = self._hub.watch(watch.batch_id, watch.after_revision, watch.min_interval_seconds)
         async with aclosing(snapshots):
             async for snapshot in snapshots:
-                batch = self._converter.to_batch(snapshot.batch, snapshot.database_time())
-                yield pb.WatchBatchResponse(batch=batch)
+                yield self._converter.to_watch_response(snapshot)
 
 
 def _next_token(call: str, filters: object, key: int | str | None) -> str:

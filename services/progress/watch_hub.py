@@ -17,9 +17,12 @@ from batches.errors import BatchNotFound, DatabaseUnavailable
 from services.progress.errors import ShuttingDown, TooManyWatches
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Snapshot:
-    """A batch as it was read, and when by this process's monotonic clock, in seconds."""
+    """A batch as it was read, and when by this process's monotonic clock, in seconds.
+
+    One for all watchers of the batch, compared by identity.
+    """
 
     batch: Batch
     read_at: float

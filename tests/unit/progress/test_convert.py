@@ -1,0 +1,27 @@
+"""The messages that watchers are sent."""
+
+import time
+
+import pytest
+
+from services.progress.convert import BatchConverter
+from services.progress.watch_hub import Snapshot
+from tests.support.samples import BATCH
+
+QUIET_SECONDS = 700.0
+STUCK_AFTER_SECONDS = 300.0
+
+
+def test_watchers_share_a_message() -> None:
+    """All who are told of a state at about the same time are given one message of it."""
+    converter, snapshot = BatchConverter(STUCK_AFTER_SECONDS), Snapshot(BATCH, time.monotonic())
+    assert converter.to_watch_response(snapshot) is converter.to_watch_response(snapshot)
+
+
+def test_a_later_watcher_is_told_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who comes when nothing has happened for long learns of the stall, though the state is the same."""
+    converter, snapshot = BatchConverter(STUCK_AFTER_SECONDS), Snapshot(BATCH, time.monotonic())
+    assert not converter.to_watch_response(snapshot).batch.stall_reason
+    later = time.monotonic() + QUIET_SECONDS
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert converter.to_watch_response(snapshot).batch.stall_reason
