@@ -86,17 +86,17 @@ def _report_many(session: Session, batch_id: str, source: str) -> None:
     """Send what there is, as it comes; whatever ends it, tell what became of what was sent."""
     tally: Counter[str] = Counter()
     codes: set[Exit] = set()
-    try:
-        with _opened(source) as file:
+    with _opened(source) as file:
+        try:
             for call in calls_in(file, batch_id):
                 request = pb.ReportJobResultsRequest(results=[one.report for one in call])
                 answers = session.client.call(session.client.stub.ReportJobResults, request).results
                 for sent, answer in zip(call, answers, strict=True):
                     tally[_told(session, sent, answer, codes)] += 1
-    finally:
-        if not session.out.as_json:
-            parts = [f"{number:,} {name}" for name, number in tally.items()]
-            session.out.line(", ".join(parts) or "no reports")
+        finally:
+            if not session.out.as_json:
+                parts = [f"{number:,} {name}" for name, number in tally.items()]
+                session.out.line(", ".join(parts) or "no reports")
     if codes:
         sentence = f"{tally[REFUSED]:,} of {tally.total():,} reports were refused, each named above"
         raise Complaint(sentence, min(codes))
