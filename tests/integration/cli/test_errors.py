@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.cli.command import SECONDS_MAX, CommandLine
 from tests.support.databases.ports import free_port
-from tests.support.progress import ROOT, Served, progress_process
+from tests.support.progress import ROOT, progress_process
 
 ON_SQLITE = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
 
@@ -79,6 +79,18 @@ async def test_a_server_that_comes_back(tmp_path: Path) -> None:
     assert (ended.code, ended.out) == (0, "b\n")
 
 
+async def test_a_server_that_hangs(tmp_path: Path) -> None:
+    """A server that takes a call and does not answer is told too, and its answer is taken when it comes."""
+    async with progress_process(f"sqlite+aiosqlite:///{tmp_path}/t.db") as server:
+        server.send(signal.SIGSTOP)
+        create = ("create", "b", "--total", "1", "--timeout", str(SECONDS_MAX))
+        async with CommandLine(server.target).running(*create) as command:
+            await command.tells("waiting for the server")
+            server.send(signal.SIGCONT)
+            ended = await command.ended()
+    assert (ended.code, ended.out) == (0, "b\n")
+
+
 async def test_ctrl_c_while_waiting() -> None:
     """Ctrl-C ends a command that waits for its server with 130 and without a traceback."""
     async with CommandLine(f"127.0.0.1:{free_port()}").running(
@@ -88,16 +100,6 @@ async def test_ctrl_c_while_waiting() -> None:
         command.process.send_signal(signal.SIGINT)
         ended = await command.ended()
     assert (ended.code, ended.out, ended.err) == (130, "", "")
-
-
-@ON_SQLITE
-async def test_the_token_is_sent(cli: CommandLine, progress: Served, tmp_path: Path) -> None:
-    """A file with a token and a line break at its end is taken as the token."""
-    await progress.create("b", 1)
-    file = tmp_path / "token"
-    file.write_text("secret\n", encoding="ascii")
-    ended = await cli.run("show", "b", BATCHPROGRESS_TOKEN_FILE=str(file))
-    assert (ended.code, ended.err) == (0, "")
 
 
 async def test_without_the_extra() -> None:

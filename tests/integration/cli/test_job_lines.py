@@ -1,11 +1,12 @@
 """`report --from -`: many results from a pipe."""
 
+import asyncio
 import json
 
 import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
-from tests.integration.cli.command import CommandLine
+from tests.integration.cli.command import SECONDS_MAX, CommandLine
 from tests.support.progress import Served
 
 pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
@@ -73,8 +74,9 @@ async def test_lines_are_sent_as_they_come(progress: Served, cli: CommandLine) -
     await progress.create("b", 9)
     async with cli.running("report", "b", "--from", "-") as command:
         await command.write(line("1"))
-        async for message in progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b")):
-            if message.batch.succeeded_jobs == 1:
-                break
+        async with asyncio.timeout(SECONDS_MAX):
+            async for message in progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b")):
+                if message.batch.succeeded_jobs == 1:
+                    break
         ended = await command.ended()
     assert (ended.code, ended.out) == (0, "1 recorded\n")

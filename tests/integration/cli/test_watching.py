@@ -44,17 +44,18 @@ async def test_exit_codes(progress: Served, cli: CommandLine) -> None:
 
 async def test_a_log_has_a_line_each_ten_percent(progress: Served, cli: CommandLine) -> None:
     """Where no terminal is, lines stay: plain ones, one each ten percent, and one at the end."""
-    await progress.create("b", 100)
-    async with cli.running("watch", "b") as command:
-        said = [await command.says("b: 0/100, 0 %")]
-        for index in range(100):
+    await progress.create("b", 50)
+    async with cli.running("watch", "b") as command, cli.running("watch", "b", "--json") as witness:
+        said = [await command.says("b: 0/50, 0 %")]
+        for index in range(50):
             await progress.report("b", f"j{index}", pb.JOB_OUTCOME_SKIPPED)
+            await witness.says(f'"revision": {index + 2},')  # each state was there to be shown
         ended = await command.ended()
     said += ended.lines
     percents = [int(re.findall(r"(\d+) %", line)[0]) for line in said]
     assert percents[-1] == 100
     assert all(after - before >= 10 for before, after in pairwise(percents[:-1]))
-    assert said[-1] == "b: 100/100, 100 %, 100 skipped, completed"
+    assert said[-1] == "b: 50/50, 100 %, 50 skipped, completed"
     assert (ended.code, "\x1b" in "".join(said)) == (0, False)
 
 

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from batchprogress.channels import Connection
 from batchprogress.cli import complaints
-from batchprogress.retries import Failure, call_until_answered, failure_of
+from batchprogress.retries import RETRIED_CODES, Failure, call_until_answered, failure_of
 from batchprogress.v1 import progress_pb2_grpc
 
 ANSWER_SECONDS_MAX = 10.0
@@ -144,11 +144,15 @@ class Client:
                 return await method(request, timeout=timeout, metadata=self.connection.metadata())
             except grpc.aio.AioRpcError as error:
                 last = failure_of(error)
-                if last.is_retried:
+                if last.code in RETRIED_CODES:
                     self._say_once(f"waiting for the server at {self.server} ({complaints.reason_of(last)})")
                 raise
 
         seconds_max = self.seconds_max or ANSWER_SECONDS_MAX
+        # A server that hangs gives no reason at all.
+        notice = asyncio.get_running_loop().call_later(
+            AWAY_SECONDS_MIN, self._say_once, f"waiting for the server at {self.server}"
+        )
         try:
             async with asyncio.timeout(seconds_max):
                 return await call_until_answered(try_once, request)
@@ -156,6 +160,8 @@ class Client:
             raise complaints.away(self.server, seconds_max, last) from None
         except grpc.aio.AioRpcError as error:
             raise complaints.refused(failure_of(error), self.server) from error
+        finally:
+            notice.cancel()
 
     def _say_once(self, sentence: str) -> None:
         if not self._told:
