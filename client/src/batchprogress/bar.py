@@ -50,23 +50,24 @@ def line_of(batch: pb.Batch) -> str:
     parts += [f"{batch.failed_jobs:,} failed"] if batch.failed_jobs else []
     parts += [f"{batch.skipped_jobs:,} skipped"] if batch.skipped_jobs else []
     if batch.state == pb.BATCH_STATE_PROCESSING:
-        parts += _pace(batch)
+        parts += pace_of(batch)
     else:
         parts.append(pb.BatchState.Name(batch.state).removeprefix("BATCH_STATE_").lower())
     return ", ".join(parts)
 
 
-def _pace(batch: pb.Batch) -> list[str]:
+def pace_of(batch: pb.Batch) -> list[str]:
     """Return rate and time left, without any clock of ours."""
     if batch.jobs_per_second <= 0:
         return [batch.stall_reason] if batch.stall_reason else []
     rate = f"{batch.jobs_per_second:,.{0 if batch.jobs_per_second >= 10 else 1}f}/s"  # noqa: PLR2004  # a digit
     if not batch.sealed:
         return [rate]
-    return [rate, f"{_duration(round(batch.pending_jobs / batch.jobs_per_second))} left"]
+    return [rate, f"{duration_of(round(batch.pending_jobs / batch.jobs_per_second))} left"]
 
 
-def _duration(seconds: int) -> str:
+def duration_of(seconds: int) -> str:
+    """Return 4:07 or 1:06:40."""
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,21 @@
+"""A server, and the command line beside it."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from tests.integration.cli.command import CommandLine
+from tests.support.progress import Served, served
+
+
+@pytest_asyncio.fixture
+async def progress(database_url: str) -> AsyncIterator[Served]:
+    """A server over an empty database, in the test's own loop."""
+    async with served(database_url) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def cli(progress: Served) -> CommandLine:
+    """The command line, told where the server is."""
+    return CommandLine(f"127.0.0.1:{progress.port}")

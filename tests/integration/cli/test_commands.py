@@ -1,0 +1,168 @@
+"""What each command does, and how it answers."""
+
+from typing import Any
+
+import pytest
+
+from batches.repair import RepairPlan
+from batches.store.store import BatchStore
+from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.cli.command import CommandLine
+from tests.support.progress import Served
+from tests.support.samples import FAILED, result
+
+pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+
+BATCH_FIELDS = [field.name for field in pb.Batch.DESCRIPTOR.fields]
+UNSET_AT_FIRST = {"last_result_time", "complete_time", "estimated_complete_time"}
+
+
+async def fail_jobs(progress: Served, number: int) -> None:
+    """Create batch `b` of which so many jobs have failed."""
+    await progress.create("b", number)
+    failed = pb.JOB_OUTCOME_FAILED
+    results = [
+        pb.ReportJobResultRequest(batch_id="b", job_id=f"j{index:04}", outcome=failed)
+        for index in range(number)
+    ]
+    await progress.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
+
+
+async def test_create_prints_the_id(progress: Served, cli: CommandLine) -> None:
+    """`create` makes the batch that was described, prints its id alone, and changes nothing when repeated."""
+    command = ("create", "b", "--total", "7", "--unsealed", "--name", "November", "--label", "team=a=b")
+    for _ in range(2):
+        ended = await cli.run(*command)
+        assert (ended.code, ended.out, ended.err) == (0, "b\n", "")
+    batch = await progress.get("b")
+    assert (batch.total_jobs, batch.sealed, batch.display_name) == (7, False, "November")
+    assert (dict(batch.labels), batch.revision) == ({"team": "a=b"}, 1)
+
+
+async def test_create_without_an_id_makes_one(progress: Served, cli: CommandLine) -> None:
+    """Each `create` without an id makes another batch."""
+    ids = [(await cli.run("create", "--total", "1")).out.strip() for _ in range(2)]
+    assert ids[0] != ids[1]
+    assert [(await progress.get(one)).total_jobs for one in ids] == [1, 1]
+
+
+async def test_add_and_seal(progress: Served, cli: CommandLine) -> None:
+    """`add` adds once for a request id and each time without one; after `seal` the total is final."""
+    await progress.create("b", 1, sealed=False)
+    for _ in range(2):
+        await cli.run("add", "b", "10", "--request-id", "r")
+        await cli.run("add", "b", "100")
+    ended = await cli.run("seal", "b", "--json")
+    (answer,) = ended.json
+    assert (answer["batch"]["total_jobs"], answer["batch"]["sealed"]) == (211, True)
+    refused = await cli.run("add", "b", "1")
+    assert (refused.code, refused.out) == (6, "")
+    assert refused.err.startswith("batchprogress: batch b is sealed")
+
+
+async def test_cancel(progress: Served, cli: CommandLine) -> None:
+    """`cancel` ends the batch and shows what it had come to."""
+    await progress.create("b", 4)
+    await progress.report("b", "j")
+    ended = await cli.run("cancel", "b")
+    assert (ended.code, ended.out) == (0, "b: 1/4, 25 %, cancelled\n")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_CANCELLED
+
+
+async def test_report(progress: Served, cli: CommandLine) -> None:
+    """`report` says what became of the result, and when the batch has ended with it."""
+    await progress.create("b", 2)
+    failed = ("report", "b", "j", "failed", "--error-type", "Timeout", "--error", "after 30 s")
+    assert (await cli.run(*failed)).out == "recorded\n"
+    assert (await cli.run(*failed)).out == "duplicate\n"
+    conflict = await cli.run("report", "b", "j", "skipped")
+    assert (conflict.code, conflict.out) == (6, "")
+    assert "--attempt" in conflict.err
+    again = await cli.run("report", "b", "j", "succeeded", "--attempt", "2")
+    assert again.out == "superseded earlier\n"
+    last = await cli.run("report", "b", "k", "skipped")
+    assert last.out == "recorded; the batch is completed\n"
+    batch = await progress.get("b")
+    assert (batch.succeeded_jobs, batch.failed_jobs, batch.skipped_jobs) == (1, 0, 1)
+
+
+async def test_list(progress: Served, cli: CommandLine) -> None:
+    """`list` shows the newest first, by state and label, and says when there are more than it was to list."""
+    for batch_id in ("b1", "b2", "b3"):
+        await cli.run("create", batch_id, "--total", "0" if batch_id == "b2" else "1", "--label", "team=a")
+    await progress.create("b4", 1)
+
+    async def listed(*options: str) -> list[str]:
+        return [line.split()[0] for line in (await cli.run("list", *options)).lines[1:]]
+
+    assert await listed() == ["b4", "b3", "b2", "b1"]
+    assert await listed("--label", "team=a", "--state", "processing") == ["b3", "b1"]
+    limited = await cli.run("list", "--limit", "2", "--json")
+    assert [batch["batch_id"] for batch in limited.json] == ["b4", "b3"]
+    assert "--limit" in (await cli.run("list", "--limit", "2")).err
+    assert await listed("--state", "cancelled") == []
+
+
+async def test_show_adds_up(progress: Served, cli: CommandLine, store: BatchStore) -> None:
+    """`show` tells the tallies as a sum, and each repair with its numbers before and after and its reason."""
+    await progress.create("b", 4)
+    await progress.report("b", "j1")
+    await progress.report("b", "j2", pb.JOB_OUTCOME_SKIPPED)
+    results = (result("j3", FAILED, batch_id="b"), result("j4", batch_id="b"))
+    await store.write_repair(RepairPlan("b", revision=3, reason="the queue says so", results=results))
+    ended = await cli.run("show", "b")
+    assert "jobs         2 succeeded + 1 failed + 1 skipped + 0 pending = 4 jobs" in ended.lines
+    repair = ended.lines[-1]
+    assert "processing -> completed  4      1 -> 2     0 -> 1  1        2 -> 0   the queue says so" in repair
+    (shown,) = (await cli.run("show", "b", "--json")).json
+    assert shown["repairs"][0]["before"]["pending_jobs"] == 2
+    assert shown["batch"]["reconciled_jobs"] == 2
+
+
+async def test_json_has_every_field(progress: Served, cli: CommandLine) -> None:
+    """JSON holds the contract's fields in its order, zeros too, and its numbers are numbers."""
+    await progress.create("b", 3)
+    (shown,) = (await cli.run("show", "b", "--json")).json
+    batch: dict[str, Any] = shown["batch"]
+    assert list(batch) == [name for name in BATCH_FIELDS if name not in UNSET_AT_FIRST]
+    assert (batch["total_jobs"], batch["failed_jobs"], batch["labels"]) == (3, 0, {})
+    assert batch["state"] == "BATCH_STATE_PROCESSING"
+
+
+async def test_failures(progress: Served, cli: CommandLine) -> None:
+    """`failures` groups by the kind of the error, largest first, and lists the jobs if asked."""
+    await progress.create("b", 5)
+    for job_id, kind in (("j1", "Timeout"), ("j2", "KeyError"), ("j3", "Timeout")):
+        await progress.report(
+            "b", job_id, pb.JOB_OUTCOME_FAILED, error_type=kind, error_message=f"of {job_id}"
+        )
+    await progress.report("b", "fine")
+    grouped = await cli.run("failures", "b")
+    assert [line.split()[:2] for line in grouped.lines[1:]] == [["2", "Timeout"], ["1", "KeyError"]]
+    listed = await cli.run("failures", "b", "--jobs")
+    assert listed.lines[: len(grouped.lines)] == grouped.lines
+    assert [line.split()[0] for line in listed.lines[-3:]] == ["j1", "j2", "j3"]
+    groups = (await cli.run("failures", "b", "--json")).json
+    assert [(group["error_type"], group["failed_jobs"]) for group in groups] == [
+        ("Timeout", 2),
+        ("KeyError", 1),
+    ]
+
+
+async def test_more_than_a_page(progress: Served, cli: CommandLine) -> None:
+    """What does not fit into a page of the server's is read page by page, each job once."""
+    await fail_jobs(progress, 1_003)
+    ended = await cli.run("failures", "b", "--jobs", "--limit", "1002", "--json")
+    assert [job["job_id"] for job in ended.json] == [f"j{index:04}" for index in range(1_002)]
+
+
+async def test_what_others_wrote_cannot_steer_a_terminal(progress: Served, cli: CommandLine) -> None:
+    """An escape sequence or a line break in an error is shown in one line, and never sent to a terminal."""
+    await progress.create("b", 1)
+    await progress.report(
+        "b", "j", pb.JOB_OUTCOME_FAILED, error_type="E\x1b[2J", error_message="a\nb\x1b]0;t\x07"
+    )
+    ended = await cli.run("failures", "b")
+    assert "\x1b" not in ended.out
+    assert ended.lines[1].endswith("a b\N{REPLACEMENT CHARACTER}]0;t\N{REPLACEMENT CHARACTER}")
+    assert len(ended.lines) == 2

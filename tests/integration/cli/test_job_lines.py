@@ -1,0 +1,82 @@
+"""`report --from -`: many results from a pipe."""
+
+import asyncio
+import json
+
+import pytest
+
+from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.cli.command import SECONDS_MAX, CommandLine
+from tests.support.progress import Served
+
+pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+
+
+def line(job_id: object, outcome: str = "succeeded", **more: object) -> str:
+    """Return a line of the input."""
+    return json.dumps({"job_id": job_id, "outcome": outcome, **more}) + "\n"
+
+
+async def test_each_line_is_recorded(progress: Served, cli: CommandLine) -> None:
+    """Each line becomes a result, also beyond what fits into a call, and the last without a line break."""
+    await progress.create("b", 10_005)
+    lines = [line(f"j{index}") for index in range(10_003)]
+    lines += [line("f", "failed", attempt=2, error_type="E", error="e"), line("s", "skipped").rstrip()]
+    ended = await cli.run("report", "b", "--from", "-", text="".join(lines))
+    assert (ended.code, ended.out, ended.err) == (0, "10,005 recorded\n", "")
+    batch = await progress.get("b")
+    assert (batch.state, batch.succeeded_jobs, batch.failed_jobs, batch.skipped_jobs) == (
+        pb.BATCH_STATE_COMPLETED,
+        10_003,
+        1,
+        1,
+    )
+
+
+async def test_a_refused_line_is_named(progress: Served, cli: CommandLine) -> None:
+    """A refused result is named by its line, its neighbours are counted, and the exit code says so."""
+    await progress.create("b", 9)
+    ended = await cli.run("report", "b", "--from", "-", text=line("1") + line("1", "failed") + line("2"))
+    assert (ended.code, ended.out) == (6, "2 recorded, 1 refused\n")
+    assert ended.err.startswith("batchprogress: line 2: attempt 1 of job 1")
+    answers = (
+        await cli.run("report", "b", "--from", "-", "--json", text=line("1") + line("1", "failed"))
+    ).json
+    assert [(one["job_id"], one["disposition"]) for one in answers] == [
+        ("1", "DISPOSITION_DUPLICATE"),
+        ("1", "DISPOSITION_UNSPECIFIED"),
+    ]
+    assert answers[1]["error"]["reason"] == "RESULT_CONFLICT"
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ("{", "it is not JSON"),
+        ("[]\n", "it is no JSON object"),
+        (line(17), "job_id must be a string"),
+        (line("j", "done"), "outcome must be one of"),
+        (line("j", attempt=0), "attempt must be from 1"),
+        (line("j", jobid="x"), "there is no field 'jobid'"),
+    ],
+)
+async def test_a_line_that_is_no_report(progress: Served, cli: CommandLine, bad: str, why: str) -> None:
+    """A line that is no report ends the command with 2, by its number and why; those before it are sent."""
+    await progress.create("b", 9)
+    ended = await cli.run("report", "b", "--from", "-", text=line("1") + "\n" + bad)
+    assert (ended.code, ended.out) == (2, "1 recorded\n")
+    assert ended.err.startswith(f"batchprogress: line 3 is no report: {why}")
+    assert (await progress.get("b")).succeeded_jobs == 1
+
+
+async def test_lines_are_sent_as_they_come(progress: Served, cli: CommandLine) -> None:
+    """While the pipe stays open, what was written is recorded: a watcher sees it now."""
+    await progress.create("b", 9)
+    async with cli.running("report", "b", "--from", "-") as command:
+        await command.write(line("1"))
+        async with asyncio.timeout(SECONDS_MAX):
+            async for message in progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b")):
+                if message.batch.succeeded_jobs == 1:
+                    break
+        ended = await command.ended()
+    assert (ended.code, ended.out) == (0, "1 recorded\n")

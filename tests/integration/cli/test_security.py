@@ -1,0 +1,109 @@
+"""TLS and tokens, against a server that asks for both."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.cli.command import CommandLine
+
+TOKEN = "secret"
+SERVICE = "batchprogress.v1.ProgressService"
+
+
+async def list_batches(request: pb.ListBatchesRequest, context: Any) -> pb.ListBatchesResponse:  # noqa: ANN401
+    """Answer to whoever has the token, as a proxy in front of the server does."""
+    del request
+    if dict(context.invocation_metadata()).get("authorization") != f"Bearer {TOKEN}":
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
+    return pb.ListBatchesResponse(batches=[pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING)])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the server is, and the file its certificate is in."""
+
+    server: str
+    ca: Path
+
+
+@pytest_asyncio.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Place]:
+    """A server with TLS, and a certificate that only it knows."""
+    key, certificate = self_signed()
+    server = grpc.aio.server()
+    method = grpc.unary_unary_rpc_method_handler(
+        list_batches,
+        request_deserializer=pb.ListBatchesRequest.FromString,
+        response_serializer=pb.ListBatchesResponse.SerializeToString,
+    )
+    service = grpc.method_handlers_generic_handler(SERVICE, {"ListBatches": method})
+    server.add_generic_rpc_handlers((service,))
+    credentials = grpc.ssl_server_credentials([(key, certificate)])
+    port = server.add_secure_port("127.0.0.1:0", credentials)
+    await server.start()
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(certificate)
+    yield Place(f"127.0.0.1:{port}", ca)
+    await server.stop(None)
+
+
+async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
+    """With the roots in --ca and the token in --token-file, without its line break, the server answers."""
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n", encoding="ascii")
+    cli = CommandLine(guarded.server)
+    ended = await cli.run("list", "--json", "--ca", str(guarded.ca), "--token-file", str(file))
+    assert (ended.code, ended.err, [batch["batch_id"] for batch in ended.json]) == (0, "", ["b"])
+
+
+async def test_a_missing_token_is_named(guarded: Place) -> None:
+    """A server that wants a token is not asked again and again: exit 6, and what to give."""
+    ended = await CommandLine(guarded.server).run("list", BATCHPROGRESS_CA=str(guarded.ca))
+    assert (ended.code, ended.out) == (6, "")
+    wanted = "wants a token: give a valid one with --token-file"
+    assert ended.err == f"batchprogress: the server at {guarded.server} {wanted}\n"
+
+
+async def test_a_stranger_is_not_trusted(guarded: Place, tmp_path: Path) -> None:
+    """A server whose certificate the roots do not know gets no token and is as good as away."""
+    _, other = self_signed()
+    ca = tmp_path / "other.pem"
+    ca.write_bytes(other)
+    command = ("list", "--ca", str(ca), "--timeout", "3")
+    ended = await CommandLine(guarded.server).run(*command, GRPC_VERBOSITY="NONE")
+    assert (ended.code, ended.out) == (5, "")
+    waiting, sentence = ended.err.splitlines()
+    assert "certificate" in waiting.lower()
+    assert sentence.startswith(f"batchprogress: the server at {guarded.server} did not answer for 3 s")
+
+
+def self_signed() -> tuple[bytes, bytes]:
+    """Return a key and a certificate of 127.0.0.1, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return private, certificate.public_bytes(pem)
