@@ -75,12 +75,7 @@ def main() -> None:
 
 async def _run(plan: Plan) -> Outcome:
     async with AsyncExitStack() as stack:
-        calls = [
-            report_method(
-                await connect(stack, plan.targets[number % len(plan.targets)]), plan.results_per_call
-            )
-            for number in range(plan.connections)
-        ]
+        calls = await report_methods(stack, plan.targets, plan.connections, plan.results_per_call)
         errands = _errands(plan)
         errands = chain(list(islice(errands, plan.prepared_calls)), errands)
         window = await wait_for_window()
@@ -94,19 +89,22 @@ async def _run(plan: Plan) -> Outcome:
         return _outcome(plan, window, answers)
 
 
+async def report_methods(
+    stack: AsyncExitStack, targets: Sequence[str], connections: int, results_per_call: int
+) -> list[Any]:
+    """Open connections to servers in turn; return what reports on each: a callable from bytes to bytes."""
+    channels = [await connect(stack, targets[number % len(targets)]) for number in range(connections)]
+    method = "ReportJobResult" if results_per_call == 1 else "ReportJobResults"
+    # Without serializers bytes pass as they are; the type stubs do not know.
+    return [cast("Any", channel.unary_unary)(f"/{SERVICE}/{method}") for channel in channels]
+
+
 async def connect(stack: AsyncExitStack, target: str) -> grpc.aio.Channel:
     """Open a connection of its own to a server."""
     channel = await stack.enter_async_context(grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS))
     async with asyncio.timeout(CONNECT_SECONDS_MAX):
         await channel.channel_ready()
     return channel
-
-
-def report_method(channel: grpc.aio.Channel, results_per_call: int) -> Any:  # noqa: ANN401
-    """Return what reports: a callable from bytes to bytes."""
-    method = "ReportJobResult" if results_per_call == 1 else "ReportJobResults"
-    # Without serializers bytes pass as they are; the type stubs do not know.
-    return cast("Any", channel.unary_unary)(f"/{SERVICE}/{method}")
 
 
 async def _work(

@@ -18,7 +18,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from bench.load import Request, connect, recorded_in, report_method, report_of
+from bench.load import Request, recorded_in, report_methods, report_of
 from bench.timed import Outcome, Window, outlast, read_plan, wait_for_window, write_outcome
 
 
@@ -85,12 +85,7 @@ def main() -> None:
 
 async def _run(plan: OpenPlan) -> OpenOutcome:
     async with AsyncExitStack() as stack:
-        calls = [
-            report_method(
-                await connect(stack, plan.targets[number % len(plan.targets)]), plan.results_per_call
-            )
-            for number in range(plan.connections)
-        ]
+        calls = await report_methods(stack, plan.targets, plan.connections, plan.results_per_call)
         requests = [
             report_of(plan.batch_ids[number % len(plan.batch_ids)], plan.name, number, plan.results_per_call)
             for number in range(plan.calls)

@@ -5,7 +5,6 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TypeVar
 
 import grpc
@@ -13,6 +12,7 @@ import grpc
 from batchprogress.v1 import progress_pb2 as pb
 from tests.faults.cluster import cluster
 from tests.faults.conftest import Target, Verdict
+from tests.faults.footprint import Footprint
 from tests.faults.ledger import Job, Ledger
 from tests.faults.pools import assert_pool_whole, assert_threads_at_rest
 from tests.faults.workload import Plan, Workers, create_batches, make_plan, report_of
@@ -35,7 +35,6 @@ largest size, and caches, in some: the least growth counts, the first part's not
 MEMORY_GROWTH_BYTES_MAX = 4 * 1024 * 1024
 """Of a server in a part, in full 5,000 calls: 1 KiB kept for each, less than a task with its frames takes,
 would be 5 MiB. The heap was seen to grow by 4 MiB in 80,000 calls; on a busy machine by 12 in 10,000."""
-KIB = 1024
 
 
 Response = TypeVar("Response")
@@ -121,18 +120,10 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(
         for _ in range(PARTS):
             given_up += await storm.blow(stubs, calls // PARTS)
             await assert_pool_whole(stubs[0], "hot", target)  # nothing runs any more, nothing is checked out
-            resident.append(resident_bytes(servers.server(0).pid))
+            resident.append(Footprint.of(servers.server(0).pid).resident_bytes)
         await assert_threads_at_rest(target, servers=1)
         await Workers(ledger, channels, WORKERS).send_all(plan)
     assert given_up > calls * GIVEN_UP_SHARE_MIN
     assert min(after - before for before, after in pairwise(resident)) <= MEMORY_GROWTH_BYTES_MAX
     assert ledger.acknowledged == plan.outcomes.keys()
     await verdict("cancellation storm", given_up, ledger)
-
-
-def resident_bytes(process_id: int) -> int:
-    """Return the resident memory of a process."""
-    for line in Path(f"/proc/{process_id}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * KIB
-    raise AssertionError(f"process {process_id} is gone")
