@@ -34,8 +34,8 @@ $(VENV)/.ready: locks/dev.txt client/pyproject.toml | $(UV)
 
 .PHONY: lock
 lock: | $(UV) ## Resolve the dependencies anew and lock them with their hashes
-	$(COMPILE) --upgrade pyproject.toml client/pyproject.toml --output-file locks/runtime.txt
-	$(COMPILE) --upgrade pyproject.toml client/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
+	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --output-file locks/runtime.txt
+	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
 	$(COMPILE) --upgrade locks/proto.in --output-file locks/proto.txt
 
 .PHONY: proto

@@ -16,10 +16,11 @@ from bench.report import PLOTS, markdown
 from bench.results import Plot, Row
 from bench.rows import ROWS
 from bench.run import Run
-from bench.stores import mysql, redis
+from bench.stores import mysql
 from bench.workload import FULL, QUICK, Pace
 from tests.support.databases import DatabaseServerUnavailable
 from tests.support.databases.errors import CommandFailed, PackageUnavailable
+from tests.support.redis_server import RedisServer, redis_server
 
 EXIT_INEXACT = 1
 EXIT_NO_STORE = 2
@@ -43,7 +44,8 @@ def main(
     names = _checked(rows or list(ROWS))
     folder = out or (CHECKOUT / "bench" if not rows and not quick else None)
     try:
-        report, plots = asyncio.run(_measure(names, QUICK if quick else FULL))
+        with redis_server() as redis:
+            report, plots = asyncio.run(_measure(names, redis, QUICK if quick else FULL))
     except Inexact as error:
         typer.echo(f"inexact, so nothing else counts: {error}", err=True)
         raise typer.Exit(EXIT_INEXACT) from None
@@ -64,11 +66,11 @@ def _checked(names: list[str]) -> list[str]:
     return names
 
 
-async def _measure(names: Iterable[str], pace: Pace) -> tuple[str, list[Plot]]:
+async def _measure(names: Iterable[str], redis: RedisServer, pace: Pace) -> tuple[str, list[Plot]]:
     rows: list[Row] = []
-    async with mysql() as mysql_server, redis() as redis_server:
-        facts = await machine.describe(mysql_server, redis_server)
-        run = Run(mysql_server, redis_server, pace, lambda line: typer.echo(line, err=True))
+    async with mysql() as mysql_server:
+        facts = await machine.describe(mysql_server, redis)
+        run = Run(mysql_server, redis, pace, lambda line: typer.echo(line, err=True))
         for name in names:
             typer.echo(f"— {name}", err=True)
             rows += [replace(row, title=f"{name}: {row.title}") for row in await ROWS[name](run)]

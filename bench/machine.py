@@ -9,7 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from bench.stores import DURABLE, MysqlServer, RedisServer
+from bench.stores import DURABLE, MysqlServer
+from tests.support.redis_server import RedisServer
 
 DISTRIBUTIONS = ("grpcio", "protobuf", "SQLAlchemy", "asyncmy", "redis", "hiredis")
 SYNCS = 100

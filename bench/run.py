@@ -11,9 +11,10 @@ from bench.contestants import Contestant, CountingPeer, InsertOnly, NotCountingP
 from bench.measure import Measurement, measure
 from bench.processes import peer_process
 from bench.report import line_of
-from bench.stores import MysqlServer, RedisServer
+from bench.stores import MysqlServer
 from bench.workload import Pace, Workload
 from tests.support.progress import progress_process
+from tests.support.redis_server import RedisServer
 
 OURS = "ours"
 Fill = Callable[[Database], Awaitable[None]]

@@ -1,0 +1,73 @@
+"""A real Redis server: the one that is installed, else Debian's package, unpacked."""
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from tests.support.databases.debian_packages import program_command, unpacked_package
+from tests.support.databases.home import ServerHome
+from tests.support.databases.ports import free_port
+
+PROGRAM = "redis-server"
+IN_MEMORY = ("--save", "", "--appendonly", "no")
+"""Nothing is written to disk: the fastest that Redis can be."""
+START_SECONDS_MAX = 30.0
+"""It takes some 50 ms."""
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """A Redis server that runs."""
+
+    url: str
+    """Of its database 0."""
+    pid: int
+    version: str
+
+
+@contextmanager
+def redis_server(options: Sequence[str] = IN_MEMORY) -> Iterator[RedisServer]:
+    """Run Redis on a free port of this machine while the context is open.
+
+    Raises:
+        PackageUnavailable: it is not installed and this machine is no Debian to take it from.
+
+    """
+    port = free_port()
+    command = [*_command(), "--bind", "127.0.0.1", "--port", str(port), *options]
+    url = f"redis://127.0.0.1:{port}/0"
+    home = ServerHome("redis")
+    client = Redis.from_url(url)
+    try:
+        home.launch(command)
+        _wait_until_ready(client)
+        yield RedisServer(url, home.process_id, str(client.info("server")["redis_version"]))
+    finally:
+        client.close()
+        home.remove()
+
+
+def _command() -> tuple[str, ...]:
+    program = shutil.which(PROGRAM)
+    if program is not None:
+        return (program,)
+    return program_command(unpacked_package(PROGRAM), f"usr/bin/{PROGRAM}")
+
+
+def _wait_until_ready(client: Redis) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while True:
+        try:
+            client.ping()
+        except RedisConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_SECONDS)
+        else:
+            return
