@@ -1,6 +1,7 @@
 """The client of JobStatusService: the one file of the reconciler that knows gRPC and protobuf."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
@@ -45,23 +46,36 @@ _CLOSED = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION
 Answer = TypeVar("Answer", bound=Message)
 
 
-def open_channel(target: str) -> grpc.aio.Channel:
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """Whose certificates the service may have, and one's own; all PEM."""
+
+    ca: bytes | None
+    certificate: bytes | None = None
+    key: bytes | None = None
+
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS_MIN),
+    ("grpc.min_reconnect_backoff_ms", RECONNECT_MS_MIN),
+)
+
+
+def open_channel(target: str, tls: ClientTls | None = None) -> grpc.aio.Channel:
     """Return a channel to a JobStatusService; nothing is connected yet."""
-    return grpc.aio.insecure_channel(
-        target,
-        options=[
-            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-            ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS_MIN),
-            ("grpc.min_reconnect_backoff_ms", RECONNECT_MS_MIN),
-        ],
-    )
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificate)
+    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
 
 
 class JobStatusClient:
     """A JobQueue over gRPC."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, call_seconds_max: float) -> None:
-        """Take a channel, which the caller closes, and the deadline of one try."""
+    def __init__(self, channel: grpc.aio.Channel, *, call_seconds_max: float, token: str = "") -> None:
+        """Take a channel, which the caller closes, the deadline of one try, and a bearer token if any."""
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._stub = job_status_pb2_grpc.JobStatusServiceStub(channel)
         self._call_seconds_max = call_seconds_max
 
@@ -69,7 +83,11 @@ class JobStatusClient:
         """Return the counts of a batch; raises QueueError."""
         request = job_status_pb2.GetBatchStatusRequest(batch_id=batch_id)
         return to_counts(
-            await _retried(lambda: self._stub.GetBatchStatus(request, timeout=self._call_seconds_max))
+            await _retried(
+                lambda: self._stub.GetBatchStatus(
+                    request, timeout=self._call_seconds_max, metadata=self._metadata
+                )
+            )
         )
 
     async def job_page(self, batch_id: str, page_token: str, size: int) -> JobPage:
@@ -79,7 +97,9 @@ class JobStatusClient:
         )
         try:
             answer = await _retried(
-                lambda: self._stub.ListJobStatuses(request, timeout=self._call_seconds_max)
+                lambda: self._stub.ListJobStatuses(
+                    request, timeout=self._call_seconds_max, metadata=self._metadata
+                )
             )
         except _Unimplemented as error:
             raise JobsNotListed("the queue keeps only counts") from error
