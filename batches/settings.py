@@ -27,7 +27,7 @@ class DatabaseSettings(BaseSettings):
     database_url_file: Path | None = Field(
         default=None,
         description="A file that holds the URL, instead of BATCHES_DATABASE_URL: a password in the"
-        " environment is seen by every child and by whoever may look into the process.",
+        " environment is seen by every child and by whoever may look into the process. Default: none.",
     )
     database_connections: int = Field(
         default=8,

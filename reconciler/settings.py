@@ -31,9 +31,12 @@ class ReconcilerSettings(BaseSettings):
         " /etc/ssl/certs/ca-certificates.crt are the system's. Default: plaintext.",
     )
     job_status_certificate_file: Path | None = Field(
-        default=None, description="PEM file of the reconciler's own certificate, for a service that asks."
+        default=None,
+        description="PEM file of the reconciler's own certificate, for a service that asks. Default: none.",
     )
-    job_status_key_file: Path | None = Field(default=None, description="PEM file of that certificate's key.")
+    job_status_key_file: Path | None = Field(
+        default=None, description="PEM file of that certificate's key. Default: none."
+    )
     job_status_token_file: Path | None = Field(
         default=None,
         description="File of the bearer token for that service (role reader). Default: none is sent.",

@@ -35,7 +35,8 @@ class JobStatusSettings(ServerSettings):
         " primary: a replica tells old counts. Required, here or in a file.",
     )
     database_url_file: Path | None = Field(
-        default=None, description="A file that holds the URL, instead of JOB_STATUS_DATABASE_URL."
+        default=None,
+        description="A file that holds the URL, instead of JOB_STATUS_DATABASE_URL. Default: none.",
     )
     laravel_table: str = Field(
         default="job_batches",
