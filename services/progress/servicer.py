@@ -85,6 +85,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ReportJobResults(
         self, request: pb.ReportJobResultsRequest, _context: Context
     ) -> pb.ReportJobResultsResponse:
+        self._group_commit.require_room(requests.to_size(request))
         results = requests.to_results(request)
         valid = [result for result in results if not isinstance(result, Refusal)]
         answers = iter(await self._group_commit.submit(valid) if valid else [])
