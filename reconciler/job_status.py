@@ -45,6 +45,10 @@ _CLOSED = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION
 
 Answer = TypeVar("Answer", bound=Message)
 
+_OUTCOMES: dict[int, JobOutcome | None] = {0: None, **{int(outcome): outcome for outcome in JobOutcome}}
+"""0: neither outcome nor pending is set, or the outcome is UNSPECIFIED."""
+_WITHOUT_ERROR = frozenset({None, JobOutcome.SUCCEEDED})
+
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
@@ -164,26 +168,21 @@ def to_counts(answer: job_status_pb2.GetBatchStatusResponse) -> QueueCounts:
 
 def to_job(status: job_status_pb2.JobStatus) -> QueueJob:
     """Return a job; QueueContradiction if it is none that a worker could have reported."""
-    if IDENTIFIER.fullmatch(status.job_id) is None:
+    job_id, attempt = status.job_id, status.attempt
+    if IDENTIFIER.fullmatch(job_id) is None:
         raise QueueContradiction("the queue lists a job whose id is none")
-    if status.attempt < 0:
+    if attempt < 0:
         raise QueueContradiction("the queue lists a job with a negative attempt")
-    outcome = _outcome_of(status)
-    # With another outcome an error is an earlier attempt's.
-    with_error = outcome in {JobOutcome.FAILED, JobOutcome.SKIPPED}
-    return QueueJob(
-        job_id=status.job_id,
-        outcome=outcome,
-        attempt=status.attempt or 1,
-        error_type=status.error_type[:ERROR_TYPE_CHARACTERS_MAX] if with_error else "",
-        error_message=status.error_message[:ERROR_MESSAGE_CHARACTERS_MAX] if with_error else "",
-    )
-
-
-def _outcome_of(status: job_status_pb2.JobStatus) -> JobOutcome | None:
-    if not status.outcome:  # neither set, or set to UNSPECIFIED
-        return None
     try:
-        return JobOutcome(status.outcome)
-    except ValueError as error:
-        raise QueueContradiction("the queue lists a job with an outcome that there is not") from error
+        outcome = _OUTCOMES[status.outcome]
+    except KeyError:
+        raise QueueContradiction("the queue lists a job with an outcome that there is not") from None
+    if outcome in _WITHOUT_ERROR:  # with these an error is an earlier attempt's
+        return QueueJob(job_id, outcome, attempt or 1)
+    return QueueJob(
+        job_id,
+        outcome,
+        attempt or 1,
+        status.error_type[:ERROR_TYPE_CHARACTERS_MAX],
+        status.error_message[:ERROR_MESSAGE_CHARACTERS_MAX],
+    )
