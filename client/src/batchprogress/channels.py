@@ -1,7 +1,7 @@
 """How this package reaches a server: the channel's options, TLS and the token, in one place."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +96,11 @@ class Connection:
         """Whether a channel that failed so may do better if it is opened anew, with newer certificates."""
         return isinstance(self.credentials, TlsFiles) and code is grpc.StatusCode.UNAVAILABLE
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether a call may wait for a connection: not for one that newer certificates might bring."""
+        return not isinstance(self.credentials, TlsFiles)
+
     def _credentials_of_now(self) -> grpc.ChannelCredentials | None:
         return self.credentials.credentials() if isinstance(self.credentials, TlsFiles) else self.credentials
 
@@ -114,4 +119,16 @@ def opened(target: str | grpc.Channel, connection: Connection) -> Iterator[grpc.
         yield target
         return
     with connection.open() as channel:
+        yield channel
+
+
+@asynccontextmanager
+async def opened_async(
+    target: str | grpc.aio.Channel, connection: Connection
+) -> AsyncIterator[grpc.aio.Channel]:
+    """Give the channel that was given, or one to the target that is closed afterwards."""
+    if not isinstance(target, str):
+        yield target
+        return
+    async with connection.open_async() as channel:
         yield channel

@@ -3,12 +3,11 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 
 import grpc
 from google.protobuf import duration_pb2
 
-from batchprogress.channels import Connection, Credentials, Token, opened
+from batchprogress.channels import Connection, Credentials, Token, opened, opened_async
 from batchprogress.errors import BatchNotFound
 from batchprogress.retries import RETRIED_CODES, failure_of
 from batchprogress.v1 import progress_pb2 as pb
@@ -68,8 +67,8 @@ def watch(  # noqa: PLR0913  # options, by keyword only
         batch_id: the batch.
         after_revision: only what is newer; 0 is everything.
         min_interval: seconds from one state to the next at the least, 0 to 60.
-        credentials: TlsFiles, read once, or from grpc.ssl_channel_credentials(); by default plaintext. Not
-            with a channel.
+        credentials: TlsFiles, read again for each stream, or from grpc.ssl_channel_credentials(); by default
+            plaintext. Not with a channel.
         token: a bearer token, or what returns the one of now.
 
     Raises:
@@ -79,10 +78,11 @@ def watch(  # noqa: PLR0913  # options, by keyword only
     """
     place = Place(batch_id, after_revision, min_interval)
     connection = Connection(target if isinstance(target, str) else "", credentials, token)
-    with opened(target, connection) as channel:
-        stub = progress_pb2_grpc.ProgressServiceStub(channel)
-        while True:
-            stream = stub.WatchBatch(place.request, metadata=connection.metadata(), wait_for_ready=True)
+    while True:
+        with opened(target, connection) as channel:
+            stream = progress_pb2_grpc.ProgressServiceStub(channel).WatchBatch(
+                place.request, metadata=connection.metadata(), wait_for_ready=connection.may_wait
+            )
             try:
                 for message in stream:
                     yield place.pass_by(message.batch)
@@ -92,7 +92,7 @@ def watch(  # noqa: PLR0913  # options, by keyword only
                 return
             finally:
                 stream.cancel()
-            time.sleep(delay)
+        time.sleep(delay)
 
 
 async def watch_async(  # noqa: PLR0913  # options, by keyword only
@@ -107,13 +107,11 @@ async def watch_async(  # noqa: PLR0913  # options, by keyword only
     """Yield the batch as `watch` does, in an event loop; takes and raises the same."""
     place = Place(batch_id, after_revision, min_interval)
     connection = Connection(target if isinstance(target, str) else "", credentials, token)
-    async with AsyncExitStack() as stack:
-        channel = (
-            await stack.enter_async_context(connection.open_async()) if isinstance(target, str) else target
-        )
-        stub = progress_pb2_grpc.ProgressServiceStub(channel)
-        while True:
-            stream = stub.WatchBatch(place.request, metadata=connection.metadata(), wait_for_ready=True)
+    while True:
+        async with opened_async(target, connection) as channel:
+            stream = progress_pb2_grpc.ProgressServiceStub(channel).WatchBatch(
+                place.request, metadata=connection.metadata(), wait_for_ready=connection.may_wait
+            )
             try:
                 async for message in stream:
                     yield place.pass_by(message.batch)
@@ -123,4 +121,4 @@ async def watch_async(  # noqa: PLR0913  # options, by keyword only
                 return
             finally:
                 stream.cancel()
-            await asyncio.sleep(delay)
+        await asyncio.sleep(delay)

@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from batchprogress import Reporter, TlsFiles
+from batchprogress import Reporter, TlsFiles, watch, watch_async
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.security.conftest import Serve
 from tests.support.certificates import Authority, Pair
@@ -117,3 +117,31 @@ async def test_a_reporter_reads_its_certificate_again(serve: Serve, tmp_path: Pa
         authority.sign("worker").write(tmp_path, "worker")
         assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
     assert reporter.counts.pending == 0
+
+
+@pytest.mark.parametrize("kind", ["watch", "watch_async"])
+async def test_a_watch_reads_its_certificate_again(serve: Serve, tmp_path: Path, kind: str) -> None:
+    """A watch whose certificate the server does not take begins with the one that took its place."""
+    authority, before = Authority("ours"), Authority("before")
+    certificate, key = authority.sign("server").write(tmp_path, "server")
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.certificate)
+    own, own_key = before.sign("watcher").write(tmp_path, "watcher")
+    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": ca}
+    async with serve(**tls) as server:
+        async with connected(server.port, authority.certificate, authority.sign("maker")) as stub:
+            await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=0))
+        target, files = f"127.0.0.1:{server.port}", TlsFiles(ca, own, own_key)
+        watching = asyncio.create_task(states(kind, target, files))
+        assert not (await asyncio.wait([watching], timeout=1.0))[0]
+        authority.sign("watcher").write(tmp_path, "watcher")
+        async with asyncio.timeout(SECONDS_MAX):
+            assert await watching == [pb.BATCH_STATE_COMPLETED]
+
+
+async def states(kind: str, target: str, files: TlsFiles) -> list[int]:
+    """Watch a batch to its end."""
+    if kind == "watch":
+        seen = await asyncio.to_thread(lambda: list(watch(target, "b", credentials=files)))
+        return [batch.state for batch in seen]
+    return [batch.state async for batch in watch_async(target, "b", credentials=files)]
