@@ -11,6 +11,8 @@ IN_FLIGHT_RETRY_SECONDS = 0.5
 """Results are recorded within a second; half of it leaves room without idling."""
 WATCHES_RETRY_SECONDS = 30.0
 """Watches end when batches do: in minutes."""
+ROUNDING_SECONDS = 1e-6
+"""The last call of a second must not be refused for what floating point makes of its sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,10 @@ class Usage:
         """Count a call; raises Refusal if a second's calls were made already."""
         if limits.calls_per_second_max is None:
             return
-        now = time.monotonic()
-        full_at = max(self._full_at, now) + 1 / limits.calls_per_second_max
-        if (wait_seconds := full_at - now - max(1.0, 1 / limits.calls_per_second_max)) > 0:
+        now, period = time.monotonic(), 1 / limits.calls_per_second_max
+        full_at = max(self._full_at, now) + period
+        wait_seconds = full_at - now - max(1.0, period)
+        if wait_seconds > ROUNDING_SECONDS:
             raise _exhausted("CALLER_RATE", "this caller makes more calls than it may", wait_seconds)
         self._full_at = full_at
 
