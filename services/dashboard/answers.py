@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from batchprogress.v1 import progress_pb2 as pb
 from services.dashboard import listing
 from services.dashboard.convert import to_list, to_repair
-from services.dashboard.listing import BatchFilter, Page
+from services.dashboard.listing import BatchFilter, Errors, Page
 from services.dashboard.progress_client import ProgressClient
 from services.dashboard.shared_answers import SharedAnswers
 
@@ -42,14 +42,14 @@ class Answers:
 
         return await self._shared.get(("failure groups", batch_id), ask)
 
-    async def failed_jobs(self, batch_id: str, error_type: str, page_token: str) -> bytes:
-        """Return a page of the jobs that failed with this kind of error, by job id."""
+    async def failed_jobs(self, batch_id: str, errors: Errors, page_token: str) -> bytes:
+        """Return a page of the jobs that failed with such an error, by job id."""
 
         async def ask() -> bytes:
-            page = await listing.list_failed_jobs(self._progress, batch_id, error_type, page_token)
+            page = await listing.list_failed_jobs(self._progress, batch_id, errors, page_token)
             return _page_json("job_results", page)
 
-        return await self._shared.get(("failed jobs", batch_id, error_type, page_token), ask)
+        return await self._shared.get(("failed jobs", batch_id, errors, page_token), ask)
 
     async def repairs(self, batch_id: str) -> bytes:
         """Return what the reconciler did to a batch, newest first."""

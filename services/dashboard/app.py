@@ -90,7 +90,7 @@ class Dashboard:
     async def failed_jobs(self, request: Request) -> Response:
         """Answer a page of the jobs that failed with one kind of error."""
         query = request.query_params
-        asked = questions.to_batch_id(query), questions.to_error_type(query), questions.to_page_token(query)
+        asked = questions.to_batch_id(query), questions.to_errors(query), questions.to_page_token(query)
         return _json(await self._answers.failed_jobs(*asked))
 
     async def repairs(self, request: Request) -> Response:

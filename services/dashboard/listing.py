@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from batchprogress.v1 import progress_pb2 as pb
+from services.dashboard.likeness import fits
 from services.dashboard.progress_client import ProgressClient
 
 PAGE_SIZE = 50
@@ -43,6 +44,20 @@ class BatchFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Errors:
+    """Errors that are alike, as a group of failures tells."""
+
+    error_type: str
+    """Empty is that of failures reported without one."""
+    template: str = ""
+    """What their messages have in common, with <*> for each part that varies; empty is any."""
+
+    def include(self, result: pb.JobResult) -> bool:
+        """Tell whether a job failed with one of them."""
+        return result.error_type == self.error_type and fits(result.error_message, self.template)
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
     """What was found, and where to look on."""
 
@@ -68,14 +83,14 @@ async def list_batches(progress: ProgressClient, sought: BatchFilter) -> Page[pb
 
 
 async def list_failed_jobs(
-    progress: ProgressClient, batch_id: str, error_type: str, page_token: str
+    progress: ProgressClient, batch_id: str, errors: Errors, page_token: str
 ) -> Page[pb.JobResult]:
-    """Return a page of the jobs that failed with this kind of error, by job id."""
+    """Return a page of the jobs that failed with such an error, by job id."""
     request = pb.ListJobResultsRequest(
         batch_id=batch_id, outcome=pb.JOB_OUTCOME_FAILED, page_token=page_token
     )
     pages = _pages(progress.list_job_results, request, "job_results")
-    return await _search(pages, lambda result: result.error_type == error_type)
+    return await _search(pages, errors.include)
 
 
 async def _pages(

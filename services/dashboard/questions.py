@@ -3,7 +3,7 @@
 from starlette.datastructures import QueryParams
 
 from services.dashboard.errors import InvalidQuestion
-from services.dashboard.listing import BatchFilter
+from services.dashboard.listing import BatchFilter, Errors
 
 STATES = ("", "PROCESSING", "COMPLETED", "CANCELLED")
 CHARACTERS_MAX = 2_000
@@ -23,9 +23,9 @@ def to_batch_id(query: QueryParams) -> str:
     return batch_id
 
 
-def to_error_type(query: QueryParams) -> str:
-    """Return a kind of error; empty is that of failures reported without one."""
-    return _value(query, "error_type")
+def to_errors(query: QueryParams) -> Errors:
+    """Return which errors are asked for."""
+    return Errors(_value(query, "error_type"), _value(query, "template"))
 
 
 def to_page_token(query: QueryParams) -> str:
