@@ -1,6 +1,6 @@
 """A batch as server-sent events.
 
-`history` comes once, before the first state; `state` means that all is well; `problem` says why
+`history` comes once, before the first state; `state` takes a problem back; `problem` says why
 what is shown may be out of date, and `unknown` that there is no such batch. A page that has
 seen the batch's end, or `unknown`, does not connect again.
 """
@@ -32,7 +32,7 @@ async def to_events(
 def _events(view: View, points: list[Point]) -> Iterator[ServerSentEvent]:
     if points:
         yield _event("history", json.dumps([point.to_json() for point in points]))
-    if view.state is not None:
+    if view.state is not None and (points or view.problem is None):
         yield _event("state", view.state.json)
     if view.problem is not None:
         yield _problem(view.problem)

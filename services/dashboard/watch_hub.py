@@ -80,7 +80,9 @@ class _Topic:
         self._show(View(state, None))
 
     def fail(self, problem: DashboardError) -> None:
-        self._show(View(self.view.state, problem))
+        """Say why nothing newer comes; each try that fails alike says nothing new."""
+        if type(problem) is not type(self.view.problem):
+            self._show(View(self.view.state, problem))
 
     def _show(self, view: View) -> None:
         self.view = view
