@@ -9,7 +9,7 @@ them, which would run the loader without a program.
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +19,6 @@ from playwright.async_api import Browser, async_playwright
 from tests.support.databases.debian_packages import program_command, unpacked_package
 
 PROGRAM = "chromium"
-FONTS = ("fonts-inter", "fonts-dejavu-core")
-"""What a page of system fonts looks like on a desktop, and what the first lacks."""
 FLAGS = (
     "--no-sandbox",  # tests may run as root, and in a container that forbids its namespaces
     "--disable-gpu",
@@ -34,7 +32,8 @@ FONTCONFIG = """\
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
-  {folders}
+  <dir>{tree}/usr/share/fonts</dir>
+  {more}
   <cachedir>{cache}</cachedir>
   <alias binding="strong"><family>sans-serif</family><prefer><family>Inter</family></prefer></alias>
   <alias binding="strong"><family>system-ui</family><prefer><family>Inter</family></prefer></alias>
@@ -53,14 +52,16 @@ class Chromium:
 
 
 @asynccontextmanager
-async def browser() -> AsyncIterator[Browser]:
+async def browser(*font_packages: str) -> AsyncIterator[Browser]:
     """Run Chromium without a window while the context is open, with a profile that was never used.
+
+    Fonts of further Debian packages are for the unpacked one: it brings DejaVu alone.
 
     Raises:
         PackageUnavailable: it is not installed and this machine is no Debian to take it from.
 
     """
-    with chromium() as found:
+    with chromium(*font_packages) as found:
         async with async_playwright() as playwright:
             running = await playwright.chromium.launch(
                 executable_path=found.program,
@@ -72,17 +73,18 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @contextmanager
-def chromium() -> Iterator[Chromium]:
+def chromium(*font_packages: str) -> Iterator[Chromium]:
     """Return a Chromium that can be started while the context is open."""
     if installed := shutil.which(PROGRAM):
         yield Chromium(Path(installed))
         return
     tree = unpacked_package(PROGRAM)
     with tempfile.TemporaryDirectory(prefix="batchprogress-chromium-") as name:
-        yield _laid_out(tree, Path(name))
+        fonts = _fonts(tree, Path(name), font_packages)
+        yield _laid_out(tree, Path(name), {"FONTCONFIG_FILE": str(fonts)})
 
 
-def _laid_out(tree: Path, folder: Path) -> Chromium:
+def _laid_out(tree: Path, folder: Path, environment: dict[str, str]) -> Chromium:
     """Make what starts the unpacked program."""
     loader, option, libraries, _ = program_command(tree, PROGRAM)
     files = tree / "usr/lib" / PROGRAM
@@ -95,11 +97,11 @@ def _laid_out(tree: Path, folder: Path) -> Chromium:
     program.write_text(f'#!/bin/sh\nexec "{folder}/loader" {option} "{paths}" "{folder}/{PROGRAM}" "$@"\n')
     program.chmod(0o755)
     flags = (*FLAGS, "--no-zygote", f"--browser-subprocess-path={program}")
-    return Chromium(program, flags, {"FONTCONFIG_FILE": str(_fonts(folder))})
+    return Chromium(program, flags, environment)
 
 
-def _fonts(folder: Path) -> Path:
-    folders = "\n  ".join(f"<dir>{unpacked_package(font)}/usr/share/fonts</dir>" for font in FONTS)
+def _fonts(tree: Path, folder: Path, packages: Sequence[str]) -> Path:
+    more = "\n  ".join(f"<dir>{unpacked_package(package)}/usr/share/fonts</dir>" for package in packages)
     file = folder / "fonts.conf"
-    file.write_text(FONTCONFIG.format(folders=folders, cache=folder / "font-cache"))
+    file.write_text(FONTCONFIG.format(tree=tree, more=more, cache=folder / "font-cache"))
     return file

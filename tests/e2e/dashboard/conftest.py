@@ -1,4 +1,4 @@
-"""One Chromium for all tests of this folder, in one process of the run, and a scene for each test or module."""
+"""One Chromium for all tests of this folder, in one process of the run, and a scene for a module."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from tests.e2e.dashboard import screenshots
 from tests.e2e.dashboard.scene import Scene, scene
 from tests.support import chromium
 
@@ -22,8 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Return Chromium."""
-    async with chromium.browser() as running:
+    """Return Chromium; for pictures with the fonts of a desktop."""
+    fonts = [screenshots.FONT_PACKAGE] if screenshots.folder() else []
+    async with chromium.browser(*fonts) as running:
         yield running
 
 

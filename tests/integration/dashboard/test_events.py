@@ -89,7 +89,7 @@ async def _report(target: str) -> None:
 async def _end(page: Page, batch_id: str) -> str:
     """View a batch to its end and return its last state."""
     async with page.events(batch_id) as events:
-        return [event.data["state"] async for event in events if event.name == "state"][-1]
+        return str([event.data["state"] async for event in events if event.name == "state"][-1])
 
 
 async def _until(events: AsyncIterator[Event], is_awaited: Callable[[Event], bool]) -> Event:

@@ -12,7 +12,7 @@ from tests.support.progress import Served
 
 
 async def test_sigterm(progress: Served) -> None:
-    """On SIGTERM pages' streams end, so that they connect to whoever serves next; it exits 0 and logs JSON."""
+    """On SIGTERM pages' streams end, so that they connect to whoever serves next; it exits 0."""
     await progress.create("b", 1)
     async with dashboard_process(f"127.0.0.1:{progress.port}") as process:
         page = Page(f"http://{process.target}")

@@ -100,9 +100,7 @@ async def test_loading_again_keeps_the_history(source: Source) -> None:
     await hub.close()
 
 
-async def test_a_broken_stream_resumes_by_revision(
-    source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_broken_stream_resumes_by_revision(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that breaks once is opened after the last revision, and nobody hears of it."""
     monkeypatch.setattr(watch_hub, "RETRY_SECONDS_MIN", 0.0)
     hub = _hub(source)
@@ -202,5 +200,5 @@ async def _revisions(hub: WatchHub) -> list[int]:
 
 async def _until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(SECONDS_MAX):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110  # of any condition
             await asyncio.sleep(0.001)
