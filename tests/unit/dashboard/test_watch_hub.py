@@ -120,12 +120,14 @@ async def test_a_server_that_is_away_is_told_and_its_return_too(
 ) -> None:
     """After the second try viewers hear of it; when the server is back they do, although nothing changed."""
     monkeypatch.setattr(watch_hub, "RETRY_SECONDS_MIN", 0.0)
+    monkeypatch.setattr(watch_hub, "SILENT_SECONDS", 10 * SECONDS_MAX)  # nor is it asked for in a silence
     hub = _hub(source)
     async with aclosing(hub.view("b")) as views:
         await anext(views)
         source.news.put_nowait(ServerAway())
         source.news.put_nowait(ServerAway())
-        away, back = (await anext(views))[0], (await anext(views))[0]
+        async with asyncio.timeout(SECONDS_MAX):
+            away, back = (await anext(views))[0], (await anext(views))[0]
     assert (type(away.problem), _revision((away, []))) == (ServerAway, 1)
     assert (back.problem, _revision((back, []))) == (None, 1)
     await hub.close()
