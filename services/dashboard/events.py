@@ -13,7 +13,7 @@ from sse_starlette.event import ServerSentEvent
 
 from services.dashboard.errors import BatchUnknown, DashboardError, TooMany
 from services.dashboard.states import Point
-from services.dashboard.watch_hub import View
+from services.dashboard.topic import View
 
 
 async def to_events(

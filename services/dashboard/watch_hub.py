@@ -10,12 +10,14 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import structlog
 
 from batchprogress.silences import with_silences
 from services.dashboard.errors import BatchUnknown, DashboardError, ServerAway, TooMany
-from services.dashboard.states import BatchState, History, Point
+from services.dashboard.states import BatchState, Point
+from services.dashboard.topic import Topic, View
 
 SILENT_SECONDS = 5.0
 """After so long without a change a batch is asked for: its rate fades, and it may have stalled."""
@@ -29,6 +31,8 @@ RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 2.0
 """Before any later try, at the most: a server that is back is seen within seconds."""
 
+_log = structlog.get_logger()
+
 
 class BatchSource(Protocol):
     """Where batches come from; raises DashboardErrors."""
@@ -38,56 +42,6 @@ class BatchSource(Protocol):
 
     def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[BatchState]:
         """Yield the states after a revision, until the batch has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a viewer is to see now."""
-
-    state: BatchState | None
-    """The newest that is known."""
-    problem: DashboardError | None
-    """Why it may be out of date; None if it is not."""
-
-    @property
-    def is_last(self) -> bool:
-        """Whether nothing can follow."""
-        ended = self.state is not None and self.state.has_ended and self.problem is None
-        return ended or isinstance(self.problem, BatchUnknown)
-
-
-@dataclass(slots=True, eq=False)
-class _Topic:
-    """A watched batch and the flags of its viewers."""
-
-    view: View = field(default=View(None, None))
-    history: History = field(default_factory=History)
-    flags: set[asyncio.Event] = field(default_factory=set)
-    following: asyncio.Task[None] | None = None
-    end: asyncio.TimerHandle | None = None
-    """Of a topic without viewers."""
-
-    @property
-    def revision(self) -> int:
-        return self.view.state.revision if self.view.state else 0
-
-    def take(self, state: BatchState) -> None:
-        """Take what the server says now; an answer may be older than what the stream brought meanwhile."""
-        if state.revision < self.revision:
-            return
-        if state.revision > self.revision:
-            self.history.add(state)
-        self._show(View(state, None))
-
-    def fail(self, problem: DashboardError) -> None:
-        """Say why nothing newer comes; each try that fails alike says nothing new."""
-        if type(problem) is not type(self.view.problem):
-            self._show(View(self.view.state, problem))
-
-    def _show(self, view: View) -> None:
-        self.view = view
-        for flag in self.flags:
-            flag.set()
 
 
 class WatchHub:
@@ -107,7 +61,7 @@ class WatchHub:
         self._watches_max = watches_max
         self._linger_seconds = linger_seconds
         self._viewers = 0
-        self._topics: dict[str, _Topic] = {}
+        self._topics: dict[str, Topic] = {}
         self._closed = False
 
     async def view(self, batch_id: str) -> AsyncGenerator[tuple[View, list[Point]], None]:
@@ -146,7 +100,7 @@ class WatchHub:
         await asyncio.gather(*following, return_exceptions=True)
 
     @contextmanager
-    def _viewing(self, batch_id: str) -> Iterator[tuple[_Topic, asyncio.Event]]:
+    def _viewing(self, batch_id: str) -> Iterator[tuple[Topic, asyncio.Event]]:
         if self._viewers >= self._viewers_max:
             raise TooMany
         topic = self._topics.get(batch_id) or self._open(batch_id)
@@ -164,11 +118,12 @@ class WatchHub:
             if not topic.flags:
                 self._leave(batch_id, topic)
 
-    def _open(self, batch_id: str) -> _Topic:
+    def _open(self, batch_id: str) -> Topic:
         if len(self._topics) >= self._watches_max:
             self._drop_one_without_viewers()
-        topic = self._topics[batch_id] = _Topic()
+        topic = self._topics[batch_id] = Topic()
         topic.following = asyncio.create_task(self._follow(batch_id, topic))
+        topic.following.add_done_callback(_log_defect)
         return topic
 
     def _drop_one_without_viewers(self) -> None:
@@ -177,7 +132,7 @@ class WatchHub:
             raise TooMany
         self._drop(batch_id)
 
-    def _leave(self, batch_id: str, topic: _Topic) -> None:
+    def _leave(self, batch_id: str, topic: Topic) -> None:
         """Let a batch without viewers go; what can bring nothing more goes at once."""
         if self._topics.get(batch_id) is not topic:
             return
@@ -194,7 +149,7 @@ class WatchHub:
         if topic.following is not None:
             topic.following.cancel()
 
-    async def _follow(self, batch_id: str, topic: _Topic) -> None:
+    async def _follow(self, batch_id: str, topic: Topic) -> None:
         """Keep a topic up to date until nothing can follow."""
         tries = 0
         while not topic.view.is_last:
@@ -213,7 +168,7 @@ class WatchHub:
                 await asyncio.sleep(_delay_seconds(problem, tries))
                 tries += 1
 
-    async def _states(self, batch_id: str, topic: _Topic) -> AsyncGenerator[BatchState, None]:
+    async def _states(self, batch_id: str, topic: Topic) -> AsyncGenerator[BatchState, None]:
         """Yield what one stream brings, and what is asked for before it and in its silences."""
         if topic.view.problem is not None:
             # A stream after the newest revision says nothing: this tells that the server is back.
@@ -222,6 +177,12 @@ class WatchHub:
         async with aclosing(with_silences(changes, SILENT_SECONDS)) as moments:
             async for state in moments:
                 yield state if state is not None else await self._source.get_batch(batch_id)
+
+
+def _log_defect(following: asyncio.Task[None]) -> None:
+    """Say at once why nothing comes any more: nobody waits for the task."""
+    if not following.cancelled() and (error := following.exception()):
+        _log.error("unexpected error", exc_info=error)
 
 
 def _delay_seconds(problem: DashboardError, tries: int) -> float:

@@ -9,7 +9,8 @@ import pytest
 from services.dashboard import watch_hub
 from services.dashboard.errors import BatchUnknown, DashboardError, ServerAway, TooMany
 from services.dashboard.states import BatchState
-from services.dashboard.watch_hub import View, WatchHub
+from services.dashboard.topic import View
+from services.dashboard.watch_hub import WatchHub
 
 SECONDS_MAX = 10.0
 
