@@ -10,12 +10,14 @@ from tests.unit.k8s.layout import ROOT, Layout, Pod
 SETTINGS = {
     "batches.settings": "DatabaseSettings",
     "reconciler.settings": "ReconcilerSettings",
+    "services.dashboard.settings": "DashboardSettings",
     "services.job_status.settings": "JobStatusSettings",
     "services.progress.settings": "ProgressSettings",
 }
 READ_BY = {
     "progress": ("services.progress.settings", "batches.settings"),
     "job-status": ("services.job_status.settings",),
+    "dashboard": ("services.dashboard.settings",),
     "reconciler": ("reconciler.settings", "batches.settings"),
     "migrate": ("batches.settings",),
 }
