@@ -1,0 +1,151 @@
+"""Workers as the queues' own commands start them, and what their batches came to."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+
+from batchprogress.v1 import progress_pb2 as pb
+from tests.faults.cluster import Cluster
+from tests.support.progress import ROOT, Served
+
+SECONDS_MAX = 60.0
+"""Who waits so long waits for what will not come."""
+LOOK_SECONDS = 0.05
+JOBS = "tests.integration.integrations.jobs_of_"
+"""The module of a queue's jobs begins so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A server, a Redis, and a folder for what is unsent."""
+
+    servers: Cluster
+    progress: Served
+    redis: Redis
+    redis_url: str
+    spool: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the modules of jobs read."""
+        return {
+            "TEST_REDIS": self.redis_url,
+            "TEST_PROGRESS": f"127.0.0.1:{self.progress.port}",
+            "TEST_SPOOL": str(self.spool),
+        }
+
+    @asynccontextmanager
+    async def worker(self, *command: str, **environment: str) -> AsyncIterator["Worker"]:
+        """Run `python -m …` in a session of its own while the context is open; it is then told to end."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            *command,
+            cwd=ROOT,
+            env={**os.environ, **self.environment, **environment},
+            start_new_session=True,
+        )
+        worker = Worker(process)
+        try:
+            yield worker
+        finally:
+            await worker.end()
+
+    async def enqueue(self, queue: str, call: str) -> None:
+        """Run a call of a queue's module of jobs in a process of its own, as a program that enqueues does."""
+        async with self.worker_script(f"from {JOBS}{queue} import *; {call}") as process:
+            assert await process.wait() == 0
+
+    @asynccontextmanager
+    async def worker_script(self, source: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run Python source while the context is open."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", source, cwd=ROOT, env={**os.environ, **self.environment}
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    async def until(self, batch_id: str, ended_jobs: int) -> pb.Batch:
+        """Wait until so many jobs of a batch have a result; the server may be away meanwhile."""
+        request = pb.GetBatchRequest(batch_id=batch_id)
+        async with asyncio.timeout(SECONDS_MAX):
+            while True:
+                batch = (await self.progress.stub.GetBatch(request, wait_for_ready=True)).batch
+                if batch.total_jobs - batch.pending_jobs >= ended_jobs:
+                    return batch
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def completed(self, batch_id: str) -> tuple[int, int, int]:
+        """Wait until a batch has COMPLETED; return how many of its jobs succeeded, failed and were skipped."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while (batch := await self.until(batch_id, 0)).state != pb.BATCH_STATE_COMPLETED:
+                await asyncio.sleep(LOOK_SECONDS)
+        return batch.succeeded_jobs, batch.failed_jobs, batch.skipped_jobs
+
+    async def results(self, batch_id: str) -> dict[str, tuple[str, int, str]]:
+        """Return the outcome, the attempt and the kind of error of each job that has a result."""
+        request = pb.ListJobResultsRequest(batch_id=batch_id, page_size=1000)
+        response = await self.progress.stub.ListJobResults(request)
+        return {
+            one.job_id: (pb.JobOutcome.Name(one.outcome)[12:], one.attempt, one.error_type)
+            for one in response.job_results
+        }
+
+    async def kinds(self, batch_id: str) -> list[tuple[str, int, str]]:
+        """Return what `results` has, in order, without the jobs' ids."""
+        return sorted((await self.results(batch_id)).values())
+
+
+class Worker:
+    """A worker and the processes it has made, which share its session."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        """Take its first process."""
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its first process."""
+        return self._process.pid
+
+    def processes(self) -> list[int]:
+        """Return every process of its session, from /proc."""
+        return [
+            int(folder.name)
+            for folder in Path("/proc").glob("[0-9]*")
+            if _session_of(folder) == self._process.pid
+        ]
+
+    def kill(self) -> None:
+        """Kill all of it at once, as a machine that runs out of memory may."""
+        for number in self.processes():
+            os.kill(number, signal.SIGKILL)
+
+    async def end(self) -> None:
+        """Tell it to end, as an orchestrator does, and wait."""
+        if self._process.returncode is None:
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(SECONDS_MAX):
+                await self._process.wait()
+        finally:
+            self.kill()
+
+
+def _session_of(folder: Path) -> int:
+    try:
+        state = (folder / "stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it has ended
+        return 0
+    return 0 if state[0] == "Z" else int(state[3])
