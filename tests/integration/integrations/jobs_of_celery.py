@@ -45,7 +45,12 @@ def work(number: int) -> int:
     return number
 
 
-@app.task(bind=True, autoretry_for=(ConnectionError,), default_retry_delay=0, max_retries=2)
+@app.task(
+    bind=True,
+    autoretry_for=(ConnectionError,),
+    default_retry_delay=int(os.environ.get("TEST_RETRY_SECONDS", "0")),
+    max_retries=2,
+)
 def retried(self: Any, failures: int) -> None:
     """Fail so many times first."""
     if self.request.retries < failures:

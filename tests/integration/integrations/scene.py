@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from celery import Celery
+from celery.result import GroupResult
 from redis import Redis
 
 from batchprogress.v1 import progress_pb2 as pb
@@ -85,6 +87,25 @@ class Scene:
                 if batch.total_jobs - batch.pending_jobs >= ended_jobs:
                     return batch
                 await asyncio.sleep(LOOK_SECONDS)
+
+    async def until_succeeded(self, batch_id: str, jobs: int) -> None:
+        """Wait until so many jobs of a batch have succeeded."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while (await self.progress.get(batch_id)).succeeded_jobs < jobs:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def celery_results(self, tasks: int) -> None:
+        """Wait until Celery's own backend knows how so many tasks ended."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while sum(1 for _ in self.redis.scan_iter("celery-task-meta-*", count=1000)) < tasks:
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def celery_states(self, batch_id: str) -> list[str]:
+        """Return the states of the tasks that Celery has saved as a group of the batch's id."""
+        app = Celery(broker=self.redis_url, backend=self.redis_url)
+        group = GroupResult.restore(batch_id, app=app)
+        assert group is not None
+        return [result.state for result in group.results]
 
     async def completed(self, batch_id: str) -> tuple[int, int, int]:
         """Wait until a batch has COMPLETED; return how many of its jobs succeeded, failed and were skipped."""

@@ -1,13 +1,14 @@
 """Celery: what each event becomes, in real workers with the prefork pool."""
 
-import asyncio
 import signal
 
 from tests.integration.integrations.scene import Scene
 
 APP = "tests.integration.integrations.jobs_of_celery"
 WORKER = ("celery", "--quiet", "-A", APP, "worker", "--pool", "prefork", "-c", "2", "-l", "error")
-LOST = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+TASKS = 1_037
+FAILING = TASKS // 100
 
 
 async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
@@ -17,7 +18,7 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
         "add.s(1).set(expires=-1), killed.s(), hangs.s(), starts_others.s(), app.signature('nobody')"
     )
     await scene.enqueue("celery", f"progress.run('b', group({tasks}))")
-    async with scene.worker(*WORKER, *LOST):
+    async with scene.worker(*WORKER, *ALONE):
         assert await scene.completed("b") == (4, 5, 3)
     assert await scene.kinds("b") == sorted(
         [
@@ -49,5 +50,55 @@ async def test_what_waits_for_a_task_that_fails_is_skipped(scene: Scene) -> None
         ")"
     )
     await scene.enqueue("celery", f"progress.run('b', {canvas})")
-    async with scene.worker(*WORKER, *LOST):
+    async with scene.worker(*WORKER, *ALONE):
         assert await scene.completed("b") == (8, 3, 7)
+
+
+async def test_a_killed_worker_and_a_restarted_server_lose_nothing(scene: Scene) -> None:
+    """1,037 tasks, the worker killed in the middle with all its processes, the server too: exact to the job."""
+    await scene.enqueue("celery", f"progress.run('b', group(work.s(number) for number in range({TASKS})))")
+    async with scene.worker(*WORKER, *ALONE) as worker:
+        await scene.until("b", TASKS // 4)
+        await scene.servers.end(0, signal.SIGKILL)
+        # Tasks go on without the server: their reports wait, in the spool too.
+        await scene.celery_results(TASKS // 2)
+        worker.kill()
+    async with scene.worker(*WORKER, *ALONE):
+        await scene.servers.start(0)
+        assert await scene.completed("b") == (TASKS - FAILING, FAILING, 0)
+    # And no task failed but those that were made to.
+    states = scene.celery_states("b")
+    assert (len(states), states.count("SUCCESS"), states.count("FAILURE")) == (TASKS, TASKS - FAILING, FAILING)
+
+
+async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
+    """If asked for, a failed attempt is counted as failed until the next one takes its place."""
+    await scene.progress.create("b", 0, sealed=False)
+    await scene.enqueue("celery", "progress.add('b', retried.s(1).set(countdown=0), part='1')")
+    async with scene.worker(*WORKER, *ALONE, TEST_REPORT_RETRIES="1", TEST_RETRY_SECONDS="2"):
+        failed = await scene.until("b", 1)
+        assert (failed.succeeded_jobs, failed.failed_jobs) == (0, 1)
+        await scene.until_succeeded("b", 1)
+    assert await scene.kinds("b") == [("SUCCEEDED", 2, "")]
+
+
+async def test_a_batch_grows_while_it_is_worked_on(scene: Scene) -> None:
+    """Parts are added to an unsealed batch; a part that is enqueued again adds nothing and is counted once."""
+    source = (
+        "progress.batches.create('b', 0, sealed=False);"
+        "[progress.add('b', group(work.s(1) for _ in range(20)), part=part) for part in ('1', '2', '2')];"
+        "progress.batches.seal('b')"
+    )
+    await scene.enqueue("celery", source)
+    async with scene.worker(*WORKER, *ALONE):
+        assert await scene.completed("b") == (40, 0, 0)
+
+
+async def test_a_server_that_is_away_keeps_no_task_from_being_enqueued_and_run(scene: Scene) -> None:
+    """Without the server the tasks are published and succeed all the same."""
+    await scene.servers.end(0, signal.SIGKILL)
+    source = "progress.batches._answer_seconds_max = 0.1; progress.run('b', group(add.s(1), add.s(2)))"
+    await scene.enqueue("celery", source)
+    async with scene.worker(*WORKER, *ALONE):
+        await scene.celery_results(2)
+    assert scene.celery_states("b") == ["SUCCESS"] * 2
