@@ -25,9 +25,9 @@ class Batches:
         Batches("progress:50051").create("sync-2026-11", 1037)
 
     Each call waits for its answer, is tried again for 10 s, and tells whether it was answered. What fails is
-    logged and fails no job: enqueue them anyway; reports of a batch that is not there are dropped, and once it
-    is created (`batchprogress create`) the reconciler takes its results from the queue. Each call may be made
-    again, with the same arguments, by a program that was killed in the middle: it changes nothing twice.
+    logged and fails no job: enqueue them anyway. Reports of a batch that is not there are dropped; once it
+    is created (`batchprogress create`) the reconciler takes its results from the queue. A call may be made
+    again with the same arguments, by a program that was killed in the middle: it changes nothing twice.
     """
 
     def __init__(

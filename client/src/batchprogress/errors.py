@@ -36,7 +36,7 @@ class ReportsUnsent(ProgressError):  # noqa: N818  # as above
 
 
 class BatchNotChanged(ProgressError):  # noqa: N818  # as above
-    """A batch was not created, extended or sealed, for a reason in UPPER_SNAKE: the server's, or its absence."""
+    """A batch was not created, extended or sealed, for a reason in UPPER_SNAKE: the server's or no answer."""
 
     def __init__(self, reason: str, message: str) -> None:
         """Hold the reason and a sentence."""

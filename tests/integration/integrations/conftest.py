@@ -1,4 +1,4 @@
-"""A Redis for all of them, and a server process for each test."""
+"""A Redis for all of them, and a server for each test."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 from redis import Redis
 
-from tests.faults.cluster import Cluster, cluster
-from tests.integration.integrations.scene import Scene
-from tests.support.progress import Served, stub_of
+from tests.faults.cluster import cluster
+from tests.integration.integrations.scene import KillableScene, Scene
+from tests.support.progress import Served, served, stub_of
 from tests.support.redis_server import RedisServer, redis_server
 
 
@@ -20,18 +20,24 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest_asyncio.fixture
-async def servers(tmp_path: Path) -> AsyncIterator[Cluster]:
-    """One server on an SQLite file, which a test may end and start again on its port."""
-    async with cluster(f"sqlite+aiosqlite:///{tmp_path}/t.db", 1) as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def scene(servers: Cluster, redis: RedisServer, tmp_path: Path) -> AsyncIterator[Scene]:
-    """What a worker needs, an empty Redis among it, and a client that does not use the code under test."""
+@pytest.fixture
+def empty_redis(redis: RedisServer) -> Iterator[Redis]:
+    """Return a client of it."""
     with Redis.from_url(redis.url) as client:
         client.flushall()
-        async with servers.channels(1) as channels:
-            progress = Served(servers.ports[0], channels[0], stub_of(channels[0]))
-            yield Scene(servers, progress, client, redis.url, tmp_path / "spool")
+        yield client
+
+
+@pytest_asyncio.fixture
+async def scene(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> AsyncIterator[Scene]:
+    """What a worker needs, and a client that does not use the code under test."""
+    async with served(f"sqlite+aiosqlite:///{tmp_path}/t.db") as progress:
+        yield Scene(progress, empty_redis, redis.url, tmp_path / "spool")
+
+
+@pytest_asyncio.fixture
+async def killable(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> AsyncIterator[KillableScene]:
+    """The same with a server that is a process."""
+    async with cluster(f"sqlite+aiosqlite:///{tmp_path}/t.db", 1) as servers, servers.channels(1) as channels:
+        progress = Served(servers.ports[0], channels[0], stub_of(channels[0]))
+        yield KillableScene(progress, empty_redis, redis.url, tmp_path / "spool", servers)

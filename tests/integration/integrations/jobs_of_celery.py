@@ -3,9 +3,8 @@
 import os
 import signal
 import time
-from typing import Any
 
-from celery import Celery, chain, chord, group  # noqa: F401  # for who enqueues
+from celery import Celery, Task, chain, chord, group  # noqa: F401  # for who enqueues
 from celery.exceptions import Ignore, Reject
 
 from batchprogress import Reporter
@@ -25,7 +24,7 @@ app.conf.update(
 )
 progress = CeleryProgress(
     app,
-    Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"]),
+    Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None),
     report_retries="TEST_REPORT_RETRIES" in os.environ,
 )
 
@@ -51,7 +50,7 @@ def work(number: int) -> int:
     default_retry_delay=int(os.environ.get("TEST_RETRY_SECONDS", "0")),
     max_retries=2,
 )
-def retried(self: Any, failures: int) -> None:
+def retried(self: Task, failures: int) -> None:
     """Fail so many times first."""
     if self.request.retries < failures:
         raise ConnectionError(failures)
@@ -76,7 +75,7 @@ def rejects() -> None:
 
 
 @app.task(bind=True)
-def replaced(self: Any) -> None:
+def replaced(self: Task) -> None:
     """Let another task be this one."""
     self.replace(add.si(1))
 

@@ -15,7 +15,7 @@ broker = RedisBroker(url=os.environ["TEST_REDIS"], heartbeat_timeout=2_000, main
 broker.add_middleware(CurrentMessage())
 progress = DramatiqProgress(
     broker,
-    Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"]),
+    Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None),
     report_retries="TEST_REPORT_RETRIES" in os.environ,
 )
 dramatiq.set_broker(broker)

@@ -18,7 +18,7 @@ job = Queue.prepare_data
 class ProgressWorker(ReportsJobs, Worker):
     """Forks for each job."""
 
-    reporter = Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"])
+    reporter = Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None)
     report_retries = "TEST_REPORT_RETRIES" in os.environ
 
 

@@ -28,7 +28,6 @@ JOBS = "tests.integration.integrations.jobs_of_"
 class Scene:
     """A server, a Redis, and a folder for what is unsent."""
 
-    servers: Cluster
     progress: Served
     redis: Redis
     redis_url: str
@@ -45,7 +44,7 @@ class Scene:
 
     @asynccontextmanager
     async def worker(self, *command: str, **environment: str) -> AsyncIterator["Worker"]:
-        """Run `python -m …` in a session of its own while the context is open; it is then told to end."""
+        """Run `python -m …` in a session of its own while the context is open; it is then killed."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -58,7 +57,8 @@ class Scene:
         try:
             yield worker
         finally:
-            await worker.end()
+            worker.kill()
+            await process.wait()
 
     async def enqueue(self, queue: str, call: str) -> None:
         """Run a call of a queue's module of jobs in a process of its own, as a program that enqueues does."""
@@ -91,13 +91,13 @@ class Scene:
     async def until_succeeded(self, batch_id: str, jobs: int) -> None:
         """Wait until so many jobs of a batch have succeeded."""
         async with asyncio.timeout(SECONDS_MAX):
-            while (await self.progress.get(batch_id)).succeeded_jobs < jobs:
+            while (await self.progress.get(batch_id)).succeeded_jobs < jobs:  # noqa: ASYNC110  # none here
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def celery_results(self, tasks: int) -> None:
         """Wait until Celery's own backend knows how so many tasks ended."""
         async with asyncio.timeout(SECONDS_MAX):
-            while sum(1 for _ in self.redis.scan_iter("celery-task-meta-*", count=1000)) < tasks:
+            while len(self.redis.keys("celery-task-meta-*")) < tasks:  # noqa: ASYNC110  # Redis tells nobody
                 await asyncio.sleep(LOOK_SECONDS)
 
     def celery_states(self, batch_id: str) -> list[str]:
@@ -108,9 +108,9 @@ class Scene:
         return [result.state for result in group.results]
 
     async def completed(self, batch_id: str) -> tuple[int, int, int]:
-        """Wait until a batch has COMPLETED; return how many of its jobs succeeded, failed and were skipped."""
+        """Wait until a batch has COMPLETED; return how many jobs succeeded, failed and were skipped."""
         async with asyncio.timeout(SECONDS_MAX):
-            while (batch := await self.until(batch_id, 0)).state != pb.BATCH_STATE_COMPLETED:
+            while (batch := await self.until(batch_id, 0)).state != pb.BATCH_STATE_COMPLETED:  # noqa: ASYNC110
                 await asyncio.sleep(LOOK_SECONDS)
         return batch.succeeded_jobs, batch.failed_jobs, batch.skipped_jobs
 
@@ -128,17 +128,19 @@ class Scene:
         return sorted((await self.results(batch_id)).values())
 
 
+@dataclass(frozen=True, slots=True)
+class KillableScene(Scene):
+    """One whose server is a process, that may be ended and started again on its port."""
+
+    servers: Cluster
+
+
 class Worker:
     """A worker and the processes it has made, which share its session."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         """Take its first process."""
         self._process = process
-
-    @property
-    def pid(self) -> int:
-        """Its first process."""
-        return self._process.pid
 
     def processes(self) -> list[int]:
         """Return every process of its session, from /proc."""
@@ -154,14 +156,12 @@ class Worker:
             os.kill(number, signal.SIGKILL)
 
     async def end(self) -> None:
-        """Tell it to end, as an orchestrator does, and wait."""
-        if self._process.returncode is None:
-            self._process.terminate()
-        try:
-            async with asyncio.timeout(SECONDS_MAX):
-                await self._process.wait()
-        finally:
-            self.kill()
+        """Tell it to end, as an orchestrator does, and wait until nothing of it is left."""
+        self._process.terminate()
+        async with asyncio.timeout(SECONDS_MAX):
+            await self._process.wait()
+            while self.processes():  # noqa: ASYNC110  # they are not our children
+                await asyncio.sleep(LOOK_SECONDS)
 
 
 def _session_of(folder: Path) -> int:

@@ -1,8 +1,9 @@
 """Celery: what each event becomes, in real workers with the prefork pool."""
 
 import signal
+from collections import Counter
 
-from tests.integration.integrations.scene import Scene
+from tests.integration.integrations.scene import KillableScene, Scene
 
 APP = "tests.integration.integrations.jobs_of_celery"
 WORKER = ("celery", "--quiet", "-A", APP, "worker", "--pool", "prefork", "-c", "2", "-l", "error")
@@ -12,7 +13,7 @@ FAILING = TASKS // 100
 
 
 async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
-    """Success, failure, retries, Ignore, Reject, replace, expiry, a lost process, a time limit, no such task."""
+    """Success, failure, retries, Ignore, Reject, replace, expiry, a lost process, a time limit, no task."""
     tasks = (
         "add.s(1), fails.s(), retried.s(1), retried.s(9), ignores.s(), rejects.s(), replaced.s(), "
         "add.s(1).set(expires=-1), killed.s(), hangs.s(), starts_others.s(), app.signature('nobody')"
@@ -54,21 +55,21 @@ async def test_what_waits_for_a_task_that_fails_is_skipped(scene: Scene) -> None
         assert await scene.completed("b") == (8, 3, 7)
 
 
-async def test_a_killed_worker_and_a_restarted_server_lose_nothing(scene: Scene) -> None:
-    """1,037 tasks, the worker killed in the middle with all its processes, the server too: exact to the job."""
-    await scene.enqueue("celery", f"progress.run('b', group(work.s(number) for number in range({TASKS})))")
-    async with scene.worker(*WORKER, *ALONE) as worker:
-        await scene.until("b", TASKS // 4)
-        await scene.servers.end(0, signal.SIGKILL)
+async def test_a_killed_worker_and_a_restarted_server_lose_nothing(killable: KillableScene) -> None:
+    """1,037 tasks, the worker killed in the middle with all its processes, the server too: exact."""
+    await killable.enqueue("celery", f"progress.run('b', group(work.s(n) for n in range({TASKS})))")
+    async with killable.worker(*WORKER, *ALONE) as worker:
+        await killable.until("b", TASKS // 4)
+        await killable.servers.end(0, signal.SIGKILL)
         # Tasks go on without the server: their reports wait, in the spool too.
-        await scene.celery_results(TASKS // 2)
+        await killable.celery_results(TASKS // 2)
         worker.kill()
-    async with scene.worker(*WORKER, *ALONE):
-        await scene.servers.start(0)
-        assert await scene.completed("b") == (TASKS - FAILING, FAILING, 0)
+    async with killable.worker(*WORKER, *ALONE):
+        await killable.servers.start(0)
+        assert await killable.completed("b") == (TASKS - FAILING, FAILING, 0)
     # And no task failed but those that were made to.
-    states = scene.celery_states("b")
-    assert (len(states), states.count("SUCCESS"), states.count("FAILURE")) == (TASKS, TASKS - FAILING, FAILING)
+    states = killable.celery_states("b")
+    assert Counter(states) == {"SUCCESS": TASKS - FAILING, "FAILURE": FAILING}
 
 
 async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
@@ -83,7 +84,7 @@ async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
 
 
 async def test_a_batch_grows_while_it_is_worked_on(scene: Scene) -> None:
-    """Parts are added to an unsealed batch; a part that is enqueued again adds nothing and is counted once."""
+    """Parts are added to an unsealed batch; a part that is enqueued again is counted once."""
     source = (
         "progress.batches.create('b', 0, sealed=False);"
         "[progress.add('b', group(work.s(1) for _ in range(20)), part=part) for part in ('1', '2', '2')];"
@@ -94,11 +95,15 @@ async def test_a_batch_grows_while_it_is_worked_on(scene: Scene) -> None:
         assert await scene.completed("b") == (40, 0, 0)
 
 
-async def test_a_server_that_is_away_keeps_no_task_from_being_enqueued_and_run(scene: Scene) -> None:
-    """Without the server the tasks are published and succeed all the same."""
-    await scene.servers.end(0, signal.SIGKILL)
-    source = "progress.batches._answer_seconds_max = 0.1; progress.run('b', group(add.s(1), add.s(2)))"
-    await scene.enqueue("celery", source)
-    async with scene.worker(*WORKER, *ALONE):
-        await scene.celery_results(2)
-    assert scene.celery_states("b") == ["SUCCESS"] * 2
+async def test_a_worker_that_is_told_to_end_flushes(killable: KillableScene) -> None:
+    """Without the server tasks are published and succeed; without a spool, reports go at the end."""
+    await killable.enqueue("celery", "progress.run('b', group(add.s(number) for number in range(50)))")
+    await killable.servers.end(0, signal.SIGKILL)
+    hurried = "progress.batches._answer_seconds_max = 0.1"
+    await killable.enqueue("celery", f"{hurried}; progress.run('later', group(add.s(1), add.s(2)))")
+    async with killable.worker(*WORKER, *ALONE, TEST_SPOOL="") as worker:
+        await killable.celery_results(52)
+        await killable.servers.start(0)
+        await worker.end()
+    assert await killable.completed("b") == (50, 0, 0)
+    assert killable.celery_states("later") == ["SUCCESS"] * 2

@@ -10,8 +10,9 @@ async def test_every_end_of_a_message_becomes_an_outcome(scene: Scene) -> None:
     """Success, failure, retries, an age limit, no such actor, and the rest of pipelines."""
     unknown = "work.message().copy(actor_name='nobody')"
     jobs = (
-        f"work.message(), fails.message(), retried.message(1), retried.message(9), too_old.message(), {unknown},"
-        "starts_others.message(), work.message() | work.message(), fails.message() | work.message() | work.message()"
+        "work.message(), fails.message(), retried.message(1), retried.message(9), too_old.message(),"
+        f"{unknown}, starts_others.message(), work.message() | work.message(),"
+        "fails.message() | work.message() | work.message()"
     )
     await scene.enqueue("dramatiq", f"progress.run('b', group([{jobs}]))")
     async with scene.worker(*WORKER):

@@ -8,7 +8,7 @@ from rq import Queue
 from rq.command import send_stop_job_command
 from rq.registry import FailedJobRegistry
 
-from tests.integration.integrations.scene import LOOK_SECONDS, Scene
+from tests.integration.integrations.scene import LOOK_SECONDS, KillableScene, Scene
 
 JOBS = "tests.integration.integrations.jobs_of_rq"
 
@@ -21,8 +21,8 @@ def worker(redis_url: str, kind: str = "ProgressWorker") -> tuple[str, ...]:
 async def test_every_end_of_a_job_becomes_an_outcome(scene: Scene) -> None:
     """Success, failure, retries of both kinds, a killed work-horse."""
     jobs = (
-        "job(work), job(fails), job(retried, (1,), retry=Retry(max=2)), job(retried, (9,), retry=Retry(max=2)),"
-        "job(returns_retry, (1,)), job(killed), job(work)"
+        "job(work), job(fails), job(retried, (1,), retry=Retry(max=2)),"
+        "job(retried, (9,), retry=Retry(max=2)), job(returns_retry, (1,)), job(killed), job(work)"
     )
     await scene.enqueue("rq", f"progress.run('b', [{jobs}])")
     async with scene.worker(*worker(scene.redis_url)):
@@ -74,24 +74,27 @@ async def test_a_simple_worker_reports_by_itself(scene: Scene) -> None:
         assert await scene.completed("b") == (50, 1, 0)
 
 
-@pytest.mark.parametrize("kill_worker", [False, True])
+@pytest.mark.parametrize("is_killed", [False, True])
 async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
-    scene: Scene, *, kill_worker: bool
+    killable: KillableScene, *, is_killed: bool
 ) -> None:
-    """No job waits or fails; a worker that is killed with what is unsent leaves it in the spool."""
-    await scene.enqueue("rq", "progress.run('b', [job(work) for _ in range(40)])")
-    await scene.servers.end(0, signal.SIGKILL)
-    queue = Queue(connection=scene.redis)
-    async with scene.worker(*worker(scene.redis_url)) as running:
+    """No job waits or fails; a worker that ends flushes, one that is killed leaves reports in the spool."""
+    await killable.enqueue("rq", "progress.run('b', [job(work) for _ in range(40)])")
+    await killable.servers.end(0, signal.SIGKILL)
+    queue = Queue(connection=killable.redis)
+    async with killable.worker(
+        *worker(killable.redis_url), TEST_SPOOL=str(killable.spool) if is_killed else ""
+    ) as first:
         async with asyncio.timeout(60):
             while queue.finished_job_registry.count < 40:  # noqa: ASYNC110  # as above
                 await asyncio.sleep(LOOK_SECONDS)
-        if kill_worker:
-            running.kill()
-        await scene.servers.start(0)
-        if not kill_worker:
-            assert await scene.completed("b") == (40, 0, 0)
-    if kill_worker:
-        async with scene.worker(*worker(scene.redis_url)):
-            assert await scene.completed("b") == (40, 0, 0)
+        if is_killed:
+            first.kill()
+        await killable.servers.start(0)
+        if not is_killed:
+            await first.end()
+            assert await killable.completed("b") == (40, 0, 0)
+    if is_killed:
+        async with killable.worker(*worker(killable.redis_url)):
+            assert await killable.completed("b") == (40, 0, 0)
     assert queue.failed_job_registry.count == 0

@@ -4,10 +4,10 @@
     main process   task_failure (the pool process is lost, the time is up), task_revoked, task_unknown,
                    task_rejected ──▶ Relay, since it forks pool processes as long as it lives
 
-A job is a task, its id the task's id, its attempt the number of its retries plus 1. A message that comes twice
-(acks_late, a visibility timeout) is the same attempt, and so is counted once. A job is pending until Celery
-runs it no more by itself; what waits for a job that did not succeed (the rest of its chain, the body of its
-chord) never runs, and is skipped with it.
+A job is a task, its id the task's id, its attempt the number of its retries plus 1. A message that comes
+twice (acks_late, a visibility timeout) is the same attempt, and so is counted once. A job is pending until
+Celery runs it no more by itself; what waits for a job that did not succeed (the rest of its chain, the body
+of its chord) never runs, and is skipped with it.
 """
 
 from collections.abc import Callable, Mapping
@@ -146,7 +146,7 @@ class CeleryProgress:
         if request.id == task_id:
             self._report_failed(request, exception)
 
-    def _retried(self, sender: Any, request: Context, reason: Any = None, **_: object) -> None:  # noqa: ANN401  # as above
+    def _retried(self, request: Context, reason: Any = None, **_: object) -> None:  # noqa: ANN401  # as above
         batch_id = batch_of(request)
         if self._report_retries and batch_id and reason is not None:  # else it is only delivered again
             error = reason.exc if isinstance(reason.exc, BaseException) else str(reason)

@@ -127,7 +127,7 @@ class DramatiqProgress(Middleware):
         """Report a message that no worker has begun: it names an actor that is not there."""
         if ATTEMPT_KEY not in message.options:
             message.options[ATTEMPT_KEY] = 1
-            self._report_failed(message, ActorNotFound(message.actor_name))  # type: ignore[no-untyped-call]
+            self._report_failed(message, ActorNotFound(message.actor_name))
 
     def _send(self, jobs: Composition) -> Composition:
         if isinstance(jobs, Message):

@@ -71,7 +71,7 @@ class ReportsJobs(_Base):
 
     def teardown(self) -> None:
         """End, then let the relay flush; a SimpleWorker's reporter flushes at the interpreter's exit."""
-        super().teardown()
+        super().teardown()  # type: ignore[no-untyped-call]
         if not self.is_horse:
             self._relay.close()
 
@@ -128,7 +128,7 @@ class ReportsJobs(_Base):
         """Report the jobs whose worker is gone and that RQ gives up at this occasion."""
         self._exc_handlers.insert(0, self._report_abandoned)
         try:
-            super().clean_registries()
+            super().clean_registries()  # type: ignore[no-untyped-call]
         finally:
             self._exc_handlers.remove(self._report_abandoned)
 
