@@ -15,9 +15,9 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    # What a killed worker held is delivered again after a second, not after an hour.
+    # What a killed worker held is delivered again after two seconds, not after an hour.
     broker_transport_options={
-        "visibility_timeout": 3,
+        "visibility_timeout": 2,
         "unacked_restore_interval": 0.5,
         "unacked_restore_throttle": 1,
     },

@@ -11,7 +11,7 @@ from dramatiq.middleware import CurrentMessage
 from batchprogress import Reporter
 from batchprogress.integrations.dramatiq import DramatiqProgress
 
-broker = RedisBroker(url=os.environ["TEST_REDIS"], heartbeat_timeout=2_000, maintenance_chance=1_000_000)
+broker = RedisBroker(url=os.environ["TEST_REDIS"], heartbeat_timeout=1_000, maintenance_chance=1_000_000)
 broker.add_middleware(CurrentMessage())
 progress = DramatiqProgress(
     broker,
@@ -36,7 +36,7 @@ def retried(failures: int) -> None:
         raise ConnectionError(failures)
 
 
-@dramatiq.actor(max_retries=1, min_backoff=2_000, max_backoff=2_000)
+@dramatiq.actor(max_retries=1, min_backoff=1_000, max_backoff=1_000)
 def slowly_retried() -> None:
     """Fail once."""
     message = CurrentMessage.get_current_message()

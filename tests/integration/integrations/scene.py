@@ -34,11 +34,16 @@ class Scene:
     spool: Path
 
     @property
+    def server(self) -> str:
+        """host:port of the server."""
+        return f"127.0.0.1:{self.progress.port}"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What the modules of jobs read."""
         return {
             "TEST_REDIS": self.redis_url,
-            "TEST_PROGRESS": f"127.0.0.1:{self.progress.port}",
+            "TEST_PROGRESS": self.server,
             "TEST_SPOOL": str(self.spool),
         }
 

@@ -76,7 +76,7 @@ async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
     """If asked for, a failed attempt is counted as failed until the next one takes its place."""
     await scene.progress.create("b", 0, sealed=False)
     await scene.enqueue("celery", "progress.add('b', retried.s(1).set(countdown=0), part='1')")
-    async with scene.worker(*WORKER, *ALONE, TEST_REPORT_RETRIES="1", TEST_RETRY_SECONDS="2"):
+    async with scene.worker(*WORKER, *ALONE, TEST_REPORT_RETRIES="1", TEST_RETRY_SECONDS="1"):
         failed = await scene.until("b", 1)
         assert (failed.succeeded_jobs, failed.failed_jobs) == (0, 1)
         await scene.until_succeeded("b", 1)

@@ -79,22 +79,22 @@ async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
     killable: KillableScene, *, is_killed: bool
 ) -> None:
     """No job waits or fails; a worker that ends flushes, one that is killed leaves reports in the spool."""
-    await killable.enqueue("rq", "progress.run('b', [job(work) for _ in range(40)])")
+    await killable.enqueue("rq", "progress.run('b', [job(work) for _ in range(15)])")
     await killable.servers.end(0, signal.SIGKILL)
     queue = Queue(connection=killable.redis)
     async with killable.worker(
         *worker(killable.redis_url), TEST_SPOOL=str(killable.spool) if is_killed else ""
     ) as first:
         async with asyncio.timeout(60):
-            while queue.finished_job_registry.count < 40:  # noqa: ASYNC110  # as above
+            while queue.finished_job_registry.count < 15:  # noqa: ASYNC110  # as above
                 await asyncio.sleep(LOOK_SECONDS)
         if is_killed:
             first.kill()
         await killable.servers.start(0)
         if not is_killed:
             await first.end()
-            assert await killable.completed("b") == (40, 0, 0)
+            assert await killable.completed("b") == (15, 0, 0)
     if is_killed:
         async with killable.worker(*worker(killable.redis_url)):
-            assert await killable.completed("b") == (40, 0, 0)
+            assert await killable.completed("b") == (15, 0, 0)
     assert queue.failed_job_registry.count == 0
