@@ -31,7 +31,7 @@ def sync_row(row: int) -> None:
 
 
 def main() -> None:
-    """Run a worker, give it a group of 200 tasks, and watch the batch to its end."""
+    """Run a worker, give it a group of 100 tasks, and watch the batch to its end."""
     command = [
         sys.executable,
         "-m",
@@ -47,7 +47,7 @@ def main() -> None:
     ]
     with subprocess.Popen(command, cwd=Path(__file__).parent) as worker:
         batch_id = f"celery-{uuid.uuid4()}"
-        progress.run(batch_id, group(sync_row.s(row) for row in range(200)))
+        progress.run(batch_id, group(sync_row.s(row) for row in range(100)))
         bar(server, batch_id)
         worker.terminate()
 

@@ -33,7 +33,7 @@ def sync_row(row: int) -> None:
 
 
 def main() -> None:
-    """Run a worker, give it a group of 200 messages, and watch the batch to its end."""
+    """Run a worker, give it a group of 100 messages, and watch the batch to its end."""
     command = [
         sys.executable,
         "-m",
@@ -46,7 +46,7 @@ def main() -> None:
     ]
     with subprocess.Popen(command, cwd=Path(__file__).parent) as worker:
         batch_id = f"dramatiq-{uuid.uuid4()}"
-        progress.run(batch_id, dramatiq.group(sync_row.message(row) for row in range(200)))
+        progress.run(batch_id, dramatiq.group(sync_row.message(row) for row in range(100)))
         bar(server, batch_id)
         worker.terminate()
 

@@ -32,7 +32,7 @@ def sync_row(row: int) -> None:
 
 
 def main() -> None:
-    """Run a worker, give it 50 jobs, and watch the batch to its end."""
+    """Run a worker, give it 40 jobs, and watch the batch to its end."""
     kind = "rq_batch.ProgressWorker"
     command = [
         sys.executable,
@@ -48,7 +48,7 @@ def main() -> None:
     with subprocess.Popen(command, cwd=Path(__file__).parent) as worker:
         progress = RQProgress(Queue(connection=Redis.from_url(redis_url)), Batches(server))
         batch_id = f"rq-{uuid.uuid4()}"
-        progress.run(batch_id, [Queue.prepare_data("rq_batch.sync_row", (row,)) for row in range(50)])
+        progress.run(batch_id, [Queue.prepare_data("rq_batch.sync_row", (row,)) for row in range(40)])
         bar(server, batch_id)
         worker.terminate()
 

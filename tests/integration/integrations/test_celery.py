@@ -107,3 +107,16 @@ async def test_a_worker_that_is_told_to_end_flushes(killable: KillableScene) -> 
         await worker.end()
     assert await killable.completed("b") == (50, 0, 0)
     assert killable.celery_states("later") == ["SUCCESS"] * 2
+
+
+async def test_tasks_that_run_where_they_are_called_are_reported_too(scene: Scene) -> None:
+    """With task_always_eager, as tests have it: retries and failures as in a worker, flushed at the exit."""
+    eager = "app.conf.task_always_eager = True"
+    tasks = "add.s(1), fails.s(), retried.s(1), ignores.s()"
+    await scene.enqueue("celery", f"{eager}; progress.run('b', group({tasks}))")
+    assert await scene.kinds("b") == [
+        ("FAILED", 1, "KeyError"),
+        ("SKIPPED", 1, ""),
+        ("SUCCEEDED", 1, ""),
+        ("SUCCEEDED", 2, ""),
+    ]

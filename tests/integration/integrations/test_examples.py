@@ -10,7 +10,7 @@ from tests.integration.integrations.scene import SECONDS_MAX, Scene
 from tests.support.progress import ROOT
 
 
-@pytest.mark.parametrize(("queue", "jobs"), [("celery", 200), ("rq", 50), ("dramatiq", 200)])
+@pytest.mark.parametrize(("queue", "jobs"), [("celery", 100), ("rq", 40), ("dramatiq", 100)])
 async def test_an_example_runs_its_batch_to_the_end(scene: Scene, queue: str, jobs: int) -> None:
     """Each takes a Redis and a server, ends by itself, and says how many jobs failed: one in twenty."""
     process = await asyncio.create_subprocess_exec(
