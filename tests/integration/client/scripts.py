@@ -31,6 +31,10 @@ class Script:
         """Send a signal."""
         self._process.send_signal(number)
 
+    def send_to_group(self, number: int) -> None:
+        """Send a signal to the process group that it has made its own."""
+        os.killpg(self._process.pid, number)
+
     async def ended(self) -> tuple[int, str]:
         """Wait for its end; return its exit code, negative if a signal ended it, and its standard error."""
         async with asyncio.timeout(SECONDS_MAX):

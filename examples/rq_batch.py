@@ -1,0 +1,57 @@
+"""RQ: a worker with three added lines, and a batch of jobs that is watched.
+
+REDIS_URL=redis://127.0.0.1:6379/0 BATCHPROGRESS_SERVER=127.0.0.1:50051 python examples/rq_batch.py
+"""
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+from redis import Redis
+from rq import Queue, Worker
+
+from batchprogress import Batches, Reporter, bar
+from batchprogress.integrations.rq import ReportsJobs, RQProgress
+
+redis_url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+server = os.environ.get("BATCHPROGRESS_SERVER", "127.0.0.1:50051")
+
+
+class ProgressWorker(ReportsJobs, Worker):
+    """A worker that reports."""
+
+    reporter = Reporter(server)
+
+
+def sync_row(row: int) -> None:
+    """Do the work of a job; one in twenty fails."""
+    if row % 20 == 0:
+        raise ValueError(row)
+
+
+def main() -> None:
+    """Run a worker, give it 40 jobs, and watch the batch to its end."""
+    kind = "rq_batch.ProgressWorker"
+    command = [
+        sys.executable,
+        "-m",
+        "rq.cli",
+        "worker",
+        "--quiet",
+        "--url",
+        redis_url,
+        "--worker-class",
+        kind,
+    ]
+    with subprocess.Popen(command, cwd=Path(__file__).parent) as worker:
+        progress = RQProgress(Queue(connection=Redis.from_url(redis_url)), Batches(server))
+        batch_id = f"rq-{uuid.uuid4()}"
+        progress.run(batch_id, [Queue.prepare_data("rq_batch.sync_row", (row,)) for row in range(40)])
+        bar(server, batch_id)
+        worker.terminate()
+
+
+if __name__ == "__main__":
+    main()

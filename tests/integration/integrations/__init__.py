@@ -1,0 +1,1 @@
+"""The queues' integrations, with real workers on a real Redis and a real server."""

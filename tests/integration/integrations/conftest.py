@@ -1,0 +1,43 @@
+"""A Redis for all of them, and a server for each test."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from redis import Redis
+
+from tests.faults.cluster import cluster
+from tests.integration.integrations.scene import KillableScene, Scene
+from tests.support.progress import Served, served, stub_of
+from tests.support.redis_server import RedisServer, redis_server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """Run one Redis."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def empty_redis(redis: RedisServer) -> Iterator[Redis]:
+    """Return a client of it."""
+    with Redis.from_url(redis.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest_asyncio.fixture
+async def scene(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> AsyncIterator[Scene]:
+    """What a worker needs, and a client that does not use the code under test."""
+    async with served(f"sqlite+aiosqlite:///{tmp_path}/t.db") as progress:
+        yield Scene(progress, empty_redis, redis.url, tmp_path / "spool")
+
+
+@pytest_asyncio.fixture
+async def killable(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> AsyncIterator[KillableScene]:
+    """The same with a server that is a process."""
+    async with cluster(f"sqlite+aiosqlite:///{tmp_path}/t.db", 1) as servers, servers.channels(1) as channels:
+        progress = Served(servers.ports[0], channels[0], stub_of(channels[0]))
+        yield KillableScene(progress, empty_redis, redis.url, tmp_path / "spool", servers)

@@ -1,0 +1,64 @@
+"""RQ workers as a user writes them, with the three lines, and jobs that end in every way."""
+
+import os
+import signal
+import time
+
+from redis import Redis
+from rq import Queue, Retry, SimpleWorker, Worker, get_current_job
+
+from batchprogress import Batches, Reporter
+from batchprogress.integrations.rq import ReportsJobs, RQProgress
+
+connection = Redis.from_url(os.environ["TEST_REDIS"])
+queue = Queue(connection=connection)
+job = Queue.prepare_data
+
+
+class ProgressWorker(ReportsJobs, Worker):
+    """Forks for each job."""
+
+    reporter = Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None)
+    report_retries = "TEST_REPORT_RETRIES" in os.environ
+
+
+class SimpleProgressWorker(ReportsJobs, SimpleWorker):
+    """Runs its jobs itself."""
+
+    reporter = ProgressWorker.reporter
+
+
+progress = RQProgress(queue, Batches(os.environ["TEST_PROGRESS"]))
+
+
+def work() -> None:
+    """Succeed."""
+
+
+def retried(failures: int) -> None:
+    """Fail so many times first; the queue of retries is counted by a key of this job's own."""
+    current = get_current_job()
+    assert current is not None
+    if connection.incr(f"runs-{current.id}") <= failures:
+        raise ConnectionError(failures)
+
+
+def returns_retry(retries_max: int) -> Retry:
+    """Ask to be retried, always."""
+    return Retry(max=retries_max)
+
+
+def killed() -> None:
+    """Take the work-horse down."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hangs() -> None:
+    """Run for long."""
+    connection.set("hangs", 1)
+    time.sleep(60)
+
+
+def fails() -> None:
+    """Fail."""
+    raise KeyError("row")

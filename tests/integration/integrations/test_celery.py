@@ -1,0 +1,122 @@
+"""Celery: what each event becomes, in real workers with the prefork pool."""
+
+import signal
+from collections import Counter
+
+from tests.integration.integrations.scene import KillableScene, Scene
+
+APP = "tests.integration.integrations.jobs_of_celery"
+WORKER = ("celery", "--quiet", "-A", APP, "worker", "--pool", "prefork", "-c", "2", "-l", "error")
+ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+TASKS = 1_037
+FAILING = TASKS // 100
+
+
+async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
+    """Success, failure, retries, Ignore, Reject, replace, expiry, a lost process, a time limit, no task."""
+    tasks = (
+        "add.s(1), fails.s(), retried.s(1), retried.s(9), ignores.s(), rejects.s(), replaced.s(), "
+        "add.s(1).set(expires=-1), killed.s(), hangs.s(), starts_others.s(), app.signature('nobody')"
+    )
+    await scene.enqueue("celery", f"progress.run('b', group({tasks}))")
+    async with scene.worker(*WORKER, *ALONE):
+        assert await scene.completed("b") == (4, 5, 3)
+    assert await scene.kinds("b") == sorted(
+        [
+            ("SUCCEEDED", 1, ""),  # add
+            ("SUCCEEDED", 1, ""),  # replaced
+            ("SUCCEEDED", 1, ""),  # starts_others; what it starts is not counted
+            ("SUCCEEDED", 2, ""),  # retried once
+            ("FAILED", 1, "KeyError"),
+            ("FAILED", 3, "ConnectionError"),  # retried in vain
+            ("FAILED", 1, "billiard.exceptions.WorkerLostError"),
+            ("FAILED", 1, "billiard.exceptions.TimeLimitExceeded"),
+            ("FAILED", 1, "celery.exceptions.NotRegistered"),
+            ("SKIPPED", 1, ""),  # ignored
+            ("SKIPPED", 1, ""),  # rejected
+            ("SKIPPED", 1, ""),  # expired
+        ]
+    )
+
+
+async def test_what_waits_for_a_task_that_fails_is_skipped(scene: Scene) -> None:
+    """The body of a chord, the rest of a chain, and what comes after both, in canvases within canvases."""
+    canvas = (
+        "group("
+        "chain(add.s(1), add.s(), add.s()),"  # 3 succeed
+        "chain(add.s(1), fails.s(), add.s(), add.s()),"  # 1 succeeds, 1 fails, 2 are skipped
+        "chord([add.s(1), add.s(2)], add.s()),"  # 3 succeed
+        "chord([add.s(1), fails.s()], add.s() | add.s()),"  # 1, 1, 2
+        "chain(fails.s(), group(add.s(), add.s()), add.s())"  # 0, 1, 3
+        ")"
+    )
+    await scene.enqueue("celery", f"progress.run('b', {canvas})")
+    async with scene.worker(*WORKER, *ALONE):
+        assert await scene.completed("b") == (8, 3, 7)
+
+
+async def test_a_killed_worker_and_a_restarted_server_lose_nothing(killable: KillableScene) -> None:
+    """1,037 tasks, the worker killed in the middle with all its processes, the server too: exact."""
+    await killable.enqueue("celery", f"progress.run('b', group(work.s(n) for n in range({TASKS})))")
+    async with killable.worker(*WORKER, *ALONE) as worker:
+        await killable.until("b", TASKS // 4)
+        await killable.servers.end(0, signal.SIGKILL)
+        # Tasks go on without the server: their reports wait, in the spool too.
+        await killable.celery_results(TASKS // 2)
+        worker.kill()
+    async with killable.worker(*WORKER, *ALONE):
+        await killable.servers.start(0)
+        assert await killable.completed("b") == (TASKS - FAILING, FAILING, 0)
+    # And no task failed but those that were made to.
+    states = killable.celery_states("b")
+    assert Counter(states) == {"SUCCESS": TASKS - FAILING, "FAILURE": FAILING}
+
+
+async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
+    """If asked for, a failed attempt is counted as failed until the next one takes its place."""
+    await scene.progress.create("b", 0, sealed=False)
+    await scene.enqueue("celery", "progress.add('b', retried.s(1).set(countdown=0), part='1')")
+    async with scene.worker(*WORKER, *ALONE, TEST_REPORT_RETRIES="1", TEST_RETRY_SECONDS="1"):
+        failed = await scene.until("b", 1)
+        assert (failed.succeeded_jobs, failed.failed_jobs) == (0, 1)
+        await scene.until_succeeded("b", 1)
+    assert await scene.kinds("b") == [("SUCCEEDED", 2, "")]
+
+
+async def test_a_batch_grows_while_it_is_worked_on(scene: Scene) -> None:
+    """Parts are added to an unsealed batch; a part that is enqueued again is counted once."""
+    source = (
+        "progress.batches.create('b', 0, sealed=False);"
+        "[progress.add('b', group(work.s(1) for _ in range(20)), part=part) for part in ('1', '2', '2')];"
+        "progress.batches.seal('b')"
+    )
+    await scene.enqueue("celery", source)
+    async with scene.worker(*WORKER, *ALONE):
+        assert await scene.completed("b") == (40, 0, 0)
+
+
+async def test_a_worker_that_is_told_to_end_flushes(killable: KillableScene) -> None:
+    """Without the server tasks are published and succeed; without a spool, reports go at the end."""
+    await killable.enqueue("celery", "progress.run('b', group(add.s(number) for number in range(50)))")
+    await killable.servers.end(0, signal.SIGKILL)
+    hurried = "progress.batches._answer_seconds_max = 0.1"
+    await killable.enqueue("celery", f"{hurried}; progress.run('later', group(add.s(1), add.s(2)))")
+    async with killable.worker(*WORKER, *ALONE, TEST_SPOOL="") as worker:
+        await killable.celery_results(52)
+        await killable.servers.start(0)
+        await worker.end()
+    assert await killable.completed("b") == (50, 0, 0)
+    assert killable.celery_states("later") == ["SUCCESS"] * 2
+
+
+async def test_tasks_that_run_where_they_are_called_are_reported_too(scene: Scene) -> None:
+    """With task_always_eager, as tests have it: retries and failures as in a worker, flushed at the exit."""
+    eager = "app.conf.task_always_eager = True"
+    tasks = "add.s(1), fails.s(), retried.s(1), ignores.s()"
+    await scene.enqueue("celery", f"{eager}; progress.run('b', group({tasks}))")
+    assert await scene.kinds("b") == [
+        ("FAILED", 1, "KeyError"),
+        ("SKIPPED", 1, ""),
+        ("SUCCEEDED", 1, ""),
+        ("SUCCEEDED", 2, ""),
+    ]

@@ -1,0 +1,55 @@
+"""Dramatiq: what each event becomes, in real worker processes."""
+
+from tests.integration.integrations.scene import Scene
+
+BROKER = "tests.integration.integrations.jobs_of_dramatiq"
+WORKER = ("dramatiq", BROKER, "--processes", "2", "--threads", "2", "--log-file", "/dev/null")
+
+
+async def test_every_end_of_a_message_becomes_an_outcome(scene: Scene) -> None:
+    """Success, failure, retries, an age limit, no such actor, and the rest of pipelines."""
+    unknown = "work.message().copy(actor_name='nobody')"
+    jobs = (
+        "work.message(), fails.message(), retried.message(1), retried.message(9), too_old.message(),"
+        f"{unknown}, starts_others.message(), work.message() | work.message(),"
+        "fails.message() | work.message() | work.message()"
+    )
+    await scene.enqueue("dramatiq", f"progress.run('b', group([{jobs}]))")
+    async with scene.worker(*WORKER):
+        assert await scene.completed("b") == (5, 4, 3)
+    assert await scene.kinds("b") == sorted(
+        [
+            ("SUCCEEDED", 1, ""),  # work
+            ("SUCCEEDED", 1, ""),  # starts_others; what it sends is not counted
+            ("SUCCEEDED", 1, ""),  # a pipeline
+            ("SUCCEEDED", 1, ""),
+            ("SUCCEEDED", 2, ""),  # retried once
+            ("FAILED", 1, "KeyError"),
+            ("FAILED", 1, "KeyError"),  # the head of a pipeline
+            ("FAILED", 3, "ConnectionError"),  # retried in vain
+            ("FAILED", 1, "dramatiq.errors.ActorNotFound"),
+            ("SKIPPED", 1, ""),  # too old
+            ("SKIPPED", 1, ""),  # the rest of a pipeline
+            ("SKIPPED", 1, ""),
+        ]
+    )
+
+
+async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
+    """If asked for, a failed attempt is counted as failed until the next one takes its place."""
+    await scene.enqueue("dramatiq", "progress.run('b', slowly_retried.message())")
+    async with scene.worker(*WORKER, TEST_REPORT_RETRIES="1"):
+        failed = await scene.until("b", 1)
+        assert (failed.succeeded_jobs, failed.failed_jobs) == (0, 1)
+        await scene.until_succeeded("b", 1)
+    assert await scene.kinds("b") == [("SUCCEEDED", 2, "")]
+
+
+async def test_a_killed_worker_s_messages_are_counted_once(scene: Scene) -> None:
+    """What a killed worker held is delivered again; what it had reported and not sent is in the spool."""
+    await scene.enqueue("dramatiq", "progress.run('b', group(work.message(n) for n in range(300)))")
+    async with scene.worker(*WORKER) as worker:
+        await scene.until("b", 100)
+        worker.kill()
+    async with scene.worker(*WORKER):
+        assert await scene.completed("b") == (300, 0, 0)

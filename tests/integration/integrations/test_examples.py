@@ -1,0 +1,28 @@
+"""The examples run as their first lines say."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from tests.integration.integrations.scene import SECONDS_MAX, Scene
+from tests.support.progress import ROOT
+
+
+@pytest.mark.parametrize(("queue", "jobs"), [("celery", 100), ("rq", 40), ("dramatiq", 100)])
+async def test_an_example_runs_its_batch_to_the_end(scene: Scene, queue: str, jobs: int) -> None:
+    """Each takes a Redis and a server, ends by itself, and says how many jobs failed: one in twenty."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        f"examples/{queue}_batch.py",
+        cwd=ROOT,
+        env={**os.environ, "REDIS_URL": scene.redis_url, "BATCHPROGRESS_SERVER": scene.server},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(SECONDS_MAX):
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    assert f"{jobs}/{jobs}" in output
+    assert f"{jobs // 20} failed" in output

@@ -1,0 +1,100 @@
+"""RQ: what each event becomes, in real workers that fork for each job."""
+
+import asyncio
+import signal
+
+import pytest
+from rq import Queue
+from rq.command import send_stop_job_command
+from rq.registry import FailedJobRegistry
+
+from tests.integration.integrations.scene import LOOK_SECONDS, KillableScene, Scene
+
+JOBS = "tests.integration.integrations.jobs_of_rq"
+
+
+def worker(redis_url: str, kind: str = "ProgressWorker") -> tuple[str, ...]:
+    """Return the command of a worker."""
+    return ("rq.cli", "worker", "--quiet", "--url", redis_url, "--worker-class", f"{JOBS}.{kind}")
+
+
+async def test_every_end_of_a_job_becomes_an_outcome(scene: Scene) -> None:
+    """Success, failure, retries of both kinds, a killed work-horse."""
+    jobs = (
+        "job(work), job(fails), job(retried, (1,), retry=Retry(max=2)),"
+        "job(retried, (9,), retry=Retry(max=2)), job(returns_retry, (1,)), job(killed), job(work)"
+    )
+    await scene.enqueue("rq", f"progress.run('b', [{jobs}])")
+    async with scene.worker(*worker(scene.redis_url)):
+        assert await scene.completed("b") == (3, 4, 0)
+    assert await scene.kinds("b") == sorted(
+        [
+            ("SUCCEEDED", 1, ""),
+            ("SUCCEEDED", 1, ""),
+            ("SUCCEEDED", 2, ""),  # retried once
+            ("FAILED", 1, "KeyError"),
+            ("FAILED", 3, "ConnectionError"),  # retried in vain
+            ("FAILED", 2, "RetriesExceeded"),
+            ("FAILED", 1, "Work-horse terminated unexpectedly"),
+        ]
+    )
+
+
+async def test_a_stopped_job_is_skipped(scene: Scene) -> None:
+    """Whoever stops a job has cancelled it."""
+    await scene.enqueue("rq", "progress.run('b', [job(hangs, job_id='long')])")
+    async with scene.worker(*worker(scene.redis_url)):
+        async with asyncio.timeout(60):
+            while not scene.redis.exists("hangs"):  # noqa: ASYNC110  # Redis tells nobody
+                await asyncio.sleep(LOOK_SECONDS)
+        send_stop_job_command(scene.redis, "long")
+        assert await scene.completed("b") == (0, 0, 1)
+
+
+async def test_a_failed_job_that_is_requeued_is_superseded(scene: Scene) -> None:
+    """What `rq requeue` runs again is the next attempt: the tallies move, also of a batch that has ended."""
+    await scene.enqueue("rq", "progress.run('b', [job(retried, (1,))])")
+    async with scene.worker(*worker(scene.redis_url)):
+        assert await scene.completed("b") == (0, 1, 0)
+        queue = Queue(connection=scene.redis)
+        failed = FailedJobRegistry(queue=queue)
+        async with asyncio.timeout(60):
+            while not failed.get_job_ids():  # noqa: ASYNC110  # as above
+                await asyncio.sleep(LOOK_SECONDS)
+        failed.requeue(failed.get_job_ids()[0])
+        await scene.until_succeeded("b", 1)
+    assert await scene.kinds("b") == [("SUCCEEDED", 2, "")]
+
+
+async def test_a_simple_worker_reports_by_itself(scene: Scene) -> None:
+    """A worker that forks for nothing needs no relay, and flushes at its end."""
+    await scene.enqueue("rq", "progress.run('b', [job(work) for _ in range(50)] + [job(fails)])")
+    command = worker(scene.redis_url, "SimpleProgressWorker")
+    async with scene.worker(*command, "--burst"):
+        assert await scene.completed("b") == (50, 1, 0)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
+    killable: KillableScene, *, is_killed: bool
+) -> None:
+    """No job waits or fails; a worker that ends flushes, one that is killed leaves reports in the spool."""
+    await killable.enqueue("rq", "progress.run('b', [job(work) for _ in range(15)])")
+    await killable.servers.end(0, signal.SIGKILL)
+    queue = Queue(connection=killable.redis)
+    async with killable.worker(
+        *worker(killable.redis_url), TEST_SPOOL=str(killable.spool) if is_killed else ""
+    ) as first:
+        async with asyncio.timeout(60):
+            while queue.finished_job_registry.count < 15:  # noqa: ASYNC110  # as above
+                await asyncio.sleep(LOOK_SECONDS)
+        if is_killed:
+            first.kill()
+        await killable.servers.start(0)
+        if not is_killed:
+            await first.end()
+            assert await killable.completed("b") == (15, 0, 0)
+    if is_killed:
+        async with killable.worker(*worker(killable.redis_url)):
+            assert await killable.completed("b") == (15, 0, 0)
+    assert queue.failed_job_registry.count == 0
