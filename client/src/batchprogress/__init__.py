@@ -11,7 +11,15 @@ One reporter for a process, one bar for whoever waits:
 
 from batchprogress.async_reporter import AsyncReporter
 from batchprogress.bar import bar
-from batchprogress.errors import BatchNotFound, ProgressError, ReportNotTaken, ReportsRefused, ReportsUnsent
+from batchprogress.batches import Batches
+from batchprogress.errors import (
+    BatchNotChanged,
+    BatchNotFound,
+    ProgressError,
+    ReportNotTaken,
+    ReportsRefused,
+    ReportsUnsent,
+)
 from batchprogress.outbox import Counts
 from batchprogress.reporter import Reporter
 from batchprogress.reports import Job
@@ -19,7 +27,9 @@ from batchprogress.watching import watch, watch_async
 
 __all__ = [
     "AsyncReporter",
+    "BatchNotChanged",
     "BatchNotFound",
+    "Batches",
     "Counts",
     "Job",
     "ProgressError",

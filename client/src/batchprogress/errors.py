@@ -35,6 +35,15 @@ class ReportsUnsent(ProgressError):  # noqa: N818  # as above
         self.reports = reports
 
 
+class BatchNotChanged(ProgressError):  # noqa: N818  # as above
+    """A batch was not created, extended or sealed, for a reason in UPPER_SNAKE: the server's, or its absence."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        """Hold the reason and a sentence."""
+        super().__init__(message)
+        self.reason = reason
+
+
 class BatchNotFound(ProgressError, LookupError):  # noqa: N818  # as above
     """The server knows no batch of this id: it was never created there, or was deleted."""
 

@@ -81,7 +81,7 @@ class Reporter(ReportCalls):
 
     def __enter__(self) -> Self:
         """Begin now: with a spool, send what an earlier process has left."""
-        self._sender.start()
+        self.start()
         return self
 
     def __exit__(
@@ -97,6 +97,20 @@ class Reporter(ReportCalls):
     def counts(self) -> Counts:
         """What became of the reports of this process."""
         return self._sender.counts
+
+    @property
+    def connection(self) -> Connection:
+        """Where the server is and how it is reached."""
+        return self._connection
+
+    @property
+    def strict(self) -> bool:
+        """Whether it raises what is wrong with progress."""
+        return self._strict
+
+    def start(self) -> None:
+        """Begin now, not with the first report: with a spool, send what an earlier process has left."""
+        self._sender.start()
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until every report made before is answered, `timeout` seconds at the most; tell whether so.
@@ -127,6 +141,16 @@ class Reporter(ReportCalls):
         are installed; returns False, and changes nothing, where it cannot be done.
         """
         return terminations.flush_first(lambda: self._sender.flush(timeout))
+
+    def pass_on(self, report: Report) -> None:
+        """Take a report that another process has made; not for callers."""
+        self._report(
+            report.outcome,
+            report.job_id,
+            report.batch_id,
+            report.attempt,
+            (report.error_type, report.error_message),
+        )
 
     def hold(self) -> None:
         """Before a fork; not for callers."""

@@ -4,30 +4,26 @@ A folder holds one file for each process, locked (flock) for as long as the proc
 begins adopts the files that nobody holds any more; two that adopt at once cannot get the same file.
 
     <folder>/<pid>-<random>.reports      record, record, record, …
-    record = length (4 bytes) + CRC-32 (4 bytes) + the ReportJobResultRequest
 
 A record is written before `succeeded` returns and never fsynced: the kernel keeps it when the process is
 killed, and loses the last seconds when the machine loses its power. That costs microseconds in the job's
 thread, where an fsync costs milliseconds; what is lost so is what the reconciler is for.
-A record that was cut short ends the reading of its file. Reports may be sent twice: they are counted once.
+Reports may be sent twice: they are counted once.
 """
 
 import fcntl
 import os
 import secrets
-import struct
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
-
 from batchprogress.buffer import Report
+from batchprogress.records import record_of, reports_in
 
 SPOOL_BYTES_MAX = 64 * 1024 * 1024
 """Of one file: twice what a buffer may hold. A fuller one is written anew with what is not settled."""
 SUFFIX = ".reports"
-_HEAD = struct.Struct("<II")
 
 
 class Spool:
@@ -49,12 +45,12 @@ class Spool:
         """
         if self._file is None:
             self._file = new_file(self._folder)
-        record = _record(report)
+        record = record_of(report)
         if self._file.size + len(record) <= self._bytes_max:
             self._file.append(record)
             return
         fresh = new_file(self._folder)
-        fresh.append(b"".join(_record(one) for one in unsettled))
+        fresh.append(b"".join(record_of(one) for one in unsettled))
         self._file.remove()
         self._file = fresh
 
@@ -64,7 +60,7 @@ class Spool:
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             if file := lock_file(path):
                 self._adopted.append(file)
-                reports += _reports(file.read())
+                reports += reports_in(BytesIO(file.read()))
         return reports
 
     def clear(self) -> None:
@@ -155,24 +151,3 @@ def lock_file(path: Path) -> LockedFile | None:
         os.close(descriptor)
         return None
     return LockedFile(path, descriptor)
-
-
-def _record(report: Report) -> bytes:
-    body = report.SerializeToString()
-    return _HEAD.pack(len(body), zlib.crc32(body)) + body
-
-
-def _reports(raw: bytes) -> Iterator[Report]:
-    """Return the reports of a file up to the first record that is not whole."""
-    begin = 0
-    while begin + _HEAD.size <= len(raw):
-        length, checksum = _HEAD.unpack_from(raw, begin)
-        begin += _HEAD.size
-        body = raw[begin : begin + length]
-        begin += length
-        if len(body) != length or zlib.crc32(body) != checksum:
-            return
-        try:
-            yield Report.FromString(body)
-        except DecodeError:
-            return

@@ -1,0 +1,65 @@
+"""Celery's canvas: which tasks a group, a chord or a chain is made of. Nothing is published here."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from celery import Signature, chord, group
+from celery.app.task import Context
+from celery.canvas import _chain, maybe_signature
+
+from batchprogress.integrations.job_ids import BATCH_KEY
+
+
+def batch_of(request: Context) -> str | None:
+    """Return the batch that a task belongs to; it came in the headers of its message."""
+    return (request.headers or {}).get(BATCH_KEY)
+
+
+def tagged(canvas: Signature, batch_id: str, task_ids: Iterator[str]) -> Signature:
+    """Return a copy in which every task carries the batch and has the next of these ids.
+
+    A copy by hand: Celery's own keeps a task that stands twice in a group as one.
+    """
+    copy = canvas.clone()
+    if isinstance(copy, chord):
+        copy.tasks = [tagged(task, batch_id, task_ids) for task in list(canvas.tasks)]
+        copy.body = tagged(canvas.body, batch_id, task_ids)
+    elif isinstance(copy, group | _chain):
+        copy.tasks = [tagged(task, batch_id, task_ids) for task in list(canvas.tasks)]
+    else:
+        headers = {**(copy.options.get("headers") or {}), BATCH_KEY: batch_id}
+        copy.set(headers=headers, task_id=next(task_ids))
+    return copy
+
+
+def tasks_of(canvas: Signature) -> Iterator[Signature]:
+    """Yield the tasks of a canvas: each becomes a message of its own."""
+    if isinstance(canvas, chord):
+        yield from _tasks_of_all(canvas.tasks)
+        yield from tasks_of(canvas.body)
+    elif isinstance(canvas, group | _chain):
+        yield from _tasks_of_all(canvas.tasks)
+    else:
+        yield canvas
+
+
+def tasks_after(request: Context) -> Iterator[tuple[str, str]]:
+    """Yield the batch and the id of each task that runs only if this one succeeds.
+
+    That is the rest of its chain, and the body of its chord with what comes after that.
+    """
+    yield from _after(request.chain, request.chord)
+
+
+def _after(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # Celery's
+    for one in (*(chain or ()), *((body,) if body else ())):
+        for task in tasks_of(maybe_signature(one)):
+            options = task.options
+            if batch_id := (options.get("headers") or {}).get(BATCH_KEY):
+                yield batch_id, options["task_id"]
+            yield from _after(options.get("chain"), options.get("chord"))
+
+
+def _tasks_of_all(canvases: Iterable[Signature]) -> Iterator[Signature]:
+    for canvas in canvases:
+        yield from tasks_of(canvas)

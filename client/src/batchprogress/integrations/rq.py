@@ -1,0 +1,218 @@
+"""RQ: its worker reports, and many jobs become a batch in one call.
+
+    worker       a killed or stopped job, one that is abandoned ──▶ Relay
+    work-horse   handle_job_success, handle_job_failure, handle_job_retry ──▶ the same Relay
+    SimpleWorker runs its jobs in its own process ──▶ Reporter
+
+A job is an RQ job, its id RQ's. Its attempt is the number of times that a worker has begun it, which is kept
+beside the job: RQ itself counts retries, but not what `rq requeue` runs again. A job is pending until RQ runs
+it no more by itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rq import Queue, Retry
+from rq.exceptions import AbandonedJobError
+from rq.executions import Execution
+from rq.group import Group
+from rq.job import Job
+from rq.queue import EnqueueData
+from rq.worker import SimpleWorker, Worker
+
+from batchprogress.batches import Batches
+from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
+from batchprogress.relay import Relay
+from batchprogress.reporter import Reporter
+from batchprogress.reports import ReportCalls
+
+ATTEMPTS_FIELD = "batchprogress_attempts"
+"""In the hash of a job, which RQ keeps for as long as the job."""
+RETRIES_EXCEEDED = "RetriesExceeded"
+"""The kind of error of a job that has returned Retry too often; RQ has no exception for it."""
+
+if TYPE_CHECKING:
+    _Base = Worker
+else:  # whichever worker it is mixed into
+    _Base = object
+
+
+class ReportsJobs(_Base):
+    """Makes a worker report the jobs that belong to a batch.
+
+        class ProgressWorker(ReportsJobs, Worker):      # rq worker --worker-class my_module.ProgressWorker
+            reporter = Reporter("progress:50051")
+
+    With Worker and SimpleWorker, and what is made of them.
+    """
+
+    reporter: Reporter
+    """What jobs are reported with; it names no batch, and has reported nothing yet."""
+    report_retries = False
+    """Whether an attempt that RQ will retry is reported as failed, for the next one to take its place:
+    failures are seen early, but a batch whose last jobs wait for a retry has COMPLETED."""
+
+    _error: BaseException | None = None
+    """Of the job under way."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # RQ's
+        """Take what RQ's own worker takes."""
+        super().__init__(*args, **kwargs)
+        self._relay = Relay(self.reporter)
+        self._reports: ReportCalls = self.reporter if isinstance(self, SimpleWorker) else self._relay
+
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as above
+        """Begin to report, before the first fork."""
+        if isinstance(self, SimpleWorker):
+            self.reporter.start()
+        else:
+            self._relay.start()
+        super().bootstrap(*args, **kwargs)
+
+    def teardown(self) -> None:
+        """End, then let the relay flush; a SimpleWorker's reporter flushes at the interpreter's exit."""
+        super().teardown()
+        if not self.is_horse:
+            self._relay.close()
+
+    def prepare_execution(self, job: Job) -> Execution:
+        """Count one more attempt; this is still the worker, which a killed work-horse cannot undo."""
+        if _batch_of(job):
+            self.connection.hincrby(job.key, ATTEMPTS_FIELD, 1)
+        execution: Execution = super().prepare_execution(job)
+        return execution
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401  # as above
+        """Keep the exception, which comes just before the failure."""
+        self._error = exc_info[1]
+        super().handle_exception(job, *exc_info)
+
+    def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as above
+        """Report a job as succeeded, once RQ has kept that: its own hand-over may still fail the job."""
+        batch_id, attempt = _batch_of(job), self._attempt_of(job)
+        super().handle_job_success(job, *args, **kwargs)
+        if batch_id:
+            self._reports.succeeded(job.id, batch_id=batch_id, attempt=attempt)
+
+    def handle_job_failure(
+        self,
+        job: Job,
+        queue: Queue,
+        started_job_registry: Any = None,  # noqa: ANN401  # as above
+        exc_string: str = "",
+        execution: Execution | None = None,
+    ) -> None:
+        """Report a job as failed, or as skipped if it was stopped, unless RQ retries it."""
+        is_stopped = self._stopped_job_id == job.id
+        is_retried = job.should_retry and not is_stopped
+        attempt = self._attempt_of(job)
+        error, self._error = self._error, None
+        super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
+        if is_stopped:
+            self._report_stopped(job, attempt)
+        elif error is not None:
+            self._report_failed(job, attempt, error, is_retried=is_retried)
+        else:  # the work-horse is gone: RQ has only its own words, of which the first say what
+            kind = exc_string.partition(";")[0]
+            self._report_failed(job, attempt, exc_string, error_type=kind, is_retried=is_retried)
+
+    def handle_job_retry(self, job: Job, queue: Queue, retry: Retry, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as above
+        """Report a job that has returned Retry, if RQ does not retry it any more."""
+        is_retried = (job.number_of_retries or 0) < retry.max
+        attempt = self._attempt_of(job)
+        super().handle_job_retry(job, queue, retry, *args, **kwargs)
+        message = f"returned Retry, of which {retry.max} are allowed"
+        self._report_failed(job, attempt, message, error_type=RETRIES_EXCEEDED, is_retried=is_retried)
+
+    def clean_registries(self) -> None:
+        """Report the jobs whose worker is gone and that RQ gives up at this occasion."""
+        self._exc_handlers.insert(0, self._report_abandoned)
+        try:
+            super().clean_registries()
+        finally:
+            self._exc_handlers.remove(self._report_abandoned)
+
+    def _report_abandoned(
+        self, job: Job, kind: type[BaseException], error: BaseException, _trace: object
+    ) -> None:
+        if kind is AbandonedJobError:
+            self._report_failed(job, self._attempt_of(job), error, is_retried=job.should_retry)
+
+    def _report_stopped(self, job: Job, attempt: int) -> None:
+        if batch_id := _batch_of(job):
+            self._reports.skipped(job.id, batch_id=batch_id, attempt=attempt)
+
+    def _report_failed(
+        self, job: Job, attempt: int, error: BaseException | str, *, is_retried: bool, error_type: str = ""
+    ) -> None:
+        batch_id = _batch_of(job)
+        if batch_id and (self.report_retries or not is_retried):
+            self._reports.failed(job.id, error, error_type=error_type, batch_id=batch_id, attempt=attempt)
+
+    def _attempt_of(self, job: Job) -> int:
+        """Return which attempt is under way; asked before RQ may delete a job that has ended."""
+        if not _batch_of(job):
+            return 1
+        return int(self.connection.hget(job.key, ATTEMPTS_FIELD) or 1)
+
+
+class RQProgress:
+    """Makes batches of jobs that are enqueued together.
+
+    progress = RQProgress(Queue(connection=Redis()), Batches("progress:50051"))
+    progress.run("sync-2026-11", [Queue.prepare_data(sync_row, (row,)) for row in rows])
+    """
+
+    def __init__(self, queue: Queue, batches: Batches) -> None:
+        """Take the queue and the server."""
+        self.batches = batches
+        self._queue = queue
+
+    def run(
+        self,
+        batch_id: str,
+        jobs: Iterable[EnqueueData],
+        *,
+        display_name: str = "",
+        labels: Mapping[str, str] | None = None,
+    ) -> list[Job]:
+        """Create a sealed batch of jobs and enqueue them: all, or none if the program is killed in here.
+
+        It may then call it again with the same. In RQ they are a Group of the batch's id, which is what a
+        reconciler asks for. Jobs that have no id get one.
+
+        Raises:
+            BatchNotChanged: only if the batches are strict, and then nothing is enqueued.
+
+        """
+        tagged = _tagged(batch_id, jobs)
+        self.batches.create(batch_id, len(tagged), display_name=display_name, labels=labels)
+        return self._enqueue(batch_id, tagged)
+
+    def add(self, batch_id: str, jobs: Iterable[EnqueueData], *, part: str) -> list[Job]:
+        """Add jobs to an unsealed batch and enqueue them.
+
+        `part` names them within the batch, for a call that is made again.
+
+        Raises:
+            BatchNotChanged: only if the batches are strict, and then nothing is enqueued.
+
+        """
+        tagged = _tagged(batch_id, jobs, part)
+        self.batches.add_jobs(batch_id, len(tagged), part)
+        return self._enqueue(batch_id, tagged)
+
+    def _enqueue(self, batch_id: str, tagged: list[EnqueueData]) -> list[Job]:
+        jobs: list[Job] = Group(self._queue.connection, batch_id).enqueue_many(self._queue, tagged)
+        return jobs
+
+
+def _tagged(batch_id: str, jobs: Iterable[EnqueueData], part: str = "") -> list[EnqueueData]:
+    return [
+        job._replace(job_id=job.job_id or job_id, meta={**(job.meta or {}), BATCH_KEY: batch_id})
+        for job, job_id in zip(jobs, job_ids(batch_id, part), strict=False)
+    ]
+
+
+def _batch_of(job: Job) -> str | None:
+    return job.meta.get(BATCH_KEY)
