@@ -12,7 +12,7 @@ from statistics import median
 from bench.stores import DURABLE, MysqlServer
 from tests.support.redis_server import RedisServer
 
-DISTRIBUTIONS = ("grpcio", "protobuf", "SQLAlchemy", "asyncmy", "redis", "hiredis")
+DISTRIBUTIONS = ("grpcio", "protobuf", "SQLAlchemy", "asyncmy", "redis", "hiredis", "celery")
 SYNCS = 100
 """Appends to a file, each brought to the disk: a tenth of a second on a fast disk."""
 SYNC_BYTES = 4_096

@@ -64,6 +64,11 @@ class Run:
         async with peer_process(peer, self._redis.url) as process:
             yield CountingPeer(name, [process.target], [process.pid], [self._redis.pid])
 
+    @property
+    def redis_url(self) -> str:
+        """Where Redis serves."""
+        return self._redis.url
+
     @asynccontextmanager
     async def empty_handler(self) -> AsyncIterator[Contestant]:
         """Run the server that does nothing."""

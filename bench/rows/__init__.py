@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from bench.results import Row
 from bench.rows import (
+    celery_group,
     counters,
     duplicates,
     empty_handler,
@@ -34,5 +35,6 @@ ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
     "table-size": table_size.measure_row,
     "memory": memory.measure_row,
     "reconciler": reconciler.measure_row,
+    "celery": celery_group.measure_row,
     "overload": overload.measure_row,
 }
