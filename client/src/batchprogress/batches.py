@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Self
 
-import grpc
-
 from batchprogress.channels import Connection, Credentials, Token
 from batchprogress.errors import BatchNotChanged
 from batchprogress.retries import TRY_SECONDS_MAX, failure_of
