@@ -214,8 +214,10 @@ class Batch(_message.Message):
     revision: _builtins.int
     """Rises by one with every committed change of the batch; 1 at creation."""
     jobs_per_second: _builtins.float
-    """Results per second of late (an exponential average over some 30 seconds),
-    fading to 0 when nothing comes in. 0 once the batch has ended.
+    """Jobs that ended per second of late (an average over some 30 seconds, or of a
+    slow batch over the time from one result to the next), fading to 0 when
+    nothing comes in: 0 from the moment on at which stall_reason is told, and
+    once the batch has ended.
     """
     stall_reason: _builtins.str
     """Why the batch does not move, as a sentence for a person; empty if it moves.
