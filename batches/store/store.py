@@ -9,7 +9,18 @@ from batches.batch import Batch, BatchState
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
 from batches.result import FailureGroup, JobOutcome, JobResult, RecordedResult, ResultSource, StoredAttempt
-from batches.store import changes, check, lease, lifecycle, listings, repairs, results, retention, rows
+from batches.store import (
+    changes,
+    check,
+    failures,
+    lease,
+    lifecycle,
+    listings,
+    repairs,
+    results,
+    retention,
+    rows,
+)
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.listings import Page
@@ -79,11 +90,11 @@ class BatchStore:
         return await self._database.read(listing)
 
     async def list_failure_groups(self, batch_id: str) -> list[FailureGroup]:
-        """Return a batch's failures by error_type, the largest groups first."""
+        """Return a batch's failures in groups of errors that are alike, the largest first."""
 
         async def listing(connection: AsyncConnection) -> list[FailureGroup]:
             batch = await rows.read_batch(connection, batch_id)
-            return await listings.list_failure_groups(connection, batch.batch_key)
+            return await failures.list_failure_groups(connection, batch.batch_key)
 
         return await self._database.read(listing)
 
