@@ -37,6 +37,7 @@ lock: | $(UV) ## Resolve the dependencies anew and lock them with their hashes
 	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --output-file locks/runtime.txt
 	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
 	$(COMPILE) --upgrade locks/proto.in --output-file locks/proto.txt
+	$(COMPILE) --upgrade pyproject.toml client/pyproject.toml locks/client-oldest.in --output-file locks/client-oldest.txt
 
 .PHONY: proto
 proto: | $(UV) ## Generate the stubs in client/ from protos/
@@ -63,6 +64,14 @@ dashboard-images: setup ## Take the README's pictures anew (two minutes, one of 
 .PHONY: test
 test: setup ## Every test, on SQLite, MariaDB and MySQL (found, or set up by itself)
 	$(PYTEST)
+
+OLDEST := .cache/oldest
+
+.PHONY: test-oldest
+test-oldest: setup | $(UV) ## The client's tests on the oldest grpcio and protobuf a worker may have
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(OLDEST)
+	@$(UV) pip sync --quiet --python $(OLDEST)/bin/python --require-hashes locks/client-oldest.txt
+	PYTHONPATH=client/src $(OLDEST)/bin/python -m pytest --numprocesses auto --maxprocesses 4 tests/unit/client tests/integration/client
 
 .PHONY: test-faults
 test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (half an hour)

@@ -2,20 +2,15 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.cli.command import CommandLine
+from tests.support.tls import self_signed
 
 TOKEN = "secret"
 SERVICE = "batchprogress.v1.ProgressService"
@@ -86,24 +81,3 @@ async def test_a_stranger_is_not_trusted(guarded: Place, tmp_path: Path) -> None
     waiting, sentence = ended.err.splitlines()
     assert "certificate" in waiting.lower()
     assert sentence.startswith(f"batchprogress: the server at {guarded.server} did not answer for 3 s")
-
-
-def self_signed() -> tuple[bytes, bytes]:
-    """Return a key and a certificate of 127.0.0.1, as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return private, certificate.public_bytes(pem)

@@ -2,7 +2,7 @@
 
 import typer
 
-from batchprogress.cli import failures, lifecycle, listing, reporting, showing, watching
+from batchprogress.cli import checking, failures, lifecycle, listing, reporting, showing, watching
 from batchprogress.cli.session import add_command
 
 HELP = """\
@@ -12,17 +12,19 @@ The answer goes to standard output, everything else to standard error. On a term
 bars that move, elsewhere plain lines; NO_COLOR takes the colours away. With --json each line is an object
 with the names of the contract (progress.proto).
 
-The database is compared with itself where it is: `python -m batches check` on a server.
+`check` compares a batch with its results as the server lists them; all of the database is compared with
+itself where it is: `python -m batches check` on a server.
 
 \b
 Exit codes:
   0  done; watch: completed without failures
-  1  watch: completed, some jobs failed
+  1  watch: completed, some jobs failed; check: there are differences
   2  wrong arguments
   3  watch: cancelled
   4  there is no such batch
   5  the server was away for longer than --timeout
   6  the server refused it
+  7  check: the batch moved
 130  Ctrl-C
 """
 EPILOG = """\
@@ -53,5 +55,6 @@ for _command in (
     showing.show,
     failures.failures,
     lifecycle.cancel,
+    checking.check,
 ):
     add_command(app, _command)

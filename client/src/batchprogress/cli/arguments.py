@@ -18,6 +18,11 @@ def identifier(value: str | None) -> str | None:
     return value
 
 
+def identifiers(values: list[str]) -> list[str]:
+    """Check identifiers."""
+    return [identifier(value) or "" for value in values]
+
+
 BatchId = Annotated[str, typer.Argument(metavar="ID", callback=identifier, help="The batch.")]
 
 

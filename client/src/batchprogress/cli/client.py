@@ -75,11 +75,19 @@ class Client:
         while items_max > 0:
             request.page_size = min(items_max, PAGE_SIZE_MAX)
             items_max -= request.page_size
-            page: Any = self.call(method, request)
-            yield page
-            request.page_token = page.next_page_token
-            if not page.next_page_token:
+            yield self._page(method, request)
+            if not request.page_token:
                 return
+
+    def all_pages(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[Any, Response]",
+        request: Any,  # noqa: ANN401  # as above
+    ) -> Iterator[Response]:
+        """Yield pages until there are none."""
+        yield self._page(method, request)
+        while request.page_token:
+            yield self._page(method, request)
 
     async def ask_once(
         self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request
@@ -122,6 +130,11 @@ class Client:
         while not is_right(state):
             await self.channel.wait_for_state_change(state)
             state = self.channel.get_state(try_to_connect=True)
+
+    def _page(self, method: "grpc.aio.UnaryUnaryMultiCallable[Any, Response]", request: Any) -> Response:  # noqa: ANN401  # as above
+        page: Any = self.call(method, request)
+        request.page_token = page.next_page_token
+        return page  # type: ignore[no-any-return]  # of any method that has pages
 
     async def _open(self) -> grpc.aio.Channel:
         return self.connection.open_async()

@@ -18,6 +18,7 @@ class Exit(IntEnum):
     NOT_FOUND = 4
     UNAVAILABLE = 5
     REFUSED = 6
+    MOVED = 7
 
 
 ADVICE = {

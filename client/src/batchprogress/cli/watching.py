@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from batchprogress.cli.arguments import identifier
+from batchprogress.cli.arguments import identifiers
 from batchprogress.cli.complaints import Complaint, Exit
 from batchprogress.cli.following import follow
 from batchprogress.cli.session import Session
@@ -12,14 +12,10 @@ from batchprogress.cli.views import view_for
 from batchprogress.v1 import progress_pb2 as pb
 
 
-def _identifiers(values: list[str]) -> list[str]:
-    return [identifier(value) or "" for value in values]
-
-
 def watch(
     session: Session,
     batch_ids: Annotated[
-        list[str], typer.Argument(metavar="ID...", callback=_identifiers, help="The batches.")
+        list[str], typer.Argument(metavar="ID...", callback=identifiers, help="The batches.")
     ],
 ) -> None:
     """Watch batches until each has ended, through restarts of the server.

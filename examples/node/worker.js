@@ -1,0 +1,30 @@
+// Reports how a job ended, until the server has answered.
+//   npm install @grpc/grpc-js @grpc/proto-loader
+//   node worker.js 127.0.0.1:50051 sync-2026-11 17
+const path = require("node:path");
+const grpc = require("@grpc/grpc-js");
+const loader = require("@grpc/proto-loader");
+
+const protos = process.env.PROTOS ?? path.join(__dirname, "../../protos");
+const definition = loader.loadSync("batchprogress/v1/progress.proto", { includeDirs: [protos], keepCase: true });
+const { ProgressService } = grpc.loadPackageDefinition(definition).batchprogress.v1;
+const LATER = new Set([grpc.status.UNAVAILABLE, grpc.status.CANCELLED, grpc.status.DEADLINE_EXCEEDED, grpc.status.RESOURCE_EXHAUSTED]);
+
+const [, , server, batch_id, job_id] = process.argv;
+const progress = new ProgressService(server, grpc.credentials.createInsecure());
+
+function report(result) {
+  return new Promise((resolve, reject) => {
+    // A fresh deadline for each try, and always the same job id: it is counted once.
+    progress.ReportJobResult(result, { deadline: Date.now() + 10_000 }, (error, response) => {
+      if (!error) resolve(response);
+      else if (LATER.has(error.code)) setTimeout(() => report(result).then(resolve, reject), Math.random() * 2_000);
+      else reject(error);
+    });
+  });
+}
+
+report({ batch_id, job_id, outcome: "JOB_OUTCOME_SUCCEEDED", attempt: 1 }).then((response) => {
+  console.log(response.disposition);
+  progress.close();
+});

@@ -1,0 +1,32 @@
+<?php
+// Reports how a job ended, until the server has answered.
+require __DIR__ . '/vendor/autoload.php';
+
+use BatchProgress\V1\JobOutcome;
+use BatchProgress\V1\ProgressServiceClient;
+use BatchProgress\V1\ReportJobResultRequest;
+
+const LATER = [
+    Grpc\STATUS_UNAVAILABLE, Grpc\STATUS_CANCELLED, Grpc\STATUS_DEADLINE_EXCEEDED, Grpc\STATUS_RESOURCE_EXHAUSTED,
+];
+
+[, $server, $batchId, $jobId] = $argv;
+$progress = new ProgressServiceClient($server, ['credentials' => Grpc\ChannelCredentials::createInsecure()]);
+$result = new ReportJobResultRequest([
+    'batch_id' => $batchId, 'job_id' => $jobId, 'outcome' => JobOutcome::JOB_OUTCOME_SUCCEEDED, 'attempt' => 1,
+]);
+
+do {
+    // A fresh deadline for each try (microseconds), and always the same job id: it is counted once.
+    [$response, $status] = $progress->ReportJobResult($result, [], ['timeout' => 10_000_000])->wait();
+    $later = in_array($status->code, LATER, true);
+    if ($later) {
+        usleep(random_int(0, 2_000_000));
+    }
+} while ($later);
+
+if ($status->code !== Grpc\STATUS_OK) {
+    fwrite(STDERR, $status->details . "\n");
+    exit(1);
+}
+echo $response->getDisposition(), "\n";
