@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,11 +160,18 @@ async def progress_process(
 
 async def start(database_url: str, *, listen: str, **environment: str) -> asyncio.subprocess.Process:
     """Start a server process with its log on a pipe."""
+    return await start_from(ROOT, database_url, listen, environment)
+
+
+async def start_from(
+    checkout: Path, database_url: str, listen: str, environment: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    """Start a server process of any checkout: its folder stands before PYTHONPATH."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "services.progress",
-        cwd=ROOT,
+        cwd=checkout,
         env={**os.environ, "BATCHES_DATABASE_URL": database_url, "PROGRESS_LISTEN": listen, **environment},
         stderr=asyncio.subprocess.PIPE,
     )
