@@ -1,9 +1,14 @@
 """Where the batches are kept: shared by every deployable."""
 
-from pydantic import Field, SecretStr, field_validator
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from process.secret_files import with_secret_files
 
 DRIVERS = ("mysql+asyncmy", "mariadb+asyncmy", "sqlite+aiosqlite")
 
@@ -19,6 +24,11 @@ class DatabaseSettings(BaseSettings):
         " sqlite+aiosqlite:///file.db. Default: a file in the working directory, so that a first try"
         " needs no database server.",
     )
+    database_url_file: Path | None = Field(
+        default=None,
+        description="A file that holds the URL, instead of BATCHES_DATABASE_URL: a password in the"
+        " environment is seen by every child and by whoever may look into the process.",
+    )
     database_connections: int = Field(
         default=8,
         ge=2,
@@ -26,6 +36,11 @@ class DatabaseSettings(BaseSettings):
         description="Connections each process keeps for reads and for changes other than results (which"
         " have one of their own). Eight are busy only when reads come in by the thousand a second.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, values: Any) -> Any:  # noqa: ANN401  # of any source of settings
+        return with_secret_files(values, "database_url")
 
     @field_validator("database_url")
     @classmethod

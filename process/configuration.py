@@ -30,5 +30,8 @@ def refuse(*problems: str) -> NoReturn:
 
 def _describe(prefix: str, location: tuple[int | str, ...], message: str) -> str:
     """Name the variable, not its value: a database URL holds a password."""
+    sentence = message.removeprefix("Value error, ")
+    if not location:  # about several of them, which the sentence names
+        return sentence
     name = ".".join(str(part) for part in location)
-    return f"{prefix}{name}".upper() + ": " + message.removeprefix("Value error, ")
+    return f"{prefix}{name}".upper() + ": " + sentence

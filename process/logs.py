@@ -2,8 +2,12 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 
 import structlog
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request that is being answered; every line that is logged meanwhile carries it."""
 
 
 def configure(*, level: int = logging.INFO) -> None:
@@ -14,6 +18,7 @@ def configure(*, level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
@@ -23,3 +28,11 @@ def configure(*, level: int = logging.INFO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def _add_request_id(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    if request_id := REQUEST_ID.get():
+        event["request_id"] = request_id
+    return event

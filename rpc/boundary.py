@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import grpc
 import structlog
 
+from process.logs import REQUEST_ID
 from rpc.refusal import Refusal, Violation
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
@@ -42,11 +43,13 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wrap the handler of a method."""
-        handler = await continuation(handler_call_details)
+        """Wrap the handler of a method; a call that is not let in is answered before its message is read."""
+        try:
+            handler = await continuation(handler_call_details)
+        except Refusal as refusal:
+            return _refusing(refusal)
         if handler is None:
-            # As a stream, so that it answers before a message has come, whatever kind of call it is.
-            return grpc.stream_stream_rpc_method_handler(_refuse_unknown_method)
+            return _refusing(Refusal(grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD", "no such method"))
         if handler.request_streaming:
             return handler  # only reflection streams requests, and it answers its own errors
         method = handler_call_details.method
@@ -101,7 +104,7 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
 
 async def abort(context: Context, refusal: Refusal) -> NoReturn:
     """End the call with the refusal."""
-    await context.abort(refusal.code, refusal.message, refusal.trailing_metadata())
+    await context.abort(refusal.code, refusal.message, refusal.trailing_metadata(REQUEST_ID.get()))
 
 
 def _decoded(decode: Callable[[bytes], Any], raw: bytes) -> Any:  # noqa: ANN401  # a message of any method
@@ -120,5 +123,10 @@ def _too_large() -> Refusal:
     return Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE", message, violations=[violation])
 
 
-async def _refuse_unknown_method(_messages: AsyncIterator[bytes], context: Context) -> NoReturn:
-    await abort(context, Refusal(grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD", "no such method"))
+def _refusing(refusal: Refusal) -> Handler:
+    """Return a handler as of a stream: it answers before a message has come, whatever kind of call it is."""
+
+    async def refuse(_messages: AsyncIterator[bytes], context: Context) -> NoReturn:
+        await abort(context, refusal)
+
+    return grpc.stream_stream_rpc_method_handler(refuse)

@@ -52,6 +52,11 @@ class Health:
         self._draining = True
         await self._set_ready(ready=False)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it says so now."""
+        return self._ready is True
+
     async def _answers(self) -> bool:
         """Ask once; a check that still waits is not asked again, or a frozen store would collect them."""
         if self._checking is None:

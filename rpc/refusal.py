@@ -45,7 +45,7 @@ class Refusal(Exception):  # noqa: N818  # an answer, not an error of ours
         number: int = self.code.value[0]
         return number
 
-    def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+    def trailing_metadata(self, request_id: str = "") -> tuple[tuple[str, bytes], ...]:
         """Return the google.rpc.Status for the wire: exactly one ErrorInfo, and what goes with it."""
         status = status_pb2.Status(code=self.number, message=self.message)
         _pack(status.details.add(), error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN))
@@ -55,6 +55,8 @@ class Refusal(Exception):  # noqa: N818  # an answer, not an error of ours
             delay = duration_pb2.Duration()
             delay.FromMicroseconds(round(self.retry_delay_seconds * 1_000_000))
             _pack(status.details.add(), error_details_pb2.RetryInfo(retry_delay=delay))
+        if request_id:
+            _pack(status.details.add(), error_details_pb2.RequestInfo(request_id=request_id))
         return ((_STATUS_DETAILS_KEY, status.SerializeToString()),)
 
 
@@ -77,6 +79,9 @@ def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadReques
 
 def _pack(
     target: any_pb2.Any,
-    detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
+    detail: error_details_pb2.ErrorInfo
+    | error_details_pb2.BadRequest
+    | error_details_pb2.RetryInfo
+    | error_details_pb2.RequestInfo,
 ) -> None:
     target.Pack(detail)

@@ -1,5 +1,6 @@
 """A grpc.aio server with the options that measured traps ask for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -7,6 +8,7 @@ from grpc_reflection.v1alpha import reflection
 
 from process.configuration import refuse
 from rpc.boundary import ErrorBoundary, Translate
+from rpc.tls import ServerCertificate
 
 TRANSPORT_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """What is read at all: above the boundary's own limit, so that the boundary can answer, and bounded."""
@@ -22,6 +24,8 @@ KEEPALIVE_MS = 30_000
 KEEPALIVE_TIMEOUT_MS = 10_000
 """How long the answer to that may take; then the connection, with its watches, is dropped."""
 
+REFLECTION_METHODS = (f"/{reflection.SERVICE_NAME}/ServerReflectionInfo",)
+
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
@@ -35,12 +39,23 @@ class ServerOptions:
     reuse_port: bool = False
     """Whether several processes may listen on one port. Off: a second server on a port fails instead
     of silently taking half of the calls."""
+    certificate: ServerCertificate | None = None
+    """Whose TLS it speaks; None is plaintext."""
 
 
-def create_server(options: ServerOptions, translate: Translate) -> grpc.aio.Server:
-    """Return a server whose only way out for errors is the boundary."""
+def create_server(
+    options: ServerOptions,
+    translate: Translate,
+    *,
+    outside: Sequence[grpc.aio.ServerInterceptor] = (),
+    inside: Sequence[grpc.aio.ServerInterceptor] = (),
+) -> grpc.aio.Server:
+    """Return a server whose only way out for errors is the boundary.
+
+    Interceptors outside of it see its answers and raise nothing; those inside may raise Refusal.
+    """
     return grpc.aio.server(
-        interceptors=[ErrorBoundary(translate)],
+        interceptors=[*outside, ErrorBoundary(translate), *inside],
         options=[
             ("grpc.server.max_pending_requests", PENDING_REQUESTS_MAX),
             ("grpc.server.max_pending_requests_hard_limit", PENDING_REQUESTS_MAX),
@@ -62,7 +77,9 @@ def create_server(options: ServerOptions, translate: Translate) -> grpc.aio.Serv
 def listen(server: grpc.aio.Server, options: ServerOptions) -> int:
     """Open the port and return its number; exit 78 if it cannot be opened."""
     try:
-        return server.add_insecure_port(options.listen)
+        if options.certificate is None:
+            return server.add_insecure_port(options.listen)
+        return server.add_secure_port(options.listen, options.certificate.credentials())
     except RuntimeError:
         refuse(f"cannot listen on {options.listen}: is the port taken, or the address not of this machine?")
 

@@ -11,7 +11,13 @@ import structlog
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from batches.errors import DatabaseUnavailable, ValueRefused
 
@@ -56,6 +62,10 @@ class Database:
         """Take a SQLAlchemy URL; nothing is connected yet."""
         self._engine = _create_engine(make_url(url), connections_max)
         self._running: set[asyncio.Task[Any]] = set()
+        self.retries = 0
+        """Transactions that were run again so far."""
+        self.failures = 0
+        """Transactions that failed after their retries so far."""
 
     @property
     def engine(self) -> AsyncEngine:
@@ -133,6 +143,7 @@ class Database:
             retry=retry_if_exception(is_transient),
             wait=wait_random_exponential(multiplier=0.01, max=RETRY_DELAY_SECONDS_MAX),
             stop=stop_after_delay(TRANSACTION_SECONDS_MAX - STATEMENT_SECONDS_MAX),
+            before_sleep=self._count_retry,
             reraise=True,
         )
         try:
@@ -141,8 +152,12 @@ class Database:
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             if refuses_a_value(error):
                 raise ValueRefused from error
+            self.failures += 1
             _log.warning("database unavailable", error=describe(error))
             raise DatabaseUnavailable from error
+
+    def _count_retry(self, _state: RetryCallState) -> None:
+        self.retries += 1
 
     async def _write_once(self, work: Work[Result]) -> Result:
         async with self._engine.begin() as connection:

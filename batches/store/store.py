@@ -9,7 +9,18 @@ from batches.batch import Batch, BatchState
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
 from batches.result import FailureGroup, JobOutcome, JobResult, RecordedResult, ResultSource, StoredAttempt
-from batches.store import changes, check, lease, lifecycle, listings, repairs, results, retention, rows
+from batches.store import (
+    changes,
+    check,
+    lease,
+    lifecycle,
+    listings,
+    overview,
+    repairs,
+    results,
+    retention,
+    rows,
+)
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.listings import Page
@@ -59,10 +70,18 @@ class BatchStore:
         return await self._database.read(lambda c: changes.read_changed(c, revisions))
 
     async def list_batches(
-        self, *, state: BatchState | None, labels: Mapping[str, str], before_key: int | None, size: int
+        self,
+        *,
+        state: BatchState | None,
+        labels: Mapping[str, str],
+        prefix: str = "",
+        before_key: int | None,
+        size: int,
     ) -> Page[Batch, int]:
-        """Return a page of batches, newest first."""
-        listing = partial(listings.list_batches, state=state, labels=labels, before_key=before_key, size=size)
+        """Return a page of the batches whose ids begin with the prefix, newest first."""
+        listing = partial(
+            listings.list_batches, state=state, labels=labels, prefix=prefix, before_key=before_key, size=size
+        )
         return await self._database.read(listing)
 
     async def list_results(
@@ -95,6 +114,10 @@ class BatchStore:
             return await listings.list_repairs(connection, batch.batch_key, before_key=before_key, size=size)
 
         return await self._database.read(listing)
+
+    async def read_overview(self, stuck_after_seconds: float) -> overview.Overview:
+        """Return how all batches are at once."""
+        return await self._database.read(lambda c: overview.read_overview(c, stuck_after_seconds))
 
     async def list_processing(self, *, after_key: int, size: int) -> list[Batch]:
         """Return batches that have not ended, by key."""

@@ -29,7 +29,14 @@ async def _serve(settings: JobStatusSettings) -> None:
     stop = stop_requested()
     log = structlog.get_logger()
     deployment = build(settings)
-    log.info("serving", port=await deployment.start(), source=settings.source)
+    port, admin = await deployment.start(), deployment.admin
+    log.info(
+        "serving",
+        port=port,
+        source=settings.source,
+        admin_port=admin.port,
+        metrics_port=admin.metrics_port,
+    )
     await stop.wait()
     log.info("draining", seconds_max=settings.drain_seconds)
     await deployment.stop()

@@ -5,38 +5,45 @@ import asyncio
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 
-from batchprogress.v1 import job_status_pb2, job_status_pb2_grpc
+from batchprogress.v1 import job_status_pb2_grpc
+from rpc.admin import AdminPorts
+from rpc.guard import Guard
 from rpc.health import Health
+from rpc.observing import Observing
 from rpc.server import ServerOptions, add_reflection, create_server, listen
+from rpc.usage import Limits
+from services.job_status.permissions import NEEDED, SERVICE
 from services.job_status.servicer import JobStatusServicer
+from services.job_status.settings import JobStatusSettings
 from services.job_status.source import JobStatusSource
 from services.job_status.status import translate
 
-SERVICE = job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"].full_name
-
 
 class Deployment:
-    """JobStatusService, health and (if wanted) reflection on one port, over one source."""
+    """JobStatusService on its port and the admin ports beside it, over one source."""
 
-    def __init__(
-        self,
-        source: JobStatusSource,
-        options: ServerOptions,
-        *,
-        drain_seconds: float,
-        reflection: bool = False,
-    ) -> None:
-        """Take the source, which is closed at the end. To be made inside the event loop that serves."""
+    def __init__(self, source: JobStatusSource, settings: JobStatusSettings) -> None:
+        """Take the source, which is closed at the end. To be made inside the event loop that serves.
+
+        Exit 78 if a certificate or a file of tokens cannot be used, or an admin port cannot be opened.
+        """
         self._source = source
-        self._options = options
-        self._drain_seconds = drain_seconds
+        self._drain_seconds = settings.drain_seconds
+        self._guard = Guard(settings, NEEDED, Limits(settings.caller_calls_per_second_max))
+        self._guard.warn(settings.listen)
+        self._observing = Observing(settings, SERVICE, NEEDED)
+        self._options = ServerOptions(
+            settings.listen, settings.connection_age_seconds_max, certificate=self._guard.certificate
+        )
         self._health = Health(SERVICE, source.check)
-        self._server = self._create_server(reflection=reflection)
+        self._server = self._create_server(reflection=settings.reflection)
+        self.admin = AdminPorts(settings, self._health, (SERVICE,), self._observing.registry)
         self._watching_health: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
         """Serve from now on; return the port. Exit 78 if it cannot be opened."""
         port = listen(self._server, self._options)
+        await self.admin.start()
         self._watching_health = asyncio.create_task(self._health.run())
         await self._server.start()
         return port
@@ -48,10 +55,17 @@ class Deployment:
         if self._watching_health is not None:
             self._watching_health.cancel()
             await asyncio.wait([self._watching_health])
+        await self.admin.stop()
+        self._observing.close()
         await self._source.close()
 
     def _create_server(self, *, reflection: bool) -> grpc.aio.Server:
-        server = create_server(self._options, translate)
+        server = create_server(
+            self._options,
+            translate,
+            outside=self._observing.interceptors,
+            inside=self._guard.interceptors,
+        )
         job_status_pb2_grpc.add_JobStatusServiceServicer_to_server(JobStatusServicer(self._source), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         if reflection:

@@ -1,15 +1,20 @@
 """What can be set, each from the environment variable JOB_STATUS_<NAME>."""
 
-from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pathlib import Path
+from typing import Any
 
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from process.secret_files import with_secret_files
+from rpc.settings import ServerSettings
 from services.job_status.sources.database import check_url
 
 _TABLE_NAME = r"^[A-Za-z0-9_$]{1,64}$"
 """MySQL's own limit of 64 characters; the schema is the URL's."""
 
 
-class JobStatusSettings(BaseSettings):
+class JobStatusSettings(ServerSettings):
     """Settings with the prefix JOB_STATUS_."""
 
     model_config = SettingsConfigDict(env_prefix="JOB_STATUS_")
@@ -17,7 +22,7 @@ class JobStatusSettings(BaseSettings):
     listen: str = Field(
         default="127.0.0.1:50052",
         description="host:port to serve on; port 0 takes a free one. Default: this machine only, since"
-        " there is no authentication yet.",
+        " whoever reaches it is let in unless tokens are set up.",
     )
     source: str = Field(
         default="laravel",
@@ -27,7 +32,10 @@ class JobStatusSettings(BaseSettings):
     database_url: SecretStr = Field(
         description="SQLAlchemy URL of the queue's database, mysql+asyncmy://user:password@host/database or"
         " sqlite+aiosqlite:///file.db. It is only read: a user with SELECT on the table is enough. Name the"
-        " primary: a replica tells old counts. Required.",
+        " primary: a replica tells old counts. Required, here or in a file.",
+    )
+    database_url_file: Path | None = Field(
+        default=None, description="A file that holds the URL, instead of JOB_STATUS_DATABASE_URL."
     )
     laravel_table: str = Field(
         default="job_batches",
@@ -50,7 +58,8 @@ class JobStatusSettings(BaseSettings):
     )
     reflection: bool = Field(
         default=False,
-        description="Let tools such as grpcurl list the services. Default: off, as in production.",
+        description="Let tools such as grpcurl list the services on this port too, not only on the admin"
+        " port. Default: off, as in production.",
     )
     connection_age_seconds_max: int = Field(
         default=600,
@@ -59,6 +68,11 @@ class JobStatusSettings(BaseSettings):
         description="Seconds after which a connection is asked to end, so that clients find new replicas."
         " Default 600: ten minutes after a rollout load is even again.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, values: Any) -> Any:  # noqa: ANN401  # of any source of settings
+        return with_secret_files(values, "database_url")
 
     @field_validator("database_url")
     @classmethod

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from process.configuration import refuse
-from rpc.server import ServerOptions
 from services.job_status.deployment import Deployment
 from services.job_status.settings import JobStatusSettings
 from services.job_status.source import JobStatusSource
@@ -23,13 +22,7 @@ def build(settings: JobStatusSettings) -> Deployment:
     open_source = SOURCES.get(settings.source)
     if open_source is None:
         refuse(f"JOB_STATUS_SOURCE: must be one of {', '.join(SOURCES)}")
-    options = ServerOptions(settings.listen, settings.connection_age_seconds_max)
-    return Deployment(
-        open_source(settings),
-        options,
-        drain_seconds=settings.drain_seconds,
-        reflection=settings.reflection,
-    )
+    return Deployment(open_source(settings), settings)
 
 
 def _database(settings: JobStatusSettings) -> QueueDatabase:

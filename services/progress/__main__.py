@@ -40,7 +40,9 @@ async def _serve(settings: ProgressSettings, database: DatabaseSettings) -> None
     stop = signals.stop_requested()
     async with progress_server(settings, database) as server:
         collector.settle()
-        log.info("serving", port=server.port)
+        log.info(
+            "serving", port=server.port, admin_port=server.admin.port, metrics_port=server.admin.metrics_port
+        )
         await server.wait(stop)
         log.info("draining", seconds_max=settings.drain_seconds)
     log.info("stopped")

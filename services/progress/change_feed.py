@@ -36,6 +36,12 @@ class ChangeFeed:
         self._hub = hub
         self._nudges = nudges
         self._next_tick = time.monotonic()
+        self._looked_at = self._next_tick
+
+    @property
+    def lag_seconds(self) -> float:
+        """Since when the feed has not looked, or could not: so late may watchers be."""
+        return time.monotonic() - self._looked_at
 
     async def run(self) -> None:
         """Read for ever."""
@@ -53,6 +59,7 @@ class ChangeFeed:
 
     async def _look(self, revisions: Mapping[str, int]) -> None:
         if not revisions:
+            self._looked_at = time.monotonic()
             return
         read = self._hub.begin_read()
         try:
@@ -61,3 +68,4 @@ class ChangeFeed:
             self._hub.fail(revisions)  # the store has logged why; the next tick tries again
             return
         self._hub.deliver(read, revisions, changed, gone)
+        self._looked_at = time.monotonic()

@@ -9,5 +9,13 @@ class BacklogFull(Exception):  # noqa: N818
     """The server holds as many unrecorded results as it may."""
 
 
+class ForeignBatchId(Exception):  # noqa: N818
+    """A caller may create only batches whose ids begin with its prefix."""
+
+    def __init__(self, batch_prefix: str) -> None:
+        """Name the prefix, which is the caller's own."""
+        super().__init__(f"the ids of this caller's batches begin with {batch_prefix}")
+
+
 class TooManyWatches(Exception):  # noqa: N818
     """The server holds as many watches as it may."""

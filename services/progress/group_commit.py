@@ -81,6 +81,11 @@ class GroupCommit:
         self._in_company = False
         self._closing = False
 
+    @property
+    def backlog_results(self) -> int:
+        """Results that were taken and are not answered yet."""
+        return self._backlog_results
+
     async def submit(self, results: Sequence[JobResult]) -> list[Answer]:
         """Record results and return an answer for each, after the commit.
 

@@ -59,11 +59,11 @@ def to_batch_id(message: _NamesBatch) -> str:
     return batch_id
 
 
-def to_new_batch(message: pb.CreateBatchRequest) -> NewBatch:
-    """Check CreateBatch; an id is made if none is given."""
+def to_new_batch(message: pb.CreateBatchRequest, batch_prefix: str = "") -> NewBatch:
+    """Check CreateBatch; an id that begins with the prefix is made if none is given."""
     checks = FieldChecks()
     new = NewBatch(
-        batch_id=checks.identifier("batch_id", message.batch_id or str(uuid4())),
+        batch_id=checks.identifier("batch_id", message.batch_id or f"{batch_prefix}{uuid4()}"),
         total_jobs=checks.between("total_jobs", message.total_jobs, 0, TOTAL_JOBS_MAX),
         sealed=message.sealed if message.HasField("sealed") else True,
         display_name=checks.text("display_name", message.display_name, DISPLAY_NAME_CHARACTERS_MAX),

@@ -13,10 +13,12 @@ from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from rpc.paging import decode_token, encode_token
+from rpc.principal import caller
 from rpc.refusal import Refusal
-from services.progress import convert, requests
+from services.progress import convert, requests, scope
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit
+from services.progress.scope import own
 from services.progress.watch_hub import WatchHub
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -41,33 +43,37 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self._changed = changed
 
     async def CreateBatch(self, request: pb.CreateBatchRequest, _context: Context) -> pb.CreateBatchResponse:
-        batch = await self._store.create_batch(requests.to_new_batch(request))
+        new = scope.creatable(requests.to_new_batch(request, caller().batch_prefix))
+        batch = await self._store.create_batch(new)
         return pb.CreateBatchResponse(batch=self._converter.to_batch(batch))
 
     async def AddJobs(self, request: pb.AddJobsRequest, _context: Context) -> pb.AddJobsResponse:
-        batch = await self._store.add_jobs(*requests.to_addition(request))
+        batch_id, additional_jobs, request_id = requests.to_addition(request)
+        batch = await self._store.add_jobs(own(batch_id), additional_jobs, request_id)
         self._changed([batch.batch_id])
         return pb.AddJobsResponse(batch=self._converter.to_batch(batch))
 
     async def SealBatch(self, request: pb.SealBatchRequest, _context: Context) -> pb.SealBatchResponse:
-        batch = await self._store.seal_batch(requests.to_batch_id(request))
+        batch = await self._store.seal_batch(own(requests.to_batch_id(request)))
         self._changed([batch.batch_id])
         return pb.SealBatchResponse(batch=self._converter.to_batch(batch))
 
     async def CancelBatch(self, request: pb.CancelBatchRequest, _context: Context) -> pb.CancelBatchResponse:
-        batch = await self._store.cancel_batch(requests.to_batch_id(request))
+        batch = await self._store.cancel_batch(own(requests.to_batch_id(request)))
         self._changed([batch.batch_id])
         return pb.CancelBatchResponse(batch=self._converter.to_batch(batch))
 
     async def GetBatch(self, request: pb.GetBatchRequest, _context: Context) -> pb.GetBatchResponse:
-        batch = await self._store.get_batch(requests.to_batch_id(request))
+        batch = await self._store.get_batch(own(requests.to_batch_id(request)))
         return pb.GetBatchResponse(batch=self._converter.to_batch(batch))
 
     async def ListBatches(self, request: pb.ListBatchesRequest, _context: Context) -> pb.ListBatchesResponse:
         state, labels, size = requests.to_batch_filter(request)
         filters = [request.state, labels]
         before_key = decode_token("ListBatches", filters, request.page_token, int)
-        page = await self._store.list_batches(state=state, labels=labels, before_key=before_key, size=size)
+        page = await self._store.list_batches(
+            state=state, labels=labels, prefix=caller().batch_prefix, before_key=before_key, size=size
+        )
         return pb.ListBatchesResponse(
             batches=[self._converter.to_batch(batch) for batch in page.items],
             next_page_token=_next_token("ListBatches", filters, page.next_key),
@@ -79,7 +85,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         result = requests.to_result(request)
         if isinstance(result, Refusal):
             raise result
-        (answer,) = await self._group_commit.submit([result])
+        (answer,) = await scope.record([result], self._group_commit.submit)
         return convert.to_response(answer)
 
     async def ReportJobResults(
@@ -87,7 +93,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     ) -> pb.ReportJobResultsResponse:
         results = requests.to_results(request)
         valid = [result for result in results if not isinstance(result, Refusal)]
-        answers = iter(await self._group_commit.submit(valid) if valid else [])
+        answers = iter(await scope.record(valid, self._group_commit.submit) if valid else [])
         return pb.ReportJobResultsResponse(
             results=[
                 convert.to_reported_result(result if isinstance(result, Refusal) else next(answers))
@@ -101,7 +107,9 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         batch_id, outcome, size = requests.to_result_filter(request)
         filters = [batch_id, request.outcome]
         after_job_id = decode_token("ListJobResults", filters, request.page_token, str)
-        page = await self._store.list_results(batch_id, outcome=outcome, after_job_id=after_job_id, size=size)
+        page = await self._store.list_results(
+            own(batch_id), outcome=outcome, after_job_id=after_job_id, size=size
+        )
         return pb.ListJobResultsResponse(
             job_results=[convert.to_job_result(result) for result in page.items],
             next_page_token=_next_token("ListJobResults", filters, page.next_key),
@@ -110,7 +118,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ListFailureGroups(
         self, request: pb.ListFailureGroupsRequest, _context: Context
     ) -> pb.ListFailureGroupsResponse:
-        groups = await self._store.list_failure_groups(requests.to_batch_id(request))
+        groups = await self._store.list_failure_groups(own(requests.to_batch_id(request)))
         return pb.ListFailureGroupsResponse(
             failure_groups=[convert.to_failure_group(group) for group in groups]
         )
@@ -118,7 +126,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ListRepairs(self, request: pb.ListRepairsRequest, _context: Context) -> pb.ListRepairsResponse:
         batch_id, size = requests.to_repair_page(request)
         before_key = decode_token("ListRepairs", batch_id, request.page_token, int)
-        page = await self._store.list_repairs(batch_id, before_key=before_key, size=size)
+        page = await self._store.list_repairs(own(batch_id), before_key=before_key, size=size)
         return pb.ListRepairsResponse(
             repairs=[convert.to_repair(repair) for repair in page.items],
             next_page_token=_next_token("ListRepairs", batch_id, page.next_key),
@@ -128,10 +136,11 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self, request: pb.WatchBatchRequest, _context: Context
     ) -> AsyncIterator[pb.WatchBatchResponse]:
         watch = requests.to_watch(request)
-        snapshots = self._hub.watch(watch.batch_id, watch.after_revision, watch.min_interval_seconds)
-        async with aclosing(snapshots):
-            async for snapshot in snapshots:
-                yield self._converter.to_watch_response(snapshot)
+        snapshots = self._hub.watch(own(watch.batch_id), watch.after_revision, watch.min_interval_seconds)
+        with scope.watching():
+            async with aclosing(snapshots):
+                async for snapshot in snapshots:
+                    yield self._converter.to_watch_response(snapshot)
 
 
 def _next_token(call: str, filters: object, key: int | str | None) -> str:

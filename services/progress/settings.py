@@ -1,10 +1,12 @@
 """What may be chosen about the progress server."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from rpc.settings import ServerSettings
 
 
-class ProgressSettings(BaseSettings):
+class ProgressSettings(ServerSettings):
     """Settings with the prefix PROGRESS_."""
 
     model_config = SettingsConfigDict(env_prefix="PROGRESS_")
@@ -12,7 +14,7 @@ class ProgressSettings(BaseSettings):
     listen: str = Field(
         default="127.0.0.1:50051",
         description="host:port to serve on; port 0 takes a free one. Default: this machine only, since"
-        " there is no authentication yet.",
+        " whoever reaches it is let in unless tokens are set up.",
     )
     reuse_port: bool = Field(
         default=False,
@@ -21,7 +23,8 @@ class ProgressSettings(BaseSettings):
     )
     reflection: bool = Field(
         default=False,
-        description="Let tools such as grpcurl list the services. Default: off, as in production.",
+        description="Let tools such as grpcurl list the services on this port too, not only on the admin"
+        " port. Default: off, as in production.",
     )
     drain_seconds: float = Field(
         default=20,
@@ -47,6 +50,18 @@ class ProgressSettings(BaseSettings):
         ge=1,
         description="Watches this server holds; more are answered RESOURCE_EXHAUSTED. Default 20,000: with"
         " all of one busy batch's more would be sent less than once a second.",
+    )
+    caller_results_in_flight_max: int | None = Field(
+        default=None,
+        ge=1,
+        description="Results that each caller may wait for; more are answered RESOURCE_EXHAUSTED. The file"
+        " of tokens may say otherwise. Default: no limit but BACKLOG_RESULTS_MAX, which all share.",
+    )
+    caller_watches_max: int | None = Field(
+        default=None,
+        ge=1,
+        description="Watches that each caller may hold; the file of tokens may say otherwise. Default: no"
+        " limit but WATCHES_MAX, which all share.",
     )
     stuck_after: float = Field(
         default=300,

@@ -13,7 +13,7 @@ WATCH_RETRY_SECONDS = 30.0
 """Watches end when batches do or connections age: in minutes, not in milliseconds."""
 
 _Code = grpc.StatusCode
-_BATCH_ANSWERS: dict[type[BatchError], tuple[grpc.StatusCode, str]] = {
+_ANSWERS: dict[type[Exception], tuple[grpc.StatusCode, str]] = {
     batch_errors.BatchNotFound: (_Code.NOT_FOUND, "BATCH_NOT_FOUND"),
     batch_errors.BatchConflict: (_Code.ALREADY_EXISTS, "BATCH_CONFLICT"),
     batch_errors.BatchSealed: (_Code.FAILED_PRECONDITION, "BATCH_SEALED"),
@@ -23,13 +23,14 @@ _BATCH_ANSWERS: dict[type[BatchError], tuple[grpc.StatusCode, str]] = {
     batch_errors.RequestConflict: (_Code.ALREADY_EXISTS, "REQUEST_CONFLICT"),
     batch_errors.BatchFull: (_Code.FAILED_PRECONDITION, "BATCH_FULL"),
     batch_errors.ResultConflict: (_Code.ALREADY_EXISTS, "RESULT_CONFLICT"),
+    errors.ForeignBatchId: (_Code.PERMISSION_DENIED, "FOREIGN_BATCH_ID"),
 }
 
 
 def to_refusal(error: Exception) -> Refusal | None:
     """Return the documented answer to an error; None for one that is a defect."""
-    if isinstance(error, BatchError):
-        code, reason = _BATCH_ANSWERS[type(error)]
+    if isinstance(error, BatchError | errors.ForeignBatchId):
+        code, reason = _ANSWERS[type(error)]
         return Refusal(code, reason, str(error))
     if isinstance(error, batch_errors.DatabaseUnavailable):
         return Refusal(_Code.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database does not answer; try again")

@@ -96,6 +96,11 @@ class WatchHub:
                 else:
                     await flag.wait()
 
+    @property
+    def watches(self) -> int:
+        """How many there are."""
+        return self._watches
+
     def revisions(self) -> dict[str, int]:
         """Return the revision known of each watched batch; 0 if none is."""
         return {

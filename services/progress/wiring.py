@@ -15,19 +15,26 @@ from batches.settings import DatabaseSettings
 from batches.store.database import Database
 from batches.store.durability import durability_warnings
 from batches.store.store import BatchStore
-from batchprogress.v1 import progress_pb2, progress_pb2_grpc
+from batchprogress.v1 import progress_pb2_grpc
+from rpc.admin import AdminPorts
+from rpc.guard import Guard
 from rpc.health import Health
+from rpc.observing import Observing
 from rpc.server import ServerOptions, add_reflection, create_server, listen
+from rpc.usage import Limits
 from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
-from services.progress.group_commit import GroupCommit
+from services.progress.group_commit import GroupCommit, Record
+from services.progress.metrics import Bounds, FlushMetrics, Gauges, ProgressCollector
 from services.progress.nudges import Nudges
+from services.progress.overview import OverviewReader
+from services.progress.permissions import NEEDED, SERVICE
 from services.progress.servicer import ProgressServicer
 from services.progress.settings import ProgressSettings
 from services.progress.status import to_refusal
+from services.progress.tracing import traced
 from services.progress.watch_hub import WatchHub
 
-SERVICE = progress_pb2.DESCRIPTOR.services_by_name["ProgressService"].full_name
 RECORDING_CONNECTIONS_MAX = 1
 """There is one flusher; a connection of its own, so that no burst of reads holds up results."""
 
@@ -40,13 +47,16 @@ class ProgressServer:
     def __init__(self, settings: ProgressSettings, database: Database, recording: Database) -> None:
         """Put the parts together; nothing runs yet."""
         self._drain_seconds = settings.drain_seconds
+        self._guard = Guard(settings, NEEDED, _limits_of(settings))
+        self._guard.warn(settings.listen)
+        self._observing = Observing(settings, SERVICE, NEEDED)
         self._tasks: list[asyncio.Task[None]] = []
         store = BatchStore(database)
         nudges = Nudges()
         self._hub = WatchHub(nudges.add, watches_max=settings.watches_max)
         self._feed = ChangeFeed(store.read_changed, self._hub, nudges)
         self._group_commit = GroupCommit(
-            partial(BatchStore(recording).record_results, source=ResultSource.WORKER),
+            self._measured(partial(BatchStore(recording).record_results, source=ResultSource.WORKER)),
             nudges.add,
             backlog_results_max=settings.backlog_results_max,
         )
@@ -54,16 +64,29 @@ class ProgressServer:
         servicer = ProgressServicer(
             store, self._group_commit, self._hub, BatchConverter(settings.stuck_after), nudges.add
         )
-        options = ServerOptions(settings.listen, settings.connection_age_seconds_max, settings.reuse_port)
-        self._server = _create_server(options, servicer, self._health, reflection=settings.reflection)
+        options = ServerOptions(
+            settings.listen,
+            settings.connection_age_seconds_max,
+            settings.reuse_port,
+            self._guard.certificate,
+        )
+        self._server = self._create_server(options, servicer, reflection=settings.reflection)
         self.port = listen(self._server, options)
+        self._overview = OverviewReader(partial(store.read_overview, settings.stuck_after))
+        bounds = Bounds(settings.backlog_results_max, settings.watches_max)
+        collector = ProgressCollector(self._gauges(), bounds, (database, recording))
+        self._observing.registry.register(collector)
+        self.admin = AdminPorts(settings, self._health, (SERVICE,), self._observing.registry)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve while the context is open; leaving it drains."""
         flusher = asyncio.create_task(self._group_commit.run())
-        readers = [asyncio.create_task(self._feed.run()), asyncio.create_task(self._health.run())]
+        readers = [
+            asyncio.create_task(run()) for run in (self._feed.run, self._health.run, self._overview.run)
+        ]
         self._tasks = [flusher, *readers]
+        await self.admin.start()
         await self._server.start()
         try:
             yield
@@ -72,6 +95,8 @@ class ProgressServer:
             for task in readers:
                 task.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
+            await self.admin.stop()
+            self._observing.close()
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Return when asked to stop; raise if a part has died of a defect, since nothing works without it."""
@@ -89,6 +114,34 @@ class ProgressServer:
         await stopping
         self._group_commit.close()
         await flusher
+
+    def _create_server(
+        self, options: ServerOptions, servicer: ProgressServicer, *, reflection: bool
+    ) -> grpc.aio.Server:
+        server = create_server(
+            options, to_refusal, outside=self._observing.interceptors, inside=self._guard.interceptors
+        )
+        progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
+        if reflection:
+            add_reflection(server, (SERVICE,))
+        return server
+
+    def _measured(self, record: Record) -> Record:
+        measured = FlushMetrics(self._observing.registry).measured(record)
+        traces = self._observing.traces
+        return measured if traces is None else traced(measured, traces)
+
+    def _gauges(self) -> Gauges:
+        return Gauges(
+            backlog_results=lambda: self._group_commit.backlog_results,
+            watches=lambda: self._hub.watches,
+            feed_lag_seconds=lambda: self._feed.lag_seconds,
+            ready=lambda: self._health.is_ready,
+            files_stale=lambda: self._guard.is_stale,
+            certificate_expiry=lambda: self._guard.certificate_expiry,
+            overview=lambda: self._overview.newest,
+        )
 
 
 @asynccontextmanager
@@ -124,12 +177,9 @@ async def _prepare(database: Database) -> None:
         _log.warning("database is not durable", reason=warning)
 
 
-def _create_server(
-    options: ServerOptions, servicer: ProgressServicer, health: Health, *, reflection: bool
-) -> grpc.aio.Server:
-    server = create_server(options, to_refusal)
-    progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
-    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
-    if reflection:
-        add_reflection(server, (SERVICE,))
-    return server
+def _limits_of(settings: ProgressSettings) -> Limits:
+    return Limits(
+        settings.caller_calls_per_second_max,
+        settings.caller_results_in_flight_max,
+        settings.caller_watches_max,
+    )

@@ -9,9 +9,11 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from pydantic import SecretStr
 
-from rpc.server import ServerOptions
-from services.job_status.deployment import SERVICE, Deployment
+from services.job_status.deployment import Deployment
+from services.job_status.permissions import SERVICE
+from services.job_status.settings import JobStatusSettings
 from services.job_status.source import BatchCounts, JobPage
 from tests.integration.job_status.queues import JobTableQueue
 from tests.integration.job_status.servers import LISTEN, Client, running, serving
@@ -52,6 +54,12 @@ class SlowSource:
         self.closed = True
 
 
+def settings_of(*, drain_seconds: float) -> JobStatusSettings:
+    """Return the settings of a server whose source is given."""
+    url = SecretStr("sqlite+aiosqlite:///unused.db")
+    return JobStatusSettings(listen=LISTEN, database_url=url, drain_seconds=drain_seconds)
+
+
 @asynccontextmanager
 async def _health(client: Client, service: str) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
     """Watch the health of a service; gives a call that waits until it is the one expected."""
@@ -88,7 +96,7 @@ async def test_not_ready(service: str, queue_url: str) -> None:
 async def test_drain() -> None:
     """At the stop the server is not ready and takes no call; it answers those under way, then ends."""
     source = SlowSource()
-    deployment = Deployment(source, ServerOptions(LISTEN), drain_seconds=ANSWER_SECONDS_MAX)
+    deployment = Deployment(source, settings_of(drain_seconds=ANSWER_SECONDS_MAX))
     async with running(deployment) as client:
         call = asyncio.create_task(client.counts("batch"))
         await source.asked.wait()
@@ -109,7 +117,7 @@ async def test_drain() -> None:
 async def test_drain_ends() -> None:
     """A call that takes longer than the drain is cut."""
     source = SlowSource()
-    deployment = Deployment(source, ServerOptions(LISTEN), drain_seconds=0)
+    deployment = Deployment(source, settings_of(drain_seconds=0))
     async with running(deployment) as client:
         call = asyncio.create_task(client.counts("batch"))
         await source.asked.wait()

@@ -1,0 +1,47 @@
+"""Secrets from files: a variable with _FILE names a file that holds the value of the one without."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+SECRET_BYTES_MAX = 64 * 1024
+"""A URL or a token has some hundred bytes; a larger file is another file."""
+
+
+def with_secret_files(values: Any, *names: str) -> Any:  # noqa: ANN401  # what pydantic was given
+    """Return the values of settings with each secret `name` read from the file that `name`_file names.
+
+    Raises:
+        ValueError: both are set, or the file cannot be read; the text names the file, never the content.
+
+    """
+    if not isinstance(values, Mapping):
+        return values
+    filled = dict(values)
+    for name in names:
+        path = filled.get(f"{name}_file")
+        if path is None:
+            continue
+        if name in filled:
+            raise ValueError(f"set {name.upper()} or {name.upper()}_FILE, not both")
+        filled[name] = read_secret(Path(path))
+    return filled
+
+
+def read_secret(path: Path) -> str:
+    """Return what a file holds, without the line break at its end.
+
+    Raises:
+        ValueError: it cannot be read, or holds nothing that is a secret.
+
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            secret = file.read(SECRET_BYTES_MAX + 1).strip()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is no text") from None
+    if not secret or len(secret) > SECRET_BYTES_MAX:
+        raise ValueError(f"{path} holds no secret")
+    return secret

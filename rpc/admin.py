@@ -1,0 +1,45 @@
+"""The admin ports: health and reflection over gRPC, metrics over HTTP; plaintext, and not for callers.
+
+Kubernetes' gRPC probes speak neither TLS nor tokens, so health must be reached without
+them; whoever else is on these ports changes nothing and reads no batch.
+"""
+
+from collections.abc import Sequence
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc
+from prometheus_client import CollectorRegistry
+
+from rpc.health import Health
+from rpc.metrics import MetricsPort, serve_metrics
+from rpc.server import ServerOptions, add_reflection, create_server, listen
+from rpc.settings import ServerSettings
+
+
+class AdminPorts:
+    """Open from the start to the stop."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        check: Health,
+        services: Sequence[str],
+        registry: CollectorRegistry,
+    ) -> None:
+        """Open the port of health and reflection, which tells of the services; exit 78 if it cannot be."""
+        options = ServerOptions(settings.admin_listen)
+        self._server: grpc.aio.Server = create_server(options, lambda _: None)
+        health_pb2_grpc.add_HealthServicer_to_server(check.servicer, self._server)
+        add_reflection(self._server, (*services, health.SERVICE_NAME))
+        self.port = listen(self._server, options)
+        self._metrics: MetricsPort = serve_metrics(registry, settings.metrics_listen)
+        self.metrics_port = self._metrics.port
+
+    async def start(self) -> None:
+        """Answer from now on."""
+        await self._server.start()
+
+    async def stop(self) -> None:
+        """Close both; probes are cut."""
+        await self._server.stop(None)
+        self._metrics.close()

@@ -1,0 +1,73 @@
+"""Metrics of calls, and the port they are read from (Prometheus' text format, HTTP)."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from wsgiref.simple_server import WSGIServer
+
+import grpc
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, start_http_server
+
+from process.configuration import refuse
+from rpc.addresses import split_address
+
+CALL_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""From a read of a warm database to a caller's usual deadline."""
+OTHER_METHOD = "other"
+"""The label of every method that is not ours: a stranger must not make up series."""
+
+
+def new_registry() -> CollectorRegistry:
+    """Return a registry with what the process uses of the machine."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class CallMetrics:
+    """Counts calls by method and code, with the time they took."""
+
+    def __init__(self, registry: CollectorRegistry, methods: Iterable[str]) -> None:
+        """Take the methods (/package.Service/Method) that get series of their own."""
+        self._names = {method: method.rpartition("/")[2] for method in methods}
+        self._seconds = Histogram(
+            "batchprogress_call_seconds",
+            "Calls by method and status code, and the seconds they took; a watch takes as long as it lasts.",
+            ("method", "code"),
+            registry=registry,
+            buckets=CALL_SECONDS_BUCKETS,
+        )
+        self._series: dict[tuple[str, grpc.StatusCode], Histogram] = {}
+
+    def ended(self, method: str, code: grpc.StatusCode, seconds: float) -> None:
+        """Count a call; a microsecond or two."""
+        name = self._names.get(method, OTHER_METHOD)
+        series = self._series.get((name, code))
+        if series is None:  # labels() takes a lock and looks for them anew each time
+            series = self._series[name, code] = self._seconds.labels(name, code.name)
+        series.observe(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsPort:
+    """The port that metrics are read from, by a thread of its own."""
+
+    port: int
+    _server: WSGIServer
+    _thread: threading.Thread
+
+    def close(self) -> None:
+        """Close it."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def serve_metrics(registry: CollectorRegistry, listen: str) -> MetricsPort:
+    """Serve a registry on host:port; exit 78 if it cannot be opened."""
+    host, port = split_address(listen)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError:
+        refuse(f"cannot listen on {listen} for metrics: is the port taken?")
+    return MetricsPort(server.server_port, server, thread)

@@ -1,0 +1,79 @@
+"""What one caller may use at a time, so that none of them takes a server for itself."""
+
+import time
+from dataclasses import dataclass
+
+import grpc
+
+from rpc.refusal import Refusal
+
+IN_FLIGHT_RETRY_SECONDS = 0.5
+"""Results are recorded within a second; half of it leaves room without idling."""
+WATCHES_RETRY_SECONDS = 30.0
+"""Watches end when batches do: in minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a caller may use; None is no limit."""
+
+    calls_per_second_max: float | None = None
+    results_in_flight_max: int | None = None
+    """Results whose answers it waits for."""
+    watches_max: int | None = None
+
+
+UNLIMITED = Limits()
+
+
+class Usage:
+    """What a caller uses right now, and when it called."""
+
+    def __init__(self) -> None:
+        """Begin with nothing in use."""
+        self._results = 0
+        self._watches = 0
+        self._full_at = 0.0
+        """When, by the monotonic clock, all of a second's calls may be made at once again."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing would be lost with it."""
+        return not self._results and not self._watches and self._full_at <= time.monotonic()
+
+    def take_call(self, limits: Limits) -> None:
+        """Count a call; raises Refusal if a second's calls were made already."""
+        if limits.calls_per_second_max is None:
+            return
+        now = time.monotonic()
+        full_at = max(self._full_at, now) + 1 / limits.calls_per_second_max
+        if (wait_seconds := full_at - now - max(1.0, 1 / limits.calls_per_second_max)) > 0:
+            raise _exhausted("CALLER_RATE", "this caller makes more calls than it may", wait_seconds)
+        self._full_at = full_at
+
+    def take_results(self, number: int, limits: Limits) -> None:
+        """Count results under way; raises Refusal beyond the limit, except for the only call under way."""
+        most = limits.results_in_flight_max
+        if most is not None and self._results and self._results + number > most:
+            message = "this caller waits for as many results as it may"
+            raise _exhausted("CALLER_RESULTS", message, IN_FLIGHT_RETRY_SECONDS)
+        self._results += number
+
+    def give_results(self, number: int) -> None:
+        """Take results off again that were answered."""
+        self._results -= number
+
+    def take_watch(self, limits: Limits) -> None:
+        """Count a watch; raises Refusal beyond the limit."""
+        if limits.watches_max is not None and self._watches >= limits.watches_max:
+            message = "this caller holds as many watches as it may"
+            raise _exhausted("CALLER_WATCHES", message, WATCHES_RETRY_SECONDS)
+        self._watches += 1
+
+    def give_watch(self) -> None:
+        """Take a watch off again that ended."""
+        self._watches -= 1
+
+
+def _exhausted(reason: str, message: str, retry_seconds: float) -> Refusal:
+    return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, message, retry_delay_seconds=retry_seconds)

@@ -1,0 +1,152 @@
+"""The metrics of the progress server besides those of its calls: read from its parts at each scrape."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from batches.recording import Recording
+from batches.result import JobResult
+from batches.store.database import Database
+from batches.store.overview import Overview
+from services.progress.group_commit import Record
+
+FLUSH_RESULTS_BUCKETS = (1, 3, 10, 30, 100, 300, 1_000, 2_000, 10_000)
+FLUSH_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+Metric = GaugeMetricFamily | CounterMetricFamily
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """What can be read of a server at any moment, from any thread; each returns a number."""
+
+    backlog_results: Callable[[], float]
+    watches: Callable[[], float]
+    feed_lag_seconds: Callable[[], float]
+    ready: Callable[[], bool]
+    files_stale: Callable[[], bool]
+    certificate_expiry: Callable[[], float | None]
+    """Unix time; None without TLS."""
+    overview: Callable[[], Overview | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What those may reach."""
+
+    backlog_results_max: int
+    watches_max: int
+
+
+class ProgressCollector(Collector):
+    """Reads the parts of a server at each scrape; none of it touches the database."""
+
+    def __init__(self, gauges: Gauges, bounds: Bounds, databases: Sequence[Database]) -> None:
+        """Take what is read."""
+        self._gauges = gauges
+        self._bounds = bounds
+        self._databases = databases
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        yield from self._of_the_server()
+        yield from self._of_the_database()
+        overview = self._gauges.overview()
+        if overview is not None:
+            yield from _of_the_batches(overview)
+
+    def _of_the_server(self) -> Iterator[Metric]:
+        gauges, bounds = self._gauges, self._bounds
+        yield _gauge("backlog_results", "Results that wait to be recorded.", gauges.backlog_results())
+        yield _gauge("backlog_results_max", "How many may wait.", bounds.backlog_results_max)
+        yield _gauge("watches", "Open watches.", gauges.watches())
+        yield _gauge("watches_max", "How many may be open.", bounds.watches_max)
+        yield _gauge(
+            "feed_lag_seconds",
+            "Seconds since the change feed last looked: how late watchers learn of changes.",
+            gauges.feed_lag_seconds(),
+        )
+        yield _gauge("ready", "1 while the database answers and the server does not drain.", gauges.ready())
+        yield _gauge(
+            "files_stale",
+            "1 while a certificate, key or token file holds what cannot be used; the old content is in use.",
+            gauges.files_stale(),
+        )
+        expiry = gauges.certificate_expiry()
+        if expiry is not None:
+            yield _gauge("certificate_expiry_timestamp_seconds", "When the certificate expires.", expiry)
+
+    def _of_the_database(self) -> Iterator[Metric]:
+        retries = sum(database.retries for database in self._databases)
+        failures = sum(database.failures for database in self._databases)
+        yield _counter("database_retries", "Transactions that were run again.", retries)
+        yield _counter("database_failures", "Transactions that failed after their retries.", failures)
+
+
+class FlushMetrics:
+    """How large the groups of results are, and how long their transactions take."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Make the series."""
+        self._results = Histogram(
+            "batchprogress_flush_results",
+            "Results recorded in one transaction.",
+            registry=registry,
+            buckets=FLUSH_RESULTS_BUCKETS,
+        )
+        self._seconds = Histogram(
+            "batchprogress_flush_seconds",
+            "Seconds a transaction of results took, with its retries, whether or not it succeeded.",
+            registry=registry,
+            buckets=FLUSH_SECONDS_BUCKETS,
+        )
+
+    def measured(self, record: Record) -> Record:
+        """Return the same, measured."""
+
+        async def measure(results: Sequence[JobResult]) -> Recording:
+            started = time.perf_counter()
+            try:
+                return await record(results)
+            finally:
+                self._results.observe(len(results))
+                self._seconds.observe(time.perf_counter() - started)
+
+        return measure
+
+
+def _of_the_batches(overview: Overview) -> Iterator[Metric]:
+    batches = GaugeMetricFamily(
+        "batchprogress_batches", "Batches by state, counted up to 100,000 each.", labels=["state"]
+    )
+    for state, number in overview.batches.items():
+        batches.add_metric([state.name], number)
+    yield batches
+    yield _gauge(
+        "stuck_batches",
+        "Batches under way without a result for PROGRESS_STUCK_AFTER.",
+        overview.stuck_batches,
+    )
+    yield _gauge(
+        "oldest_silence_seconds",
+        "How long the batch under way that is silent for the longest has had no result.",
+        overview.oldest_silence_seconds,
+    )
+    yield _gauge("recent_repairs", "Batches repaired within the last hour.", overview.recent_repairs)
+    yield _gauge(
+        "recent_repaired_jobs",
+        "Results that only the queue knew, of that hour.",
+        overview.recent_repaired_jobs,
+    )
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"batchprogress_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(f"batchprogress_{name}", text, value=value)
