@@ -60,6 +60,10 @@ test: setup ## Every test, on SQLite, MariaDB and MySQL (found, or set up by its
 test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (half an hour)
 	FAULTS=full $(PYTEST) tests/faults
 
+.PHONY: test-k8s
+test-k8s: setup ## The manifests on the API server of KUBECONFIG or KUBEBUILDER_ASSETS, and the image
+	KUBERNETES=given $(PYTEST) tests/k8s
+
 .PHONY: bench
 bench: setup ## Measure our server beside what a user would pick instead (20 minutes; ROWS="row-lock" for one row)
 	$(BIN)/python -m bench $(ROWS)
