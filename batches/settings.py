@@ -27,7 +27,7 @@ class DatabaseSettings(BaseSettings):
     database_url_file: Path | None = Field(
         default=None,
         description="A file that holds the URL, instead of BATCHES_DATABASE_URL: a password in the"
-        " environment is seen by every child and by whoever may look into the process.",
+        " environment is seen by every child and by whoever may look into the process. Default: none.",
     )
     database_connections: int = Field(
         default=8,
@@ -40,7 +40,7 @@ class DatabaseSettings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secrets(cls, values: Any) -> Any:  # noqa: ANN401  # of any source of settings
-        return with_secret_files(values, "database_url")
+        return with_secret_files("BATCHES_", values, "database_url")
 
     @field_validator("database_url")
     @classmethod

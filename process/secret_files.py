@@ -8,8 +8,10 @@ SECRET_BYTES_MAX = 64 * 1024
 """A URL or a token has some hundred bytes; a larger file is another file."""
 
 
-def with_secret_files(values: Any, *names: str) -> Any:  # noqa: ANN401  # what pydantic was given
+def with_secret_files(prefix: str, values: Any, *names: str) -> Any:  # noqa: ANN401  # what pydantic was given
     """Return the values of settings with each secret `name` read from the file that `name`_file names.
+
+    The prefix is that of their variables.
 
     Raises:
         ValueError: both are set, or the file cannot be read; the text names the file, never the content.
@@ -19,12 +21,15 @@ def with_secret_files(values: Any, *names: str) -> Any:  # noqa: ANN401  # what 
         return values
     filled = dict(values)
     for name in names:
-        path = filled.get(f"{name}_file")
+        path, variable = filled.get(f"{name}_file"), f"{prefix}{name}".upper()
         if path is None:
             continue
         if name in filled:
-            raise ValueError(f"set {name.upper()} or {name.upper()}_FILE, not both")
-        filled[name] = read_secret(Path(path))
+            raise ValueError(f"set {variable} or {variable}_FILE, not both")
+        try:
+            filled[name] = read_secret(Path(path))
+        except ValueError as error:
+            raise ValueError(f"{variable}_FILE: {error}") from None
     return filled
 
 

@@ -1,6 +1,7 @@
 """The client of JobStatusService: the one file of the reconciler that knows gRPC and protobuf."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
@@ -44,24 +45,41 @@ _CLOSED = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION
 
 Answer = TypeVar("Answer", bound=Message)
 
+_OUTCOMES: dict[int, JobOutcome | None] = {0: None, **{int(outcome): outcome for outcome in JobOutcome}}
+"""0: neither outcome nor pending is set, or the outcome is UNSPECIFIED."""
+_WITHOUT_ERROR = frozenset({None, JobOutcome.SUCCEEDED})
 
-def open_channel(target: str) -> grpc.aio.Channel:
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """Whose certificates the service may have, and one's own; all PEM."""
+
+    ca: bytes | None
+    certificate: bytes | None = None
+    key: bytes | None = None
+
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS_MIN),
+    ("grpc.min_reconnect_backoff_ms", RECONNECT_MS_MIN),
+)
+
+
+def open_channel(target: str, tls: ClientTls | None = None) -> grpc.aio.Channel:
     """Return a channel to a JobStatusService; nothing is connected yet."""
-    return grpc.aio.insecure_channel(
-        target,
-        options=[
-            ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
-            ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS_MIN),
-            ("grpc.min_reconnect_backoff_ms", RECONNECT_MS_MIN),
-        ],
-    )
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=_OPTIONS)
+    credentials = grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificate)
+    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
 
 
 class JobStatusClient:
     """A JobQueue over gRPC."""
 
-    def __init__(self, channel: grpc.aio.Channel, *, call_seconds_max: float) -> None:
-        """Take a channel, which the caller closes, and the deadline of one try."""
+    def __init__(self, channel: grpc.aio.Channel, *, call_seconds_max: float, token: str = "") -> None:
+        """Take a channel, which the caller closes, the deadline of one try, and a bearer token if any."""
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._stub = job_status_pb2_grpc.JobStatusServiceStub(channel)
         self._call_seconds_max = call_seconds_max
 
@@ -69,7 +87,11 @@ class JobStatusClient:
         """Return the counts of a batch; raises QueueError."""
         request = job_status_pb2.GetBatchStatusRequest(batch_id=batch_id)
         return to_counts(
-            await _retried(lambda: self._stub.GetBatchStatus(request, timeout=self._call_seconds_max))
+            await _retried(
+                lambda: self._stub.GetBatchStatus(
+                    request, timeout=self._call_seconds_max, metadata=self._metadata
+                )
+            )
         )
 
     async def job_page(self, batch_id: str, page_token: str, size: int) -> JobPage:
@@ -79,7 +101,9 @@ class JobStatusClient:
         )
         try:
             answer = await _retried(
-                lambda: self._stub.ListJobStatuses(request, timeout=self._call_seconds_max)
+                lambda: self._stub.ListJobStatuses(
+                    request, timeout=self._call_seconds_max, metadata=self._metadata
+                )
             )
         except _Unimplemented as error:
             raise JobsNotListed("the queue keeps only counts") from error
@@ -144,26 +168,21 @@ def to_counts(answer: job_status_pb2.GetBatchStatusResponse) -> QueueCounts:
 
 def to_job(status: job_status_pb2.JobStatus) -> QueueJob:
     """Return a job; QueueContradiction if it is none that a worker could have reported."""
-    if IDENTIFIER.fullmatch(status.job_id) is None:
+    job_id, attempt = status.job_id, status.attempt
+    if IDENTIFIER.fullmatch(job_id) is None:
         raise QueueContradiction("the queue lists a job whose id is none")
-    if status.attempt < 0:
+    if attempt < 0:
         raise QueueContradiction("the queue lists a job with a negative attempt")
-    outcome = _outcome_of(status)
-    # With another outcome an error is an earlier attempt's.
-    with_error = outcome in {JobOutcome.FAILED, JobOutcome.SKIPPED}
-    return QueueJob(
-        job_id=status.job_id,
-        outcome=outcome,
-        attempt=status.attempt or 1,
-        error_type=status.error_type[:ERROR_TYPE_CHARACTERS_MAX] if with_error else "",
-        error_message=status.error_message[:ERROR_MESSAGE_CHARACTERS_MAX] if with_error else "",
-    )
-
-
-def _outcome_of(status: job_status_pb2.JobStatus) -> JobOutcome | None:
-    if not status.outcome:  # neither set, or set to UNSPECIFIED
-        return None
     try:
-        return JobOutcome(status.outcome)
-    except ValueError as error:
-        raise QueueContradiction("the queue lists a job with an outcome that there is not") from error
+        outcome = _OUTCOMES[status.outcome]
+    except KeyError:
+        raise QueueContradiction("the queue lists a job with an outcome that there is not") from None
+    if outcome in _WITHOUT_ERROR:  # with these an error is an earlier attempt's
+        return QueueJob(job_id, outcome, attempt or 1)
+    return QueueJob(
+        job_id,
+        outcome,
+        attempt or 1,
+        status.error_type[:ERROR_TYPE_CHARACTERS_MAX],
+        status.error_message[:ERROR_MESSAGE_CHARACTERS_MAX],
+    )

@@ -8,8 +8,10 @@ One new result is always kept for the last portion. It alone can fill the batch,
 earlier portion completes it.
 """
 
+import asyncio
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -28,10 +30,8 @@ _BUCKETS = 256
 class Attempts(Protocol):
     """The part of the store that knows what is recorded."""
 
-    async def read_attempts(
-        self, batch_key: int, job_ids: Sequence[str]
-    ) -> Mapping[tuple[int, str], StoredAttempt]:
-        """Return what is recorded of these jobs, by batch_key and job_id."""
+    async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> Mapping[str, StoredAttempt]:
+        """Return what is recorded of a batch's jobs, by job_id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,21 +119,41 @@ class ListingReader:
     async def _walk(
         self, walk: "ListingWalk", batch_key: int, token: str, *, seen: "SeenJobs | None", jobs_max: int
     ) -> None:
+        async with aclosing(self._pages(walk.batch_id, token)) as pages:
+            async for page_token, jobs in pages:
+                if seen is not None:
+                    seen.add(jobs)
+                stored = await self._attempts.read_attempts(batch_key, [job.job_id for job in jobs])
+                walk.take(page_token, jobs, stored)
+                if walk.jobs > jobs_max:
+                    raise QueueContradiction(
+                        f"the queue lists more jobs than the {jobs_max:,} that it counts"
+                    )
+                # What follows a full portion was checked and counted when the whole list was read.
+                if seen is None and walk.is_full:
+                    return
+
+    async def _pages(self, batch_id: str, token: str) -> AsyncGenerator[tuple[str, Sequence[QueueJob]]]:
+        """Yield the jobs of each page with its token; the next page is on its way meanwhile."""
         empty_pages = 0
-        while True:
-            page = await self._queue.job_page(walk.batch_id, token, self._page_jobs)
-            empty_pages = 0 if page.jobs else empty_pages + 1
-            self._check(page, token, empty_pages)
-            if seen is not None:
-                seen.add(page.jobs)
-            stored = await self._attempts.read_attempts(batch_key, [job.job_id for job in page.jobs])
-            walk.take(token, page.jobs, {job_id: attempt for (_, job_id), attempt in stored.items()})
-            if walk.jobs > jobs_max:
-                raise QueueContradiction(f"the queue lists more jobs than the {jobs_max:,} that it counts")
-            # What follows a full portion was checked and counted when the whole list was read.
-            if not page.next_page_token or (seen is None and walk.is_full):
-                return
-            token = page.next_page_token
+        coming = asyncio.create_task(self._page(batch_id, token))
+        try:
+            while True:
+                page = await coming
+                empty_pages = 0 if page.jobs else empty_pages + 1
+                self._check(page, token, empty_pages)
+                if page.next_page_token:
+                    coming = asyncio.create_task(self._page(batch_id, page.next_page_token))
+                yield token, page.jobs
+                if not page.next_page_token:
+                    return
+                token = page.next_page_token
+        finally:
+            coming.cancel()
+            await asyncio.wait([coming])
+
+    async def _page(self, batch_id: str, token: str) -> JobPage:
+        return await self._queue.job_page(batch_id, token, self._page_jobs)
 
     def _check(self, page: JobPage, token: str, empty_pages: int) -> None:
         if len(page.jobs) > self._page_jobs:

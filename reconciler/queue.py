@@ -1,7 +1,7 @@
 """What the reconciler asks of a queue, and what can go wrong. Knows no gRPC."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from batches.batch import Tally
 from batches.result import JobOutcome
@@ -50,9 +50,8 @@ class QueueCounts:
         return Tally(self.succeeded, self.failed, self.skipped)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueJob:
-    """One job as the queue lists it."""
+class QueueJob(NamedTuple):
+    """One job as the queue lists it. A tuple, since a pass makes millions: a third of a dataclass's time."""
 
     job_id: str
     outcome: JobOutcome | None

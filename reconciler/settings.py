@@ -1,6 +1,9 @@
 """The reconciler's settings from the environment."""
 
-from pydantic import Field
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,6 +24,22 @@ class ReconcilerSettings(BaseSettings):
         le=60,
         description="Seconds one try of one call to it may take. A page of 5,000 jobs takes a queue some"
         " 100 ms; a queue that needs 10 s for it is as good as away.",
+    )
+    job_status_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities whose certificate that service may have; sets TLS."
+        " /etc/ssl/certs/ca-certificates.crt are the system's. Default: plaintext.",
+    )
+    job_status_certificate_file: Path | None = Field(
+        default=None,
+        description="PEM file of the reconciler's own certificate, for a service that asks. Default: none.",
+    )
+    job_status_key_file: Path | None = Field(
+        default=None, description="PEM file of that certificate's key. Default: none."
+    )
+    job_status_token_file: Path | None = Field(
+        default=None,
+        description="File of the bearer token for that service (role reader). Default: none is sent.",
     )
     stuck_after: float = Field(
         default=300.0,
@@ -47,3 +66,14 @@ class ReconcilerSettings(BaseSettings):
         description="Batches looked at at the same time. A pass waits for the queue most of the time; four"
         " hide that wait, and more would only press on a queue that is busy with its jobs.",
     )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        own = (self.job_status_certificate_file, self.job_status_key_file)
+        if None in own and own != (None, None):
+            raise ValueError(
+                "RECONCILER_JOB_STATUS_CERTIFICATE_FILE and RECONCILER_JOB_STATUS_KEY_FILE go together"
+            )
+        if own != (None, None) and self.job_status_ca_file is None:
+            raise ValueError("RECONCILER_JOB_STATUS_CERTIFICATE_FILE needs RECONCILER_JOB_STATUS_CA_FILE")
+        return self

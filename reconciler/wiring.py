@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.database import Database
 from batches.store.store import BatchStore
+from process.configuration import refuse
+from process.secret_files import read_secret
 from reconciler.ending import PassEnd
-from reconciler.job_status import JobStatusClient, open_channel
+from reconciler.job_status import ClientTls, JobStatusClient, open_channel
 from reconciler.listing import ListingReader
 from reconciler.looked import Looked
 from reconciler.repairer import Repairer
@@ -31,14 +34,35 @@ async def run_pass(
         DatabaseUnavailable: it did not answer before anything was begun; later that is in the report.
 
     """
+    tls, token = _credentials(settings)
     async with _database(database_settings) as database:
         await migrate.require_usable(database)
-        async with open_channel(settings.job_status_target) as channel:
-            client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max)
+        async with open_channel(settings.job_status_target, tls) as channel:
+            client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
             store = BatchStore(database)
             writer = DryRun(store) if options.dry_run else StoreWriter(store)
             repairer = Repairer(client, store, ListingReader(client, store), writer)
             return await Sweep(store, repairer, end, settings, options).run(on_looked)
+
+
+def _credentials(settings: ReconcilerSettings) -> tuple[ClientTls | None, str]:
+    """Return what is shown to the job-status service; exit 78 if a file cannot be used."""
+    try:
+        token = read_secret(settings.job_status_token_file) if settings.job_status_token_file else ""
+        if settings.job_status_ca_file is None:
+            return None, token
+        tls = ClientTls(
+            _pem(settings.job_status_ca_file),
+            _pem(settings.job_status_certificate_file),
+            _pem(settings.job_status_key_file),
+        )
+    except ValueError as error:
+        refuse(str(error))
+    return tls, token
+
+
+def _pem(file: Path | None) -> bytes | None:
+    return None if file is None else read_secret(file).encode()
 
 
 @asynccontextmanager

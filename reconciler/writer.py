@@ -36,5 +36,6 @@ class DryRun:
 
     async def write(self, batch: Batch, plan: RepairPlan) -> Batch | None:
         """Return the batch as the repair would leave it, with the revision that it still has."""
-        stored = await self._store.read_attempts(batch.batch_key, [one.job_id for one in plan.results])
+        attempts = await self._store.read_attempts(batch.batch_key, [one.job_id for one in plan.results])
+        stored = {(batch.batch_key, job_id): attempt for job_id, attempt in attempts.items()}
         return replace(repair(batch, stored, plan).batches[batch.batch_id], revision=batch.revision)

@@ -26,10 +26,10 @@ class Observing:
         traced = () if self.traces is None else (self.traces.interceptor,)
         self.interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (observer, *traced)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Send the spans that are left."""
         if self.traces is not None:
-            self.traces.close()
+            await self.traces.close()
 
 
 def _traces(endpoint: str | None, service: str) -> "Traces | None":

@@ -21,7 +21,9 @@ class ServerSettings(BaseSettings):
         description="PEM file of the server's certificate and those below it, read again when it changes."
         " Default: plaintext, for this machine, or behind a mesh that encrypts.",
     )
-    tls_key_file: Path | None = Field(default=None, description="PEM file of the certificate's key.")
+    tls_key_file: Path | None = Field(
+        default=None, description="PEM file of the certificate's key, without a password. Default: none."
+    )
     tls_client_ca_file: Path | None = Field(
         default=None,
         description="PEM file of the authorities whose certificates clients must have. Default: clients"
@@ -35,13 +37,20 @@ class ServerSettings(BaseSettings):
     jwt_key_file: Path | None = Field(
         default=None,
         description="PEM file of the public key of an issuer of signed tokens (JWT), read again when it"
-        " changes. Their claims: sub, exp, aud, iss, roles (worker, reader, operator), batch_prefix if any.",
+        " changes. Their claims: sub, exp, aud, iss, roles (worker, reader, operator), batch_prefix if any."
+        " Default: none are believed.",
     )
     jwt_algorithm: Algorithm | None = Field(
-        default=None, description="The one algorithm that is believed: RS256, PS256, ES256 or EdDSA."
+        default=None,
+        description="The one algorithm that is believed: RS256, PS256, ES256 or EdDSA. Default: none, since"
+        " it is the issuer's choice.",
     )
-    jwt_audience: str | None = Field(default=None, min_length=1, description="Whom the token must be for.")
-    jwt_issuer: str | None = Field(default=None, min_length=1, description="Whom it must be from.")
+    jwt_audience: str | None = Field(
+        default=None, min_length=1, description="Whom a signed token must be for (aud). Default: none."
+    )
+    jwt_issuer: str | None = Field(
+        default=None, min_length=1, description="Whom a signed token must be from (iss). Default: none."
+    )
     caller_calls_per_second_max: float | None = Field(
         default=None,
         gt=0,

@@ -4,6 +4,7 @@ Imported only if traces are asked for: the extra `traces` may not be installed, 
 span costs some time.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -18,6 +19,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from process.logs import REQUEST_ID
 from rpc.wrapping import Context, Handler, code_of, wrapped
 
+EXPORT_SECONDS_MAX = 2
+"""At the end a server waits so long for its collector; Kubernetes gives it 5 s after its drain."""
+
 _OK = grpc.StatusCode.OK
 
 
@@ -27,7 +31,9 @@ class Traces:
     def __init__(self, endpoint: str, service: str) -> None:
         """Take http://host:port of an OTLP collector, and the name that the spans are of."""
         self._provider = TracerProvider(resource=Resource.create({"service.name": service}))
-        exporter = OTLPSpanExporter(endpoint=endpoint, insecure=endpoint.startswith("http://"))
+        exporter = OTLPSpanExporter(
+            endpoint=endpoint, insecure=endpoint.startswith("http://"), timeout=EXPORT_SECONDS_MAX
+        )
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("batchprogress")
 
@@ -49,9 +55,9 @@ class Traces:
         finally:
             span.end()
 
-    def close(self) -> None:
-        """Send what is left; seconds, if the collector is away."""
-        self._provider.shutdown()
+    async def close(self) -> None:
+        """Send what is left, if the collector takes it in time."""
+        await asyncio.to_thread(self._provider.shutdown)
 
 
 class _TracedCalls(grpc.aio.ServerInterceptor):

@@ -7,7 +7,8 @@ from batches.batch import Batch, BatchState
 from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
-from batches.store.results import read_attempts, write_recording
+from batches.store.attempts import read_attempts
+from batches.store.results import write_recording
 from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
 
 

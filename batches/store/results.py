@@ -1,26 +1,17 @@
 """The statement sequence by which every result is recorded, a worker's or a repair's."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import and_, bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
 from batches.recording import Recording, record
-from batches.result import JobOutcome, JobResult, ResultSource, StoredAttempt
+from batches.result import JobResult, ResultSource
 from batches.store import schema
+from batches.store.attempts import read_attempts
 from batches.store.rows import lock_batches, save_batches
-
-READ_JOBS_MAX = 2_000
-"""Jobs looked up by one statement: far below SQLite's 32,766 variables and MySQL's 8 MiB of range memory."""
-READ_BATCHES_MAX = 500
-"""Batches looked up by one statement: each is a branch of an OR, and SQLite allows a depth of 1,000."""
-
-# A tenth of what the enums' own look-up by number costs; a pass asks by the million.
-_OUTCOMES = {int(outcome): outcome for outcome in JobOutcome}
-_SOURCES = {int(source): source for source in ResultSource}
 
 _table = schema.job_results.c
 _INSERT = insert(schema.job_results)
@@ -39,22 +30,6 @@ async def record_results(
     recording = record(batches, stored, results, source)
     await write_recording(connection, recording, source)
     return recording
-
-
-async def read_attempts(
-    connection: AsyncConnection, keys: Iterable[tuple[int, str]]
-) -> dict[tuple[int, str], StoredAttempt]:
-    """Return the recorded attempts of jobs, by batch_key and job_id."""
-    attempts: dict[tuple[int, str], StoredAttempt] = {}
-    for jobs in _portions(keys):
-        found = await connection.execute(
-            select(_table.batch_key, _table.job_id, _table.attempt, _table.outcome, _table.source).where(
-                or_(*(and_(_table.batch_key == key, _table.job_id.in_(ids)) for key, ids in jobs.items()))
-            )
-        )
-        for key, job_id, attempt, outcome, source in found:
-            attempts[key, job_id] = StoredAttempt(attempt, _OUTCOMES[outcome], _SOURCES[source])
-    return attempts
 
 
 async def write_recording(connection: AsyncConnection, recording: Recording, source: ResultSource) -> None:
@@ -93,15 +68,3 @@ def _values(result: JobResult, source: ResultSource) -> dict[str, Any]:
 def _keys(batches: Collection[Batch], results: Iterable[JobResult]) -> Iterator[tuple[int, str]]:
     key_of = {batch.batch_id: batch.batch_key for batch in batches}
     return ((key_of[one.batch_id], one.job_id) for one in results if one.batch_id in key_of)
-
-
-def _portions(keys: Iterable[tuple[int, str]]) -> Iterator[dict[int, list[str]]]:
-    """Yield the jobs grouped by batch, as many at a time as one statement takes."""
-    jobs: dict[int, list[str]] = defaultdict(list)
-    for number, (key, job_id) in enumerate(keys, start=1):
-        jobs[key].append(job_id)
-        if number % READ_JOBS_MAX == 0 or len(jobs) == READ_BATCHES_MAX:
-            yield jobs
-            jobs = defaultdict(list)
-    if jobs:
-        yield jobs

@@ -10,6 +10,7 @@ from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
 from batches.result import FailureGroup, JobOutcome, JobResult, RecordedResult, ResultSource, StoredAttempt
 from batches.store import (
+    attempts,
     changes,
     check,
     lease,
@@ -123,12 +124,9 @@ class BatchStore:
         """Return batches that have not ended, by key."""
         return await self._database.read(partial(repairs.list_processing, after_key=after_key, size=size))
 
-    async def read_attempts(
-        self, batch_key: int, job_ids: Sequence[str]
-    ) -> dict[tuple[int, str], StoredAttempt]:
-        """Return what is recorded of these jobs."""
-        keys = [(batch_key, job_id) for job_id in job_ids]
-        return await self._database.read(lambda c: results.read_attempts(c, keys))
+    async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> dict[str, StoredAttempt]:
+        """Return what is recorded of a batch's jobs, by job_id."""
+        return await self._database.read(lambda c: attempts.read_batch_attempts(c, batch_key, job_ids))
 
     async def write_repair(self, plan: RepairPlan) -> Batch | None:
         """Carry out a plan; None if the batch has changed since it was made."""

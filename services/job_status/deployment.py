@@ -56,7 +56,7 @@ class Deployment:
             self._watching_health.cancel()
             await asyncio.wait([self._watching_health])
         await self.admin.stop()
-        self._observing.close()
+        await self._observing.close()
         await self._source.close()
 
     def _create_server(self, *, reflection: bool) -> grpc.aio.Server:

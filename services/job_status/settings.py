@@ -35,7 +35,8 @@ class JobStatusSettings(ServerSettings):
         " primary: a replica tells old counts. Required, here or in a file.",
     )
     database_url_file: Path | None = Field(
-        default=None, description="A file that holds the URL, instead of JOB_STATUS_DATABASE_URL."
+        default=None,
+        description="A file that holds the URL, instead of JOB_STATUS_DATABASE_URL. Default: none.",
     )
     laravel_table: str = Field(
         default="job_batches",
@@ -72,7 +73,7 @@ class JobStatusSettings(ServerSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secrets(cls, values: Any) -> Any:  # noqa: ANN401  # of any source of settings
-        return with_secret_files(values, "database_url")
+        return with_secret_files("JOB_STATUS_", values, "database_url")
 
     @field_validator("database_url")
     @classmethod

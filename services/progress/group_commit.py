@@ -95,16 +95,25 @@ class GroupCommit:
             DatabaseUnavailable: the outcome is unknown; try again.
 
         """
-        if self._closing:
-            raise ShuttingDown
-        if self._backlog_results + len(results) > self._backlog_results_max:
-            raise BacklogFull
+        self.require_room(len(results))
         loop = asyncio.get_running_loop()
         entry = _Entry(results, loop.create_future(), loop.time())
         self._backlog_results += len(results)
         self._pending.append(entry)
         self._arrived.set()
         return await entry.answers
+
+    def require_room(self, results: int) -> None:
+        """Fail if so many results would not be taken now: asked before work is put into reading them.
+
+        Raises:
+            BacklogFull, ShuttingDown: as `submit`.
+
+        """
+        if self._closing:
+            raise ShuttingDown
+        if self._backlog_results + results > self._backlog_results_max:
+            raise BacklogFull
 
     async def run(self) -> None:
         """Flush group after group; returns once closed and everything taken is answered."""

@@ -100,11 +100,16 @@ def to_result(message: pb.ReportJobResultRequest) -> JobResult | Refusal:
     return checks.refusal() or result
 
 
+def to_size(message: pb.ReportJobResultsRequest) -> int:
+    """Check how many reports there are, and return it."""
+    checks = FieldChecks()
+    size = checks.between("results", len(message.results), 1, RESULTS_MAX)
+    checks.done()
+    return size
+
+
 def to_results(message: pb.ReportJobResultsRequest) -> list[JobResult | Refusal]:
     """Check many reports, each for itself."""
-    checks = FieldChecks()
-    checks.between("results", len(message.results), 1, RESULTS_MAX)
-    checks.done()
     return [to_result(result) for result in message.results]
 
 

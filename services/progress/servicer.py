@@ -91,6 +91,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ReportJobResults(
         self, request: pb.ReportJobResultsRequest, _context: Context
     ) -> pb.ReportJobResultsResponse:
+        self._group_commit.require_room(requests.to_size(request))
         results = requests.to_results(request)
         valid = [result for result in results if not isinstance(result, Refusal)]
         answers = iter(await scope.record(valid, self._group_commit.submit) if valid else [])

@@ -96,7 +96,7 @@ class ProgressServer:
                 task.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
             await self.admin.stop()
-            self._observing.close()
+            await self._observing.close()
 
     async def wait(self, stop: asyncio.Event) -> None:
         """Return when asked to stop; raise if a part has died of a defect, since nothing works without it."""

@@ -49,8 +49,11 @@ class Cluster:
 
     async def start(self, place: int, checkout: Path = ROOT) -> None:
         """Start a server, of this checkout or of another one, and wait until it serves."""
-        listen = f"127.0.0.1:{self.ports[place]}"
-        server = ProgressProcess(await start_from(checkout, self._database_url, listen, self._environment))
+        own = {
+            "BATCHES_DATABASE_URL": self._database_url,
+            "PROGRESS_LISTEN": f"127.0.0.1:{self.ports[place]}",
+        }
+        server = ProgressProcess(await start_from(checkout, own | dict(self._environment)))
         self.servers[place] = server
         await server.read_port()
 

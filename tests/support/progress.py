@@ -144,7 +144,7 @@ class ProgressProcess:
 
 @asynccontextmanager
 async def progress_process(
-    database_url: str, *, listen: str = "127.0.0.1:0", **environment: str
+    database_url: str | None, *, listen: str = "127.0.0.1:0", **environment: str
 ) -> AsyncIterator[ProgressProcess]:
     """Run a server process while the context is open; it is killed if it has not ended by then."""
     process = await start(database_url, listen=listen, **environment)
@@ -158,21 +158,20 @@ async def progress_process(
         await server.ended()
 
 
-async def start(database_url: str, *, listen: str, **environment: str) -> asyncio.subprocess.Process:
-    """Start a server process with its log on a pipe."""
-    return await start_from(ROOT, database_url, listen, environment)
+async def start(database_url: str | None, *, listen: str, **environment: str) -> asyncio.subprocess.Process:
+    """Start a server process with its log on a pipe; None: the environment says where the database is."""
+    own = {} if database_url is None else {"BATCHES_DATABASE_URL": database_url}
+    return await start_from(ROOT, {**own, "PROGRESS_LISTEN": listen, **environment})
 
 
-async def start_from(
-    checkout: Path, database_url: str, listen: str, environment: Mapping[str, str]
-) -> asyncio.subprocess.Process:
+async def start_from(checkout: Path, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
     """Start a server process of any checkout: its folder stands before PYTHONPATH."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "services.progress",
         cwd=checkout,
-        env={**os.environ, "BATCHES_DATABASE_URL": database_url, "PROGRESS_LISTEN": listen, **environment},
+        env={**os.environ, **environment},
         stderr=asyncio.subprocess.PIPE,
     )
 

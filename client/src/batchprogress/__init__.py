@@ -11,6 +11,7 @@ One reporter for a process, one bar for whoever waits:
 
 from batchprogress.async_reporter import AsyncReporter
 from batchprogress.bar import bar
+from batchprogress.channels import TlsFiles
 from batchprogress.errors import BatchNotFound, ProgressError, ReportNotTaken, ReportsRefused, ReportsUnsent
 from batchprogress.outbox import Counts
 from batchprogress.reporter import Reporter
@@ -27,6 +28,7 @@ __all__ = [
     "Reporter",
     "ReportsRefused",
     "ReportsUnsent",
+    "TlsFiles",
     "bar",
     "watch",
     "watch_async",

@@ -5,10 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import grpc
-
 from batchprogress.buffer import BUFFER_REPORTS_MAX, Report
-from batchprogress.channels import Connection, Token
+from batchprogress.channels import Connection, Credentials, Token
 from batchprogress.errors import ReportNotTaken
 from batchprogress.outbox import Counts, Pause, new_outbox
 from batchprogress.reporter import EXIT_SECONDS_MAX
@@ -34,7 +32,7 @@ class AsyncReporter(ReportCalls):
         target: str,
         batch_id: str | None = None,
         *,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: Credentials | None = None,
         token: Token | None = None,
         spool: str | Path | None = None,
         strict: bool = False,
@@ -48,6 +46,7 @@ class AsyncReporter(ReportCalls):
         self._answered = asyncio.Event()
         self._hurried = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
+        self._is_worn = False
 
     async def __aenter__(self) -> Self:
         """Begin now: with a spool, send what an earlier process has left."""
@@ -130,13 +129,18 @@ class AsyncReporter(ReportCalls):
                 self._outbox.give_up()
 
     async def _send(self) -> None:
-        async with self._connection.open_async() as channel:
-            stub = progress_pb2_grpc.ProgressServiceStub(channel)
-            while True:
-                await self._arrived.wait()
-                self._arrived.clear()
-                while self._outbox.has_waiting:
-                    await self._rest(await self._call(stub))
+        while True:  # again with newer certificates, if that may be what the channel needs
+            self._is_worn = False
+            async with self._connection.open_async() as channel:
+                await self._send_over(progress_pb2_grpc.ProgressServiceStub(channel))
+
+    async def _send_over(self, stub: "progress_pb2_grpc.ProgressServiceAsyncStub") -> None:
+        while not self._is_worn:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._outbox.has_waiting and not self._is_worn:
+                await self._rest(await self._call(stub))
+        self._arrived.set()  # what waits goes over the next channel
 
     async def _call(self, stub: "progress_pb2_grpc.ProgressServiceAsyncStub") -> Pause:
         request = self._outbox.begin()
@@ -145,7 +149,9 @@ class AsyncReporter(ReportCalls):
                 request, timeout=TRY_SECONDS_MAX, metadata=self._connection.metadata()
             )
         except Exception as error:  # noqa: BLE001  # also the token's, which is the caller's code
-            pause = self._outbox.fail(failure_of(error))
+            failure = failure_of(error)
+            self._is_worn = self._connection.is_worn(failure.code)
+            pause = self._outbox.fail(failure)
         else:
             pause = self._outbox.answer(response)
         self._answered.set()

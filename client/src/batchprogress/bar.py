@@ -7,7 +7,7 @@ from typing import TextIO
 
 import grpc
 
-from batchprogress.channels import Token
+from batchprogress.channels import Credentials, Token
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.watching import watch
 
@@ -25,7 +25,7 @@ def bar(
     batch_id: str,
     *,
     file: TextIO | None = None,
-    credentials: grpc.ChannelCredentials | None = None,
+    credentials: Credentials | None = None,
     token: Token | None = None,
 ) -> pb.Batch:
     """Show a batch until it ends, on standard error or in `file`; return its last state.

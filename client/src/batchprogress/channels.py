@@ -1,8 +1,9 @@
 """How this package reaches a server: the channel's options, TLS and the token, in one place."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 
@@ -30,28 +31,73 @@ Token = str | Callable[[], str]
 Metadata = tuple[tuple[str, str], ...]
 
 
+class TlsFiles:
+    """TLS whose PEM files are read again for each new channel, so that they may be replaced meanwhile."""
+
+    def __init__(
+        self,
+        ca: str | Path | None = None,
+        certificate: str | Path | None = None,
+        key: str | Path | None = None,
+    ) -> None:
+        """Take whose certificates the server may have (by default the system's roots), and one's own.
+
+        Raises:
+            OSError: a file cannot be read.
+            ValueError: a certificate without a key, or the other way round.
+
+        """
+        if (certificate is None) != (key is None):
+            raise ValueError("a certificate and its key go together")
+        self._paths = tuple(None if path is None else Path(path) for path in (ca, key, certificate))
+        self._credentials = self._read()
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Return what the files hold now; while one is being replaced, what they held before."""
+        with suppress(OSError):
+            self._credentials = self._read()
+        return self._credentials
+
+    def _read(self) -> grpc.ChannelCredentials:
+        ca, key, certificate = (None if path is None else path.read_bytes() for path in self._paths)
+        return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+Credentials = grpc.ChannelCredentials | TlsFiles
+"""From grpc.ssl_channel_credentials(), for good; or files that are read again when the server is away."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Where a server is and how it is reached; opening it connects nothing before the first call."""
 
     target: str
     """host:port, or any gRPC name: dns:///progress:50051 finds every replica of a headless Service."""
-    credentials: grpc.ChannelCredentials | None = None
-    """From grpc.ssl_channel_credentials(); None is plaintext."""
+    credentials: Credentials | None = None
+    """None is plaintext."""
     token: Token | None = None
     """Sent as `authorization: Bearer …`; over plaintext anyone on the way reads it."""
 
     def open(self) -> grpc.Channel:
         """Return a channel for threads."""
-        if self.credentials is None:
+        credentials = self._credentials_of_now()
+        if credentials is None:
             return grpc.insecure_channel(self.target, CHANNEL_OPTIONS)
-        return grpc.secure_channel(self.target, self.credentials, CHANNEL_OPTIONS)
+        return grpc.secure_channel(self.target, credentials, CHANNEL_OPTIONS)
 
     def open_async(self) -> grpc.aio.Channel:
         """Return a channel for the running event loop."""
-        if self.credentials is None:
+        credentials = self._credentials_of_now()
+        if credentials is None:
             return grpc.aio.insecure_channel(self.target, CHANNEL_OPTIONS)
-        return grpc.aio.secure_channel(self.target, self.credentials, CHANNEL_OPTIONS)
+        return grpc.aio.secure_channel(self.target, credentials, CHANNEL_OPTIONS)
+
+    def is_worn(self, code: grpc.StatusCode) -> bool:
+        """Whether a channel that failed so may do better if it is opened anew, with newer certificates."""
+        return isinstance(self.credentials, TlsFiles) and code is grpc.StatusCode.UNAVAILABLE
+
+    def _credentials_of_now(self) -> grpc.ChannelCredentials | None:
+        return self.credentials.credentials() if isinstance(self.credentials, TlsFiles) else self.credentials
 
     def metadata(self) -> Metadata:
         """Return the metadata of a call."""

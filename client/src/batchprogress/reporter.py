@@ -4,11 +4,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import grpc
-
 from batchprogress import terminations
 from batchprogress.buffer import BUFFER_REPORTS_MAX, Report
-from batchprogress.channels import Connection, Token
+from batchprogress.channels import Connection, Credentials, Token
 from batchprogress.errors import ReportNotTaken
 from batchprogress.forks import survive_forks
 from batchprogress.outbox import Counts, new_outbox
@@ -48,7 +46,7 @@ class Reporter(ReportCalls):
         target: str,
         batch_id: str | None = None,
         *,
-        credentials: grpc.ChannelCredentials | None = None,
+        credentials: Credentials | None = None,
         token: Token | None = None,
         spool: str | Path | None = None,
         strict: bool = False,
@@ -60,7 +58,8 @@ class Reporter(ReportCalls):
         Args:
             target: host:port, or any gRPC name (dns:///progress:50051).
             batch_id: the batch of reports that name none.
-            credentials: from grpc.ssl_channel_credentials(); by default plaintext.
+            credentials: TlsFiles, which are read again when the server cannot be reached, or from
+                grpc.ssl_channel_credentials(); by default plaintext.
             token: a bearer token, or what returns the one of now; sent with each call.
             spool: a folder on a local disk for reports that are not answered yet. Those of a process that was
                 killed are sent by the next one with the same folder. Not on Windows.

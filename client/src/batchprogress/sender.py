@@ -28,6 +28,7 @@ class Sender:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._channel: grpc.Channel | None = None
+        self._is_worn = False
         self._hurried = False
         self._held = False
         self._stopped = False
@@ -139,13 +140,14 @@ class Sender:
             request = self._outbox.begin()
         try:
             # Without the lock: whatever gRPC does, no job waits for it.
-            self._channel = channel = self._channel or self._connection.open()
+            channel = self._opened()
             # Not wait_for_ready: a server that is away is told with its reason, and no fork waits for it.
             response = progress_pb2_grpc.ProgressServiceStub(channel).ReportJobResults(
                 request, timeout=TRY_SECONDS_MAX, metadata=self._connection.metadata()
             )
         except Exception as error:  # noqa: BLE001  # also the token's, which is the caller's code
             failure = failure_of(error)
+            self._is_worn = self._connection.is_worn(failure.code)
             with self._changed:
                 # At the end it is our own closing that failed the call: it stays unanswered.
                 pause = Pause() if self._stopped else self._outbox.fail(failure)
@@ -155,6 +157,15 @@ class Sender:
                 pause = self._outbox.answer(response)
                 self._changed.notify_all()
         return pause
+
+    def _opened(self) -> grpc.Channel:
+        """Return the channel, opened anew if a new certificate may be what it needs."""
+        if self._channel is None or self._is_worn:
+            before, self._channel = self._channel, self._connection.open()
+            self._is_worn = False
+            if before is not None:
+                before.close()
+        return self._channel
 
     def _rest(self, pause: Pause) -> None:
         with self._changed:

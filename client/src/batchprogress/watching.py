@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import grpc
 from google.protobuf import duration_pb2
 
-from batchprogress.channels import Connection, Token, opened
+from batchprogress.channels import Connection, Credentials, Token, opened
 from batchprogress.errors import BatchNotFound
 from batchprogress.retries import RETRIED_CODES, failure_of
 from batchprogress.v1 import progress_pb2 as pb
@@ -55,7 +55,7 @@ def watch(  # noqa: PLR0913  # options, by keyword only
     *,
     after_revision: int = 0,
     min_interval: float = 0.0,
-    credentials: grpc.ChannelCredentials | None = None,
+    credentials: Credentials | None = None,
     token: Token | None = None,
 ) -> Iterator[pb.Batch]:
     """Yield the batch as it is, then each newer state, and end with the batch.
@@ -68,7 +68,8 @@ def watch(  # noqa: PLR0913  # options, by keyword only
         batch_id: the batch.
         after_revision: only what is newer; 0 is everything.
         min_interval: seconds from one state to the next at the least, 0 to 60.
-        credentials: from grpc.ssl_channel_credentials(); by default plaintext. Not with a channel.
+        credentials: TlsFiles, read once, or from grpc.ssl_channel_credentials(); by default plaintext. Not
+            with a channel.
         token: a bearer token, or what returns the one of now.
 
     Raises:
@@ -100,7 +101,7 @@ async def watch_async(  # noqa: PLR0913  # options, by keyword only
     *,
     after_revision: int = 0,
     min_interval: float = 0.0,
-    credentials: grpc.ChannelCredentials | None = None,
+    credentials: Credentials | None = None,
     token: Token | None = None,
 ) -> AsyncIterator[pb.Batch]:
     """Yield the batch as `watch` does, in an event loop; takes and raises the same."""

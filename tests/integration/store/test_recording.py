@@ -14,7 +14,7 @@ from batches.result import (
     ResultSource,
     StoredAttempt,
 )
-from batches.store import results as results_module
+from batches.store import attempts as attempts_module
 from batches.store.database import Database
 from batches.store.store import BatchStore
 from tests.integration.store.steps import (
@@ -213,8 +213,8 @@ async def test_a_group_of_many_batches(store: BatchStore, database: Database) ->
 
 async def test_jobs_are_looked_up_in_portions(store: BatchStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the look-ups are cut, each recorded attempt is found."""
-    monkeypatch.setattr(results_module, "READ_JOBS_MAX", 7)
-    monkeypatch.setattr(results_module, "READ_BATCHES_MAX", 2)
+    monkeypatch.setattr(attempts_module, "READ_JOBS_MAX", 7)
+    monkeypatch.setattr(attempts_module, "READ_BATCHES_MAX", 2)
     ids = ["one", "two", "three"]
     for batch_id in ids:
         await create(store, 20, batch_id)
@@ -229,10 +229,20 @@ async def test_recorded_attempts_are_read(store: BatchStore) -> None:
     await report(store, result("a", FAILED, attempt=2))
     await report(store, result("b"), source=RECONCILER)
     assert await store.read_attempts(batch.batch_key, ["a", "A", "b", "c"]) == {
-        (batch.batch_key, "a"): StoredAttempt(2, FAILED, WORKER),
-        (batch.batch_key, "b"): StoredAttempt(1, SUCCEEDED, RECONCILER),
+        "a": StoredAttempt(2, FAILED, WORKER),
+        "b": StoredAttempt(1, SUCCEEDED, RECONCILER),
     }
     assert await store.read_attempts(batch.batch_key, []) == {}
+
+
+@pytest.mark.parametrize("job_ids", [["b", "d"], ["d", "b"], ["b", "c", "d"], ["a", "zz"]], ids=" ".join)
+async def test_attempts_are_those_asked_for(store: BatchStore, job_ids: list[str]) -> None:
+    """Whether jobs are asked for in order or not, side by side or far apart, exactly theirs are returned."""
+    batch, other = await create(store, 20), await create(store, 20, "other")
+    recorded = [*"abcdefgh", "zz"]
+    await report(store, *map(result, recorded), result("c", batch_id=other.batch_id))
+    found = await store.read_attempts(batch.batch_key, job_ids)
+    assert found == dict.fromkeys(job_ids, StoredAttempt(1, SUCCEEDED, WORKER))
 
 
 @pytest.mark.parametrize("source", list(ResultSource))

@@ -36,10 +36,9 @@ class World:
         token = str(begin + size) if begin + size < len(self.jobs) else ""
         return JobPage(tuple(self.jobs[begin : begin + size]), token)
 
-    async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> Stored:
+    async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> dict[str, StoredAttempt]:
         """Return what is recorded of these jobs."""
-        keys = [(batch_key, job_id) for job_id in job_ids]
-        return {key: self.stored[key] for key in keys if key in self.stored}
+        return {one: self.stored[batch_key, one] for one in job_ids if (batch_key, one) in self.stored}
 
     async def decide(self, portion: Listing | None = None) -> tuple[Decision, Listing | None]:
         """Look at the batch, or at the next portion of a list, and decide."""

@@ -32,6 +32,8 @@ BATCHPROGRESS_SERVER (default 127.0.0.1:50051): host:port, or any gRPC name, as 
 
 BATCHPROGRESS_TLS, BATCHPROGRESS_CA: TLS with the system's roots, or with those in a PEM file.
 
+BATCHPROGRESS_CERTIFICATE, BATCHPROGRESS_KEY: PEM files of one's own certificate, for a server that asks.
+
 BATCHPROGRESS_TOKEN_FILE: a file with a bearer token.
 
 GRPC_VERBOSITY=NONE: without the lines that gRPC itself writes about a failed TLS handshake.

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-import grpc
 import typer
 
-from batchprogress.channels import Connection
+from batchprogress.channels import Connection, TlsFiles
 from batchprogress.cli.client import Client
 from batchprogress.cli.complaints import Complaint
 from batchprogress.cli.output import Output
@@ -54,6 +53,28 @@ def opened(  # noqa: PLR0913  # the options
             help="Use TLS, with the roots in this PEM file.",
         ),
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="BATCHPROGRESS_CERTIFICATE",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            metavar="FILE",
+            help="Use TLS, and show the server the certificate in this PEM file.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="BATCHPROGRESS_KEY",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            metavar="FILE",
+            help="The key of that certificate, PEM.",
+        ),
+    ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(
@@ -67,9 +88,10 @@ def opened(  # noqa: PLR0913  # the options
     ] = None,
 ) -> Iterator[Session]:
     """Open a session; what a command complains of ends the process with one sentence."""
-    credentials = None
-    if tls or ca is not None:
-        credentials = grpc.ssl_channel_credentials(ca.read_bytes() if ca is not None else None)
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--certificate and --key go together")
+    uses_tls = tls or ca is not None or certificate is not None
+    credentials = TlsFiles(ca, certificate, key) if uses_tls else None
     token = None if token_file is None else _token_in(token_file)
     try:
         with Client(Connection(server, credentials, token), timeout) as client:

@@ -19,6 +19,21 @@ Every RPC may answer, besides the codes named at it:
 - UNAVAILABLE / SHUTTING_DOWN: this server is being stopped; send the same
   request again, another server or the next one answers it.
 - INTERNAL / INTERNAL: a defect of the server; its log holds the cause.
+- UNAUTHENTICATED / TOKEN_INVALID: the server asks for a bearer token
+  (metadata `authorization: Bearer …`), and there is none, or it is not
+  believed; why is not said.
+- PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
+  `worker` for ReportJobResult(s), `reader` for Get…, List… and WatchBatch,
+  `operator` for CreateBatch, AddJobs, SealBatch and CancelBatch.
+- RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller makes
+  more calls than its token may; send it again after the delay.
+
+A token may be for batches whose ids begin with its prefix: all others look to
+it as if they had never been created.
+
+A call may carry an `x-request-id` of 1 to 64 characters out of A-Z a-z 0-9
+. _ : -; else the server makes one. Errors tell it in a google.rpc.RequestInfo,
+and the server's log lines of the call have it.
 
 One answer comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
 for metadata above its own limit of 8 KiB, before any RPC is reached.
@@ -309,8 +324,8 @@ class CreateBatchRequest(_message.Message):
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
-    """The identifier. Empty: the server makes one; then a retry makes another
-    batch.
+    """The identifier. Empty: the server makes one (that begins with the prefix of
+    the caller's token); then a retry makes another batch.
     """
     total_jobs: _builtins.int
     """How many jobs the batch has (or has so far, if it is not sealed): 0 to

@@ -107,6 +107,8 @@ class ProgressServiceServicer(object):
         display_name and labels.
 
         - ALREADY_EXISTS / BATCH_CONFLICT: the id exists with other numbers.
+        - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
+        of the caller's token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,6 +179,8 @@ class ProgressServiceServicer(object):
         has a result; this job is one too many.
         - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
         has as many unrecorded results as it holds; send it again after the delay.
+        - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
+        waits for as many results as its token may; send it again after the delay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,8 +191,8 @@ class ProgressServiceServicer(object):
         succeeds even if some results do not: each has its own answer, in the order
         of the request.
 
-        - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: as above; no
-        result of this call was taken.
+        - RESOURCE_EXHAUSTED / BACKLOG_FULL or CALLER_RESULTS, with
+        google.rpc.RetryInfo: as above; no result of this call was taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -233,6 +237,8 @@ class ProgressServiceServicer(object):
         - NOT_FOUND / BATCH_NOT_FOUND: no such batch, or it was deleted meanwhile.
         - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES, with google.rpc.RetryInfo: this
         server holds as many watches as it may.
+        - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
+        holds as many as its token may.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

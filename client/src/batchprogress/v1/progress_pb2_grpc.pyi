@@ -19,6 +19,21 @@ Every RPC may answer, besides the codes named at it:
 - UNAVAILABLE / SHUTTING_DOWN: this server is being stopped; send the same
   request again, another server or the next one answers it.
 - INTERNAL / INTERNAL: a defect of the server; its log holds the cause.
+- UNAUTHENTICATED / TOKEN_INVALID: the server asks for a bearer token
+  (metadata `authorization: Bearer …`), and there is none, or it is not
+  believed; why is not said.
+- PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
+  `worker` for ReportJobResult(s), `reader` for Get…, List… and WatchBatch,
+  `operator` for CreateBatch, AddJobs, SealBatch and CancelBatch.
+- RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller makes
+  more calls than its token may; send it again after the delay.
+
+A token may be for batches whose ids begin with its prefix: all others look to
+it as if they had never been created.
+
+A call may carry an `x-request-id` of 1 to 64 characters out of A-Z a-z 0-9
+. _ : -; else the server makes one. Errors tell it in a google.rpc.RequestInfo,
+and the server's log lines of the call have it.
 
 One answer comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
 for metadata above its own limit of 8 KiB, before any RPC is reached.
@@ -62,6 +77,8 @@ class ProgressServiceStub:
     display_name and labels.
 
     - ALREADY_EXISTS / BATCH_CONFLICT: the id exists with other numbers.
+    - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
+      of the caller's token.
     """
     AddJobs: _grpc.UnaryUnaryMultiCallable[_progress_pb2.AddJobsRequest, _progress_pb2.AddJobsResponse]
     """Raises the total of an unsealed batch, once per request_id.
@@ -107,14 +124,16 @@ class ProgressServiceStub:
       has a result; this job is one too many.
     - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
       has as many unrecorded results as it holds; send it again after the delay.
+    - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
+      waits for as many results as its token may; send it again after the delay.
     """
     ReportJobResults: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ReportJobResultsRequest, _progress_pb2.ReportJobResultsResponse]
     """The same for up to 10,000 results of any batches, in one call. The call
     succeeds even if some results do not: each has its own answer, in the order
     of the request.
 
-    - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: as above; no
-      result of this call was taken.
+    - RESOURCE_EXHAUSTED / BACKLOG_FULL or CALLER_RESULTS, with
+      google.rpc.RetryInfo: as above; no result of this call was taken.
     """
     ListJobResults: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ListJobResultsRequest, _progress_pb2.ListJobResultsResponse]
     """Lists the recorded results of a batch, in ascending byte order of job_id.
@@ -143,6 +162,8 @@ class ProgressServiceStub:
     - NOT_FOUND / BATCH_NOT_FOUND: no such batch, or it was deleted meanwhile.
     - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES, with google.rpc.RetryInfo: this
       server holds as many watches as it may.
+    - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
+      holds as many as its token may.
     """
 
 @_typing.type_check_only
@@ -156,6 +177,8 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     display_name and labels.
 
     - ALREADY_EXISTS / BATCH_CONFLICT: the id exists with other numbers.
+    - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
+      of the caller's token.
     """
     AddJobs: _aio.UnaryUnaryMultiCallable[_progress_pb2.AddJobsRequest, _progress_pb2.AddJobsResponse]  # type: ignore[assignment]
     """Raises the total of an unsealed batch, once per request_id.
@@ -201,14 +224,16 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
       has a result; this job is one too many.
     - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
       has as many unrecorded results as it holds; send it again after the delay.
+    - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
+      waits for as many results as its token may; send it again after the delay.
     """
     ReportJobResults: _aio.UnaryUnaryMultiCallable[_progress_pb2.ReportJobResultsRequest, _progress_pb2.ReportJobResultsResponse]  # type: ignore[assignment]
     """The same for up to 10,000 results of any batches, in one call. The call
     succeeds even if some results do not: each has its own answer, in the order
     of the request.
 
-    - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: as above; no
-      result of this call was taken.
+    - RESOURCE_EXHAUSTED / BACKLOG_FULL or CALLER_RESULTS, with
+      google.rpc.RetryInfo: as above; no result of this call was taken.
     """
     ListJobResults: _aio.UnaryUnaryMultiCallable[_progress_pb2.ListJobResultsRequest, _progress_pb2.ListJobResultsResponse]  # type: ignore[assignment]
     """Lists the recorded results of a batch, in ascending byte order of job_id.
@@ -237,6 +262,8 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     - NOT_FOUND / BATCH_NOT_FOUND: no such batch, or it was deleted meanwhile.
     - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES, with google.rpc.RetryInfo: this
       server holds as many watches as it may.
+    - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
+      holds as many as its token may.
     """
 
 class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -253,6 +280,8 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         display_name and labels.
 
         - ALREADY_EXISTS / BATCH_CONFLICT: the id exists with other numbers.
+        - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
+          of the caller's token.
         """
 
     @_abc_1.abstractmethod
@@ -334,6 +363,8 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
           has a result; this job is one too many.
         - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
           has as many unrecorded results as it holds; send it again after the delay.
+        - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
+          waits for as many results as its token may; send it again after the delay.
         """
 
     @_abc_1.abstractmethod
@@ -346,8 +377,8 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         succeeds even if some results do not: each has its own answer, in the order
         of the request.
 
-        - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: as above; no
-          result of this call was taken.
+        - RESOURCE_EXHAUSTED / BACKLOG_FULL or CALLER_RESULTS, with
+          google.rpc.RetryInfo: as above; no result of this call was taken.
         """
 
     @_abc_1.abstractmethod
@@ -400,6 +431,8 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         - NOT_FOUND / BATCH_NOT_FOUND: no such batch, or it was deleted meanwhile.
         - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES, with google.rpc.RetryInfo: this
           server holds as many watches as it may.
+        - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
+          holds as many as its token may.
         """
 
 def add_ProgressServiceServicer_to_server(servicer: ProgressServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

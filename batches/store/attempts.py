@@ -1,0 +1,93 @@
+"""What is recorded of jobs: asked before a report is recorded, and by the reconciler for whole lists."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import pairwise
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.result import JobOutcome, ResultSource, StoredAttempt
+from batches.store import schema
+
+READ_JOBS_MAX = 2_000
+"""Jobs looked up by one statement: far below SQLite's 32,766 variables and MySQL's 8 MiB of range memory."""
+READ_BATCHES_MAX = 500
+"""Batches looked up by one statement: each is a branch of an OR, and SQLite allows a depth of 1,000."""
+SPARSE_FACTOR = 2
+"""A range with more rows than so many times the jobs looked for is not worth reading: a row that is looked up
+by its id costs some three times as much as one of a range."""
+
+ATTEMPTS_KEPT_MAX = 1_024
+"""A pass meets the same few millions of times: mostly first attempts that succeeded."""
+
+_table = schema.job_results.c
+_SELECT = select(_table.batch_key, _table.job_id, _table.attempt, _table.outcome, _table.source)
+
+
+async def read_attempts(
+    connection: AsyncConnection, keys: Iterable[tuple[int, str]]
+) -> dict[tuple[int, str], StoredAttempt]:
+    """Return the recorded attempts of jobs, by batch_key and job_id."""
+    attempts: dict[tuple[int, str], StoredAttempt] = {}
+    for jobs in _portions(keys):
+        found = await connection.execute(
+            _SELECT.where(
+                or_(*(and_(_table.batch_key == key, _table.job_id.in_(ids)) for key, ids in jobs.items()))
+            )
+        )
+        for key, job_id, *attempt in found.all():
+            attempts[key, job_id] = _attempt(*attempt)
+    return attempts
+
+
+async def read_batch_attempts(
+    connection: AsyncConnection, batch_key: int, job_ids: Sequence[str]
+) -> dict[str, StoredAttempt]:
+    """Return the recorded attempts of one batch's jobs, by job_id.
+
+    A queue that lists its jobs in order asks for neighbours: one range of the table is then read
+    in a third of the time that as many look-ups take.
+    """
+    attempts = await _read_range(connection, batch_key, job_ids) if _is_ordered(job_ids) else None
+    if attempts is None:
+        found = await read_attempts(connection, ((batch_key, job_id) for job_id in job_ids))
+        attempts = {job_id: attempt for (_, job_id), attempt in found.items()}
+    return attempts
+
+
+async def _read_range(
+    connection: AsyncConnection, batch_key: int, job_ids: Sequence[str]
+) -> dict[str, StoredAttempt] | None:
+    """Return all that is recorded from the first to the last job; None if that is too much."""
+    rows_max = SPARSE_FACTOR * len(job_ids)
+    in_range = and_(_table.batch_key == batch_key, _table.job_id.between(job_ids[0], job_ids[-1]))
+    found = await connection.execute(_SELECT.where(in_range).limit(rows_max + 1))
+    rows = found.all()
+    if len(rows) > rows_max:
+        return None
+    wanted = frozenset(job_ids)
+    return {job_id: _attempt(*attempt) for _, job_id, *attempt in rows if job_id in wanted}
+
+
+def _is_ordered(job_ids: Sequence[str]) -> bool:
+    """Whether they are in the table's order, byte by byte; ids are ASCII."""
+    return bool(job_ids) and all(one < other for one, other in pairwise(job_ids))
+
+
+@lru_cache(maxsize=ATTEMPTS_KEPT_MAX)
+def _attempt(attempt: int, outcome: int, source: int) -> StoredAttempt:
+    return StoredAttempt(attempt, JobOutcome(outcome), ResultSource(source))
+
+
+def _portions(keys: Iterable[tuple[int, str]]) -> Iterator[dict[int, list[str]]]:
+    """Yield the jobs grouped by batch, as many at a time as one statement takes."""
+    jobs: dict[int, list[str]] = defaultdict(list)
+    for number, (key, job_id) in enumerate(keys, start=1):
+        jobs[key].append(job_id)
+        if number % READ_JOBS_MAX == 0 or len(jobs) == READ_BATCHES_MAX:
+            yield jobs
+            jobs = defaultdict(list)
+    if jobs:
+        yield jobs

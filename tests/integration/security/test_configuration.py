@@ -1,0 +1,151 @@
+"""What a server says when its security is set up by half: one sentence, exit 78, nothing secret."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batches.settings import DatabaseSettings
+from process.configuration import EXIT_BAD_CONFIGURATION, load
+from reconciler.settings import ReconcilerSettings
+from rpc.guard import Guard
+from rpc.observing import Observing
+from rpc.usage import UNLIMITED
+from services.progress.settings import ProgressSettings
+from tests.integration.security.conftest import Issuer, Tokens
+from tests.support.certificates import Authority
+
+HALVES: dict[str, tuple[type[Any], dict[str, str], str]] = {
+    "a certificate without its key": (
+        ProgressSettings,
+        {"PROGRESS_TLS_CERTIFICATE_FILE": "c.pem"},
+        "PROGRESS_TLS_CERTIFICATE_FILE is set, so set PROGRESS_TLS_KEY_FILE too",
+    ),
+    "an authority without a certificate": (
+        ProgressSettings,
+        {"PROGRESS_TLS_CLIENT_CA_FILE": "ca.pem"},
+        "PROGRESS_TLS_CLIENT_CA_FILE needs PROGRESS_TLS_CERTIFICATE_FILE",
+    ),
+    "an issuer's key alone": (
+        ProgressSettings,
+        {"PROGRESS_JWT_KEY_FILE": "k.pem"},
+        (
+            "PROGRESS_JWT_KEY_FILE is set, so set"
+            " PROGRESS_JWT_ALGORITHM, PROGRESS_JWT_AUDIENCE, PROGRESS_JWT_ISSUER too"
+        ),
+    ),
+    "an algorithm whose key is a secret": (
+        ProgressSettings,
+        {"PROGRESS_JWT_ALGORITHM": "HS256"},
+        "PROGRESS_JWT_ALGORITHM: Input should be 'RS256', 'PS256', 'ES256' or 'EdDSA'",
+    ),
+    "no address": (
+        ProgressSettings,
+        {"PROGRESS_METRICS_LISTEN": "9464"},
+        "PROGRESS_METRICS_LISTEN: must be host:port",
+    ),
+    "a reconciler's certificate without its key": (
+        ReconcilerSettings,
+        {"RECONCILER_JOB_STATUS_CERTIFICATE_FILE": "c.pem"},
+        "RECONCILER_JOB_STATUS_CERTIFICATE_FILE and RECONCILER_JOB_STATUS_KEY_FILE go together",
+    ),
+    "a URL and a file of it": (
+        DatabaseSettings,
+        {"BATCHES_DATABASE_URL": "sqlite+aiosqlite:///s3cret", "BATCHES_DATABASE_URL_FILE": "url"},
+        "set BATCHES_DATABASE_URL or BATCHES_DATABASE_URL_FILE, not both",
+    ),
+    "a file that is not there": (
+        DatabaseSettings,
+        {"BATCHES_DATABASE_URL_FILE": "/nowhere/url"},
+        "BATCHES_DATABASE_URL_FILE: /nowhere/url cannot be read: No such file or directory",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HALVES)
+def test_half_a_setting_is_refused(
+    what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Settings that make no sense without each other are named together."""
+    settings, environment, sentence = HALVES[what]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as ended:
+        load(settings)
+    assert ended.value.code == EXIT_BAD_CONFIGURATION
+    assert capsys.readouterr().err == f"configuration: {sentence}\n"
+
+
+def test_a_url_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BATCHES_DATABASE_URL_FILE is as good as the variable, and is checked like it."""
+    file = tmp_path / "url"
+    file.write_text("sqlite+aiosqlite:///of-a-file.db\n", encoding="ascii")
+    monkeypatch.delenv("BATCHES_DATABASE_URL", raising=False)
+    monkeypatch.setenv("BATCHES_DATABASE_URL_FILE", str(file))
+    url = load(DatabaseSettings).database_url
+    assert url.get_secret_value() == "sqlite+aiosqlite:///of-a-file.db"
+    file.write_text("postgresql://u:s3cret@h/d", encoding="ascii")
+    with pytest.raises(SystemExit):
+        load(DatabaseSettings)
+
+
+def broken_files(folder: Path, tokens: Tokens) -> dict[str, tuple[dict[str, Any], str]]:
+    """Return settings whose files cannot be used, and what is said of each."""
+    certificate, _ = Authority("a").sign("one").write(folder, "one")
+    _, other_key = Authority("a").sign("two").write(folder, "two")
+    garbage, private = folder / "garbage", folder / "private.pem"
+    garbage.write_text("s3cret", encoding="ascii")
+    private.write_bytes(Issuer().private_pem)
+    tokens.path.write_text('[[token]]\nname = "s3cret"\nsha256 = "s3cret"\nroles = ["s3cret"]\n')
+    jwt = {"jwt_algorithm": "ES256", "jwt_audience": "a", "jwt_issuer": "i"}
+    return {
+        "a key of another certificate": (
+            {"tls_certificate_file": certificate, "tls_key_file": other_key},
+            f"{other_key} is not the key of {certificate}",
+        ),
+        "no certificate": (
+            {"tls_certificate_file": garbage, "tls_key_file": other_key},
+            f"{garbage} holds no certificate in PEM",
+        ),
+        "no key": (
+            {"tls_certificate_file": certificate, "tls_key_file": garbage},
+            f"{garbage} holds no private key in PEM without a password",
+        ),
+        "no tokens": ({"tokens_file": garbage}, f"{garbage} is no TOML"),
+        "tokens of another kind": ({"tokens_file": tokens.path}, f"{tokens.path}: token.0.sha256: "),
+        "no such file": ({"tokens_file": folder / "none"}, "cannot be read: No such file or directory"),
+        "a private key to verify with": (
+            {"jwt_key_file": private, **jwt},
+            f"{private} holds no public key for ES256",
+        ),
+        "a key of another kind": (
+            {"jwt_key_file": garbage, **jwt, "jwt_algorithm": "EdDSA"},
+            f"{garbage} holds no public key for EdDSA",
+        ),
+    }
+
+
+def test_files_that_cannot_be_used(
+    tmp_path: Path, tokens: Tokens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each is named in one sentence that quotes nothing of it."""
+    for what, (settings, sentence) in broken_files(tmp_path, tokens).items():
+        with pytest.raises(SystemExit) as ended:
+            Guard(ProgressSettings(**settings), {}, UNLIMITED)
+        said = capsys.readouterr().err
+        assert (ended.value.code, sentence in said) == (EXIT_BAD_CONFIGURATION, True), (what, said)
+        assert said.count("\n") == 1
+        assert "s3cret" not in said
+
+
+def test_traces_without_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who asks for traces and has not installed them is told what is missing."""
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.delitem(sys.modules, "rpc.tracing", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        Observing(ProgressSettings(traces_endpoint="http://127.0.0.1:4317"), "s", ())
+    assert ended.value.code == EXIT_BAD_CONFIGURATION
+    assert "the extra `traces`" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""What one caller may use at a time, whatever is left for others."""
+
+import asyncio
+
+import grpc
+import pytest
+
+from batchprogress.v1 import progress_pb2 as pb
+from rpc.principal import Role
+from tests.integration.security.conftest import Serve, Tokens, bearing
+from tests.support.answers import Answered, answered
+from tests.support.progress import Served
+
+SECONDS_MAX = 20.0
+
+
+async def refusal_of(call: object) -> Answered:
+    """Return the refusal that a call ends with."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call  # type: ignore[misc]
+    return answered(caught.value)
+
+
+async def test_calls_of_a_second(serve: Serve, tokens: Tokens) -> None:
+    """Beyond its rate a caller is told when to come back; another caller is not."""
+    slow = tokens.add("slow", *Role, more="calls_per_second_max = 2\n")
+    other = tokens.add("other", *Role)
+    async with (
+        serve(tokens_file=tokens.path) as server,
+        bearing(server.port, slow) as client,
+        bearing(server.port, other) as neighbour,
+    ):
+        refusal = await refusal_of(list_often(client))
+        assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CALLER_RATE")
+        assert refusal.retry_seconds is not None
+        await list_often(neighbour)
+        await asyncio.sleep(refusal.retry_seconds)
+        await client.stub.ListBatches(pb.ListBatchesRequest())
+
+
+async def list_often(client: Served) -> None:
+    """Make more calls than a second's, one after the other."""
+    for _ in range(20):
+        await client.stub.ListBatches(pb.ListBatchesRequest())
+
+
+async def test_watches(serve: Serve, tokens: Tokens) -> None:
+    """A caller holds as many watches as it may; one that ends makes room, also if it is another token's."""
+    first = tokens.add("same", *Role, more="watches_max = 1\n")
+    second = tokens.add("same", *Role, more="watches_max = 1\n")
+    async with (
+        serve(tokens_file=tokens.path) as server,
+        bearing(server.port, first) as client,
+        bearing(server.port, second) as twin,
+    ):
+        await client.create("b", 1)
+        watch = await watching(client)
+        refusal = await refusal_of(watching(twin))
+        assert (refusal.reason, refusal.retry_seconds) == ("CALLER_WATCHES", 30.0)
+        watch.cancel()
+        async with asyncio.timeout(SECONDS_MAX):
+            while not await is_let_in(twin):  # noqa: ASYNC110  # the server learns of the cancellation by itself
+                await asyncio.sleep(0.05)
+
+
+async def test_results_in_flight(serve: Serve, tokens: Tokens) -> None:
+    """Beyond its limit a caller's reports are refused whole; one call alone is let in, however large."""
+    token = tokens.add("worker", *Role)
+    async with (
+        serve(tokens_file=tokens.path, caller_results_in_flight_max=10) as server,
+        bearing(server.port, token) as client,
+    ):
+        await client.create("b", 10_000)
+        calls = [asyncio.ensure_future(client.stub.ReportJobResults(results(n, 200))) for n in range(30)]
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+        refused = [one for one in ended if isinstance(one, grpc.aio.AioRpcError)]
+        taken = [one for one in ended if isinstance(one, pb.ReportJobResultsResponse)]
+        assert len(refused) + len(taken) == 30
+        assert taken
+        assert {(answered(one).reason, answered(one).retry_seconds) for one in refused} == {
+            ("CALLER_RESULTS", 0.5)
+        }
+        assert (await client.get("b")).succeeded_jobs == 200 * len(taken)
+        await client.stub.ReportJobResults(results(99, 200))
+
+
+def results(call: int, number: int) -> pb.ReportJobResultsRequest:
+    """Return a request with so many results."""
+    return pb.ReportJobResultsRequest(
+        results=[
+            pb.ReportJobResultRequest(batch_id="b", job_id=f"{call}-{job}", outcome=pb.JOB_OUTCOME_SUCCEEDED)
+            for job in range(number)
+        ]
+    )
+
+
+async def watching(client: Served) -> "grpc.aio.UnaryStreamCall[pb.WatchBatchRequest, pb.WatchBatchResponse]":
+    """Open a watch and wait for its first state."""
+    watch = client.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
+    async for _ in watch:
+        break
+    return watch
+
+
+async def is_let_in(client: Served) -> bool:
+    """Try to watch, and stop."""
+    try:
+        (await watching(client)).cancel()
+    except grpc.aio.AioRpcError:
+        return False
+    return True

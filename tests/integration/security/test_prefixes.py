@@ -1,0 +1,122 @@
+"""Batches of another prefix: they do not exist, whoever asks and however."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from batchprogress.v1 import progress_pb2 as pb
+from rpc.principal import Role
+from tests.integration.security.conftest import Serve, Tokens, bearing, first_answer
+from tests.support.answers import answered
+from tests.support.progress import Served
+
+SAME_ID = (("x-request-id", "same"),)
+THEIRS, NOBODYS = "mails-1", "other-1"
+"""A batch that is there and has another prefix; one that was never created and has the caller's."""
+
+ABOUT_A_BATCH: dict[str, dict[str, Any]] = {
+    "AddJobs": {"additional_jobs": 1, "request_id": "r"},
+    "SealBatch": {},
+    "CancelBatch": {},
+    "GetBatch": {},
+    "ListJobResults": {},
+    "ListFailureGroups": {},
+    "ListRepairs": {},
+    "WatchBatch": {},
+    "ReportJobResult": {"job_id": "j", "outcome": pb.JOB_OUTCOME_SUCCEEDED},
+}
+"""Every method with a batch_id but CreateBatch, and what else its request must have."""
+
+
+@pytest_asyncio.fixture
+async def scoped(serve: Serve, tokens: Tokens) -> AsyncIterator[tuple[Served, Served]]:
+    """A caller of the batches `other-…` with every role, and one of all; a batch that is not the first's."""
+    everything, own = tokens.add("all", *Role), tokens.add("own", *Role, prefix="other-")
+    async with (
+        serve(tokens_file=tokens.path) as server,
+        bearing(server.port, everything) as owner,
+        bearing(server.port, own) as client,
+    ):
+        await owner.create(THEIRS, 2, sealed=False)
+        yield owner, client
+
+
+def test_every_method_is_tried() -> None:
+    """A new method about a batch fails here until it is in the list above."""
+    methods = pb.DESCRIPTOR.services_by_name["ProgressService"].methods
+    about = {one.name for one in methods if "batch_id" in one.input_type.fields_by_name}
+    assert about == {*ABOUT_A_BATCH, "CreateBatch"}
+
+
+@pytest.mark.parametrize("method", ABOUT_A_BATCH)
+async def test_a_foreign_batch_looks_unknown(scoped: tuple[Served, Served], method: str) -> None:
+    """The answer about a foreign batch is that about one never created, byte for byte but for its id."""
+    owner, client = scoped
+    before = await owner.get(THEIRS)
+    foreign, unknown = [await trailer_of(client, method, batch_id) for batch_id in (THEIRS, NOBODYS)]
+    assert foreign == unknown
+    assert foreign[0] == "NOT_FOUND"
+    assert (await owner.get(THEIRS)).revision == before.revision
+
+
+async def test_foreign_results_are_answered_one_by_one(scoped: tuple[Served, Served]) -> None:
+    """Among many results each of a foreign batch is refused as of an unknown one; its neighbours count."""
+    owner, client = scoped
+    await client.create("other-2", 1)
+    ids = (THEIRS, "other-2", NOBODYS)
+    results = [
+        pb.ReportJobResultRequest(batch_id=one, job_id="j", outcome=pb.JOB_OUTCOME_SUCCEEDED) for one in ids
+    ]
+    answers = (await client.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))).results
+    foreign, recorded, unknown = answers
+    assert recorded.disposition == pb.DISPOSITION_RECORDED
+    foreign.error.message = foreign.error.message.replace(THEIRS, NOBODYS)
+    assert foreign == unknown
+    assert unknown.error.reason == "BATCH_NOT_FOUND"
+    assert (await owner.get(THEIRS)).pending_jobs == 2
+
+
+async def test_foreign_batches_are_not_listed(scoped: tuple[Served, Served]) -> None:
+    """ListBatches pages through the caller's batches as if there were no others; case counts."""
+    owner, client = scoped
+    for number in range(3):
+        await owner.create(f"other-{number}", 1)
+        await owner.create(f"mails-x{number}", 1)
+    await owner.create("Other-9", 1)
+    listed, token = [], ""
+    while True:
+        page = await client.stub.ListBatches(pb.ListBatchesRequest(page_size=1, page_token=token))
+        listed += [batch.batch_id for batch in page.batches]
+        token = page.next_page_token
+        if not token:
+            break
+    assert listed == ["other-2", "other-1", "other-0"]
+
+
+async def test_a_batch_is_created_within_the_prefix(scoped: tuple[Served, Served]) -> None:
+    """A foreign id is refused, whether or not it exists; without an id one with the prefix is made."""
+    _, client = scoped
+    refusals = set()
+    for batch_id in (THEIRS, "mails-2"):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await client.create(batch_id, 1)
+        refusals.add((answered(caught.value).code, answered(caught.value).reason, caught.value.details()))
+    prefix_told = "the ids of this caller's batches begin with other-"
+    assert refusals == {(grpc.StatusCode.PERMISSION_DENIED, "FOREIGN_BATCH_ID", prefix_told)}
+    assert (await client.create("", 1)).batch_id.startswith("other-")
+
+
+async def trailer_of(client: Served, method: str, batch_id: str) -> tuple[str, str, dict[str, Any]]:
+    """Call a method that must fail; return what the caller learns, with the id of the batch taken out."""
+    request = getattr(pb, f"{method}Request")(batch_id=batch_id, **ABOUT_A_BATCH[method])
+    call = getattr(client.stub, method)(request, metadata=SAME_ID)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await first_answer(call, is_stream=method == "WatchBatch")
+    assert len(THEIRS) == len(NOBODYS)  # lengths stand in the bytes
+    error = caught.value
+    trailer = dict(error.trailing_metadata() or ())
+    details = bytes(trailer.pop("grpc-status-details-bin")).replace(batch_id.encode(), b"ID")
+    return error.code().name, (error.details() or "").replace(batch_id, "ID"), {**trailer, "details": details}

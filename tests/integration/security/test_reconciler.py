@@ -1,0 +1,94 @@
+"""The reconciler's pass, over a job-status service that asks for a certificate and a token."""
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from batches.batch import BatchState
+from batches.migrations import migrate
+from batches.store.database import Database
+from batches.store.lifecycle import NewBatch
+from batches.store.store import BatchStore
+from rpc.principal import Role
+from services.job_status.settings import JobStatusSettings
+from services.job_status.wiring import build
+from tests.integration.job_status.queues import JobTableQueue
+from tests.integration.security.conftest import Tokens
+from tests.support.certificates import Authority
+
+ROOT = Path(__file__).parents[3]
+SECONDS_MAX = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A pass that has ended."""
+
+    code: int | None
+    said: str
+
+
+async def run_pass(**environment: str) -> Ended:
+    """Run a pass over all batches as a process."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "reconciler", "--all"),
+        cwd=ROOT,
+        env={**os.environ, "GRPC_VERBOSITY": "NONE", **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(SECONDS_MAX):
+        said, _ = await process.communicate()
+    return Ended(process.returncode, said.decode())
+
+
+async def test_a_pass_over_mutual_tls_with_a_token(sqlite_url: str, tokens: Tokens, tmp_path: Path) -> None:
+    """With its certificate and a reader's token a pass repairs; with a worker's token it is refused."""
+    reader, worker = tokens.add("reconciler", Role.READER), tokens.add("worker", Role.WORKER)
+    authority = Authority("ours")
+    certificate, key = authority.sign("job-status").write(tmp_path, "server")
+    own, own_key = authority.sign("reconciler").write(tmp_path, "reconciler")
+    ca, token = tmp_path / "ca.pem", tmp_path / "token"
+    ca.write_bytes(authority.certificate)
+    database = Database(sqlite_url, connections_max=2)
+    await migrate.upgrade(database)
+    await BatchStore(database).create_batch(NewBatch("b", 2))
+    queue_url = f"sqlite+aiosqlite:///{tmp_path / 'queue.db'}"
+    queue = JobTableQueue(queue_url)
+    await queue.create()
+    await queue.put("b", {"j1": "succeeded", "j2": "succeeded"})
+    service = build(
+        JobStatusSettings(
+            listen="127.0.0.1:0",
+            source="job_table",
+            database_url=SecretStr(queue_url),
+            drain_seconds=0,
+            tls_certificate_file=certificate,
+            tls_key_file=key,
+            tls_client_ca_file=ca,
+            tokens_file=tokens.path,
+        )
+    )
+    environment = {
+        "BATCHES_DATABASE_URL": sqlite_url,
+        "RECONCILER_JOB_STATUS_TARGET": f"127.0.0.1:{await service.start()}",
+        "RECONCILER_JOB_STATUS_CA_FILE": str(ca),
+        "RECONCILER_JOB_STATUS_CERTIFICATE_FILE": str(own),
+        "RECONCILER_JOB_STATUS_KEY_FILE": str(own_key),
+        "RECONCILER_JOB_STATUS_TOKEN_FILE": str(token),
+    }
+    try:
+        token.write_text(worker, encoding="ascii")
+        refused = await run_pass(**environment)
+        assert (refused.code, "PERMISSION_DENIED" in refused.said, worker in refused.said) == (1, True, False)
+        token.write_text(f"{reader}\n", encoding="ascii")
+        repaired = await run_pass(**environment)
+        assert repaired.code == 0, repaired.said
+        assert (await BatchStore(database).get_batch("b")).state is BatchState.COMPLETED
+    finally:
+        await service.stop()
+        await database.close()

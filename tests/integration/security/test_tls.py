@@ -1,0 +1,119 @@
+"""Whom a server talks to, and that its certificate is replaced while it does."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+
+from batchprogress import Reporter, TlsFiles
+from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.security.conftest import Serve
+from tests.support.certificates import Authority, Pair
+from tests.support.progress import Stub, stub_of
+
+SECONDS_MAX = 30.0
+WORKERS = 8
+AWAY_SECONDS = 3.0
+"""What a client gives a server that refuses its certificate."""
+
+
+@asynccontextmanager
+async def connected(port: int, ca: bytes, own: Pair | None = None) -> AsyncIterator[Stub]:
+    """Connect with TLS, over a connection of its own."""
+    key, certificate = (own.key, own.certificate) if own is not None else (None, None)
+    credentials = grpc.ssl_channel_credentials(ca, key, certificate)
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, options=options) as channel:
+        yield stub_of(channel)
+
+
+def served_certificate(port: int) -> str:
+    """Return the certificate that the next connection gets, PEM."""
+    return ssl.get_server_certificate(("127.0.0.1", port))
+
+
+async def report_until(done: asyncio.Event, port: int, ca: bytes, worker: int) -> int:
+    """Report again and again, half of the calls over a new connection; returns how many; none may fail."""
+    number = 0
+    async with AsyncExitStack() as stack:
+        kept = await stack.enter_async_context(connected(port, ca))
+        while not done.is_set():
+            await kept.ReportJobResult(report(f"{worker}-{number}-kept"))
+            async with connected(port, ca) as fresh:
+                await fresh.ReportJobResult(report(f"{worker}-{number}-fresh"))
+            number += 1
+    return 2 * number
+
+
+def report(job_id: str) -> pb.ReportJobResultRequest:
+    """Return a report."""
+    return pb.ReportJobResultRequest(batch_id="b", job_id=job_id, outcome=pb.JOB_OUTCOME_SUCCEEDED)
+
+
+async def test_a_certificate_is_replaced_under_load(serve: Serve, tmp_path: Path) -> None:
+    """Three new certificates while workers report: no call fails, and each new connection gets the newest."""
+    authority = Authority("ours")
+    certificate, key = authority.sign("first").write(tmp_path, "server")
+    async with serve(tls_certificate_file=certificate, tls_key_file=key) as server:
+        async with connected(server.port, authority.certificate) as stub:
+            await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1_000_000))
+        done = asyncio.Event()
+        workers = [
+            asyncio.create_task(report_until(done, server.port, authority.certificate, number))
+            for number in range(WORKERS)
+        ]
+        for name in ("second", "third", "fourth"):
+            newer = authority.sign(name)
+            key.write_bytes(newer.key)  # for a moment it fits no certificate
+            assert await asyncio.to_thread(served_certificate, server.port) != newer.certificate.decode()
+            certificate.write_bytes(newer.certificate)
+            assert await asyncio.to_thread(served_certificate, server.port) == newer.certificate.decode()
+        done.set()
+        reported = sum(await asyncio.gather(*workers))
+        async with connected(server.port, authority.certificate) as stub:
+            batch = (await stub.GetBatch(pb.GetBatchRequest(batch_id="b"))).batch
+    assert batch.succeeded_jobs == reported > 0
+
+
+async def test_only_certificates_of_the_authority_get_in(serve: Serve, tmp_path: Path) -> None:
+    """A client without a certificate, or with a stranger's, reaches no method and is told no reason."""
+    authority, stranger = Authority("ours"), Authority("theirs")
+    certificate, key = authority.sign("server").write(tmp_path, "server")
+    client_ca = tmp_path / "clients.pem"
+    client_ca.write_bytes(authority.certificate)
+    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": client_ca}
+    async with serve(**tls) as server:
+        for own in (None, stranger.sign("client")):
+            async with connected(server.port, authority.certificate, own) as stub:
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await stub.ListBatches(
+                        pb.ListBatchesRequest(), timeout=AWAY_SECONDS, wait_for_ready=False
+                    )
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert caught.value.trailing_metadata() in (None, (), grpc.aio.Metadata())
+        async with connected(server.port, authority.certificate, authority.sign("client")) as stub:
+            await stub.ListBatches(pb.ListBatchesRequest())
+
+
+async def test_a_reporter_reads_its_certificate_again(serve: Serve, tmp_path: Path) -> None:
+    """A reporter whose certificate the server no longer takes goes on with the one that took its place."""
+    authority, before = Authority("ours"), Authority("before")
+    certificate, key = authority.sign("server").write(tmp_path, "server")
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.certificate)
+    own, own_key = before.sign("worker").write(tmp_path, "worker")
+    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": ca}
+    async with serve(**tls) as server:
+        async with connected(server.port, authority.certificate, authority.sign("maker")) as stub:
+            await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
+        files = TlsFiles(ca, own, own_key)
+        reporter = Reporter(f"127.0.0.1:{server.port}", "b", credentials=files)
+        reporter.succeeded("j")
+        assert not await asyncio.to_thread(reporter.flush, 1.0)
+        authority.sign("worker").write(tmp_path, "worker")
+        assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
+    assert reporter.counts.pending == 0

@@ -1,0 +1,141 @@
+"""Which tokens are believed, and what is learnt from one that is not."""
+
+import asyncio
+import time
+from typing import Any
+
+import grpc
+import jwt
+import pytest
+
+from batchprogress.v1 import progress_pb2 as pb
+from rpc.principal import Role
+from rpc.signed_tokens import LEEWAY_SECONDS
+from tests.integration.security.conftest import Issuer, Serve, Tokens, bearing
+from tests.integration.security.test_roles import code_of
+from tests.support.progress import Served
+
+SECONDS_MAX = 20.0
+REFUSED = ("UNAUTHENTICATED", "TOKEN_INVALID")
+
+
+async def trailer_of(client: Served) -> tuple[str, str, dict[str, Any]]:
+    """Make a call that fails; return everything that the caller learns."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.stub.GetBatch(pb.GetBatchRequest(batch_id="b"), metadata=(("x-request-id", "same"),))
+    error = caught.value
+    return error.code().name, error.details() or "", dict(error.trailing_metadata() or ())
+
+
+def wrong_tokens(issuer: Issuer) -> dict[str, str]:
+    """Return tokens that are each wrong in one way."""
+    stranger = Issuer()
+    right = issuer.sign(["reader"])
+    head, body, _ = right.split(".")
+    return {
+        "none": "",
+        "no token at all": "bp_made-up",
+        "expired": issuer.sign(["reader"], exp=time.time() - 2 * LEEWAY_SECONDS),
+        "without an expiry": issuer.sign(["reader"], exp=None),
+        "another issuer's signature": stranger.sign(["reader"]),
+        "no signature": f"{head}.{body}.",
+        "algorithm none": jwt.encode(jwt.decode(right, options={"verify_signature": False}), "", "none"),
+        "the public key as a shared secret": hmac_with_public_key(issuer),
+        "for another audience": issuer.sign(["reader"], aud="another"),
+        "from another issuer": issuer.sign(["reader"], iss="https://another.example"),
+        "not valid yet": issuer.sign(["reader"], nbf=time.time() + 3_600),
+        "without a subject": issuer.sign(["reader"], sub=None),
+    }
+
+
+def hmac_with_public_key(issuer: Issuer) -> str:
+    """Return the token of the classic confusion: HS256, keyed with what everyone knows."""
+    import base64  # noqa: PLC0415  # by hand, since pyjwt refuses to make it
+    import hashlib  # noqa: PLC0415
+    import hmac  # noqa: PLC0415
+
+    body = issuer.sign(["reader"]).split(".")[1]
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
+    signature = hmac.new(issuer.public_pem, f"{head}.{body}".encode(), hashlib.sha256).digest()
+    return f"{head}.{body}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+async def test_every_wrong_token_gets_the_same_answer(
+    serve: Serve, tokens: Tokens, issuer: Issuer, jwt_settings: dict[str, Any]
+) -> None:
+    """Expired, wrongly signed, made up or missing: byte for byte one answer, which tells nothing."""
+    tokens.add("someone", Role.READER)
+    answers = {}
+    async with serve(tokens_file=tokens.path, **jwt_settings) as server:
+        for what, token in wrong_tokens(issuer).items():
+            async with bearing(server.port, token) as client:
+                answers[what] = await trailer_of(client)
+        async with bearing(server.port, issuer.sign(["reader"])) as client:
+            assert await code_of(client, "ListBatches") == ("OK", "")
+    first = answers["none"]
+    assert first[0] == "UNAUTHENTICATED"
+    assert {what: answer for what, answer in answers.items() if answer != first} == {}
+
+
+async def test_a_signed_token_ends_at_its_expiry(
+    serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]
+) -> None:
+    """A remembered token is not let in for longer than it says."""
+    token = issuer.sign(["reader"], exp=time.time() - LEEWAY_SECONDS + 3)
+    async with serve(**jwt_settings) as server, bearing(server.port, token) as client:
+        assert await code_of(client, "ListBatches") == ("OK", "")
+        await until(client, REFUSED)
+
+
+async def test_roles_of_other_services_mean_nothing(
+    serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]
+) -> None:
+    """A signed token may name roles that are not ours; without one of ours it may do nothing."""
+    async with serve(**jwt_settings) as server:
+        async with bearing(server.port, issuer.sign(["admin"])) as client:
+            assert await code_of(client, "GetBatch") == ("PERMISSION_DENIED", "ROLE_MISSING")
+        async with bearing(server.port, issuer.sign(["admin", "reader"])) as client:
+            assert await code_of(client, "ListBatches") == ("OK", "")
+
+
+async def test_the_file_is_read_again(serve: Serve, tokens: Tokens) -> None:
+    """A token that is added is let in, one that is taken out is not, without a restart."""
+    tokens.add("first", Role.READER)
+    async with serve(tokens_file=tokens.path) as server:
+        second = tokens.add("second", Role.READER)
+        async with bearing(server.port, second) as client:
+            await until(client, ("OK", ""))
+            tokens.path.write_text("", encoding="ascii")
+            await until(client, REFUSED)
+
+
+async def test_a_broken_file_changes_nothing(serve: Serve, tokens: Tokens) -> None:
+    """A file that is no list of tokens leaves the last one that was: nobody is locked out, nobody let in."""
+    token = tokens.add("first", Role.READER)
+    async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
+        tokens.path.write_text("[[token]]\nname = 7\n", encoding="ascii")
+        await asyncio.sleep(0)
+        assert await code_of(client, "ListBatches") == ("OK", "")
+        again = tokens.path.read_text(encoding="ascii")
+        assert "sha256" not in again
+        later = tokens.add("later", Role.READER)
+        async with bearing(server.port, later) as other:
+            assert await code_of(other, "ListBatches") == REFUSED
+
+
+async def test_an_issuers_new_key_is_read(serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]) -> None:
+    """An issuer that changes its key is believed by the new one, and no longer by the old one."""
+    newer = Issuer()
+    async with serve(**jwt_settings) as server:
+        jwt_settings["jwt_key_file"].write_bytes(newer.public_pem)
+        async with bearing(server.port, newer.sign(["reader"])) as client:
+            await until(client, ("OK", ""))
+        async with bearing(server.port, issuer.sign(["reader"])) as client:
+            assert await code_of(client, "ListBatches") == REFUSED
+
+
+async def until(client: Served, expected: tuple[str, str]) -> None:
+    """Call until the answer is the expected one."""
+    async with asyncio.timeout(SECONDS_MAX):
+        while await code_of(client, "ListBatches") != expected:  # noqa: ASYNC110  # what is asked has no event
+            await asyncio.sleep(0.1)
