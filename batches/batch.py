@@ -87,6 +87,7 @@ class Batch:
     """The recent rate as it was at last_result_time; batches.pace fades it."""
     create_time: datetime
     first_result_time: datetime | None = None
+    """When the first result of a worker came; the rate is an average since then."""
     last_result_time: datetime | None = None
     complete_time: datetime | None = None
     read_time: datetime

@@ -1,9 +1,13 @@
 """How fast a batch moves, when it will end, and why it does not move. Pure.
 
-The rate is an exponential average kept as one number and the time of its last change:
-each group of n results adds n / window, and time fades it by e^(-seconds / window).
-So every replica computes the same rate from the same row, and it fades to nothing by
-itself when nothing comes in.
+The rate is an average over time, weighted by e^(-age / window), of the jobs that ended: n of
+them t seconds after the result before are n / t a second for these t seconds. So one job in
+ten minutes is a rate as right as a thousand a second. It is kept as one number as of the last
+result, and what silence makes of it is computed from the row and the database's time alone:
+every replica says the same.
+
+Either a batch moves, or there is a reason why not: the rate is 0 from the moment on at
+which stall_reason speaks.
 """
 
 import math
@@ -13,36 +17,48 @@ from batches.batch import Batch
 
 RATE_WINDOW_SECONDS = 30.0
 """Long enough to smooth jobs of several seconds, short enough to follow a scaled-up worker pool."""
-RATE_WARM_UP_SECONDS_MIN = 1.0
-"""The least span a rate is computed over: the first group of a batch says nothing about a shorter one."""
-RATE_SILENCE_SECONDS_MAX = 5 * RATE_WINDOW_SECONDS
-"""After so long without a result less than 1 % of the average is left: the rate is 0 and no end is
-estimated, instead of an end that moves away for ever."""
+FIRST_RESULTS_SECONDS_MIN = 1.0
+"""The least span the first results of a batch are taken to have come in: a group says nothing about a
+shorter one."""
+STALL_SECONDS_MIN = 60.0
+"""A batch is quiet for a reason only after so long, and nothing is left then of the average of a fast one."""
+STALL_SECONDS_MAX = 3_600.0
+"""After so long a person wants to know of it, however long the jobs take."""
+STALL_RESULTS = 5.0
+"""A batch stalls when so many results would have come at its usual rate: of a slow one a result may well
+take twice its usual time, and hardly ever (once in 150 if they come by chance) five times."""
 ESTIMATE_SECONDS_MAX = 10 * 365 * 86_400
 """An end more than ten years away is no estimate."""
-STALL_SECONDS_MIN = 60.0
-"""A batch of jobs that take less than a minute is quiet for a reason only after so long."""
 
 _SECONDS_PER_MINUTE = 60
 _SECONDS_PER_HOUR = 3_600
 _SECONDS_PER_DAY = 86_400
 
 
-def rate_after(batch: Batch, results: int, now: datetime) -> float:
-    """Return the uncorrected rate of a batch after so many more results; kept in the batch."""
-    return _faded(batch, now) + results / RATE_WINDOW_SECONDS
+def rate_after(batch: Batch, jobs: int, now: datetime) -> float:
+    """Return the rate of a batch after workers reported so many more jobs; kept in the batch."""
+    silent_seconds = _silent_seconds(batch, now)
+    if batch.first_result_time is None:
+        return jobs / max(FIRST_RESULTS_SECONDS_MIN, silent_seconds)
+    # The average starts at the first results: the weights of what was seen since then do not yet add up to 1.
+    seen_seconds = FIRST_RESULTS_SECONDS_MIN + (batch.quiet_since - batch.first_result_time).total_seconds()
+    earlier = batch.results_per_second * _share_within(seen_seconds) * _share_before(silent_seconds)
+    return (earlier + jobs * _share_of_each(silent_seconds)) / _share_within(seen_seconds + silent_seconds)
+
+
+def rate_without_results(batch: Batch, now: datetime) -> float:
+    """Return the rate of a batch as silence has left it: 0 once it has stalled."""
+    silent_seconds = _silent_seconds(batch, now)
+    if batch.first_result_time is None or silent_seconds >= _stall_seconds(batch):
+        return 0.0
+    rate = batch.results_per_second
+    # As if a result came just now: of a slow batch the next one is not due yet, and nothing has changed.
+    return min(rate, rate * _share_before(silent_seconds) + _share_of_each(silent_seconds))
 
 
 def jobs_per_second(batch: Batch, now: datetime) -> float:
-    """Return the recent rate: 0 for a batch that has ended or is silent."""
-    if batch.has_ended or batch.first_result_time is None:
-        return 0.0
-    if (now - batch.quiet_since).total_seconds() > RATE_SILENCE_SECONDS_MAX:
-        return 0.0
-    observed_seconds = max(RATE_WARM_UP_SECONDS_MIN, (now - batch.first_result_time).total_seconds())
-    # The average starts at nothing; this share of the window has been seen so far.
-    seen = 1.0 - math.exp(-observed_seconds / RATE_WINDOW_SECONDS)
-    return _faded(batch, now) / seen
+    """Return the recent rate: 0 for a batch that has ended or stalled."""
+    return 0.0 if batch.has_ended else rate_without_results(batch, now)
 
 
 def estimated_complete_time(batch: Batch, now: datetime) -> datetime | None:
@@ -56,14 +72,16 @@ def estimated_complete_time(batch: Batch, now: datetime) -> datetime | None:
 
 def stall_reason(batch: Batch, now: datetime, stuck_after_seconds: float) -> str:
     """Return why a processing batch does not move, as a sentence for a person; empty if it moves."""
-    quiet_seconds = (now - batch.quiet_since).total_seconds()
-    if batch.has_ended or quiet_seconds < STALL_SECONDS_MIN:
+    silent_seconds = _silent_seconds(batch, now)
+    if batch.has_ended or silent_seconds < _stall_seconds(batch):
         return ""
-    quiet = f"no result for {duration_text(quiet_seconds)}"
+    quiet = f"no result for {duration_text(silent_seconds)}"
+    if batch.total_jobs == 0:
+        return f"{quiet}; no job was announced yet: it waits for AddJobs or SealBatch"
     if batch.pending_jobs == 0:
-        return f"{quiet}; every job announced has ended, but the batch is not sealed: SealBatch ends it"
+        return f"{quiet}; every job announced has ended, but the batch is not sealed: it waits for SealBatch"
     pending = f"{batch.pending_jobs:,} of {batch.total_jobs:,} jobs pending"
-    if quiet_seconds < stuck_after_seconds:
+    if silent_seconds < stuck_after_seconds:
         return f"{quiet}; {pending}; the reconciler looks at it after {duration_text(stuck_after_seconds)}"
     return f"{quiet}; {pending}; the reconciler looks at it at the next pass"
 
@@ -79,6 +97,28 @@ def duration_text(seconds: float) -> str:
     return f"{seconds // _SECONDS_PER_DAY:.0f} d"
 
 
-def _faded(batch: Batch, now: datetime) -> float:
-    silent_seconds = max(0.0, (now - batch.quiet_since).total_seconds())
-    return batch.results_per_second * math.exp(-silent_seconds / RATE_WINDOW_SECONDS)
+def _silent_seconds(batch: Batch, now: datetime) -> float:
+    """Not below 0: a reader's statement may have begun before the last commit."""
+    return max(0.0, (now - batch.quiet_since).total_seconds())
+
+
+def _stall_seconds(batch: Batch) -> float:
+    """After how much silence the batch does not move any more."""
+    if batch.first_result_time is None or batch.results_per_second <= 0.0:
+        return STALL_SECONDS_MIN
+    return min(STALL_SECONDS_MAX, max(STALL_SECONDS_MIN, STALL_RESULTS / batch.results_per_second))
+
+
+def _share_within(seconds: float) -> float:
+    """Return the weight of the last so many seconds in an average that has run for ever."""
+    return -math.expm1(-seconds / RATE_WINDOW_SECONDS)
+
+
+def _share_before(seconds: float) -> float:
+    """Return the weight of all before them."""
+    return math.exp(-seconds / RATE_WINDOW_SECONDS)
+
+
+def _share_of_each(seconds: float) -> float:
+    """Return what one job adds to the average that came in so many seconds: 1 / seconds, weighted."""
+    return _share_within(seconds) / seconds if seconds > 0.0 else 1.0 / RATE_WINDOW_SECONDS

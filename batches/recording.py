@@ -98,11 +98,9 @@ class _Draft:
             unattributed=self._unattributed.tally(),
             reconciled_jobs=self._reconciled_jobs,
             revision=self.batch.revision + 1,
-            results_per_second=self._rate(now),
-            first_result_time=self.batch.first_result_time or now,
             last_result_time=now,
         )
-        return after.with_completion()
+        return self._with_pace(after, now).with_completion()
 
     def _take_first(self, result: JobResult) -> Verdict:
         replaced = self._unattributed.take_one(result.outcome)
@@ -132,10 +130,13 @@ class _Draft:
     def _is_full(self) -> bool:
         return self.batch.sealed and self._tally.ended >= self.batch.announced_jobs
 
-    def _rate(self, now: datetime) -> float:
+    def _with_pace(self, batch: Batch, now: datetime) -> Batch:
         """A repair's results ended at some time in the past: they say nothing about the rate."""
-        results = self.recorded if self.source is ResultSource.WORKER else 0
-        return pace.rate_after(self.batch, results, now)
+        if self.source is ResultSource.RECONCILER:
+            return replace(batch, results_per_second=pace.rate_without_results(self.batch, now))
+        # A later attempt of a job moves the batch no further.
+        rate = pace.rate_after(self.batch, self._tally.ended - self.batch.tally.ended, now)
+        return replace(batch, results_per_second=rate, first_result_time=batch.first_result_time or now)
 
 
 class _Counter:

@@ -70,9 +70,11 @@ class RecordedResult:
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """The failed results of a batch with one error_type."""
+    """The failed results of a batch whose errors are alike."""
 
     error_type: str
     failed_jobs: int
+    message_template: str
+    """The sample's message without what varies; batches.error_kind."""
     sample_error_message: str
     sample_job_id: str

@@ -1,4 +1,4 @@
-"""What is listed: batches, results, failures, repairs. Keyset pages: each page costs the same."""
+"""What is listed: batches, results, repairs. Keyset pages: each page costs the same."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Tally
 from batches.repair import Repair, Tallies
-from batches.result import FailureGroup, JobOutcome, RecordedResult, ResultSource
+from batches.result import JobOutcome, RecordedResult, ResultSource
 from batches.store import schema
 from batches.store.rows import SELECT_BATCH, to_batch
-
-FAILURE_GROUPS_MAX = 100
-"""More kinds of error than a person reads."""
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -82,33 +79,6 @@ async def list_results(
         query = query.where(table.job_id > after_job_id)
     results = [_to_result(row) for row in await connection.execute(query)]
     return _page(results, [result.job_id for result in results], size)
-
-
-async def list_failure_groups(connection: AsyncConnection, batch_key: int) -> list[FailureGroup]:
-    """Return the failed results by error_type, largest groups first, each with its first job's message."""
-    table = schema.job_results.c
-    failed = func.count().label("failed_jobs")
-    error_type = func.coalesce(table.error_type, "").label("error_type")
-    groups = (
-        select(error_type, failed, func.min(table.job_id).label("sample_job_id"))
-        .where(table.batch_key == batch_key, table.outcome == int(JobOutcome.FAILED))
-        .group_by(error_type)
-        .order_by(failed.desc(), error_type)
-        .limit(FAILURE_GROUPS_MAX)
-        .subquery()
-    )
-    sampled = (
-        select(groups, table.error_message)
-        .join(
-            schema.job_results,
-            (table.batch_key == batch_key) & (table.job_id == groups.c.sample_job_id),
-        )
-        .order_by(groups.c.failed_jobs.desc(), groups.c.error_type)
-    )
-    return [
-        FailureGroup(row.error_type, row.failed_jobs, row.error_message or "", row.sample_job_id)
-        for row in await connection.execute(sampled)
-    ]
 
 
 async def list_repairs(

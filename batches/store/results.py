@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
+from batches.error_kind import kind_of
 from batches.recording import Recording, record
 from batches.result import JobResult, ResultSource
 from batches.store import schema
@@ -62,7 +63,12 @@ def _values(result: JobResult, source: ResultSource) -> dict[str, Any]:
         "source": int(source),
         "error_type": result.error_type or None,
         "error_message": result.error_message or None,
+        "error_kind": _kind(result),
     }
+
+
+def _kind(result: JobResult) -> int | None:
+    return kind_of(result.error_type, result.error_message) if result.outcome is JobOutcome.FAILED else None
 
 
 def _keys(batches: Collection[Batch], results: Iterable[JobResult]) -> Iterator[tuple[int, str]]:

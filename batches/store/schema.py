@@ -158,6 +158,9 @@ job_results = Table(
     Column("error_type", _text(ERROR_TYPE_CHARACTERS_MAX)),
     Column("error_message", _text(ERROR_MESSAGE_CHARACTERS_MAX)),
     Column("record_time", UtcTime, nullable=False),
+    # Failures that are alike have the same: batches.error_kind. NULL where nothing failed, and in rows of
+    # servers from before this column.
+    Column("error_kind", BigInteger),
     Index("job_results_by_outcome", "batch_key", "outcome", "job_id"),
     **_OPTIONS,
 )

@@ -13,6 +13,7 @@ from batches.store import (
     attempts,
     changes,
     check,
+    failures,
     lease,
     lifecycle,
     listings,
@@ -99,11 +100,11 @@ class BatchStore:
         return await self._database.read(listing)
 
     async def list_failure_groups(self, batch_id: str) -> list[FailureGroup]:
-        """Return a batch's failures by error_type, the largest groups first."""
+        """Return a batch's failures in groups of errors that are alike, the largest first."""
 
         async def listing(connection: AsyncConnection) -> list[FailureGroup]:
             batch = await rows.read_batch(connection, batch_id)
-            return await listings.list_failure_groups(connection, batch.batch_key)
+            return await failures.list_failure_groups(connection, batch.batch_key)
 
         return await self._database.read(listing)
 

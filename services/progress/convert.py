@@ -108,6 +108,7 @@ def to_failure_group(group: FailureGroup) -> pb.FailureGroup:
     return pb.FailureGroup(
         error_type=group.error_type,
         failed_jobs=group.failed_jobs,
+        message_template=group.message_template,
         sample_error_message=group.sample_error_message,
         sample_job_id=group.sample_job_id,
     )

@@ -177,16 +177,21 @@ async def test_results_are_listed_in_byte_order(progress: Served) -> None:
     assert listed == [(job, f"of {job}", False) for job in ("A", "B", "a", "c")]
 
 
-async def test_failures_are_grouped_by_type(progress: Served) -> None:
-    """ListFailureGroups counts the failed jobs of each error_type, the largest group first."""
+async def test_failures_are_grouped(progress: Served) -> None:
+    """ListFailureGroups counts the failed jobs whose errors are alike, the largest group first."""
     await progress.create("b", 10)
     for number, kind in enumerate(("Timeout", "Value", "Timeout", "")):
         await progress.report("b", f"j{number}", FAILED, error_type=kind, error_message=f"m{number}")
     await progress.report("b", "well", SUCCEEDED)
     response = await progress.stub.ListFailureGroups(pb.ListFailureGroupsRequest(batch_id="b"))
     assert [
-        (group.error_type, group.failed_jobs, group.sample_error_message) for group in response.failure_groups
-    ] == [("Timeout", 2, "m0"), ("", 1, "m3"), ("Value", 1, "m1")]
+        (one.error_type, one.failed_jobs, one.sample_job_id, one.sample_error_message, one.message_template)
+        for one in response.failure_groups
+    ] == [
+        ("Timeout", 2, "j0", "m0", "<*>"),
+        ("Value", 1, "j1", "m1", "<*>"),
+        ("", 1, "j3", "m3", "<*>"),
+    ]
 
 
 async def test_long_errors_are_cut(progress: Served) -> None:

@@ -7,13 +7,12 @@ import pytest
 
 from batches.batch import Batch, BatchState
 from batches.repair import RepairPlan
-from batches.result import FailureGroup, JobOutcome
-from batches.store import listings
+from batches.result import JobOutcome
 from batches.store.database import Database
 from batches.store.listings import Page
 from batches.store.store import BatchStore
 from tests.integration.store.steps import create, insert_batches, report
-from tests.support.samples import FAILED, SKIPPED, SUCCEEDED, failure, result, results
+from tests.support.samples import FAILED, SKIPPED, SUCCEEDED, result, results
 
 PageReader = Callable[[Any], Awaitable[Page[Any, Any]]]
 
@@ -160,50 +159,6 @@ async def test_no_results(store: BatchStore) -> None:
     await create(store, 10)
     page = await store.list_results("batch", outcome=FAILED, after_job_id=None, size=10)
     assert (page.items, page.next_key) == ([], None)
-
-
-async def test_failure_groups(store: BatchStore) -> None:
-    """Failures are grouped by error_type: the largest first, then by type; others are not in them."""
-    await create(store, 100)
-    await report(
-        store,
-        failure("j1", "Timeout", "after 30 s"),
-        failure("j0", "Timeout", "after 31 s"),
-        failure("j2", "Timeout"),
-        failure("j3", "KeyError", "'id'"),
-        failure("j4", "ValueError"),
-        failure("j5", "keyerror", "lower"),
-        result("j6", FAILED),
-        result("j7", FAILED),
-        result("j8"),
-        result("j9", SKIPPED),
-    )
-    assert await store.list_failure_groups("batch") == [
-        FailureGroup("Timeout", 3, "after 31 s", "j0"),
-        FailureGroup("", 2, "", "j6"),
-        FailureGroup("KeyError", 1, "'id'", "j3"),
-        FailureGroup("ValueError", 1, "", "j4"),
-        FailureGroup("keyerror", 1, "lower", "j5"),
-    ]
-
-
-async def test_a_failure_that_was_retried_is_in_no_group(store: BatchStore) -> None:
-    """Only the latest attempt of a job counts, and only this batch's jobs."""
-    await create(store, 10)
-    await create(store, 10, "other")
-    await report(store, failure("job", "E"), result("job", FAILED, batch_id="other"))
-    await report(store, result("job", attempt=2))
-    assert await store.list_failure_groups("batch") == []
-
-
-async def test_the_largest_failure_groups(store: BatchStore) -> None:
-    """Of more kinds of error than a person reads, the largest are listed."""
-    await create(store, 1_000)
-    rare = [failure(f"rare-{number:03}", f"Rare{number:03}") for number in range(150)]
-    await report(store, *rare, *(failure(f"often-{number}", "Zebra") for number in range(2)))
-    groups = await store.list_failure_groups("batch")
-    assert len(groups) == listings.FAILURE_GROUPS_MAX == 100
-    assert [group.error_type for group in groups] == ["Zebra", *(f"Rare{number:03}" for number in range(99))]
 
 
 async def test_repairs_newest_first(store: BatchStore) -> None:

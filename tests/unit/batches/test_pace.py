@@ -8,11 +8,12 @@ import pytest
 from batches import pace
 from batches.batch import Batch, BatchState, Tally
 from batches.recording import record
+from batches.result import StoredAttempt
 from tests.support.samples import BATCH, WORKER, at, results
 
 BIG = replace(BATCH, announced_jobs=1_000_000)
 STUCK_AFTER_SECONDS = 300.0
-UNSEALED_REASON = "every job announced has ended, but the batch is not sealed: SealBatch ends it"
+UNSEALED_REASON = "every job announced has ended, but the batch is not sealed: it waits for SealBatch"
 
 
 def moved(batch: Batch, seconds: Iterable[int], jobs_per_second: int) -> Batch:
@@ -24,12 +25,11 @@ def moved(batch: Batch, seconds: Iterable[int], jobs_per_second: int) -> Batch:
     return batch
 
 
-@pytest.mark.parametrize("seconds", [2, 5, 30, 120])
+@pytest.mark.parametrize("seconds", [1, 2, 5, 30, 120])
 def test_the_rate_is_right_from_the_start(seconds: int) -> None:
-    """A steady ten results a second is shown as ten, after two seconds as after two minutes."""
+    """A steady ten results a second is shown as ten, after one second as after two minutes."""
     batch = moved(BIG, range(1, seconds + 1), 10)
-    # Groups come at whole seconds, so the first n of them span n - 1 seconds: one group too many is counted.
-    assert 10 <= pace.jobs_per_second(batch, at(seconds)) < 10.3 * seconds / (seconds - 1)
+    assert pace.jobs_per_second(batch, at(seconds)) == pytest.approx(10)
 
 
 def test_the_rate_follows_the_recent_past() -> None:
@@ -39,10 +39,10 @@ def test_the_rate_follows_the_recent_past() -> None:
 
 
 @pytest.mark.parametrize(
-    ("silent_seconds", "share"), [(0, 1.0), (30, 0.368), (60, 0.135), (150, 0.0067), (151, 0.0), (9999, 0.0)]
+    ("silent_seconds", "share"), [(0, 1.0), (30, 0.368), (59, 0.14), (60, 0.0), (9999, 0.0)]
 )
 def test_the_rate_fades_and_stops(silent_seconds: int, share: float) -> None:
-    """In silence the rate falls to 37 % every 30 seconds, and is 0 after 150."""
+    """In silence a fast rate falls to 37 % in 30 seconds, and is 0 from the minute on that is a stall."""
     batch = moved(BIG, range(1, 121), 10)
     before, after = (pace.jobs_per_second(batch, at(120 + later)) for later in (0, silent_seconds))
     assert after == pytest.approx(before * share, rel=0.03, abs=0)
@@ -50,8 +50,52 @@ def test_the_rate_fades_and_stops(silent_seconds: int, share: float) -> None:
 
 def test_one_group_is_taken_as_one_seconds_work() -> None:
     """The first group says nothing about a span shorter than a second."""
-    batch = moved(BIG, [1], 50)
-    assert pace.jobs_per_second(batch, at(1)) == pytest.approx(50, rel=0.02)
+    assert pace.jobs_per_second(moved(BIG, [0], 50), at(0)) == pytest.approx(50)
+
+
+def test_a_slow_batch_has_its_pace_between_two_results() -> None:
+    """One job in ten minutes is that rate all the time, from the first result on, and no stall."""
+    batch = moved(BIG, [600], 1)
+    for minutes in (20, 30, 40):
+        for later in (-600, -300, -1):
+            now = at(60 * minutes + later)
+            assert pace.jobs_per_second(batch, now) == pytest.approx(1 / 600)
+            assert pace.stall_reason(batch, now, STUCK_AFTER_SECONDS) == ""
+        batch = moved(batch, [60 * minutes], 1)
+
+
+def test_a_slow_batch_stops_after_five_results_that_did_not_come() -> None:
+    """A batch of one job in ten minutes fades from the eleventh minute on and stalls after fifty."""
+    batch = moved(BIG, [600, 1_200], 1)
+    assert pace.jobs_per_second(batch, at(1_200 + 1_800)) == pytest.approx(1 / 1_800)
+    assert pace.stall_reason(batch, at(1_200 + 3_000), STUCK_AFTER_SECONDS).startswith(
+        "no result for 50 min; "
+    )
+
+
+def test_nobody_waits_longer_than_an_hour_for_a_reason() -> None:
+    """However long the jobs took, an hour without a result is a stall."""
+    batch = moved(BIG, [86_400], 1)
+    assert pace.stall_reason(batch, at(86_400 + 3_599), STUCK_AFTER_SECONDS) == ""
+    assert pace.stall_reason(batch, at(86_400 + 3_600), STUCK_AFTER_SECONDS).startswith("no result for 1 h; ")
+
+
+@pytest.mark.parametrize("every_seconds", [5, 40, 300])
+def test_bursts_are_spread_over_the_time_between_them(every_seconds: int) -> None:
+    """A hundred results every so often are so many a second, not a hundred at once."""
+    batch = moved(BIG, range(every_seconds, 1_000, every_seconds), 100)
+    now = batch.last_result_time
+    assert now is not None
+    assert pace.jobs_per_second(batch, now) == pytest.approx(100 / every_seconds, rel=0.01)
+
+
+def test_later_attempts_move_nothing() -> None:
+    """A retry takes the place of a result: the batch is as far as before, and its end no nearer."""
+    steady = moved(BIG, range(1, 61), 10)
+    again = [replace(one, attempt=2) for one in results(10)]
+    stored = {(BIG.batch_key, one.job_id): StoredAttempt(1, one.outcome, WORKER) for one in again}
+    retried = record([replace(steady, read_time=at(61))], stored, again, WORKER).batches["batch"]
+    assert pace.jobs_per_second(retried, at(61)) < pace.jobs_per_second(steady, at(60))
 
 
 @pytest.mark.parametrize("state", [BatchState.COMPLETED, BatchState.CANCELLED])
@@ -123,6 +167,11 @@ def test_a_clock_behind_the_last_result_is_no_harm() -> None:
             replace(BATCH, sealed=False),
             300,
             "no result for 5 min; 10 of 10 jobs pending; the reconciler looks at it at the next pass",
+        ),
+        (
+            replace(BATCH, sealed=False, announced_jobs=0),
+            300,
+            "no result for 5 min; no job was announced yet: it waits for AddJobs or SealBatch",
         ),
         (replace(BATCH, state=BatchState.COMPLETED), 9_999, ""),
         (replace(BATCH, state=BatchState.CANCELLED), 9_999, ""),

@@ -229,8 +229,10 @@ class Batch(_message.Message):
     revision: _builtins.int
     """Rises by one with every committed change of the batch; 1 at creation."""
     jobs_per_second: _builtins.float
-    """Results per second of late (an exponential average over some 30 seconds),
-    fading to 0 when nothing comes in. 0 once the batch has ended.
+    """Jobs that ended per second of late (an average over some 30 seconds, or of a
+    slow batch over the time from one result to the next), fading to 0 when
+    nothing comes in: 0 from the moment on at which stall_reason is told, and
+    once the batch has ended.
     """
     stall_reason: _builtins.str
     """Why the batch does not move, as a sentence for a person; empty if it moves.
@@ -683,8 +685,8 @@ class ReportJobResultRequest(_message.Message):
     attempt: _builtins.int
     """Which attempt of the job this is, counted from 1. Default: 1."""
     error_type: _builtins.str
-    """The kind of the error, by which failures are grouped, for instance the class
-    of the exception; cut to 200 characters. Default: none.
+    """The kind of the error, for instance the class of the exception; failures
+    are grouped by it and by the message. Cut to 200 characters. Default: none.
     """
     error_message: _builtins.str
     """The error in words; cut to 2,000 characters. Default: none."""
@@ -1044,7 +1046,7 @@ Global___ListFailureGroupsResponse: _TypeAlias = ListFailureGroupsResponse  # no
 
 @_typing.final
 class FailureGroup(_message.Message):
-    """Failures of one kind."""
+    """Failures that are alike."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1052,14 +1054,19 @@ class FailureGroup(_message.Message):
     FAILED_JOBS_FIELD_NUMBER: _builtins.int
     SAMPLE_ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
     SAMPLE_JOB_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_TEMPLATE_FIELD_NUMBER: _builtins.int
     error_type: _builtins.str
-    """The kind of the error; empty for failures reported without one."""
+    """The kind of the error as reported; empty for failures reported without one."""
     failed_jobs: _builtins.int
-    """How many jobs failed with it."""
+    """How many jobs failed so."""
     sample_error_message: _builtins.str
-    """The message of one of them."""
+    """The message of the first of them."""
     sample_job_id: _builtins.str
-    """The job of that message."""
+    """The first of them, in ascending byte order of job_id."""
+    message_template: _builtins.str
+    """What their messages have in common: the sample's with `<*>` for each part
+    that varies, cut to the first 500 characters.
+    """
     def __init__(
         self,
         *,
@@ -1067,10 +1074,11 @@ class FailureGroup(_message.Message):
         failed_jobs: _builtins.int = ...,
         sample_error_message: _builtins.str = ...,
         sample_job_id: _builtins.str = ...,
+        message_template: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_type", b"error_type", "failed_jobs", b"failed_jobs", "sample_error_message", b"sample_error_message", "sample_job_id", b"sample_job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_type", b"error_type", "failed_jobs", b"failed_jobs", "message_template", b"message_template", "sample_error_message", b"sample_error_message", "sample_job_id", b"sample_job_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -208,8 +208,12 @@ class ProgressServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListFailureGroups(self, request, context):
-        """Lists the failed results of a batch grouped by error_type: the 100 largest
-        groups, largest first, then by error_type.
+        """Lists the failed results of a batch in groups of errors that are alike: of
+        one error_type, with messages that differ only in ids, numbers, addresses,
+        quoted values and words with digits in them, within their first 500
+        characters. The 100 largest groups, largest first, then by sample_job_id; of
+        more than 200,000 failures, the groups of the first 200,000 in ascending
+        order of job_id.
 
         - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
         """

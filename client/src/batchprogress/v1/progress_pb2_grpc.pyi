@@ -141,8 +141,12 @@ class ProgressServiceStub:
     - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
     """
     ListFailureGroups: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ListFailureGroupsRequest, _progress_pb2.ListFailureGroupsResponse]
-    """Lists the failed results of a batch grouped by error_type: the 100 largest
-    groups, largest first, then by error_type.
+    """Lists the failed results of a batch in groups of errors that are alike: of
+    one error_type, with messages that differ only in ids, numbers, addresses,
+    quoted values and words with digits in them, within their first 500
+    characters. The 100 largest groups, largest first, then by sample_job_id; of
+    more than 200,000 failures, the groups of the first 200,000 in ascending
+    order of job_id.
 
     - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
     """
@@ -241,8 +245,12 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
     """
     ListFailureGroups: _aio.UnaryUnaryMultiCallable[_progress_pb2.ListFailureGroupsRequest, _progress_pb2.ListFailureGroupsResponse]  # type: ignore[assignment]
-    """Lists the failed results of a batch grouped by error_type: the 100 largest
-    groups, largest first, then by error_type.
+    """Lists the failed results of a batch in groups of errors that are alike: of
+    one error_type, with messages that differ only in ids, numbers, addresses,
+    quoted values and words with digits in them, within their first 500
+    characters. The 100 largest groups, largest first, then by sample_job_id; of
+    more than 200,000 failures, the groups of the first 200,000 in ascending
+    order of job_id.
 
     - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
     """
@@ -398,8 +406,12 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _progress_pb2.ListFailureGroupsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_progress_pb2.ListFailureGroupsResponse, _abc.Awaitable[_progress_pb2.ListFailureGroupsResponse]]:
-        """Lists the failed results of a batch grouped by error_type: the 100 largest
-        groups, largest first, then by error_type.
+        """Lists the failed results of a batch in groups of errors that are alike: of
+        one error_type, with messages that differ only in ids, numbers, addresses,
+        quoted values and words with digits in them, within their first 500
+        characters. The 100 largest groups, largest first, then by sample_job_id; of
+        more than 200,000 failures, the groups of the first 200,000 in ascending
+        order of job_id.
 
         - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
         """

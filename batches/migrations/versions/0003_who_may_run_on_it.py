@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-oldest_program = "0002"
-"""Programs of 0001 refuse every version that they do not know."""
+oldest_program = "0003"
+"""Those before it refuse every version that they do not know."""
 
 OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",

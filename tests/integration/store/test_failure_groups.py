@@ -1,0 +1,81 @@
+"""Failures in groups of errors that are alike."""
+
+import pytest
+
+from batches.result import FailureGroup
+from batches.store import failures
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.store.steps import create, execute, report
+from tests.support.samples import FAILED, SKIPPED, failure, result
+
+
+async def test_errors_that_are_alike_are_one_group(store: BatchStore) -> None:
+    """One type and one template are one group: the largest first, then by its first job."""
+    await create(store, 100)
+    await report(
+        store,
+        failure("j1", "Timeout", "after 30 s"),
+        failure("j0", "Timeout", "after 31 s"),
+        failure("j2", "Timeout", "after a while"),
+        failure("j3", "KeyError", "'id'"),
+        failure("j4", "KeyError", "'name'"),
+        failure("j5", "keyerror", "'id'"),
+        failure("j6", "Timeout", "after 9 s"),
+        result("j7", FAILED),
+        result("j8"),
+        result("j9", SKIPPED),
+    )
+    assert await store.list_failure_groups("batch") == [
+        FailureGroup("Timeout", 3, "after <*> s", "after 31 s", "j0"),
+        FailureGroup("KeyError", 2, "<*>", "'id'", "j3"),
+        FailureGroup("Timeout", 1, "after a while", "after a while", "j2"),
+        FailureGroup("keyerror", 1, "<*>", "'id'", "j5"),
+        FailureGroup("", 1, "", "", "j7"),
+    ]
+
+
+async def test_a_failure_that_was_retried_is_in_no_group(store: BatchStore) -> None:
+    """Only the latest attempt of a job counts, with its own error, and only this batch's jobs."""
+    await create(store, 10)
+    await create(store, 10, "other")
+    await report(store, failure("a", "E"), failure("b", "E"), result("c", FAILED, batch_id="other"))
+    await report(store, result("a", attempt=2), result("b", FAILED, attempt=2))
+    assert await store.list_failure_groups("batch") == [FailureGroup("", 1, "", "", "b")]
+
+
+async def test_the_largest_failure_groups(store: BatchStore) -> None:
+    """Of more kinds of error than a person reads, the largest are listed."""
+    await create(store, 1_000)
+    rare = [failure(f"rare-{number:03}", f"Rare{number:03}") for number in range(150)]
+    await report(store, *rare, *(failure(f"often-{number}", "Zebra") for number in range(2)))
+    groups = await store.list_failure_groups("batch")
+    assert len(groups) == failures.FAILURE_GROUPS_MAX == 100
+    assert [group.error_type for group in groups] == ["Zebra", *(f"Rare{number:03}" for number in range(99))]
+
+
+async def test_a_call_looks_at_so_many_failures(store: BatchStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more failures than one call may cost, the groups are those of the first jobs."""
+    monkeypatch.setattr(failures, "FAILURES_GROUPED_MAX", 5)
+    await create(store, 10)
+    await report(store, *(failure(f"j{number}", f"E{number // 4}") for number in reversed(range(8))))
+    assert [(one.error_type, one.failed_jobs) for one in await store.list_failure_groups("batch")] == [
+        ("E0", 4),
+        ("E1", 1),
+    ]
+
+
+async def test_rows_of_a_server_from_before(store: BatchStore, database: Database) -> None:
+    """What a server of the schema before writes into this one is listed, grouped by its type alone."""
+    await create(store, 10)
+    await report(store, failure("new", "E", "row 1"), result("there"))
+    columns = "batch_key, job_id, attempt, outcome, source, error_type, error_message, record_time"
+    values = "batch_key, :job_id, 1, 2, 1, :error_type, 'row 2', record_time"
+    copy = f"INSERT INTO job_results ({columns}) SELECT {values} FROM job_results WHERE job_id = 'there'"  # noqa: S608  # ours
+    for job_id, error_type in (("old-1", "E"), ("old-2", "E"), ("old-3", None)):
+        await execute(database, copy, job_id=job_id, error_type=error_type)
+    assert await store.list_failure_groups("batch") == [
+        FailureGroup("E", 2, "row <*>", "row 2", "old-1"),
+        FailureGroup("E", 1, "row <*>", "row 1", "new"),
+        FailureGroup("", 1, "row <*>", "row 2", "old-3"),
+    ]
