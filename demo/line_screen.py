@@ -43,9 +43,6 @@ class LineScreen:
             self._percent, self._state = batch.percent_complete, batch.state
             self._line(f"  {describe(batch)}")
 
-    def stuck(self) -> None:
-        """Print nothing: the story says it."""
-
     def repaired(self, repair: pb.Repair) -> None:
         """Print the table and the reason."""
         self._console.print(Padding(before_and_after(repair), (0, 0, 0, 2), expand=False))

@@ -1,25 +1,20 @@
-"""The story in a terminal: the bar stays at the bottom while the story grows above it."""
+"""The story in a terminal: the command line's bar stays at the bottom while the story grows above it."""
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from batchprogress.cli.views import bars
 from batchprogress.v1 import progress_pb2 as pb
-from demo.screen import before_and_after, describe
+from demo.screen import before_and_after
 
 DRAWN_PER_SECOND = 12
 """Enough for the eye; the server sends up to 20 states a second."""
 _INDENT = (0, 0, 0, 3)
-_TEXT_CHARACTERS = len("1037/1037, 100 %, 12 failed, PROCESSING")
-"""Of the text beside the bar: with fewer the bar would grow and shrink as it climbs."""
-_COLOURS = {pb.BATCH_STATE_COMPLETED: "green", pb.BATCH_STATE_CANCELLED: "red"}
-_STUCK = "yellow"
-_MOVES = "cyan"
 
 
 class LiveScreen:
@@ -31,7 +26,6 @@ class LiveScreen:
         self._live = live
         self._spinner: Spinner | None = None
         self._batch: pb.Batch | None = None
-        self._moves = True
 
     def title(self, text: str) -> None:
         """Print it above the bar, in bold."""
@@ -39,7 +33,7 @@ class LiveScreen:
 
     def doing(self, what: str) -> None:
         """Show it beside a spinner, below the bar."""
-        self._spinner = Spinner("dots", Text(what, "dim"), style=_MOVES) if what else None
+        self._spinner = Spinner("dots", Text(what, "dim"), style="cyan") if what else None
         self._draw()
 
     def tell(self, text: str, *, mark: str = "✓", style: str = "green") -> None:
@@ -57,11 +51,6 @@ class LiveScreen:
         self._batch = batch
         self._draw()
 
-    def stuck(self) -> None:
-        """Turn the bar yellow."""
-        self._moves = False
-        self._draw()
-
     def repaired(self, repair: pb.Repair) -> None:
         """Print it above the bar."""
         self._console.print(Padding(before_and_after(repair), (1, 0, 1, 3), expand=False))
@@ -77,23 +66,7 @@ class LiveScreen:
     def _draw(self) -> None:
         rows: list[RenderableType] = [Text()]
         if self._batch is not None:
-            rows.append(_bar(self._batch, moves=self._moves))
+            rows.append(Padding(bars({self._batch.batch_id: self._batch}), (0, 1)))
         if self._spinner is not None:
             rows.append(Padding(self._spinner, (0, 0, 0, 1)))
         self._live.update(Group(*rows))
-
-
-def _bar(batch: pb.Batch, *, moves: bool) -> RenderableType:
-    """Return a batch as a bar that takes the width there is."""
-    colour = _COLOURS.get(batch.state, _MOVES if moves else _STUCK)
-    row = Table.grid(padding=(0, 2), expand=True)
-    row.add_column(ratio=1)
-    row.add_column(min_width=_TEXT_CHARACTERS, justify="right")
-    drawn = ProgressBar(
-        batch.total_jobs,
-        batch.total_jobs - batch.pending_jobs,
-        complete_style=colour,
-        finished_style=colour,
-    )
-    row.add_row(drawn, Text(describe(batch), f"bold {colour}"))
-    return Padding(row, (0, 1))

@@ -17,7 +17,7 @@ STOP_SECONDS_MAX = 10.0
 """Twice what the servers may drain; what has not ended by then never will."""
 LAST_WORDS_LINES = 12
 """A traceback's interesting end."""
-_SETTINGS_PREFIXES = ("BATCHES_", "PROGRESS_", "JOB_STATUS_", "RECONCILER_")
+_SETTINGS_PREFIXES = ("BATCHES_", "PROGRESS_", "JOB_STATUS_", "RECONCILER_", "DASHBOARD_")
 """Of the environment none of these is handed on: the reconciler must never meet a user's own database."""
 
 

@@ -26,9 +26,6 @@ class Screen(Protocol):
     def show(self, batch: pb.Batch) -> None:
         """Show how far the batch is."""
 
-    def stuck(self) -> None:
-        """Show that the batch does not move any more."""
-
     def repaired(self, repair: pb.Repair) -> None:
         """Show what the reconciler did."""
 

@@ -1,4 +1,4 @@
-"""The two servers of the story: started on free ports, ready by their own word, stopped in order."""
+"""The servers of the story: started on free ports, ready by their own word, stopped in order."""
 
 import asyncio
 import json
@@ -31,19 +31,27 @@ class Server:
         self._reading = asyncio.create_task(self._read_log())
 
     async def ready(self) -> str:
-        """Return its address once it says that it serves.
+        """Return its address once its health says that it serves.
 
         Raises:
             StoryError: it ended, or it is not ready in time.
 
         """
+        address = await self.address()
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
-                address = f"127.0.0.1:{await self._port}"
                 await _serving(address)
         except (TimeoutError, grpc.aio.AioRpcError):
-            raise StoryError(f"{self._module} is not ready after {READY_SECONDS_MAX:.0f} s") from None
+            raise self._not_ready() from None
         return address
+
+    async def address(self) -> str:
+        """Return its address once it listens; raises as `ready`."""
+        try:
+            async with asyncio.timeout(READY_SECONDS_MAX):
+                return f"127.0.0.1:{await self._port}"
+        except TimeoutError:
+            raise self._not_ready() from None
 
     async def stop(self) -> None:
         """Ask it to end, as Kubernetes does; StoryError if it does not end well."""
@@ -51,6 +59,9 @@ class Server:
         await self._reading
         if exit_code:
             raise StoryError(f"{self._module} ended with exit code {exit_code} instead of 0")
+
+    def _not_ready(self) -> StoryError:
+        return StoryError(f"{self._module} is not ready after {READY_SECONDS_MAX:.0f} s")
 
     async def _read_log(self) -> None:
         lines = self._process.stderr

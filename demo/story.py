@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from batchprogress.v1 import progress_pb2 as pb
@@ -24,15 +24,17 @@ server that hangs, a program that does not end."""
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Both servers and how to reach them."""
+    """The servers and how to reach them."""
 
-    both: tuple[Server, Server]
+    all: tuple[Server, ...]
     progress: str
     job_status: str
+    dashboard: str = ""
+    """Of the page; empty if nobody is there to look at it."""
 
     async def stop(self) -> None:
-        """Stop both; StoryError if one does not end well."""
-        await asyncio.gather(*(server.stop() for server in self.both))
+        """Stop all; StoryError if one does not end well."""
+        await asyncio.gather(*(server.stop() for server in self.all))
 
 
 class Story:
@@ -51,16 +53,18 @@ class Story:
         """Tell it from the first act to the last; with keep, the servers then run until Ctrl-C."""
         try:
             async with asyncio.timeout(STORY_SECONDS_MAX):
-                servers = await self._tell_acts()
+                servers = await self._tell_acts(keep=keep)
         except TimeoutError:
             raise StoryError(f"it is not at its end after {STORY_SECONDS_MAX} s") from None
         if keep:
             await self._keep(servers)
         await servers.stop()
 
-    async def _tell_acts(self) -> Servers:
+    async def _tell_acts(self, *, keep: bool) -> Servers:
         began = time.monotonic()
         servers = await self._start_servers()
+        if keep:
+            servers = await self._start_dashboard(servers)
         async with self._batch(servers.progress) as (progress, watch):
             await self._work(servers.progress, watch)
             self._tell_why_it_is_stuck(watch.batch)
@@ -85,6 +89,14 @@ class Story:
         progress, job_status = await asyncio.gather(*(server.ready() for server in both))
         self._screen.tell(f"The servers are ready: progress {progress}, job status {job_status}.")
         return Servers(both, progress, job_status)
+
+    async def _start_dashboard(self, servers: Servers) -> Servers:
+        """Let the user look on from the beginning."""
+        target = {"DASHBOARD_PROGRESS_TARGET": servers.progress}
+        dashboard = await start_server(self._processes, "services.dashboard", "DASHBOARD_", target)
+        page = f"http://{await dashboard.address()}/"
+        self._screen.tell(f"The dashboard shows it: {page}")
+        return replace(servers, all=(*servers.all, dashboard), dashboard=page)
 
     @asynccontextmanager
     async def _batch(self, target: str) -> AsyncIterator[tuple[Progress, Watch]]:
@@ -116,7 +128,6 @@ class Story:
     def _tell_why_it_is_stuck(self, batch: pb.Batch) -> None:
         ended = count_ended(self._queue_file)
         _expect(ended == len(self._plan.jobs), f"the queue counts {ended:,} ended jobs")
-        self._screen.stuck()
         self._screen.tell(
             f"Stuck at {done(batch)}/{batch.total_jobs}, {batch.percent_complete} %: {KILLED_WORKERS} workers"
             " were killed (SIGKILL) after their job had ended and before they said so. Nobody is left to"
@@ -186,7 +197,10 @@ class Story:
         )
 
     async def _keep(self, servers: Servers) -> None:
-        self._screen.tell(f"Still serving: progress {servers.progress}, job status {servers.job_status}.")
+        self._screen.tell(
+            f"Still serving: progress {servers.progress}, job status {servers.job_status}, dashboard"
+            f" {servers.dashboard}"
+        )
         self._screen.doing("serving until Ctrl-C")
         with suppress(asyncio.CancelledError):
             await asyncio.Event().wait()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import Batch
 from batches.error_kind import kind_of
 from batches.recording import Recording, record
-from batches.result import JobResult, ResultSource
+from batches.result import JobOutcome, JobResult, ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
 from batches.store.rows import lock_batches, save_batches

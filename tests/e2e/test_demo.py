@@ -1,16 +1,19 @@
 """The story of `make run`, in a log instead of a terminal: told in order, and nothing left behind."""
 
+import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from tests.support.leftovers import VARIABLE, processes_left
@@ -96,6 +99,32 @@ def test_a_second_ctrl_c_does_not_cut_the_cleaning_short(tmp_path: Path) -> None
         interrupted = _ended(demo, mark, tmp_path)
     assert interrupted.exit_code == INTERRUPTED, interrupted.output
     assert (interrupted.processes, interrupted.files) == ([], [])
+
+
+def test_in_a_terminal_with_keep(tmp_path: Path) -> None:
+    """It opens with the command line's bar, shows a dashboard from the beginning, and ends it by Ctrl-C."""
+    mark = secrets.token_hex(8)
+    demo = pexpect.spawn(
+        sys.executable,
+        ["-m", "demo", "--seconds", "2"],
+        cwd=str(ROOT),
+        env={**os.environ, "TMPDIR": str(tmp_path), VARIABLE: mark, "KEEP": "1", "TERM": "xterm"},
+        dimensions=(40, 100),
+        timeout=END_SECONDS_MAX,
+        encoding="utf-8",
+    )
+    demo.expect(r"The dashboard shows it: (http://127\.0\.0\.1:\d+/)")
+    page = str(demo.match[1])
+    demo.expect(r"registry-sync +\S*━+.* 0 % .*0/1,037")
+    demo.expect("Still serving")
+    with urllib.request.urlopen(f"{page}api/batches") as answer:  # noqa: S310  # the demo's own
+        (batch,) = json.load(answer)["batches"]
+    assert (batch["batch_id"], batch["percent_complete"]) == ("registry-sync", 100)
+    demo.sendintr()
+    demo.expect("Nothing is left behind")
+    demo.expect(pexpect.EOF)
+    demo.close()
+    assert (demo.exitstatus, processes_left(mark), list(tmp_path.iterdir())) == (0, [], [])
 
 
 @contextmanager

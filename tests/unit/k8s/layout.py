@@ -38,7 +38,7 @@ class Pod:
 
     @property
     def deployable(self) -> str:
-        """What the pod runs: `progress`, `job-status`, `reconciler` or `migrate`."""
+        """What the pod runs: `progress`, `job-status`, `dashboard`, `reconciler` or `migrate`."""
         return self.owner.partition("/")[2]
 
 

@@ -80,12 +80,12 @@ def test_selectors(layout: Layout, kind: str) -> None:
 
 
 def test_service_ports(layout: Layout) -> None:
-    """A Service leads to its pod's port for callers, under the same number: a headless one maps none."""
+    """A Service leads to its pod's port for callers only, under the same number: a headless one maps none."""
     for service in layout.of_kind("Service"):
         (pod,) = (one for one in layout.pods() if one.deployable == service["metadata"]["name"])
-        container_ports = {port["name"]: port["containerPort"] for port in pod.container["ports"]}
-        ports = {port["targetPort"]: port["port"] for port in service["spec"]["ports"]}
-        assert ports == {"grpc": container_ports["grpc"]}
+        ports = {port["name"]: port["containerPort"] for port in pod.container["ports"]}
+        for_callers = {name: number for name, number in ports.items() if name in {"grpc", "http"}}
+        assert {port["targetPort"]: port["port"] for port in service["spec"]["ports"]} == for_callers
 
 
 def test_references(layout: Layout) -> None:

@@ -23,6 +23,7 @@ PACKAGES = ("batches", "process", "reconciler", "rpc", "services")
 READ_BY = {
     "progress": ("services.progress.settings", "batches.settings"),
     "job-status": ("services.job_status.settings",),
+    "dashboard": ("services.dashboard.settings",),
     "reconciler": ("reconciler.settings", "batches.settings"),
     "migrate": ("batches.settings",),
 }

@@ -1,7 +1,7 @@
 """How batches that are watched are shown: as bars that move, as lines, or as JSON."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import typer
@@ -66,7 +66,7 @@ class LiveView(JsonView):
         self._batches: dict[str, pb.Batch | None] = dict.fromkeys(batch_ids)
         self.live = Live(
             console=out.console,
-            get_renderable=self._table,
+            get_renderable=lambda: bars(self._batches),
             refresh_per_second=DRAWN_PER_SECOND,
             # What is said meanwhile goes above the bars, unless it goes elsewhere anyway.
             redirect_stderr=sys.stderr.isatty(),
@@ -85,25 +85,27 @@ class LiveView(JsonView):
         self._batches = {one: batch for one, batch in self._batches.items() if one != batch_id}
         super().missing(batch_id, complaint)
 
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(overflow="fold")
-        table.add_column(width=BAR_CHARACTERS)
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(overflow="fold")
-        for batch_id, batch in self._batches.items():
-            if batch is None:
-                table.add_row(Text(batch_id), "", "", "", Text("…", style="dim"))
-            else:
-                table.add_row(
-                    Text(clean(batch.display_name) or batch_id),
-                    ProgressBar(total=100, completed=batch.percent_complete, width=BAR_CHARACTERS),
-                    Text(f"{batch.percent_complete} %"),
-                    Text(counts_of(batch)),
-                    Text(", ".join(tail_of(batch)), style=_style_of(batch)),
-                )
-        return table
+
+def bars(batches: Mapping[str, pb.Batch | None]) -> Table:
+    """Return batches as bars, one below the other; of None nothing is known yet."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(overflow="fold")
+    table.add_column(width=BAR_CHARACTERS)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(overflow="fold")
+    for batch_id, batch in batches.items():
+        if batch is None:
+            table.add_row(Text(batch_id), "", "", "", Text("…", style="dim"))
+        else:
+            table.add_row(
+                Text(clean(batch.display_name) or batch_id),
+                ProgressBar(total=100, completed=batch.percent_complete, width=BAR_CHARACTERS),
+                Text(f"{batch.percent_complete} %"),
+                Text(counts_of(batch)),
+                Text(", ".join(tail_of(batch)), style=_style_of(batch)),
+            )
+    return table
 
 
 def view_for(out: Output, batch_ids: Iterable[str]) -> tuple[View, AbstractContextManager[object]]:

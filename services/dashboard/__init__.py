@@ -1,0 +1,1 @@
+"""The dashboard: a web page that watches batches, as any other client of ProgressService."""

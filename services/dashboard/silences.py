@@ -1,0 +1,27 @@
+"""Noticing that nothing comes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+async def with_silences(items: AsyncIterator[Item], seconds: float) -> AsyncGenerator[Item | None, None]:
+    """Yield the items, and None each time none has come for so many seconds."""
+
+    async def newer() -> Item | None:
+        return await anext(items, None)
+
+    while True:
+        item = asyncio.create_task(newer())
+        try:
+            while not (await asyncio.wait({item}, timeout=seconds))[0]:
+                yield None
+        finally:
+            if item.cancel():  # without effect on one that is done
+                await asyncio.wait({item})
+        received = item.result()
+        if received is None:
+            return
+        yield received

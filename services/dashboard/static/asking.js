@@ -1,0 +1,38 @@
+// Asking the dashboard, and saying whether it answers.
+
+import { byId, setAttribute, setText } from "./dom.js";
+
+/** An answer that is an error; its message is for people. */
+export class Refusal extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Return the answer to a question; throws a Refusal. */
+export async function ask(path, query, signal) {
+  let response;
+  try {
+    response = await fetch(`${path}?${query}`, { signal, headers: { Accept: "application/json" } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal("The dashboard does not answer.", 0);
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refusal(answer.message ?? "The dashboard has failed.", response.status);
+  return answer;
+}
+
+/** Say that what is shown is what is; or, with a problem, why it may be out of date. */
+export function sayConnected(problem = "") {
+  const place = byId("connection");
+  setAttribute(place, "data-kind", problem ? "away" : "live");
+  setText(place, problem ? `${problem} Trying again…` : "Live");
+}
+
+/** Say that nothing more will come. */
+export function sayEnded(text) {
+  setAttribute(byId("connection"), "data-kind", "ended");
+  setText(byId("connection"), text);
+}

@@ -1,0 +1,132 @@
+// One batch: shown as its changes come, to its end.
+
+import { sayConnected, sayEnded } from "./asking.js";
+import { Bar } from "./bar.js";
+import { byId, element, setAttribute, setChildren, setPairs, setText } from "./dom.js";
+import { Failures } from "./failures.js";
+import { Live } from "./live.js";
+import { News } from "./news.js";
+import { Plot } from "./plot.js";
+import { Refresher } from "./refresher.js";
+import { showRepairs } from "./repairs.js";
+import * as wording from "./wording.js";
+
+const REDRAWN_MS = 1000; // "3 minutes ago", and how long a batch has stood still
+
+const batchId = new URLSearchParams(location.search).get("id") ?? "";
+const bar = new Bar("Progress");
+const plot = new Plot(byId("plot"), byId("plot-readout"));
+const news = new News(byId("news"));
+const failures = new Failures(batchId);
+const failuresRefresher = new Refresher(() => failures.refresh());
+const repairsRefresher = new Refresher(async () => {
+  plot.repairs = await showRepairs(batchId);
+  plot.draw();
+});
+let batch = null;
+let live = null;
+
+const listener = {
+  history: (points) => plot.begin(points),
+  state(newer) {
+    batch = newer;
+    sayConnected();
+    show();
+    if (batch.state !== "PROCESSING") end();
+  },
+  problem: ({ message }) => sayConnected(message),
+  unknown({ message }) {
+    live?.end();
+    byId("batch").hidden = true;
+    byId("unknown").hidden = false;
+    setChildren(byId("unknown"), [element("h1", {}, "No such batch"), element("code", {}, batchId), element("p", {}, message)]);
+    document.title = "No such batch · Batch Progress";
+    sayEnded("Not found");
+  },
+};
+
+function end() {
+  live?.end();
+  sayEnded("Ended");
+}
+
+function show() {
+  byId("batch").hidden = false;
+  showName();
+  showProgress();
+  setPairs(byId("tallies"), tallies());
+  setPairs(byId("facts"), facts());
+  showPlot();
+  news.tell(batch);
+  failuresRefresher.due(batch.failed_jobs);
+  repairsRefresher.due(`${batch.reconciled_jobs} ${batch.state} ${batch.total_jobs}`);
+}
+
+function showName() {
+  const name = wording.nameOf(batch);
+  const { word, kind } = wording.stateOf(batch);
+  document.title = `${batch.percent_complete} % · ${name}`;
+  setText(byId("name"), name);
+  setText(byId("id"), batch.batch_id);
+  setText(byId("state"), word);
+  setAttribute(byId("state"), "data-kind", kind);
+  const labels = Object.entries(batch.labels).sort().map(([key, value]) => `${key}=${value}`);
+  if (byId("labels").childElementCount !== labels.length) setChildren(byId("labels"), labels.map(labelLink));
+}
+
+function labelLink(label) {
+  return element("a", { class: "chip", href: `./?${new URLSearchParams({ label })}` }, label);
+}
+
+function showProgress() {
+  bar.update(batch);
+  setText(byId("percent"), String(batch.percent_complete));
+  setPairs(byId("pace"), pace());
+  byId("stall").hidden = !batch.stall_reason;
+  setText(byId("stall-reason"), sentence(batch.stall_reason));
+}
+
+function pace() {
+  const pairs = [["Ended", `${wording.count(wording.endedJobs(batch))} of ${wording.jobs(batch.total_jobs)}`]];
+  if (batch.state !== "PROCESSING") {
+    const seconds = wording.secondsOf(batch.complete_time) - wording.secondsOf(batch.create_time);
+    return [...pairs, ["Took", wording.duration(seconds)]];
+  }
+  const left = batch.sealed ? wording.timeLeft(batch) || "unknown" : "jobs may be added";
+  return [...pairs, ["Rate", batch.jobs_per_second > 0 ? wording.rate(batch) : "0/s"], ["Time left", left]];
+}
+
+function tallies() {
+  const names = ["succeeded", "failed", "skipped", "pending", "total"];
+  return names.map((name) => [name, wording.count(batch[`${name}_jobs`]), name]);
+}
+
+function facts() {
+  const time = (name) => (batch[name] ? `${wording.moment(batch[name])} (${wording.ago(batch[name])})` : "none yet");
+  const pairs = [["Created", time("create_time")], ["Last result", time("last_result_time")]];
+  if (batch.complete_time) pairs.push(["Ended", time("complete_time")]);
+  return [
+    ...pairs,
+    ["Jobs may be added", batch.sealed ? "no, the batch is sealed" : "yes, the batch is not sealed"],
+    ["Reported by workers", wording.count(wording.endedJobs(batch) - Number(batch.reconciled_jobs))],
+    ["Found by the reconciler", wording.count(batch.reconciled_jobs)],
+    ["Revision", wording.count(batch.revision)],
+  ];
+}
+
+function showPlot() {
+  const from = wording.secondsOf(batch.create_time);
+  const newest = wording.secondsOf(batch.last_result_time ?? batch.create_time);
+  const to = Math.max(newest, batch.complete_time ? wording.secondsOf(batch.complete_time) : Date.now() / 1000);
+  const frame = { from, to, total: Number(batch.total_jobs), moves: !batch.stall_reason };
+  plot.add([newest, wording.endedJobs(batch), Number(batch.failed_jobs)], frame);
+}
+
+function sentence(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
+}
+
+byId("bar").append(bar.node);
+if (batchId) live = new Live(batchId, listener);
+else listener.unknown({ message: "The address names none." });
+setInterval(() => batch && !document.hidden && show(), REDRAWN_MS);

@@ -1,0 +1,55 @@
+// Making and changing elements. Text of others becomes text nodes, never markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Return an element with attributes and children; strings become text. */
+export function element(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+/** Return an element of a drawing. */
+export function shape(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** Return the element of the page with this id. */
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+/** Set an element's text, if it is another: a screen reader hears of changes only. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Set an attribute, if it is another. */
+export function setAttribute(node, name, value) {
+  if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+
+/** Let an element hold these children in this order, moving only those that must move. */
+export function setChildren(parent, children) {
+  const kept = new Set(children);
+  for (const child of [...parent.childNodes]) if (!kept.has(child)) child.remove();
+  children.forEach((child, index) => {
+    if (parent.childNodes[index] !== child) parent.insertBefore(child, parent.childNodes[index] ?? null);
+  });
+}
+
+/** Let a description list hold these pairs of term and description, changing texts in place. */
+export function setPairs(list, pairs) {
+  const groups = [...list.children];
+  pairs.forEach(([term, description, name = ""], index) => {
+    const group = groups[index] ?? list.appendChild(element("div", {}, element("dt"), element("dd")));
+    if (group.className !== name) group.className = name;
+    setText(group.firstChild, term);
+    setText(group.lastChild, description);
+  });
+  groups.slice(pairs.length).forEach((group) => group.remove());
+}
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}

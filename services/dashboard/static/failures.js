@@ -1,0 +1,108 @@
+// Failures in groups; a group opens to its jobs.
+
+import { ask } from "./asking.js";
+import { byId, element, setChildren, setText } from "./dom.js";
+import { count, jobs, moment } from "./wording.js";
+
+export class Failures {
+  constructor(batchId) {
+    this.batchId = batchId;
+    this.groups = new Map();
+  }
+
+  async refresh() {
+    const answer = await ask("api/batch/failures", new URLSearchParams({ id: this.batchId }));
+    this.groups = new Map(answer.failure_groups.map((group) => [keyOf(group), this.groupOf(group)]));
+    setChildren(byId("failures"), [...this.groups.values()].map((group) => group.node));
+    const failed = answer.failure_groups.reduce((sum, group) => sum + Number(group.failed_jobs), 0);
+    byId("no-failures").hidden = failed > 0;
+    setText(byId("failures-count"), failed ? `${jobs(failed)} in ${kinds(answer.failure_groups.length)}` : "");
+  }
+
+  groupOf(group) {
+    const shown = this.groups.get(keyOf(group)) ?? new Group(this.batchId, group);
+    shown.update(group);
+    return shown;
+  }
+}
+
+class Group {
+  constructor(batchId, group) {
+    this.batchId = batchId;
+    this.alike = { error_type: group.error_type, template: group.message_template ?? "" };
+    this.count = element("span", { class: "failure-count" });
+    this.sample = element("span", { class: "failure-sample" });
+    this.jobs = element("div", { class: "failure-jobs", hidden: "" });
+    this.button = element(
+      "button",
+      { type: "button", class: "failure-head", "aria-expanded": "false" },
+      this.count,
+      element("span", { class: "failure-type" }, group.error_type || "No kind given"),
+      this.sample,
+    );
+    this.button.addEventListener("click", () => this.toggle());
+    this.node = element("li", {}, element("h3", {}, this.button), this.jobs);
+  }
+
+  update(group) {
+    setText(this.count, count(group.failed_jobs));
+    setText(this.sample, group.sample_error_message);
+  }
+
+  toggle() {
+    const opens = this.jobs.hidden;
+    this.jobs.hidden = !opens;
+    this.button.setAttribute("aria-expanded", String(opens));
+    if (opens) {
+      this.rows = element("tbody");
+      this.more = element("p", { class: "muted" });
+      setChildren(this.jobs, [this.table(), this.more]);
+      this.load("");
+    }
+  }
+
+  table() {
+    const heads = ["Job", "Attempt", "Error", "Recorded"].map((text) => element("th", { scope: "col" }, text));
+    const caption = element("caption", { class: "visually-hidden" }, "Jobs that failed with it");
+    const table = element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), this.rows);
+    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Failed jobs" }, table);
+  }
+
+  async load(page) {
+    const query = new URLSearchParams({ id: this.batchId, ...this.alike, page });
+    setText(this.more, "Looking…");
+    try {
+      const answer = await ask("api/batch/failed-jobs", query);
+      this.rows.append(...answer.job_results.map(rowOf));
+      this.offerMore(answer.next_page_token);
+    } catch (error) {
+      setChildren(this.more, [`${error.message} `, this.next("Try again", page)]);
+    }
+  }
+
+  offerMore(page) {
+    const shown = `${jobs(this.rows.childElementCount)} shown. `;
+    setChildren(this.more, page ? [shown, this.next("Look on", page)] : []);
+  }
+
+  next(text, page) {
+    const button = element("button", { type: "button", class: "button small" }, text);
+    button.addEventListener("click", () => this.load(page));
+    return button;
+  }
+}
+
+function rowOf(result) {
+  const time = moment(result.record_time) + (result.reconciled ? ", by the reconciler" : "");
+  return element(
+    "tr",
+    {},
+    element("th", { scope: "row" }, element("code", {}, result.job_id)),
+    element("td", {}, count(result.attempt)),
+    element("td", { class: "message" }, result.error_message),
+    element("td", {}, time),
+  );
+}
+
+const keyOf = (group) => JSON.stringify([group.error_type, group.message_template ?? ""]);
+const kinds = (number) => (number === 1 ? "1 kind" : `${number} kinds`);

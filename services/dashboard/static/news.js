@@ -1,0 +1,22 @@
+// What a screen reader is told without asking: what changes the picture, and no more.
+
+import { setText } from "./dom.js";
+import { spoken, stateOf } from "./wording.js";
+
+const STEP_PERCENT = 25;
+
+export class News {
+  constructor(place) {
+    this.place = place;
+    this.told = "";
+  }
+
+  tell(batch) {
+    const { word } = stateOf(batch);
+    const step = Math.floor(batch.percent_complete / STEP_PERCENT);
+    const news = `${word} ${step}`;
+    if (news === this.told) return;
+    this.told = news;
+    setText(this.place, `${word}: ${spoken(batch)}. ${batch.stall_reason}`.trim());
+  }
+}

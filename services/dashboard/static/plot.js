@@ -1,0 +1,141 @@
+// Progress over time, drawn from the changes that were received.
+//
+// Solid: what was watched. Dashed: from the creation to where watching began, and from the newest
+// result to now, if the batch does not move.
+
+import { element, setChildren, setText, shape } from "./dom.js";
+import { count, duration } from "./wording.js";
+
+const POINTS_MAX = 600; // more than pixels; then every second one goes
+const HEIGHT = 220;
+const EDGE = { left: 50, right: 14, top: 14, bottom: 26 };
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
+export class Plot {
+  constructor(place, readout) {
+    this.place = place;
+    this.readout = readout;
+    this.points = [];
+    this.repairs = [];
+    place.addEventListener("pointermove", (event) => this.point(event));
+    place.addEventListener("pointerleave", () => this.point(null));
+    new ResizeObserver(() => this.draw()).observe(place);
+  }
+
+  /** Begin anew with what the dashboard has kept: [seconds, ended, failed]. */
+  begin(points) {
+    this.points = points;
+  }
+
+  /** Add where the batch is now; `now` is where the drawing ends. */
+  add(point, frame) {
+    const last = this.points.at(-1);
+    if (!last || point[0] > last[0] || point[1] !== last[1]) this.points.push(point);
+    if (this.points.length > POINTS_MAX) this.points = this.points.filter((_, index) => index % 2 === 0);
+    this.frame = frame; // {from, to, total, moves}
+    this.draw();
+  }
+
+  draw() {
+    const width = this.place.clientWidth;
+    if (!width || !this.frame) return;
+    this.scale = scaleOf(this.frame, width);
+    this.cursor = shape("line", { class: "cursor", y1: EDGE.top, y2: HEIGHT - EDGE.bottom, visibility: "hidden" });
+    const drawing = shape(
+      "svg",
+      { role: "img", "aria-label": this.summary(), viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT },
+      ...this.grid(width),
+      ...this.lines(),
+      ...this.repairs.filter((at) => at >= this.frame.from).map((at) => this.mark(at)),
+      this.cursor,
+    );
+    setChildren(this.place, [drawing]);
+  }
+
+  summary() {
+    const [at, ended] = this.points.at(-1) ?? [this.frame.from, 0];
+    const after = duration(at - this.frame.from);
+    return `${count(ended)} of ${count(this.frame.total)} jobs had ended ${after} after the batch was created`;
+  }
+
+  grid(width) {
+    const { y } = this.scale;
+    const levels = [0, 0.5, 1].flatMap((share) => {
+      const at = y(share * this.frame.total);
+      return [
+        shape("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: at, y2: at }),
+        shape("text", { class: "tick", x: EDGE.left - 8, y: at + 4, "text-anchor": "end" }, `${share * 100} %`),
+      ];
+    });
+    const tick = (x, at, anchor) =>
+      shape("text", { class: "tick", x, y: HEIGHT - 6, "text-anchor": anchor }, CLOCK.format(at * 1000));
+    const { from, to } = this.frame;
+    const times = [tick(EDGE.left, from, "start"), tick(width - EDGE.right, to, "end")];
+    return [...levels, ...times];
+  }
+
+  lines() {
+    const { from, to, moves } = this.frame;
+    const points = this.points.length ? this.points : [[from, 0, 0]];
+    const first = points[0];
+    const last = points.at(-1);
+    const drawn = [
+      shape("path", { class: "area", d: `${this.path(points, 1)}${this.down(first, last)}` }),
+      shape("path", { class: "line unwatched", d: this.path([[from, 0, 0], first], 1) }),
+      shape("path", { class: "line", d: this.path(points, 1) }),
+    ];
+    if (last[2] > 0) drawn.push(shape("path", { class: "line failed", d: this.path(points, 2) }));
+    if (to > last[0]) {
+      const wait = [last, [to, last[1], last[2]]];
+      drawn.push(shape("path", { class: `line ${moves ? "unwatched" : "waiting"}`, d: this.path(wait, 1) }));
+    }
+    drawn.push(shape("circle", { class: "head", cx: this.scale.x(last[0]), cy: this.scale.y(last[1]), r: 4 }));
+    return drawn;
+  }
+
+  path(points, column) {
+    const { x, y } = this.scale;
+    return "M" + points.map((point) => `${x(point[0]).toFixed(1)} ${y(point[column]).toFixed(1)}`).join("L");
+  }
+
+  down(first, last) {
+    const { x, y } = this.scale;
+    return `L${x(last[0]).toFixed(1)} ${y(0)}L${x(first[0]).toFixed(1)} ${y(0)}Z`;
+  }
+
+  mark(at) {
+    const x = this.scale.x(Math.min(at, this.frame.to));
+    return shape(
+      "g",
+      { class: "repair-mark" },
+      shape("line", { x1: x, x2: x, y1: EDGE.top, y2: HEIGHT - EDGE.bottom }),
+      shape("text", { x: x - 6, y: EDGE.top + 30, "text-anchor": "end" }, "repaired"),
+    );
+  }
+
+  /** Say how far the batch was where the pointer is. */
+  point(event) {
+    if (!event || !this.scale || !this.points.length) {
+      this.cursor?.setAttribute("visibility", "hidden");
+      setText(this.readout, "");
+      return;
+    }
+    const at = this.scale.at(event.clientX - this.place.getBoundingClientRect().left);
+    const point = this.points.findLast((one) => one[0] <= at) ?? [at, 0, 0];
+    const failed = point[2] ? `, ${count(point[2])} failed` : "";
+    setText(this.readout, `${CLOCK.format(at * 1000)}: ${count(point[1])} ended${failed}`);
+    for (const name of ["x1", "x2"]) this.cursor.setAttribute(name, this.scale.x(at));
+    this.cursor.setAttribute("visibility", "visible");
+  }
+}
+
+function scaleOf({ from, to, total }, width) {
+  const seconds = Math.max(to - from, 1);
+  const room = { x: width - EDGE.left - EDGE.right, y: HEIGHT - EDGE.top - EDGE.bottom };
+  const inside = (at) => Math.min(Math.max(at, from), from + seconds);
+  return {
+    x: (at) => EDGE.left + (room.x * (inside(at) - from)) / seconds,
+    y: (jobs) => HEIGHT - EDGE.bottom - (room.y * jobs) / Math.max(total, 1),
+    at: (x) => inside(from + (seconds * (x - EDGE.left)) / room.x),
+  };
+}

@@ -1,0 +1,85 @@
+// Numbers, times and batches in words. Pure; the answers' 64-bit numbers come as strings.
+
+const NUMBER = new Intl.NumberFormat("en");
+const RATE = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
+const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const STATES = {
+  PROCESSING: { word: "Running", kind: "running" },
+  COMPLETED: { word: "Completed", kind: "completed" },
+  CANCELLED: { word: "Cancelled", kind: "cancelled" },
+};
+
+/** Return 1,037. */
+export const count = (number) => NUMBER.format(Number(number));
+
+/** Return "1 job" or "12 jobs". */
+export const jobs = (number) => `${count(number)} ${Number(number) === 1 ? "job" : "jobs"}`;
+
+/** Return how many jobs of a batch have a result. */
+export const endedJobs = (batch) => Number(batch.total_jobs) - Number(batch.pending_jobs);
+
+/** Return the name of a batch for people. */
+export const nameOf = (batch) => batch.display_name.trim() || batch.batch_id;
+
+/** Return the state in a word, and the kind it is shown as; one that does not move is stalled. */
+export function stateOf(batch) {
+  if (batch.state === "PROCESSING" && batch.stall_reason) return { word: "Stalled", kind: "stalled" };
+  if (batch.state === "COMPLETED" && Number(batch.failed_jobs) > 0) {
+    return { word: "Completed with failures", kind: "failures" };
+  }
+  return STATES[batch.state] ?? { word: "Unknown", kind: "running" };
+}
+
+/** Return 42 s, 4 min 7 s, 1 h 6 min or 2 d 3 h. */
+export function duration(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+  const first = parts.findIndex(([size]) => whole >= size);
+  if (first < 0) return "0 s";
+  const [size, unit] = parts[first];
+  const rest = parts[first + 1] && Math.floor((whole % size) / parts[first + 1][0]);
+  return `${Math.floor(whole / size)} ${unit}` + (rest ? ` ${rest} ${parts[first + 1][1]}` : "");
+}
+
+/** Return 173/s, or 4.2/s. */
+export function rate(batch) {
+  const perSecond = batch.jobs_per_second;
+  return `${RATE.format(perSecond >= 10 ? Math.round(perSecond) : perSecond)}/s`;
+}
+
+/** Return how long a batch takes if it goes on like this; empty if nobody knows. */
+export function timeLeft(batch) {
+  if (batch.state !== "PROCESSING" || !batch.estimated_complete_time || batch.jobs_per_second <= 0) return "";
+  const seconds = Number(batch.pending_jobs) / batch.jobs_per_second;
+  return seconds < 1 ? "less than 1 s" : duration(seconds);
+}
+
+/** Return seconds since 1970 of a time as it is sent. */
+export const secondsOf = (time) => Date.parse(time) / 1000;
+
+/** Return 24 Nov 2026, 14:31:06, in the reader's time zone. */
+export const moment = (time) => MOMENT.format(Date.parse(time));
+
+/** Return 3 minutes ago. */
+export function ago(time) {
+  const seconds = Date.now() / 1000 - secondsOf(time);
+  const unit = UNITS.find(([, size]) => seconds >= size);
+  return unit ? AGO.format(-Math.floor(seconds / unit[1]), unit[0]) : "just now";
+}
+
+/** Return what a batch does, in a few words: its pace, why it does not move, or its end. */
+export function paceOf(batch) {
+  if (batch.state !== "PROCESSING") return `Ended ${ago(batch.complete_time)}`;
+  if (batch.stall_reason) return batch.stall_reason;
+  if (batch.jobs_per_second <= 0) return "Waiting for results";
+  const left = timeLeft(batch);
+  return left ? `${rate(batch)}, ${left} left` : rate(batch);
+}
+
+/** Return how far a batch is, for those who hear it. */
+export function spoken(batch) {
+  const failed = Number(batch.failed_jobs) ? `, ${count(batch.failed_jobs)} failed` : "";
+  return `${batch.percent_complete} %, ${count(endedJobs(batch))} of ${jobs(batch.total_jobs)}${failed}`;
+}

@@ -1,0 +1,66 @@
+"""uvicorn, as the other servers of this house run: its own socket, our signals, our log."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+
+from process.configuration import refuse
+
+BACKLOG = 2_048
+"""Connections the kernel holds while we are busy: as many viewers as come back after a restart at once."""
+OTHER_CONNECTIONS_MAX = 2_000
+"""Besides those that view a batch: lists, and connections that browsers keep open. More are answered 503."""
+
+
+class WebServer(uvicorn.Server):
+    """Serves an application until it is told to stop."""
+
+    def __init__(self, app: ASGIApp, *, viewers_max: int, drain_seconds: float) -> None:
+        """Take the application; nothing is served yet."""
+        _log_structured()
+        super().__init__(
+            uvicorn.Config(
+                app,
+                access_log=False,  # pages ask every two seconds
+                lifespan="off",
+                limit_concurrency=viewers_max + OTHER_CONNECTIONS_MAX,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=max(1, round(drain_seconds)),
+                ws="none",
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process, which ends streams before it stops this server."""
+        yield
+
+
+def bind(listen: str) -> socket.socket:
+    """Open the port of a host:port; exit 78 if it cannot be opened."""
+    host, _, port = listen.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=BACKLOG)
+    except OSError:
+        refuse(f"cannot listen on {listen}: is the port taken, or the address not of this machine?")
+
+
+class _ToStructlog(logging.Handler):
+    """Hands uvicorn's warnings and errors on to our log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+
+def _log_structured() -> None:
+    logger = logging.getLogger("uvicorn")
+    logger.handlers = [_ToStructlog(logging.WARNING)]
+    logger.propagate = False

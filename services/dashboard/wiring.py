@@ -1,0 +1,71 @@
+"""The one place where the dashboard is put together, started and stopped."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+
+from batchprogress.channels import Connection
+from services.dashboard.answers import Answers
+from services.dashboard.app import Dashboard
+from services.dashboard.progress_client import ProgressClient
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.shared_answers import SharedAnswers
+from services.dashboard.watch_hub import WatchHub
+from services.dashboard.web_server import WebServer, bind
+
+
+class DashboardServer:
+    """A web server and all that runs behind it."""
+
+    def __init__(self, settings: DashboardSettings, progress: ProgressClient) -> None:
+        """Put the parts together and open the port; nothing is served yet."""
+        self._shared = SharedAnswers()
+        self._hub = WatchHub(progress, viewers_max=settings.viewers_max, watches_max=settings.watches_max)
+        self._dashboard = Dashboard(Answers(progress, self._shared), self._hub)
+        self._web = WebServer(
+            self._dashboard.app(), viewers_max=settings.viewers_max, drain_seconds=settings.drain_seconds
+        )
+        self._socket: socket.socket = bind(settings.listen)
+        self.port: int = self._socket.getsockname()[1]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Serve while the context is open, and yield the serving; leaving the context drains."""
+        serving = asyncio.create_task(self._web.serve([self._socket]))
+        try:
+            yield serving
+        finally:
+            self._dashboard.is_draining = True
+            await self._hub.close()
+            self._web.should_exit = True
+            await serving
+            await self._shared.close()
+
+
+@asynccontextmanager
+async def dashboard_server(
+    settings: DashboardSettings,
+) -> AsyncIterator[tuple[DashboardServer, asyncio.Task[None]]]:
+    """Serve over a channel of its own; the progress server may come later, or go."""
+    connection = _connection(settings)
+    async with connection.open_async() as channel:
+        server = DashboardServer(settings, ProgressClient(channel, connection))
+        async with server.running() as serving:
+            yield server, serving
+
+
+def _connection(settings: DashboardSettings) -> Connection:
+    ca, token_file = settings.progress_ca, settings.progress_token_file
+    credentials = None
+    if settings.progress_tls or ca is not None:
+        credentials = grpc.ssl_channel_credentials(ca.read_bytes() if ca is not None else None)
+    token = None if token_file is None else (lambda: _token_in(token_file))
+    return Connection(settings.progress_target, credentials, token)
+
+
+def _token_in(file: Path) -> str:
+    return file.read_text(encoding="ascii").strip()

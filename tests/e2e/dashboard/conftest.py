@@ -1,0 +1,37 @@
+"""One Chromium for all tests of this folder, in one process of the run, and a scene for a module."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.e2e.dashboard import screenshots
+from tests.e2e.dashboard.scene import Scene, scene
+from tests.support import chromium
+
+GROUP = "chromium"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the browser together, in its own event loop."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group(GROUP))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Return Chromium; for pictures with the fonts of a desktop."""
+    fonts = [screenshots.FONT_PACKAGE] if screenshots.folder() else []
+    async with chromium.browser(*fonts) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
+    """Return a scene that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    async with scene(f"sqlite+aiosqlite:///{folder}/batches.db") as running:
+        yield running

@@ -1,0 +1,109 @@
+"""A progress server, the dashboard beside it, and a batch that workers report to, as real processes."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import grpc
+from sqlalchemy import select, update
+
+from batches.result import JobOutcome
+from batches.store import schema
+from batches.store.database import Database
+from batchprogress.v1 import progress_pb2 as pb
+from tests.support.dashboard import dashboard_process
+from tests.support.progress import ROOT, Stub, progress_process, stub_of
+from tests.support.queue_fake import FakeBatch, FakeJob, QueueFake
+from tests.support.queue_fake import served as queue_served
+
+PASS_SECONDS_MAX = 60
+QUIET = timedelta(minutes=14)
+ERRORS = (
+    ("TimeoutError", "the registry did not answer within 30 s"),
+    ("TimeoutError", "the registry did not answer within 30 s"),
+    ("ValidationError", "the record has no e-mail address"),
+)
+
+
+def job(number: int) -> FakeJob:
+    """Return a job as its queue has it: each 83rd failed."""
+    if number % 83 == 3:
+        error_type, error_message = ERRORS[number // 83 % len(ERRORS)]
+        return FakeJob(f"job-{number:05}", JobOutcome.FAILED, 1, error_type, error_message)
+    return FakeJob(f"job-{number:05}")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What runs, and what a test does to it."""
+
+    database_url: str
+    url: str
+    """Of the dashboard."""
+    stub: Stub
+
+    async def create(
+        self, batch_id: str, jobs: int, name: str = "", labels: dict[str, str] | None = None
+    ) -> None:
+        """Create a batch."""
+        request = pb.CreateBatchRequest(
+            batch_id=batch_id, total_jobs=jobs, display_name=name, labels=labels or {}
+        )
+        await self.stub.CreateBatch(request)
+
+    async def report(self, batch_id: str, numbers: range) -> None:
+        """Report jobs as their workers do."""
+        results = [
+            pb.ReportJobResultRequest(
+                batch_id=batch_id,
+                job_id=one.job_id,
+                outcome=pb.JobOutcome.ValueType(one.outcome or 0),
+                error_type=one.error_type,
+                error_message=one.error_message,
+            )
+            for one in map(job, numbers)
+        ]
+        await self.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
+
+    async def let_time_pass(self, batch_id: str) -> None:
+        """Do what a quarter of an hour without a result does to a batch."""
+        database = Database(self.database_url, connections_max=1)
+        table = schema.batches
+        is_it = table.c.batch_id == batch_id
+        async with database.engine.begin() as connection:
+            row = (await connection.execute(select(table.c.last_result_time).where(is_it))).one()
+            moved = {"last_result_time": row.last_result_time - QUIET}
+            await connection.execute(update(table).where(is_it).values(moved))
+        await database.close()
+
+    async def reconcile(self, batch_id: str, jobs: int) -> None:
+        """Run `python -m reconciler` beside a queue in which every job of the batch has ended."""
+        queue = QueueFake()
+        queue.batches[batch_id] = FakeBatch([job(number) for number in range(jobs)])
+        async with queue_served(queue) as target, asyncio.timeout(PASS_SECONDS_MAX):
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "reconciler", "--batch-id", batch_id),
+                cwd=ROOT,
+                env={
+                    **os.environ,
+                    "BATCHES_DATABASE_URL": self.database_url,
+                    "RECONCILER_JOB_STATUS_TARGET": target,
+                },
+                stdout=asyncio.subprocess.DEVNULL,
+            )
+            assert await process.wait() == 0
+
+
+@asynccontextmanager
+async def scene(database_url: str) -> AsyncIterator[Scene]:
+    """Run everything while the context is open."""
+    async with (
+        progress_process(database_url) as progress,
+        dashboard_process(progress.target) as shown,
+        grpc.aio.insecure_channel(progress.target) as channel,
+    ):
+        yield Scene(database_url, f"http://{shown.target}", stub_of(channel))

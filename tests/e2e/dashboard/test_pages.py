@@ -1,0 +1,152 @@
+"""What the pages keep in any browser: hostile names, the keyboard, a phone, the dark, screen readers."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.e2e.dashboard.page_scripts import DURATIONS, IS_DARK, TOO_PALE
+from tests.e2e.dashboard.scene import Scene
+from tests.e2e.dashboard.watched_page import WatchedPage, watched_page
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+HOSTILE_ID = "<script>window.pwned=1</script>" + "&%22'/../?#" + "W" * 80
+HOSTILE_NAME = "<img src=x onerror=window.pwned=1>" + "\N{RIGHT-TO-LEFT OVERRIDE}" + "long" * 30
+HOSTILE_LABEL = "\"'><svg onload=window.pwned=1>"
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def _batches(shown: Scene) -> None:
+    await shown.create("imports", 400, "October import", {"team": "billing"})
+    await shown.report("imports", range(400))
+    await shown.create(HOSTILE_ID, 200, HOSTILE_NAME, {"q": HOSTILE_LABEL})
+    await shown.report(HOSTILE_ID, range(150))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def watched(browser: Browser) -> AsyncIterator[WatchedPage]:
+    """Return a page of a new profile."""
+    async with watched_page(browser) as opened:
+        yield opened
+
+
+async def test_hostile_names_are_text(shown: Scene, watched: WatchedPage) -> None:
+    """Names, ids and labels are shown as they are, and nothing in them runs."""
+    await watched.page.goto(f"{shown.url}/")
+    await watched.page.get_by_role("link", name=HOSTILE_NAME).click()
+    await watched.shows("#percent", "75")
+    assert await watched.value("document.getElementById('name').textContent") == HOSTILE_NAME
+    assert await watched.value("document.getElementById('id').textContent") == HOSTILE_ID
+    await watched.page.get_by_role("link", name=f"q={HOSTILE_LABEL}").click()
+    await watched.shows("#count", "1 shown")
+    assert await watched.value("window.pwned") is None
+
+
+async def test_the_list_is_live(shown: Scene, watched: WatchedPage) -> None:
+    """A new batch appears, and bars move, without a reload; state, label and text filter them."""
+    await watched.page.goto(f"{shown.url}/")
+    await watched.shows(".row", "October import")
+    await shown.create("fresh", 10, "Fresh from the queue", {"team": "media"})
+    await watched.shows(".row:first-child", "Fresh from the queue")
+    await shown.report("fresh", range(4))
+    await watched.shows(".row:first-child .row-percent", "40 %")
+    await watched.page.get_by_text("Completed", exact=True).first.click()
+    await watched.shows("#count", "1 shown")
+    await watched.page.get_by_text("All", exact=True).click()
+    await watched.shows("#count", "3 shown")
+    await watched.page.get_by_label("Search").fill("FRESH")
+    await watched.shows("#count", "1 shown")
+    await watched.page.get_by_label("Search").fill("")
+    await watched.shows("#count", "3 shown")
+    await watched.page.get_by_label("Label", exact=True).fill("team=billing")
+    await watched.page.keyboard.press("Enter")
+    await watched.shows("#count", "1 shown")
+    assert "label=team%3Dbilling" in watched.page.url
+    await watched.page.get_by_role("button", name="Remove the label team=billing").click()
+    await watched.shows("#count", "3 shown")
+
+
+async def test_keyboard(shown: Scene, watched: WatchedPage) -> None:
+    """The skip link comes first, a batch opens by Enter, a group of failures opens to its jobs."""
+    await watched.page.goto(f"{shown.url}/")
+    await watched.shows(".row", "October import")
+    await watched.page.keyboard.press("Tab")
+    assert await watched.value("document.activeElement.textContent") == "Skip to the batches"
+    await watched.page.keyboard.press("Enter")
+    assert await watched.value("document.activeElement.id") == "content"
+    await _tab_to(watched, "October import")
+    await watched.page.keyboard.press("Enter")
+    await watched.shows("#failures", "TimeoutError")
+    await _tab_to(watched, "TimeoutError")
+    assert await watched.value("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    await watched.page.keyboard.press("Enter")
+    await watched.shows(".failure-jobs", "job-00003")
+    assert await watched.value("document.activeElement.getAttribute('aria-expanded')") == "true"
+
+
+async def test_screen_reader(shown: Scene, watched: WatchedPage) -> None:
+    """Bars tell their value in words, pages have headings and landmarks, the plot says what it shows."""
+    await watched.page.goto(f"{shown.url}/batch?id=imports")
+    await watched.shows("#percent", "100")
+    bar = watched.page.get_by_role("progressbar")
+    assert await bar.get_attribute("aria-valuenow") == "100"
+    assert await bar.get_attribute("aria-valuetext") == "100 %, 400 of 400 jobs, 5 failed"
+    assert await watched.page.get_by_role("heading", level=1).inner_text() == "October import"
+    assert await watched.page.get_by_role("img", name="400 of 400 jobs").count() == 1
+    assert await watched.text("#news") == "Completed with failures: 100 %, 400 of 400 jobs, 5 failed."
+    for role in ("banner", "main"):
+        assert await watched.page.get_by_role(role).count() == 1
+
+
+async def test_phone(browser: Browser, shown: Scene) -> None:
+    """On a phone nothing sticks out to the side, however long the names are."""
+    async with watched_page(browser, **PHONE) as phone:
+        await phone.page.goto(f"{shown.url}/")
+        await phone.shows(".row", "<img")
+        assert await phone.value("document.documentElement.scrollWidth") == 360
+        await phone.page.get_by_role("link", name=HOSTILE_NAME).click()
+        await phone.shows("#failures", "TimeoutError")
+        await phone.page.get_by_role("button", name="TimeoutError").tap()
+        await phone.shows(".failure-jobs", "job-00003")
+        assert await phone.value("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_light_and_dark(browser: Browser, shown: Scene, scheme: str) -> None:
+    """The page follows the system's scheme, and every text can be told from what it stands on."""
+    async with watched_page(browser, color_scheme=scheme) as page:
+        for address in ("/", "/batch?id=imports"):
+            await page.page.goto(shown.url + address)
+            await page.shows("main", "October import")
+            await page.shows("#connection", "Live" if address == "/" else "Ended")
+            assert await page.value(IS_DARK) is (scheme == "dark")
+            assert await page.value(TOO_PALE) == []
+
+
+async def test_motion_is_off_where_it_is_not_wanted(browser: Browser, shown: Scene) -> None:
+    """With reduced motion bars jump."""
+    async with watched_page(browser, reduced_motion="reduce") as page:
+        await page.page.goto(f"{shown.url}/")
+        await page.shows(".row", "October import")
+        assert set(await page.value(DURATIONS)) == {"0s"}
+
+
+async def test_an_unknown_batch(shown: Scene, watched: WatchedPage) -> None:
+    """A page of a batch that is not there says so, in its title too, and leads back."""
+    await watched.page.goto(f"{shown.url}/batch?id=..%2F..")
+    await watched.shows("#unknown", "There is no such batch")
+    assert await watched.page.title() == "No such batch · Batch Progress"
+    await watched.page.get_by_role("link", name="All batches").click()
+    await watched.shows(".row", "October import")
+
+
+async def _tab_to(watched: WatchedPage, text: str) -> None:
+    """Press Tab until an element with this text has the focus."""
+    for _ in range(50):
+        await watched.page.keyboard.press("Tab")
+        if text in await watched.value("document.activeElement.textContent"):
+            return
+    raise AssertionError(f"Tab never comes to {text}")

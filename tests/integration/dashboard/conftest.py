@@ -1,0 +1,30 @@
+"""A progress server, and the dashboard beside it. The database makes no difference here."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.support.dashboard import Page, dashboard
+from tests.support.progress import Served, served
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of a database that the first server makes."""
+    return f"sqlite+aiosqlite:///{tmp_path}/batches.db"
+
+
+@pytest_asyncio.fixture
+async def progress(sqlite_url: str) -> AsyncIterator[Served]:
+    """A server over an empty database."""
+    async with served(sqlite_url) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def page(progress: Served) -> AsyncIterator[Page]:
+    """A page of a dashboard that watches the server."""
+    async with dashboard(f"127.0.0.1:{progress.port}") as shown:
+        yield shown

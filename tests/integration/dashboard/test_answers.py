@@ -1,0 +1,116 @@
+"""What pages ask for."""
+
+from typing import Any
+
+import pytest
+
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from batchprogress.v1 import progress_pb2 as pb
+from services.dashboard import listing
+from services.dashboard.errors import ServerAway
+from tests.integration.reconciler.scenes import Scene, jobs
+from tests.support.dashboard import Page, dashboard
+from tests.support.progress import Served
+from tests.support.queue_fake import FakeBatch, QueueFake
+from tests.support.queue_fake import served as queue_served
+
+
+async def test_newest_first(progress: Served, page: Page) -> None:
+    """Batches come newest first, by state, by labels and by text in name, id or label."""
+    for number, labels in enumerate([{"team": "a"}, {"team": "b"}, {"team": "a", "env": "Ünd"}, {}]):
+        request = pb.CreateBatchRequest(
+            batch_id=f"batch-{number}", total_jobs=1, display_name=f"Name <{number}>", labels=labels
+        )
+        await progress.stub.CreateBatch(request)
+    await progress.report("batch-1", "1")
+    assert await _ids(page) == ["batch-3", "batch-2", "batch-1", "batch-0"]
+    assert await _ids(page, state="COMPLETED") == ["batch-1"]
+    assert await _ids(page, label=["team=a"]) == ["batch-2", "batch-0"]
+    assert await _ids(page, label=["team=a", "env=Ünd"]) == ["batch-2"]
+    assert await _ids(page, text="name <3") == ["batch-3"]
+    assert await _ids(page, text="env=ün") == ["batch-2"]
+    assert await _ids(page, text="nowhere") == []
+
+
+async def test_pages(progress: Served, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Page by page every batch comes once, filtered by text as well."""
+    monkeypatch.setattr(listing, "PAGE_SIZE", 2)
+    monkeypatch.setattr(listing, "SEARCHED_AT_A_TIME", 2)
+    monkeypatch.setattr(listing, "SEARCHED_MAX", 4)
+    for number in range(9):
+        await progress.create(f"{'odd' if number % 2 else 'even'}-{number}", 1)
+    assert await _all_ids(page) == [f"{'odd' if n % 2 else 'even'}-{n}" for n in reversed(range(9))]
+    assert await _all_ids(page, text="odd") == ["odd-7", "odd-5", "odd-3", "odd-1"]
+
+
+async def test_failures_and_their_jobs(progress: Served, page: Page) -> None:
+    """Failures come in groups with a sample, and each group's jobs by its kind of error."""
+    await progress.create("b", 10)
+    for job_id, error_type in (("1", "KeyError"), ("2", ""), ("3", "KeyError")):
+        error = {"error_type": error_type, "error_message": f"no {job_id}"}
+        await progress.report("b", job_id, pb.JOB_OUTCOME_FAILED, **error)
+    groups = (await page.get("/api/batch/failures", id="b")).json["failure_groups"]
+    assert [(group["error_type"], group["failed_jobs"]) for group in groups] == [("KeyError", "2"), ("", "1")]
+    answer = await page.get("/api/batch/failed-jobs", id="b", error_type="KeyError", template="no <*>")
+    assert [result["job_id"] for result in answer.json["job_results"]] == ["1", "3"]
+    answer = await page.get("/api/batch/failed-jobs", id="b", error_type="")
+    assert [result["error_message"] for result in answer.json["job_results"]] == ["no 2"]
+
+
+async def test_repairs(sqlite_url: str, progress: Served, page: Page) -> None:
+    """What the reconciler did comes with the tallies before and after, and the reason."""
+    database, queue = Database(sqlite_url, connections_max=2), QueueFake()
+    async with queue_served(queue) as target:
+        scene = Scene(sqlite_url, database, BatchStore(database), queue, target)
+        await scene.batch("b", FakeBatch(jobs(3)), jobs(3)[:1])
+        await scene.run()
+    await database.close()
+    (repair,) = (await page.get("/api/batch/repairs", id="b")).json["repairs"]
+    assert (repair["before"]["state"], repair["before"]["pending_jobs"]) == ("PROCESSING", "2")
+    assert (repair["after"]["state"], repair["after"]["succeeded_jobs"]) == ("COMPLETED", "3")
+    assert repair["reason"].startswith("2 of 3 results were never reported")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+WRONG_QUESTIONS: tuple[tuple[str, dict[str, str], int], ...] = (
+    ("/api/batches", {"state": "SLEEPING"}, 400),
+    ("/api/batches", {"label": "team"}, 400),
+    ("/api/batches", {"page": "no token"}, 400),
+    ("/api/batches", {"text": "x" * 3_000}, 400),
+    ("/api/batch/events", {}, 400),
+    ("/api/batch/failures", {"id": "a b"}, 400),
+    ("/api/batch/failures", {"id": "nope"}, 404),
+    ("/api/batch/failed-jobs", {"id": "nope"}, 404),
+    ("/api/batch/repairs", {"id": "nope"}, 404),
+    ("/nowhere", {}, 404),
+    ("/static/../app.py", {}, 404),
+)
+
+
+async def test_what_cannot_be_answered(page: Page) -> None:
+    """A wrong question is refused, and no address leads beyond our own files."""
+    for path, query, status in WRONG_QUESTIONS:
+        assert ((await page.get(path, **query)).status, path, query) == (status, path, query)
+
+
+async def test_the_server_is_away() -> None:
+    """With the server away a page is told so at once, and when to ask again; nothing of gRPC's own words."""
+    async with dashboard("127.0.0.1:1") as page:
+        answer = await page.get("/api/batches")
+        assert (answer.status, answer.json) == (503, {"message": str(ServerAway())})
+        assert answer.headers["retry-after"]
+        assert (await page.get("/health")).status == 200
+
+
+async def _ids(page: Page, **query: Any) -> list[str]:  # noqa: ANN401  # as Page.get
+    return [batch["batch_id"] for batch in (await page.get("/api/batches", **query)).json["batches"]]
+
+
+async def _all_ids(page: Page, **query: Any) -> list[str]:  # noqa: ANN401  # as Page.get
+    ids, token = [], None
+    while token != "":
+        answer = (await page.get("/api/batches", page=token or "", **query)).json
+        ids += [batch["batch_id"] for batch in answer["batches"]]
+        token = answer["next_page_token"]
+    return ids

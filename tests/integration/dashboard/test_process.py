@@ -1,0 +1,74 @@
+"""The dashboard as a process: how it starts and how it ends."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.dashboard import SECONDS_MAX, Page, dashboard_process, start
+from tests.support.progress import Served
+
+
+async def test_sigterm(progress: Served) -> None:
+    """On SIGTERM pages' streams end, so that they connect to whoever serves next; it exits 0."""
+    await progress.create("b", 1)
+    async with dashboard_process(f"127.0.0.1:{progress.port}") as process:
+        page = Page(f"http://{process.target}")
+        async with page.events("b") as events:
+            assert (await anext(events)).name == "history"
+            process.send(signal.SIGTERM)
+            assert {event.name async for event in events} <= {"state"}
+        assert await process.ended() == 0
+    assert '"event": "stopped"' in process.log
+    assert "Traceback" not in process.log
+
+
+async def test_help() -> None:
+    """--help names every setting."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.dashboard", "--help"), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert b"DASHBOARD_PROGRESS_TARGET" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DASHBOARD_LISTEN", "8080"),
+        ("DASHBOARD_LISTEN", "127.0.0.1:99999"),
+        ("DASHBOARD_VIEWERS_MAX", "0"),
+        ("DASHBOARD_PROGRESS_CA", "/nowhere/ca.pem"),
+        ("DASHBOARD_PROGRESS_TOKEN_FILE", "/nowhere/token"),
+    ],
+)
+async def test_bad_configuration(name: str, value: str) -> None:
+    """A wrong setting exits 78 and is named."""
+    process = await start(**{name: value})
+    async with asyncio.timeout(SECONDS_MAX):
+        _, said = await process.communicate()
+    assert process.returncode == 78
+    assert said.decode().startswith(f"configuration: {name}: ")
+
+
+async def test_a_taken_port(progress: Served) -> None:
+    """A port that another process has exits 78."""
+    process = await start(DASHBOARD_LISTEN=f"127.0.0.1:{progress.port}")
+    async with asyncio.timeout(SECONDS_MAX):
+        _, said = await process.communicate()
+    assert (process.returncode, b"cannot listen" in said) == (78, True)
+
+
+async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
+    """Without its token file the dashboard asks for nothing, and says that it is refused."""
+    token = tmp_path / "token"
+    token.write_text("secret")
+    environment = {"DASHBOARD_PROGRESS_TOKEN_FILE": str(token)}
+    async with dashboard_process(f"127.0.0.1:{progress.port}", **environment) as process:
+        page = Page(f"http://{process.target}")
+        assert (await page.get("/api/batches")).status == 200
+        token.unlink()
+        assert (await page.get("/api/batches", text="x")).status == 502
+    assert "secret" not in process.log

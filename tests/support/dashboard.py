@@ -1,0 +1,124 @@
+"""The dashboard for tests: within the test's own loop or as a real process, and what a page asks of it."""
+
+import asyncio
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.wiring import dashboard_server
+from tests.support.progress import ROOT, ProgressProcess
+
+SECONDS_MAX = 30
+"""An answer takes milliseconds; on a loaded machine many more."""
+LINE_BYTES_MAX = 1 << 20
+"""A history is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a page was answered."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401  # of any question
+        """The body."""
+        return json.loads(self.body)
+
+
+class Event:
+    """A server-sent event."""
+
+    def __init__(self, lines: list[str]) -> None:
+        """Take its lines."""
+        fields = dict(line.partition(": ")[::2] for line in lines)
+        self.name = fields["event"]
+        self.data: Any = json.loads(fields["data"])
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A browser without a window or a script: it asks, and reads streams."""
+
+    url: str
+
+    async def get(self, path: str, *, method: str = "GET", **query: object) -> Answer:
+        """Ask; a value that is a list is given once for each of its items."""
+        address = f"{self.url}{path}?{urlencode(query, doseq=True)}"
+        return await asyncio.to_thread(_get, urllib.request.Request(address, method=method))  # noqa: S310  # ours
+
+    @asynccontextmanager
+    async def events(self, batch_id: str) -> AsyncIterator[AsyncIterator[Event]]:
+        """View a batch while the context is open."""
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), limit=LINE_BYTES_MAX)
+        path = f"/api/batch/events?{urlencode({'id': batch_id})}"
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        try:
+            yield _events(reader)
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def dashboard(progress_target: str, **settings: Any) -> AsyncIterator[Page]:  # noqa: ANN401  # settings
+    """Serve the dashboard in this loop while the context is open."""
+    chosen = DashboardSettings(listen="127.0.0.1:0", progress_target=progress_target, **settings)
+    async with dashboard_server(chosen) as (server, _):
+        yield Page(f"http://127.0.0.1:{server.port}")
+
+
+@asynccontextmanager
+async def dashboard_process(progress_target: str, **environment: str) -> AsyncIterator[ProgressProcess]:
+    """Run `python -m services.dashboard` while the context is open."""
+    process = await start(DASHBOARD_PROGRESS_TARGET=progress_target, **environment)
+    server = ProgressProcess(process)
+    try:
+        await server.read_port()
+        yield server
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await server.ended()
+
+
+async def start(**environment: str) -> asyncio.subprocess.Process:
+    """Start it with its log on a pipe."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "services.dashboard",
+        cwd=ROOT,
+        env={**os.environ, "DASHBOARD_LISTEN": "127.0.0.1:0", **environment},
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+def _get(request: urllib.request.Request) -> Answer:
+    try:
+        with urllib.request.urlopen(request, timeout=SECONDS_MAX) as answer:  # noqa: S310  # ours
+            return Answer(answer.status, dict(answer.headers), answer.read())
+    except urllib.error.HTTPError as error:
+        return Answer(error.code, dict(error.headers), error.read())
+
+
+async def _events(reader: asyncio.StreamReader) -> AsyncIterator[Event]:
+    lines: list[str] = []
+    async with asyncio.timeout(SECONDS_MAX):
+        while raw := await reader.readline():
+            line = raw.decode().rstrip("\r\n")
+            if line.startswith(("event: ", "data: ")):
+                lines.append(line)
+            elif lines and not line:
+                yield Event(lines)
+                lines = []
