@@ -45,12 +45,20 @@ proto: | $(UV) ## Generate the stubs in client/ from protos/
 		protos/batchprogress/v1/progress.proto protos/batchprogress/v1/job_status.proto
 
 .PHONY: run
-run: setup ## The 1,037-job story on real processes
+run: setup ## The 1,037-job story on real processes (KEEP=1: goes on serving, with a dashboard)
 	@$(BIN)/python -m demo
 
 .PHONY: serve
 serve: setup ## Serve ProgressService on an SQLite file (or BATCHES_DATABASE_URL)
 	$(BIN)/python -m services.progress
+
+.PHONY: dashboard
+dashboard: setup ## Serve the dashboard over the server of make serve (or DASHBOARD_PROGRESS_TARGET)
+	$(BIN)/python -m services.dashboard
+
+.PHONY: dashboard-images
+dashboard-images: setup ## Take the README's pictures anew (two minutes, one of them a real stall)
+	DASHBOARD_SCREENSHOTS=docs/images $(BIN)/python -m pytest -k stuck_and_repaired tests/e2e/dashboard
 
 .PHONY: test
 test: setup ## Every test, on SQLite, MariaDB and MySQL (found, or set up by itself)

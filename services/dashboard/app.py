@@ -4,16 +4,17 @@ DashboardErrors are raised, never handled here: `_refuse` answers them all.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from sse_starlette.sse import EventSourceResponse
+from sse_starlette.sse import EventSourceResponse, SendTimeoutError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.dashboard import questions
 from services.dashboard.answers import Answers
@@ -79,9 +80,7 @@ class Dashboard:
     async def events(self, request: Request) -> Response:
         """Answer a batch as a stream of events, to its end."""
         views = self._hub.view(questions.to_batch_id(request.query_params))
-        return EventSourceResponse(
-            to_events(views), ping=PING_SECONDS, send_timeout=SEND_SECONDS_MAX, sep="\n"
-        )
+        return _EventStream(to_events(views), ping=PING_SECONDS, send_timeout=SEND_SECONDS_MAX, sep="\n")
 
     async def failures(self, request: Request) -> Response:
         """Answer the failures of a batch in groups."""
@@ -102,6 +101,14 @@ class Dashboard:
         if self.is_draining:
             return JSONResponse({"status": "draining"}, HTTPStatus.SERVICE_UNAVAILABLE)
         return JSONResponse({"status": "serving"})
+
+
+class _EventStream(EventSourceResponse):
+    """Ends without an error in the log when its viewer has gone without a word."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(SendTimeoutError):
+            await super().__call__(scope, receive, send)
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -13,8 +13,8 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from batchprogress.silences import with_silences
 from services.dashboard.errors import BatchUnknown, DashboardError, ServerAway, TooMany
-from services.dashboard.silences import with_silences
 from services.dashboard.states import BatchState, History, Point
 
 SILENT_SECONDS = 5.0

@@ -83,7 +83,7 @@ function showProgress() {
   setText(byId("percent"), String(batch.percent_complete));
   setPairs(byId("pace"), pace());
   byId("stall").hidden = !batch.stall_reason;
-  setText(byId("stall-reason"), sentence(batch.stall_reason));
+  setText(byId("stall-reason"), wording.sentence(batch.stall_reason));
 }
 
 function pace() {
@@ -91,6 +91,9 @@ function pace() {
   if (batch.state !== "PROCESSING") {
     const seconds = wording.secondsOf(batch.complete_time) - wording.secondsOf(batch.create_time);
     return [...pairs, ["Took", wording.duration(seconds)]];
+  }
+  if (batch.stall_reason) {
+    return [...pairs, ["Last result", batch.last_result_time ? wording.ago(batch.last_result_time) : "none yet"]];
   }
   const left = batch.sealed ? wording.timeLeft(batch) || "unknown" : "jobs may be added";
   return [...pairs, ["Rate", batch.jobs_per_second > 0 ? wording.rate(batch) : "0/s"], ["Time left", left]];
@@ -120,10 +123,6 @@ function showPlot() {
   const to = Math.max(newest, batch.complete_time ? wording.secondsOf(batch.complete_time) : Date.now() / 1000);
   const frame = { from, to, total: Number(batch.total_jobs), moves: !batch.stall_reason };
   plot.add([newest, wording.endedJobs(batch), Number(batch.failed_jobs)], frame);
-}
-
-function sentence(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
 }
 
 byId("bar").append(bar.node);

@@ -1,7 +1,7 @@
 // What a screen reader is told without asking: what changes the picture, and no more.
 
 import { setText } from "./dom.js";
-import { spoken, stateOf } from "./wording.js";
+import { sentence, spoken, stateOf } from "./wording.js";
 
 const STEP_PERCENT = 25;
 
@@ -17,6 +17,6 @@ export class News {
     const news = `${word} ${step}`;
     if (news === this.told) return;
     this.told = news;
-    setText(this.place, `${word}: ${spoken(batch)}. ${batch.stall_reason}`.trim());
+    setText(this.place, `${word}: ${spoken(batch)}. ${sentence(batch.stall_reason)}`.trim());
   }
 }

@@ -1,6 +1,6 @@
 // Progress over time, drawn from the changes that were received.
 //
-// Solid: what was watched. Dashed: from the creation to where watching began, and from the newest
+// In steps: between two results nothing ends. Solid: what was watched. Dashed: from the creation to where watching began, and from the newest
 // result to now, if the batch does not move.
 
 import { element, setChildren, setText, shape } from "./dom.js";
@@ -81,7 +81,7 @@ export class Plot {
     const last = points.at(-1);
     const drawn = [
       shape("path", { class: "area", d: `${this.path(points, 1)}${this.down(first, last)}` }),
-      shape("path", { class: "line unwatched", d: this.path([[from, 0, 0], first], 1) }),
+      shape("path", { class: "line unwatched", d: this.straight([from, 0, 0], first) }),
       shape("path", { class: "line", d: this.path(points, 1) }),
     ];
     if (last[2] > 0) drawn.push(shape("path", { class: "line failed", d: this.path(points, 2) }));
@@ -93,9 +93,15 @@ export class Plot {
     return drawn;
   }
 
-  path(points, column) {
+  path([first, ...others], column) {
+    const at = (point) => this.scale.x(point[0]).toFixed(1);
+    const level = (point) => this.scale.y(point[column]).toFixed(1);
+    return `M${at(first)} ${level(first)}${others.map((point) => `H${at(point)}V${level(point)}`).join("")}`;
+  }
+
+  straight(from, to) {
     const { x, y } = this.scale;
-    return "M" + points.map((point) => `${x(point[0]).toFixed(1)} ${y(point[column]).toFixed(1)}`).join("L");
+    return `M${x(from[0])} ${y(from[1])}L${x(to[0])} ${y(to[1])}`;
   }
 
   down(first, last) {

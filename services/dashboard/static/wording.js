@@ -69,10 +69,15 @@ export function ago(time) {
   return unit ? AGO.format(-Math.floor(seconds / unit[1]), unit[0]) : "just now";
 }
 
+/** Return a text as a sentence. */
+export function sentence(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
+}
+
 /** Return what a batch does, in a few words: its pace, why it does not move, or its end. */
 export function paceOf(batch) {
   if (batch.state !== "PROCESSING") return `Ended ${ago(batch.complete_time)}`;
-  if (batch.stall_reason) return batch.stall_reason;
+  if (batch.stall_reason) return sentence(batch.stall_reason);
   if (batch.jobs_per_second <= 0) return "Waiting for results";
   const left = timeLeft(batch);
   return left ? `${rate(batch)}, ${left} left` : rate(batch);

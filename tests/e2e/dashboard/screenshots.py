@@ -11,7 +11,7 @@ from tests.e2e.dashboard.watched_page import WatchedPage
 VARIABLE = "DASHBOARD_SCREENSHOTS"
 FONT_PACKAGE = "fonts-inter"
 """What system fonts look like on a desktop."""
-VIEW = {"width": 1_120, "height": 900}
+VIEW = {"width": 1_120, "height": 640}
 STALL_SECONDS = 65
 """Of a real stall, which is told after a minute."""
 SETTLED_SECONDS = 2.5
@@ -27,7 +27,7 @@ def folder() -> Path | None:
 async def pause_for_pictures() -> None:
     """Let a plot have a shape, if pictures are wanted."""
     if folder() is not None:
-        await asyncio.sleep(random.uniform(0.5, 5))
+        await asyncio.sleep(random.uniform(0.05, 0.6))
 
 
 async def let_it_stall(shown: Scene, batch_id: str) -> None:

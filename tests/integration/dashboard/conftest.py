@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.integration.cli.test_security import guarded
 from tests.support.dashboard import Page, dashboard
 from tests.support.progress import Served, served
+
+__all__ = ["guarded"]  # the fixture
 
 
 @pytest.fixture

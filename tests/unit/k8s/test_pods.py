@@ -92,6 +92,18 @@ def test_probes(server: Pod, probe: str, service: str | None) -> None:
     assert server.container[probe]["timeoutSeconds"] <= server.container[probe]["periodSeconds"]
 
 
+def test_dashboard(layout: Layout) -> None:
+    """The dashboard listens on its port, its probes ask what it answers, and its target is a Service."""
+    (pod,) = (one for one in layout.pods() if one.deployable == "dashboard")
+    (port,) = pod.container["ports"]
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert pod.container[probe]["httpGet"] == {"path": "/health", "port": port["name"]}
+        assert pod.container[probe]["timeoutSeconds"] <= pod.container[probe]["periodSeconds"]
+    assert layout.settings()["DASHBOARD_LISTEN"] == f"0.0.0.0:{port['containerPort']}"
+    name, _, number = layout.settings()["DASHBOARD_PROGRESS_TARGET"].removeprefix("dns:///").partition(":")
+    assert int(number) in {one["port"] for one in layout.named("Service", name)["spec"]["ports"]}
+
+
 def test_liveness_is_the_name_that_is_served() -> None:
     """The servers answer for liveness under the name that the probes use."""
     assert importlib.import_module("rpc.health").LIVENESS == "liveness"

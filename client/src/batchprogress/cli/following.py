@@ -1,7 +1,7 @@
 """Following many batches at once, through restarts, until each has ended."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from batchprogress.cli.client import Client
 from batchprogress.cli.complaints import Complaint
 from batchprogress.errors import BatchNotFound
 from batchprogress.retries import failure_of
+from batchprogress.silences import with_silences
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.watching import watch_async
 
@@ -62,7 +63,7 @@ async def _follow_one(client: Client, batch_id: str, view: View) -> pb.Batch | C
     )
     latest = pb.Batch()
     try:
-        async with aclosing(_with_silences(states)) as moments:
+        async with aclosing(with_silences(states, ASKED_SECONDS)) as moments:
             async for state in moments:
                 if state is not None:
                     latest = state
@@ -76,25 +77,6 @@ async def _follow_one(client: Client, batch_id: str, view: View) -> pb.Batch | C
     except grpc.aio.AioRpcError as error:
         raise complaints.refused(failure_of(error), client.server) from error
     return latest
-
-
-async def _with_silences(states: AsyncIterator[pb.Batch]) -> AsyncGenerator[pb.Batch | None]:
-    """Yield the states, and None each time none came for a while."""
-
-    async def newer() -> pb.Batch | None:
-        return await anext(states, None)
-
-    while True:
-        state = asyncio.create_task(newer())
-        try:
-            while not (await asyncio.wait({state}, timeout=ASKED_SECONDS))[0]:
-                yield None
-        finally:
-            state.cancel()  # without effect on one that is done
-        received = await state
-        if received is None:
-            return
-        yield received
 
 
 async def _asked(client: Client, latest: pb.Batch, view: View) -> pb.Batch:
