@@ -10,8 +10,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from rpc.guard import Guard
 from rpc.health import Health
-from rpc.metrics import MetricsPort, serve_metrics
+from rpc.metrics import ServerCollector
+from rpc.metrics_port import MetricsPort
 from rpc.server import ServerOptions, add_reflection, create_server, listen
 from rpc.settings import ServerSettings
 
@@ -23,6 +25,7 @@ class AdminPorts:
         self,
         settings: ServerSettings,
         check: Health,
+        guard: Guard,
         services: Sequence[str],
         registry: CollectorRegistry,
     ) -> None:
@@ -32,7 +35,8 @@ class AdminPorts:
         health_pb2_grpc.add_HealthServicer_to_server(check.servicer, self._server)
         add_reflection(self._server, (*services, health.SERVICE_NAME))
         self.port = listen(self._server, options)
-        self._metrics: MetricsPort = serve_metrics(registry, settings.metrics_listen)
+        registry.register(ServerCollector(check, guard))
+        self._metrics = MetricsPort(registry, settings.metrics_listen)
         self.metrics_port = self._metrics.port
 
     async def start(self) -> None:
@@ -42,4 +46,4 @@ class AdminPorts:
     async def stop(self) -> None:
         """Close both; probes are cut."""
         await self._server.stop(None)
-        self._metrics.close()
+        await self._metrics.close()

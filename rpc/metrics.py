@@ -1,15 +1,14 @@
-"""Metrics of calls, and the port they are read from (Prometheus' text format, HTTP)."""
+"""The metrics that every server has: of its calls, and of what stands around them."""
 
-import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
-from wsgiref.simple_server import WSGIServer
+from collections.abc import Iterable, Iterator
 
 import grpc
-from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-from process.configuration import refuse
-from rpc.addresses import split_address
+from rpc.guard import Guard
+from rpc.health import Health
 
 CALL_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """From a read of a warm database to a caller's usual deadline."""
@@ -48,26 +47,30 @@ class CallMetrics:
         series.observe(seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class MetricsPort:
-    """The port that metrics are read from, by a thread of its own."""
+class ServerCollector(Collector):
+    """Tells whether a server is ready, and how its certificate and its files of secrets are."""
 
-    port: int
-    _server: WSGIServer
-    _thread: threading.Thread
+    def __init__(self, health: Health, guard: Guard) -> None:
+        """Take what is read at each scrape."""
+        self._health = health
+        self._guard = guard
 
-    def close(self) -> None:
-        """Close it."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-def serve_metrics(registry: CollectorRegistry, listen: str) -> MetricsPort:
-    """Serve a registry on host:port; exit 78 if it cannot be opened."""
-    host, port = split_address(listen)
-    try:
-        server, thread = start_http_server(port, host, registry)
-    except OSError:
-        refuse(f"cannot listen on {listen} for metrics: is the port taken?")
-    return MetricsPort(server.server_port, server, thread)
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield every metric."""
+        yield GaugeMetricFamily(
+            "batchprogress_ready",
+            "1 while what the server works with answers, and it does not drain.",
+            value=self._health.is_ready,
+        )
+        yield GaugeMetricFamily(
+            "batchprogress_files_stale",
+            "1 while a certificate, key or token file holds what cannot be used; the old content is in use.",
+            value=self._guard.is_stale,
+        )
+        expiry = self._guard.certificate_expiry
+        if expiry is not None:
+            yield GaugeMetricFamily(
+                "batchprogress_certificate_expiry_timestamp_seconds",
+                "When the certificate in use expires.",
+                value=expiry,
+            )

@@ -37,7 +37,7 @@ class Deployment:
         )
         self._health = Health(SERVICE, source.check)
         self._server = self._create_server(reflection=settings.reflection)
-        self.admin = AdminPorts(settings, self._health, (SERVICE,), self._observing.registry)
+        self.admin = AdminPorts(settings, self._health, self._guard, (SERVICE,), self._observing.registry)
         self._watching_health: asyncio.Task[None] | None = None
 
     async def start(self) -> int:

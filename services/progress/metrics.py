@@ -1,4 +1,4 @@
-"""The metrics of the progress server besides those of its calls: read from its parts at each scrape."""
+"""The metrics that only the progress server has: read from its parts at each scrape."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +27,6 @@ class Gauges:
     backlog_results: Callable[[], float]
     watches: Callable[[], float]
     feed_lag_seconds: Callable[[], float]
-    ready: Callable[[], bool]
-    files_stale: Callable[[], bool]
-    certificate_expiry: Callable[[], float | None]
-    """Unix time; None without TLS."""
     overview: Callable[[], Overview | None]
 
 
@@ -70,15 +66,6 @@ class ProgressCollector(Collector):
             "Seconds since the change feed last looked: how late watchers learn of changes.",
             gauges.feed_lag_seconds(),
         )
-        yield _gauge("ready", "1 while the database answers and the server does not drain.", gauges.ready())
-        yield _gauge(
-            "files_stale",
-            "1 while a certificate, key or token file holds what cannot be used; the old content is in use.",
-            gauges.files_stale(),
-        )
-        expiry = gauges.certificate_expiry()
-        if expiry is not None:
-            yield _gauge("certificate_expiry_timestamp_seconds", "When the certificate expires.", expiry)
 
     def _of_the_database(self) -> Iterator[Metric]:
         retries = sum(database.retries for database in self._databases)

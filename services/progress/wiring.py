@@ -76,7 +76,7 @@ class ProgressServer:
         bounds = Bounds(settings.backlog_results_max, settings.watches_max)
         collector = ProgressCollector(self._gauges(), bounds, (database, recording))
         self._observing.registry.register(collector)
-        self.admin = AdminPorts(settings, self._health, (SERVICE,), self._observing.registry)
+        self.admin = AdminPorts(settings, self._health, self._guard, (SERVICE,), self._observing.registry)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -137,9 +137,6 @@ class ProgressServer:
             backlog_results=lambda: self._group_commit.backlog_results,
             watches=lambda: self._hub.watches,
             feed_lag_seconds=lambda: self._feed.lag_seconds,
-            ready=lambda: self._health.is_ready,
-            files_stale=lambda: self._guard.is_stale,
-            certificate_expiry=lambda: self._guard.certificate_expiry,
             overview=lambda: self._overview.newest,
         )
 

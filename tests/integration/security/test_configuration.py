@@ -15,6 +15,7 @@ from rpc.usage import UNLIMITED
 from services.progress.settings import ProgressSettings
 from tests.integration.security.conftest import Issuer, Tokens
 from tests.support.certificates import Authority
+from tests.support.progress import progress_process
 
 HALVES: dict[str, tuple[type[Any], dict[str, str], str]] = {
     "a certificate without its key": (
@@ -143,9 +144,27 @@ def test_traces_without_the_extra(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Who asks for traces and has not installed them is told what is missing."""
-    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", None)
     monkeypatch.delitem(sys.modules, "rpc.tracing", raising=False)
     with pytest.raises(SystemExit) as ended:
         Observing(ProgressSettings(traces_endpoint="http://127.0.0.1:4317"), "s", ())
     assert ended.value.code == EXIT_BAD_CONFIGURATION
     assert "the extra `traces`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("listen", "with_tokens", "warning"),
+    [
+        ("0.0.0.0:0", False, "no caller is asked for a token or a certificate"),
+        ("0.0.0.0:0", True, "tokens are sent in plaintext"),
+        ("127.0.0.1:0", False, ""),
+    ],
+)
+async def test_an_open_server_is_warned_of(
+    sqlite_url: str, tokens: Tokens, listen: str, warning: str, *, with_tokens: bool
+) -> None:
+    """Who listens to other machines is told at the start what is open to them."""
+    settings = {"PROGRESS_TOKENS_FILE": str(tokens.path)} if with_tokens else {}
+    async with progress_process(sqlite_url, listen=listen, **settings) as process:
+        assert warning in process.log
+        assert ('"level": "warning"' in process.log) is bool(warning)

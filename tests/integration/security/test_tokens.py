@@ -109,20 +109,6 @@ async def test_the_file_is_read_again(serve: Serve, tokens: Tokens) -> None:
             await until(client, REFUSED)
 
 
-async def test_a_broken_file_changes_nothing(serve: Serve, tokens: Tokens) -> None:
-    """A file that is no list of tokens leaves the last one that was: nobody is locked out, nobody let in."""
-    token = tokens.add("first", Role.READER)
-    async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
-        tokens.path.write_text("[[token]]\nname = 7\n", encoding="ascii")
-        await asyncio.sleep(0)
-        assert await code_of(client, "ListBatches") == ("OK", "")
-        again = tokens.path.read_text(encoding="ascii")
-        assert "sha256" not in again
-        later = tokens.add("later", Role.READER)
-        async with bearing(server.port, later) as other:
-            assert await code_of(other, "ListBatches") == REFUSED
-
-
 async def test_an_issuers_new_key_is_read(serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]) -> None:
     """An issuer that changes its key is believed by the new one, and no longer by the old one."""
     newer = Issuer()

@@ -1,0 +1,52 @@
+"""The port that metrics are read from: HTTP, Prometheus' text format, in threads of its own."""
+
+import asyncio
+import socket
+import threading
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from process.configuration import refuse
+from rpc.addresses import split_address
+
+END_POLL_SECONDS = 0.05
+"""How soon the thread sees that it is to end; twenty looks a second cost nothing that could be measured."""
+REQUEST_SECONDS_MAX = 5.0
+"""Who takes longer to ask or to read is cut: a scrape takes milliseconds."""
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = REQUEST_SECONDS_MAX
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class has it
+        """Say nothing: a line for each scrape helps nobody."""
+
+
+class _Server6(ThreadingWSGIServer):
+    address_family = socket.AF_INET6
+
+
+class MetricsPort:
+    """Open until it is closed."""
+
+    def __init__(self, registry: CollectorRegistry, listen: str) -> None:
+        """Serve a registry on host:port; exit 78 if it cannot be opened."""
+        host, port = split_address(listen)
+        kind = _Server6 if ":" in host else ThreadingWSGIServer
+        try:
+            self._server = make_server(host, port, make_wsgi_app(registry), kind, _Handler)
+        except OSError:
+            refuse(f"cannot listen on {listen} for metrics: is the port taken?")
+        self.port: int = self._server.server_port
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(END_POLL_SECONDS,), name="metrics", daemon=True
+        )
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Close it."""
+        await asyncio.to_thread(self._server.shutdown)
+        self._thread.join()
+        self._server.server_close()
