@@ -45,6 +45,8 @@ def namespace(control: ControlPlane) -> Iterator[Namespace]:
     try:
         if control.has_controllers:
             eventually(lambda: empty.all_of("serviceaccounts"))
+        else:
+            empty.kubectl("create", "serviceaccount", "default")
         yield empty
     finally:
         empty.try_kubectl("delete", "namespace", name, "--wait=false")
