@@ -69,7 +69,7 @@ async def test_by_hand(scene: Scene, installed: Namespace, tmp_path: Path) -> No
 
 
 async def test_by_hand_without_writing(scene: Scene, installed: Namespace, tmp_path: Path) -> None:
-    """The README's dry run of one batch, its command word for word, tells the repair and writes nothing."""
+    """A dry run by the README's way, of all and of one batch, tells the repair and writes nothing."""
     before = await scene.tables()
     for arguments in (["--dry-run"], ["--batch-id", "sync", "--dry-run"]):
         job = f"{HAND}-{len(arguments)}"

@@ -17,6 +17,11 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.support.control_plane_commands import (
+    api_server_command,
+    controllers_command,
+    etcd_command,
+)
 from tests.support.databases.home import ServerHome
 from tests.support.databases.ports import free_port
 
@@ -26,12 +31,6 @@ START_SECONDS_MAX = 120.0
 """Ten where it was measured, on two busy cores."""
 POLL_SECONDS = 0.2
 ADMIN_TOKEN = "the-tests-own-administrator"  # of a server that lives for this run
-CONTROLLERS = (
-    *("cronjob-controller", "job-controller", "ttl-after-finished-controller"),
-    *("deployment-controller", "replicaset-controller", "horizontal-pod-autoscaler-controller"),
-    *("serviceaccount-controller", "namespace-controller", "garbage-collector-controller"),
-)
-"""What our objects need; each of the others costs memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +90,18 @@ def _given() -> Path | None:
 
 def _start(assets: Path, stack: ExitStack) -> ControlPlane:
     etcd_port, api_port = free_port(), free_port()
-    _launch(stack, "etcd", _etcd_command(assets, etcd_port))
+    _launch(stack, "etcd", etcd_command(assets, etcd_port))
     home = _home(stack, "kube-apiserver")
     key = home.folder / "service-accounts.key"
     _write_key(key)
     (home.folder / "tokens.csv").write_text(f'{ADMIN_TOKEN},admin,admin,"system:masters"\n')
-    home.launch(_api_server_command(assets, home.folder, etcd_port, api_port))
+    home.launch(api_server_command(assets, home.folder, etcd_port, api_port))
     kubeconfig = _write_kubeconfig(home.folder, api_port)
     version = _wait_until_ready(home, api_port)
     origin = f"kube-apiserver {version} of {ASSETS_VARIABLE}"
     if not (assets / "kube-controller-manager").is_file():
         return ControlPlane(kubeconfig, has_controllers=False, origin=f"{origin}, no controllers")
-    _launch(stack, "kube-controller-manager", _controllers_command(assets, kubeconfig, key))
+    _launch(stack, "kube-controller-manager", controllers_command(assets, kubeconfig, key))
     return ControlPlane(kubeconfig, has_controllers=True, origin=f"{origin}, with its controllers")
 
 
@@ -114,54 +113,6 @@ def _home(stack: ExitStack, name: str) -> ServerHome:
 
 def _launch(stack: ExitStack, name: str, command: list[str]) -> None:
     _home(stack, name).launch(command)
-
-
-def _etcd_command(assets: Path, port: int) -> list[str]:
-    peer = f"http://127.0.0.1:{free_port()}"
-    client = f"http://127.0.0.1:{port}"
-    return [
-        str(assets / "etcd"),
-        "--data-dir=data",
-        "--unsafe-no-fsync",  # it lives for this run
-        f"--listen-client-urls={client}",
-        f"--advertise-client-urls={client}",
-        f"--listen-peer-urls={peer}",
-        f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster=default={peer}",
-    ]
-
-
-def _api_server_command(assets: Path, folder: Path, etcd_port: int, port: int) -> list[str]:
-    """Return the command; PodSecurity is among the admission plugins that are on by default."""
-    return [
-        str(assets / "kube-apiserver"),
-        f"--etcd-servers=http://127.0.0.1:{etcd_port}",
-        "--bind-address=127.0.0.1",
-        # Where the Service `kubernetes` leads; a loopback address is refused there.
-        "--advertise-address=10.0.0.1",
-        "--endpoint-reconciler-type=none",
-        f"--secure-port={port}",
-        f"--cert-dir={folder}",
-        f"--token-auth-file={folder / 'tokens.csv'}",
-        "--authorization-mode=RBAC",
-        "--service-cluster-ip-range=10.0.0.0/24",
-        "--service-account-issuer=https://kubernetes.default.svc",
-        f"--service-account-key-file={folder / 'service-accounts.key'}",
-        f"--service-account-signing-key-file={folder / 'service-accounts.key'}",
-    ]
-
-
-def _controllers_command(assets: Path, kubeconfig: Path, key: Path) -> list[str]:
-    return [
-        str(assets / "kube-controller-manager"),
-        f"--kubeconfig={kubeconfig}",
-        f"--service-account-private-key-file={key}",
-        f"--controllers={','.join(CONTROLLERS)}",
-        "--bind-address=127.0.0.1",
-        f"--secure-port={free_port()}",
-        f"--cert-dir={kubeconfig.parent / 'controllers'}",
-        "--leader-elect=false",
-    ]
 
 
 def _write_key(path: Path) -> None:
