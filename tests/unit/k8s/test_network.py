@@ -69,7 +69,7 @@ def test_workers(production: Layout, policies: list[Manifest]) -> None:
     assert not _lets_in(policies, progress, stranger, "admin")
     others = values(_rules(policies, progress, "ingress"), "namespaceSelector")
     labels = sorted(key for one in others for key in one["matchLabels"])
-    assert labels == ["batchprogress/client", "batchprogress/metrics"]
+    assert labels == ["batchprogress.dev/client", "batchprogress.dev/metrics"]
 
 
 def test_names_lead_to_pods(production: Layout, policies: list[Manifest]) -> None:
