@@ -77,6 +77,10 @@ test-oldest: setup | $(UV) ## The client's tests on the oldest grpcio and protob
 test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (half an hour)
 	FAULTS=full $(PYTEST) tests/faults
 
+.PHONY: test-k8s
+test-k8s: setup ## The manifests on the API server of KUBECONFIG or KUBEBUILDER_ASSETS, and the image
+	KUBERNETES=given $(PYTEST) tests/k8s
+
 .PHONY: bench
 bench: setup ## Measure our server beside what a user would pick instead (20 minutes; ROWS="row-lock" for one row)
 	$(BIN)/python -m bench $(ROWS)

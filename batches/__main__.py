@@ -30,8 +30,15 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="The database
 def upgrade() -> None:
     """Bring the database (BATCHES_DATABASE_URL) to this version's schema."""
     before, after = _run(_with_database(migrate.upgrade))
-    what = "is up to date" if before == after else f"upgraded from {before or 'nothing'}"
-    typer.echo(f"schema {after}: {what}")
+    typer.echo(f"schema {after}: {_what_was_done(before, after)}")
+
+
+def _what_was_done(before: str | None, after: str) -> str:
+    if before != after:
+        return f"upgraded from {before or 'nothing'}"
+    if after != migrate.head_version():
+        return f"left as it is, newer than this version's {migrate.head_version()}, which runs on it"
+    return "is up to date"
 
 
 @app.command()
@@ -45,7 +52,7 @@ def check() -> None:
 
 
 async def _check(database: Database) -> tuple[int, int, list[Difference]]:
-    await migrate.require_head(database)
+    await migrate.require_usable(database)
     batches = results = 0
     differences: list[Difference] = []
     with Console(stderr=True).status("checking") as status:

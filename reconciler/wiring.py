@@ -30,13 +30,13 @@ async def run_pass(
     """Run one pass over the database and the queue of the settings.
 
     Raises:
-        SchemaMismatch: the database is another version's.
+        SchemaMismatch: this version does not run on the schema of the database.
         DatabaseUnavailable: it did not answer before anything was begun; later that is in the report.
 
     """
     tls, token = _credentials(settings)
     async with _database(database_settings) as database:
-        await migrate.require_head(database)
+        await migrate.require_usable(database)
         async with open_channel(settings.job_status_target, tls) as channel:
             client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
             store = BatchStore(database)

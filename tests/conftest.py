@@ -7,6 +7,7 @@ import pytest
 from batches.store.database import Database
 from batches.store.store import BatchStore
 from tests.faults import summary
+from tests.k8s import needs as kubernetes
 from tests.support import not_run
 from tests.support.databases import ENGINES as SERVERS
 from tests.support.databases import database_server
@@ -31,6 +32,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """End a test for want of its server before anything is set up."""
+    kubernetes.require(item)
     not_run.require_engine(item)
 
 
@@ -45,6 +47,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines := not_run.lines(terminalreporter, "found"):
         terminalreporter.section("databases")
         terminalreporter.write_line("\n".join(lines))
+    if lines := kubernetes.used(terminalreporter):
+        terminalreporter.section("kubernetes")
+        terminalreporter.write_line("\n".join(lines))
+    if lines := kubernetes.lines(terminalreporter):
+        terminalreporter.section("kubernetes", red=True, bold=True)
+        terminalreporter.write_line("\n".join(lines), red=True, bold=True)
     if lines := not_run.lines(terminalreporter, "missing"):
         terminalreporter.section("databases", red=True, bold=True)
         terminalreporter.write_line("\n".join(lines), red=True, bold=True)

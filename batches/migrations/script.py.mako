@@ -8,6 +8,9 @@ down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
 
+# The oldest version whose programs still run on this one: ${repr(down_revision)} if it only adds (decision 0009).
+oldest_program = ${repr(down_revision)}
+
 
 def upgrade() -> None:
     """Bring the schema forward."""

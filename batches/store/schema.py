@@ -36,6 +36,8 @@ from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_M
 IDENTIFIER_CHARACTERS_MAX = 128
 REASON_CHARACTERS_MAX = 500
 """A repair's reason is one sentence of ours."""
+VERSION_CHARACTERS_MAX = 32
+"""As alembic keeps its own; ours have four."""
 
 metadata = MetaData()
 
@@ -78,6 +80,11 @@ def _identifier() -> Any:  # noqa: ANN401  # a type of any dialect
     """Bytes compared as bytes: MySQL's default collations would make job `a` and job `A` one."""
     ascii_bin = mysql.VARCHAR(IDENTIFIER_CHARACTERS_MAX, charset="ascii", collation="ascii_bin")
     return String(IDENTIFIER_CHARACTERS_MAX).with_variant(ascii_bin, "mysql", "mariadb")
+
+
+def _version() -> Any:  # noqa: ANN401  # a type of any dialect
+    ascii_bin = mysql.VARCHAR(VERSION_CHARACTERS_MAX, charset="ascii", collation="ascii_bin")
+    return String(VERSION_CHARACTERS_MAX).with_variant(ascii_bin, "mysql", "mariadb")
 
 
 def _text(characters_max: int) -> Any:  # noqa: ANN401  # a type of any dialect
@@ -202,5 +209,14 @@ deleted_batches = Table(
     metadata,
     # Batches that are gone, whose other rows are still being deleted in chunks.
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
+    **_OPTIONS,
+)
+
+schema_programs = Table(
+    "schema_programs",
+    metadata,
+    # The oldest schema version whose programs still run on this one (decision 0009).
+    Column("schema_version", _version(), primary_key=True),
+    Column("oldest_program", _version(), nullable=False),
     **_OPTIONS,
 )

@@ -148,7 +148,7 @@ async def progress_server(
     """Open the database, check it, and serve.
 
     Raises:
-        SchemaMismatch: the schema is another version's; its text says what to do.
+        SchemaMismatch: this version does not run on the schema; its text says what to do.
         DatabaseUnavailable: the database does not answer.
 
     """
@@ -169,7 +169,7 @@ async def _prepare(database: Database) -> None:
     """An embedded file gets its tables by itself; a database server is upgraded by its operator, once."""
     if database.is_sqlite:
         await migrate.upgrade(database)
-    await migrate.require_head(database)
+    await migrate.require_usable(database)
     for warning in await durability_warnings(database):
         _log.warning("database is not durable", reason=warning)
 

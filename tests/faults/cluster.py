@@ -4,11 +4,12 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import grpc
 
 from tests.support.databases.ports import free_port
-from tests.support.progress import ProgressProcess, start
+from tests.support.progress import ROOT, ProgressProcess, start_from
 
 ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 CHANNEL_OPTIONS = (
@@ -46,10 +47,13 @@ class Cluster:
                 for _ in range(number)
             ]
 
-    async def start(self, place: int) -> None:
-        """Start a server and wait until it serves."""
-        listen = f"127.0.0.1:{self.ports[place]}"
-        server = ProgressProcess(await start(self._database_url, listen=listen, **self._environment))
+    async def start(self, place: int, checkout: Path = ROOT) -> None:
+        """Start a server, of this checkout or of another one, and wait until it serves."""
+        own = {
+            "BATCHES_DATABASE_URL": self._database_url,
+            "PROGRESS_LISTEN": f"127.0.0.1:{self.ports[place]}",
+        }
+        server = ProgressProcess(await start_from(checkout, own | dict(self._environment)))
         self.servers[place] = server
         await server.read_port()
 

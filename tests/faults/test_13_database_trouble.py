@@ -144,11 +144,11 @@ async def full(patient: Patient) -> AsyncIterator[None]:
 @asynccontextmanager
 async def schema_behind(patient: Patient) -> AsyncIterator[None]:
     """A column is not there yet, or not any more: a migration was undone under the running server."""
-    await patient.run("ALTER TABLE job_results RENAME COLUMN error_type TO error_kind")
+    await patient.run("ALTER TABLE job_results RENAME COLUMN error_type TO undone")
     try:
         yield
     finally:
-        await patient.run("ALTER TABLE job_results RENAME COLUMN error_kind TO error_type")
+        await patient.run("ALTER TABLE job_results RENAME COLUMN undone TO error_type")
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,12 +161,17 @@ async def progress_process(
 async def start(database_url: str | None, *, listen: str, **environment: str) -> asyncio.subprocess.Process:
     """Start a server process with its log on a pipe; None: the environment says where the database is."""
     own = {} if database_url is None else {"BATCHES_DATABASE_URL": database_url}
+    return await start_from(ROOT, {**own, "PROGRESS_LISTEN": listen, **environment})
+
+
+async def start_from(checkout: Path, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """Start a server process of any checkout: its folder stands before PYTHONPATH."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "services.progress",
-        cwd=ROOT,
-        env={**os.environ, **own, "PROGRESS_LISTEN": listen, **environment},
+        cwd=checkout,
+        env={**os.environ, **environment},
         stderr=asyncio.subprocess.PIPE,
     )
 

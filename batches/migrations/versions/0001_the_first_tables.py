@@ -15,6 +15,9 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+oldest_program = "0001"
+"""There is none before."""
+
 OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",

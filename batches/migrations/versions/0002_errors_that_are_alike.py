@@ -12,6 +12,9 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+oldest_program = "0002"
+"""Programs of 0001 would survive it, but refuse every version that they do not know."""
+
 
 def upgrade() -> None:
     """Add the column if it is not there."""

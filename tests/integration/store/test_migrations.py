@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 
 from batches.errors import SchemaMismatch, UpgradeUnderWay
 from batches.migrations import migrate
@@ -64,7 +64,7 @@ async def test_text_is_compared_by_its_bytes(database: Database) -> None:
 async def test_an_empty_database_is_refused(new_database: Database) -> None:
     """A server that starts before the migrations ran says what to do."""
     with pytest.raises(SchemaMismatch) as refused:
-        await migrate.require_head(new_database)
+        await migrate.require_usable(new_database)
     assert str(refused.value) == (
         f"the database has no tables yet, this version needs {HEAD}: run `python -m batches upgrade`"
     )
@@ -72,20 +72,47 @@ async def test_an_empty_database_is_refused(new_database: Database) -> None:
 
 async def test_this_versions_schema_is_accepted(database: Database) -> None:
     """A migrated database is what a server starts on."""
-    await migrate.require_head(database)
+    await migrate.require_usable(database)
 
 
-async def test_a_newer_version_is_refused(new_database: Database) -> None:
-    """Neither a server nor an upgrade touches a database that a newer version has upgraded."""
-    await migrate.upgrade(new_database)
-    await execute(new_database, "UPDATE alembic_version SET version_num = '9999'")
-    for step in (migrate.require_head, migrate.upgrade):
+@pytest.mark.parametrize("oldest", [None, "9999"])
+async def test_a_newer_version_is_refused(new_database: Database, oldest: str | None) -> None:
+    """Neither a server nor an upgrade touches a newer schema that does not say this program runs on it."""
+    await _newer_schema(new_database, oldest)
+    for step in (migrate.require_usable, migrate.upgrade):
         with pytest.raises(SchemaMismatch) as refused:
             await step(new_database)
         assert str(refused.value) == (
-            "the database has schema 9999, which this version does not know: it was upgraded by a newer"
-            " version; run that one"
+            f"the database has schema 9999, on which this version (schema {HEAD}) cannot run:"
+            " it was upgraded by a newer version; run that one"
         )
+
+
+@pytest.mark.parametrize("oldest", ["0001", HEAD])
+async def test_a_newer_version_that_allows_it(new_database: Database, oldest: str) -> None:
+    """A newer schema that names this program's version, or an older one, is used and left as it is."""
+    await _newer_schema(new_database, oldest)
+    await migrate.require_usable(new_database)
+    assert await migrate.upgrade(new_database) == ("9999", "9999")
+    assert await migrate.current_version(new_database) == "9999"
+
+
+async def test_an_older_version_is_refused(new_database: Database) -> None:
+    """A server that starts before the migration of its version says what to do."""
+    await migrate.upgrade(new_database)
+    await execute(new_database, "UPDATE alembic_version SET version_num = '0001'")
+    with pytest.raises(SchemaMismatch, match=f"has schema 0001, this version needs {HEAD}: run"):
+        await migrate.require_usable(new_database)
+    assert await migrate.upgrade(new_database) == ("0001", HEAD)
+
+
+async def _newer_schema(database: Database, oldest_program: str | None) -> None:
+    await migrate.upgrade(database)
+    await execute(database, "UPDATE alembic_version SET version_num = '9999'")
+    if oldest_program is not None:
+        async with database.engine.begin() as connection:
+            values = {"schema_version": "9999", "oldest_program": oldest_program}
+            await connection.execute(insert(schema.schema_programs).values(values))
 
 
 @pytest.mark.parametrize("number", [2, 4])

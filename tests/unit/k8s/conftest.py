@@ -2,22 +2,33 @@
 
 import pytest
 
-from tests.unit.k8s.layout import LAYOUTS, Layout, render, renderer
+from tests.support.databases.errors import CommandFailed, PackageUnavailable
+from tests.unit.k8s.layout import LAYOUTS, Layout, render, renderer, write_kustomization
 
 
 @pytest.fixture(scope="session")
 def render_command() -> tuple[str, ...]:
     """Return the command that renders a kustomization."""
-    command = renderer()
-    if command is None:
-        pytest.skip("The manifests were NOT tested: neither kubectl nor kustomize is on the PATH.")
-    return tuple(command)
+    try:
+        return tuple(renderer())
+    except (CommandFailed, PackageUnavailable) as error:
+        pytest.fail(f"The manifests were NOT tested: neither kubectl nor kustomize is here, and {error}")
 
 
 @pytest.fixture(scope="session", params=LAYOUTS)
 def layout(request: pytest.FixtureRequest, render_command: tuple[str, ...]) -> Layout:
     """Return each layout in turn."""
     return render(render_command, request.param)
+
+
+@pytest.fixture(scope="session")
+def over_kubernetes_jobs(render_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """Return production with Kubernetes Jobs as the queue."""
+    folder = tmp_path_factory.mktemp("over-kubernetes-jobs")
+    return render(
+        render_command,
+        write_kustomization(folder, "overlays/production", components=["components/kubernetes-jobs"]),
+    )
 
 
 @pytest.fixture(scope="session")

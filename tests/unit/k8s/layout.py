@@ -1,6 +1,7 @@
 """A rendered kustomization, and the ways the rules look at it."""
 
 import functools
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.support.databases.debian_packages import program_command, unpacked_package
 
 ROOT = Path(__file__).parents[3]
 LAYOUTS = ("base", "overlays/local", "overlays/production")
@@ -91,18 +94,37 @@ def values(node: object, key: str) -> Iterator[Any]:
             yield from values(child, key)
 
 
-def renderer() -> list[str] | None:
-    """Return the command that renders a kustomization on this machine, if it has one."""
-    if kubectl := shutil.which("kubectl"):
-        return [kubectl, "kustomize"]
+def renderer() -> list[str]:
+    """Return the command that renders a kustomization: this machine's, else that of Debian's package.
+
+    Raises:
+        PackageUnavailable: it has none, and is no Debian to take one from.
+
+    """
     if kustomize := shutil.which("kustomize"):
         return [kustomize, "build"]
-    return None
+    return [*kubectl(), "kustomize"]
+
+
+def kubectl() -> tuple[str, ...]:
+    """Return the command kubectl, this machine's or Debian's package; PackageUnavailable if neither."""
+    if program := shutil.which("kubectl"):
+        return (program,)
+    return program_command(unpacked_package("kubectl"), "usr/bin/kubectl")
+
+
+def write_kustomization(folder: Path, layout: str, **fields: Any) -> str:  # noqa: ANN401  # of kustomize
+    """Write what a user keeps on top of a layout; return its folder. Components are named from k8s/."""
+    manifests = os.path.relpath(ROOT / "k8s", folder.resolve())
+    components = [f"{manifests}/{one}" for one in fields.pop("components", [])]
+    content = {"resources": [f"{manifests}/{layout}"], "components": components, **fields}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    return str(folder)
 
 
 @functools.cache
 def render(command: tuple[str, ...], name: str) -> Layout:
-    """Render one kustomization; once a test run."""
+    """Render one kustomization, named from k8s/ or by its whole path; once a test run."""
     rendered = subprocess.run(
         [*command, str(ROOT / "k8s" / name)],
         check=True,

@@ -18,11 +18,17 @@ ENUMS: dict[str, set[object]] = {
     "clusterIP": {"None"},
     "concurrencyPolicy": {"Forbid"},
     "imagePullPolicy": {"IfNotPresent"},
+    "fieldPath": {"metadata.namespace"},
     "operator": {"In"},
+    "policyTypes": {("Ingress",), ("Egress",), ("Ingress", "Egress")},
+    "protocol": {"TCP", "UDP"},
     "restartPolicy": {"Never"},
     "terminationMessagePolicy": {"FallbackToLogsOnError"},
     "topologyKey": {"kubernetes.io/hostname", "topology.kubernetes.io/zone"},
-    "type": {"RuntimeDefault", "DisruptionTarget", "Recreate", "RollingUpdate"},
+    "type": {
+        *("RuntimeDefault", "DisruptionTarget", "Recreate", "RollingUpdate"),
+        *("AverageValue", "Pods", "Resource"),
+    },
     "unhealthyPodEvictionPolicy": {"AlwaysAllow"},
     "whenUnsatisfiable": {"ScheduleAnyway"},
 }
@@ -74,11 +80,12 @@ def test_selectors(layout: Layout, kind: str) -> None:
 
 
 def test_service_ports(layout: Layout) -> None:
-    """A Service leads to a named port of its pod, under the same number: a headless one maps none."""
+    """A Service leads to its pod's port for callers only, under the same number: a headless one maps none."""
     for service in layout.of_kind("Service"):
         (pod,) = (one for one in layout.pods() if one.deployable == service["metadata"]["name"])
-        container_ports = {port["name"]: port["containerPort"] for port in pod.container["ports"]}
-        assert {port["targetPort"]: port["port"] for port in service["spec"]["ports"]} == container_ports
+        ports = {port["name"]: port["containerPort"] for port in pod.container["ports"]}
+        for_callers = {name: number for name, number in ports.items() if name in {"grpc", "http"}}
+        assert {port["targetPort"]: port["port"] for port in service["spec"]["ports"]} == for_callers
 
 
 def test_references(layout: Layout) -> None:
@@ -104,7 +111,8 @@ def _references(spec: Manifest) -> Iterator[str]:
     yield f"ServiceAccount/{spec['serviceAccountName']}"
     yield from (f"ConfigMap/{one['name']}" for one in values(spec, "configMapRef"))
     yield from (f"PersistentVolumeClaim/{one['claimName']}" for one in values(spec, "persistentVolumeClaim"))
-    yield from (f"Secret/{one['name']}/{one['key']}" for one in values(spec, "secretKeyRef"))
+    for secret in values(spec, "secret"):
+        yield from (f"Secret/{secret['secretName']}/{item['key']}" for item in secret["items"])
 
 
 def _objects(layout: Layout) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.progress.settings import ProgressSettings
 from tests.unit.k8s.layout import Layout, Manifest, Pod
 
 
@@ -27,7 +28,7 @@ def test_no_migration_on_sqlite(local: Layout) -> None:
 def test_production_survives_a_node(production: Layout, name: str) -> None:
     """Production never has fewer servers than it asks for, at least two, spread over nodes and zones."""
     spec = production.named("Deployment", name)["spec"]
-    assert spec["replicas"] >= 2
+    assert _replicas_min(production, name) >= 2
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
     assert [one["topologyKey"] for one in spec["template"]["spec"]["topologySpreadConstraints"]] == [
         "kubernetes.io/hostname",
@@ -42,6 +43,23 @@ def test_spread_counts_own_revision(production: Layout) -> None:
         for constraint in pod.spec.get("topologySpreadConstraints", []):
             assert constraint["labelSelector"]["matchLabels"].items() <= pod.labels.items()
             assert constraint["matchLabelKeys"] == ["pod-template-hash"]
+
+
+def test_scaling(production: Layout) -> None:
+    """Only the autoscaler says how many progress servers there are, and it waits until load is spread."""
+    assert "replicas" not in production.named("Deployment", "progress")["spec"]
+    scaler = production.named("HorizontalPodAutoscaler", "progress")["spec"]
+    assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "progress"}
+    assert scaler["minReplicas"] < scaler["maxReplicas"]
+    age = ProgressSettings.model_fields["connection_age_seconds_max"].default
+    assert scaler["behavior"]["scaleDown"]["stabilizationWindowSeconds"] >= age
+
+
+def _replicas_min(layout: Layout, name: str) -> int:
+    for scaler in layout.of_kind("HorizontalPodAutoscaler"):
+        if scaler["spec"]["scaleTargetRef"]["name"] == name:
+            return int(scaler["spec"]["minReplicas"])
+    return int(layout.named("Deployment", name)["spec"]["replicas"])
 
 
 def _database(pod: Pod) -> tuple[str, Manifest, int]:

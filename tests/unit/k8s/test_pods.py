@@ -3,8 +3,9 @@
 import importlib
 
 import pytest
+import yaml
 
-from tests.unit.k8s.layout import Layout, Pod
+from tests.unit.k8s.layout import ROOT, Layout, Pod
 
 QUANTITIES = {"m": 0.001, "": 1, "Mi": 2**20, "Gi": 2**30}
 """The units our quantities are written in."""
@@ -36,6 +37,13 @@ def test_restricted(layout: Layout) -> None:
         assert not pod.spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
 
 
+def test_namespace() -> None:
+    """Our namespace enforces "restricted", and warns of it when something is applied."""
+    labels = yaml.safe_load((ROOT / "k8s/namespace.yaml").read_text())["metadata"]["labels"]
+    modes = ("enforce", "warn", "audit")
+    assert labels == {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
+
+
 def test_accounts(layout: Layout) -> None:
     """Every deployable has an account of its own name, and no pod gets its token."""
     for pod in layout.pods():
@@ -60,12 +68,14 @@ def test_resources(layout: Layout, resource: str) -> None:
 
 
 def test_volumes_are_mounted(layout: Layout) -> None:
-    """Every volume is scratch space with a limit or a claim, and is mounted; every mount has its volume."""
+    """Every volume is a claim, bounded scratch space or a Secret that is only read, and is mounted."""
     for pod in layout.pods():
         volumes = {volume["name"]: volume for volume in pod.spec.get("volumes", [])}
         assert {mount["name"] for mount in pod.container.get("volumeMounts", [])} == volumes.keys()
         for volume in volumes.values():
-            assert "persistentVolumeClaim" in volume or volume["emptyDir"]["sizeLimit"]
+            assert volume.keys() & {"persistentVolumeClaim", "secret"} or volume["emptyDir"]["sizeLimit"]
+        for mount in pod.container.get("volumeMounts", []):
+            assert "secret" not in volumes[mount["name"]] or mount["readOnly"]
 
 
 @pytest.mark.parametrize(
@@ -73,11 +83,10 @@ def test_volumes_are_mounted(layout: Layout) -> None:
     [("startupProbe", "liveness"), ("livenessProbe", "liveness"), ("readinessProbe", None)],
 )
 def test_probes(server: Pod, probe: str, service: str | None) -> None:
-    """Liveness asks whether the process runs; readiness asks for the service by its full name."""
+    """On the admin port, liveness asks whether the process runs, readiness for the service by its name."""
     (readiness,) = importlib.import_module(SERVERS[server.deployable]).DESCRIPTOR.services_by_name.values()
-    (port,) = server.container["ports"]
     assert server.container[probe]["grpc"] == {
-        "port": port["containerPort"],
+        "port": ports_of(server)["admin"],
         "service": service or readiness.full_name,
     }
     assert server.container[probe]["timeoutSeconds"] <= server.container[probe]["periodSeconds"]
@@ -100,11 +109,19 @@ def test_liveness_is_the_name_that_is_served() -> None:
     assert importlib.import_module("rpc.health").LIVENESS == "liveness"
 
 
-def test_listens_on_its_port(layout: Layout, server: Pod) -> None:
-    """A server listens on all interfaces and on the port its container names."""
-    (port,) = server.container["ports"]
+def test_listens_on_its_ports(layout: Layout, server: Pod) -> None:
+    """A server listens on all interfaces and on the ports its container names."""
     prefix = server.deployable.replace("-", "_").upper()
-    assert layout.settings()[f"{prefix}_LISTEN"] == f"0.0.0.0:{port['containerPort']}"
+    for name, number in ports_of(server).items():
+        setting = f"{prefix}_LISTEN" if name == "grpc" else f"{prefix}_{name.upper()}_LISTEN"
+        assert layout.settings()[setting] == f"0.0.0.0:{number}"
+
+
+def ports_of(server: Pod) -> dict[str, int]:
+    """Return the numbers of a server's ports by their names."""
+    ports = {one["name"]: one["containerPort"] for one in server.container["ports"]}
+    assert ports.keys() == {"grpc", "admin", "metrics"}
+    return ports
 
 
 def _quantity(text: str) -> float:

@@ -1,19 +1,25 @@
 """What the manifests set is what the code reads."""
 
 import importlib
+import pkgutil
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from tests.unit.k8s.layout import ROOT, Layout, Pod
+from process.configuration import load
+from tests.unit.k8s.layout import ROOT, Layout, Pod, values
 
-SETTINGS = {
-    "batches.settings": "DatabaseSettings",
-    "reconciler.settings": "ReconcilerSettings",
-    "services.dashboard.settings": "DashboardSettings",
-    "services.job_status.settings": "JobStatusSettings",
-    "services.progress.settings": "ProgressSettings",
-}
+PACKAGES = ("batches", "process", "reconciler", "rpc", "services")
+"""What the image runs."""
+
 READ_BY = {
     "progress": ("services.progress.settings", "batches.settings"),
     "job-status": ("services.job_status.settings",),
@@ -26,15 +32,36 @@ READ_BY = {
 SECRET = "mysql+asyncmy://user:password@mysql/batches"
 """Stands for the content of any Secret: all of them are database URLs."""
 
+SECRETS_FOLDER = "/secrets/"
+"""Where the pods mount them."""
+
 EXIT_SECONDS_MIN = 5
 """What a drained server needs to close the database and exit."""
 
 
 def test_settings_exist(layout: Layout) -> None:
     """Every variable of the ConfigMap and of every container is a setting of some deployable."""
-    known = {name for module in SETTINGS for name in _variables(_settings(module))}
+    known = {name for settings in all_settings() for name in _variables(settings)}
     for pod in layout.pods():
         assert layout.environment(pod).keys() - known == set(), pod.owner
+
+
+def test_every_setting_is_in_the_config_map() -> None:
+    """The ConfigMap's file names every setting that is no secret nor the file of one, set or as a comment."""
+    fields = {name: field for settings in all_settings() for name, field in _variables(settings).items()}
+    secrets = {name for name, field in fields.items() if "SecretStr" in str(field.annotation)}
+    expected = fields.keys() - secrets - {f"{name}_FILE" for name in secrets}
+    assert {name for _, name, _ in _listed()} == expected
+
+
+def test_comments_tell_the_defaults() -> None:
+    """A setting that is commented out stands there with the value that it has in the code."""
+    fields = {name: field for settings in all_settings() for name, field in _variables(settings).items()}
+    for is_set, name, value in _listed():
+        if not is_set:
+            kind: Any = fields[name].annotation
+            told = None if value == "" else TypeAdapter(kind).validate_python(value)
+            assert told == fields[name].default, name
 
 
 @pytest.mark.parametrize("deployable", READ_BY)
@@ -61,9 +88,24 @@ def test_secrets_reach_their_readers(layout: Layout) -> None:
     """A pod gets the URLs that it reads and no other's: each Secret has as few holders as possible."""
     for pod in layout.pods():
         read = {name for module in READ_BY[pod.deployable] for name in _variables(_settings(module))}
-        urls = {name for name in layout.environment(pod) if name.endswith("_DATABASE_URL")}
+        given = {name.removesuffix("_FILE") for name in layout.environment(pod)}
+        urls = {name for name in given if name.endswith("_DATABASE_URL")}
         assert urls - layout.settings().keys() <= read, pod.owner
         assert {name for name in read if name.endswith("_DATABASE_URL")} <= urls, pod.owner
+
+
+def test_secrets_are_files(layout: Layout) -> None:
+    """No pod has a secret in its environment; each _FILE of a pod leads to a key of a Secret it mounts."""
+    for pod in layout.pods():
+        assert list(values(pod.spec, "secretKeyRef")) == list(values(pod.spec, "secretRef")) == []
+        folders = {one["name"]: one["mountPath"] for one in pod.container.get("volumeMounts", [])}
+        mounted = {
+            f"{folders[volume['name']]}/{item['path']}"
+            for volume in pod.spec.get("volumes", [])
+            for item in volume.get("secret", {}).get("items", [])
+        }
+        named = {one["value"] for one in pod.container.get("env", []) if one["name"].endswith("_FILE")}
+        assert named == mounted, pod.owner
 
 
 def test_grace_period(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,18 +125,46 @@ def test_commands_exist(layout: Layout) -> None:
         assert "command" not in pod.container, "the image's entrypoint is python -m"
 
 
+def all_settings() -> list[type[BaseSettings]]:
+    """Return each class of settings with a prefix, of every module called settings."""
+    modules = [
+        importlib.import_module(found.name)
+        for package in PACKAGES
+        for found in pkgutil.walk_packages([str(ROOT / package)], f"{package}.")
+        if found.name.endswith(".settings")
+    ]
+    return [
+        one
+        for module in modules
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, BaseSettings) and one.model_config.get("env_prefix")
+    ]
+
+
+def _listed() -> Iterator[tuple[bool, str, str]]:
+    """Yield whether it is set, name and value of every setting in the ConfigMap's file."""
+    for line in (ROOT / "k8s/base/settings.env").read_text().splitlines():
+        if found := re.fullmatch(r"(#?)([A-Z_]+)=(.*)", line):
+            yield found[1] == "", found[2], found[3]
+
+
 def _load(layout: Layout, pod: Pod, monkeypatch: pytest.MonkeyPatch) -> list[BaseSettings]:
-    """Read a pod's settings as its process does."""
+    """Read a pod's settings as its process does, with a file of our own for each of its Secrets."""
+    secret = Path(tempfile.mkdtemp(prefix="batchprogress-secret-")) / "url"
+    secret.write_text(SECRET)
     for name, value in layout.environment(pod).items():
-        monkeypatch.setenv(name, SECRET if value is None else value)
-    return [_settings(module)() for module in READ_BY[pod.deployable]]
+        is_secret = value is not None and value.startswith(SECRETS_FOLDER)
+        monkeypatch.setenv(name, str(secret) if is_secret else value or "")
+    loaded = [load(_settings(module)) for module in READ_BY[pod.deployable]]
+    shutil.rmtree(secret.parent)
+    return loaded
 
 
 def _settings(module: str) -> type[BaseSettings]:
-    settings: type[BaseSettings] = getattr(importlib.import_module(module), SETTINGS[module])
+    (settings,) = (one for one in all_settings() if one.__module__ == module)
     return settings
 
 
-def _variables(settings: type[BaseSettings]) -> set[str]:
+def _variables(settings: type[BaseSettings]) -> dict[str, FieldInfo]:
     prefix = settings.model_config.get("env_prefix", "")
-    return {f"{prefix}{field}".upper() for field in settings.model_fields}
+    return {f"{prefix}{name}".upper(): field for name, field in settings.model_fields.items()}

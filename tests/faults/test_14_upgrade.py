@@ -1,0 +1,66 @@
+"""Fault 14: the version is changed under load, the tables first and then one server after the other."""
+
+import asyncio
+import random
+import signal
+from pathlib import Path
+
+from batches.migrations.migrate import head_version
+from tests.faults.cluster import Cluster, cluster
+from tests.faults.conftest import Target, Verdict
+from tests.faults.ledger import Ledger
+from tests.faults.workload import Workers, create_batches, make_plan, send_until
+from tests.support.next_version import NextVersion, make_next_version, run_upgrade
+from tests.support.progress import ROOT, start, stub_of
+
+EXIT_BAD_CONFIGURATION = 78
+REFUSAL_SECONDS_MAX = 30
+SERVERS = 2
+WORKERS = 200
+CHANNELS = 4
+
+
+async def change_version(servers: Cluster, url: str, following: NextVersion, ledger: Ledger) -> list[str]:
+    """Upgrade the tables, then both servers; take one of them back; return what the migrations said."""
+    said = [await following.upgrade(url)]
+    for place, checkout in ((0, following.checkout), (1, following.checkout), (0, ROOT)):
+        # Old and new serve side by side here, on the new tables.
+        await ledger.more_reports(100)
+        assert await servers.end(place, signal.SIGTERM) == 0
+        await servers.start(place, checkout)
+    said.append(await run_upgrade(ROOT, url))
+    await ledger.more_reports(100)
+    return said
+
+
+async def test_an_upgrade_fails_no_worker(
+    target: Target, order: random.Random, verdict: Verdict, tmp_path: Path, *, full: bool
+) -> None:
+    """Servers of this version and the next record side by side on the next one's schema, forth and back."""
+    plan = make_plan(order, {f"batch-{one}": 50 for one in range(200 if full else 20)})
+    following = make_next_version(tmp_path, is_additive=True)
+    ledger = Ledger()
+    async with cluster(target.url, SERVERS) as servers, servers.channels(CHANNELS) as channels:
+        await create_batches(stub_of(channels[0]), plan)
+        changing = asyncio.create_task(change_version(servers, target.url, following, ledger))
+        await send_until(changing, Workers(ledger, channels, WORKERS), plan)
+        forth, back = await changing
+    before = head_version()
+    assert forth.strip() == f"schema {following.version}: upgraded from {before}"
+    assert back.startswith(f"schema {following.version}: left as it is, newer than this version's {before}")
+    assert ledger.acknowledged == plan.outcomes.keys()
+    await verdict("upgrade and back", 1, ledger)
+
+
+async def test_a_schema_that_leaves_this_version_behind(target: Target, tmp_path: Path) -> None:
+    """On a schema that says this version cannot run on it, a server exits 78 and says what to do."""
+    following = make_next_version(tmp_path, is_additive=False)
+    await following.upgrade(target.url)
+    process = await start(target.url, listen="127.0.0.1:0")
+    async with asyncio.timeout(REFUSAL_SECONDS_MAX):
+        _, said = await process.communicate()
+    assert process.returncode == EXIT_BAD_CONFIGURATION
+    assert (
+        f"the database has schema {following.version}, on which this version (schema {head_version()}) cannot"
+        " run: it was upgraded by a newer version; run that one"
+    ) in said.decode()

@@ -1,0 +1,1 @@
+"""The manifests on a real API server: `make test-k8s`."""

@@ -1,0 +1,43 @@
+"""A pod's container as a process of this machine: its arguments, its environment, its Secrets as files."""
+
+import asyncio
+import base64
+import os
+import sys
+from pathlib import Path
+
+from tests.k8s.cluster import Namespace
+from tests.unit.k8s.layout import Manifest
+
+INHERITED = ("PATH", "PYTHONPATH", "BATCHPROGRESS_TEST_RUN")
+"""What this machine needs to find Python's packages, and the mark of this run; nothing else."""
+
+
+async def start_container(namespace: Namespace, pod: Manifest, root: Path) -> asyncio.subprocess.Process:
+    """Do what a kubelet does for a pod's one container, with `root` as the root folder of its mounts."""
+    (container,) = pod["spec"]["containers"]
+    mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+    for volume in pod["spec"]["volumes"]:
+        if volume["name"] in mounts and "secret" in volume:
+            _mount(namespace, volume["secret"], root / mounts[volume["name"]].lstrip("/"))
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    for source in container["envFrom"]:
+        environment |= namespace.get("configmap", source["configMapRef"]["name"])["data"]
+    for variable in container["env"]:
+        is_mounted = any(variable["value"].startswith(f"{folder}/") for folder in mounts.values())
+        environment[variable["name"]] = f"{root if is_mounted else ''}{variable['value']}"
+    return await asyncio.create_subprocess_exec(
+        sys.executable,  # the image's entrypoint is python -m
+        "-m",
+        *container["args"],
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+def _mount(namespace: Namespace, source: Manifest, folder: Path) -> None:
+    secret = namespace.get("secret", source["secretName"])
+    folder.mkdir(parents=True)
+    for item in source["items"]:
+        (folder / item["path"]).write_bytes(base64.b64decode(secret["data"][item["key"]]))

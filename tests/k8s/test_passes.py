@@ -1,0 +1,138 @@
+"""The reconciler as Kubernetes starts it: by its schedule and by hand."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from batches.batch import BatchState
+from batches.store.database import Database
+from batches.store.store import BatchStore
+from tests.integration.reconciler.scenes import Finished, Process, Scene, jobs
+from tests.k8s.cluster import Namespace, eventually
+from tests.k8s.pod_process import start_container
+from tests.support.control_plane import ControlPlane
+from tests.support.queue_fake import FakeBatch, QueueFake, served
+from tests.unit.k8s.layout import ROOT, Manifest, write_kustomization
+
+pytestmark = [
+    pytest.mark.xdist_group("kubernetes"),
+    pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True),
+]
+
+SCHEDULE_SECONDS_MAX = 100.0
+"""A schedule of every minute, and what the controller may be late."""
+HAND = "by-hand"
+
+
+@pytest_asyncio.fixture
+async def scene(
+    controllers: ControlPlane, database_url: str, database: Database, store: BatchStore
+) -> AsyncIterator[Scene]:
+    """Return a batch that is stuck at 11 of 1,037, and its queue, which knows all results."""
+    assert controllers.has_controllers
+    queue = QueueFake()
+    async with served(queue) as target:
+        scene = Scene(database_url, database, store, queue, target)
+        await scene.batch("sync", FakeBatch(jobs(1_037, failed=7)), jobs(1_037)[11:])
+        yield scene
+
+
+@pytest.fixture
+def installed(scene: Scene, namespace: Namespace, tmp_path: Path) -> Namespace:
+    """Return a namespace with production in it, whose database and queue are the scene's."""
+    namespace.put_secret("batchprogress-database", url=scene.url)
+    namespace.put_secret("batchprogress-queue", url=scene.url)
+    settings = {
+        "name": "batchprogress-settings",
+        "behavior": "merge",
+        "literals": [f"RECONCILER_JOB_STATUS_TARGET={scene.target}", "RECONCILER_STUCK_AFTER=0"],
+    }
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    namespace.apply(write_kustomization(folder, "overlays/production", configMapGenerator=[settings]))
+    return namespace
+
+
+async def test_by_hand(scene: Scene, installed: Namespace, tmp_path: Path) -> None:
+    """`kubectl create job --from` starts a pass that repairs the stuck batch, and the Job completes."""
+    installed.kubectl("create", "job", "--from=cronjob/reconciler", HAND)
+    pod = _pod_of(installed, HAND)
+    finished = await _run(installed, pod, tmp_path / "root")
+    assert (finished.code, finished.summary["completed"]) == (0, 1), finished
+    assert (await scene.store.get_batch("sync")).state is BatchState.COMPLETED
+    installed.end_pod(pod, finished.code)
+    installed.kubectl("wait", "--for=condition=complete", f"job/{HAND}", "--timeout=50s")
+
+
+async def test_by_hand_without_writing(scene: Scene, installed: Namespace, tmp_path: Path) -> None:
+    """A dry run by the README's way, of all and of one batch, tells the repair and writes nothing."""
+    before = await scene.tables()
+    for arguments in (["--dry-run"], ["--batch-id", "sync", "--dry-run"]):
+        job = f"{HAND}-{len(arguments)}"
+        _create_with_arguments(installed, job, arguments)
+        pod = _pod_of(installed, job)
+        finished = await _run(installed, pod, tmp_path / job)
+        assert (finished.code, finished.summary["dry_run"], finished.summary["completed"]) == (0, True, 1)
+    assert await scene.tables() == before
+
+
+@pytest.mark.usefixtures("scene")
+async def test_by_schedule(installed: Namespace, tmp_path: Path) -> None:
+    """The CronJob's controller starts a pass, and not a second one while the first has not ended."""
+    installed.kubectl("patch", "cronjob", "reconciler", "--patch", '{"spec": {"schedule": "* * * * *"}}')
+    (job,) = eventually(lambda: _scheduled(installed), SCHEDULE_SECONDS_MAX)
+    pod = _pod_of(installed, job)
+    finished = await _run(installed, pod, tmp_path / "root")
+    assert (finished.code, finished.summary["completed"]) == (0, 1), finished
+    assert installed.get("cronjob", "reconciler")["status"]["active"][0]["name"] == job
+    installed.end_pod(pod, finished.code)
+    eventually(lambda: "active" not in installed.get("cronjob", "reconciler")["status"])
+    eventually(lambda: installed.get("cronjob", "reconciler")["status"].get("lastSuccessfulTime"))
+
+
+def test_wrong_settings(installed: Namespace) -> None:
+    """A pass that exits 78 fails its Job at once: no second pod is tried."""
+    installed.kubectl("create", "job", "--from=cronjob/reconciler", HAND)
+    installed.end_pod(_pod_of(installed, HAND), 78)
+    installed.kubectl("wait", "--for=condition=failed", f"job/{HAND}", "--timeout=50s")
+    (reason,) = (
+        one["reason"] for one in installed.get("job", HAND)["status"]["conditions"] if one["type"] == "Failed"
+    )
+    assert reason == "PodFailurePolicy"
+    assert len(installed.pods_of(HAND)) == 1
+
+
+async def _run(namespace: Namespace, pod: Manifest, root: Path) -> Finished:
+    return await Process(await start_container(namespace, pod, root)).finished()
+
+
+def _scheduled(namespace: Namespace) -> list[str]:
+    return [
+        one["metadata"]["name"]
+        for one in namespace.all_of("jobs")
+        if any(owner["kind"] == "CronJob" for owner in one["metadata"].get("ownerReferences", []))
+    ]
+
+
+def _pod_of(namespace: Namespace, job: str) -> Manifest:
+    (pod,) = eventually(lambda: namespace.pods_of(job))
+    found: Manifest = pod
+    return found
+
+
+def _create_with_arguments(namespace: Namespace, job: str, arguments: list[str]) -> None:
+    """Follow the README: a Job of the CronJob's, more arguments patched in on the way."""
+    readme = (ROOT / "k8s/README.md").read_text()
+    (path,) = set(re.findall(r'"path": "(/spec/template/[^"]+/args/-)"', readme))
+    made = namespace.kubectl(
+        "create", "job", "--from=cronjob/reconciler", job, "--dry-run=client", "--output=yaml"
+    )
+    patch = json.dumps([{"op": "add", "path": path, "value": one} for one in arguments])
+    patched = namespace.kubectl(
+        "patch", "--local", "-f", "-", "--type=json", "--output=yaml", "-p", patch, stdin=made
+    )
+    namespace.kubectl("create", "-f", "-", stdin=patched)

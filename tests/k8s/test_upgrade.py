@@ -1,0 +1,39 @@
+"""The README's commands of an upgrade, run as they stand there."""
+
+import re
+import shlex
+
+import pytest
+
+from tests.k8s.cluster import Namespace, eventually
+from tests.support.control_plane import ControlPlane
+from tests.unit.k8s.layout import ROOT
+
+pytestmark = pytest.mark.xdist_group("kubernetes")
+
+BY_NODES = "rollout"
+"""What no control plane alone can do: pods that become ready."""
+
+
+def commands() -> list[list[str]]:
+    """Return the arguments of each kubectl of the README's first block about upgrades."""
+    readme = (ROOT / "k8s/README.md").read_text().partition("## Upgrade and rollback")[2]
+    block = re.search(r"```sh\n(.*?)```", readme, re.DOTALL)
+    assert block is not None
+    return [shlex.split(line)[1:] for line in block[1].splitlines()]
+
+
+def test_upgrade(controllers: ControlPlane, namespace: Namespace) -> None:
+    """On what runs already the tables go first, by a new Job, and the rest when it is through."""
+    assert controllers.has_controllers
+    namespace.apply(str(ROOT / "k8s/overlays/production"))
+    before = namespace.get("job", "migrate")["metadata"]["uid"]
+    for arguments in commands():
+        if arguments[0] == "wait":
+            assert namespace.get("job", "migrate")["metadata"]["uid"] != before
+            (pod,) = eventually(lambda: namespace.pods_of("migrate"))
+            assert pod["spec"]["containers"][0]["args"] == ["batches", "upgrade"]
+            namespace.end_pod(pod, 0)
+        if arguments[0] != BY_NODES:
+            namespace.kubectl(*(f"{ROOT}/{one}" if one.startswith("k8s/") else one for one in arguments))
+    assert namespace.get("job", "migrate")["status"]["succeeded"] == 1
