@@ -36,6 +36,11 @@ def without(reason: str) -> NoReturn:
     (pytest.fail if _is_demanded() else pytest.skip)(f"NOT RUN: {reason}")
 
 
+def absent(what: str) -> NoReturn:
+    """Skip a test for want of what nobody can be asked to have, on CI neither; -ra says so at the end."""
+    pytest.skip(f"NOT RUN: {what}")
+
+
 def lines(reporter: pytest.TerminalReporter, kind: Literal["found", "missing"]) -> list[str]:
     """Return a line for each engine that tests needed and that was found, or a loud one for each missing."""
     needed: Counter[EngineName] = Counter(notes(reporter, NEEDED))

@@ -82,8 +82,10 @@ def check_url(text: str) -> None:
     except (NoSuchModuleError, ImportError):
         raise ValueError(f"the driver {url.drivername} is not installed") from None
     if not is_async:
-        raise ValueError(f"the driver {url.drivername} is not async: take mysql+asyncmy, postgresql+asyncpg"
-                         " or sqlite+aiosqlite")
+        raise ValueError(
+            f"the driver {url.drivername} is not async: take mysql+asyncmy, postgresql+asyncpg"
+            " or sqlite+aiosqlite"
+        )
 
 
 def _parse(text: str) -> URL:

@@ -40,8 +40,6 @@ from services.job_status.sources.job_states import counts_of, status_of
 class JobTableSource:
     """Counts and jobs from a table with one row a job."""
 
-    lists_jobs = True
-
     def __init__(self, database: QueueDatabase, table_name: str) -> None:
         """Take the queue's database and the name of the table in it."""
         self._database = database

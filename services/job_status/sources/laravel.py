@@ -16,8 +16,6 @@ from services.job_status.sources.laravel_counts import counts_of
 class LaravelSource:
     """Counts from `job_batches`."""
 
-    lists_jobs = False
-
     def __init__(self, database: QueueDatabase, table_name: str) -> None:
         """Take the application's database and the name of the table in it."""
         self._database = database

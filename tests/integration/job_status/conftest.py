@@ -8,12 +8,17 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from sqlalchemy import NullPool, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.support import not_run
 from tests.support.databases.errors import PackageUnavailable
 from tests.support.postgresql_server import postgresql_server
+from tests.support.redis_server import redis_server
+
+READER = "reader"
+"""What a queue's Redis knows us as."""
 
 END_SECONDS_MAX = 5.0
 """How long a task or a thread that was told to end may take on a busy machine."""
@@ -51,6 +56,26 @@ async def _execute(url: str, *statements: str) -> None:
         for statement in statements:
             await connection.execute(text(statement))
     await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Run Redis while tests need it; gives its URL, for an account that may do everything."""
+    try:
+        with redis_server() as server:
+            yield server.url
+    except PackageUnavailable as error:
+        not_run.without(f"no Redis: {error}")
+
+
+@pytest.fixture
+def reader_url(redis_url: str) -> Iterator[str]:
+    """Return the URL of Redis for an account that may only read, all of which is gone afterwards."""
+    with Redis.from_url(redis_url) as redis:
+        redis.acl_setuser(READER, enabled=True, passwords=["+s3cret"], keys=["*"], categories=["+@read"])
+        yield redis_url.replace("redis://", f"redis://{READER}:s3cret@")
+        redis.acl_deluser(READER)
+        redis.flushall()
 
 
 @pytest.fixture
