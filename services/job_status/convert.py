@@ -17,7 +17,7 @@ _WITH_ERROR = (JobOutcome.FAILED, JobOutcome.SKIPPED)
 """Elsewhere an error is an earlier attempt's, and ReportJobResult takes none either."""
 
 
-def to_batch_status(counts: BatchCounts, *, lists_jobs: bool) -> pb.GetBatchStatusResponse:
+def to_batch_status(counts: BatchCounts) -> pb.GetBatchStatusResponse:
     """Return the counts as a message; QueueContradiction if one is beyond 64 bits."""
     try:
         return pb.GetBatchStatusResponse(
@@ -28,7 +28,7 @@ def to_batch_status(counts: BatchCounts, *, lists_jobs: bool) -> pb.GetBatchStat
             pending=counts.pending,
             finished=counts.finished,
             cancelled=counts.cancelled,
-            lists_jobs=lists_jobs,
+            lists_jobs=counts.lists_jobs,
         )
     except ValueError as error:
         raise QueueContradiction("a count is beyond 64 bits") from error

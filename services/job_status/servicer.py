@@ -37,8 +37,7 @@ class JobStatusServicer(job_status_pb2_grpc.JobStatusServiceServicer):
         checks = FieldChecks()
         checks.identifier("batch_id", request.batch_id)
         checks.done()
-        counts = await self._source.batch_counts(request.batch_id)
-        return to_batch_status(counts, lists_jobs=self._source.lists_jobs)
+        return to_batch_status(await self._source.batch_counts(request.batch_id))
 
     async def ListJobStatuses(
         self, request: pb.ListJobStatusesRequest, _context: Context

@@ -8,8 +8,11 @@ from pydantic_settings import SettingsConfigDict
 
 from process.secret_files import with_secret_files
 from rpc.settings import ServerSettings
-from services.job_status.sources.database import check_url
+from services.job_status.sources import database, redis
 
+_LABEL_KEY = r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
+"""As Kubernetes has it: a DNS name of 253 characters and a slash, or nothing, and a name of 63."""
+_NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _TABLE_NAME = r"^[A-Za-z0-9_$]{1,64}$"
 """MySQL's own limit of 64 characters; the schema is the URL's."""
 
@@ -26,17 +29,50 @@ class JobStatusSettings(ServerSettings):
     )
     source: str = Field(
         default="laravel",
-        description="The queue to ask: laravel (counts from job_batches) or job_table (a table with one"
-        " row a job). Default laravel: it needs no change to the application.",
+        description="The queue to ask: laravel (counts from job_batches), job_table (a table with one row a"
+        " job), celery (its result backend), rq, or kubernetes (Jobs). Default laravel: it needs no change to"
+        " the application.",
     )
-    database_url: SecretStr = Field(
-        description="SQLAlchemy URL of the queue's database, mysql+asyncmy://user:password@host/database or"
-        " sqlite+aiosqlite:///file.db. It is only read: a user with SELECT on the table is enough. Name the"
-        " primary: a replica tells old counts. Required, here or in a file.",
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL of the queue's database, mysql+asyncmy://user:password@host/database,"
+        " postgresql+asyncpg://… or sqlite+aiosqlite:///file.db. It is only read: a user with SELECT on the"
+        " tables is enough. Name the primary: a replica tells old counts. Default: none; laravel and"
+        " job_table need it, and celery if its results are in a database.",
     )
     database_url_file: Path | None = Field(
         default=None,
         description="A file that holds the URL, instead of JOB_STATUS_DATABASE_URL. Default: none.",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="URL of the queue's Redis, redis://user:password@host:6379/0 or rediss://…. It is only"
+        " read. Default: none; rq needs it, and celery if its results are in Redis.",
+    )
+    redis_url_file: Path | None = Field(
+        default=None,
+        description="A file that holds the URL, instead of JOB_STATUS_REDIS_URL. Default: none.",
+    )
+    celery_result_extended: bool = Field(
+        default=False,
+        description="Source celery with a database: whether the application sets result_extended, so that its"
+        " table has the column retries, from which attempts are told. Default false, as Celery's own.",
+    )
+    kubernetes_namespace: str | None = Field(
+        default=None,
+        pattern=_NAMESPACE,
+        description="Source kubernetes: the namespace of the Jobs. Default: none; kubernetes needs it.",
+    )
+    kubernetes_batch_label: str = Field(
+        default="batchprogress.dev/batch-id",
+        pattern=_LABEL_KEY,
+        description="Source kubernetes: the label of a Job that holds its batch's id. Default"
+        " batchprogress.dev/batch-id: a label of ours, so that nobody else's selector meets it.",
+    )
+    kubernetes_config: Path | None = Field(
+        default=None,
+        description="Source kubernetes: a kubeconfig file to find the API server by. Default: none; the pod's"
+        " own service account is used.",
     )
     laravel_table: str = Field(
         default="job_batches",
@@ -73,10 +109,18 @@ class JobStatusSettings(ServerSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secrets(cls, values: Any) -> Any:  # noqa: ANN401  # of any source of settings
-        return with_secret_files("JOB_STATUS_", values, "database_url")
+        return with_secret_files("JOB_STATUS_", values, "database_url", "redis_url")
 
     @field_validator("database_url")
     @classmethod
-    def _readable(cls, value: SecretStr) -> SecretStr:
-        check_url(value.get_secret_value())
+    def _names_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            database.check_url(value.get_secret_value())
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _names_a_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            redis.check_url(value.get_secret_value())
         return value

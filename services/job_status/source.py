@@ -50,6 +50,8 @@ class BatchCounts:
     finished: bool
     """Whether the queue adds no more jobs."""
     cancelled: bool
+    lists_jobs: bool = True
+    """Whether `job_page` lists them; False: only these counts are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,6 @@ class JobPage:
 
 class JobStatusSource(Protocol):
     """A queue that can be asked. Reads only."""
-
-    @property
-    def lists_jobs(self) -> bool:
-        """Whether `job_page` lists the jobs; False: only the counts are kept."""
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
         """Count the jobs of a batch.

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from typing import Literal
+from typing import Literal, NoReturn
 
 import pytest
 
@@ -29,6 +29,16 @@ def require_engine(item: pytest.Item) -> None:
     note(item, NEEDED, engine)
     if reason := missing_reason(engine):
         (pytest.fail if _is_demanded() else pytest.skip)(reason)
+
+
+def without(reason: str) -> NoReturn:
+    """End a test for want of another program than a database server, as `require_engine` does."""
+    (pytest.fail if _is_demanded() else pytest.skip)(f"NOT RUN: {reason}")
+
+
+def absent(what: str) -> NoReturn:
+    """Skip a test for want of what nobody can be asked to have, on CI neither; -ra says so at the end."""
+    pytest.skip(f"NOT RUN: {what}")
 
 
 def lines(reporter: pytest.TerminalReporter, kind: Literal["found", "missing"]) -> list[str]:

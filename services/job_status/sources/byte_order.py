@@ -8,6 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, LargeBinary, String, and_, cast, collate, func, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 Key = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 """Turns an id, a column or a value, into what sorts and compares by its bytes."""
@@ -18,9 +21,29 @@ def same_bytes(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:
     return and_(column == value, as_bytes(column) == as_bytes(literal(value, String())))
 
 
+class _Bytes(FunctionElement[bytes]):
+    """The bytes of a text, which the databases spell differently."""
+
+    type = LargeBinary()
+    inherit_cache = True
+
+
+@compiles(_Bytes)
+def _cast(element: _Bytes, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  # passed on
+    (text,) = element.clauses
+    return compiler.process(cast(text, LargeBinary()), **options)
+
+
+@compiles(_Bytes, "postgresql")
+def _convert(element: _Bytes, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  # passed on
+    # A cast would read a backslash as the beginning of an escape.
+    (text,) = element.clauses
+    return compiler.process(func.convert_to(text, "UTF8"), **options)
+
+
 def as_bytes(expression: ColumnElement[Any]) -> ColumnElement[bytes]:
     """Return an id as bytes. No index serves it."""
-    return cast(expression, LargeBinary())
+    return _Bytes(expression)
 
 
 def as_is(expression: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -31,6 +54,11 @@ def as_is(expression: ColumnElement[Any]) -> ColumnElement[Any]:
 def by_sqlite_bytes(expression: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return an id under SQLite's own byte order, which the index of an ordinary column has."""
     return collate(expression, "BINARY")
+
+
+def by_postgresql_bytes(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an id under PostgreSQL's byte order, which the index of a column with COLLATE "C" has."""
+    return collate(expression, "C")
 
 
 def collation_of(column: ColumnElement[Any]) -> ColumnElement[str]:

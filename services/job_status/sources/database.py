@@ -37,7 +37,7 @@ class QueueDatabase:
 
     @property
     def dialect_name(self) -> str:
-        """What SQLAlchemy calls the kind of database: mysql, mariadb, sqlite."""
+        """What SQLAlchemy calls the kind of database: mysql, mariadb, postgresql, sqlite."""
         return self._engine.dialect.name
 
     async def rows(self, statement: AnySelect) -> Sequence[AnyRow]:
@@ -82,7 +82,10 @@ def check_url(text: str) -> None:
     except (NoSuchModuleError, ImportError):
         raise ValueError(f"the driver {url.drivername} is not installed") from None
     if not is_async:
-        raise ValueError(f"the driver {url.drivername} is not async: take mysql+asyncmy or sqlite+aiosqlite")
+        raise ValueError(
+            f"the driver {url.drivername} is not async: take mysql+asyncmy, postgresql+asyncpg"
+            " or sqlite+aiosqlite"
+        )
 
 
 def _parse(text: str) -> URL:

@@ -1,6 +1,8 @@
 """Laravel's job batches, as Bus::batch() keeps them in the table `job_batches`.
 
-Laravel keeps no list of jobs, only counts. A batch_id is the `id` of its row.
+Laravel keeps no list of jobs, only counts. A batch_id is the `id` of its row. The table is the same
+from Laravel 10 to 13, in MySQL, MariaDB, PostgreSQL and SQLite; what differs (`options` is base64 in
+PostgreSQL) is not read.
 """
 
 from sqlalchemy import column, select, table
@@ -13,8 +15,6 @@ from services.job_status.sources.laravel_counts import counts_of
 
 class LaravelSource:
     """Counts from `job_batches`."""
-
-    lists_jobs = False
 
     def __init__(self, database: QueueDatabase, table_name: str) -> None:
         """Take the application's database and the name of the table in it."""

@@ -38,6 +38,7 @@ def counts_of(
         pending=pending,
         finished=pending == 0,
         cancelled=bool(cancelled_at),
+        lists_jobs=False,
     )
 
 

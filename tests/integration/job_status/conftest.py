@@ -1,12 +1,24 @@
 """Databases and ports for the tests, and that nothing of them is left."""
 
 import asyncio
+import secrets
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from sqlalchemy import NullPool, make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.support import not_run
+from tests.support.databases.errors import PackageUnavailable
+from tests.support.postgresql_server import postgresql_server
+from tests.support.redis_server import redis_server
+
+READER = "reader"
+"""What a queue's Redis knows us as."""
 
 END_SECONDS_MAX = 5.0
 """How long a task or a thread that was told to end may take on a busy machine."""
@@ -16,6 +28,54 @@ END_SECONDS_MAX = 5.0
 def queue_url(tmp_path: Path) -> str:
     """Return the URL of an empty database for a queue; the sources' own tests take one on each engine."""
     return f"sqlite+aiosqlite:///{tmp_path / 'queue.db'}"
+
+
+@pytest.fixture(scope="session")
+def _postgresql_database() -> Iterator[str]:
+    """Run PostgreSQL while tests need it; gives the URL of a database of this run's own."""
+    name = f"batchprogress_test_{secrets.token_hex(4)}"
+    try:
+        with postgresql_server() as server:
+            asyncio.run(_execute(server, f"CREATE DATABASE {name}"))
+            yield make_url(server).set(database=name).render_as_string(hide_password=False)
+            asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    except PackageUnavailable as error:
+        not_run.without(f"no PostgreSQL: {error}")
+
+
+@pytest.fixture
+async def postgresql_url(_postgresql_database: str) -> AsyncIterator[str]:
+    """Return the URL of a database of PostgreSQL that is empty, and emptied afterwards."""
+    yield _postgresql_database
+    await _execute(_postgresql_database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+
+
+async def _execute(url: str, *statements: str) -> None:
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    async with engine.connect() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Run Redis while tests need it; gives its URL, for an account that may do everything."""
+    try:
+        with redis_server() as server:
+            yield server.url
+    except PackageUnavailable as error:
+        not_run.without(f"no Redis: {error}")
+
+
+@pytest.fixture
+def reader_url(redis_url: str) -> Iterator[str]:
+    """Return the URL of Redis for an account that may only read, all of which is gone afterwards."""
+    with Redis.from_url(redis_url) as redis:
+        redis.acl_setuser(READER, enabled=True, passwords=["+s3cret"], keys=["*"], categories=["+@read"])
+        yield redis_url.replace("redis://", f"redis://{READER}:s3cret@")
+        redis.acl_deluser(READER)
+        redis.flushall()
 
 
 @pytest.fixture

@@ -51,13 +51,16 @@ class LaravelQueue:
         self._database = Database(url)
 
     async def create(self) -> None:
-        """Make the table of Laravel's migration."""
-        await self._database.run(
+        """Make the table of Laravel's migration, the same in Laravel 10 to 13."""
+        sql = (
             "CREATE TABLE job_batches (id VARCHAR(255) PRIMARY KEY, name VARCHAR(255) NOT NULL,"
             " total_jobs INTEGER NOT NULL, pending_jobs INTEGER NOT NULL, failed_jobs INTEGER NOT NULL,"
             " failed_job_ids LONGTEXT, options MEDIUMTEXT, cancelled_at INTEGER,"
             " created_at INTEGER NOT NULL, finished_at INTEGER)"
         )
+        if self._database.backend == "postgresql":
+            sql = sql.replace("LONGTEXT", "TEXT").replace("MEDIUMTEXT", "TEXT")
+        await self._database.run(sql)
 
     async def put(self, batch_id: str, jobs: Mapping[str, str]) -> None:
         """Add a batch: failed jobs stay pending, as Laravel leaves them."""
@@ -69,8 +72,15 @@ class LaravelQueue:
         """Add a row as it is."""
         await self._database.run(
             "INSERT INTO job_batches (id, name, total_jobs, pending_jobs, failed_jobs, failed_job_ids,"
-            " options, created_at) VALUES (:id, 'sync', :total, :pending, 9, :failed, 'a:0:{}', 1)",
-            {"id": batch_id, "total": total, "pending": pending, "failed": failed_job_ids},
+            " options, created_at) VALUES (:id, 'sync', :total, :pending, 9, :failed, :options, 1)",
+            {
+                "id": batch_id,
+                "total": total,
+                "pending": pending,
+                "failed": failed_job_ids,
+                # PHP's serialize() may hold NUL bytes, so Laravel wraps it for PostgreSQL.
+                "options": "YTowOnt9" if self._database.backend == "postgresql" else "a:0:{}",
+            },
         )
 
     async def cancel(self, batch_id: str) -> None:
@@ -97,13 +107,13 @@ class JobTableQueue:
         self._database = Database(url)
 
     async def create(self) -> None:
-        """Make the documented table."""
-        in_mysql = "VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin"
-        sql = _documented_table()
-        if self._database.backend != "sqlite":
-            assert in_mysql in str(job_table.__doc__)
-            sql = sql.replace("VARCHAR(128)", in_mysql)
-        await self._database.run(sql)
+        """Make the documented table, with the ids as the documentation asks for them."""
+        ids = {
+            "sqlite": "VARCHAR(128)",
+            "postgresql": 'VARCHAR(128) COLLATE "C"',
+        }.get(self._database.backend, "VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin")
+        assert ids in str(job_table.__doc__)
+        await self._database.run(_documented_table().replace("VARCHAR(128)", ids))
 
     async def create_without_case(self) -> None:
         """Make a table whose owner let the database compare ids without case."""

@@ -22,6 +22,8 @@ class Client:
     """A connection to a server."""
 
     channel: grpc.aio.Channel
+    target: str = ""
+    """host:port, if it was connected here."""
 
     async def counts(self, batch_id: str) -> pb.GetBatchStatusResponse:
         """Ask for the counts of a batch."""
@@ -42,13 +44,11 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(source: str, url: str, **settings: Any) -> AsyncIterator[Client]:  # noqa: ANN401  # of any setting
+async def serving(source: str, url: str | None = None, **settings: Any) -> AsyncIterator[Client]:  # noqa: ANN401  # of any setting
     """Serve a queue, as the process would; stopped at the end."""
-    deployment = build(
-        JobStatusSettings(
-            listen=LISTEN, source=source, database_url=SecretStr(url), drain_seconds=0, **settings
-        )
-    )
+    if url is not None:
+        settings["database_url"] = SecretStr(url)
+    deployment = build(JobStatusSettings(listen=LISTEN, source=source, drain_seconds=0, **settings))
     async with running(deployment) as client:
         yield client
 
@@ -59,6 +59,6 @@ async def running(deployment: Deployment) -> AsyncIterator[Client]:
     port = await deployment.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield Client(channel)
+            yield Client(channel, f"127.0.0.1:{port}")
     finally:
         await deployment.stop()

@@ -27,8 +27,6 @@ ANSWER_SECONDS_MAX = 10.0
 class SlowSource:
     """A queue that answers when it is told to."""
 
-    lists_jobs = False
-
     def __init__(self) -> None:
         """Begin with no question asked."""
         self.asked = asyncio.Event()

@@ -76,17 +76,32 @@ async def test_life(stop: signal.Signals, queue_url: str) -> None:
         assert await process.wait() == 0
 
 
-async def test_no_database_url() -> None:
-    """Without the one setting that has no default the process ends with 78 and one line that names it."""
-    code, _, err = await _run()
+NEEDED = {
+    "laravel": "JOB_STATUS_DATABASE_URL: the source laravel needs it",
+    "job_table": "JOB_STATUS_DATABASE_URL: the source job_table needs it",
+    "celery": "JOB_STATUS_REDIS_URL or JOB_STATUS_DATABASE_URL: the source celery needs one of them",
+    "rq": "JOB_STATUS_REDIS_URL: the source rq needs it",
+    "kubernetes": "JOB_STATUS_KUBERNETES_NAMESPACE: the source kubernetes needs it",
+}
+
+
+@pytest.mark.parametrize("source", NEEDED)
+async def test_needed_setting(source: str) -> None:
+    """Without the setting that a source needs the process ends with 78 and one line that names it."""
+    code, _, err = await _run(JOB_STATUS_SOURCE=source)
     assert code == 78
-    assert err.splitlines() == ["configuration: JOB_STATUS_DATABASE_URL: Field required"]
+    assert err.splitlines() == [f"configuration: {NEEDED[source]}"]
 
 
 BAD_SETTINGS = {
     "a driver that blocks": ("DATABASE_URL", "mysql+pymysql://user:s3cret@host/db", "is not async"),
     "no URL": ("DATABASE_URL", "s3cret", "is no database URL"),
-    "a source that does not exist": ("SOURCE", "redis", "must be one of laravel, job_table"),
+    "a source that does not exist": (
+        "SOURCE",
+        "redis",
+        "must be one of laravel, job_table, celery, rq, kubernetes",
+    ),
+    "a Redis that is none": ("REDIS_URL", "http://s3cret", "is no Redis URL"),
     "an address that does not exist": ("LISTEN", "256.0.0.1:1", "cannot listen on"),
     "a drain in words": ("DRAIN_SECONDS", "long", "number"),
 }

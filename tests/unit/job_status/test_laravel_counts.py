@@ -8,7 +8,9 @@ from services.job_status.sources.laravel_counts import counts_of
 
 def _counts(*jobs: int, finished: bool = False, cancelled: bool = False) -> BatchCounts:
     total, succeeded, failed, pending = jobs
-    return BatchCounts(total, succeeded, failed, 0, pending, finished=finished, cancelled=cancelled)
+    return BatchCounts(
+        total, succeeded, failed, 0, pending, finished=finished, cancelled=cancelled, lists_jobs=False
+    )
 
 
 SOUND = {

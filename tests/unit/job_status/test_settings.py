@@ -10,6 +10,7 @@ from services.job_status.wiring import SOURCES
 READABLE = [
     "mysql+asyncmy://user:password@host/database",
     "mariadb+asyncmy://user:password@host:3307/database?charset=utf8mb4",
+    "postgresql+asyncpg://user:password@host/database",
     "sqlite+aiosqlite:///relative.db",
     "sqlite+aiosqlite:////absolute/path.db",
 ]
@@ -19,7 +20,7 @@ REFUSED = {
     "a port in words": ("mysql+asyncmy://user:s3cret@host:port/database", "is no database URL"),
     "a driver that blocks": ("mysql+pymysql://user:s3cret@host/database", "is not async"),
     "no driver, so a default one that blocks": ("sqlite:///file.db", "is not async"),
-    "a driver that is not shipped": ("postgresql+asyncpg://user:s3cret@host/database", "is not installed"),
+    "a driver that is not shipped": ("mysql+aiomysql://user:s3cret@host/database", "is not installed"),
     "no such database": ("nosuch+driver://user:s3cret@host/database", "is not installed"),
     "no database": ("mysql+asyncmy://user:s3cret@host", "names no database"),
     "a database that is gone with us": ("sqlite+aiosqlite:///:memory:", "names no database"),

@@ -1,0 +1,180 @@
+"""Celery: the tasks of a saved group, each asked for its result in the result backend.
+
+A batch is a `GroupResult` that was saved under the batch's id: `group(…).apply_async()` and then
+`.save()`, the batch's id being the group's; or any tasks: `GroupResult(batch_id, results).save()`.
+A job's id is its task's; a chain counts as its last task, a group inside the group as its tasks.
+
+- SUCCESS succeeded, FAILURE failed, REVOKED is skipped; every other state is pending.
+- A task of which nothing is kept is pending as well: it waits, or its result has expired (`result_expires`,
+  a day by default) or is ignored. Nobody knows how it ended; it has not failed. A group that has expired
+  is an unknown batch.
+- A retry is pending. The attempt is 1 plus the retries if the application sets `result_extended`; 1 if not.
+- Celery revokes tasks, never a group: a batch is not cancelled.
+- Results must be JSON (`result_serializer`, Celery's default): a pickle is never read. In a database that
+  needs Celery 5.7: before, it kept pickles there.
+
+Celery's own backend classes are not used for reading: they block, they import what a stored error
+names, and the one for databases unpickles and needs a driver of its own.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from celery.backends.base import KeyValueStoreBackend, decompress_payload
+from celery.backends.database.models import Task, TaskSet
+from sqlalchemy import case, column, null, select, table
+
+from services.job_status.source import BatchCounts, BatchUnknown, JobPage
+from services.job_status.sources.byte_order import same_bytes
+from services.job_status.sources.celery_states import (
+    OUTCOMES,
+    TaskResult,
+    counts_of,
+    parsed,
+    result_of,
+    status_of,
+    task_ids_of,
+)
+from services.job_status.sources.database import QueueDatabase
+from services.job_status.sources.redis import Command, QueueRedis
+
+KEYS_PER_READ = 100
+"""A result in Redis comes with the task's own return value, which may be large: 10 MB at 100 KB each."""
+ROWS_PER_READ = 1_000
+"""A database returns no such value; 1,000 ids are a statement of 40 KB, below every driver's limit."""
+
+
+class ResultBackend(Protocol):
+    """Where an application keeps its results."""
+
+    async def group(self, group_id: str) -> object:
+        """Return a saved group as Celery writes it; None if there is none."""
+
+    async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
+        """Return what is kept of tasks, in their order."""
+
+    async def check(self) -> None:
+        """Make the smallest read."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+
+
+class CelerySource:
+    """Counts and jobs from a result backend."""
+
+    def __init__(self, backend: ResultBackend) -> None:
+        """Take the application's result backend."""
+        self._backend = backend
+
+    async def batch_counts(self, batch_id: str) -> BatchCounts:
+        """Count the tasks of a group."""
+        return counts_of(await self._backend.results(await self._task_ids(batch_id)))
+
+    async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
+        """List tasks in the order of their ids."""
+        ids = [one for one in await self._task_ids(batch_id) if after is None or one > after]
+        page = ids[:size]
+        results = await self._backend.results(page)
+        statuses = tuple(status_of(*pair) for pair in zip(page, results, strict=True))
+        return JobPage(statuses, page[-1] if len(ids) > size else None)
+
+    async def check(self) -> None:
+        """Make the smallest read."""
+        await self._backend.check()
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._backend.close()
+
+    async def _task_ids(self, batch_id: str) -> list[str]:
+        group = await self._backend.group(batch_id)
+        if group is None:
+            raise BatchUnknown
+        return task_ids_of(group)
+
+
+class RedisResults:
+    """Results in Redis, under the keys that Celery gives them."""
+
+    def __init__(self, redis: QueueRedis) -> None:
+        """Take the result backend's Redis."""
+        self._redis = redis
+
+    async def group(self, group_id: str) -> object:
+        """Return a saved group, which lies in a mapping here."""
+        (payload,) = await self._redis.ask(("GET", _group_key(group_id)))
+        if payload is None:
+            return None
+        saved = parsed(decompress_payload(payload))
+        return saved.get("result") if isinstance(saved, dict) else saved
+
+    async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
+        """Return what is kept of tasks."""
+        results: list[TaskResult | None] = []
+        for some in _portions(task_ids, KEYS_PER_READ):
+            command: Command = ("MGET", *map(_task_key, some))
+            (payloads,) = await self._redis.ask(command)
+            results += [one and result_of(parsed(decompress_payload(one))) for one in payloads]
+        return results
+
+    async def check(self) -> None:
+        """Read a key."""
+        await self._redis.ask(("EXISTS", _group_key("")))
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._redis.close()
+
+
+class DatabaseResults:
+    """Results in the tables that Celery makes."""
+
+    def __init__(self, database: QueueDatabase, *, extended: bool) -> None:
+        """Take the result backend's database; `extended`: its tables have the columns of result_extended."""
+        self._database = database
+        self._extended = extended
+        self._groups = table(TaskSet.__tablename__, *map(column, ("taskset_id", "result")))
+        self._tasks = table(Task.__tablename__, *map(column, ("task_id", "status", "result", "retries")))
+
+    async def group(self, group_id: str) -> object:
+        """Return a saved group."""
+        groups = self._groups.c
+        query = select(groups.result).where(same_bytes(groups.taskset_id, group_id))
+        for (payload,) in await self._database.rows(query):
+            return parsed(payload)
+        return None
+
+    async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
+        """Return what is kept of tasks."""
+        found: dict[str, TaskResult] = {}
+        tasks = self._tasks.c
+        # Only an error is read: what a task returned may be large.
+        error = case((tasks.status.in_(OUTCOMES.keys() - {"SUCCESS"}), tasks.result))
+        retries = tasks.retries if self._extended else null()
+        for some in _portions(task_ids, ROWS_PER_READ):
+            query = select(tasks.task_id, tasks.status, error, retries).where(tasks.task_id.in_(some))
+            for task_id, state, payload, count in await self._database.rows(query):
+                found[task_id] = TaskResult(state, parsed(payload) if payload else None, count)
+        # By the exact id, whatever the column's collation found besides.
+        return [found.get(task_id) for task_id in task_ids]
+
+    async def check(self) -> None:
+        """Read a row, if there is one."""
+        await self._database.rows(select(self._tasks.c.task_id).limit(1))
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        await self._database.close()
+
+
+def _group_key(group_id: str) -> str:
+    return f"{KeyValueStoreBackend.group_keyprefix}{group_id}"
+
+
+def _task_key(task_id: str) -> str:
+    return f"{KeyValueStoreBackend.task_keyprefix}{task_id}"
+
+
+def _portions(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (ids[begin : begin + size] for begin in range(0, len(ids), size))

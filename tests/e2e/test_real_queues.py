@@ -1,0 +1,214 @@
+"""The 1,037-job story with the truth in real queues: eleven jobs never report, and the batch ends exactly."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from celery.result import GroupResult
+from redis import Redis
+from rq import Queue
+
+from batchprogress.v1 import progress_pb2 as pb
+from tests.e2e.story_jobs import BATCH, FAILING_EVERY, JOBS, UNREPORTED_EVERY, make_app, run
+from tests.integration.job_status.kubernetes_api import ApiServer, kubeconfig, serving_api
+from tests.integration.job_status.queues import LaravelQueue
+from tests.integration.job_status.servers import serving
+from tests.support import not_run
+from tests.support.databases.errors import PackageUnavailable
+from tests.support.progress import ROOT, Stub, progress_process, stub_of
+from tests.support.redis_server import redis_server
+
+STORY_SECONDS_MAX = 60.0
+"""Some 5 s where it was measured."""
+POLL_SECONDS = 0.05
+FAILED = [number for number in range(JOBS) if number % FAILING_EVERY == 0]
+UNREPORTED = [number for number in range(JOBS) if number % UNREPORTED_EVERY == 0]
+
+pytestmark = [
+    pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True),
+    pytest.mark.xdist_group("redis"),
+]
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """Run Redis for the queues."""
+    try:
+        with redis_server() as server:
+            yield server.url
+    except PackageUnavailable as error:
+        not_run.without(f"no Redis: {error}")
+
+
+class Story:
+    """A batch of the progress server, and what is done with it."""
+
+    def __init__(self, url: str, target: str, stub: Stub) -> None:
+        """Take the database, the server's address, and a client of it."""
+        self.target = target
+        self._url = url
+        self._stub = stub
+
+    async def batch(self) -> pb.Batch:
+        """Read the batch."""
+        return (await self._stub.GetBatch(pb.GetBatchRequest(batch_id=BATCH))).batch
+
+    async def report_all(self) -> None:
+        """Report every job that the story lets report, as workers of no queue of ours do."""
+        results = [
+            pb.ReportJobResultRequest(
+                batch_id=BATCH,
+                job_id=_job_id(number),
+                outcome=pb.JOB_OUTCOME_FAILED if number in FAILED else pb.JOB_OUTCOME_SUCCEEDED,
+            )
+            for number in range(JOBS)
+            if number not in UNREPORTED
+        ]
+        await self._stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
+
+    async def stuck(self) -> None:
+        """Wait until all who report have done so."""
+        await until(self._is_stuck)
+
+    async def _is_stuck(self) -> bool:
+        return (await self.batch()).pending_jobs == len(UNREPORTED)
+
+    async def reconcile(self, job_status: str) -> None:
+        """Run a pass of the reconciler, as the CronJob does."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "reconciler", "--batch-id", BATCH),
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "BATCHES_DATABASE_URL": self._url,
+                "RECONCILER_JOB_STATUS_TARGET": job_status,
+            },
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        assert process.returncode == 0, out.decode()
+
+    async def assert_exact(self) -> None:
+        """The batch has ended, and its tallies are those of the queue."""
+        batch = await self.batch()
+        assert batch.state == pb.BATCH_STATE_COMPLETED
+        assert (batch.succeeded_jobs, batch.failed_jobs, batch.pending_jobs) == (
+            *(JOBS - len(FAILED), len(FAILED), 0),
+        )
+        assert (batch.percent_complete, batch.reconciled_jobs) == (100, len(UNREPORTED))
+
+
+@pytest.fixture
+async def story(database_url: str) -> AsyncIterator[Story]:
+    """Return the batch of 1,037 jobs on a server that is a process of its own."""
+    async with (
+        progress_process(database_url) as server,
+        grpc.aio.insecure_channel(server.target) as channel,
+    ):
+        stub = stub_of(channel)
+        await stub.CreateBatch(pb.CreateBatchRequest(batch_id=BATCH, total_jobs=JOBS))
+        yield Story(database_url, server.target, stub)
+
+
+async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + STORY_SECONDS_MAX
+    while not await is_so():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def worker(*arguments: str, **variables: str) -> Iterator[None]:
+    """Run a queue's worker; it is killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_celery(story: Story, redis_url: str) -> None:
+    """Celery on Redis, its worker killed when only the unreported jobs are left."""
+    app = make_app(redis_url)
+    results = [app.send_task("run", (number,), task_id=_job_id(number)) for number in range(JOBS)]
+    GroupResult(BATCH, results, app=app).save()
+    command = ("celery", "--app", "tests.e2e.story_jobs", "worker", "--pool=solo", "--without-gossip")
+    async with serving("celery", redis_url=redis_url) as client:
+        with worker(*command, "--without-mingle", STORY_QUEUE=redis_url, STORY_PROGRESS=story.target):
+            await story.stuck()
+            await until(_ended(client.counts))
+        await story.reconcile(client.target)
+    await story.assert_exact()
+    app.close()
+
+
+async def test_rq(story: Story, redis_url: str) -> None:
+    """RQ, with the list of its jobs beside it."""
+    with Redis.from_url(redis_url) as redis:
+        datas = [Queue.prepare_data(run, (number,), job_id=_job_id(number)) for number in range(JOBS)]
+        jobs = Queue(connection=redis).enqueue_many(datas)
+        redis.sadd(f"batchprogress:jobs:{BATCH}", *(job.id for job in jobs))
+    command = ("rq.cli", "worker", "--url", redis_url, "--worker-class", "rq.SimpleWorker", "--quiet")
+    async with serving("rq", redis_url=redis_url) as client:
+        with worker(*command, "default", STORY_PROGRESS=story.target):
+            await story.stuck()
+            await until(_ended(client.counts))
+        await story.reconcile(client.target)
+    await story.assert_exact()
+
+
+async def test_laravel(story: Story, tmp_path: Path) -> None:
+    """A row of Laravel's table."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'laravel.db'}"
+    queue = LaravelQueue(url)
+    await queue.create()
+    states = {_job_id(one): "failed" if one in FAILED else "succeeded" for one in range(JOBS)}
+    await queue.put(BATCH, states)
+    await story.report_all()
+    async with serving("laravel", url) as client:
+        await story.reconcile(client.target)
+    await story.assert_exact()
+
+
+async def test_kubernetes(story: Story, tmp_path: Path) -> None:
+    """An Indexed Job, as the wire of an API server tells of it."""
+    failed = ",".join(map(str, FAILED))
+    succeeded = ",".join(str(one) for one in range(JOBS) if one not in FAILED)
+    api, file = ApiServer(), tmp_path / "kubeconfig"
+    api.jobs["job"] = {
+        "metadata": {"name": "job", "labels": {"batchprogress.dev/batch-id": BATCH}},
+        "spec": {"completionMode": "Indexed", "completions": JOBS},
+        "status": {"completedIndexes": succeeded, "failedIndexes": failed},
+    }
+    await story.report_all()
+    async with serving_api(api) as url:
+        file.write_text(kubeconfig(url))
+        async with serving("kubernetes", kubernetes_namespace="queue", kubernetes_config=file) as client:
+            await story.reconcile(client.target)
+    await story.assert_exact()
+
+
+def _job_id(number: int) -> str:
+    return f"job-{number}"
+
+
+def _ended(counts: Callable[[str], Awaitable[object]]) -> Callable[[], Awaitable[bool]]:
+    async def ended() -> bool:
+        return getattr(await counts(BATCH), "pending", 1) == 0
+
+    return ended

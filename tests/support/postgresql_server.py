@@ -1,0 +1,136 @@
+"""A real PostgreSQL server: the one that is given or installed, else Debian's package, unpacked.
+
+PostgreSQL refuses to run as root, so root starts it as `nobody`.
+"""
+
+import asyncio
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from tests.support.databases.debian_packages import incomplete, program_command, unpacked_package
+from tests.support.databases.home import ServerHome
+from tests.support.databases.ports import free_port
+
+URL_VARIABLE = "TEST_POSTGRESQL_URL"
+"""Names a server elsewhere, as postgresql+asyncpg://user:password@host:port/database."""
+PACKAGE = "postgresql-18"
+INITDB_SECONDS_MAX = 120.0
+"""It takes some 2 s."""
+START_SECONDS_MAX = 60.0
+POLL_SECONDS = 0.05
+NOBODY = 65_534
+TEST_OPTIONS = ("-F", "-c", "jit=off", "-c", "unix_socket_directories=")
+"""Nothing is kept beyond a run, so nothing is flushed; and no socket file outside the home."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """How its two programs are started."""
+
+    initdb: tuple[str, ...]
+    postgres: tuple[str, ...]
+
+
+@contextmanager
+def postgresql_server() -> Iterator[str]:
+    """Run PostgreSQL while the context is open; gives the URL of an empty database.
+
+    Raises:
+        PackageUnavailable: none is given or installed, and this machine is no Debian to take it from.
+
+    """
+    given = os.environ.get(URL_VARIABLE)
+    if given:
+        yield given
+        return
+    home = ServerHome("postgresql")
+    try:
+        port = _launch(home, _programs(home.folder))
+        _wait_until_ready(home, port)
+        yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        home.remove()
+
+
+def _launch(home: ServerHome, programs: Programs) -> int:
+    """Make the data, then start the server; return its port."""
+    user = _as_nobody(home.folder)
+    data = str(home.folder / "data")
+    options = ("--username=postgres", "--no-locale", "--encoding=UTF8", "--auth=trust", "--no-sync")
+    home.launch([*user, *programs.initdb, *options, "--pgdata", data])
+    if home.wait(INITDB_SECONDS_MAX) != 0:
+        raise RuntimeError(f"initdb failed:\n{home.log_end()}")
+    port = free_port()
+    home.launch([*user, *programs.postgres, "-D", data, "-h", "127.0.0.1", "-p", str(port), *TEST_OPTIONS])
+    return port
+
+
+def _as_nobody(folder: Path) -> Sequence[str]:
+    """Return what is put before a command so that it does not run as root; give that user the folder."""
+    if os.geteuid() != 0:
+        return ()
+    for path in (folder, folder / "data"):
+        os.chown(path, NOBODY, NOBODY)
+    # The capability: the checkout, and with it the unpacked package, may be root's alone.
+    capability = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *capability, "--")
+
+
+def _programs(folder: Path) -> Programs:
+    installed = _installed()
+    if installed is not None:
+        return Programs((str(installed / "initdb"),), (str(installed / "postgres"),))
+    return _unpacked(unpacked_package(PACKAGE), folder)
+
+
+def _installed() -> Path | None:
+    """Return the folder of the programs, which Debian keeps out of the path."""
+    on_path = shutil.which("initdb")
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((one for one in folders if (one / "initdb").exists() and (one / "postgres").exists()), None)
+
+
+def _unpacked(tree: Path, folder: Path) -> Programs:
+    """Lay out a copy of the tree in which both programs are scripts that start the real ones.
+
+    initdb starts the program `postgres` beside itself, without the C library that came with it; and
+    each finds its share folder by where it lies itself.
+    """
+    real = next(tree.glob("usr/lib/postgresql/*/bin"), None)
+    if real is None:
+        raise incomplete(tree)
+    bin_folder = folder / real.relative_to(tree)
+    bin_folder.mkdir(parents=True)
+    (bin_folder.parent / "lib").symlink_to(real.parent / "lib")
+    (folder / "usr/share").symlink_to(tree / "usr/share")
+    for name in ("initdb", "postgres"):
+        script = bin_folder / name
+        loader, *arguments = program_command(tree, str((real / name).relative_to(tree)))
+        script.write_text(f'#!/bin/sh\nexec {loader} --argv0 "$0" {" ".join(arguments)} "$@"\n', "ascii")
+        script.chmod(0o755)
+    return Programs((str(bin_folder / "initdb"),), (str(bin_folder / "postgres"),))
+
+
+def _wait_until_ready(home: ServerHome, port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while not asyncio.run(_answers(port)):
+        if not home.process_id or time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL did not start:\n{home.log_end()}")
+        time.sleep(POLL_SECONDS)
+
+
+async def _answers(port: int) -> bool:
+    try:
+        connection = await asyncpg.connect(host="127.0.0.1", port=port, user="postgres", database="postgres")
+    except (OSError, asyncpg.PostgresError):
+        return False
+    await connection.close()
+    return True
