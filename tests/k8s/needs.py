@@ -19,9 +19,14 @@ def _unasked() -> str:
     return "" if os.environ.get(GIVEN_VARIABLE) == "given" else "run `make test-k8s`"
 
 
+def server_missing() -> str:
+    """Return why there is no API server to test on; empty if there is."""
+    return _unasked() or control_plane.missing_reason()
+
+
 REASONS: dict[str, tuple[Callable[[], str], ...]] = {
-    "control": (_unasked, control_plane.missing_reason),
-    "controllers": (_unasked, control_plane.missing_reason, control_plane.lacks_controllers),
+    "control": (server_missing,),
+    "controllers": (server_missing, control_plane.lacks_controllers),
     "builder": (_unasked, image_builder.missing_reason),
 }
 """By the fixture that a test uses: why it may be missing."""

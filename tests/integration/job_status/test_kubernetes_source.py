@@ -1,8 +1,7 @@
-"""Kubernetes Jobs, from the API server that is given (KUBECONFIG), and from a small one of ours."""
+"""Kubernetes Jobs, from the API server that is given (`make test-k8s`), and from a small one of ours."""
 
-import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ from services.job_status.source import (
 from services.job_status.sources.kubernetes import JOBS_PER_PAGE, KubernetesSource
 from tests.integration.job_status.kubernetes_api import ApiServer, kubeconfig, serving_api
 from tests.integration.job_status.source_contract import listed
+from tests.k8s import needs
 from tests.support import not_run
+from tests.support.control_plane import control_plane
 
 LABEL = "batchprogress.dev/batch-id"
-GIVEN = os.environ.get("KUBECONFIG", "")
 
 
 @dataclass
@@ -67,6 +67,13 @@ async def _connected(file: Path) -> ApiClient:
     return ApiClient(configuration)
 
 
+@pytest.fixture(scope="session")
+def given() -> Iterator[Path]:
+    """Return the kubeconfig of the API server that is given."""
+    with control_plane() as running:
+        yield running.kubeconfig
+
+
 @pytest.fixture(params=["stand-in", "given"])
 async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
     """Return each API server there is, with a namespace of this test's own."""
@@ -77,13 +84,14 @@ async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             async with await _connected(file) as client:
                 yield Cluster(BatchV1Api(client), file, "queue")
         return
-    if not GIVEN:
-        not_run.absent("no Kubernetes API server is given: set KUBECONFIG")
-    async with await _connected(Path(GIVEN)) as client:
+    if reason := needs.server_missing():
+        not_run.absent(reason)
+    file = request.getfixturevalue("given")
+    async with await _connected(file) as client:
         namespace = f"batchprogress-test-{secrets.token_hex(4)}"
         core = CoreV1Api(client)
         await core.create_namespace(V1Namespace.model_validate({"metadata": {"name": namespace}}))
-        yield Cluster(BatchV1Api(client), Path(GIVEN), namespace)
+        yield Cluster(BatchV1Api(client), file, namespace)
         await core.delete_namespace_without_preload_content(namespace)
 
 

@@ -4,7 +4,7 @@ import yaml
 
 from tests.unit.k8s.layout import ROOT
 
-FILE = ROOT / "k8s/components/kubernetes-jobs-source/role.yaml"
+FILE = ROOT / "k8s/components/kubernetes-jobs/in-another-namespace.yaml"
 
 
 def test_reads_jobs_only() -> None:

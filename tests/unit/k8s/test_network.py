@@ -8,11 +8,12 @@ CONNECTIONS = {("reconciler", "job-status", "grpc"), ("dashboard", "progress", "
 """What our pods may open into each other."""
 
 DATABASE = ["3306"]
+QUEUE = ["5432", "6379"]
 NAMES = ["53", "53"]
 """By UDP and by TCP."""
 OUTSIDE = {
     "dashboard": NAMES,
-    "job-status": [*DATABASE, *NAMES],
+    "job-status": [*DATABASE, *NAMES, *QUEUE],
     "migrate": [*DATABASE, *NAMES],
     "progress": [*DATABASE, *NAMES],
     "reconciler": [*DATABASE, *NAMES],
@@ -48,7 +49,7 @@ def test_among_our_pods(production: Layout, policies: list[Manifest]) -> None:
 
 
 def test_outside(production: Layout, policies: list[Manifest]) -> None:
-    """Every pod reaches the names, and a database if it has one; nothing else outside."""
+    """Every pod reaches the names, and a database and a queue if it has one; nothing else outside."""
     found = {
         pod.deployable: sorted(
             str(port["port"])

@@ -28,6 +28,10 @@ from batchprogress.reports import ReportCalls
 
 ATTEMPTS_FIELD = "batchprogress_attempts"
 """In the hash of a job, which RQ keeps for as long as the job."""
+JOB_IDS_KEY_PREFIX = "batchprogress:jobs:"
+"""Of the Redis set of a batch's jobs, from which the job-status service knows what there must be."""
+JOB_IDS_SECONDS = 30 * 86_400
+"""How long it is kept: as long as the reconciler keeps a batch that has ended."""
 RETRIES_EXCEEDED = "RetriesExceeded"
 """The kind of error of a job that has returned Retry too often; RQ has no exception for it."""
 
@@ -178,8 +182,8 @@ class RQProgress:
     ) -> list[Job]:
         """Create a sealed batch of jobs and enqueue them: all, or none if the program is killed in here.
 
-        It may then call it again with the same. In RQ they are a Group of the batch's id, which is what a
-        reconciler asks for. Jobs that have no id get one.
+        It may then call it again with the same. In RQ they are a Group of the batch's id; their ids are also
+        kept for the reconciler. Jobs that have no id get one.
 
         Raises:
             BatchNotChanged: only if the batches are strict, and then nothing is enqueued.
@@ -203,7 +207,12 @@ class RQProgress:
         return self._enqueue(batch_id, tagged)
 
     def _enqueue(self, batch_id: str, tagged: list[EnqueueData]) -> list[Job]:
-        jobs: list[Job] = Group(self._queue.connection, batch_id).enqueue_many(self._queue, tagged)
+        """Keep the ids before a job can run: RQ takes a job out of its Group minutes after it succeeded."""
+        redis, key = self._queue.connection, f"{JOB_IDS_KEY_PREFIX}{batch_id}"
+        if tagged:
+            redis.sadd(key, *(one.job_id for one in tagged))
+            redis.expire(key, JOB_IDS_SECONDS)
+        jobs: list[Job] = Group(redis, batch_id).enqueue_many(self._queue, tagged)
         return jobs
 
 
