@@ -16,6 +16,7 @@ from bench.rows import (
     overload,
     processes,
     reconciler,
+    report_cost,
     row_lock,
     table_size,
     watch,
@@ -35,6 +36,7 @@ ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
     "table-size": table_size.measure_row,
     "memory": memory.measure_row,
     "reconciler": reconciler.measure_row,
+    "report-cost": report_cost.measure_row,
     "celery": celery_group.measure_row,
     "overload": overload.measure_row,
 }

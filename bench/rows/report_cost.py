@@ -1,0 +1,42 @@
+"""What a report costs the job's own thread, beside a call of an empty function there."""
+
+import json
+from statistics import median
+
+from bench.contestants import OurServer, equal
+from bench.measure import percentile
+from bench.metered import run_metered
+from bench.reporting_job import Costs
+from bench.results import Row, beside
+from bench.run import OURS, Run
+
+CALLS = 5_000
+CALLS_QUICK = 500
+PEER = "an empty call"
+
+
+async def measure_row(run: Run) -> list[Row]:
+    """Measure a worker's process, each round with a batch of its own."""
+    calls = CALLS if run.pace.is_full else CALLS_QUICK
+    async with run.ours() as ours:
+        rounds = [await _measure(run, ours, f"costs-{number}", calls) for number in range(run.pace.rounds)]
+        await ours.check()
+    comparisons = [
+        beside(
+            f"µs a call, p{percent}",
+            PEER,
+            [percentile(sorted(one.report), percent) for one in rounds],
+            [percentile(sorted(one.empty), percent) for one in rounds],
+        )
+        for percent in (50, 99)
+    ]
+    return [Row(f"{calls:,} reports of one process, some thousand a second", comparisons=comparisons)]
+
+
+async def _measure(run: Run, ours: OurServer, batch_id: str, calls: int) -> Costs:
+    await ours.create([batch_id], calls)
+    job = await run_metered("bench.reporting_job", ours.targets[0], batch_id, str(calls))
+    costs = Costs(**json.loads(job.output))
+    equal(OURS, f"jobs of {batch_id}", await ours.count_of(batch_id), calls)
+    run.tell(f"a report {median(costs.report):6.1f} µs, {PEER} {median(costs.empty):6.2f} µs")
+    return costs
