@@ -93,7 +93,7 @@ class Authenticator:
 
     def _look(self, now: float) -> None:
         self._next_look = now + LOOK_SECONDS
-        if not self._watched.have_changed():
+        if not self._watched.have_changed() and not self.is_stale:
             return
         try:
             self._read()

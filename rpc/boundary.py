@@ -46,8 +46,8 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         """Wrap the handler of a method; a call that is not let in is answered before its message is read."""
         try:
             handler = await continuation(handler_call_details)
-        except Refusal as refusal:
-            return _refusing(refusal)
+        except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
+            return _refusing(self._refusal(handler_call_details.method, error))
         if handler is None:
             return _refusing(Refusal(grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD", "no such method"))
         if handler.request_streaming:
@@ -95,11 +95,14 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         return answer
 
     async def _abort(self, context: Context, method: str, error: Exception) -> NoReturn:
+        await abort(context, self._refusal(method, error))
+
+    def _refusal(self, method: str, error: Exception) -> Refusal:
         refusal = error if isinstance(error, Refusal) else self._translate(error)
         if refusal is None:
             _log.error("unexpected error", method=method, exc_info=error)
             refusal = Refusal(grpc.StatusCode.INTERNAL, "INTERNAL", "internal error")
-        await abort(context, refusal)
+        return refusal
 
 
 async def abort(context: Context, refusal: Refusal) -> NoReturn:

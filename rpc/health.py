@@ -13,6 +13,8 @@ import structlog
 from grpc_health.v1 import health, health_pb2
 
 LIVENESS = "liveness"
+TELL_SECONDS_MAX = 1.0
+"""To tell all watchers of health that the state has changed: it takes no time, unless one takes nothing."""
 CHECK_PERIOD_SECONDS = 2.0
 """Well below the 10 s period of Kubernetes' probes, so that a probe never sees an old answer."""
 CHECK_SECONDS_MAX = 2.0
@@ -81,4 +83,7 @@ class Health:
             _log.info("ready again")
         self._ready = ready
         for name in self._names:
-            await self.servicer.set(name, _SERVING if ready else _NOT_SERVING)
+            # A watcher of health that takes nothing holds up who tells it; the drain must go on.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TELL_SECONDS_MAX):
+                    await self.servicer.set(name, _SERVING if ready else _NOT_SERVING)

@@ -45,7 +45,9 @@ class _Claims(BaseModel):
     def _known(cls, value: object) -> object:
         """Leave out the roles of other services."""
         known = {str(role) for role in Role}
-        return [role for role in value if role in known] if isinstance(value, list) else value
+        if not isinstance(value, list):
+            return value
+        return [role for role in value if isinstance(role, str) and role in known]
 
 
 class SignedTokens:

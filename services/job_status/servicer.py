@@ -9,9 +9,10 @@ from batchprogress.v1 import job_status_pb2_grpc
 from rpc.boundary import MESSAGE_BYTES_MAX
 from rpc.fields import FieldChecks
 from rpc.paging import decode_token, encode_token
+from rpc.principal import caller
 from rpc.refusal import Refusal
 from services.job_status.convert import to_batch_status, to_job_status
-from services.job_status.source import JobPage, JobStatusSource
+from services.job_status.source import BatchUnknown, JobPage, JobStatusSource
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -37,7 +38,7 @@ class JobStatusServicer(job_status_pb2_grpc.JobStatusServiceServicer):
         checks = FieldChecks()
         checks.identifier("batch_id", request.batch_id)
         checks.done()
-        return to_batch_status(await self._source.batch_counts(request.batch_id))
+        return to_batch_status(await self._source.batch_counts(_own(request.batch_id)))
 
     async def ListJobStatuses(
         self, request: pb.ListJobStatusesRequest, _context: Context
@@ -48,7 +49,7 @@ class JobStatusServicer(job_status_pb2_grpc.JobStatusServiceServicer):
         size = checks.page_size(request.page_size, JOBS_PER_PAGE_MAX, JOBS_PER_PAGE_DEFAULT)
         after = _key_of_page(checks, request)
         checks.done()
-        return await self._page_that_fits(request.batch_id, after, size)
+        return await self._page_that_fits(_own(request.batch_id), after, size)
 
     async def _page_that_fits(
         self, batch_id: str, after: str | None, size: int
@@ -60,6 +61,13 @@ class JobStatusServicer(job_status_pb2_grpc.JobStatusServiceServicer):
             if response.ByteSize() <= MESSAGE_BYTES_MAX:
                 return response
             size //= 2
+
+
+def _own(batch_id: str) -> str:
+    """Return the id of a batch that is asked for; raises BatchUnknown if the caller may not know of it."""
+    if not caller().owns(batch_id):
+        raise BatchUnknown
+    return batch_id
 
 
 def _key_of_page(checks: FieldChecks, request: pb.ListJobStatusesRequest) -> str | None:

@@ -128,6 +128,6 @@ async def test_help_tells_the_exit_codes() -> None:
     assert [
         line.split()[0] for line in ended.lines if line.startswith("  ") and line.split()[0].isdigit()
     ] == [
-        *map(str, range(7)),
+        *map(str, range(8)),
         "130",
     ]

@@ -20,6 +20,8 @@ app.conf.update(
         "visibility_timeout": 2,
         "unacked_restore_interval": 0.5,
         "unacked_restore_throttle": 1,
+        # Who is killed while it looks for such messages keeps all others from it for so long; else 300 s.
+        "unacked_mutex_expire": 2,
     },
 )
 progress = CeleryProgress(
