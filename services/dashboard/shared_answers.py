@@ -24,10 +24,11 @@ class _Answer:
     """Under way it is the freshest there can be."""
 
     def settle(self, task: asyncio.Task[bytes]) -> None:
-        if not task.cancelled():
-            task.exception()  # all who asked may have left; then nobody else looks at it
+        # All who asked may have left; then nobody else looks at the exception.
+        has_failed = task.cancelled() or task.exception() is not None
         now = time.monotonic()
-        self.fresh_until = now + max(FRESH_SECONDS, REST * (now - self.asked_at))
+        rest_seconds = 0.0 if has_failed else REST * (now - self.asked_at)
+        self.fresh_until = now + max(FRESH_SECONDS, rest_seconds)
 
 
 class SharedAnswers:

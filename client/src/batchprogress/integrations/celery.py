@@ -91,7 +91,8 @@ class CeleryProgress:
     def add(self, batch_id: str, canvas: Signature, *, part: str) -> Any:  # noqa: ANN401  # as above
         """Add the tasks of a canvas to an unsealed batch, and publish them.
 
-        `part` names them within the batch, for a call that is made again.
+        `part` names them within the batch, for a call that is made again. No GroupResult is saved: the source
+        `celery` does not know the batch, and its reconciler leaves it.
 
         Raises:
             BatchNotChanged: only if the reporter is strict, and then nothing is published.
