@@ -7,13 +7,14 @@ came, decodes them itself, and turns each exception into a Refusal.
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import grpc
 import structlog
 
 from process.logs import REQUEST_ID
 from rpc.refusal import Refusal, Violation
+from rpc.wrapping import Handler
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """gRPC's own default; 10,000 results with short errors take some 1 MiB. Checked here, not in the transport,
@@ -23,10 +24,6 @@ Translate = Callable[[Exception], Refusal | None]
 """Turns an exception of the domain into its answer; None for one it does not know."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
-if TYPE_CHECKING:
-    Handler = grpc.RpcMethodHandler[Any, Any]
-else:
-    Handler = grpc.RpcMethodHandler  # generic in its stubs only
 
 _log = structlog.get_logger()
 

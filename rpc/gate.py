@@ -1,7 +1,7 @@
 """Who may make which call: the interceptor inside the error boundary, before any message is read."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 import grpc
 from grpc_health.v1 import health
@@ -9,11 +9,7 @@ from grpc_health.v1 import health
 from rpc.authentication import Authenticator
 from rpc.principal import Principal, Role, set_caller
 from rpc.refusal import Refusal
-
-if TYPE_CHECKING:
-    Handler = grpc.RpcMethodHandler[Any, Any]
-else:
-    Handler = grpc.RpcMethodHandler  # generic in its stubs only
+from rpc.wrapping import Handler
 
 PUBLIC_PREFIX = f"/{health.SERVICE_NAME}/"
 """Health says only whether a server is ready, and load balancers ask for it without a token."""

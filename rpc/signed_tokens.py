@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import BaseModel, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError, field_validator
 
 from rpc.principal import Principal, Role
-from rpc.token_file import Name
+from rpc.token_file import BatchPrefix, Name
 from rpc.usage import Limits
 from rpc.watched_files import read
 
@@ -38,7 +38,7 @@ class _Claims(BaseModel):
     sub: Name
     exp: float
     roles: frozenset[Role]
-    batch_prefix: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{0,64}$")] = ""
+    batch_prefix: BatchPrefix = ""
 
     @field_validator("roles", mode="before")
     @classmethod

@@ -28,6 +28,7 @@ TOKEN_BYTES = 32
 TOKEN_PREFIX = "bp_"  # noqa: S105  # what scanners for leaked secrets recognise one by
 
 Name = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+BatchPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{0,64}$")]
 
 
 class TokenEntry(BaseModel):
@@ -38,7 +39,7 @@ class TokenEntry(BaseModel):
     name: Name
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     roles: frozenset[Role] = Field(min_length=1)
-    batch_prefix: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{0,64}$")] = ""
+    batch_prefix: BatchPrefix = ""
     calls_per_second_max: float | None = Field(default=None, gt=0)
     results_in_flight_max: int | None = Field(default=None, ge=1)
     watches_max: int | None = Field(default=None, ge=1)
