@@ -13,6 +13,8 @@ from array import array
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from itertools import chain
+from operator import lt
 from typing import Protocol
 
 from batches.batch import NO_JOBS, Batch, Tally
@@ -24,7 +26,8 @@ RESULTS_MAX = 10_000
 EMPTY_PAGES_MAX = 100
 """A queue that filters may answer an empty page with a next one; so many say that the list never ends."""
 
-_BUCKETS = 256
+_BUCKET_JOBS = 4_096
+"""Jobs of which a set is made at a time: some 300 KiB."""
 
 
 class Attempts(Protocol):
@@ -121,9 +124,10 @@ class ListingReader:
     ) -> None:
         async with aclosing(self._pages(walk.batch_id, token)) as pages:
             async for page_token, jobs in pages:
+                job_ids = [job.job_id for job in jobs]
                 if seen is not None:
-                    seen.add(jobs)
-                stored = await self._attempts.read_attempts(batch_key, [job.job_id for job in jobs])
+                    seen.add(job_ids)
+                stored = await self._attempts.read_attempts(batch_key, job_ids)
                 walk.take(page_token, jobs, stored)
                 if walk.jobs > jobs_max:
                     raise QueueContradiction(
@@ -243,17 +247,26 @@ class SeenJobs:
 
     def __init__(self) -> None:
         """Start with no job."""
-        self._buckets = [array("q") for _ in range(_BUCKETS)]
+        self._hashes = array("q")
+        self._last = ""
+        self._ascends = True
 
-    def add(self, jobs: Sequence[QueueJob]) -> None:
+    def add(self, job_ids: Sequence[str]) -> None:
         """Note the jobs of a page."""
-        for job in jobs:
-            number = hash(job.job_id)
-            self._buckets[number % _BUCKETS].append(number)
+        self._hashes.extend(map(hash, job_ids))
+        self._ascends = self._ascends and all(map(lt, chain((self._last,), job_ids), job_ids))
+        self._last = job_ids[-1] if job_ids else self._last
 
     def has_twice(self) -> bool:
-        """Whether a job was noted twice; looks at one bucket after the other to stay small."""
-        return any(len(set(bucket)) < len(bucket) for bucket in self._buckets)
+        """Whether a job was noted twice: never in a list that ascends, as most do."""
+        return not self._ascends and any(len(set(bucket)) < len(bucket) for bucket in self._buckets())
+
+    def _buckets(self) -> list["array[int]"]:
+        """Return the hashes in buckets, equal ones in the same, so that only a bucket at a time is a set."""
+        buckets = [array("q") for _ in range(1 + len(self._hashes) // _BUCKET_JOBS)]
+        for number in self._hashes:
+            buckets[number % len(buckets)].append(number)
+        return buckets
 
 
 def _to_result(batch_id: str, job: QueueJob, outcome: JobOutcome) -> JobResult:

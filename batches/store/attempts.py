@@ -1,15 +1,18 @@
 """What is recorded of jobs: asked before a report is recorded, and by the reconciler for whole lists."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from itertools import pairwise
+from itertools import islice
+from operator import lt
+from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.result import JobOutcome, ResultSource, StoredAttempt
 from batches.store import schema
+from batches.store.json_array import json_array
 
 READ_JOBS_MAX = 2_000
 """Jobs looked up by one statement: far below SQLite's 32,766 variables and MySQL's 8 MiB of range memory."""
@@ -19,11 +22,25 @@ SPARSE_FACTOR = 2
 """A range with more rows than so many times the jobs looked for is not worth reading: a row that is looked up
 by its id costs some three times as much as one of a range."""
 
-ATTEMPTS_KEPT_MAX = 1_024
-"""A pass meets the same few millions of times: mostly first attempts that succeeded."""
-
 _table = schema.job_results.c
-_SELECT = select(_table.batch_key, _table.job_id, _table.attempt, _table.outcome, _table.source)
+_KIND = (_table.attempt, _table.outcome, _table.source)
+_SELECT = select(_table.batch_key, _table.job_id, *_KIND)
+
+
+def _select_range() -> Select[Any]:
+    in_range = _table.job_id.between(bindparam("first"), bindparam("last"))
+    rows = (
+        select(*_KIND, _table.job_id)
+        .where(_table.batch_key == bindparam("key"), in_range)
+        .limit(bindparam("rows_max"))
+        .subquery()
+        .c
+    )
+    kind = (rows.attempt, rows.outcome, rows.source)
+    return select(*kind, func.count(), json_array(rows.job_id)).group_by(*kind)
+
+
+_SELECT_RANGE = _select_range()
 
 
 async def read_attempts(
@@ -48,7 +65,7 @@ async def read_batch_attempts(
     """Return the recorded attempts of one batch's jobs, by job_id.
 
     A queue that lists its jobs in order asks for neighbours: one range of the table is then read
-    in a third of the time that as many look-ups take.
+    in a fraction of the time that as many look-ups take.
     """
     attempts = await _read_range(connection, batch_key, job_ids) if _is_ordered(job_ids) else None
     if attempts is None:
@@ -60,23 +77,41 @@ async def read_batch_attempts(
 async def _read_range(
     connection: AsyncConnection, batch_key: int, job_ids: Sequence[str]
 ) -> dict[str, StoredAttempt] | None:
-    """Return all that is recorded from the first to the last job; None if that is too much."""
+    """Return all that is recorded from the first to the last job; None if that is too much.
+
+    The database joins the ids of each kind of attempt, and there are few kinds: a row a job
+    would cost Python six times as much.
+    """
     rows_max = SPARSE_FACTOR * len(job_ids)
-    in_range = and_(_table.batch_key == batch_key, _table.job_id.between(job_ids[0], job_ids[-1]))
-    found = await connection.execute(_SELECT.where(in_range).limit(rows_max + 1))
-    rows = found.all()
-    if len(rows) > rows_max:
-        return None
+    found = await connection.execute(
+        _SELECT_RANGE,
+        {"key": batch_key, "first": job_ids[0], "last": job_ids[-1], "rows_max": rows_max + 1},
+    )
     wanted = frozenset(job_ids)
-    return {job_id: _attempt(*attempt) for _, job_id, *attempt in rows if job_id in wanted}
+    rows_read, attempts = 0, dict[str, StoredAttempt]()
+    for attempt, outcome, source, count, jobs_as_json in found.all():
+        jobs = _whole(jobs_as_json, count)
+        if jobs is None:
+            return None
+        rows_read += count
+        attempts |= dict.fromkeys(wanted.intersection(jobs), _attempt(attempt, outcome, source))
+    return attempts if rows_read <= rows_max else None
+
+
+def _whole(array: str, count: int) -> list[str] | None:
+    """Return the ids of an array; None if it was cut: MariaDB does so at its group_concat_max_len, 1 MiB."""
+    try:
+        ids: list[str] = json.loads(array)
+    except ValueError:
+        return None
+    return ids if len(ids) == count else None
 
 
 def _is_ordered(job_ids: Sequence[str]) -> bool:
     """Whether they are in the table's order, byte by byte; ids are ASCII."""
-    return bool(job_ids) and all(one < other for one, other in pairwise(job_ids))
+    return bool(job_ids) and all(map(lt, job_ids, islice(job_ids, 1, None)))
 
 
-@lru_cache(maxsize=ATTEMPTS_KEPT_MAX)
 def _attempt(attempt: int, outcome: int, source: int) -> StoredAttempt:
     return StoredAttempt(attempt, JobOutcome(outcome), ResultSource(source))
 

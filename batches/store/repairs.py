@@ -11,6 +11,8 @@ from batches.store.attempts import read_attempts
 from batches.store.results import write_recording
 from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
 
+_INSERT = insert(schema.repairs)
+
 
 async def list_processing(connection: AsyncConnection, *, after_key: int, size: int) -> list[Batch]:
     """Return batches that have not ended, by key."""
@@ -45,7 +47,7 @@ async def _keep_record(connection: AsyncConnection, before: Batch, after: Batch,
         "reason": reason[: schema.REASON_CHARACTERS_MAX],
         "repair_time": before.read_time,
     }
-    await connection.execute(insert(schema.repairs).values(values))
+    await connection.execute(_INSERT, values)
 
 
 def _columns(tallies: Tallies, when: str) -> dict[str, int]:

@@ -16,6 +16,7 @@ from batches.result import (
 )
 from batches.store import attempts as attempts_module
 from batches.store.database import Database
+from batches.store.schema import IDENTIFIER_CHARACTERS_MAX
 from batches.store.store import BatchStore
 from tests.integration.store.steps import (
     DUPLICATE,
@@ -243,6 +244,15 @@ async def test_attempts_are_those_asked_for(store: BatchStore, job_ids: list[str
     await report(store, *map(result, recorded), result("c", batch_id=other.batch_id))
     found = await store.read_attempts(batch.batch_key, job_ids)
     assert found == dict.fromkeys(job_ids, StoredAttempt(1, SUCCEEDED, WORKER))
+
+
+async def test_attempts_of_the_longest_ids(store: BatchStore) -> None:
+    """A megabyte of ids is read whole, also by MariaDB, which cuts long texts."""
+    job_ids = [f"{number:04}".ljust(IDENTIFIER_CHARACTERS_MAX, "x") for number in range(9_000)]
+    batch = await create(store, len(job_ids))
+    await report(store, *map(result, job_ids))
+    found = await store.read_attempts(batch.batch_key, job_ids[::2])
+    assert found == dict.fromkeys(job_ids[::2], StoredAttempt(1, SUCCEEDED, WORKER))
 
 
 @pytest.mark.parametrize("source", list(ResultSource))

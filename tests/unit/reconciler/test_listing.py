@@ -54,13 +54,23 @@ async def test_listed_twice() -> None:
     assert listing.listed_twice
 
 
-def test_a_million_jobs_are_not_one() -> None:
-    """Different jobs are told apart, in eight bytes each."""
+@pytest.mark.parametrize("name", ["job-{}", "job-{:07}"], ids=["in any order", "ascending"])
+@pytest.mark.parametrize("twice", [0, 999_999], ids=["the first", "the last"])
+def test_a_million_jobs_are_not_one(name: str, twice: int) -> None:
+    """Different jobs are told apart, and one that comes again is found, near or far."""
     seen = SeenJobs()
     for begin in range(0, 1_000_000, 5_000):
-        seen.add([job(f"job-{number}") for number in range(begin, begin + 5_000)])
+        seen.add([name.format(number) for number in range(begin, begin + 5_000)])
+    seen.add([])
     assert not seen.has_twice()
-    seen.add([job("job-0")])
+    seen.add([name.format(twice)])
+    assert seen.has_twice()
+
+
+def test_a_job_twice_on_a_page() -> None:
+    """Neighbours are told apart too."""
+    seen = SeenJobs()
+    seen.add(["a", "b", "b", "c"])
     assert seen.has_twice()
 
 
