@@ -1,4 +1,4 @@
-"""Python's garbage collector, set for a server that is asked for the same small things for weeks."""
+"""Python's garbage collector, set for a process that makes the same small things a million times."""
 
 import gc
 

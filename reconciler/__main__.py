@@ -8,7 +8,7 @@ import typer
 
 from batches.errors import DatabaseUnavailable, SchemaMismatch
 from batches.settings import DatabaseSettings
-from process import logs
+from process import collector, logs
 from process.configuration import load, refuse
 from process.signals import stop_requested
 from reconciler import progress, usage
@@ -66,6 +66,7 @@ def reconcile(
 async def _run(
     settings: ReconcilerSettings, database_settings: DatabaseSettings, options: PassOptions
 ) -> PassReport:
+    collector.settle()
     end = PassEnd(settings.pass_seconds_max)
     stopping = asyncio.create_task(_cut_on_signal(stop_requested(), end))
     try:

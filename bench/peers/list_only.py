@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from bench.bulk import batch_id_of
+from process import collector
 from reconciler.job_status import JobStatusClient, open_channel
 from reconciler.listing import RESULTS_MAX
 from reconciler.settings import ReconcilerSettings
@@ -19,6 +20,7 @@ PAGE_JOBS = (RESULTS_MAX - 1) // 2
 
 async def list_all(target: str, batches: int) -> int:
     """Return how many jobs were listed."""
+    collector.settle()  # as a pass does
     settings = ReconcilerSettings()
     batch_ids = map(batch_id_of, range(1, batches + 1))
     async with open_channel(target) as channel:
