@@ -50,7 +50,7 @@ class Deployment:
 
     async def stop(self) -> None:
         """Say not-serving, refuse new calls, let running ones end, then close the source."""
-        await self._health.drain()
+        self._health.drain()
         await self._server.stop(self._drain_seconds)
         if self._watching_health is not None:
             self._watching_health.cancel()

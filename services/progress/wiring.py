@@ -108,7 +108,7 @@ class ProgressServer:
 
     async def _drain(self, flusher: asyncio.Task[None]) -> None:
         """Stop taking calls, answer those under way, end watches, record what was taken."""
-        await self._health.drain()
+        self._health.drain()
         stopping = asyncio.create_task(self._server.stop(self._drain_seconds))
         self._hub.close()
         await stopping
