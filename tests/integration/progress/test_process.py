@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from sqlalchemy import text
 
 from batches.migrations import migrate
@@ -17,6 +18,7 @@ from tests.support.progress import progress_process, start, stub_of
 
 EXIT_BAD_CONFIGURATION = 78
 SECONDS_MAX = 30
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 SERVICE = "batchprogress.v1.ProgressService"
 
 
@@ -103,14 +105,13 @@ async def _until_serving(channel: grpc.aio.Channel, service: str) -> None:
 async def test_reflection_is_served_only_if_asked_for(tmp_path: Path) -> None:
     """Without PROGRESS_REFLECTION the reflection service is not there, with it it is."""
     url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
-    path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
     for setting, expected in (("false", grpc.StatusCode.UNIMPLEMENTED), ("true", grpc.StatusCode.OK)):
         async with (
             progress_process(url, PROGRESS_REFLECTION=setting) as process,
             grpc.aio.insecure_channel(process.target) as channel,
         ):
             raw: Any = channel
-            call = raw.stream_stream(path)()
+            call = raw.stream_stream(REFLECTION)()
             await call.done_writing()
             assert await call.code() == expected
 
@@ -118,11 +119,12 @@ async def test_reflection_is_served_only_if_asked_for(tmp_path: Path) -> None:
 async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
     """While a server waits for a call to end, a second SIGTERM ends the process with 128 + 15."""
     async with (
-        progress_process(database_url, PROGRESS_DRAIN_SECONDS="3600") as process,
+        progress_process(database_url, PROGRESS_DRAIN_SECONDS="3600", PROGRESS_REFLECTION="true") as process,
         grpc.aio.insecure_channel(process.target) as channel,
     ):
-        await _until_serving(channel, "liveness")
-        endless = health_stub(channel).Watch(health_pb2.HealthCheckRequest(service="liveness"))
+        raw: Any = channel
+        endless = raw.stream_stream(REFLECTION)()  # ends when its client does
+        await endless.write(reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString())
         await endless.read()
         process.send(signal.SIGTERM)
         await process.logged("draining")
