@@ -86,15 +86,15 @@ class ProgressServer:
             asyncio.create_task(run()) for run in (self._feed.run, self._health.run, self._overview.run)
         ]
         self._tasks = [flusher, *readers]
-        await self.admin.start()
-        await self._server.start()
         try:
+            await self.admin.start()
+            await self._server.start()
             yield
         finally:
             await self._drain(flusher)
             for task in readers:
                 task.cancel()
-            await asyncio.gather(*readers, return_exceptions=True)
+            await asyncio.wait(readers)
             await self.admin.stop()
             await self._observing.close()
 
@@ -113,7 +113,9 @@ class ProgressServer:
         self._hub.close()
         await stopping
         self._group_commit.close()
-        await flusher
+        await asyncio.wait(
+            [flusher]
+        )  # if it has died, wait() has said so, and the rest is stopped all the same
 
     def _create_server(
         self, options: ServerOptions, servicer: ProgressServicer, *, reflection: bool

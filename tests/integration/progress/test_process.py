@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +132,27 @@ async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
         await process.logged("draining")
         process.send(signal.SIGTERM)
         assert await process.ended() == 128 + signal.SIGTERM
+
+
+async def test_metrics_that_cannot_be_read_end_no_server(tmp_path: Path) -> None:
+    """A row that the overview of all batches cannot read costs its metrics, and nothing else."""
+    file = tmp_path / "t.db"
+    url = f"sqlite+aiosqlite:///{file}"
+    async with (
+        progress_process(url) as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        await stub_of(channel).CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE batches SET create_time = 'no time at all'")
+    async with (
+        progress_process(url) as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        await process.logged("the metrics of the batches cannot be read")
+        await stub_of(channel).CreateBatch(pb.CreateBatchRequest(batch_id="another", total_jobs=1))
+        process.send(signal.SIGTERM)
+        assert await process.ended() == 0
 
 
 @pytest.mark.parametrize(
