@@ -76,7 +76,7 @@ class ProgressServer:
         bounds = Bounds(settings.backlog_results_max, settings.watches_max)
         collector = ProgressCollector(self._gauges(), bounds, (database, recording))
         self._observing.registry.register(collector)
-        self.admin = AdminPorts(settings, self._health, self._guard, (SERVICE,), self._observing.registry)
+        self.admin = AdminPorts(settings, self._health, self._guard, self._observing.registry)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -126,7 +126,7 @@ class ProgressServer:
         progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         if reflection:
-            add_reflection(server, (SERVICE,))
+            add_reflection(server, SERVICE)
         return server
 
     def _measured(self, record: Record) -> Record:
