@@ -1,4 +1,4 @@
-"""The outermost interceptor: whatever goes wrong inside, only a documented answer leaves the server.
+"""The interceptor around all that may fail: whatever goes wrong inside, only a documented answer leaves.
 
 grpc.aio sends the text of an uncaught exception to the client, a DSN included, and
 answers UNKNOWN to bytes that are no message. So the boundary takes the bytes as they
