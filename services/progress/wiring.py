@@ -113,9 +113,8 @@ class ProgressServer:
         self._hub.close()
         await stopping
         self._group_commit.close()
-        await asyncio.wait(
-            [flusher]
-        )  # if it has died, wait() has said so, and the rest is stopped all the same
+        # Not awaited itself: if it has died, wait() has said so, and the rest is stopped all the same.
+        await asyncio.wait([flusher])
 
     def _create_server(
         self, options: ServerOptions, servicer: ProgressServicer, *, reflection: bool

@@ -11,11 +11,16 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from batches.migrations import migrate
+from batches.settings import DatabaseSettings
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from services.progress.group_commit import GroupCommit
+from services.progress.settings import ProgressSettings
+from services.progress.wiring import progress_server
 from tests.support.progress import progress_process, start, stub_of
 
 EXIT_BAD_CONFIGURATION = 78
@@ -197,3 +202,22 @@ async def test_a_database_that_is_away_is_said() -> None:
     assert "the database does not answer" in said
     assert "secret" not in said
     assert "Traceback" not in said
+
+
+async def test_a_part_that_died_stops_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose flusher has died of a defect ends with it, and leaves no task and no port behind."""
+
+    async def die(_: GroupCommit) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(GroupCommit, "run", die)
+    database = DatabaseSettings(database_url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/t.db"))
+    before = asyncio.all_tasks()
+    with pytest.raises(ZeroDivisionError):
+        async with progress_server(ProgressSettings(listen="127.0.0.1:0"), database) as server:
+            await server.wait(asyncio.Event())
+    async with asyncio.timeout(SECONDS_MAX):
+        while asyncio.all_tasks() - before:  # noqa: ASYNC110  # gRPC ends its own a moment later
+            await asyncio.sleep(0.01)
+    with pytest.raises(ConnectionError):
+        await asyncio.open_connection("127.0.0.1", server.admin.port)
