@@ -4,10 +4,8 @@ Kubernetes' gRPC probes speak neither TLS nor tokens, so health must be reached 
 them; whoever else is on these ports changes nothing and reads no batch.
 """
 
-from collections.abc import Sequence
-
 import grpc
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from rpc.guard import Guard
@@ -22,20 +20,15 @@ class AdminPorts:
     """Open from the start to the stop."""
 
     def __init__(
-        self,
-        settings: ServerSettings,
-        check: Health,
-        guard: Guard,
-        services: Sequence[str],
-        registry: CollectorRegistry,
+        self, settings: ServerSettings, health: Health, guard: Guard, registry: CollectorRegistry
     ) -> None:
-        """Open the port of health and reflection, which tells of the services; exit 78 if it cannot be."""
+        """Open both; exit 78 if one cannot be opened."""
         options = ServerOptions(settings.admin_listen)
         self._server: grpc.aio.Server = create_server(options, lambda _: None)
-        health_pb2_grpc.add_HealthServicer_to_server(check.servicer, self._server)
-        add_reflection(self._server, (*services, health.SERVICE_NAME))
+        health_pb2_grpc.add_HealthServicer_to_server(health.servicer, self._server)
+        add_reflection(self._server)
         self.port = listen(self._server, options)
-        registry.register(ServerCollector(check, guard))
+        registry.register(ServerCollector(health, guard))
         self._metrics = MetricsPort(registry, settings.metrics_listen)
         self.metrics_port = self._metrics.port
 

@@ -1,25 +1,20 @@
-"""From an `authorization` header to the caller: looked up once, remembered for as long as it is valid."""
+"""From an `authorization` header to the caller, by the tokens and keys that are on the disk now."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import structlog
+from weakref import WeakValueDictionary
 
 from rpc.principal import Principal
 from rpc.signed_tokens import SignedTokenRules, SignedTokens
 from rpc.token_file import digest_of, read_tokens
 from rpc.usage import UNLIMITED, Limits, Usage
-from rpc.watched_files import WatchedFiles
+from rpc.watched_files import FromFiles
 
 LOOK_SECONDS = 1.0
 """How long a token that was taken out of its file is still let in, at the most; a look costs microseconds."""
-REMEMBERED_MAX = 10_000
-"""Callers of one server, several times over; some 10 MB with the longest tokens that metadata can carry."""
 BEARER = "bearer "
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,81 +33,69 @@ class AuthenticationRules:
 
 
 class Authenticator:
-    """Knows the callers by their tokens; reads the files again when they change."""
+    """Knows the callers by their tokens; reads each file again when it changes.
 
-    def __init__(self, rules: AuthenticationRules, *, now: Callable[[], float] = time.time) -> None:
+    A file is taken whole or not at all, and each for itself: a key that cannot be used does not
+    keep a token alive that was taken out of the other file.
+    """
+
+    def __init__(self, rules: AuthenticationRules) -> None:
         """Read the files.
 
         Raises:
             ValueError: one of them cannot be used; the text is one sentence, without anything secret.
 
         """
-        self._rules = rules
-        self._now = now
-        self._tokens: dict[str, Principal] = {}
-        self._signed = SignedTokens(rules.signed, rules.limits) if rules.signed is not None else None
-        self._remembered: dict[str, tuple[Principal, float]] = {}
-        self._usages: dict[str, Usage] = {}
-        self._watched = WatchedFiles(self._paths())
-        self._next_look = 0.0
-        self.is_stale = False
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        self._usages: WeakValueDictionary[str, Usage] = WeakValueDictionary()
+        self._opaque = _opaque_tokens(rules, self._counted)
+        self._signed = _signed_tokens(rules, self._counted)
+
+    @property
+    def is_stale(self) -> bool:
         """Whether a file was changed into one that cannot be used; what was read before still holds."""
-        self._read()
+        return any(one is not None and one.is_stale for one in (self._opaque, self._signed))
 
     def principal(self, authorization: str) -> Principal | None:
         """Return who sent a header; None for a token that is wrong, whatever is wrong with it."""
-        now = self._now()
-        if now >= self._next_look:
-            self._look(now)
-        known = self._remembered.get(authorization)
-        if known is None or known[1] <= now:
-            known = self._verified(authorization)
-        return known[0] if known is not None and known[1] > now else None
-
-    def _verified(self, authorization: str) -> tuple[Principal, float] | None:
+        self._look()
         if authorization[: len(BEARER)].lower() != BEARER:
             return None
         token = authorization[len(BEARER) :].strip()
-        principal = self._tokens.get(digest_of(token))
-        found = (principal, float("inf")) if principal is not None else self._of_signed(token)
-        if found is None:
-            return None
-        if len(self._remembered) >= REMEMBERED_MAX:
-            self._remembered.clear()  # all are looked up again: rare, and cheaper than an order of use
-        shared = replace(found[0], usage=self._usage_of(found[0].name)), found[1]
-        self._remembered[authorization] = shared
-        return shared
+        known = self._opaque.current.get(digest_of(token)) if self._opaque is not None else None
+        if known is None and self._signed is not None:
+            known = self._signed.current.principal(token)
+        return known
 
-    def _of_signed(self, token: str) -> tuple[Principal, float] | None:
-        return self._signed.principal(token) if self._signed is not None else None
+    def _counted(self, principal: Principal) -> Principal:
+        """Join it to what all tokens of its name use, which is kept while any of them is known."""
+        return replace(principal, usage=self._usages.setdefault(principal.name, principal.usage))
 
-    def _usage_of(self, name: str) -> Usage:
-        if len(self._usages) >= REMEMBERED_MAX:
-            self._usages = {one: usage for one, usage in self._usages.items() if not usage.is_idle}
-        return self._usages.setdefault(name, Usage())
-
-    def _look(self, now: float) -> None:
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now < self._next_look:
+            return
         self._next_look = now + LOOK_SECONDS
-        if not self._watched.have_changed() and not self.is_stale:
-            return
-        try:
-            self._read()
-        except ValueError as error:
-            self.is_stale = True
-            _log.error("the new tokens or keys cannot be used", reason=str(error))  # expected
-            return
-        self.is_stale = False
-        _log.info("tokens and keys read again", tokens=len(self._tokens))
+        for one in (self._opaque, self._signed):
+            if one is not None:
+                one.refresh()
 
-    def _read(self) -> None:
-        self._remembered.clear()
-        if self._rules.token_file is not None:
-            self._tokens = read_tokens(self._rules.token_file, self._rules.limits)
-        if self._signed is not None:
-            self._signed.read_key()
 
-    def _paths(self) -> Iterator[Path]:
-        if self._rules.token_file is not None:
-            yield self._rules.token_file
-        if self._rules.signed is not None:
-            yield self._rules.signed.key
+Counted = Callable[[Principal], Principal]
+
+
+def _opaque_tokens(rules: AuthenticationRules, counted: Counted) -> FromFiles[dict[str, Principal]] | None:
+    """Return who has which token of the file, by its digest."""
+    file = rules.token_file
+    if file is None:
+        return None
+    return FromFiles(
+        [file], lambda: {digest: counted(one) for digest, one in read_tokens(file, rules.limits).items()}
+    )
+
+
+def _signed_tokens(rules: AuthenticationRules, counted: Counted) -> FromFiles[SignedTokens] | None:
+    signed = rules.signed
+    if signed is None:
+        return None
+    return FromFiles([signed.key], lambda: SignedTokens(signed, rules.limits, counted))

@@ -1,11 +1,10 @@
-"""The outermost interceptor: whatever goes wrong inside, only a documented answer leaves the server.
+"""The interceptor around all that may fail: whatever goes wrong inside, only a documented answer leaves.
 
 grpc.aio sends the text of an uncaught exception to the client, a DSN included, and
 answers UNKNOWN to bytes that are no message. So the boundary takes the bytes as they
 came, decodes them itself, and turns each exception into a Refusal.
 """
 
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn
 
@@ -14,7 +13,7 @@ import structlog
 
 from process.logs import REQUEST_ID
 from rpc.refusal import Refusal, Violation
-from rpc.wrapping import Handler
+from rpc.wrapping import Context, Handler
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """gRPC's own default; 10,000 results with short errors take some 1 MiB. Checked here, not in the transport,
@@ -22,8 +21,6 @@ because the transport answers RESOURCE_EXHAUSTED, which tells a worker to try ag
 
 Translate = Callable[[Exception], Refusal | None]
 """Turns an exception of the domain into its answer; None for one it does not know."""
-
-Context = grpc.aio.ServicerContext[Any, Any]
 
 _log = structlog.get_logger()
 
@@ -78,11 +75,7 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
 
         async def answer(raw: bytes, context: Context) -> AsyncIterator[Any]:
             try:
-                messages = behavior(_decoded(decode, raw), context)
-                if inspect.isawaitable(messages):
-                    await messages  # health's Watch yields nothing: it writes to the context
-                    return
-                async for message in messages:
+                async for message in behavior(_decoded(decode, raw), context):
                     yield message
             except grpc.aio.AbortError:
                 raise

@@ -1,7 +1,6 @@
 """Who may make which call: the interceptor inside the error boundary, before any message is read."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import NoReturn
 
 import grpc
 from grpc_health.v1 import health
@@ -37,15 +36,21 @@ class Gate(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if method.startswith(PUBLIC_PREFIX):
             return await continuation(handler_call_details)
-        principal = self._authenticator.principal(_authorization_of(handler_call_details))
-        if principal is None:
-            _refuse_unknown()
+        principal = self._recognised(handler_call_details)
+        # Before anything else is refused: what it may not do counts towards its rate, and is logged as its.
+        set_caller(principal)
+        principal.usage.take_call(principal.limits)
         handler = await continuation(handler_call_details)
         if handler is not None:  # else the boundary says that there is no such method
             _require(principal, self._needed.get(method))
-            principal.usage.take_call(principal.limits)
-            set_caller(principal)
         return handler
+
+    def _recognised(self, details: grpc.HandlerCallDetails) -> Principal:
+        """Return who calls; every token that is missing or wrong gets one answer: it tells nothing."""
+        principal = self._authenticator.principal(_authorization_of(details))
+        if principal is None:
+            raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "this call needs a valid token")
+        return principal
 
 
 def _authorization_of(details: grpc.HandlerCallDetails) -> str:
@@ -59,8 +64,3 @@ def _require(principal: Principal, role: Role | None) -> None:
     if role is None or role not in principal.roles:
         needed = f"the role {role}" if role is not None else "a role that there is not"
         raise Refusal(grpc.StatusCode.PERMISSION_DENIED, "ROLE_MISSING", f"this call needs {needed}")
-
-
-def _refuse_unknown() -> NoReturn:
-    """One answer for every token that is missing or wrong: it tells nothing about it."""
-    raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "this call needs a valid token")

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health_pb2
+
+from rpc.health_servicer import HealthServicer
 
 LIVENESS = "liveness"
-TELL_SECONDS_MAX = 1.0
-"""To tell all watchers of health that the state has changed: it takes no time, unless one takes nothing."""
 CHECK_PERIOD_SECONDS = 2.0
 """Well below the 10 s period of Kubernetes' probes, so that a probe never sees an old answer."""
 CHECK_SECONDS_MAX = 2.0
@@ -30,8 +30,8 @@ class Health:
 
     def __init__(self, service: str, check: Callable[[], Awaitable[object]]) -> None:
         """Take the full name of the service and a call that fails while the store is away."""
-        self.servicer = health.aio.HealthServicer()
         self._names = ("", service)
+        self.servicer = HealthServicer({LIVENESS: _SERVING, **dict.fromkeys(self._names, _NOT_SERVING)})
         self._check = check
         self._ready: bool | None = None
         self._draining = False
@@ -39,20 +39,20 @@ class Health:
 
     async def run(self) -> None:
         """Check for ever; when cancelled, let a check under way end, since its store is closed next."""
-        await self.servicer.set(LIVENESS, _SERVING)
         try:
             while True:
-                await self._set_ready(ready=await self._answers())
+                self._set_ready(ready=await self._answers())
                 await asyncio.sleep(CHECK_PERIOD_SECONDS)
         finally:
             if self._checking is not None:
                 with suppress(Exception):  # what it tells no longer matters
                     await asyncio.wait_for(self._checking, CHECK_SECONDS_MAX)
 
-    async def drain(self) -> None:
-        """Say not-ready from now on; the process lives on until its calls are answered."""
+    def drain(self) -> None:
+        """Say not-ready from now on, and end watches; the process lives on until its calls are answered."""
         self._draining = True
-        await self._set_ready(ready=False)
+        self._set_ready(ready=False)
+        self.servicer.close()
 
     @property
     def is_ready(self) -> bool:
@@ -75,7 +75,7 @@ class Health:
             _log.warning("not ready", reason=reason)
         return False
 
-    async def _set_ready(self, *, ready: bool) -> None:
+    def _set_ready(self, *, ready: bool) -> None:
         ready = ready and not self._draining
         if ready == self._ready:
             return
@@ -83,7 +83,4 @@ class Health:
             _log.info("ready again")
         self._ready = ready
         for name in self._names:
-            # A watcher of health that takes nothing holds up who tells it; the drain must go on.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(TELL_SECONDS_MAX):
-                    await self.servicer.set(name, _SERVING if ready else _NOT_SERVING)
+            self.servicer.set(name, _SERVING if ready else _NOT_SERVING)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -15,6 +16,8 @@ END_POLL_SECONDS = 0.05
 """How soon the thread sees that it is to end; twenty looks a second cost nothing that could be measured."""
 REQUEST_SECONDS_MAX = 5.0
 """Who takes longer to ask or to read is cut: a scrape takes milliseconds."""
+CONNECTIONS_MAX = 16
+"""A Prometheus or two, and whoever looks by hand; each has a thread meanwhile."""
 
 
 class _Handler(WSGIRequestHandler):
@@ -24,7 +27,29 @@ class _Handler(WSGIRequestHandler):
         """Say nothing: a line for each scrape helps nobody."""
 
 
-class _Server6(ThreadingWSGIServer):
+class _Server(ThreadingWSGIServer):
+    """A thread for each connection, up to a number of them."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  # as the base class has it
+        self._free = threading.BoundedSemaphore(CONNECTIONS_MAX)
+        super().__init__(*args, **options)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # as above
+        """Answer in a thread; cut who is one too many."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # as above
+        """Answer, and make room for the next."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+
+class _Server6(_Server):
     address_family = socket.AF_INET6
 
 
@@ -34,7 +59,7 @@ class MetricsPort:
     def __init__(self, registry: CollectorRegistry, listen: str) -> None:
         """Serve a registry on host:port; exit 78 if it cannot be opened."""
         host, port = split_address(listen)
-        kind = _Server6 if ":" in host else ThreadingWSGIServer
+        kind = _Server6 if ":" in host else _Server
         try:
             self._server = make_server(host, port, make_wsgi_app(registry), kind, _Handler)
         except OSError:

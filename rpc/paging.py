@@ -9,8 +9,9 @@ from typing import TypeVar
 from rpc.fields import IDENTIFIER
 from rpc.refusal import Violation, invalid_fields
 
-TOKEN_CHARACTERS_MAX = 1_024
-"""A token holds a fingerprint and one key of at most 128 characters; anything longer is not ours."""
+TOKEN_CHARACTERS_MAX = 512
+"""A token holds a fingerprint and one key of at most 128 characters, some of them escaped: 384 in base64.
+Anything longer is not ours, and is not decoded."""
 
 NUMBER_MAX = 2**63 - 1
 """A row's key; a database refuses a greater number, each in its own way."""
@@ -46,8 +47,10 @@ def decode_token(call: str, filters: object, token: str, kind: type[Key]) -> Key
 
 
 def _key_of(fingerprint: str, token: str) -> object:
+    if len(token) > TOKEN_CHARACTERS_MAX:
+        return None
     try:
-        padded = token[:TOKEN_CHARACTERS_MAX] + "=" * (-len(token) % 4)
+        padded = token + "=" * (-len(token) % 4)
         found, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, TypeError):
         return None

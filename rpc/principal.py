@@ -36,7 +36,7 @@ class Principal:
 
 
 ANYONE = Principal("anyone", frozenset(Role))
-"""Every caller of a server that asks for no tokens."""
+"""Every caller of a server that asks for no tokens; of one that does, whoever showed none that it knows."""
 
 _caller: ContextVar[Principal] = ContextVar("caller", default=ANYONE)
 

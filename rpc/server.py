@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
+from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from process.configuration import refuse
@@ -84,6 +85,7 @@ def listen(server: grpc.aio.Server, options: ServerOptions) -> int:
         refuse(f"cannot listen on {options.listen}: is the port taken, or the address not of this machine?")
 
 
-def add_reflection(server: grpc.aio.Server, services: tuple[str, ...]) -> None:
-    """Let tools such as grpcurl list the services."""
-    reflection.enable_server_reflection((*services, reflection.SERVICE_NAME), server)
+def add_reflection(server: grpc.aio.Server, *services: str) -> None:
+    """Let tools such as grpcurl list what a server serves: these services, and those of every server."""
+    everywhere = health.SERVICE_NAME, reflection.SERVICE_NAME
+    reflection.enable_server_reflection((*services, *everywhere), server)

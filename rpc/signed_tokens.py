@@ -1,5 +1,7 @@
 """Tokens that an identity provider signed (JWT): one pinned algorithm, audience and issuer, and an expiry."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ValidationError, field_validator
 
 from rpc.principal import Principal, Role
-from rpc.token_file import BatchPrefix, Name
+from rpc.token_file import BatchPrefix, Name, digest_of
 from rpc.usage import Limits
 from rpc.watched_files import read
 
@@ -19,6 +21,8 @@ Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
 
 LEEWAY_SECONDS = 5
 """How far the clocks of the issuer and of this machine may differ."""
+REMEMBERED_MAX = 10_000
+"""Tokens whose signatures are not verified again: callers of one server, several times over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,12 @@ class _Claims(BaseModel):
 
 
 class SignedTokens:
-    """Verifies signed tokens with the key that is on the disk now."""
+    """Verifies signed tokens with one key; remembers by their digests those that were right."""
 
-    def __init__(self, rules: SignedTokenRules, limits: Limits) -> None:
-        """Read the key.
+    def __init__(
+        self, rules: SignedTokenRules, limits: Limits, counted: Callable[[Principal], Principal]
+    ) -> None:
+        """Read the key; `counted` joins a principal to what the other tokens of its name use.
 
         Raises:
             ValueError: it cannot be read, or is none for the algorithm.
@@ -62,17 +68,31 @@ class SignedTokens:
         """
         self._rules = rules
         self._limits = limits
+        self._counted = counted
         self._algorithm = jwt.get_algorithm_by_name(rules.algorithm)
-        self.read_key()
+        self._key = self._prepared(read(rules.key))
+        self._remembered: dict[str, tuple[Principal, float]] = {}
 
-    def read_key(self) -> None:
-        """Read the key anew; raises ValueError, and keeps the old one, if it is none."""
-        self._key = self._prepared(read(self._rules.key))
+    def principal(self, token: str) -> Principal | None:
+        """Return whose token it is; None if it is not to be believed, or not any more."""
+        digest = digest_of(token)
+        principal, expiry = self._remembered.get(digest) or self._remember(digest, token)
+        return principal if time.time() < expiry else None
 
-    def principal(self, token: str) -> tuple[Principal, float] | None:
-        """Return whose token it is and when it expires (Unix time); None if it is not to be believed."""
+    def _remember(self, digest: str, token: str) -> tuple[Principal | None, float]:
+        claims = self._verified(token)
+        if claims is None:
+            return None, 0.0
+        if len(self._remembered) >= REMEMBERED_MAX:
+            del self._remembered[next(iter(self._remembered))]  # the oldest: it is verified again
+        principal = Principal(claims.sub, claims.roles, claims.batch_prefix, self._limits)
+        known = self._counted(principal), claims.exp + LEEWAY_SECONDS
+        self._remembered[digest] = known
+        return known
+
+    def _verified(self, token: str) -> _Claims | None:
         try:
-            claims = _Claims.model_validate(
+            return _Claims.model_validate(
                 jwt.decode(
                     token,
                     self._key,
@@ -85,8 +105,6 @@ class SignedTokens:
             )
         except (jwt.PyJWTError, ValidationError, ValueError):
             return None
-        principal = Principal(claims.sub, claims.roles, claims.batch_prefix, self._limits)
-        return principal, claims.exp + LEEWAY_SECONDS
 
     def _prepared(self, pem: bytes) -> Any:  # noqa: ANN401  # of the algorithm
         try:

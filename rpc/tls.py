@@ -11,13 +11,10 @@ from datetime import datetime
 from pathlib import Path
 
 import grpc
-import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from rpc.watched_files import WatchedFiles, read
-
-_log = structlog.get_logger()
+from rpc.watched_files import FromFiles, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,48 +43,43 @@ class ServerCertificate:
             ValueError: a file cannot be read, or the key is another certificate's.
 
         """
-        self._files = files
-        self._watched = WatchedFiles(files.paths)
-        self._is_stale = False
-        self._configuration, self.expiry = _load(files)
+        self._loaded = FromFiles(files.paths, lambda: _load(files))
+        self.asks_clients = files.client_ca is not None
+        """Whether clients must have a certificate too."""
 
     def credentials(self) -> grpc.ServerCredentials:
         """Return credentials that always serve the newest certificate."""
         make: Callable[..., grpc.ServerCredentials] = grpc.dynamic_ssl_server_credentials
         return make(
-            self._configuration,
+            self._loaded.current.configuration,
             self._renewed,
             require_client_authentication=self.asks_clients,
         )
 
     @property
-    def asks_clients(self) -> bool:
-        """Whether clients must have a certificate too."""
-        return self._files.client_ca is not None
+    def expiry(self) -> datetime:
+        """When the one in use expires."""
+        return self._loaded.current.expiry
 
     @property
     def is_stale(self) -> bool:
         """Whether the files hold another certificate, which cannot be used."""
-        return self._is_stale
+        return self._loaded.is_stale
 
     def _renewed(self) -> object | None:
         """Return what the next handshakes use; None: what they used before. Called by gRPC's own threads."""
-        if not self._watched.have_changed() and not self._is_stale:
-            return None
-        try:
-            self._configuration, self.expiry = _load(self._files)
-        except ValueError as error:
-            if not self._is_stale:
-                _log.error("the new certificate cannot be used", reason=str(error))  # expected
-            self._is_stale = True
-            return None
-        self._is_stale = False
-        _log.info("certificate renewed", expires=self.expiry.isoformat())
-        return self._configuration
+        return self._loaded.current.configuration if self._loaded.refresh() else None
 
 
-def _load(files: TlsFiles) -> tuple[object, datetime]:
-    """Return gRPC's configuration and when the certificate expires."""
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What gRPC serves, and when it expires."""
+
+    configuration: object
+    expiry: datetime
+
+
+def _load(files: TlsFiles) -> _Loaded:
     chain, key = read(files.certificate), read(files.key)
     roots = read(files.client_ca) if files.client_ca is not None else None
     certificate = _certificates(files.certificate, chain)[0]
@@ -95,8 +87,8 @@ def _load(files: TlsFiles) -> tuple[object, datetime]:
         _certificates(files.client_ca, roots)
     if _public_key(files.key, key) != certificate.public_key():
         raise ValueError(f"{files.key} is not the key of {files.certificate}")
-    configuration: object = grpc.ssl_server_certificate_configuration([(key, chain)], roots)
-    return configuration, certificate.not_valid_after_utc
+    configuration = grpc.ssl_server_certificate_configuration([(key, chain)], roots)
+    return _Loaded(configuration, certificate.not_valid_after_utc)
 
 
 def _certificates(path: Path | None, pem: bytes) -> list[x509.Certificate]:

@@ -38,11 +38,6 @@ class Usage:
         self._full_at = 0.0
         """When, by the monotonic clock, all of a second's calls may be made at once again."""
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing would be lost with it."""
-        return not self._results and not self._watches and self._full_at <= time.monotonic()
-
     def take_call(self, limits: Limits) -> None:
         """Count a call; raises Refusal if a second's calls were made already."""
         if limits.calls_per_second_max is None:

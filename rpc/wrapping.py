@@ -51,7 +51,7 @@ def _stream(behavior: Any, around: Around) -> Any:  # noqa: ANN401  # of any met
         with around(context):
             messages = behavior(request, context)
             if inspect.isawaitable(messages):
-                await messages  # a refusal, and health's Watch, yield nothing
+                await messages  # a refusal yields nothing
                 return
             async for message in messages:
                 yield message

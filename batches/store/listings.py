@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Tally
@@ -12,6 +12,8 @@ from batches.repair import Repair, Tallies
 from batches.result import JobOutcome, RecordedResult, ResultSource
 from batches.store import schema
 from batches.store.rows import SELECT_BATCH, to_batch
+
+_batches = schema.batches.c
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -35,20 +37,38 @@ async def list_batches(  # noqa: PLR0913  # filters, by keyword only
     size: int,
 ) -> Page[Batch, int]:
     """Return the batches whose ids begin with the prefix, newest first."""
-    table = schema.batches.c
-    query = SELECT_BATCH.order_by(table.batch_key.desc()).limit(size + 1)
+    keys = _with_labels(select(_batches.batch_key), labels).limit(size + 1)
     if state is not None:
-        query = query.where(table.state == int(state))
+        keys = keys.where(_batches.state == int(state))
     if before_key is not None:
-        query = query.where(table.batch_key < before_key)
-    if prefix:  # as a range of bytes: LIKE would read its own signs in an id, and SQLite's knows no case
-        query = query.where(table.batch_id >= prefix, table.batch_id < prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        keys = keys.where(_batches.batch_key < before_key)
+    keys = _with_prefix(keys, prefix) if prefix else keys.order_by(_batches.batch_key.desc())
+    chosen = keys.subquery().c.batch_key
+    query = SELECT_BATCH.join(chosen.table, chosen == _batches.batch_key).order_by(_batches.batch_key.desc())
+    batches = [to_batch(row) for row in await connection.execute(query)]
+    return _page(batches, [batch.batch_key for batch in batches], size)
+
+
+def _with_prefix(keys: Select[tuple[int]], prefix: str) -> Select[tuple[int]]:
+    """Order the keys, newest first, of the batches whose ids begin so, reading no other batch.
+
+    The ids are a range of the index, which holds the keys too. In the order of the plain key MySQL walks
+    all batches instead, backwards, hoping to find enough soon: with 100,000 of a caller's batches below
+    250,000 newer ones of others that took 175 ms, this 26 ms. LIKE would read its own signs in an id, and
+    SQLite's knows no case.
+    """
+    successor = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    ids = _batches.batch_id >= prefix, _batches.batch_id < successor
+    return keys.where(*ids).order_by((_batches.batch_key + 0).desc())
+
+
+def _with_labels(keys: Select[tuple[int]], labels: Mapping[str, str]) -> Select[tuple[int]]:
     for name, value in labels.items():
         label = schema.batch_labels.alias()
-        query = query.where(
+        keys = keys.where(
             select(label.c.batch_key)
             .where(
-                label.c.batch_key == table.batch_key,
+                label.c.batch_key == _batches.batch_key,
                 label.c.label_key == name,
                 label.c.label_value == value,
                 # For MySQL's collations `a` equals `a ` with a space; its bytes do not.
@@ -56,8 +76,7 @@ async def list_batches(  # noqa: PLR0913  # filters, by keyword only
             )
             .exists()
         )
-    batches = [to_batch(row) for row in await connection.execute(query)]
-    return _page(batches, [batch.batch_key for batch in batches], size)
+    return keys
 
 
 async def list_results(

@@ -3,7 +3,7 @@
 import asyncio
 
 import grpc
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 
 from batchprogress.v1 import job_status_pb2_grpc
 from rpc.admin import AdminPorts
@@ -37,7 +37,7 @@ class Deployment:
         )
         self._health = Health(SERVICE, source.check)
         self._server = self._create_server(reflection=settings.reflection)
-        self.admin = AdminPorts(settings, self._health, self._guard, (SERVICE,), self._observing.registry)
+        self.admin = AdminPorts(settings, self._health, self._guard, self._observing.registry)
         self._watching_health: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
@@ -50,7 +50,7 @@ class Deployment:
 
     async def stop(self) -> None:
         """Say not-serving, refuse new calls, let running ones end, then close the source."""
-        await self._health.drain()
+        self._health.drain()
         await self._server.stop(self._drain_seconds)
         if self._watching_health is not None:
             self._watching_health.cancel()
@@ -69,5 +69,5 @@ class Deployment:
         job_status_pb2_grpc.add_JobStatusServiceServicer_to_server(JobStatusServicer(self._source), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         if reflection:
-            add_reflection(server, (SERVICE, health.SERVICE_NAME))
+            add_reflection(server, SERVICE)
         return server

@@ -95,8 +95,8 @@ class JobStatusSettings(ServerSettings):
     )
     reflection: bool = Field(
         default=False,
-        description="Let tools such as grpcurl list the services on this port too, not only on the admin"
-        " port. Default: off, as in production.",
+        description="Let tools such as grpcurl list the services of this port; the admin port always lists"
+        " its own. Default: off, as in production.",
     )
     connection_age_seconds_max: int = Field(
         default=600,

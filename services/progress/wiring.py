@@ -76,7 +76,7 @@ class ProgressServer:
         bounds = Bounds(settings.backlog_results_max, settings.watches_max)
         collector = ProgressCollector(self._gauges(), bounds, (database, recording))
         self._observing.registry.register(collector)
-        self.admin = AdminPorts(settings, self._health, self._guard, (SERVICE,), self._observing.registry)
+        self.admin = AdminPorts(settings, self._health, self._guard, self._observing.registry)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -86,15 +86,15 @@ class ProgressServer:
             asyncio.create_task(run()) for run in (self._feed.run, self._health.run, self._overview.run)
         ]
         self._tasks = [flusher, *readers]
-        await self.admin.start()
-        await self._server.start()
         try:
+            await self.admin.start()
+            await self._server.start()
             yield
         finally:
             await self._drain(flusher)
             for task in readers:
                 task.cancel()
-            await asyncio.gather(*readers, return_exceptions=True)
+            await asyncio.wait(readers)
             await self.admin.stop()
             await self._observing.close()
 
@@ -108,12 +108,13 @@ class ProgressServer:
 
     async def _drain(self, flusher: asyncio.Task[None]) -> None:
         """Stop taking calls, answer those under way, end watches, record what was taken."""
-        await self._health.drain()
+        self._health.drain()
         stopping = asyncio.create_task(self._server.stop(self._drain_seconds))
         self._hub.close()
         await stopping
         self._group_commit.close()
-        await flusher
+        # Not awaited itself: if it has died, wait() has said so, and the rest is stopped all the same.
+        await asyncio.wait([flusher])
 
     def _create_server(
         self, options: ServerOptions, servicer: ProgressServicer, *, reflection: bool
@@ -124,7 +125,7 @@ class ProgressServer:
         progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
         if reflection:
-            add_reflection(server, (SERVICE,))
+            add_reflection(server, SERVICE)
         return server
 
     def _measured(self, record: Record) -> Record:

@@ -2,21 +2,30 @@
 
 import asyncio
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+from pydantic import SecretStr
 from sqlalchemy import text
 
 from batches.migrations import migrate
+from batches.settings import DatabaseSettings
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from services.progress.group_commit import GroupCommit
+from services.progress.settings import ProgressSettings
+from services.progress.wiring import progress_server
 from tests.support.progress import progress_process, start, stub_of
 
 EXIT_BAD_CONFIGURATION = 78
 SECONDS_MAX = 30
+REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 SERVICE = "batchprogress.v1.ProgressService"
 
 
@@ -103,14 +112,13 @@ async def _until_serving(channel: grpc.aio.Channel, service: str) -> None:
 async def test_reflection_is_served_only_if_asked_for(tmp_path: Path) -> None:
     """Without PROGRESS_REFLECTION the reflection service is not there, with it it is."""
     url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
-    path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
     for setting, expected in (("false", grpc.StatusCode.UNIMPLEMENTED), ("true", grpc.StatusCode.OK)):
         async with (
             progress_process(url, PROGRESS_REFLECTION=setting) as process,
             grpc.aio.insecure_channel(process.target) as channel,
         ):
             raw: Any = channel
-            call = raw.stream_stream(path)()
+            call = raw.stream_stream(REFLECTION)()
             await call.done_writing()
             assert await call.code() == expected
 
@@ -118,16 +126,38 @@ async def test_reflection_is_served_only_if_asked_for(tmp_path: Path) -> None:
 async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
     """While a server waits for a call to end, a second SIGTERM ends the process with 128 + 15."""
     async with (
-        progress_process(database_url, PROGRESS_DRAIN_SECONDS="3600") as process,
+        progress_process(database_url, PROGRESS_DRAIN_SECONDS="3600", PROGRESS_REFLECTION="true") as process,
         grpc.aio.insecure_channel(process.target) as channel,
     ):
-        await _until_serving(channel, "liveness")
-        endless = health_stub(channel).Watch(health_pb2.HealthCheckRequest(service="liveness"))
+        raw: Any = channel
+        endless = raw.stream_stream(REFLECTION)()  # ends when its client does
+        await endless.write(reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString())
         await endless.read()
         process.send(signal.SIGTERM)
         await process.logged("draining")
         process.send(signal.SIGTERM)
         assert await process.ended() == 128 + signal.SIGTERM
+
+
+async def test_metrics_that_cannot_be_read_end_no_server(tmp_path: Path) -> None:
+    """A row that the overview of all batches cannot read costs its metrics, and nothing else."""
+    file = tmp_path / "t.db"
+    url = f"sqlite+aiosqlite:///{file}"
+    async with (
+        progress_process(url) as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        await stub_of(channel).CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE batches SET create_time = 'no time at all'")
+    async with (
+        progress_process(url) as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
+        await process.logged("the metrics of the batches cannot be read")
+        await stub_of(channel).CreateBatch(pb.CreateBatchRequest(batch_id="another", total_jobs=1))
+        process.send(signal.SIGTERM)
+        assert await process.ended() == 0
 
 
 @pytest.mark.parametrize(
@@ -172,3 +202,22 @@ async def test_a_database_that_is_away_is_said() -> None:
     assert "the database does not answer" in said
     assert "secret" not in said
     assert "Traceback" not in said
+
+
+async def test_a_part_that_died_stops_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose flusher has died of a defect ends with it, and leaves no task and no port behind."""
+
+    async def die(_: GroupCommit) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(GroupCommit, "run", die)
+    database = DatabaseSettings(database_url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/t.db"))
+    before = asyncio.all_tasks()
+    with pytest.raises(ZeroDivisionError):
+        async with progress_server(ProgressSettings(listen="127.0.0.1:0"), database) as server:
+            await server.wait(asyncio.Event())
+    async with asyncio.timeout(SECONDS_MAX):
+        while asyncio.all_tasks() - before:  # noqa: ASYNC110  # gRPC ends its own a moment later
+            await asyncio.sleep(0.01)
+    with pytest.raises(ConnectionError):
+        await asyncio.open_connection("127.0.0.1", server.admin.port)

@@ -1,16 +1,19 @@
 """The admin ports: reached without TLS and tokens, and good for nothing but looking."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health_pb2
+from grpc_health.v1 import health, health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from tests.integration.security.conftest import Serve, Tokens
 from tests.support.certificates import Authority
 from tests.support.databases.ports import free_port
 
+SECONDS_MAX = 20.0
 SERVICE = "batchprogress.v1.ProgressService"
 
 
@@ -38,3 +41,37 @@ async def test_probes_need_neither_tls_nor_a_token(serve: Serve, tokens: Tokens,
         reflection = raw.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")()
         await reflection.done_writing()
         assert await reflection.code() is grpc.StatusCode.OK
+
+
+async def test_a_port_lists_what_it_serves(serve: Serve) -> None:
+    """Reflection names on each port every service that answers there, and no other."""
+    admin = f"127.0.0.1:{free_port()}"
+    async with (
+        serve(admin_listen=admin, reflection=True) as server,
+        grpc.aio.insecure_channel(admin) as channel,
+    ):
+        everywhere = {health.SERVICE_NAME, reflection.SERVICE_NAME}
+        assert await listed(server.channel) == await served(server.channel) == {SERVICE, *everywhere}
+        assert await listed(channel) == await served(channel) == everywhere
+
+
+async def listed(channel: Any) -> set[str]:  # noqa: ANN401  # the stubs know no aio
+    """Return the services that reflection names."""
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+    call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
+    return {one.name async for answer in call for one in answer.list_services_response.service}
+
+
+async def served(channel: Any) -> set[str]:  # noqa: ANN401  # as above
+    """Return the services of this project and of gRPC's own that answer."""
+    found = set()
+    for method in (
+        f"{SERVICE}/ListBatches",
+        f"{health.SERVICE_NAME}/Check",
+        f"{reflection.SERVICE_NAME}/ServerReflectionInfo",
+    ):
+        call = channel.stream_stream(f"/{method}")(iter([b""]), timeout=SECONDS_MAX)
+        with suppress(grpc.aio.AioRpcError):
+            async for _ in call:
+                found.add(method.partition("/")[0])
+    return found

@@ -1,6 +1,8 @@
 """What one caller may use at a time, whatever is left for others."""
 
 import asyncio
+import json
+from typing import Any
 
 import grpc
 import pytest
@@ -9,8 +11,9 @@ from batchprogress.v1 import progress_pb2 as pb
 from rpc.principal import Role
 from tests.integration.security.conftest import Serve, Tokens, bearing
 from tests.support.answers import Answered, answered
-from tests.support.progress import Served
+from tests.support.progress import Served, progress_process
 
+SERVICE = pb.DESCRIPTOR.services_by_name["ProgressService"].full_name
 SECONDS_MAX = 20.0
 
 
@@ -36,6 +39,35 @@ async def test_calls_of_a_second(serve: Serve, tokens: Tokens) -> None:
         await list_often(neighbour)
         await asyncio.sleep(refusal.retry_seconds)
         await client.stub.ListBatches(pb.ListBatchesRequest())
+
+
+async def test_refused_calls_count_too(serve: Serve, tokens: Tokens) -> None:
+    """A worker that hammers a method it may not call, or one that there is not, runs into its rate."""
+    token = tokens.add("worker", Role.WORKER, more="calls_per_second_max = 2\n")
+    async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
+        raw: Any = client.channel
+        for method in ("CancelBatch", "NoSuchMethod"):
+            call = raw.unary_unary(f"/{SERVICE}/{method}")
+            assert "CALLER_RATE" in {(await refusal_of(call(b""))).reason for _ in range(20)}
+
+
+async def test_the_log_names_whoever_is_refused(sqlite_url: str, tokens: Tokens) -> None:
+    """The line of a call that its caller may not make, or made too soon, has the caller's name."""
+    token = tokens.add("hammering", Role.WORKER, more="calls_per_second_max = 1\n")
+    async with (
+        progress_process(
+            sqlite_url, PROGRESS_LOG_CALLS="true", PROGRESS_TOKENS_FILE=str(tokens.path)
+        ) as server,
+        bearing(server.port, token) as client,
+    ):
+        for _ in range(2):
+            await refusal_of(client.stub.CancelBatch(pb.CancelBatchRequest(batch_id="b")))
+        await server.logged("RESOURCE_EXHAUSTED")
+    calls = [json.loads(line) for line in server.log.splitlines() if '"event": "call"' in line]
+    assert [(call["code"], call["caller"]) for call in calls] == [
+        ("PERMISSION_DENIED", "hammering"),
+        ("RESOURCE_EXHAUSTED", "hammering"),
+    ]
 
 
 async def list_often(client: Served) -> None:

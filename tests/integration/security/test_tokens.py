@@ -1,6 +1,9 @@
 """Which tokens are believed, and what is learnt from one that is not."""
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import time
 from typing import Any
 
@@ -35,6 +38,7 @@ def wrong_tokens(issuer: Issuer) -> dict[str, str]:
     return {
         "none": "",
         "no token at all": "bp_made-up",
+        "nested deeper than JSON is read": f"{encoded(b'[' * 6_000)}.{body}.",
         "expired": issuer.sign(["reader"], exp=time.time() - 2 * LEEWAY_SECONDS),
         "without an expiry": issuer.sign(["reader"], exp=None),
         "another issuer's signature": stranger.sign(["reader"]),
@@ -49,15 +53,16 @@ def wrong_tokens(issuer: Issuer) -> dict[str, str]:
 
 
 def hmac_with_public_key(issuer: Issuer) -> str:
-    """Return the token of the classic confusion: HS256, keyed with what everyone knows."""
-    import base64  # noqa: PLC0415  # by hand, since pyjwt refuses to make it
-    import hashlib  # noqa: PLC0415
-    import hmac  # noqa: PLC0415
-
+    """Return the token of the classic confusion: HS256, keyed with what everyone knows; pyjwt makes none."""
     body = issuer.sign(["reader"]).split(".")[1]
-    head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
+    head = encoded(b'{"alg":"HS256","typ":"JWT"}')
     signature = hmac.new(issuer.public_pem, f"{head}.{body}".encode(), hashlib.sha256).digest()
-    return f"{head}.{body}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+    return f"{head}.{body}.{encoded(signature)}"
+
+
+def encoded(raw: bytes) -> str:
+    """Return a part of a signed token."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 async def test_every_wrong_token_gets_the_same_answer(

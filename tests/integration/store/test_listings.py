@@ -4,14 +4,16 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
 from batches.store.database import Database
-from batches.store.listings import Page
+from batches.store.listings import Page, list_batches
 from batches.store.store import BatchStore
-from tests.integration.store.steps import create, insert_batches, report
+from tests.integration.store.steps import create, insert_batches, on_servers, report
 from tests.support.samples import FAILED, SKIPPED, SUCCEEDED, result, results
 
 PageReader = Callable[[Any], Awaitable[Page[Any, Any]]]
@@ -108,6 +110,47 @@ async def test_batches_with_labels(store: BatchStore, labels: dict[str, str], ex
     await create(store, 1, "padded", team="sync ")
     await create(store, 1, "none")
     assert await batch_ids(store, labels=labels) == expected
+
+
+async def test_batches_with_a_prefix(store: BatchStore, database: Database) -> None:
+    """Ids that begin so, byte for byte, page by page; a page continues after a batch that it lists."""
+    own = ["a-%", "a-1", "a-", "a-~", "a--"]
+    others = ["a", "a.", "a,z", "A-1", "b-1", "A-", "a/1"]
+    mixed = [one for pair in zip(own, others, strict=False) for one in pair]
+    await insert_batches(database, mixed + others[len(own) :])
+    key, found = None, []
+    while True:
+        page = await store.list_batches(state=None, labels={}, prefix="a-", before_key=key, size=2)
+        found += [batch.batch_id for batch in page.items]
+        if page.next_key is None:
+            break
+        key = page.next_key
+        assert key == page.items[-1].batch_key
+    assert found == own[::-1]
+
+
+@on_servers
+async def test_a_prefix_reads_no_batch_of_others(database: Database) -> None:
+    """However many others there are that are newer, and whatever the page: what is read are one's own."""
+    own, others, size = 1_000, 10_000, 10
+    await insert_batches(database, [f"own-{number}" for number in range(own)])
+    await insert_batches(database, [f"other-{number}" for number in range(others)])
+    async with database.engine.connect() as connection:
+        before_key: int | None = None
+        for _ in range(2):
+            before = await rows_read(connection)
+            page = await list_batches(
+                connection, state=None, labels={}, prefix="own-", before_key=before_key, size=size
+            )
+            assert await rows_read(connection) - before < 2 * own
+            assert len(page.items) == size
+            before_key = page.next_key
+
+
+async def rows_read(connection: AsyncConnection) -> int:
+    """Return how many rows of tables and indexes this connection has read so far."""
+    counters = await connection.execute(text("SHOW SESSION STATUS LIKE 'Handler_read%'"))
+    return sum(int(number) for _, number in counters)
 
 
 async def test_filters_together_and_paged(store: BatchStore) -> None:

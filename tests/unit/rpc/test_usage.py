@@ -48,14 +48,17 @@ def test_results_beyond_the_limit_wait_for_others() -> None:
     used.give_results(6)
     used.take_results(1_000, limits)
     used.give_results(1_000)
-    assert used.is_idle
+    used.take_results(10, limits)
 
 
 def test_no_limit() -> None:
-    """Without limits nothing is refused, and what is used is still counted."""
+    """Without limits nothing is refused; what is used is still counted, for a limit that comes later."""
     used = Usage()
     for _ in range(1_000):
         used.take_call(Limits())
         used.take_results(10_000, Limits())
         used.take_watch(Limits())
-    assert not used.is_idle
+    with pytest.raises(Refusal):
+        used.take_watch(Limits(watches_max=1_000))
+    with pytest.raises(Refusal):
+        used.take_results(1, Limits(results_in_flight_max=1_000))

@@ -1,0 +1,38 @@
+"""Who reads metrics, and how many at a time."""
+
+import asyncio
+import http.client
+from contextlib import closing
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from rpc import metrics_port
+from rpc.metrics_port import MetricsPort
+
+SECONDS_MAX = 20.0
+
+
+def status_of(port: int) -> int:
+    """Scrape; returns the status, 0 if the connection was cut."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_MAX)) as connection:
+        try:
+            connection.request("GET", "/metrics")
+            return connection.getresponse().status
+        except (ConnectionError, http.client.BadStatusLine):
+            return 0
+
+
+async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says nothing holds no more threads than there may be; who leaves makes room."""
+    monkeypatch.setattr(metrics_port, "CONNECTIONS_MAX", 2)
+    monkeypatch.setattr(metrics_port._Handler, "timeout", SECONDS_MAX)  # noqa: SLF001  # not to be waited for
+    metrics = MetricsPort(CollectorRegistry(), "127.0.0.1:0")
+    silent = [await asyncio.open_connection("127.0.0.1", metrics.port) for _ in range(2)]
+    assert await asyncio.to_thread(status_of, metrics.port) == 0
+    silent[0][1].close()
+    async with asyncio.timeout(SECONDS_MAX):
+        while await asyncio.to_thread(status_of, metrics.port) != http.client.OK:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.01)
+    silent[1][1].close()
+    await metrics.close()

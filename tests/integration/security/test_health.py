@@ -1,0 +1,160 @@
+"""Who watches health: told at once, bounded in number, and nobody that anybody waits for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import pytest
+import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from rpc import health as health_module
+from rpc import health_servicer
+from rpc.health import LIVENESS, Health
+from rpc.server import ServerOptions, create_server, listen
+from tests.faults import hostile
+from tests.support.answers import answered
+
+SECONDS_MAX = 20.0
+SERVICE = "a.Service"
+Response = health_pb2.HealthCheckResponse
+
+
+class Store:
+    """What stands behind the server, as far as health asks it."""
+
+    is_away = False
+
+    async def answers(self) -> None:
+        """Answer, or fail as a store that is away does."""
+        if self.is_away:
+            raise ConnectionError
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A server of nothing but health, and a client of it."""
+
+    server: grpc.aio.Server
+    health: Health
+    store: Store
+    port: int
+    stub: Any
+    """Its published types lack the methods."""
+
+    async def status(self, name: str) -> int:
+        """Ask once."""
+        return int((await self.stub.Check(health_pb2.HealthCheckRequest(service=name))).status)
+
+    async def becomes(self, name: str, expected: int) -> None:
+        """Ask until the answer is the expected one."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while await self.status(name) != expected:  # noqa: ASYNC110  # what is asked has no event
+                await asyncio.sleep(0.01)
+
+    def watch(self, name: str) -> Any:  # noqa: ANN401  # a call of grpc's
+        """Open a watch."""
+        return self.stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=SECONDS_MAX)
+
+
+@pytest_asyncio.fixture
+async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
+    """Serve health, which looks behind the server all the time."""
+    monkeypatch.setattr(health_module, "CHECK_PERIOD_SECONDS", 0.01)
+    options, store = ServerOptions("127.0.0.1:0"), Store()
+    server = create_server(options, lambda _: None)
+    health = Health(SERVICE, store.answers)
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    port = listen(server, options)
+    await server.start()
+    running = asyncio.create_task(health.run())
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Scene(server, health, store, port, health_pb2_grpc.HealthStub(channel))
+    running.cancel()
+    await asyncio.wait([running])
+    await server.stop(None)
+
+
+async def test_a_watcher_is_told_each_change(scene: Scene) -> None:
+    """It hears the state at once, then whenever it is another one."""
+    await scene.becomes(SERVICE, Response.SERVING)
+    watch = scene.watch(SERVICE)
+    assert (await watch.read()).status == Response.SERVING
+    for away, expected in ((True, Response.NOT_SERVING), (False, Response.SERVING)):
+        scene.store.is_away = away
+        assert (await watch.read()).status == expected
+
+
+async def test_a_name_that_is_not_served(scene: Scene) -> None:
+    """Check says NOT_FOUND; a watch says SERVICE_UNKNOWN and stays open."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await scene.status("another.Service")
+    assert answered(caught.value).code is grpc.StatusCode.NOT_FOUND
+    watch = scene.watch("another.Service")
+    assert (await watch.read()).status == Response.SERVICE_UNKNOWN
+    following = asyncio.ensure_future(watch.read())
+    for away, expected in ((True, Response.NOT_SERVING), (False, Response.SERVING)):
+        scene.store.is_away = away  # others are told meanwhile
+        await scene.becomes(SERVICE, expected)
+    assert not following.done()
+    scene.health.drain()
+    assert await following is grpc.aio.EOF
+
+
+async def test_a_watcher_that_takes_nothing_holds_up_nobody(scene: Scene) -> None:
+    """While one watcher's window is shut the state changes, for Check and for every other watcher."""
+    await scene.becomes(SERVICE, Response.SERVING)
+    request = health_pb2.HealthCheckRequest(service=SERVICE).SerializeToString()
+    _, writer = await asyncio.open_connection("127.0.0.1", scene.port)
+    writer.write(
+        hostile.greeting(window_bytes=0)
+        + hostile.call_headers("/grpc.health.v1.Health/Watch")
+        + hostile.whole_message(request)
+    )
+    async with asyncio.timeout(SECONDS_MAX):
+        while not scene.health.servicer.watchers:  # noqa: ASYNC110  # it was sent past any client
+            await asyncio.sleep(0.01)
+    other = scene.watch(SERVICE)
+    assert (await other.read()).status == Response.SERVING
+    for away, expected in ((True, Response.NOT_SERVING), (False, Response.SERVING)) * 3:
+        scene.store.is_away = away
+        assert (await other.read()).status == expected
+        assert await scene.status(SERVICE) == expected
+    scene.health.drain()
+    assert await scene.status(SERVICE) == Response.NOT_SERVING
+    writer.transport.abort()
+
+
+async def test_a_drain_ends_every_watch(scene: Scene) -> None:
+    """A watcher is told that the server drains, then its watch ends: the stop waits for calls only."""
+    await scene.becomes(SERVICE, Response.SERVING)
+    watches = {name: scene.watch(name) for name in (SERVICE, "", LIVENESS)}
+    for watch in watches.values():
+        assert (await watch.read()).status == Response.SERVING
+    scene.health.drain()
+    async with asyncio.timeout(SECONDS_MAX):
+        await scene.server.stop(grace=10 * SECONDS_MAX)
+    for name in (SERVICE, ""):
+        assert (await watches[name].read()).status == Response.NOT_SERVING
+    assert [await watch.read() for watch in watches.values()] == [grpc.aio.EOF] * 3
+
+
+async def test_watchers_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more than may watch is told to come back; Check goes on, and whoever leaves makes room."""
+    monkeypatch.setattr(health_servicer, "WATCHERS_MAX", 2)
+    watches = [scene.watch(LIVENESS) for _ in range(2)]
+    for watch in watches:
+        await watch.read()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await scene.watch(LIVENESS).read()
+    refusal = answered(caught.value)
+    assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHES")
+    assert refusal.retry_seconds is not None
+    assert await scene.status(LIVENESS) == Response.SERVING
+    watches[0].cancel()
+    async with asyncio.timeout(SECONDS_MAX):
+        while scene.health.servicer.watchers == 2:  # noqa: ASYNC110  # the server learns of it by itself
+            await asyncio.sleep(0.01)
+    assert (await scene.watch(LIVENESS).read()).status == Response.SERVING
