@@ -79,7 +79,7 @@ def record(command: list[str]) -> Iterator[tuple[float, Lines]]:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (ROWS, COLUMNS))
     command = ["/usr/bin/env", "TERM=xterm-256color", *command]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as told:  # noqa: S603
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as told:  # noqa: S603  # ours
         os.close(theirs)
         with suppress(OSError):  # how Linux says that nobody has the other end any more
             while True:

@@ -1,10 +1,11 @@
 """What the pages keep in any browser: hostile names, the keyboard, a phone, the dark, screen readers."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from tests.e2e.dashboard.page_scripts import DURATIONS, IS_DARK, TOO_PALE
 from tests.e2e.dashboard.scene import Scene
@@ -85,6 +86,47 @@ async def test_keyboard(shown: Scene, watched: WatchedPage) -> None:
     await watched.page.keyboard.press("Enter")
     await watched.shows(".failure-jobs", "job-00003")
     assert await watched.value("document.activeElement.getAttribute('aria-expanded')") == "true"
+
+
+async def test_a_group_opened_twice(shown: Scene, watched: WatchedPage) -> None:
+    """Who opens a group, closes and opens it again sees each job once, also if the first answer is late."""
+    second_answered, first_answered = asyncio.Event(), asyncio.Event()
+    questions: list[Route] = []
+
+    async def answer(route: Route) -> None:
+        questions.append(route)
+        if len(questions) > 1:
+            await route.continue_()
+            return
+        response = await route.fetch()
+        await second_answered.wait()
+        await route.fulfill(response=response)
+        first_answered.set()
+
+    await watched.page.route("**/failed-jobs?*", answer)
+    await watched.page.goto(f"{shown.url}/batch?id=imports")
+    group = watched.page.get_by_role("button", name="TimeoutError")
+    for _ in range(3):
+        await group.click()
+    await watched.shows(".failure-jobs tbody", "job-00003")
+    jobs = await watched.page.locator(".failure-jobs tbody tr").count()
+    second_answered.set()
+    await first_answered.wait()
+    await watched.value("fetch('api/batches').then((answer) => answer.text())")
+    assert await watched.page.locator(".failure-jobs tbody tr").count() == jobs
+
+
+async def test_half_an_answer(shown: Scene, watched: WatchedPage) -> None:
+    """An answer that is cut says that the dashboard does not answer; the list goes on with the next one."""
+
+    async def cut(route: Route) -> None:
+        await route.fulfill(status=200, content_type="application/json", body='{"batches": [')
+
+    await watched.page.route("**/api/batches?*", cut)
+    await watched.page.goto(f"{shown.url}/")
+    await watched.shows("#connection", "The dashboard does not answer. Trying again…")
+    await watched.page.unroute("**/api/batches?*")
+    await watched.shows("#connection", "Live")
 
 
 async def test_screen_reader(shown: Scene, watched: WatchedPage) -> None:

@@ -40,7 +40,7 @@ async def test_help() -> None:
         ("DASHBOARD_LISTEN", "8080"),
         ("DASHBOARD_LISTEN", "127.0.0.1:99999"),
         ("DASHBOARD_VIEWERS_MAX", "0"),
-        ("DASHBOARD_PROGRESS_CA", "/nowhere/ca.pem"),
+        ("DASHBOARD_PROGRESS_CA_FILE", "/nowhere/ca.pem"),
         ("DASHBOARD_PROGRESS_TOKEN_FILE", "/nowhere/token"),
     ],
 )
@@ -71,4 +71,16 @@ async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
         assert (await page.get("/api/batches")).status == 200
         token.unlink()
         assert (await page.get("/api/batches", text="x")).status == 502
+        assert (await page.get("/api/batches", text="y")).status == 502
     assert "secret" not in process.log
+    assert process.log.count("there is no token in the token file") == 1
+
+
+async def test_a_certificate_without_its_key(tmp_path: Path) -> None:
+    """A certificate and its key go together; without one of them it exits 78."""
+    certificate = tmp_path / "own.pem"
+    certificate.touch()
+    process = await start(DASHBOARD_PROGRESS_CERTIFICATE_FILE=str(certificate))
+    async with asyncio.timeout(SECONDS_MAX):
+        _, said = await process.communicate()
+    assert (process.returncode, b"DASHBOARD_PROGRESS_KEY_FILE" in said) == (78, True)
