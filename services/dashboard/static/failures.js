@@ -79,13 +79,13 @@ class Group {
       this.offerMore(answer.next_page_token);
     } catch (error) {
       if (error.name === "AbortError") return;
-      setChildren(this.more, [`${error.message} `, this.next("Try again", page)]);
+      this.more.replaceChildren(`${error.message} `, this.next("Try again", page));
     }
   }
 
   offerMore(page) {
     const shown = `${jobs(this.rows.childElementCount)} shown. `;
-    setChildren(this.more, page ? [shown, this.next("Look on", page)] : []);
+    this.more.replaceChildren(...(page ? [shown, this.next("Look on", page)] : []));
   }
 
   next(text, page) {

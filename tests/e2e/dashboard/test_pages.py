@@ -10,9 +10,12 @@ from playwright.async_api import Browser, Route
 from tests.e2e.dashboard.page_scripts import DURATIONS, IS_DARK, TOO_PALE
 from tests.e2e.dashboard.scene import Scene
 from tests.e2e.dashboard.watched_page import WatchedPage, watched_page
+from tests.support.dashboard import dashboard_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+JOBS_TRACED = 300
+"""More than are looked at for a page."""
 HOSTILE_ID = "<script>window.pwned=1</script>" + "&%22'/../?#" + "W" * 80
 HOSTILE_NAME = "<img src=x onerror=window.pwned=1>" + "\N{RIGHT-TO-LEFT OVERRIDE}" + "long" * 30
 HOSTILE_LABEL = "\"'><svg onload=window.pwned=1>"
@@ -116,6 +119,48 @@ async def test_a_group_opened_twice(shown: Scene, watched: WatchedPage) -> None:
     assert await watched.page.locator(".failure-jobs tbody tr").count() == jobs
 
 
+async def test_a_group_of_many_jobs(shown: Scene, watched: WatchedPage) -> None:
+    """A group shows its jobs page by page, whatever lines their messages have; a lost page comes again."""
+    await shown.create("traced", JOBS_TRACED)
+    await shown.report_failures("traced", JOBS_TRACED, "Traceback:\n  line {}\nKeyError: 'id'")
+    await watched.page.goto(f"{shown.url}/batch?id=traced")
+    await watched.page.route("**/failed-jobs?*", lambda route: route.abort())
+    await watched.page.get_by_role("button", name="KeyError").click()
+    await watched.shows(".failure-jobs", "The dashboard does not answer.")
+    await watched.page.unroute("**/failed-jobs?*")
+    await watched.page.get_by_role("button", name="Try again").click()
+    await watched.shows(".failure-jobs", "250 jobs shown.")
+    await watched.page.get_by_role("button", name="Look on").click()
+    await watched.shows(".failure-jobs", f"job-{JOBS_TRACED - 1:05}")
+    assert await watched.page.locator(".failure-jobs tbody tr").count() == JOBS_TRACED
+
+
+async def test_a_batch_without_jobs(shown: Scene, watched: WatchedPage) -> None:
+    """A batch without jobs that has ended looks as it says, 100 %, and has no progress over time."""
+    await shown.create("none", 0)
+    await watched.page.goto(f"{shown.url}/batch?id=none")
+    await watched.shows("#percent", "100")
+    assert await watched.page.locator(".succeeded.part").get_attribute("style") == "width: 100%;"
+    assert not await watched.page.is_visible("#plot")
+
+
+async def test_no_server_from_the_beginning(browser: Browser) -> None:
+    """Who comes while the server is away is told so where batches would be, not left with an empty page."""
+    async with dashboard_process("127.0.0.1:1") as shown, watched_page(browser) as page:
+        for address, place in (("/", "#empty"), ("/batch?id=b", "#nothing")):
+            await page.page.goto(f"http://{shown.target}{address}")
+            await page.shows(place, "The progress server does not answer.")
+
+
+async def test_a_wrong_address(shown: Scene, watched: WatchedPage) -> None:
+    """A page that does not exist is said to be none, and is not asked for again and again."""
+    await watched.page.goto(f"{shown.url}/?page=none")
+    await watched.shows("#empty", "No such filter or page")
+    await watched.shows("#connection", "Live")
+    await watched.page.get_by_role("link", name="Show all batches").click()
+    await watched.shows(".row", "October import")
+
+
 async def test_half_an_answer(shown: Scene, watched: WatchedPage) -> None:
     """An answer that is cut says that the dashboard does not answer; the list goes on with the next one."""
 
@@ -179,7 +224,7 @@ async def test_motion_is_off_where_it_is_not_wanted(browser: Browser, shown: Sce
 async def test_an_unknown_batch(shown: Scene, watched: WatchedPage) -> None:
     """A page of a batch that is not there says so, in its title too, and leads back."""
     await watched.page.goto(f"{shown.url}/batch?id=..%2F..")
-    await watched.shows("#unknown", "There is no such batch")
+    await watched.shows("#nothing", "There is no such batch")
     assert await watched.page.title() == "No such batch · Batch Progress"
     await watched.page.get_by_role("link", name="All batches").click()
     await watched.shows(".row", "October import")
