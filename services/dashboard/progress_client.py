@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import grpc
-import structlog
 from google.protobuf import duration_pb2
 from google.protobuf.message import Message
 
@@ -12,8 +11,9 @@ from batchprogress.channels import Connection, Metadata
 from batchprogress.retries import RETRIED_CODES, failure_of
 from batchprogress.v1 import progress_pb2 as pb
 from services.dashboard.convert import to_state
-from services.dashboard.errors import BatchUnknown, DashboardError, InvalidQuestion, Refused, ServerAway
+from services.dashboard.errors import BatchUnknown, DashboardError, InvalidQuestion, ServerAway
 from services.dashboard.progress_channel import ProgressChannel, Stub
+from services.dashboard.refusals import Refusals
 from services.dashboard.states import BatchState
 
 ANSWER_SECONDS_MAX = 5.0
@@ -23,7 +23,6 @@ STATES_APART_MS_MIN = 250
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
-_log = structlog.get_logger()
 
 
 class ProgressClient:
@@ -33,7 +32,7 @@ class ProgressClient:
         """Take where the server is, and how it is reached; nothing is connected before the first call."""
         self._connection = connection
         self._channel = ProgressChannel(connection)
-        self._has_token = True
+        self._refusals = Refusals()
 
     async def get_batch(self, batch_id: str) -> BatchState:
         """Return a batch as it is now."""
@@ -57,7 +56,7 @@ class ProgressClient:
                 finally:
                     stream.cancel()
         except grpc.aio.AioRpcError as error:
-            raise _translated(error) from error
+            raise self._translated(error) from error
 
     async def list_batches(self, request: pb.ListBatchesRequest) -> pb.ListBatchesResponse:
         """Return a page of batches."""
@@ -90,30 +89,23 @@ class ProgressClient:
             async with self._channel.call() as stub:
                 return await method(stub)(request, timeout=ANSWER_SECONDS_MAX, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            raise _translated(error) from error
+            raise self._translated(error) from error
 
     def _metadata(self) -> Metadata:
-        """Return the metadata of a call; a file that holds no token is told in the log once."""
         try:
-            metadata = self._connection.metadata()
-        except (OSError, ValueError) as error:
-            if self._has_token:
-                reason = error.strerror if isinstance(error, OSError) else str(error)
-                _log.warning("there is no token in the token file", reason=reason)
-            self._has_token = False
-            raise Refused from error
-        self._has_token = True
-        return metadata
+            return self._connection.metadata()
+        except OSError as error:
+            raise self._refusals.tell("the token file cannot be read", str(error.strerror)) from error
+        except ValueError as error:
+            raise self._refusals.tell("the token file holds no token", str(error)) from error
 
-
-def _translated(error: grpc.aio.AioRpcError) -> DashboardError:
-    """Return what an answer means to a page; the text of the answer stays here."""
-    failure = failure_of(error)
-    if failure.code is grpc.StatusCode.NOT_FOUND:
-        return BatchUnknown()
-    if failure.code is grpc.StatusCode.INVALID_ARGUMENT:
-        return InvalidQuestion()
-    if failure.code in RETRIED_CODES:
-        return ServerAway(failure.retry_seconds)
-    _log.warning("refused by the progress server", code=failure.code.name, reason=failure.reason)
-    return Refused()
+    def _translated(self, error: grpc.aio.AioRpcError) -> DashboardError:
+        """Return what an answer means to a page; the text of the answer stays here."""
+        failure = failure_of(error)
+        if failure.code is grpc.StatusCode.NOT_FOUND:
+            return BatchUnknown()
+        if failure.code is grpc.StatusCode.INVALID_ARGUMENT:
+            return InvalidQuestion()
+        if failure.code in RETRIED_CODES:
+            return ServerAway(failure.retry_seconds)
+        return self._refusals.tell("refused by the progress server", failure.code.name)

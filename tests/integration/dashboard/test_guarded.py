@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from structlog.testing import capture_logs
 
 from batchprogress.channels import Connection, TlsFiles
 from batchprogress.v1 import progress_pb2 as pb
@@ -32,6 +33,18 @@ async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
         token.write_text(f"{TOKEN}\n", encoding="ascii")
         answer = await page.get("/api/batches", state="PROCESSING")
         assert (answer.status, [batch["batch_id"] for batch in answer.json["batches"]]) == (200, ["b"])
+
+
+async def test_a_refusal_is_logged_once(guarded: Place, tmp_path: Path) -> None:
+    """However many pages are refused for one reason, the log is told once a minute."""
+    token = tmp_path / "token"
+    token.write_text("wrong", encoding="ascii")
+    settings = {"progress_ca_file": guarded.ca, "progress_token_file": token}
+    with capture_logs() as logs:
+        async with dashboard(guarded.server, **settings) as page:
+            for text in "abc":
+                assert (await page.get("/api/batches", text=text)).status == 502
+    assert [log["reason"] for log in logs if log["log_level"] == "warning"] == ["UNAUTHENTICATED"]
 
 
 async def test_a_stranger_is_not_trusted(guarded: Place) -> None:

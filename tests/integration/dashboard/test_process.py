@@ -73,7 +73,7 @@ async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
         assert (await page.get("/api/batches", text="x")).status == 502
         assert (await page.get("/api/batches", text="y")).status == 502
     assert "secret" not in process.log
-    assert process.log.count("there is no token in the token file") == 1
+    assert process.log.count("the token file cannot be read") == 1
 
 
 async def test_a_certificate_without_its_key(tmp_path: Path) -> None:
