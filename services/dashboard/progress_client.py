@@ -1,4 +1,4 @@
-"""ProgressService as this dashboard asks it: the one place that knows gRPC."""
+"""ProgressService as this dashboard asks it: with its channel the one place that knows gRPC."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar

@@ -1,5 +1,6 @@
 """What can be set, each from the environment variable DASHBOARD_<NAME>."""
 
+import ssl
 from typing import Self
 
 from pydantic import Field, FilePath, field_validator, model_validator
@@ -80,4 +81,22 @@ class DashboardSettings(BaseSettings):
             raise ValueError(
                 "DASHBOARD_PROGRESS_CERTIFICATE_FILE and DASHBOARD_PROGRESS_KEY_FILE go together"
             )
+        self._try_tls()
         return self
+
+    def _try_tls(self) -> None:
+        """Find out now what gRPC would only say as a server that does not answer."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if self.progress_ca_file is not None:
+                context.load_verify_locations(self.progress_ca_file)
+        except OSError:
+            raise ValueError("DASHBOARD_PROGRESS_CA_FILE holds no certificate in PEM") from None
+        try:
+            if self.progress_certificate_file is not None:
+                # Without a password OpenSSL would ask the terminal for it.
+                context.load_cert_chain(self.progress_certificate_file, self.progress_key_file, password="")
+        except OSError:
+            raise ValueError(
+                "DASHBOARD_PROGRESS_KEY_FILE and DASHBOARD_PROGRESS_CERTIFICATE_FILE are no pair in PEM"
+            ) from None

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batchprogress.channels import Connection, TlsFiles
-from process.configuration import refuse
 from services.dashboard.answers import Answers
 from services.dashboard.app import Dashboard
 from services.dashboard.progress_client import ProgressClient
@@ -69,7 +68,4 @@ def _tls(settings: DashboardSettings) -> TlsFiles | None:
     files = (settings.progress_ca_file, settings.progress_certificate_file, settings.progress_key_file)
     if not settings.progress_tls and not any(files):
         return None
-    try:
-        return TlsFiles(*files)
-    except OSError as error:
-        refuse(f"{error.filename} cannot be read: {error.strerror}")
+    return TlsFiles(*files)

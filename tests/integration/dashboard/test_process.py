@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.dashboard import SECONDS_MAX, Page, dashboard_process, start
 from tests.support.progress import Served
 
@@ -76,11 +77,21 @@ async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
     assert process.log.count("the token file cannot be read") == 1
 
 
-async def test_a_certificate_without_its_key(tmp_path: Path) -> None:
-    """A certificate and its key go together; without one of them it exits 78."""
-    certificate = tmp_path / "own.pem"
-    certificate.touch()
-    process = await start(DASHBOARD_PROGRESS_CERTIFICATE_FILE=str(certificate))
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"CERTIFICATE": "own.pem"}, "KEY_FILE go together"),
+        ({"CERTIFICATE": "own.pem", "KEY": "other.key"}, "are no pair"),
+        ({"CERTIFICATE": "own.key", "KEY": "own.key"}, "are no pair"),
+        ({"CA": "own.key"}, "CA_FILE holds no certificate"),
+    ],
+)
+async def test_unfit_certificates(tmp_path: Path, files: dict[str, str], named: str) -> None:
+    """Certificates that no server could take are said at the start, with exit 78, not as a server away."""
+    for name in ("own", "other"):
+        Authority("ours").sign(name).write(tmp_path, name)
+    environment = {f"DASHBOARD_PROGRESS_{what}_FILE": str(tmp_path / name) for what, name in files.items()}
+    process = await start(**environment)
     async with asyncio.timeout(SECONDS_MAX):
         _, said = await process.communicate()
-    assert (process.returncode, b"DASHBOARD_PROGRESS_KEY_FILE" in said) == (78, True)
+    assert (process.returncode, named in said.decode()) == (78, True)
