@@ -1,7 +1,9 @@
 """What the pages keep in any browser: hostile names, the keyboard, a phone, the dark, screen readers."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -142,6 +144,16 @@ async def test_a_batch_without_jobs(shown: Scene, watched: WatchedPage) -> None:
     await watched.shows("#percent", "100")
     assert await watched.page.locator(".succeeded.part").get_attribute("style") == "width: 100%;"
     assert not await watched.page.is_visible("#plot")
+
+
+async def test_a_batch_of_days(shown: Scene, watched: WatchedPage) -> None:
+    """The plot of a batch that goes on for days names the day at both of its ends."""
+    await shown.create("slow", 2)
+    await watched.page.clock.set_fixed_time(datetime.now(UTC) + timedelta(days=3))
+    await watched.page.goto(f"{shown.url}/batch?id=slow")
+    await watched.shows("#percent", "0")
+    times = await watched.page.locator(".tick").filter(has_text=":").all_text_contents()
+    assert [len(re.findall(r"^\d+ \w+, \d\d:\d\d$", time)) for time in times] == [1, 1]
 
 
 async def test_no_server_from_the_beginning(browser: Browser) -> None:
