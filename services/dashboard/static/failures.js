@@ -85,7 +85,7 @@ class Group {
 
   offerMore(page) {
     const shown = `${jobs(this.rows.childElementCount)} shown. `;
-    this.more.replaceChildren(...(page ? [shown, this.next("Look on", page)] : []));
+    this.more.replaceChildren(...(page ? [shown, this.next("Show more", page)] : []));
   }
 
   next(text, page) {

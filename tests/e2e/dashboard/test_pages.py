@@ -132,7 +132,7 @@ async def test_a_group_of_many_jobs(shown: Scene, watched: WatchedPage) -> None:
     await watched.page.unroute("**/failed-jobs?*")
     await watched.page.get_by_role("button", name="Try again").click()
     await watched.shows(".failure-jobs", "250 jobs shown.")
-    await watched.page.get_by_role("button", name="Look on").click()
+    await watched.page.get_by_role("button", name="Show more").click()
     await watched.shows(".failure-jobs", f"job-{JOBS_TRACED - 1:05}")
     assert await watched.page.locator(".failure-jobs tbody tr").count() == JOBS_TRACED
 
