@@ -49,6 +49,14 @@ proto: | $(UV) ## Generate the stubs in client/ from protos/
 run: setup ## The 1,037-job story on real processes (KEEP=1: goes on serving, with a dashboard)
 	@$(BIN)/python -m demo
 
+# A terminal emulator for this alone, not in the locks.
+PYTE := pyte==0.8.2
+
+.PHONY: recording
+recording: setup | $(UV) ## Take the README's recording of make run anew
+	$(UV) run --quiet --no-project --isolated --python $(BIN)/python --with $(PYTE) \
+		python -m demo.recording docs/images/run.svg $(BIN)/python -m demo
+
 .PHONY: serve
 serve: setup ## Serve ProgressService on an SQLite file (or BATCHES_DATABASE_URL)
 	$(BIN)/python -m services.progress

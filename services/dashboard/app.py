@@ -21,6 +21,7 @@ from services.dashboard.answers import Answers
 from services.dashboard.errors import (
     BatchUnknown,
     DashboardError,
+    Defective,
     InvalidQuestion,
     Refused,
     ServerAway,
@@ -38,6 +39,7 @@ SEND_SECONDS_MAX = 30.0
 RETRY_SECONDS = "2"
 STATUSES: dict[type[DashboardError], HTTPStatus] = {
     BatchUnknown: HTTPStatus.NOT_FOUND,
+    Defective: HTTPStatus.INTERNAL_SERVER_ERROR,
     InvalidQuestion: HTTPStatus.BAD_REQUEST,
     Refused: HTTPStatus.BAD_GATEWAY,
     ServerAway: HTTPStatus.SERVICE_UNAVAILABLE,

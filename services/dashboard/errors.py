@@ -32,3 +32,7 @@ class Refused(DashboardError):  # noqa: N818  # an answer
 
 class TooMany(DashboardError):  # noqa: N818  # an answer
     """The dashboard shows as much as it may; try again in a moment."""
+
+
+class Defective(DashboardError):  # noqa: N818  # as it is told
+    """The dashboard itself has failed: whoever runs it should look at its log."""

@@ -12,7 +12,7 @@ def fits(message: str, template: str) -> bool:
     Looked for from left to right, without going back: the time is that of reading the message once.
     """
     first, *others = template.split(VARYING)
-    message = message[:COMPARED_CHARACTERS]
+    message = " ".join(message[:COMPARED_CHARACTERS].split())  # as templates are: line breaks are blanks
     if not template:
         return True
     if not message.startswith(first):

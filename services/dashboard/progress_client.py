@@ -1,19 +1,19 @@
-"""ProgressService as this dashboard asks it: the one place that knows gRPC."""
+"""ProgressService as this dashboard asks it: with its channel the one place that knows gRPC."""
 
-from collections.abc import AsyncIterator
-from typing import TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import grpc
-import structlog
 from google.protobuf import duration_pb2
 from google.protobuf.message import Message
 
 from batchprogress.channels import Connection, Metadata
 from batchprogress.retries import RETRIED_CODES, failure_of
 from batchprogress.v1 import progress_pb2 as pb
-from batchprogress.v1 import progress_pb2_grpc
 from services.dashboard.convert import to_state
-from services.dashboard.errors import BatchUnknown, DashboardError, InvalidQuestion, Refused, ServerAway
+from services.dashboard.errors import BatchUnknown, DashboardError, InvalidQuestion, ServerAway
+from services.dashboard.progress_channel import ProgressChannel, Stub
+from services.dashboard.refusals import Refusals
 from services.dashboard.states import BatchState
 
 ANSWER_SECONDS_MAX = 5.0
@@ -21,24 +21,23 @@ ANSWER_SECONDS_MAX = 5.0
 STATES_APART_MS_MIN = 250
 """Of a watched batch: bars glide between four states a second as smoothly as between twenty."""
 
-Stub: TypeAlias = "progress_pb2_grpc.ProgressServiceAsyncStub"  # known to the type checker only
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
-_log = structlog.get_logger()
 
 
 class ProgressClient:
     """Asks once and never waits for a server that is away; what it raises is a DashboardError."""
 
-    def __init__(self, channel: grpc.aio.Channel, connection: Connection) -> None:
-        """Take a channel of the connection, which gives the token."""
-        self._stub: Stub = progress_pb2_grpc.ProgressServiceStub(channel)
+    def __init__(self, connection: Connection) -> None:
+        """Take where the server is, and how it is reached; nothing is connected before the first call."""
         self._connection = connection
+        self._channel = ProgressChannel(connection)
+        self._refusals = Refusals()
 
     async def get_batch(self, batch_id: str) -> BatchState:
         """Return a batch as it is now."""
-        answer = await self._ask(self._stub.GetBatch, pb.GetBatchRequest(batch_id=batch_id))
-        return to_state(answer.batch)
+        request = pb.GetBatchRequest(batch_id=batch_id)
+        return to_state((await self._ask(lambda stub: stub.GetBatch, request)).batch)
 
     async def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[BatchState]:
         """Yield a batch's newer states as one stream brings them, to its end."""
@@ -47,55 +46,66 @@ class ProgressClient:
             after_revision=after_revision,
             min_interval=duration_pb2.Duration(nanos=STATES_APART_MS_MIN * 1_000_000),
         )
-        stream = self._stub.WatchBatch(request, metadata=self._metadata())
+        metadata = self._metadata()
         try:
-            async for answer in stream:
-                yield to_state(answer.batch)
+            async with self._channel.call() as stub:
+                stream = stub.WatchBatch(request, metadata=metadata)
+                try:
+                    async for answer in stream:
+                        yield to_state(answer.batch)
+                finally:
+                    stream.cancel()
         except grpc.aio.AioRpcError as error:
-            raise _translated(error) from error
-        finally:
-            stream.cancel()
+            raise self._translated(error) from error
 
     async def list_batches(self, request: pb.ListBatchesRequest) -> pb.ListBatchesResponse:
         """Return a page of batches."""
-        return await self._ask(self._stub.ListBatches, request)
+        return await self._ask(lambda stub: stub.ListBatches, request)
 
     async def list_job_results(self, request: pb.ListJobResultsRequest) -> pb.ListJobResultsResponse:
         """Return a page of results."""
-        return await self._ask(self._stub.ListJobResults, request)
+        return await self._ask(lambda stub: stub.ListJobResults, request)
 
     async def list_failure_groups(self, batch_id: str) -> pb.ListFailureGroupsResponse:
         """Return the failures of a batch in groups."""
-        return await self._ask(self._stub.ListFailureGroups, pb.ListFailureGroupsRequest(batch_id=batch_id))
+        request = pb.ListFailureGroupsRequest(batch_id=batch_id)
+        return await self._ask(lambda stub: stub.ListFailureGroups, request)
 
     async def list_repairs(self, request: pb.ListRepairsRequest) -> pb.ListRepairsResponse:
         """Return a page of repairs."""
-        return await self._ask(self._stub.ListRepairs, request)
+        return await self._ask(lambda stub: stub.ListRepairs, request)
+
+    async def close(self) -> None:
+        """Close the channel; to be called when nothing is asked any more."""
+        await self._channel.close()
 
     async def _ask(
-        self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Response]", request: Request
+        self,
+        method: "Callable[[Stub], grpc.aio.UnaryUnaryMultiCallable[Request, Response]]",
+        request: Request,
     ) -> Response:
+        metadata = self._metadata()
         try:
-            return await method(request, timeout=ANSWER_SECONDS_MAX, metadata=self._metadata())
+            async with self._channel.call() as stub:
+                return await method(stub)(request, timeout=ANSWER_SECONDS_MAX, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            raise _translated(error) from error
+            raise self._translated(error) from error
 
     def _metadata(self) -> Metadata:
         try:
             return self._connection.metadata()
         except OSError as error:
-            _log.warning("the token file cannot be read", reason=error.strerror)
-            raise Refused from error
+            raise self._refusals.tell("the token file cannot be read", str(error.strerror)) from error
+        except ValueError as error:
+            raise self._refusals.tell("the token file holds no token", str(error)) from error
 
-
-def _translated(error: grpc.aio.AioRpcError) -> DashboardError:
-    """Return what an answer means to a page; the text of the answer stays here."""
-    failure = failure_of(error)
-    if failure.code is grpc.StatusCode.NOT_FOUND:
-        return BatchUnknown()
-    if failure.code is grpc.StatusCode.INVALID_ARGUMENT:
-        return InvalidQuestion()
-    if failure.code in RETRIED_CODES:
-        return ServerAway(failure.retry_seconds)
-    _log.warning("refused by the progress server", code=failure.code.name, reason=failure.reason)
-    return Refused()
+    def _translated(self, error: grpc.aio.AioRpcError) -> DashboardError:
+        """Return what an answer means to a page; the text of the answer stays here."""
+        failure = failure_of(error)
+        if failure.code is grpc.StatusCode.NOT_FOUND:
+            return BatchUnknown()
+        if failure.code is grpc.StatusCode.INVALID_ARGUMENT:
+            return InvalidQuestion()
+        if failure.code in RETRIED_CODES:
+            return ServerAway(failure.retry_seconds)
+        return self._refusals.tell("refused by the progress server", failure.code.name)

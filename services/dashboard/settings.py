@@ -1,6 +1,9 @@
 """What can be set, each from the environment variable DASHBOARD_<NAME>."""
 
-from pydantic import Field, FilePath, field_validator
+import ssl
+from typing import Self
+
+from pydantic import Field, FilePath, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PORT_MAX = 65_535
@@ -26,9 +29,18 @@ class DashboardSettings(BaseSettings):
         default=False,
         description="Reach it by TLS, with the system's roots. Default: off, as the server's default.",
     )
-    progress_ca: FilePath | None = Field(
+    progress_ca_file: FilePath | None = Field(
         default=None,
-        description="Reach it by TLS, with the roots in this PEM file. Default: none.",
+        description="Reach it by TLS, with the roots in this PEM file. It is read again, as are the two"
+        " below, when the server cannot be reached: a new one needs no restart. Default: none.",
+    )
+    progress_certificate_file: FilePath | None = Field(
+        default=None,
+        description="Reach it by TLS, and show it the certificate in this PEM file: a server with"
+        " PROGRESS_TLS_CLIENT_CA_FILE asks for one. Default: none.",
+    )
+    progress_key_file: FilePath | None = Field(
+        default=None, description="The key of that certificate, PEM. Default: none."
     )
     progress_token_file: FilePath | None = Field(
         default=None,
@@ -62,3 +74,29 @@ class DashboardSettings(BaseSettings):
         if not host or not port.isdecimal() or int(port) > PORT_MAX:
             raise ValueError("must be host:port")
         return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.progress_certificate_file is None) != (self.progress_key_file is None):
+            raise ValueError(
+                "DASHBOARD_PROGRESS_CERTIFICATE_FILE and DASHBOARD_PROGRESS_KEY_FILE go together"
+            )
+        self._try_tls()
+        return self
+
+    def _try_tls(self) -> None:
+        """Find out now what gRPC would only say as a server that does not answer."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            if self.progress_ca_file is not None:
+                context.load_verify_locations(self.progress_ca_file)
+        except OSError:
+            raise ValueError("DASHBOARD_PROGRESS_CA_FILE holds no certificate in PEM") from None
+        try:
+            if self.progress_certificate_file is not None:
+                # Without a password OpenSSL would ask the terminal for it.
+                context.load_cert_chain(self.progress_certificate_file, self.progress_key_file, password="")
+        except OSError:
+            raise ValueError(
+                "DASHBOARD_PROGRESS_KEY_FILE and DASHBOARD_PROGRESS_CERTIFICATE_FILE are no pair in PEM"
+            ) from None

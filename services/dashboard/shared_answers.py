@@ -13,7 +13,9 @@ REST = 4
 """And so many times as long as the answer took: however many ask, a question keeps the database busy for a
 fifth of the time at the most."""
 ANSWERS_MAX = 200
-"""Answers kept or under way; at 20 to 100 KB each some 20 MB at the most."""
+"""Answers kept or under way."""
+KEPT_BYTES_MAX = 32 * 1024 * 1024
+"""Of the answers kept: usual ones take 20 to 100 KB, a page of the longest messages a megabyte and more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +24,8 @@ class _Answer:
     asked_at: float = field(default_factory=time.monotonic)
     fresh_until: float = float("inf")
     """Under way it is the freshest there can be."""
+    size_bytes: int = 0
+    """Once it is there."""
 
     def settle(self, task: asyncio.Task[bytes]) -> None:
         # All who asked may have left; then nobody else looks at the exception.
@@ -29,6 +33,7 @@ class _Answer:
         now = time.monotonic()
         rest_seconds = 0.0 if has_failed else REST * (now - self.asked_at)
         self.fresh_until = now + max(FRESH_SECONDS, rest_seconds)
+        self.size_bytes = 0 if has_failed else len(task.result())
 
 
 class SharedAnswers:
@@ -57,12 +62,13 @@ class SharedAnswers:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _make_room(self) -> None:
-        if len(self._answers) < ANSWERS_MAX:
-            return
-        oldest = next((one for one, answer in self._answers.items() if answer.task.done()), None)
-        if oldest is None:
-            raise TooMany
-        del self._answers[oldest]
+        """Let the oldest answers go until one more may be asked for."""
+        kept_bytes = sum(answer.size_bytes for answer in self._answers.values())
+        while len(self._answers) >= ANSWERS_MAX or kept_bytes > KEPT_BYTES_MAX:
+            oldest = next((one for one, answer in self._answers.items() if answer.task.done()), None)
+            if oldest is None:
+                raise TooMany
+            kept_bytes -= self._answers.pop(oldest).size_bytes
 
 
 async def _awaited(ask: Callable[[], Awaitable[bytes]]) -> bytes:

@@ -33,6 +33,10 @@ class Topic:
     following: asyncio.Task[None] | None = None
     end: asyncio.TimerHandle | None = None
     """Of a topic without viewers."""
+    tries: int = 0
+    """How many have failed since the newest state."""
+    is_defective: bool = False
+    """Whether following it has met a defect; that is told in the log once."""
 
     @property
     def revision(self) -> int:

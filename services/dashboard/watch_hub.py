@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from batchprogress.silences import with_silences
-from services.dashboard.errors import BatchUnknown, DashboardError, ServerAway, TooMany
+from services.dashboard.errors import BatchUnknown, DashboardError, Defective, ServerAway, TooMany
 from services.dashboard.states import BatchState, Point
 from services.dashboard.topic import Topic, View
 
@@ -123,7 +123,6 @@ class WatchHub:
             self._drop_one_without_viewers()
         topic = self._topics[batch_id] = Topic()
         topic.following = asyncio.create_task(self._follow(batch_id, topic))
-        topic.following.add_done_callback(_log_defect)
         return topic
 
     def _drop_one_without_viewers(self) -> None:
@@ -151,22 +150,28 @@ class WatchHub:
 
     async def _follow(self, batch_id: str, topic: Topic) -> None:
         """Keep a topic up to date until nothing can follow."""
-        tries = 0
         while not topic.view.is_last:
             try:
-                async with aclosing(self._states(batch_id, topic)) as states:
-                    async for state in states:
-                        tries = 0
-                        topic.take(state)
-                if not topic.view.is_last:
-                    raise ServerAway  # a stream that ends before its batch was cut
+                await self._follow_stream(batch_id, topic)
             except BatchUnknown as problem:
                 topic.fail(problem)
             except DashboardError as problem:
-                if tries >= TRIES_UNTOLD:
+                if topic.tries >= TRIES_UNTOLD:
                     topic.fail(problem)
-                await asyncio.sleep(_delay_seconds(problem, tries))
-                tries += 1
+                await asyncio.sleep(_delay_seconds(problem, topic.tries))
+                topic.tries += 1
+            except Exception as defect:  # noqa: BLE001  # nobody waits for this task, and viewers do for its news
+                _tell_defect(topic, defect)
+                await asyncio.sleep(RETRY_SECONDS_MAX)
+
+    async def _follow_stream(self, batch_id: str, topic: Topic) -> None:
+        """Take what one stream brings."""
+        async with aclosing(self._states(batch_id, topic)) as states:
+            async for state in states:
+                topic.tries = 0
+                topic.take(state)
+        if not topic.view.is_last:
+            raise ServerAway  # a stream that ends before its batch was cut
 
     async def _states(self, batch_id: str, topic: Topic) -> AsyncGenerator[BatchState, None]:
         """Yield what one stream brings, and what is asked for before it and in its silences."""
@@ -179,10 +184,12 @@ class WatchHub:
                 yield state if state is not None else await self._source.get_batch(batch_id)
 
 
-def _log_defect(following: asyncio.Task[None]) -> None:
-    """Say at once why nothing comes any more: nobody waits for the task."""
-    if not following.cancelled() and (error := following.exception()):
-        _log.error("unexpected error", exc_info=error)
+def _tell_defect(topic: Topic, defect: Exception) -> None:
+    """Tell viewers each time, the log once: the next try may well end alike."""
+    if not topic.is_defective:
+        _log.error("unexpected error", exc_info=defect)
+    topic.is_defective = True
+    topic.fail(Defective())
 
 
 def _delay_seconds(problem: DashboardError, tries: int) -> float:

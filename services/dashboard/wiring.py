@@ -4,16 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import grpc
-
-from batchprogress.channels import Connection
+from batchprogress.channels import Connection, TlsFiles
 from services.dashboard.answers import Answers
 from services.dashboard.app import Dashboard
 from services.dashboard.progress_client import ProgressClient
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.shared_answers import SharedAnswers
+from services.dashboard.token_file import token_in
 from services.dashboard.watch_hub import WatchHub
 from services.dashboard.web_server import WebServer, bind
 
@@ -51,21 +49,23 @@ async def dashboard_server(
     settings: DashboardSettings,
 ) -> AsyncIterator[tuple[DashboardServer, asyncio.Task[None]]]:
     """Serve over a channel of its own; the progress server may come later, or go."""
-    connection = _connection(settings)
-    async with connection.open_async() as channel:
-        server = DashboardServer(settings, ProgressClient(channel, connection))
+    progress = ProgressClient(_connection(settings))
+    try:
+        server = DashboardServer(settings, progress)
         async with server.running() as serving:
             yield server, serving
+    finally:
+        await progress.close()
 
 
 def _connection(settings: DashboardSettings) -> Connection:
-    ca, token_file = settings.progress_ca, settings.progress_token_file
-    credentials = None
-    if settings.progress_tls or ca is not None:
-        credentials = grpc.ssl_channel_credentials(ca.read_bytes() if ca is not None else None)
-    token = None if token_file is None else (lambda: _token_in(token_file))
-    return Connection(settings.progress_target, credentials, token)
+    token_file = settings.progress_token_file
+    token = None if token_file is None else (lambda: token_in(token_file))
+    return Connection(settings.progress_target, _tls(settings), token)
 
 
-def _token_in(file: Path) -> str:
-    return file.read_text(encoding="ascii").strip()
+def _tls(settings: DashboardSettings) -> TlsFiles | None:
+    files = (settings.progress_ca_file, settings.progress_certificate_file, settings.progress_key_file)
+    if not settings.progress_tls and not any(files):
+        return None
+    return TlsFiles(*files)

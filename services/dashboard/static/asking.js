@@ -10,18 +10,18 @@ export class Refusal extends Error {
   }
 }
 
-/** Return the answer to a question; throws a Refusal. */
+/** Return the answer to a question; throws a Refusal, or an AbortError once the signal has come. */
 export async function ask(path, query, signal) {
-  let response;
   try {
-    response = await fetch(`${path}?${query}`, { signal, headers: { Accept: "application/json" } });
+    const response = await fetch(`${path}?${query}`, { signal, headers: { Accept: "application/json" } });
+    if (response.ok) return await response.json();
+    const { message } = await response.json().catch(() => ({}));
+    throw new Refusal(message ?? "The dashboard has failed.", response.status);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    // Whatever else fails does so on the way: no connection, or half an answer.
+    if (error instanceof Refusal || error.name === "AbortError") throw error;
     throw new Refusal("The dashboard does not answer.", 0);
   }
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refusal(answer.message ?? "The dashboard has failed.", response.status);
-  return answer;
 }
 
 /** Say that what is shown is what is; or, with a problem, why it may be out of date. */

@@ -15,7 +15,7 @@ export class Bar {
   update(batch) {
     const total = Number(batch.total_jobs);
     PARTS.forEach((part, index) => {
-      const share = total ? (100 * Number(batch[`${part}_jobs`])) / total : 0;
+      const share = total ? (100 * Number(batch[`${part}_jobs`])) / total : emptyShare(batch, part);
       this.parts[index].style.width = `${share}%`;
     });
     setAttribute(this.node, "data-kind", stateOf(batch).kind);
@@ -23,3 +23,6 @@ export class Bar {
     setAttribute(this.node, "aria-valuetext", spoken(batch));
   }
 }
+
+/** Return how a batch without jobs looks: as far as it says that it is. */
+const emptyShare = (batch, part) => (part === "succeeded" ? batch.percent_complete : 0);

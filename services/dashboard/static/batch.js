@@ -2,7 +2,7 @@
 
 import { sayConnected, sayEnded } from "./asking.js";
 import { Bar } from "./bar.js";
-import { byId, element, setAttribute, setChildren, setPairs, setText } from "./dom.js";
+import { byId, element, labelled, setAttribute, setChildren, setPairs, setText } from "./dom.js";
 import { Failures } from "./failures.js";
 import { Live } from "./live.js";
 import { News } from "./news.js";
@@ -34,16 +34,24 @@ const listener = {
     show();
     if (batch.state !== "PROCESSING") end();
   },
-  problem: ({ message }) => sayConnected(message),
+  problem({ message }) {
+    if (!batch) showNothing("Nothing to show yet", message);
+    sayConnected(message);
+  },
   unknown({ message }) {
     live?.end();
-    byId("batch").hidden = true;
-    byId("unknown").hidden = false;
-    setChildren(byId("unknown"), [element("h1", {}, "No such batch"), element("code", {}, batchId), element("p", {}, message)]);
-    document.title = "No such batch · Batch Progress";
+    batch = null;
+    showNothing("No such batch", message);
     sayEnded("Not found");
   },
 };
+
+function showNothing(title, message) {
+  byId("batch").hidden = true;
+  byId("nothing").hidden = false;
+  setChildren(byId("nothing"), [element("h1", {}, title), element("code", {}, batchId), element("p", {}, message)]);
+  document.title = `${title} · Batch Progress`;
+}
 
 function end() {
   live?.end();
@@ -51,6 +59,7 @@ function end() {
 }
 
 function show() {
+  byId("nothing").hidden = true;
   byId("batch").hidden = false;
   showName();
   showProgress();
@@ -68,14 +77,16 @@ function showName() {
   document.title = `${batch.percent_complete} % · ${name}`;
   setText(byId("name"), name);
   setText(byId("id"), batch.batch_id);
+  byId("id").hidden = name === batch.batch_id;
   setText(byId("state"), word);
   setAttribute(byId("state"), "data-kind", kind);
-  const labels = Object.entries(batch.labels).sort().map(([key, value]) => `${key}=${value}`);
+  const labels = Object.entries(batch.labels).sort();
   if (byId("labels").childElementCount !== labels.length) setChildren(byId("labels"), labels.map(labelLink));
 }
 
-function labelLink(label) {
-  return element("a", { class: "chip", href: `./?${new URLSearchParams({ label })}` }, label);
+function labelLink([key, value]) {
+  const address = `./?${new URLSearchParams({ label: `${key}=${value}` })}`;
+  return labelled("a", key, value, { href: address });
 }
 
 function showProgress() {
@@ -87,7 +98,7 @@ function showProgress() {
 }
 
 function pace() {
-  const pairs = [["Ended", `${wording.count(wording.endedJobs(batch))} of ${wording.jobs(batch.total_jobs)}`]];
+  const pairs = [["Jobs ended", `${wording.count(wording.endedJobs(batch))} of ${wording.jobs(batch.total_jobs)}`]];
   if (batch.state !== "PROCESSING") {
     const seconds = wording.secondsOf(batch.complete_time) - wording.secondsOf(batch.create_time);
     return [...pairs, ["Took", wording.duration(seconds)]];
@@ -95,17 +106,21 @@ function pace() {
   if (batch.stall_reason) {
     return [...pairs, ["Last result", batch.last_result_time ? wording.ago(batch.last_result_time) : "none yet"]];
   }
-  const left = batch.sealed ? wording.timeLeft(batch) || "unknown" : "jobs may be added";
+  const left = batch.sealed ? wording.timeLeft(batch) || "unknown" : "unknown, jobs may be added";
   return [...pairs, ["Rate", batch.jobs_per_second > 0 ? wording.rate(batch) : "0/s"], ["Time left", left]];
 }
 
 function tallies() {
   const names = ["succeeded", "failed", "skipped", "pending", "total"];
-  return names.map((name) => [name, wording.count(batch[`${name}_jobs`]), name]);
+  return names.map((name) => {
+    const jobs = batch[`${name}_jobs`];
+    return [name, wording.count(jobs), Number(jobs) ? name : `${name} none`];
+  });
 }
 
 function facts() {
-  const time = (name) => (batch[name] ? `${wording.moment(batch[name])} (${wording.ago(batch[name])})` : "none yet");
+  const none = batch.state === "PROCESSING" ? "none yet" : "none";
+  const time = (name) => (batch[name] ? `${wording.moment(batch[name])} (${wording.ago(batch[name])})` : none);
   const pairs = [["Created", time("create_time")], ["Last result", time("last_result_time")]];
   if (batch.complete_time) pairs.push(["Ended", time("complete_time")]);
   return [
@@ -118,6 +133,7 @@ function facts() {
 }
 
 function showPlot() {
+  byId("plot-card").hidden = !Number(batch.total_jobs); // of nothing there is no share
   const from = wording.secondsOf(batch.create_time);
   const newest = wording.secondsOf(batch.last_result_time ?? batch.create_time);
   const to = Math.max(newest, batch.complete_time ? wording.secondsOf(batch.complete_time) : Date.now() / 1000);

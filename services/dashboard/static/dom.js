@@ -7,6 +7,12 @@ export function element(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
+/** Return a label as a chip, its key paler than its value. */
+export function labelled(tag, key, value, attributes) {
+  const paler = element("span", { class: "chip-key" }, `${key}=`);
+  return element(tag, { class: "chip", ...attributes }, paler, value);
+}
+
 /** Return an element of a drawing. */
 export function shape(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);

@@ -53,6 +53,7 @@ class Group {
     const opens = this.jobs.hidden;
     this.jobs.hidden = !opens;
     this.button.setAttribute("aria-expanded", String(opens));
+    this.asking?.abort(); // an answer to what was open before would be added to what is open now
     if (opens) {
       this.rows = element("tbody");
       this.more = element("p", { class: "muted" });
@@ -70,19 +71,21 @@ class Group {
 
   async load(page) {
     const query = new URLSearchParams({ id: this.batchId, ...this.alike, page });
+    const { signal } = (this.asking = new AbortController());
     setText(this.more, "Looking…");
     try {
-      const answer = await ask("api/batch/failed-jobs", query);
+      const answer = await ask("api/batch/failed-jobs", query, signal);
       this.rows.append(...answer.job_results.map(rowOf));
       this.offerMore(answer.next_page_token);
     } catch (error) {
-      setChildren(this.more, [`${error.message} `, this.next("Try again", page)]);
+      if (error.name === "AbortError") return;
+      this.more.replaceChildren(`${error.message} `, this.next("Try again", page));
     }
   }
 
   offerMore(page) {
     const shown = `${jobs(this.rows.childElementCount)} shown. `;
-    setChildren(this.more, page ? [shown, this.next("Look on", page)] : []);
+    this.more.replaceChildren(...(page ? [shown, this.next("Show more", page)] : []));
   }
 
   next(text, page) {

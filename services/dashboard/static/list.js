@@ -7,6 +7,7 @@ import { Row } from "./row.js";
 import { count } from "./wording.js";
 
 const ASKED_AGAIN_MS = 2000; // bars glide for as long, see list.css
+const EXAMPLE = "batchprogress create sync --total 100";
 const ASKED_AGAIN_HIDDEN_MS = 30000; // nobody looks; the page is right soon after somebody does
 
 let rows = new Map();
@@ -28,7 +29,8 @@ async function refresh() {
     sayConnected();
   } catch (error) {
     if (error.name === "AbortError") return;
-    if (error.status === 400) showEmpty("No such filter or page", "The address may be old.", true);
+    if (error.status === 400) return showWrong();
+    if (!byId("batches").childElementCount) showEmpty("Nothing to show yet", error.message);
     sayConnected(error.message);
   }
   timer = setTimeout(refresh, document.hidden ? ASKED_AGAIN_HIDDEN_MS : ASKED_AGAIN_MS);
@@ -56,15 +58,24 @@ function countOf(page) {
   return page.batches.length ? `${count(page.batches.length)} shown, newest first` : "";
 }
 
+/** Say that what is asked for cannot be answered, now or later. */
+function showWrong() {
+  setChildren(byId("batches"), []);
+  setText(byId("count"), "");
+  showEmpty("No such filter or page", "The address may be old.", true);
+  sayConnected();
+}
+
 function showNothing(page) {
   if (page.next_page_token) showEmpty("Nothing found so far", "Older batches were not looked at: see Older.");
   else if (filters.areSet) showEmpty("No batch fits", "Change the filters to see others.", true);
-  else showEmpty("No batches yet", "A batch appears here when it is created.");
+  else showEmpty("No batches yet", "A batch appears here when it is created, for instance by", false, EXAMPLE);
 }
 
-function showEmpty(title, text, offersAll = false) {
+function showEmpty(title, text, offersAll = false, example = "") {
   const all = offersAll ? [element("p", {}, element("a", { class: "button", href: "./" }, "Show all batches"))] : [];
-  setChildren(byId("empty"), [element("h2", {}, title), element("p", {}, text), ...all]);
+  const code = example ? [element("p", {}, element("code", {}, example))] : [];
+  setChildren(byId("empty"), [element("h2", {}, title), element("p", {}, text), ...code, ...all]);
   byId("empty").hidden = false;
 }
 

@@ -10,6 +10,7 @@ const POINTS_MAX = 600; // more than pixels; then every second one goes
 const HEIGHT = 220;
 const EDGE = { left: 50, right: 14, top: 14, bottom: 26 };
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const DAY_AND_CLOCK = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 export class Plot {
   constructor(place, readout) {
@@ -68,10 +69,16 @@ export class Plot {
       ];
     });
     const tick = (x, at, anchor) =>
-      shape("text", { class: "tick", x, y: HEIGHT - 6, "text-anchor": anchor }, CLOCK.format(at * 1000));
+      shape("text", { class: "tick", x, y: HEIGHT - 6, "text-anchor": anchor }, this.clock(at));
     const { from, to } = this.frame;
     const times = [tick(EDGE.left, from, "start"), tick(width - EDGE.right, to, "end")];
     return [...levels, ...times];
+  }
+
+  /** Return the time of day; with the day, if the plot has more than one. */
+  clock(at) {
+    const days = [this.frame.from, this.frame.to].map((end) => new Date(end * 1000).toDateString());
+    return (days[0] === days[1] ? CLOCK : DAY_AND_CLOCK).format(at * 1000);
   }
 
   lines() {
@@ -129,7 +136,7 @@ export class Plot {
     const at = this.scale.at(event.clientX - this.place.getBoundingClientRect().left);
     const point = this.points.findLast((one) => one[0] <= at) ?? [at, 0, 0];
     const failed = point[2] ? `, ${count(point[2])} failed` : "";
-    setText(this.readout, `${CLOCK.format(at * 1000)}: ${count(point[1])} ended${failed}`);
+    setText(this.readout, `${this.clock(at)}: ${count(point[1])} ended${failed}`);
     for (const name of ["x1", "x2"]) this.cursor.setAttribute(name, this.scale.x(at));
     this.cursor.setAttribute("visibility", "visible");
   }

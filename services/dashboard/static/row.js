@@ -1,8 +1,8 @@
 // A batch in the list: its name and labels, its bar, and what it does.
 
 import { Bar } from "./bar.js";
-import { element, setAttribute, setChildren, setText } from "./dom.js";
-import { count, endedJobs, nameOf, paceOf, stateOf } from "./wording.js";
+import { element, labelled, setAttribute, setChildren, setText } from "./dom.js";
+import { count, countsOf, nameOf, paceOf, stateOf } from "./wording.js";
 
 export class Row {
   constructor(batch, filterBy) {
@@ -36,7 +36,7 @@ export class Row {
     setAttribute(this.state, "data-kind", kind);
     setText(this.state, word);
     setText(this.percent, `${batch.percent_complete} %`);
-    setText(this.counts, `${count(endedJobs(batch))} / ${count(batch.total_jobs)}`);
+    setText(this.counts, countsOf(batch));
     setText(this.failed, failed ? `${count(failed)} failed` : "");
     setText(this.pace, paceOf(batch));
   }
@@ -44,15 +44,14 @@ export class Row {
 
 function nameLink(batch, name) {
   const address = `batch?${new URLSearchParams({ id: batch.batch_id })}`;
-  return element("h2", {}, element("a", { href: address }, name));
+  return element("h2", {}, element("a", { href: address, title: name }, name));
 }
 
 function identity(batch, name, filterBy) {
   const line = element("p", { class: "row-identity" });
-  const parts = name === batch.batch_id ? [] : [element("code", {}, batch.batch_id)];
+  const parts = name === batch.batch_id ? [] : [element("code", { title: batch.batch_id }, batch.batch_id)];
   for (const [key, value] of Object.entries(batch.labels).sort()) {
-    const chip = element("button", { class: "chip", type: "button", title: "Show batches with this label" });
-    chip.append(element("span", { class: "chip-key" }, `${key}=`), value);
+    const chip = labelled("button", key, value, { type: "button", title: `Show batches with ${key}=${value}` });
     chip.addEventListener("click", () => filterBy(`${key}=${value}`));
     parts.push(chip);
   }

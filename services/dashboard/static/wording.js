@@ -20,6 +20,10 @@ export const jobs = (number) => `${count(number)} ${Number(number) === 1 ? "job"
 /** Return how many jobs of a batch have a result. */
 export const endedJobs = (batch) => Number(batch.total_jobs) - Number(batch.pending_jobs);
 
+/** Return "520 / 1,037", or that there are none. */
+export const countsOf = (batch) =>
+  Number(batch.total_jobs) ? `${count(endedJobs(batch))} / ${count(batch.total_jobs)}` : "No jobs";
+
 /** Return the name of a batch for people. */
 export const nameOf = (batch) => batch.display_name.trim() || batch.batch_id;
 
@@ -78,7 +82,7 @@ export function sentence(text) {
 export function paceOf(batch) {
   if (batch.state !== "PROCESSING") return `Ended ${ago(batch.complete_time)}`;
   if (batch.stall_reason) return sentence(batch.stall_reason);
-  if (batch.jobs_per_second <= 0) return "Waiting for results";
+  if (batch.jobs_per_second <= 0) return Number(batch.total_jobs) ? "Waiting for results" : "Waiting for jobs";
   const left = timeLeft(batch);
   return left ? `${rate(batch)}, ${left} left` : rate(batch);
 }

@@ -69,6 +69,20 @@ class Scene:
         ]
         await self.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
 
+    async def report_failures(self, batch_id: str, jobs: int, message: str) -> None:
+        """Report that so many jobs failed alike; {} in the message is the job's number."""
+        results = [
+            pb.ReportJobResultRequest(
+                batch_id=batch_id,
+                job_id=f"job-{number:05}",
+                outcome=pb.JOB_OUTCOME_FAILED,
+                error_type="KeyError",
+                error_message=message.format(number),
+            )
+            for number in range(jobs)
+        ]
+        await self.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
+
     async def let_time_pass(self, batch_id: str) -> None:
         """Do what a quarter of an hour without a result does to a batch."""
         database = Database(self.database_url, connections_max=1)

@@ -1,17 +1,23 @@
 """What the pages keep in any browser: hostile names, the keyboard, a phone, the dark, screen readers."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from tests.e2e.dashboard.page_scripts import DURATIONS, IS_DARK, TOO_PALE
 from tests.e2e.dashboard.scene import Scene
 from tests.e2e.dashboard.watched_page import WatchedPage, watched_page
+from tests.support.dashboard import dashboard_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+JOBS_TRACED = 300
+"""More than are looked at for a page."""
 HOSTILE_ID = "<script>window.pwned=1</script>" + "&%22'/../?#" + "W" * 80
 HOSTILE_NAME = "<img src=x onerror=window.pwned=1>" + "\N{RIGHT-TO-LEFT OVERRIDE}" + "long" * 30
 HOSTILE_LABEL = "\"'><svg onload=window.pwned=1>"
@@ -87,6 +93,99 @@ async def test_keyboard(shown: Scene, watched: WatchedPage) -> None:
     assert await watched.value("document.activeElement.getAttribute('aria-expanded')") == "true"
 
 
+async def test_a_group_opened_twice(shown: Scene, watched: WatchedPage) -> None:
+    """Who opens a group, closes and opens it again sees each job once, also if the first answer is late."""
+    second_answered, first_answered = asyncio.Event(), asyncio.Event()
+    questions: list[Route] = []
+
+    async def answer(route: Route) -> None:
+        questions.append(route)
+        if len(questions) > 1:
+            await route.continue_()
+            return
+        response = await route.fetch()
+        await second_answered.wait()
+        await route.fulfill(response=response)
+        first_answered.set()
+
+    await watched.page.route("**/failed-jobs?*", answer)
+    await watched.page.goto(f"{shown.url}/batch?id=imports")
+    group = watched.page.get_by_role("button", name="TimeoutError")
+    for _ in range(3):
+        await group.click()
+    await watched.shows(".failure-jobs tbody", "job-00003")
+    jobs = await watched.page.locator(".failure-jobs tbody tr").count()
+    second_answered.set()
+    await first_answered.wait()
+    await watched.value("fetch('api/batches').then((answer) => answer.text())")
+    assert await watched.page.locator(".failure-jobs tbody tr").count() == jobs
+
+
+async def test_a_group_of_many_jobs(shown: Scene, watched: WatchedPage) -> None:
+    """A group shows its jobs page by page, whatever lines their messages have; a lost page comes again."""
+    await shown.create("traced", JOBS_TRACED)
+    await shown.report_failures("traced", JOBS_TRACED, "Traceback:\n  line {}\nKeyError: 'id'")
+    await watched.page.goto(f"{shown.url}/batch?id=traced")
+    await watched.page.route("**/failed-jobs?*", lambda route: route.abort())
+    await watched.page.get_by_role("button", name="KeyError").click()
+    await watched.shows(".failure-jobs", "The dashboard does not answer.")
+    await watched.page.unroute("**/failed-jobs?*")
+    await watched.page.get_by_role("button", name="Try again").click()
+    await watched.shows(".failure-jobs", "250 jobs shown.")
+    await watched.page.get_by_role("button", name="Show more").click()
+    await watched.shows(".failure-jobs", f"job-{JOBS_TRACED - 1:05}")
+    assert await watched.page.locator(".failure-jobs tbody tr").count() == JOBS_TRACED
+
+
+async def test_a_batch_without_jobs(shown: Scene, watched: WatchedPage) -> None:
+    """A batch without jobs that has ended looks as it says, 100 %, and has no progress over time."""
+    await shown.create("none", 0)
+    await watched.page.goto(f"{shown.url}/batch?id=none")
+    await watched.shows("#percent", "100")
+    assert await watched.page.locator(".succeeded.part").get_attribute("style") == "width: 100%;"
+    assert not await watched.page.is_visible("#plot")
+
+
+async def test_a_batch_of_days(shown: Scene, watched: WatchedPage) -> None:
+    """The plot of a batch that goes on for days names the day at both of its ends."""
+    await shown.create("slow", 2)
+    await watched.page.clock.set_fixed_time(datetime.now(UTC) + timedelta(days=3))
+    await watched.page.goto(f"{shown.url}/batch?id=slow")
+    await watched.shows("#percent", "0")
+    times = await watched.page.locator(".tick").filter(has_text=":").all_text_contents()
+    assert [len(re.findall(r"^\d+ \w+, \d\d:\d\d$", time)) for time in times] == [1, 1]
+
+
+async def test_no_server_from_the_beginning(browser: Browser) -> None:
+    """Who comes while the server is away is told so where batches would be, not left with an empty page."""
+    async with dashboard_process("127.0.0.1:1") as shown, watched_page(browser) as page:
+        for address, place in (("/", "#empty"), ("/batch?id=b", "#nothing")):
+            await page.page.goto(f"http://{shown.target}{address}")
+            await page.shows(place, "The progress server does not answer.")
+
+
+async def test_a_wrong_address(shown: Scene, watched: WatchedPage) -> None:
+    """A page that does not exist is said to be none, and is not asked for again and again."""
+    await watched.page.goto(f"{shown.url}/?page=none")
+    await watched.shows("#empty", "No such filter or page")
+    await watched.shows("#connection", "Live")
+    await watched.page.get_by_role("link", name="Show all batches").click()
+    await watched.shows(".row", "October import")
+
+
+async def test_half_an_answer(shown: Scene, watched: WatchedPage) -> None:
+    """An answer that is cut says that the dashboard does not answer; the list goes on with the next one."""
+
+    async def cut(route: Route) -> None:
+        await route.fulfill(status=200, content_type="application/json", body='{"batches": [')
+
+    await watched.page.route("**/api/batches?*", cut)
+    await watched.page.goto(f"{shown.url}/")
+    await watched.shows("#connection", "The dashboard does not answer. Trying again…")
+    await watched.page.unroute("**/api/batches?*")
+    await watched.shows("#connection", "Live")
+
+
 async def test_screen_reader(shown: Scene, watched: WatchedPage) -> None:
     """Bars tell their value in words, pages have headings and landmarks, the plot says what it shows."""
     await watched.page.goto(f"{shown.url}/batch?id=imports")
@@ -137,7 +236,7 @@ async def test_motion_is_off_where_it_is_not_wanted(browser: Browser, shown: Sce
 async def test_an_unknown_batch(shown: Scene, watched: WatchedPage) -> None:
     """A page of a batch that is not there says so, in its title too, and leads back."""
     await watched.page.goto(f"{shown.url}/batch?id=..%2F..")
-    await watched.shows("#unknown", "There is no such batch")
+    await watched.shows("#nothing", "There is no such batch")
     assert await watched.page.title() == "No such batch · Batch Progress"
     await watched.page.get_by_role("link", name="All batches").click()
     await watched.shows(".row", "October import")

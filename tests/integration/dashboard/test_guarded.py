@@ -1,17 +1,32 @@
-"""The dashboard before a server that asks for TLS and a token."""
+"""The dashboard before a server that asks for TLS, a certificate and a token."""
 
+import asyncio
+from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 
+import grpc
+import pytest
+from structlog.testing import capture_logs
+
+from batchprogress.channels import Connection, TlsFiles
+from batchprogress.v1 import progress_pb2 as pb
+from services.dashboard import progress_channel
 from services.dashboard.errors import Refused, ServerAway
+from services.dashboard.progress_channel import ProgressChannel
 from tests.integration.cli.test_security import TOKEN, Place
-from tests.support.dashboard import dashboard
+from tests.support.certificates import Authority
+from tests.support.dashboard import SECONDS_MAX, Page, dashboard
+from tests.support.progress import served
+
+UNAVAILABLE = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
 
 
 async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
     """With the roots and a token file the server answers; a new token is used without a restart."""
     token = tmp_path / "token"
     token.write_text("old", encoding="ascii")
-    settings = {"progress_ca": guarded.ca, "progress_token_file": token}
+    settings = {"progress_ca_file": guarded.ca, "progress_token_file": token}
     async with dashboard(guarded.server, **settings) as page:
         answer = await page.get("/api/batches")
         assert (answer.status, answer.json) == (502, {"message": str(Refused())})
@@ -20,8 +35,89 @@ async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
         assert (answer.status, [batch["batch_id"] for batch in answer.json["batches"]]) == (200, ["b"])
 
 
+async def test_a_refusal_is_logged_once(guarded: Place, tmp_path: Path) -> None:
+    """However many pages are refused for one reason, the log is told once a minute."""
+    token = tmp_path / "token"
+    token.write_text("wrong", encoding="ascii")
+    settings = {"progress_ca_file": guarded.ca, "progress_token_file": token}
+    with capture_logs() as logs:
+        async with dashboard(guarded.server, **settings) as page:
+            for text in "abc":
+                assert (await page.get("/api/batches", text=text)).status == 502
+    assert [log["reason"] for log in logs if log["log_level"] == "warning"] == ["UNAUTHENTICATED"]
+
+
 async def test_a_stranger_is_not_trusted(guarded: Place) -> None:
     """A server whose certificate the roots do not know is as good as away."""
     async with dashboard(guarded.server, progress_tls=True) as page:
         answer = await page.get("/api/batches")
         assert (answer.status, answer.json) == (503, {"message": str(ServerAway())})
+
+
+@pytest.mark.parametrize("held", ["two\nlines", "Schl\u00fcssel", "", "\x00"])
+async def test_a_file_that_holds_no_token(guarded: Place, tmp_path: Path, held: str) -> None:
+    """What cannot be a token is not sent: the page is told that it is refused, and a token heals it."""
+    token = tmp_path / "token"
+    token.write_text(held, encoding="utf-8")
+    settings = {"progress_ca_file": guarded.ca, "progress_token_file": token}
+    async with dashboard(guarded.server, **settings) as page:
+        answer = await page.get("/api/batches")
+        assert (answer.status, answer.json) == (502, {"message": str(Refused())})
+        async with page.events("b") as events:
+            assert (await anext(events)).data == {"message": str(Refused())}
+        token.write_text(TOKEN, encoding="ascii")
+        assert (await page.get("/api/batches", text="b")).status == 200
+
+
+async def test_its_certificate_is_read_again(sqlite_url: str, tmp_path: Path) -> None:
+    """A certificate that the server does not take is replaced by one that it takes, without a restart."""
+    authority, before = Authority("ours"), Authority("before")
+    certificate, key = authority.sign("server").write(tmp_path, "server")
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.certificate)
+    own, own_key = before.sign("dashboard").write(tmp_path, "dashboard")
+    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": ca}
+    settings = {"progress_ca_file": ca, "progress_certificate_file": own, "progress_key_file": own_key}
+    async with (
+        served(sqlite_url, **tls) as server,
+        dashboard(f"127.0.0.1:{server.port}", **settings) as page,
+        page.events("b") as events,
+    ):
+        assert (await page.get("/api/batches")).status == 503
+        assert (await anext(events)).data == {"message": str(ServerAway())}
+        authority.sign("dashboard").write(tmp_path, "dashboard")
+        assert (await anext(events)).name == "unknown"
+        await _until_answered(page)
+
+
+async def test_a_newer_channel_cuts_no_stream(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that finds the server away opens a new channel; a stream goes on over the one it began on."""
+    monkeypatch.setattr(progress_channel, "REOPENED_SECONDS_MIN", 0.0)
+    authority = Authority("ours")
+    certificate, key = authority.sign("server").write(tmp_path, "server")
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(authority.certificate)
+    async with served(sqlite_url, tls_certificate_file=certificate, tls_key_file=key) as server:
+        channel = ProgressChannel(Connection(f"127.0.0.1:{server.port}", TlsFiles(ca)))
+        async with channel.call() as before:
+            await before.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
+            stream = before.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
+            states = aiter(stream)
+            await anext(states)
+            with suppress(grpc.aio.AioRpcError):
+                async with channel.call():
+                    raise UNAVAILABLE
+            async with channel.call() as after:
+                await after.CancelBatch(pb.CancelBatchRequest(batch_id="b"))
+            assert (await anext(states)).batch.state == pb.BATCH_STATE_CANCELLED
+        with pytest.raises(grpc.aio.UsageError):
+            await before.ListBatches(pb.ListBatchesRequest())
+        await channel.close()
+
+
+async def _until_answered(page: Page) -> None:
+    async with asyncio.timeout(SECONDS_MAX):
+        while (await page.get("/api/batches")).status != HTTPStatus.OK:  # noqa: ASYNC110  # of an answer
+            await asyncio.sleep(0.1)

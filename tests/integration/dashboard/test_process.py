@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.dashboard import SECONDS_MAX, Page, dashboard_process, start
 from tests.support.progress import Served
 
@@ -40,7 +41,7 @@ async def test_help() -> None:
         ("DASHBOARD_LISTEN", "8080"),
         ("DASHBOARD_LISTEN", "127.0.0.1:99999"),
         ("DASHBOARD_VIEWERS_MAX", "0"),
-        ("DASHBOARD_PROGRESS_CA", "/nowhere/ca.pem"),
+        ("DASHBOARD_PROGRESS_CA_FILE", "/nowhere/ca.pem"),
         ("DASHBOARD_PROGRESS_TOKEN_FILE", "/nowhere/token"),
     ],
 )
@@ -71,4 +72,26 @@ async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
         assert (await page.get("/api/batches")).status == 200
         token.unlink()
         assert (await page.get("/api/batches", text="x")).status == 502
+        assert (await page.get("/api/batches", text="y")).status == 502
     assert "secret" not in process.log
+    assert process.log.count("the token file cannot be read") == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"CERTIFICATE": "own.pem"}, "KEY_FILE go together"),
+        ({"CERTIFICATE": "own.pem", "KEY": "other.key"}, "are no pair"),
+        ({"CERTIFICATE": "own.key", "KEY": "own.key"}, "are no pair"),
+        ({"CA": "own.key"}, "CA_FILE holds no certificate"),
+    ],
+)
+async def test_unfit_certificates(tmp_path: Path, files: dict[str, str], named: str) -> None:
+    """Certificates that no server could take are said at the start, with exit 78, not as a server away."""
+    for name in ("own", "other"):
+        Authority("ours").sign(name).write(tmp_path, name)
+    environment = {f"DASHBOARD_PROGRESS_{what}_FILE": str(tmp_path / name) for what, name in files.items()}
+    process = await start(**environment)
+    async with asyncio.timeout(SECONDS_MAX):
+        _, said = await process.communicate()
+    assert (process.returncode, named in said.decode()) == (78, True)

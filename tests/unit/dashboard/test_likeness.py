@@ -12,6 +12,7 @@ LONG = "x" * COMPARED_CHARACTERS
     [
         ("anything", "", True),
         ("same", "same", True),
+        ("lost\n  at line 7\n", "lost at line <*>", True),
         ("same and more", "same", False),
         ("no answer after 30 s", "no answer after <*> s", True),
         ("no answer after 30 ms", "no answer after <*> s", False),

@@ -78,3 +78,12 @@ async def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         await shared.get("one too many", quick.ask)
     slow.may_answer.set()
     await asyncio.gather(*waiting)
+
+
+async def test_kept_answers_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of long answers fewer are kept: the oldest go, and are asked for again."""
+    monkeypatch.setattr(shared_answers, "KEPT_BYTES_MAX", 2)
+    shared, upstream = SharedAnswers(), Upstream()
+    upstream.may_answer.set()
+    answers = [await shared.get(question, upstream.ask) for question in ("a", "b", "c", "d", "d", "c", "a")]
+    assert answers == [b"1", b"2", b"3", b"4", b"4", b"3", b"5"]

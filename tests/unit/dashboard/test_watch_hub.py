@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 import pytest
+from structlog.testing import capture_logs
 
 from services.dashboard import watch_hub
-from services.dashboard.errors import BatchUnknown, DashboardError, ServerAway, TooMany
+from services.dashboard.errors import BatchUnknown, Defective, ServerAway, TooMany
 from services.dashboard.states import BatchState
 from services.dashboard.topic import View
 from services.dashboard.watch_hub import WatchHub
@@ -23,7 +24,7 @@ class Source:
         self.now = _state(1)
         self.opened: list[tuple[str, int]] = []
         self.open = 0
-        self.news: asyncio.Queue[BatchState | DashboardError] = asyncio.Queue()
+        self.news: asyncio.Queue[BatchState | Exception] = asyncio.Queue()
 
     async def get_batch(self, _batch_id: str) -> BatchState:
         """Answer the state of now."""
@@ -38,7 +39,7 @@ class Source:
                 yield self.now
             while True:
                 news = await self.news.get()
-                if isinstance(news, DashboardError):
+                if isinstance(news, Exception):
                     raise news
                 self.now = news
                 yield news
@@ -131,6 +132,24 @@ async def test_a_server_that_is_away_is_told_and_its_return_too(
             away, back = (await anext(views))[0], (await anext(views))[0]
     assert (type(away.problem), _revision((away, []))) == (ServerAway, 1)
     assert (back.problem, _revision((back, []))) == (None, 1)
+    await hub.close()
+
+
+async def test_a_defect_is_told_and_outlived(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect leaves no viewer waiting: it is told each time, logged once, and a new stream is opened."""
+    monkeypatch.setattr(watch_hub, "RETRY_SECONDS_MAX", 0.0)
+    hub = _hub(source)
+    with capture_logs() as logs:
+        async with aclosing(hub.view("b")) as views, asyncio.timeout(SECONDS_MAX):
+            await anext(views)
+            for revision in (2, 3):
+                source.news.put_nowait(RuntimeError("a defect"))
+                problems = [(await anext(views))[0].problem]
+                source.news.put_nowait(_state(revision))
+                while _revision((view := (await anext(views))[0], [])) < revision:
+                    problems.append(view.problem)
+                assert [type(problem) for problem in problems if problem] == [Defective]
+    assert [log["event"] for log in logs] == ["unexpected error"]
     await hub.close()
 
 
