@@ -21,7 +21,7 @@ PLACEHOLDER = "<*>"
 LOOKED_AT_CHARACTERS_MAX = 500
 """What makes an error's kind stands at its beginning; a bound on what a hostile message costs."""
 
-# Within a word no branch is tried: of the time that takes, that is half.
+# All but quotes begin at a word's first letter: to ask that once, and not in each branch, halves the time.
 _VARYING = re.compile(
     r"""
     '(?<!\w')[^']*'(?!\w) | "[^"]*" | `[^`]*`      # a quoted value, and not what lies between two apostrophes

@@ -1,5 +1,6 @@
 """The statement sequence by which every result is recorded, a worker's or a repair's."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,13 @@ from batches.store import schema
 from batches.store.attempts import read_attempts
 from batches.store.rows import lock_batches, save_batches
 
+THREAD_TEXTS_MIN = 100
+"""From so many different texts on, some 4 ms of work if they are long, a thread looks at them, and the event
+loop goes on answering."""
+
+Kinds = Mapping[tuple[str, str], int]
+"""The kinds of errors, by error_type and error_message."""
+
 _table = schema.job_results.c
 _INSERT = insert(schema.job_results)
 # Sets the columns that the rows given to it name: those of _values.
@@ -23,14 +31,16 @@ _UPDATE = update(schema.job_results).where(
 )
 
 
-Kinds = Mapping[tuple[str, str], int]
-"""The kinds of errors, by error_type and error_message."""
-
-
-def kinds_of(results: Iterable[JobResult]) -> Kinds:
+async def kinds_of(results: Iterable[JobResult]) -> Kinds:
     """Return the kinds of the failures, each text looked at once: to be made before any lock is held."""
-    failed = {(one.error_type, one.error_message) for one in results if one.outcome is JobOutcome.FAILED}
-    return {error: kind_of(*error) for error in failed}
+    errors = {(one.error_type, one.error_message) for one in results if one.outcome is JobOutcome.FAILED}
+    if len(errors) < THREAD_TEXTS_MIN:
+        return _kinds(errors)
+    return await asyncio.to_thread(_kinds, errors)
+
+
+def _kinds(errors: Iterable[tuple[str, str]]) -> Kinds:
+    return {error: kind_of(*error) for error in errors}
 
 
 async def record_results(

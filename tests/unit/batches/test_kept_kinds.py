@@ -2,12 +2,13 @@
 
 import re
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batches.error_kind import PLACEHOLDER, kind_of, template_of
 from batches.result import JobOutcome, JobResult
-from batches.store.results import kinds_of
+from batches.store.results import THREAD_TEXTS_MIN, kinds_of
 
 FIRST_VARYING = re.compile(
     r"""
@@ -58,10 +59,10 @@ def test_other_numbers_make_no_difference(words: list[str], data: st.DataObject)
         assert kind_of("E", first) == kind_of("E", second)
 
 
-def test_each_text_of_a_call_is_looked_at_once() -> None:
-    """The kinds of a call's failures are made together; what did not fail has none."""
-    failed = [
-        JobResult("b", f"j{number}", JobOutcome.FAILED, 1, "E", f"x {number % 2}") for number in range(9)
-    ]
+@pytest.mark.parametrize("texts", [2, THREAD_TEXTS_MIN])
+async def test_each_text_of_a_call_is_looked_at_once(texts: int) -> None:
+    """The kinds of a call's failures are made together, few or many; what did not fail has none."""
+    failed = [JobResult("b", f"j{one}", JobOutcome.FAILED, 1, "E", f"x {one % texts}") for one in range(300)]
     well = JobResult("b", "well", JobOutcome.SKIPPED, 1, "E", "not needed")
-    assert kinds_of([*failed, well]) == {("E", f"x {one}"): kind_of("E", f"x {one}") for one in range(2)}
+    kinds = await kinds_of([*failed, well])
+    assert kinds == {("E", f"x {one}"): kind_of("E", f"x {one}") for one in range(texts)}
