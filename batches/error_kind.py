@@ -9,7 +9,8 @@ thousand messages of a thousand rows are one kind of error:
     ids [1, 2, 3] are unknown                       ids [<*>] are unknown
 
 Kinds are computed once, when a failure is recorded, and kept: of a million failures the
-database counts numbers and reads no message.
+database counts numbers and reads no message. So a message's kind must never change from one
+version to the next, or the failures of a batch under way fall in two groups.
 """
 
 import re
@@ -20,14 +21,17 @@ PLACEHOLDER = "<*>"
 LOOKED_AT_CHARACTERS_MAX = 500
 """What makes an error's kind stands at its beginning; a bound on what a hostile message costs."""
 
+# All but quotes begin at a word's first letter: to ask that once, and not in each branch, halves the time.
 _VARYING = re.compile(
     r"""
-    (?<!\w)'[^']*'(?!\w) | "[^"]*" | `[^`]*`      # a quoted value, and not what lies between two apostrophes
-    | (?<![\w.+%-]) [\w.+%-]+@[\w.-]+             # a mail address
-    | (?<![\w-]) [0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}  # a UUID: a part may have no digit
-    | (?<![\w:]) (?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}  # an address of IPv6, or of a network card
-    | (?<![^\W_]) [0-9a-fA-F]{8,}(?![^\W_])       # a hash of letters only is one too
-    | (?:(?<!\w)[-+])? (?<![^\W_]) [^\W\d_]*\d[^\W_]*  # any word with a digit: 17, 0x7f3a, E1234, tmp8f3k
+    '(?<!\w')[^']*'(?!\w) | "[^"]*" | `[^`]*`      # a quoted value, and not what lies between two apostrophes
+    | (?<![^\W_]) (?=[\w.+%:-]) (?:
+          (?<![\w.+%-]) [\w.+%-]+@[\w.-]+           # a mail address
+        | (?<![\w-]) [0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}  # a UUID: a part may have no digit
+        | (?<![\w:]) (?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}  # an address of IPv6, or of a network card
+        | [0-9a-fA-F]{8,}(?![^\W_])                 # a hash of letters only is one too
+        | (?:[-+](?<!\w[-+]))? (?<![^\W_]) [^\W\d_]*\d[^\W_]*  # any word with a digit: 17, 0x7f3a, E1234
+    )
     """,
     re.VERBOSE,
 )

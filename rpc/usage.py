@@ -21,7 +21,7 @@ class Limits:
 
     calls_per_second_max: float | None = None
     results_in_flight_max: int | None = None
-    """Results whose answers it waits for."""
+    """Results that it sent and that are not answered, whether or not it still waits."""
     watches_max: int | None = None
 
 

@@ -30,15 +30,6 @@ def all_versions() -> list[Script]:
     return list(_scripts().walk_revisions())
 
 
-async def current_version(database: Database) -> str | None:
-    """Return the schema version the database has; None for an empty one."""
-
-    async def read(connection: AsyncConnection) -> str | None:
-        return await connection.run_sync(_version)
-
-    return await database.read(read)
-
-
 async def upgrade(database: Database) -> tuple[str | None, str]:
     """Bring the schema to this program's version, or leave a newer one; return the version before and after.
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Row, Select, case, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.error_kind import template_of
@@ -16,6 +16,9 @@ FAILURES_GROUPED_MAX = 200_000
 to know what is wrong, and the batch's own tally says how many there are."""
 
 _table = schema.job_results.c
+_ERROR_TYPE = func.coalesce(_table.error_type, "").label("error_type")
+"""A part of the kind, and yet grouped by: a server from before error_kind writes rows without a kind, and
+leaves that of the attempt before where it writes another failure over it."""
 
 
 async def list_failure_groups(connection: AsyncConnection, batch_key: int) -> list[FailureGroup]:
@@ -25,7 +28,7 @@ async def list_failure_groups(connection: AsyncConnection, batch_key: int) -> li
 
 def _query(batch_key: int) -> Select[Any]:
     failures = (
-        select(_table.job_id, _table.error_kind, _type_without_kind())
+        select(_table.job_id, _table.error_kind, _ERROR_TYPE)
         .where(_table.batch_key == batch_key, _table.outcome == int(JobOutcome.FAILED))
         .order_by(_table.job_id)
         .limit(FAILURES_GROUPED_MAX)
@@ -35,7 +38,7 @@ def _query(batch_key: int) -> Select[Any]:
     first_job_id = func.min(failures.c.job_id).label("first_job_id")
     groups = (
         select(failed_jobs, first_job_id)
-        .group_by(failures.c.error_kind, failures.c.type_without_kind)
+        .group_by(failures.c.error_kind, failures.c.error_type)
         .order_by(failed_jobs.desc(), first_job_id)
         .limit(FAILURE_GROUPS_MAX)
         .subquery()
@@ -44,13 +47,6 @@ def _query(batch_key: int) -> Select[Any]:
         select(groups, _table.error_type, _table.error_message)
         .join(schema.job_results, (_table.batch_key == batch_key) & (_table.job_id == groups.c.first_job_id))
         .order_by(groups.c.failed_jobs.desc(), groups.c.first_job_id)
-    )
-
-
-def _type_without_kind() -> Any:  # noqa: ANN401  # a column of any type
-    """Rows of servers from before error_kind are alike if their types are the same."""
-    return case((_table.error_kind.is_(None), func.coalesce(_table.error_type, "")), else_="").label(
-        "type_without_kind"
     )
 
 

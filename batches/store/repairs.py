@@ -8,7 +8,7 @@ from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
-from batches.store.results import write_recording
+from batches.store.results import Kinds, write_recording
 from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
 
 _INSERT = insert(schema.repairs)
@@ -25,14 +25,14 @@ async def list_processing(connection: AsyncConnection, *, after_key: int, size: 
     return [to_batch(row) for row in await connection.execute(query)]
 
 
-async def write_repair(connection: AsyncConnection, plan: RepairPlan) -> Batch | None:
+async def write_repair(connection: AsyncConnection, plan: RepairPlan, kinds: Kinds) -> Batch | None:
     """Carry out a plan and keep its record; None, and nothing written, if the batch has changed since."""
     before = await lock_batch(connection, plan.batch_id)
     if before.revision != plan.revision or before.has_ended:
         return None
     keys = [(before.batch_key, result.job_id) for result in plan.results]
     recording = repair(before, await read_attempts(connection, keys), plan)
-    await write_recording(connection, recording, ResultSource.RECONCILER)
+    await write_recording(connection, recording, ResultSource.RECONCILER, kinds)
     after = recording.batches[plan.batch_id]
     if recording.changed:
         await _keep_record(connection, before, after, plan.reason)

@@ -40,7 +40,7 @@ class ChangeFeed:
 
     @property
     def lag_seconds(self) -> float:
-        """Since when the feed has not looked, or could not: so late may watchers be."""
+        """Since when the feed has not read all that is watched: so late may watchers be."""
         return time.monotonic() - self._looked_at
 
     async def run(self) -> None:
@@ -52,20 +52,21 @@ class ChangeFeed:
             nudged = self._nudges.take()
             if now >= self._next_tick:
                 self._next_tick = now + max(TICK_SECONDS, len(watched) / TICK_REVISIONS_PER_SECOND_MAX)
-                await self._look(watched)
+                if await self._look(watched):
+                    self._looked_at = now
             else:
                 await self._look({one: watched[one] for one in nudged if one in watched})
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _look(self, revisions: Mapping[str, int]) -> None:
+    async def _look(self, revisions: Mapping[str, int]) -> bool:
+        """Tell the hub what has changed; return whether the store could be read."""
         if not revisions:
-            self._looked_at = time.monotonic()
-            return
+            return True
         read = self._hub.begin_read()
         try:
             changed, gone = await self._read_changed(revisions)
         except DatabaseUnavailable:
             self._hub.fail(revisions)  # the store has logged why; the next tick tries again
-            return
+            return False
         self._hub.deliver(read, revisions, changed, gone)
-        self._looked_at = time.monotonic()
+        return True

@@ -61,6 +61,8 @@ class _Entry:
 
     results: Sequence[JobResult]
     answers: asyncio.Future[list[Answer]]
+    ended: Callable[[], None]
+    """Told when the group has answered, which a caller that gave up does not wait for."""
     arrival_seconds: float
     """On the loop's clock."""
 
@@ -86,8 +88,13 @@ class GroupCommit:
         """Results that were taken and are not answered yet."""
         return self._backlog_results
 
-    async def submit(self, results: Sequence[JobResult]) -> list[Answer]:
+    async def submit(
+        self, results: Sequence[JobResult], ended: Callable[[], None] = lambda: None
+    ) -> list[Answer]:
         """Record results and return an answer for each, after the commit.
+
+        `ended` is called once they are under way no more: with the answer even if the caller gave up
+        long before, or at once if they are not taken.
 
         Raises:
             BacklogFull: nothing was taken; try again shortly.
@@ -95,9 +102,13 @@ class GroupCommit:
             DatabaseUnavailable: the outcome is unknown; try again.
 
         """
-        self.require_room(len(results))
+        try:
+            self.require_room(len(results))
+        except (BacklogFull, ShuttingDown):
+            ended()
+            raise
         loop = asyncio.get_running_loop()
-        entry = _Entry(results, loop.create_future(), loop.time())
+        entry = _Entry(results, loop.create_future(), ended, loop.time())
         self._backlog_results += len(results)
         self._pending.append(entry)
         self._arrived.set()
@@ -153,34 +164,38 @@ class GroupCommit:
         return group
 
     async def _flush(self, group: list[_Entry]) -> None:
+        """Record a group and end each of its calls, once, whatever happens."""
         try:
-            await self._record_and_answer(group)
+            answers = await self._record_group(group)
         except DatabaseUnavailable:
             for entry in group:
-                _fail(entry, DatabaseUnavailable())
+                self._end(entry, DatabaseUnavailable())
         except Exception as error:  # noqa: BLE001  # whatever it is, every caller gets an answer
             if len(group) > 1:  # one bad result never fails its neighbours
-                await self._flush_one_by_one(group)
+                for entry in group:
+                    await self._flush([entry])
                 return
             _log.error("a result cannot be recorded", exc_info=error)
-            _fail(group[0], error)
-        finally:
-            self._backlog_results -= sum(len(entry.results) for entry in group)
+            self._end(group[0], error)
+        else:
+            for entry in group:
+                self._end(entry, [next(answers) for _ in entry.results])
 
-    async def _flush_one_by_one(self, group: list[_Entry]) -> None:
-        for entry in group:
-            self._backlog_results += len(entry.results)  # taken off again by its own flush
-            await self._flush([entry])
-
-    async def _record_and_answer(self, group: list[_Entry]) -> None:
+    async def _record_group(self, group: list[_Entry]) -> Iterator[Answer]:
         results = [result for entry in group for result in entry.results]
         recording = await self._record(results)
-        answers = _answers(results, recording)
-        for entry in group:
-            part = [next(answers) for _ in entry.results]
-            if not entry.answers.done():  # a caller that gave up has cancelled it
-                entry.answers.set_result(part)
         self._changed(batch.batch_id for batch in recording.changed)
+        return iter([*_answers(results, recording)])  # all of them, before the first caller is answered
+
+    def _end(self, entry: _Entry, outcome: list[Answer] | Exception) -> None:
+        self._backlog_results -= len(entry.results)
+        entry.ended()
+        if entry.answers.done():  # a caller that gave up has cancelled it
+            return
+        if isinstance(outcome, Exception):
+            entry.answers.set_exception(outcome)
+        else:
+            entry.answers.set_result(outcome)
 
 
 def _answers(results: Sequence[JobResult], recording: Recording) -> Iterator[Answer]:
@@ -190,8 +205,3 @@ def _answers(results: Sequence[JobResult], recording: Recording) -> Iterator[Ans
         else:
             batch = recording.batches[result.batch_id]
             yield Recorded(verdict, batch.state, batch.revision)
-
-
-def _fail(entry: _Entry, error: Exception) -> None:
-    if not entry.answers.done():
-        entry.answers.set_exception(error)

@@ -1,6 +1,5 @@
 """The metrics that only the progress server has: read from its parts at each scrape."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -81,7 +80,7 @@ class FlushMetrics:
         """Make the series."""
         self._results = Histogram(
             "batchprogress_flush_results",
-            "Results recorded in one transaction.",
+            "Results in one committed transaction, with those found recorded already.",
             registry=registry,
             buckets=FLUSH_RESULTS_BUCKETS,
         )
@@ -96,12 +95,10 @@ class FlushMetrics:
         """Return the same, measured."""
 
         async def measure(results: Sequence[JobResult]) -> Recording:
-            started = time.perf_counter()
-            try:
-                return await record(results)
-            finally:
-                self._results.observe(len(results))
-                self._seconds.observe(time.perf_counter() - started)
+            with self._seconds.time():
+                recording = await record(results)
+            self._results.observe(len(results))
+            return recording
 
         return measure
 

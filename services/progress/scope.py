@@ -6,16 +6,17 @@ asked: nothing tells the two apart.
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from batches.errors import BatchNotFound
 from batches.result import JobResult
 from batches.store.lifecycle import NewBatch
-from rpc.principal import caller
+from rpc.principal import Principal, caller
 from services.progress.errors import ForeignBatchId
 from services.progress.group_commit import Answer
 
-Submit = Callable[[Sequence[JobResult]], Awaitable[list[Answer]]]
-"""Records results; returns an answer for each."""
+Submit = Callable[[Sequence[JobResult], Callable[[], None]], Awaitable[list[Answer]]]
+"""Records results and returns an answer for each; calls what it is given when they are under way no more."""
 
 
 def own(batch_id: str) -> str:
@@ -35,17 +36,19 @@ def creatable(new: NewBatch) -> NewBatch:
 async def record(results: Sequence[JobResult], submit: Submit) -> list[Answer]:
     """Record the caller's results within its limits; each of a batch that it may not know is refused."""
     who = caller()
-    who.usage.take_results(len(results), who.limits)
-    try:
-        if not who.batch_prefix:
-            return await submit(results)
-        known = [result for result in results if who.owns(result.batch_id)]
-        answers = iter(await submit(known) if known else [])
-    finally:
-        who.usage.give_results(len(results))
+    if not who.batch_prefix:
+        return await _record_of(who, results, submit)
+    known = [result for result in results if who.owns(result.batch_id)]
+    answers = iter(await _record_of(who, known, submit) if known else [])
     return [
         next(answers) if who.owns(result.batch_id) else BatchNotFound(result.batch_id) for result in results
     ]
+
+
+async def _record_of(who: Principal, results: Sequence[JobResult], submit: Submit) -> list[Answer]:
+    """Count the results until their group is recorded: giving up the call takes none of them back."""
+    who.usage.take_results(len(results), who.limits)
+    return await submit(results, partial(who.usage.give_results, len(results)))
 
 
 @contextmanager

@@ -54,8 +54,8 @@ class ProgressSettings(ServerSettings):
     caller_results_in_flight_max: int | None = Field(
         default=None,
         ge=1,
-        description="Results that each caller may wait for; more are answered RESOURCE_EXHAUSTED. The file"
-        " of tokens may say otherwise. Default: no limit but BACKLOG_RESULTS_MAX, which all share.",
+        description="Unrecorded results that each caller may have; more are answered RESOURCE_EXHAUSTED. The"
+        " file of tokens may say otherwise. Default: no limit but BACKLOG_RESULTS_MAX, which all share.",
     )
     caller_watches_max: int | None = Field(
         default=None,

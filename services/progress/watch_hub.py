@@ -90,6 +90,8 @@ class WatchHub:
                 if snapshot and snapshot.batch.revision > after_revision:
                     after_revision = snapshot.batch.revision
                     yield snapshot
+                    if snapshot.batch.has_ended:
+                        return  # though late results, a deletion or a stop may have come since
                     await self._pause(topic, flag, min_interval_seconds)
                 elif snapshot and snapshot.batch.has_ended:
                     return

@@ -51,9 +51,9 @@ SEEDED_BUGS = (
             Change(
                 "batches/store/store.py",
                 "        return await self._database.write("
-                "lambda c: results.record_results(c, submitted, source))\n",
+                "lambda c: results.record_results(c, submitted, source, kinds))\n",
                 "        recording = await self._database.write("
-                "lambda c: results.record_results(c, submitted, source))\n"
+                "lambda c: results.record_results(c, submitted, source, kinds))\n"
                 "        await self._database.write(lambda c: rows.save_batches(c, recording.changed))\n"
                 "        return recording\n",
             ),

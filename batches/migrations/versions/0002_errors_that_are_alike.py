@@ -1,7 +1,8 @@
 """Errors that are alike: the number they have in common.
 
 A column that may be NULL, added at the end: MySQL, MariaDB and SQLite do that without touching a row, and
-servers of the version before go on writing rows without it.
+servers of the version before go on writing rows without it. Where they write another failure over a row that
+has it, it stays as it was: so failures are grouped by their type as well (batches.store.failures).
 """
 
 import sqlalchemy as sa

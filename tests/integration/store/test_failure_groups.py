@@ -79,3 +79,17 @@ async def test_rows_of_a_server_from_before(store: BatchStore, database: Databas
         FailureGroup("E", 1, "row <*>", "row 1", "new"),
         FailureGroup("", 1, "row <*>", "row 2", "old-3"),
     ]
+
+
+async def test_a_failure_that_a_server_from_before_wrote_over_another(
+    store: BatchStore, database: Database
+) -> None:
+    """Such a row keeps the kind of the attempt before; no group has errors of two types."""
+    await create(store, 10)
+    await report(store, failure("j1", "Timeout", "after 1 s"), failure("j2", "Timeout", "after 2 s"))
+    values = "attempt = 2, error_type = 'KeyError', error_message = 'no such row'"
+    await execute(database, f"UPDATE job_results SET {values} WHERE job_id = 'j1'")  # noqa: S608  # ours
+    assert await store.list_failure_groups("batch") == [
+        FailureGroup("KeyError", 1, "no such row", "no such row", "j1"),
+        FailureGroup("Timeout", 1, "after <*> s", "after 2 s", "j2"),
+    ]

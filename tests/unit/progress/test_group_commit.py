@@ -1,75 +1,16 @@
 """How results are gathered into groups and every caller is answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from itertools import count
 
 import pytest
 
-from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from batches.recording import Recording, record
-from batches.result import JobOutcome, JobResult, ResultSource
+from batches.result import JobOutcome, JobResult
 from services.progress import group_commit as group_commit_module
 from services.progress.errors import BacklogFull, ShuttingDown
 from services.progress.group_commit import GROUP_RESULTS_MAX, GroupCommit, Recorded
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class MemoryStore:
-    """A store of one batch in memory, whose commits wait until they are let through."""
-
-    def __init__(self) -> None:
-        """Begin with a batch `b` of a million jobs and commits let through."""
-        self.batch = Batch(
-            batch_key=1, batch_id="b", sealed=True, announced_jobs=10**6, create_time=NOW, read_time=NOW
-        )
-        self.groups: list[int] = []
-        self.open = asyncio.Event()
-        self.open.set()
-        self.entered = asyncio.Event()
-        self.failures: list[Exception] = []
-        self.poison: str | None = None
-
-    async def record(self, results: Sequence[JobResult]) -> Recording:
-        """Record as the store does, or fail as told."""
-        self.entered.set()
-        await self.open.wait()
-        if self.failures:
-            raise self.failures.pop(0)
-        if any(result.job_id == self.poison for result in results):
-            raise ValueError(self.poison)
-        self.groups.append(len(results))
-        recording = record([self.batch], {}, results, ResultSource.WORKER)
-        self.batch = recording.batches["b"]
-        return recording
-
-
-@asynccontextmanager
-async def group_commit(
-    store: MemoryStore, changed: list[str] | None = None, backlog_results_max: int = 10_000
-) -> AsyncIterator[GroupCommit]:
-    """Run a group commit; leaving closes it and waits for its last flush."""
-
-    def note(batch_ids: Iterable[str]) -> None:
-        (changed if changed is not None else []).extend(batch_ids)
-
-    commit = GroupCommit(store.record, note, backlog_results_max=backlog_results_max)
-    running = asyncio.create_task(commit.run())
-    try:
-        yield commit
-    finally:
-        store.open.set()
-        commit.close()
-        await running
-
-
-def one(job_id: str, batch_id: str = "b") -> list[JobResult]:
-    """Return the results of a call with one result."""
-    return [JobResult(batch_id, job_id, JobOutcome.SUCCEEDED)]
+from tests.unit.progress.memory_store import MemoryStore, group_commit, one
 
 
 async def test_results_that_come_during_a_commit_are_one_group() -> None:
