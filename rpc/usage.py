@@ -53,7 +53,7 @@ class Usage:
         """Count results under way; raises Refusal beyond the limit, except for the only call under way."""
         most = limits.results_in_flight_max
         if most is not None and self._results and self._results + number > most:
-            message = "this caller waits for as many results as it may"
+            message = "this caller has as many unrecorded results as it may"
             raise _exhausted("CALLER_RESULTS", message, IN_FLIGHT_RETRY_SECONDS)
         self._results += number
 

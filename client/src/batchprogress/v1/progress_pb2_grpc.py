@@ -180,7 +180,8 @@ class ProgressServiceServicer(object):
         - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
         has as many unrecorded results as it holds; send it again after the delay.
         - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
-        waits for as many results as its token may; send it again after the delay.
+        has as many unrecorded results as its token may; send it again after the
+        delay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -125,7 +125,8 @@ class ProgressServiceStub:
     - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
       has as many unrecorded results as it holds; send it again after the delay.
     - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
-      waits for as many results as its token may; send it again after the delay.
+      has as many unrecorded results as its token may; send it again after the
+      delay.
     """
     ReportJobResults: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ReportJobResultsRequest, _progress_pb2.ReportJobResultsResponse]
     """The same for up to 10,000 results of any batches, in one call. The call
@@ -229,7 +230,8 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
       has as many unrecorded results as it holds; send it again after the delay.
     - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
-      waits for as many results as its token may; send it again after the delay.
+      has as many unrecorded results as its token may; send it again after the
+      delay.
     """
     ReportJobResults: _aio.UnaryUnaryMultiCallable[_progress_pb2.ReportJobResultsRequest, _progress_pb2.ReportJobResultsResponse]  # type: ignore[assignment]
     """The same for up to 10,000 results of any batches, in one call. The call
@@ -372,7 +374,8 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
           has as many unrecorded results as it holds; send it again after the delay.
         - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
-          waits for as many results as its token may; send it again after the delay.
+          has as many unrecorded results as its token may; send it again after the
+          delay.
         """
 
     @_abc_1.abstractmethod
