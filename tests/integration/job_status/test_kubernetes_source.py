@@ -116,11 +116,11 @@ async def test_indexed_job(cluster: Cluster, source: KubernetesSource) -> None:
     counts = await source.batch_counts("batch")
     assert (counts.total, counts.succeeded, counts.failed, counts.pending) == (5, 3, 1, 1)
     assert await listed(source, "batch", 2) == [
-        JobStatus("sync-0", JobOutcome.SUCCEEDED),
-        JobStatus("sync-1", JobOutcome.FAILED, error_type="FailedIndexes"),
-        JobStatus("sync-2", None),
-        JobStatus("sync-3", JobOutcome.SUCCEEDED),
-        JobStatus("sync-4", JobOutcome.SUCCEEDED),
+        JobStatus("sync/0", JobOutcome.SUCCEEDED),
+        JobStatus("sync/1", JobOutcome.FAILED, error_type="FailedIndexes"),
+        JobStatus("sync/2", None),
+        JobStatus("sync/3", JobOutcome.SUCCEEDED),
+        JobStatus("sync/4", JobOutcome.SUCCEEDED),
     ]
 
 
@@ -132,7 +132,7 @@ async def test_large_job(cluster: Cluster, source: KubernetesSource) -> None:
     counts = await source.batch_counts("batch")
     assert (counts.succeeded, counts.pending) == (90_000, 10_000)
     page = await source.job_page("batch", "large/99994", 5_000)
-    assert [status.job_id for status in page.statuses] == [f"large-{one}" for one in range(99_995, 100_000)]
+    assert [status.job_id for status in page.statuses] == [f"large/{one}" for one in range(99_995, 100_000)]
     assert page.next_key is None
 
 
@@ -144,6 +144,14 @@ async def test_many_jobs(cluster: Cluster, source: KubernetesSource) -> None:
     await cluster.put("other", "batch-2")
     assert (await source.batch_counts("batch")).total == number
     assert len({status.job_id for status in await listed(source, "batch", 200)}) == number
+
+
+async def test_names_that_look_like_an_index(cluster: Cluster, source: KubernetesSource) -> None:
+    """Index 1 of the Job `a` and the Job `a-1` are two jobs of one batch, in the list as in the counts."""
+    await cluster.put("a", "batch", number=2, **indexed(2))
+    await cluster.put("a-1", "batch", number=2)
+    assert (await source.batch_counts("batch")).total == 3
+    assert [status.job_id for status in await listed(source, "batch", 1)] == ["a/0", "a/1", "a-1"]
 
 
 async def test_counted_job(cluster: Cluster, source: KubernetesSource) -> None:
