@@ -72,16 +72,7 @@ def counts_of(jobs: Sequence[KubernetesJob]) -> BatchCounts:
     outcomes: Counter[JobOutcome | None] = Counter()
     for job in jobs:
         outcomes += job.outcomes()
-    return BatchCounts(
-        total=outcomes.total(),
-        succeeded=outcomes[JobOutcome.SUCCEEDED],
-        failed=outcomes[JobOutcome.FAILED],
-        skipped=outcomes[JobOutcome.SKIPPED],
-        pending=outcomes[None],
-        finished=outcomes[None] == 0,
-        cancelled=False,
-        lists_jobs=all(job.lists_jobs for job in jobs),
-    )
+    return BatchCounts.of(outcomes, lists_jobs=all(job.lists_jobs for job in jobs))
 
 
 def page_of(jobs: Sequence[KubernetesJob], after: str | None, size: int) -> tuple[JobStatus, ...]:
