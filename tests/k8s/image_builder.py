@@ -1,6 +1,11 @@
-"""A program that builds images, if this machine has one that works."""
+"""A program that builds images, if this machine has one that works.
+
+`PYTHON_IMAGE` names the base image where it cannot be pulled from its registry: one that this machine has.
+"""
 
 import functools
+import json
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +13,10 @@ from tests.support.databases.commands import output_of
 from tests.support.databases.errors import CommandFailed
 
 PROGRAMS = ("podman", "buildah", "docker")
+BASE_VARIABLE = "PYTHON_IMAGE"
+RUN_SECONDS_MAX = 120.0
+"""A start takes a second, the copy that buildah makes for each run some more."""
+RESTRICTIONS = ("--read-only", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 LOOK_SECONDS_MAX = 30.0
 """Whether a daemon answers."""
 BUILD_SECONDS_MAX = 1_800.0
@@ -36,12 +45,12 @@ def missing_reason() -> str:
 
 def build(checkout: Path, tag: str) -> None:
     """Build the image of a checkout."""
-    builder = program()
-    assert builder is not None
-    command = "bud" if Path(builder).name == "buildah" else "build"
+    builder = _program()
+    base = os.environ.get(BASE_VARIABLE)
     output_of(
         builder,
-        command,
+        "bud" if _is_buildah(builder) else "build",
+        *(("--build-arg", f"{BASE_VARIABLE}={base}") if base else ()),
         "--file",
         checkout / "Containerfile",
         "--tag",
@@ -49,3 +58,33 @@ def build(checkout: Path, tag: str) -> None:
         checkout,
         seconds_max=BUILD_SECONDS_MAX,
     )
+
+
+def run(tag: str, *arguments: str) -> str:
+    """Run an image as the manifests do, read-only and without a network; return what it printed."""
+    builder = _program()
+    if _is_buildah(builder):
+        return _run_by_buildah(builder, tag, *arguments)
+    return output_of(builder, "run", "--rm", *RESTRICTIONS, tag, *arguments, seconds_max=RUN_SECONDS_MAX)
+
+
+def _run_by_buildah(builder: str, tag: str, *arguments: str) -> str:
+    """Run the entrypoint as the image's user; buildah knows no more restrictions, and no entrypoint."""
+    container = output_of(builder, "from", "--pull-never", tag, seconds_max=RUN_SECONDS_MAX).strip()
+    try:
+        described = json.loads(output_of(builder, "inspect", container, seconds_max=LOOK_SECONDS_MAX))
+        entrypoint = described["OCIv1"]["config"]["Entrypoint"]
+        command = (builder, "run", container, "--", *entrypoint, *arguments)
+        return output_of(*command, seconds_max=RUN_SECONDS_MAX)
+    finally:
+        output_of(builder, "rm", container, seconds_max=RUN_SECONDS_MAX)
+
+
+def _program() -> str:
+    found = program()
+    assert found is not None
+    return found
+
+
+def _is_buildah(builder: str) -> bool:
+    return Path(builder).name == "buildah"

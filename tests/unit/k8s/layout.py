@@ -15,6 +15,11 @@ from tests.support.databases.debian_packages import program_command, unpacked_pa
 
 ROOT = Path(__file__).parents[3]
 LAYOUTS = ("base", "overlays/local", "overlays/production")
+COMPONENTS = (
+    *("rq", "celery-in-redis", "celery-in-database", "queue-in-postgresql"),
+    *("traces", "secured"),
+)
+"""What a user adds to a layout by one line; where Kubernetes is the queue other rules hold (test_access)."""
 RENDER_SECONDS_MAX = 30
 """Rendering takes a tenth of a second; one that hangs must not hold the tests."""
 

@@ -2,8 +2,10 @@
 
 import ast
 import re
+from collections.abc import Callable
 
 import pytest
+import yaml
 
 from tests.unit.k8s.layout import ROOT, Layout
 
@@ -61,6 +63,23 @@ def test_no_database_beside_kubernetes(over_kubernetes_jobs: Layout) -> None:
         "name": "JOB_STATUS_KUBERNETES_NAMESPACE",
         "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
     }
+
+
+def test_another_namespace(with_components: Callable[..., Layout]) -> None:
+    """For Jobs elsewhere nothing may be read here; the Role is applied there, for the same account."""
+    layout = with_components("kubernetes-jobs-elsewhere")
+    assert layout.of_kind("Role") == layout.of_kind("RoleBinding") == []
+    (pod,) = (one for one in layout.pods() if one.deployable == "job-status")
+    assert pod.spec["automountServiceAccountToken"] is True
+    assert pod.container["env"] == [], "the ConfigMap names the namespace"
+    access = ROOT / "k8s/components/kubernetes-jobs-elsewhere/access.yaml"
+    role, binding = yaml.safe_load_all(access.read_text())
+    assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}]
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == ("Role", role["metadata"]["name"])
+    namespace = yaml.safe_load((ROOT / "k8s/namespace.yaml").read_text())["metadata"]["name"]
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": pod.spec["serviceAccountName"], "namespace": namespace}
+    ]
 
 
 def calls_in(code: str) -> set[tuple[str, str]]:
