@@ -7,6 +7,8 @@ import functools
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.support.databases.commands import output_of
@@ -15,7 +17,8 @@ from tests.support.databases.errors import CommandFailed
 PROGRAMS = ("podman", "buildah", "docker")
 BASE_VARIABLE = "PYTHON_IMAGE"
 RUN_SECONDS_MAX = 120.0
-"""A start takes a second, the copy that buildah makes for each run some more."""
+"""A start takes a second, the copy of an image that buildah makes first half a minute."""
+Run = Callable[..., str]
 RESTRICTIONS = ("--read-only", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 LOOK_SECONDS_MAX = 30.0
 """Whether a daemon answers."""
@@ -43,13 +46,15 @@ def missing_reason() -> str:
     return "" if program() else f"no working image builder: none of {', '.join(PROGRAMS)} answers `info`"
 
 
-def build(checkout: Path, tag: str) -> None:
-    """Build the image of a checkout."""
-    builder = _program()
-    base = os.environ.get(BASE_VARIABLE)
+@contextmanager
+def built(checkout: Path, tag: str) -> Iterator[Run]:
+    """Build the image of a checkout; gives what runs it with arguments and returns what it printed."""
+    builder, base = program(), os.environ.get(BASE_VARIABLE)
+    assert builder is not None
+    is_buildah = Path(builder).name == "buildah"
     output_of(
         builder,
-        "bud" if _is_buildah(builder) else "build",
+        "bud" if is_buildah else "build",
         *(("--build-arg", f"{BASE_VARIABLE}={base}") if base else ()),
         "--file",
         checkout / "Containerfile",
@@ -58,33 +63,24 @@ def build(checkout: Path, tag: str) -> None:
         checkout,
         seconds_max=BUILD_SECONDS_MAX,
     )
+    with _run_by_buildah(builder, tag) if is_buildah else nullcontext(_run(builder, tag)) as run:
+        yield run
 
 
-def run(tag: str, *arguments: str) -> str:
-    """Run an image as the manifests do, read-only and without a network; return what it printed."""
-    builder = _program()
-    if _is_buildah(builder):
-        return _run_by_buildah(builder, tag, *arguments)
-    return output_of(builder, "run", "--rm", *RESTRICTIONS, tag, *arguments, seconds_max=RUN_SECONDS_MAX)
+def _run(builder: str, tag: str) -> Run:
+    """Return what runs the image as the manifests do, read-only and without a network."""
+    return lambda *arguments: output_of(
+        builder, "run", "--rm", *RESTRICTIONS, tag, *arguments, seconds_max=RUN_SECONDS_MAX
+    )
 
 
-def _run_by_buildah(builder: str, tag: str, *arguments: str) -> str:
-    """Run the entrypoint as the image's user; buildah knows no more restrictions, and no entrypoint."""
+@contextmanager
+def _run_by_buildah(builder: str, tag: str) -> Iterator[Run]:
+    """Give what runs the entrypoint as the image's user; buildah knows neither it nor those restrictions."""
     container = output_of(builder, "from", "--pull-never", tag, seconds_max=RUN_SECONDS_MAX).strip()
     try:
         described = json.loads(output_of(builder, "inspect", container, seconds_max=LOOK_SECONDS_MAX))
-        entrypoint = described["OCIv1"]["config"]["Entrypoint"]
-        command = (builder, "run", container, "--", *entrypoint, *arguments)
-        return output_of(*command, seconds_max=RUN_SECONDS_MAX)
+        command = (builder, "run", container, "--", *described["OCIv1"]["config"]["Entrypoint"])
+        yield lambda *arguments: output_of(*command, *arguments, seconds_max=RUN_SECONDS_MAX)
     finally:
         output_of(builder, "rm", container, seconds_max=RUN_SECONDS_MAX)
-
-
-def _program() -> str:
-    found = program()
-    assert found is not None
-    return found
-
-
-def _is_buildah(builder: str) -> bool:
-    return Path(builder).name == "buildah"
