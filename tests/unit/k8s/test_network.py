@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+import yaml
 
-from tests.unit.k8s.layout import COMPONENTS, Layout, Manifest, Pod, values
+from tests.unit.k8s.layout import COMPONENTS, ROOT, Layout, Manifest, Pod, values
 
 CONNECTIONS = {("reconciler", "job-status", "grpc"), ("dashboard", "progress", "grpc")}
 """What our pods may open into each other."""
@@ -158,3 +159,17 @@ def _selects(selector: Manifest, pod: Pod) -> bool:
     equal = selector.get("matchLabels", {}).items() <= pod.labels.items()
     among = all(pod.labels.get(one["key"]) in one["values"] for one in selector.get("matchExpressions", []))
     return equal and among
+
+
+def test_metrics_are_found(production: Layout) -> None:
+    """What the Prometheus operator selects are the pods whose policy lets it in, by the port's name."""
+    monitor = yaml.safe_load((ROOT / "observability/pod-monitor.yaml").read_text())["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+    found = {
+        pod.deployable
+        for pod in production.pods()
+        if _selects(monitor["selector"], pod)
+        and endpoint["port"] in [one["name"] for one in pod.container.get("ports", [])]
+    }
+    policy = production.named("NetworkPolicy", "observability")["spec"]
+    assert found == {pod.deployable for pod in production.pods() if _selects(policy["podSelector"], pod)}
