@@ -64,7 +64,7 @@ def test_others_are_not_admitted(namespace: Namespace) -> None:
 
 @pytest.mark.parametrize("kustomization", ["components/kubernetes-jobs"], indirect=True)
 def test_access(namespace: Namespace, kustomization: str) -> None:
-    """The account of job-status may get and list Jobs of this namespace, and that is all anyone may."""
+    """The account of job-status may list the Jobs of this namespace, and that is all anyone may."""
     namespace.apply(kustomization)
     questions = [
         (account, verb, resource)
@@ -75,7 +75,7 @@ def test_access(namespace: Namespace, kustomization: str) -> None:
         )
     ]
     allowed = [one for one in questions if _may(namespace, *one)]
-    assert allowed == [("job-status", "get", "jobs"), ("job-status", "list", "jobs")]
+    assert allowed == [("job-status", "list", "jobs")]
     assert not _may(namespace, "job-status", "list", "jobs", "--namespace=default")
 
 

@@ -1,24 +1,27 @@
 """How many commands a batch costs the queue's Redis: by its jobs, however many pages they are listed in."""
 
+import json
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
-from celery.result import GroupResult
+from celery.backends.base import KeyValueStoreBackend
 from redis import Redis
 from rq.group import Group
 from rq.job import Job
 
-from services.job_status.source import JobStatusSource
-from services.job_status.sources.celery import CelerySource, RedisResults
+from services.job_status.source import JobStatusSource, QueueContradiction
+from services.job_status.sources.celery import GROUP_BYTES_MAX, CelerySource, RedisResults
 from services.job_status.sources.redis import QueueRedis
-from services.job_status.sources.rq import LIST_KEY_PREFIX, RqSource
-from tests.integration.job_status.celery_app import make_app
+from services.job_status.sources.rq import JOBS_MAX, LIST_KEY_PREFIX, RqSource
 from tests.integration.job_status.source_contract import listed
 
 pytestmark = pytest.mark.xdist_group("redis")
 
 JOBS = 400
+IDS_PER_CALL = 100_000
+GROUP_KEY = f"{KeyValueStoreBackend.group_keyprefix}batch"
 READING = ("smembers", "hmget", "xrevrange", "get", "mget")
+"""What grows with a batch; before it SCARD or STRLEN asks how large it is."""
 
 Cost = dict[str, int]
 Ask = Callable[[JobStatusSource], Awaitable[object]]
@@ -86,11 +89,31 @@ async def test_rq_counts(key: str, redis: Redis, reader_url: str) -> None:
 
 
 @pytest.mark.parametrize(("size", "pages"), [(JOBS, 4), (40, 10), (8, 50)])
-async def test_celery_group(size: int, pages: int, redis: Redis, redis_url: str, reader_url: str) -> None:
+async def test_celery_group(size: int, pages: int, redis: Redis, reader_url: str) -> None:
     """A listing of Celery's tasks reads their group once, and a hundred tasks or a page at a time."""
-    app = make_app(redis_url, redis_url)
-    results = [app.AsyncResult(f"task-{number}") for number in range(JOBS)]
-    GroupResult("batch", results, app=app).save()
+    # As Celery's backend writes it; its own results would ask this Redis still when it is gone.
+    tasks = [[[f"task-{number}", None], None] for number in range(JOBS)]
+    redis.set(GROUP_KEY, json.dumps({"result": [["batch", None], tasks]}))
     cost = await _cost(redis, CelerySource(RedisResults(QueueRedis(reader_url))), _in_pages(size))
     assert cost == {"get": 1, "mget": pages}
-    app.close()
+
+
+async def test_rq_too_many(redis: Redis, reader_url: str) -> None:
+    """A list longer than can be read within the memory of the service is a contradiction, and is not read."""
+    for begin in range(0, JOBS_MAX + 1, IDS_PER_CALL):
+        redis.sadd(f"{LIST_KEY_PREFIX}batch", *range(begin, min(begin + IDS_PER_CALL, JOBS_MAX + 1)))
+    assert await _cost(redis, RqSource(QueueRedis(reader_url)), _refused) == {}
+
+
+async def test_celery_too_large(redis: Redis, reader_url: str) -> None:
+    """And so is a group of more bytes."""
+    redis.setrange(GROUP_KEY, GROUP_BYTES_MAX, "x")
+    assert await _cost(redis, CelerySource(RedisResults(QueueRedis(reader_url))), _refused) == {}
+
+
+async def _refused(source: JobStatusSource) -> object:
+    with pytest.raises(QueueContradiction):
+        await source.batch_counts("batch")
+    with pytest.raises(QueueContradiction):
+        await source.job_page("batch", None, 10)
+    return None

@@ -13,13 +13,13 @@ VERBS = {"read": "get", "list": "list", "create": "create", "delete": "delete", 
 """What the methods of the package `kubernetes` begin with, and what roles call it."""
 
 CALL = re.compile(rf"({'|'.join(VERBS)})_namespaced_([a-z]+)(?:_[a-z_]+)?")
-GRANTED = {("get", "jobs"), ("list", "jobs")}
+GRANTED = {("list", "jobs")}
 
 
 def test_role(over_kubernetes_jobs: Layout) -> None:
-    """The role grants get and list of Jobs in its own namespace and nothing else; there is no other role."""
+    """The role grants the list of Jobs in its own namespace and nothing else; there is no other role."""
     (role,) = over_kubernetes_jobs.of_kind("Role")
-    assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}]
+    assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]}]
     (binding,) = over_kubernetes_jobs.of_kind("RoleBinding")
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "job-status"}]
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
@@ -74,7 +74,7 @@ def test_another_namespace(with_components: Callable[..., Layout]) -> None:
     assert pod.container["env"] == [], "the ConfigMap names the namespace"
     access = ROOT / "k8s/components/kubernetes-jobs-elsewhere/access.yaml"
     role, binding = yaml.safe_load_all(access.read_text())
-    assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}]
+    assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]}]
     assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == ("Role", role["metadata"]["name"])
     namespace = yaml.safe_load((ROOT / "k8s/namespace.yaml").read_text())["metadata"]["name"]
     assert binding["subjects"] == [
