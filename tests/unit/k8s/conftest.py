@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.databases.errors import CommandFailed, PackageUnavailable
-from tests.unit.k8s.layout import COMPONENTS, LAYOUTS, Layout, render, renderer, write_kustomization
+from tests.unit.k8s.layout import COMPOSITIONS, LAYOUTS, Layout, render, renderer, write_kustomization
 
 
 @pytest.fixture(scope="session")
@@ -33,18 +33,17 @@ def with_components(
     return rendered
 
 
-@pytest.fixture(scope="session", params=[*LAYOUTS, *COMPONENTS, "rq secured", "traces secured local"])
+@pytest.fixture(scope="session", params=[*LAYOUTS, *COMPOSITIONS])
 def layout(
     request: pytest.FixtureRequest,
     render_command: tuple[str, ...],
     with_components: Callable[..., Layout],
 ) -> Layout:
-    """Return each layout in turn, and production with each component, and several at once."""
+    """Return each layout in turn, also with components on top."""
     if request.param in LAYOUTS:
         return render(render_command, request.param)
-    components = request.param.split()
-    overlay = "local" if "local" in components else "production"
-    return with_components(*(one for one in components if one != "local"), overlay=overlay)
+    overlay, *components = request.param.split()
+    return with_components(*components, overlay=overlay)
 
 
 @pytest.fixture(scope="session")

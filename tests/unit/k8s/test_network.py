@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from tests.unit.k8s.layout import COMPONENTS, ROOT, Layout, Manifest, Pod, values
+from tests.unit.k8s.layout import COMPOSITIONS, ROOT, Layout, Manifest, Pod, values
 
 CONNECTIONS = {("reconciler", "job-status", "grpc"), ("dashboard", "progress", "grpc")}
 """What our pods may open into each other."""
@@ -89,8 +89,9 @@ def test_traces(with_components: Callable[..., Layout]) -> None:
 
 def test_no_policies_without_a_default(with_components: Callable[..., Layout]) -> None:
     """No component brings a policy to a layout that has none: it would cut its pods off from all else."""
-    for component in (*COMPONENTS, "kubernetes-jobs", "kubernetes-jobs-elsewhere"):
-        assert with_components(component, overlay="local").of_kind("NetworkPolicy") == []
+    kubernetes = ["production kubernetes-jobs", "production kubernetes-jobs-elsewhere"]
+    for components in (one.split()[1:] for one in (*COMPOSITIONS, *kubernetes)):
+        assert with_components(*components, overlay="local").of_kind("NetworkPolicy") == []
 
 
 def test_workers(production: Layout, policies: list[Manifest]) -> None:
