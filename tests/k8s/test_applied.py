@@ -34,10 +34,13 @@ def test_what_is_applied_is_what_is_there(
 
 
 def test_applying_again_changes_nothing(
-    namespace: Namespace, kustomization: str, objects: tuple[Manifest, ...]
+    controllers: ControlPlane, namespace: Namespace, kustomization: str, objects: tuple[Manifest, ...]
 ) -> None:
-    """A second apply leaves every object in its version, and `kubectl diff` finds nothing."""
+    """A second apply leaves every object in its version, scaled or not; `kubectl diff` finds nothing."""
+    assert controllers.has_controllers
     namespace.apply(kustomization)
+    for scaler in namespace.all_of("horizontalpodautoscalers"):
+        eventually(partial(_is_scaled, namespace, scaler["spec"]))
     before = _generations(namespace, objects)
     namespace.apply(kustomization)
     assert _generations(namespace, objects) == before
@@ -86,6 +89,12 @@ def _may(namespace: Namespace, account: str, verb: str, resource: str, *more: st
 
 def _there(namespace: Namespace, written: Manifest) -> Manifest:
     return namespace.get(written["kind"], written["metadata"]["name"])
+
+
+def _is_scaled(namespace: Namespace, scaler: Manifest) -> bool:
+    """Tell whether an autoscaler has brought its Deployment to its least number."""
+    deployment = namespace.get(scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"])
+    return bool(deployment["spec"]["replicas"] >= scaler["minReplicas"])
 
 
 def _generations(namespace: Namespace, objects: tuple[Manifest, ...]) -> dict[str, object]:
