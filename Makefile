@@ -87,7 +87,8 @@ test-faults: setup ## The faults in their full sizes, on MySQL and MariaDB (half
 
 .PHONY: test-k8s
 test-k8s: setup ## The manifests on the API server of KUBECONFIG or KUBEBUILDER_ASSETS, and the image
-	KUBERNETES=given $(PYTEST) tests/k8s tests/integration/job_status/test_kubernetes_source.py
+	KUBERNETES=given $(PYTEST) tests/k8s tests/integration/job_status/test_kubernetes_source.py \
+		tests/e2e/test_real_queues.py::test_kubernetes
 
 .PHONY: bench
 bench: setup ## Measure our server beside what a user would pick instead (20 minutes; ROWS="row-lock" for one row)

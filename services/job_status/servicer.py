@@ -54,13 +54,11 @@ class JobStatusServicer(job_status_pb2_grpc.JobStatusServiceServicer):
     async def _page_that_fits(
         self, batch_id: str, after: str | None, size: int
     ) -> pb.ListJobStatusesResponse:
-        """Halve the page until a client with gRPC's default limit can read it; one job always fits."""
-        while True:
-            page = await self._source.job_page(batch_id, after, size)
-            response = _to_response(batch_id, page)
-            if response.ByteSize() <= MESSAGE_BYTES_MAX:
-                return response
-            size //= 2
+        """Cut the page in half until a client with gRPC's default limit can read it; one job always fits."""
+        page = await self._source.job_page(batch_id, after, size)
+        while (response := _to_response(batch_id, page)).ByteSize() > MESSAGE_BYTES_MAX:
+            page = _first_half(page)
+        return response
 
 
 def _own(batch_id: str) -> str:
@@ -78,6 +76,11 @@ def _key_of_page(checks: FieldChecks, request: pb.ListJobStatusesRequest) -> str
         for violation in refusal.violations:
             checks.reject(violation.field, violation.description)
         return None
+
+
+def _first_half(page: JobPage) -> JobPage:
+    statuses = page.statuses[: len(page.statuses) // 2]
+    return JobPage(statuses, statuses[-1].job_id)
 
 
 def _to_response(batch_id: str, page: JobPage) -> pb.ListJobStatusesResponse:

@@ -1,7 +1,8 @@
 """What a queue must be able to tell to be a source of truth. Knows no gRPC, no protobuf, no database."""
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from batches.result import JobOutcome
 
@@ -53,6 +54,22 @@ class BatchCounts:
     lists_jobs: bool = True
     """Whether `job_page` lists them; False: only these counts are kept."""
 
+    @classmethod
+    def of(
+        cls, jobs: Counter[JobOutcome | None], *, cancelled: bool = False, lists_jobs: bool = True
+    ) -> Self:
+        """Return the counts of so many jobs of each outcome (None: pending), where a pending one may end."""
+        return cls(
+            total=jobs.total(),
+            succeeded=jobs[JobOutcome.SUCCEEDED],
+            failed=jobs[JobOutcome.FAILED],
+            skipped=jobs[JobOutcome.SKIPPED],
+            pending=jobs[None],
+            finished=jobs[None] == 0,
+            cancelled=cancelled,
+            lists_jobs=lists_jobs,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
@@ -69,11 +86,13 @@ class JobStatus:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Some of a batch's jobs, and the key that the next page begins after; None on the last page."""
+    """Some of a batch's jobs, and the key that the next page begins after; None on the last page.
+
+    The key is the id of the page's last job: whoever cuts a page knows where the next one begins.
+    """
 
     statuses: tuple[JobStatus, ...]
     next_key: str | None = None
-    """1 to 128 printable ASCII characters without spaces, as an identifier: it travels in the page token."""
 
 
 class JobStatusSource(Protocol):

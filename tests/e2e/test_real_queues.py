@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -17,16 +18,21 @@ from rq import Queue
 
 from batchprogress.v1 import progress_pb2 as pb
 from tests.e2e.story_jobs import BATCH, FAILING_EVERY, JOBS, UNREPORTED_EVERY, make_app, run
-from tests.integration.job_status.kubernetes_api import ApiServer, kubeconfig, serving_api
+from tests.integration.job_status.kubernetes_cluster import Cluster, cluster_of, indexed, stand_in
 from tests.integration.job_status.queues import LaravelQueue
 from tests.integration.job_status.servers import serving
+from tests.k8s import needs
 from tests.support import not_run
+from tests.support.control_plane import control_plane
 from tests.support.databases.errors import PackageUnavailable
+from tests.support.notes import note
 from tests.support.progress import ROOT, Stub, progress_process, stub_of
 from tests.support.redis_server import redis_server
 
 STORY_SECONDS_MAX = 60.0
 """Some 5 s where it was measured."""
+JOB_SECONDS_MAX = 300.0
+"""A given cluster's controllers may make 20 pods a second, each with a second call when it has ended."""
 POLL_SECONDS = 0.05
 FAILED = [number for number in range(JOBS) if number % FAILING_EVERY == 0]
 UNREPORTED = [number for number in range(JOBS) if number % UNREPORTED_EVERY == 0]
@@ -60,12 +66,12 @@ class Story:
         """Read the batch."""
         return (await self._stub.GetBatch(pb.GetBatchRequest(batch_id=BATCH))).batch
 
-    async def report_all(self) -> None:
+    async def report_all(self, job_id: str = "job-{}") -> None:
         """Report every job that the story lets report, as workers of no queue of ours do."""
         results = [
             pb.ReportJobResultRequest(
                 batch_id=BATCH,
-                job_id=_job_id(number),
+                job_id=job_id.format(number),
                 outcome=pb.JOB_OUTCOME_FAILED if number in FAILED else pb.JOB_OUTCOME_SUCCEEDED,
             )
             for number in range(JOBS)
@@ -117,9 +123,9 @@ async def story(database_url: str) -> AsyncIterator[Story]:
         yield Story(database_url, server.target, stub)
 
 
-async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
+async def until(is_so: Callable[[], Awaitable[bool]], seconds_max: float = STORY_SECONDS_MAX) -> None:
     """Wait for a condition."""
-    deadline = time.monotonic() + STORY_SECONDS_MAX
+    deadline = time.monotonic() + seconds_max
     while not await is_so():
         assert time.monotonic() < deadline
         await asyncio.sleep(POLL_SECONDS)
@@ -185,22 +191,61 @@ async def test_laravel(story: Story, tmp_path: Path) -> None:
     await story.assert_exact()
 
 
-async def test_kubernetes(story: Story, tmp_path: Path) -> None:
-    """An Indexed Job, as the wire of an API server tells of it."""
-    failed = ",".join(map(str, FAILED))
-    succeeded = ",".join(str(one) for one in range(JOBS) if one not in FAILED)
-    api, file = ApiServer(), tmp_path / "kubeconfig"
-    api.jobs["job"] = {
-        "metadata": {"name": "job", "labels": {"batchprogress.dev/batch-id": BATCH}},
-        "spec": {"completionMode": "Indexed", "completions": JOBS},
-        "status": {"completedIndexes": succeeded, "failedIndexes": failed},
-    }
-    await story.report_all()
-    async with serving_api(api) as url:
-        file.write_text(kubeconfig(url))
-        async with serving("kubernetes", kubernetes_namespace="queue", kubernetes_config=file) as client:
-            await story.reconcile(client.target)
+@pytest.fixture
+async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
+    """Return the API server that is given, else the stand-in; the end of the run tells which."""
+    if reason := needs.server_missing():
+        note(request.node, needs.USED, f"the story of Jobs on a stand-in: {reason}")
+        async with stand_in(tmp_path) as cluster:
+            yield cluster
+        return
+    with control_plane() as control:
+        note(request.node, needs.USED, f"the story of Jobs on {control.origin}")
+        async with cluster_of(control) as cluster:
+            yield cluster
+
+
+async def test_kubernetes(story: Story, cluster: Cluster) -> None:
+    """An Indexed Job of 1,037 indexes, counted by the Job controller where there is one."""
+    await story.report_all("job/{}")
+    await run_indexed_job(cluster)
+    async with serving(
+        "kubernetes", kubernetes_namespace=cluster.namespace, kubernetes_config=cluster.config_file
+    ) as client:
+        await until(_ended(client.counts))
+        await story.reconcile(client.target)
     await story.assert_exact()
+
+
+async def run_indexed_job(cluster: Cluster) -> None:
+    """Run the Job of the story to its end: pods that no node takes are ended in a kubelet's place."""
+    if not cluster.has_controllers:
+        await cluster.put("job", BATCH, **indexed(JOBS))
+        succeeded = ",".join(str(one) for one in range(JOBS) if one not in FAILED)
+        await cluster.set_status("job", completedIndexes=succeeded, failedIndexes=",".join(map(str, FAILED)))
+        return
+    await cluster.put("job", BATCH, suspend=False, **indexed(JOBS, parallelism=JOBS, backoffLimitPerIndex=0))
+    ended: set[str] = set()
+
+    async def has_ended() -> bool:
+        pods = {pod["metadata"]["name"]: _index_of(pod) for pod in await cluster.pods("job")}
+        await asyncio.gather(
+            *(
+                cluster.end_pod(name, "Failed" if index in FAILED else "Succeeded")
+                for name, index in pods.items()
+                if name not in ended
+            )
+        )
+        ended.update(pods)
+        return "completionTime" in (status := (await cluster.job("job"))["status"]) or any(
+            one["type"] == "Failed" for one in status.get("conditions", [])
+        )
+
+    await until(has_ended, JOB_SECONDS_MAX)
+
+
+def _index_of(pod: dict[str, Any]) -> int:
+    return int(pod["metadata"]["annotations"]["batch.kubernetes.io/job-completion-index"])
 
 
 def _job_id(number: int) -> str:

@@ -52,9 +52,15 @@ def namespace(control: ControlPlane) -> Iterator[Namespace]:
         empty.try_kubectl("delete", "namespace", name, "--wait=false")
 
 
-@pytest.fixture(params=["overlays/local", "overlays/production", "components/kubernetes-jobs"])
+LAYOUTS = (
+    *("overlays/local", "overlays/production", "components/kubernetes-jobs"),
+    *("components/kubernetes-jobs-elsewhere", "components/rq components/secured components/traces"),
+)
+
+
+@pytest.fixture(params=LAYOUTS)
 def kustomization(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the folder of each layout, the last with Kubernetes Jobs as the queue."""
+    """Return the folder of each layout; those of components are production with them on top."""
     if request.param.startswith("overlays/"):
         return str(ROOT / "k8s" / request.param)
-    return write_kustomization(tmp_path, "overlays/production", components=[request.param])
+    return write_kustomization(tmp_path, "overlays/production", components=request.param.split())

@@ -1,13 +1,25 @@
-"""A program that builds images, if this machine has one that works."""
+"""A program that builds images, if this machine has one that works.
+
+`PYTHON_IMAGE` names the base image where it cannot be pulled from its registry: one that this machine has.
+"""
 
 import functools
+import json
+import os
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from tests.support.databases.commands import output_of
 from tests.support.databases.errors import CommandFailed
 
 PROGRAMS = ("podman", "buildah", "docker")
+BASE_VARIABLE = "PYTHON_IMAGE"
+RUN_SECONDS_MAX = 120.0
+"""A start takes a second, the copy of an image that buildah makes first half a minute."""
+Run = Callable[..., str]
+RESTRICTIONS = ("--read-only", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 LOOK_SECONDS_MAX = 30.0
 """Whether a daemon answers."""
 BUILD_SECONDS_MAX = 1_800.0
@@ -34,14 +46,16 @@ def missing_reason() -> str:
     return "" if program() else f"no working image builder: none of {', '.join(PROGRAMS)} answers `info`"
 
 
-def build(checkout: Path, tag: str) -> None:
-    """Build the image of a checkout."""
-    builder = program()
+@contextmanager
+def built(checkout: Path, tag: str) -> Iterator[Run]:
+    """Build the image of a checkout; gives what runs it with arguments and returns what it printed."""
+    builder, base = program(), os.environ.get(BASE_VARIABLE)
     assert builder is not None
-    command = "bud" if Path(builder).name == "buildah" else "build"
+    is_buildah = Path(builder).name == "buildah"
     output_of(
         builder,
-        command,
+        "bud" if is_buildah else "build",
+        *(("--build-arg", f"{BASE_VARIABLE}={base}") if base else ()),
         "--file",
         checkout / "Containerfile",
         "--tag",
@@ -49,3 +63,24 @@ def build(checkout: Path, tag: str) -> None:
         checkout,
         seconds_max=BUILD_SECONDS_MAX,
     )
+    with _run_by_buildah(builder, tag) if is_buildah else nullcontext(_run(builder, tag)) as run:
+        yield run
+
+
+def _run(builder: str, tag: str) -> Run:
+    """Return what runs the image as the manifests do, read-only and without a network."""
+    return lambda *arguments: output_of(
+        builder, "run", "--rm", *RESTRICTIONS, tag, *arguments, seconds_max=RUN_SECONDS_MAX
+    )
+
+
+@contextmanager
+def _run_by_buildah(builder: str, tag: str) -> Iterator[Run]:
+    """Give what runs the entrypoint as the image's user; buildah knows neither it nor those restrictions."""
+    container = output_of(builder, "from", "--pull-never", tag, seconds_max=RUN_SECONDS_MAX).strip()
+    try:
+        described = json.loads(output_of(builder, "inspect", container, seconds_max=LOOK_SECONDS_MAX))
+        command = (builder, "run", container, "--", *described["OCIv1"]["config"]["Entrypoint"])
+        yield lambda *arguments: output_of(*command, *arguments, seconds_max=RUN_SECONDS_MAX)
+    finally:
+        output_of(builder, "rm", container, seconds_max=RUN_SECONDS_MAX)

@@ -16,16 +16,18 @@ INHERITED = ("PATH", "PYTHONPATH", "BATCHPROGRESS_TEST_RUN")
 async def start_container(namespace: Namespace, pod: Manifest, root: Path) -> asyncio.subprocess.Process:
     """Do what a kubelet does for a pod's one container, with `root` as the root folder of its mounts."""
     (container,) = pod["spec"]["containers"]
-    mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
-    for volume in pod["spec"]["volumes"]:
+    mounts = {one["name"]: one["mountPath"] for one in container.get("volumeMounts", [])}
+    for volume in pod["spec"].get("volumes", []):
         if volume["name"] in mounts and "secret" in volume:
             _mount(namespace, volume["secret"], root / mounts[volume["name"]].lstrip("/"))
-    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    variables: dict[str, str] = {}
     for source in container["envFrom"]:
-        environment |= namespace.get("configmap", source["configMapRef"]["name"])["data"]
-    for variable in container["env"]:
-        is_mounted = any(variable["value"].startswith(f"{folder}/") for folder in mounts.values())
-        environment[variable["name"]] = f"{root if is_mounted else ''}{variable['value']}"
+        variables |= namespace.get("configmap", source["configMapRef"]["name"])["data"]
+    variables |= {one["name"]: one["value"] for one in container.get("env", [])}
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    for name, value in variables.items():
+        is_mounted = any(value.startswith(f"{folder}/") for folder in mounts.values())
+        environment[name] = f"{root}{value}" if is_mounted else value
     return await asyncio.create_subprocess_exec(
         sys.executable,  # the image's entrypoint is python -m
         "-m",

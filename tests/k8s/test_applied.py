@@ -34,10 +34,13 @@ def test_what_is_applied_is_what_is_there(
 
 
 def test_applying_again_changes_nothing(
-    namespace: Namespace, kustomization: str, objects: tuple[Manifest, ...]
+    controllers: ControlPlane, namespace: Namespace, kustomization: str, objects: tuple[Manifest, ...]
 ) -> None:
-    """A second apply leaves every object in its version, and `kubectl diff` finds nothing."""
+    """A second apply leaves every object in its version, scaled or not; `kubectl diff` finds nothing."""
+    assert controllers.has_controllers
     namespace.apply(kustomization)
+    for scaler in namespace.all_of("horizontalpodautoscalers"):
+        eventually(partial(_is_scaled, namespace, scaler["spec"]))
     before = _generations(namespace, objects)
     namespace.apply(kustomization)
     assert _generations(namespace, objects) == before
@@ -64,7 +67,7 @@ def test_others_are_not_admitted(namespace: Namespace) -> None:
 
 @pytest.mark.parametrize("kustomization", ["components/kubernetes-jobs"], indirect=True)
 def test_access(namespace: Namespace, kustomization: str) -> None:
-    """The account of job-status may get and list Jobs of this namespace, and that is all anyone may."""
+    """The account of job-status may list the Jobs of this namespace, and that is all anyone may."""
     namespace.apply(kustomization)
     questions = [
         (account, verb, resource)
@@ -75,7 +78,7 @@ def test_access(namespace: Namespace, kustomization: str) -> None:
         )
     ]
     allowed = [one for one in questions if _may(namespace, *one)]
-    assert allowed == [("job-status", "get", "jobs"), ("job-status", "list", "jobs")]
+    assert allowed == [("job-status", "list", "jobs")]
     assert not _may(namespace, "job-status", "list", "jobs", "--namespace=default")
 
 
@@ -86,6 +89,12 @@ def _may(namespace: Namespace, account: str, verb: str, resource: str, *more: st
 
 def _there(namespace: Namespace, written: Manifest) -> Manifest:
     return namespace.get(written["kind"], written["metadata"]["name"])
+
+
+def _is_scaled(namespace: Namespace, scaler: Manifest) -> bool:
+    """Tell whether an autoscaler has brought its Deployment to its least number."""
+    deployment = namespace.get(scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"])
+    return bool(deployment["spec"]["replicas"] >= scaler["minReplicas"])
 
 
 def _generations(namespace: Namespace, objects: tuple[Manifest, ...]) -> dict[str, object]:

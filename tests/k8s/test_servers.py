@@ -3,19 +3,17 @@
 import asyncio
 import signal
 from pathlib import Path
-from typing import Any
 
-import grpc
 import pytest
 import pytest_asyncio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.integration.job_status.queues import LaravelQueue
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
+from tests.k8s.probes import pass_probes
 from tests.support.control_plane import ControlPlane
 from tests.support.databases.ports import free_port
-from tests.unit.k8s.layout import Manifest, write_kustomization
+from tests.unit.k8s.layout import write_kustomization
 
 pytestmark = [
     pytest.mark.xdist_group("kubernetes"),
@@ -44,8 +42,7 @@ async def test_probes_are_answered(
     (pod, *_) = eventually(lambda: namespace.all_of("pods", f"app.kubernetes.io/name={name}"))
     process = await start_container(namespace, pod, tmp_path / "root")
     try:
-        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-            await _pass_probe(pod, probe, ports["ADMIN_LISTEN"])
+        await pass_probes(pod, ports["ADMIN_LISTEN"])
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(pod["spec"]["terminationGracePeriodSeconds"]):
             _, said = await process.communicate()
@@ -68,18 +65,3 @@ def _install(
         "literals": [f"{PREFIXES[name]}_{one}=127.0.0.1:{port}" for one, port in ports.items()],
     }
     namespace.apply(write_kustomization(folder, "overlays/production", configMapGenerator=[settings]))
-
-
-async def _pass_probe(pod: Manifest, name: str, port: int) -> None:
-    """Ask as often as the kubelet would until it is content; it gives up after failureThreshold times."""
-    (container,) = pod["spec"]["containers"]
-    probe = container[name]
-    seconds_max = probe["periodSeconds"] * probe["failureThreshold"]
-    async with asyncio.timeout(seconds_max), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        request = health_pb2.HealthCheckRequest(service=probe["grpc"]["service"])
-        watch = stub.Watch(request, wait_for_ready=True)
-        async for answer in watch:
-            if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                break
-        watch.cancel()

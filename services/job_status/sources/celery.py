@@ -15,8 +15,12 @@ A job's id is its task's; a chain counts as its last task, a group inside the gr
 
 Celery's own backend classes are not used for reading: they block, they import what a stored error
 names, and the one for databases unpickles and needs a driver of its own.
+
+What it costs Redis: the counts are one GET of the group, and an MGET for each hundred tasks. A listing is the
+same, however many pages it has; a page that is not of whole hundreds is one MGET more.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
@@ -24,24 +28,30 @@ from celery.backends.base import KeyValueStoreBackend, decompress_payload
 from celery.backends.database.models import Task, TaskSet
 from sqlalchemy import case, column, null, select, table
 
-from services.job_status.source import BatchCounts, BatchUnknown, JobPage
+from batches.result import JobOutcome
+from services.job_status.source import BatchCounts, BatchUnknown, JobPage, QueueContradiction
 from services.job_status.sources.byte_order import same_bytes
 from services.job_status.sources.celery_states import (
     OUTCOMES,
     TaskResult,
-    counts_of,
+    outcome_of,
     parsed,
     result_of,
     status_of,
     task_ids_of,
 )
 from services.job_status.sources.database import QueueDatabase
+from services.job_status.sources.listings import Listings
 from services.job_status.sources.redis import Command, QueueRedis
 
 KEYS_PER_READ = 100
 """A result in Redis comes with the task's own return value, which may be large: 10 MB at 100 KB each."""
 ROWS_PER_READ = 1_000
 """A database returns no such value; 1,000 ids are a statement of 40 KB, below every driver's limit."""
+GROUP_BYTES_MAX = 32 * 1024 * 1024
+"""Some 600,000 tasks: in Redis it is one text. 500,000 took 374 MiB, of which the process itself is 100."""
+TASKS_PER_COUNT = 1_000
+"""Their errors are let go of before the next are read: some MB at a time, however large the group."""
 
 
 class ResultBackend(Protocol):
@@ -66,18 +76,21 @@ class CelerySource:
     def __init__(self, backend: ResultBackend) -> None:
         """Take the application's result backend."""
         self._backend = backend
+        self._listings = Listings()
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
         """Count the tasks of a group."""
-        return counts_of(await self._backend.results(await self._task_ids(batch_id)))
+        outcomes: Counter[JobOutcome | None] = Counter()
+        for some in _portions(await self._task_ids(batch_id), TASKS_PER_COUNT):
+            outcomes.update(map(outcome_of, await self._backend.results(some)))
+        return BatchCounts.of(outcomes)
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
         """List tasks in the order of their ids."""
-        ids = [one for one in await self._task_ids(batch_id) if after is None or one > after]
-        page = ids[:size]
+        page, next_key = await self._listings.page(batch_id, after, size, self._task_ids)
         results = await self._backend.results(page)
         statuses = tuple(status_of(*pair) for pair in zip(page, results, strict=True))
-        return JobPage(statuses, page[-1] if len(ids) > size else None)
+        return JobPage(statuses, next_key)
 
     async def check(self) -> None:
         """Make the smallest read."""
@@ -103,7 +116,11 @@ class RedisResults:
 
     async def group(self, group_id: str) -> object:
         """Return a saved group, which lies in a mapping here."""
-        (payload,) = await self._redis.ask(("GET", _group_key(group_id)))
+        key = _group_key(group_id)
+        (size,) = await self._redis.ask(("STRLEN", key))
+        if size > GROUP_BYTES_MAX:
+            raise QueueContradiction(f"its group has more than {GROUP_BYTES_MAX:,} bytes")
+        (payload,) = await self._redis.ask(("GET", key))
         if payload is None:
             return None
         saved = parsed(decompress_payload(payload))

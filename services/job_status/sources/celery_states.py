@@ -1,15 +1,14 @@
 """What Celery keeps of groups and tasks, without any backend. The states are told in `celery`."""
 
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from celery import states
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, JobOutcome
-from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
+from services.job_status.source import JobStatus, QueueContradiction
 
 OUTCOMES: dict[str, JobOutcome] = {
     states.SUCCESS: JobOutcome.SUCCEEDED,
@@ -52,18 +51,9 @@ def task_ids_of(group: object) -> list[str]:
     return sorted(found)
 
 
-def counts_of(results: Iterable[TaskResult | None]) -> BatchCounts:
-    """Return the counts of a group; a task of which nothing is kept is pending: nobody knows how it ended."""
-    outcomes = Counter(OUTCOMES.get(result.state) if result else None for result in results)
-    return BatchCounts(
-        total=outcomes.total(),
-        succeeded=outcomes[JobOutcome.SUCCEEDED],
-        failed=outcomes[JobOutcome.FAILED],
-        skipped=outcomes[JobOutcome.SKIPPED],
-        pending=outcomes[None],
-        finished=outcomes[None] == 0,
-        cancelled=False,
-    )
+def outcome_of(result: TaskResult | None) -> JobOutcome | None:
+    """Return how a task ended, if it has; one of which nothing is kept is pending: nobody knows that."""
+    return OUTCOMES.get(result.state) if result else None
 
 
 def status_of(task_id: str, result: TaskResult | None) -> JobStatus:
@@ -73,7 +63,7 @@ def status_of(task_id: str, result: TaskResult | None) -> JobStatus:
     error_type, error_message = _error_of(result.error)
     return JobStatus(
         task_id,
-        OUTCOMES.get(result.state),
+        outcome_of(result),
         attempt=1 + (result.retries if isinstance(result.retries, int) else 0),
         error_type=error_type,
         error_message=error_message,

@@ -31,15 +31,7 @@ def counts_of(jobs_by_state: Iterable[tuple[object, int]]) -> BatchCounts:
         state = _known_state(text)
         jobs[OUTCOMES[state]] += number
         cancelled = cancelled or state == CANCELLED
-    return BatchCounts(
-        total=jobs.total(),
-        succeeded=jobs[JobOutcome.SUCCEEDED],
-        failed=jobs[JobOutcome.FAILED],
-        skipped=jobs[JobOutcome.SKIPPED],
-        pending=jobs[None],
-        finished=jobs[None] == 0,
-        cancelled=cancelled,
-    )
+    return BatchCounts.of(jobs, cancelled=cancelled)
 
 
 def status_of(

@@ -5,9 +5,11 @@ than 63 characters, or others than letters, digits and `-_.` inside) has no Jobs
 
 | a Job | its jobs | their ids |
 | --- | --- | --- |
-| Indexed | one for each index: `completedIndexes` succeeded, `failedIndexes` failed | `<Job>-<index>`, as its pods are called: `$(JOB_NAME)-$(JOB_COMPLETION_INDEX)` |
+| Indexed | one for each index: `completedIndexes` succeeded, `failedIndexes` failed | `<Job>/<index>`: `$(JOB_NAME)/$(JOB_COMPLETION_INDEX)` |
 | not indexed, `completions` 1, or none (a work queue) | one | `<Job>` |
 | not indexed, `completions` N | N, only counted: then the batch lists no jobs | |
+
+No name of a Job has a slash, so no two jobs share an id: the pod of index 1 of `a` is called like the Job `a-1`.
 
 | what became of a Job | its jobs without a result of their own |
 | --- | --- |
@@ -47,7 +49,6 @@ from services.job_status.sources.kubernetes_jobs import (
     KubernetesJob,
     counts_of,
     job_of,
-    key_of,
     page_of,
 )
 
@@ -92,7 +93,7 @@ class KubernetesSource:
             raise JobsNotListed
         # One job more than asked for tells whether there is a next page.
         statuses = page_of(jobs, after, size + 1)
-        next_key = key_of(jobs, statuses[size - 1]) if len(statuses) > size else None
+        next_key = statuses[size - 1].job_id if len(statuses) > size else None
         return JobPage(statuses[:size], next_key)
 
     async def check(self) -> None:

@@ -52,7 +52,8 @@ class KubernetesJob:
     def status(self, index: int) -> JobStatus:
         """Return one of its jobs, by its index."""
         done = index in self.succeeded if isinstance(self.succeeded, IndexSet) else index < self.succeeded
-        job_id = f"{self.name}-{index}" if self.is_indexed else self.name
+        # Not `-`, as in the names of pods: index 1 of `a` would be the Job `a-1`. No name has a slash.
+        job_id = f"{self.name}/{index}" if self.is_indexed else self.name
         if done:
             return JobStatus(job_id, JobOutcome.SUCCEEDED)
         if index in self.failed:
@@ -71,37 +72,27 @@ def counts_of(jobs: Sequence[KubernetesJob]) -> BatchCounts:
     outcomes: Counter[JobOutcome | None] = Counter()
     for job in jobs:
         outcomes += job.outcomes()
-    return BatchCounts(
-        total=outcomes.total(),
-        succeeded=outcomes[JobOutcome.SUCCEEDED],
-        failed=outcomes[JobOutcome.FAILED],
-        skipped=outcomes[JobOutcome.SKIPPED],
-        pending=outcomes[None],
-        finished=outcomes[None] == 0,
-        cancelled=False,
-        lists_jobs=all(job.lists_jobs for job in jobs),
-    )
+    return BatchCounts.of(outcomes, lists_jobs=all(job.lists_jobs for job in jobs))
 
 
 def page_of(jobs: Sequence[KubernetesJob], after: str | None, size: int) -> tuple[JobStatus, ...]:
-    """Return at most so many jobs after a key, by the names of the Jobs and then by index."""
+    """Return at most so many jobs after a job id, by the names of the Jobs and then by index."""
     _check_whole(jobs)
     return tuple(islice(_after(jobs, after), size))
-
-
-def key_of(jobs: Sequence[KubernetesJob], status: JobStatus) -> str:
-    """Return the key of a listed job: its Job's name and index, which a job id alone does not tell apart."""
-    names = {job.name for job in jobs if not job.is_indexed}
-    name, _, index = status.job_id.rpartition("-")
-    return f"{status.job_id}/0" if status.job_id in names else f"{name}/{index}"
 
 
 def _after(jobs: Sequence[KubernetesJob], after: str | None) -> Iterator[JobStatus]:
     after_name, _, after_index = (after or "").partition("/")
     for job in sorted(jobs, key=lambda one: one.name):
-        begin = int(after_index) + 1 if job.name == after_name and after_index.isdecimal() else 0
         if job.name >= after_name:
-            yield from map(job.status, range(begin, job.completions))
+            yield from map(job.status, range(_begin(job, after_name, after_index), job.completions))
+
+
+def _begin(job: KubernetesJob, after_name: str, after_index: str) -> int:
+    """Return the first of its jobs after an id; one without an index is all of a Job that is not indexed."""
+    if job.name != after_name:
+        return 0
+    return int(after_index) + 1 if after_index.isdecimal() else int(not job.is_indexed)
 
 
 def _check_whole(jobs: Sequence[KubernetesJob]) -> None:

@@ -1,9 +1,9 @@
 """Reading a queue's Redis: every answer bounded in time, every error told as QueueUnavailable."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -14,7 +14,7 @@ from redis.exceptions import RedisError, ResponseError
 from services.job_status.source import QueueContradiction, QueueUnavailable
 
 ANSWER_SECONDS_MAX = 10.0
-"""All a question may take: Redis tells of 10,000 jobs in a second, so whoever needs ten is away."""
+"""All of one question: Redis tells of 10,000 jobs in a second, so whoever needs ten is away."""
 CONNECT_SECONDS_MAX = 3.0
 """A Redis that is there accepts within milliseconds."""
 CONNECTIONS_MAX = 5
@@ -23,6 +23,7 @@ COMMANDS_PER_TRIP = 1_000
 """Some 100 KB a trip: more would only hold up the queue's own callers, as Redis answers one at a time."""
 
 Command = tuple[str | bytes | int, ...]
+Item = TypeVar("Item")
 
 _log = structlog.get_logger()
 
@@ -56,7 +57,7 @@ class QueueRedis:
         answers: list[Any] = []
         try:
             async with asyncio.timeout(self._answer_seconds_max):
-                for some in _portions(commands):
+                for some in portions(commands):
                     answers += await self._trip(some)
         except ResponseError as error:
             if str(error).startswith("WRONGTYPE"):
@@ -104,7 +105,8 @@ def check_url(text: str) -> None:
         raise ValueError("is no Redis URL such as redis://user:password@host:6379/0 or rediss://…") from None
 
 
-def _portions(commands: Iterable[Command]) -> Iterable[Sequence[Command]]:
+def portions(commands: Iterable[Item]) -> Iterator[Sequence[Item]]:
+    """Yield what goes into one trip at a time, a command for each item."""
     rest = iter(commands)
     while some := tuple(islice(rest, COMMANDS_PER_TRIP)):
         yield some

@@ -16,24 +16,36 @@ has lost jobs or will, so that its size says nothing: a contradiction.
   of `enqueue(retry=…)`.
 - RQ cancels jobs, never a batch.
 - Only statuses and the text of errors are read, never a pickle.
+
+What it costs Redis: the counts are the list, and an HMGET for each job. A listing is the same, however many
+pages it has, an XREVRANGE for each job that failed, and in a group without a list another HMGET for each.
 """
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 
 from rq.group import Group
 from rq.job import Job
 from rq.results import Result
 
+from batches.result import JobOutcome
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage, QueueContradiction
-from services.job_status.sources.redis import Command, QueueRedis
+from services.job_status.sources.listings import Listings
+from services.job_status.sources.redis import Command, QueueRedis, portions
 from services.job_status.sources.rq_states import (
     FAILED,
     FIELDS,
     Fields,
-    counts_of,
     may_be_forgotten,
+    outcome_of,
     status_of,
 )
 
 LIST_KEY_PREFIX = "batchprogress:jobs:"
+JOBS_MAX = 1_000_000
+"""Of a batch: their ids are read at once. Half of them took 270 MiB, of which the process itself is 100."""
+
+JobIds = Sequence[str]
 
 
 class RqSource:
@@ -42,19 +54,23 @@ class RqSource:
     def __init__(self, redis: QueueRedis) -> None:
         """Take the queue's Redis."""
         self._redis = redis
+        self._listings = Listings()
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
         """Count the jobs of a batch."""
-        return counts_of(await self._jobs(await self._ids(batch_id)))
+        ids, are_kept = await self._ids(batch_id)
+        outcomes: Counter[JobOutcome | None] = Counter()
+        async for jobs in self._by_portions(ids, are_kept=are_kept):
+            outcomes.update(map(outcome_of, jobs))
+        return BatchCounts.of(outcomes)
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
         """List jobs in the order of their ids."""
-        ids = [one for one in await self._ids(batch_id) if after is None or one > after]
-        page = ids[:size]
+        page, next_key = await self._listings.page(batch_id, after, size, self._kept_ids)
         jobs = dict(zip(page, await self._jobs(page), strict=True))
         errors = await self._tracebacks([job_id for job_id, fields in jobs.items() if fields[0] == FAILED])
         statuses = tuple(status_of(job_id, fields, errors.get(job_id)) for job_id, fields in jobs.items())
-        return JobPage(statuses, page[-1] if len(ids) > size else None)
+        return JobPage(statuses, next_key)
 
     async def check(self) -> None:
         """Read a key."""
@@ -64,19 +80,36 @@ class RqSource:
         """Let go of every connection."""
         await self._redis.close()
 
-    async def _ids(self, batch_id: str) -> list[str]:
-        """Return the ids of all jobs of a batch, sorted."""
-        listed, grouped = await self._redis.ask(
-            ("SMEMBERS", f"{LIST_KEY_PREFIX}{batch_id}"), ("SMEMBERS", Group.get_key(batch_id))
-        )
+    async def _kept_ids(self, batch_id: str) -> JobIds:
+        """Return the ids of all jobs of a batch, sorted; QueueContradiction if RQ forgets some."""
+        ids, are_kept = await self._ids(batch_id)
+        if not are_kept:
+            async for _ in self._by_portions(ids, are_kept=False):
+                pass
+        return ids
+
+    async def _ids(self, batch_id: str) -> tuple[JobIds, bool]:
+        """Return the ids of a batch, sorted, and whether they are kept in a list: else RQ may forget some."""
+        keys = (f"{LIST_KEY_PREFIX}{batch_id}", Group.get_key(batch_id))
+        if max(await self._redis.ask(*(("SCARD", key) for key in keys))) > JOBS_MAX:
+            raise QueueContradiction(f"it has more than {JOBS_MAX:,} jobs, which are too many to read")
+        listed, grouped = await self._redis.ask(*(("SMEMBERS", key) for key in keys))
         ids = sorted(one.decode("ascii", "replace") for one in listed or grouped)
         if not ids:
             raise BatchUnknown
-        if not listed and any(map(may_be_forgotten, await self._jobs(ids))):
-            raise QueueContradiction("RQ forgets jobs of this group: list their ids, or keep their results")
-        return ids
+        return ids, bool(listed)
 
-    async def _jobs(self, ids: list[str]) -> list[Fields]:
+    async def _by_portions(self, ids: JobIds, *, are_kept: bool) -> AsyncIterator[list[Fields]]:
+        """Yield what is kept of jobs, some at a time; QueueContradiction if RQ forgets some of a batch."""
+        for some in portions(ids):
+            jobs = await self._jobs(some)
+            if not are_kept and any(map(may_be_forgotten, jobs)):
+                raise QueueContradiction(
+                    "RQ forgets jobs of this group: list their ids, or keep their results"
+                )
+            yield jobs
+
+    async def _jobs(self, ids: JobIds) -> list[Fields]:
         commands: list[Command] = [("HMGET", Job.key_for(job_id), *FIELDS) for job_id in ids]
         return await self._redis.ask(*commands)
 

@@ -3,11 +3,10 @@
 import zlib
 from base64 import b64decode
 from binascii import Error as NoBase64
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, JobOutcome
-from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
+from services.job_status.source import JobStatus, QueueContradiction
 
 FIELDS = ("status", "batchprogress_attempts", "number_of_retries", "result_ttl", "failure_ttl", "ttl")
 """The fields of a job's hash that are read: never its data, result or meta, which are pickles.
@@ -37,20 +36,6 @@ OUTCOMES: dict[bytes, JobOutcome | None] = {
 }
 
 
-def counts_of(jobs: Iterable[Fields]) -> BatchCounts:
-    """Return the counts of a batch; a job that RQ has forgotten is pending, for nobody knows how it ended."""
-    outcomes = Counter(_outcome_of(fields) for fields in jobs)
-    return BatchCounts(
-        total=outcomes.total(),
-        succeeded=outcomes[JobOutcome.SUCCEEDED],
-        failed=outcomes[JobOutcome.FAILED],
-        skipped=outcomes[JobOutcome.SKIPPED],
-        pending=outcomes[None],
-        finished=outcomes[None] == 0,
-        cancelled=False,
-    )
-
-
 def status_of(job_id: str, fields: Fields, packed_traceback: bytes | None) -> JobStatus:
     """Return a job; its traceback, if there is one, as RQ packs it.
 
@@ -62,7 +47,7 @@ def status_of(job_id: str, fields: Fields, packed_traceback: bytes | None) -> Jo
     error_type, error_message = _error_of(packed_traceback)
     return JobStatus(
         job_id,
-        _outcome_of(fields),
+        outcome_of(fields),
         attempt=_whole_number(begun) or 1 + _whole_number(retries),
         error_type=error_type,
         error_message=error_message,
@@ -75,7 +60,13 @@ def may_be_forgotten(fields: Fields) -> bool:
     return status is None or result_ttl != FOR_EVER or failure_ttl not in (None, FOR_EVER) or ttl is not None
 
 
-def _outcome_of(fields: Fields) -> JobOutcome | None:
+def outcome_of(fields: Fields) -> JobOutcome | None:
+    """Return how a job ended, if it has; one that RQ has forgotten is pending: nobody knows how it ended.
+
+    Raises:
+        QueueContradiction: its state is none that is known.
+
+    """
     state = fields[0]
     if state is None:
         return None

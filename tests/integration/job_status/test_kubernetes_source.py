@@ -1,14 +1,9 @@
 """Kubernetes Jobs, from the API server that is given (`make test-k8s`), and from a small one of ours."""
 
-import secrets
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from kubernetes.aio.client import ApiClient, BatchV1Api, Configuration, CoreV1Api, V1Job, V1Namespace
-from kubernetes.aio.config import load_kube_config
 
 from batches.result import JobOutcome
 from services.job_status.source import (
@@ -20,79 +15,37 @@ from services.job_status.source import (
 )
 from services.job_status.sources.kubernetes import JOBS_PER_PAGE, KubernetesSource
 from tests.integration.job_status.kubernetes_api import ApiServer, kubeconfig, serving_api
+from tests.integration.job_status.kubernetes_cluster import (
+    LABEL,
+    Cluster,
+    cluster_of,
+    indexed,
+    stand_in,
+)
 from tests.integration.job_status.source_contract import listed
 from tests.k8s import needs
 from tests.support import not_run
-from tests.support.control_plane import control_plane
-
-LABEL = "batchprogress.dev/batch-id"
-
-
-@dataclass
-class Cluster:
-    """An API server, used as whoever runs Jobs uses it."""
-
-    api: BatchV1Api
-    config_file: Path
-    namespace: str
-
-    async def put(self, name: str, batch_id: str, *, number: int | None = None, **spec: Any) -> None:  # noqa: ANN401  # of any field
-        """Create a suspended Job: no controller starts pods for it, so that its status is the test's."""
-        pod = {"restartPolicy": "Never", "containers": [{"name": "work", "image": "none"}]}
-        annotations = {} if number is None else {"batchprogress.dev/jobs": str(number)}
-        metadata = {"name": name, "labels": {LABEL: batch_id}, "annotations": annotations}
-        body = {"metadata": metadata, "spec": {"suspend": True, "template": {"spec": pod}, **spec}}
-        created = await self.api.create_namespaced_job_without_preload_content(
-            self.namespace, V1Job.model_validate(body)
-        )
-        assert created.status < 300, await created.text()
-
-    async def set_status(self, name: str, **status: Any) -> None:  # noqa: ANN401  # as above
-        """Write a status as the Job controller does."""
-        changed = await self.api.patch_namespaced_job_status_without_preload_content(
-            name, self.namespace, {"status": status}
-        )
-        assert changed.status < 300, await changed.text()
-
-    async def delete(self, name: str) -> None:
-        """Delete a Job, and its pods with it."""
-        await self.api.delete_namespaced_job_without_preload_content(
-            name, self.namespace, propagation_policy="Background"
-        )
-
-
-async def _connected(file: Path) -> ApiClient:
-    configuration = Configuration()
-    await load_kube_config(config_file=str(file), client_configuration=configuration, persist_config=False)
-    return ApiClient(configuration)
+from tests.support.control_plane import ControlPlane, control_plane
 
 
 @pytest.fixture(scope="session")
-def given() -> Iterator[Path]:
-    """Return the kubeconfig of the API server that is given."""
+def given() -> Iterator[ControlPlane]:
+    """Return the API server that is given."""
     with control_plane() as running:
-        yield running.kubeconfig
+        yield running
 
 
 @pytest.fixture(params=["stand-in", "given"])
 async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
     """Return each API server there is, with a namespace of this test's own."""
     if request.param == "stand-in":
-        file = tmp_path / "kubeconfig"
-        async with serving_api(ApiServer()) as url:
-            file.write_text(kubeconfig(url))
-            async with await _connected(file) as client:
-                yield Cluster(BatchV1Api(client), file, "queue")
+        async with stand_in(tmp_path) as cluster:
+            yield cluster
         return
     if reason := needs.server_missing():
         not_run.absent(reason)
-    file = request.getfixturevalue("given")
-    async with await _connected(file) as client:
-        namespace = f"batchprogress-test-{secrets.token_hex(4)}"
-        core = CoreV1Api(client)
-        await core.create_namespace(V1Namespace.model_validate({"metadata": {"name": namespace}}))
-        yield Cluster(BatchV1Api(client), file, namespace)
-        await core.delete_namespace_without_preload_content(namespace)
+    async with cluster_of(request.getfixturevalue("given")) as cluster:
+        yield cluster
 
 
 @pytest.fixture
@@ -103,11 +56,6 @@ async def source(cluster: Cluster) -> AsyncIterator[KubernetesSource]:
     await source.close()
 
 
-def indexed(completions: int) -> dict[str, Any]:
-    """Return what makes a Job an Indexed one."""
-    return {"completionMode": "Indexed", "completions": completions, "parallelism": 1}
-
-
 async def test_indexed_job(cluster: Cluster, source: KubernetesSource) -> None:
     """An Indexed Job lists its indexes, also a suspended one, in counts and in pages."""
     await cluster.put("sync", "batch", **indexed(5), backoffLimitPerIndex=1)
@@ -116,11 +64,11 @@ async def test_indexed_job(cluster: Cluster, source: KubernetesSource) -> None:
     counts = await source.batch_counts("batch")
     assert (counts.total, counts.succeeded, counts.failed, counts.pending) == (5, 3, 1, 1)
     assert await listed(source, "batch", 2) == [
-        JobStatus("sync-0", JobOutcome.SUCCEEDED),
-        JobStatus("sync-1", JobOutcome.FAILED, error_type="FailedIndexes"),
-        JobStatus("sync-2", None),
-        JobStatus("sync-3", JobOutcome.SUCCEEDED),
-        JobStatus("sync-4", JobOutcome.SUCCEEDED),
+        JobStatus("sync/0", JobOutcome.SUCCEEDED),
+        JobStatus("sync/1", JobOutcome.FAILED, error_type="FailedIndexes"),
+        JobStatus("sync/2", None),
+        JobStatus("sync/3", JobOutcome.SUCCEEDED),
+        JobStatus("sync/4", JobOutcome.SUCCEEDED),
     ]
 
 
@@ -132,7 +80,7 @@ async def test_large_job(cluster: Cluster, source: KubernetesSource) -> None:
     counts = await source.batch_counts("batch")
     assert (counts.succeeded, counts.pending) == (90_000, 10_000)
     page = await source.job_page("batch", "large/99994", 5_000)
-    assert [status.job_id for status in page.statuses] == [f"large-{one}" for one in range(99_995, 100_000)]
+    assert [status.job_id for status in page.statuses] == [f"large/{one}" for one in range(99_995, 100_000)]
     assert page.next_key is None
 
 
@@ -144,6 +92,14 @@ async def test_many_jobs(cluster: Cluster, source: KubernetesSource) -> None:
     await cluster.put("other", "batch-2")
     assert (await source.batch_counts("batch")).total == number
     assert len({status.job_id for status in await listed(source, "batch", 200)}) == number
+
+
+async def test_names_that_look_like_an_index(cluster: Cluster, source: KubernetesSource) -> None:
+    """Index 1 of the Job `a` and the Job `a-1` are two jobs of one batch, in the list as in the counts."""
+    await cluster.put("a", "batch", number=2, **indexed(2))
+    await cluster.put("a-1", "batch", number=2)
+    assert (await source.batch_counts("batch")).total == 3
+    assert [status.job_id for status in await listed(source, "batch", 1)] == ["a/0", "a/1", "a-1"]
 
 
 async def test_counted_job(cluster: Cluster, source: KubernetesSource) -> None:

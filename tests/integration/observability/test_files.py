@@ -36,7 +36,8 @@ def queries() -> list[str]:
 def test_prometheus_takes_the_rules() -> None:
     """The rules and the scrape configuration are well formed."""
     promtool("check", "rules", FOLDER / "alerts.yaml")
-    promtool("check", "config", FOLDER / "prometheus.yaml")
+    for name in ("prometheus.yaml", "prometheus-kubernetes.yaml"):
+        promtool("check", "config", FOLDER / name)
 
 
 def test_alerts_fire_when_they_should() -> None:

@@ -10,7 +10,6 @@ from services.job_status.sources.kubernetes_jobs import (
     JOBS_ANNOTATION,
     counts_of,
     job_of,
-    key_of,
     page_of,
 )
 
@@ -103,21 +102,22 @@ def test_list_is_as_the_counts(job: dict[str, Any]) -> None:
 
 
 def test_jobs() -> None:
-    """A job of an Indexed Job is called as its pod is, and tells why it failed."""
+    """A job of an Indexed Job is called by Job and index, and tells why it failed."""
     job = manifest(
         "sync", completedIndexes="0", failedIndexes="1", conditions=ended("Failed", "DeadlineExceeded")
     )
     assert page_of([job_of(job)], None, 3) == (
-        JobStatus("sync-0", S),
-        JobStatus("sync-1", F, error_type="FailedIndexes"),
-        JobStatus("sync-2", F, error_type="DeadlineExceeded", error_message="words"),
+        JobStatus("sync/0", S),
+        JobStatus("sync/1", F, error_type="FailedIndexes"),
+        JobStatus("sync/2", F, error_type="DeadlineExceeded", error_message="words"),
     )
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_pages(size: int) -> None:
-    """Pages of any size hold every job once, also of Jobs whose names begin alike."""
-    jobs = [job_of(manifest(name)) for name in ("a", "a-1", "b")] + [job_of(manifest("c-2", spec=WORK_QUEUE))]
+    """Pages of any size hold every job once under an id of its own, also of Jobs whose names look alike."""
+    plain = [job_of(manifest(name, spec=WORK_QUEUE)) for name in ("a-2", "b-4", "c-2")]
+    jobs = [job_of(manifest(name)) for name in ("a", "a-1", "b")] + plain
     found: list[str] = []
     key = None
     while True:
@@ -125,10 +125,10 @@ def test_pages(size: int) -> None:
         if not page:
             break
         found += [status.job_id for status in page]
-        key = key_of(jobs, page[-1])
-    assert sorted(found) == sorted(
-        [f"{name}-{index}" for name in ("a", "a-1", "b") for index in range(5)] + ["c-2"]
-    )
+        key = page[-1].job_id
+    indexed = [f"{name}/{index}" for name in ("a", "a-1", "b") for index in range(5)]
+    assert sorted(found) == sorted([*indexed, "a-2", "b-4", "c-2"])
+    assert len(found) == len(set(found)) == counts_of(jobs).total
 
 
 def _of_batch(name: str, number: str | None, **spec: int) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Each layout of the manifests, rendered."""
 
+import functools
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.databases.errors import CommandFailed, PackageUnavailable
-from tests.unit.k8s.layout import LAYOUTS, Layout, render, renderer, write_kustomization
+from tests.unit.k8s.layout import COMPOSITIONS, LAYOUTS, Layout, render, renderer, write_kustomization
 
 
 @pytest.fixture(scope="session")
@@ -15,20 +18,38 @@ def render_command() -> tuple[str, ...]:
         pytest.fail(f"The manifests were NOT tested: neither kubectl nor kustomize is here, and {error}")
 
 
-@pytest.fixture(scope="session", params=LAYOUTS)
-def layout(request: pytest.FixtureRequest, render_command: tuple[str, ...]) -> Layout:
-    """Return each layout in turn."""
-    return render(render_command, request.param)
+@pytest.fixture(scope="session")
+def with_components(
+    render_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Layout]:
+    """Return what renders an overlay with components on top, as a user has it."""
+
+    @functools.cache
+    def rendered(*components: str, overlay: str = "production") -> Layout:
+        folder = tmp_path_factory.mktemp("-".join(components))
+        paths = [f"components/{one}" for one in components]
+        return render(render_command, write_kustomization(folder, f"overlays/{overlay}", components=paths))
+
+    return rendered
+
+
+@pytest.fixture(scope="session", params=[*LAYOUTS, *COMPOSITIONS])
+def layout(
+    request: pytest.FixtureRequest,
+    render_command: tuple[str, ...],
+    with_components: Callable[..., Layout],
+) -> Layout:
+    """Return each layout in turn, also with components on top."""
+    if request.param in LAYOUTS:
+        return render(render_command, request.param)
+    overlay, *components = request.param.split()
+    return with_components(*components, overlay=overlay)
 
 
 @pytest.fixture(scope="session")
-def over_kubernetes_jobs(render_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Layout:
+def over_kubernetes_jobs(with_components: Callable[..., Layout]) -> Layout:
     """Return production with Kubernetes Jobs as the queue."""
-    folder = tmp_path_factory.mktemp("over-kubernetes-jobs")
-    return render(
-        render_command,
-        write_kustomization(folder, "overlays/production", components=["components/kubernetes-jobs"]),
-    )
+    return with_components("kubernetes-jobs")
 
 
 @pytest.fixture(scope="session")

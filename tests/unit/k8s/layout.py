@@ -15,6 +15,14 @@ from tests.support.databases.debian_packages import program_command, unpacked_pa
 
 ROOT = Path(__file__).parents[3]
 LAYOUTS = ("base", "overlays/local", "overlays/production")
+COMPOSITIONS = (
+    "production rq",
+    "production celery-in-redis secured traces",
+    "production celery-in-database queue-in-postgresql",
+    "local secured traces",
+)
+"""Overlays with components on top; where Kubernetes is the queue other rules hold (test_access)."""
+COMPONENTS = {name for composition in COMPOSITIONS for name in composition.split()[1:]}
 RENDER_SECONDS_MAX = 30
 """Rendering takes a tenth of a second; one that hangs must not hold the tests."""
 

@@ -2,8 +2,10 @@
 
 import ast
 import re
+from collections.abc import Callable
 
 import pytest
+import yaml
 
 from tests.unit.k8s.layout import ROOT, Layout
 
@@ -11,13 +13,13 @@ VERBS = {"read": "get", "list": "list", "create": "create", "delete": "delete", 
 """What the methods of the package `kubernetes` begin with, and what roles call it."""
 
 CALL = re.compile(rf"({'|'.join(VERBS)})_namespaced_([a-z]+)(?:_[a-z_]+)?")
-GRANTED = {("get", "jobs"), ("list", "jobs")}
+GRANTED = {("list", "jobs")}
 
 
 def test_role(over_kubernetes_jobs: Layout) -> None:
-    """The role grants get and list of Jobs in its own namespace and nothing else; there is no other role."""
+    """The role grants the list of Jobs in its own namespace and nothing else; there is no other role."""
     (role,) = over_kubernetes_jobs.of_kind("Role")
-    assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list"]}]
+    assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]}]
     (binding,) = over_kubernetes_jobs.of_kind("RoleBinding")
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "job-status"}]
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
@@ -61,6 +63,23 @@ def test_no_database_beside_kubernetes(over_kubernetes_jobs: Layout) -> None:
         "name": "JOB_STATUS_KUBERNETES_NAMESPACE",
         "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
     }
+
+
+def test_another_namespace(with_components: Callable[..., Layout]) -> None:
+    """For Jobs elsewhere nothing may be read here; the Role is applied there, for the same account."""
+    layout = with_components("kubernetes-jobs-elsewhere")
+    assert layout.of_kind("Role") == layout.of_kind("RoleBinding") == []
+    (pod,) = (one for one in layout.pods() if one.deployable == "job-status")
+    assert pod.spec["automountServiceAccountToken"] is True
+    assert pod.container["env"] == [], "the ConfigMap names the namespace"
+    access = ROOT / "k8s/components/kubernetes-jobs-elsewhere/access.yaml"
+    role, binding = yaml.safe_load_all(access.read_text())
+    assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]}]
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) == ("Role", role["metadata"]["name"])
+    namespace = yaml.safe_load((ROOT / "k8s/namespace.yaml").read_text())["metadata"]["name"]
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": pod.spec["serviceAccountName"], "namespace": namespace}
+    ]
 
 
 def calls_in(code: str) -> set[tuple[str, str]]:

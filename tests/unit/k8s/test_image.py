@@ -23,8 +23,9 @@ def instructions() -> list[tuple[str, str]]:
 
 
 def test_base_image_has_a_version(instructions: list[tuple[str, str]]) -> None:
-    """Every stage starts from a named version of Python, never from `latest`."""
-    assert {rest.split()[0] for name, rest in instructions if name == "FROM"} == {"python:3.13-slim"}
+    """Every stage starts from the one base that can be given, else from a named version, never `latest`."""
+    assert {rest.split()[0] for name, rest in instructions if name == "FROM"} == {"${PYTHON_IMAGE}"}
+    assert ("ARG", "PYTHON_IMAGE=python:3.13-slim") in instructions
 
 
 def test_user(instructions: list[tuple[str, str]], local: Layout) -> None:
@@ -44,7 +45,7 @@ def test_entrypoint(instructions: list[tuple[str, str]]) -> None:
 
 def test_uv_is_the_one_that_locked(instructions: list[tuple[str, str]]) -> None:
     """The image installs with the version of uv that made the locks."""
-    (argument,) = (rest for name, rest in instructions if name == "ARG")
+    (argument,) = (rest for name, rest in instructions if name == "ARG" and rest.startswith("UV_"))
     assert f"UV_VERSION := {argument.removeprefix('UV_VERSION=')}\n" in (ROOT / "Makefile").read_text()
 
 

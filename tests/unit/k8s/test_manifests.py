@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from tests.unit.k8s.layout import ROOT, Layout, Manifest, title, values
 
@@ -33,6 +34,10 @@ ENUMS: dict[str, set[object]] = {
     "whenUnsatisfiable": {"ScheduleAnyway"},
 }
 """The values we use. Schemas call these plain strings, so a typo in one passes them."""
+
+CERTIFICATES = ROOT / "k8s/components/secured/certificates.yaml"
+CERTIFICATE_KEYS = ("tls.crt", "tls.key", "ca.crt")
+"""What cert-manager puts into the Secret of a certificate."""
 
 PROVIDED_KINDS = ("ConfigMap", "ServiceAccount", "PersistentVolumeClaim")
 """What a pod refers to and the layout must hold."""
@@ -120,7 +125,10 @@ def _objects(layout: Layout) -> Iterator[str]:
 
 
 def _documented_secrets() -> Iterator[str]:
-    """Yield name and key of every Secret that the README shows how to create."""
+    """Yield name and key of every Secret that the README shows how to create, or cert-manager to make."""
     readme = (ROOT / "k8s" / "README.md").read_text()
     for name, key in re.findall(r"kubectl create secret generic ([\w-]+) --from-file=(\w+)=", readme):
         yield f"Secret/{name}/{key}"
+    for manifest in yaml.safe_load_all(CERTIFICATES.read_text()):
+        if manifest["kind"] == "Certificate":
+            yield from (f"Secret/{manifest['spec']['secretName']}/{key}" for key in CERTIFICATE_KEYS)

@@ -29,8 +29,12 @@ READ_BY = {
 }
 """Which of them each deployable reads."""
 
-SECRET = "mysql+asyncmy://user:password@mysql/batches"
-"""Stands for the content of any Secret: all of them are database URLs."""
+DATABASE_URL = "mysql+asyncmy://user:password@mysql/batches"
+REDIS_URL = "rediss://user:password@redis:6379/0"
+"""Stand for the content of the Secrets that are read with the settings; all others are read later."""
+
+QUEUE_URLS = ("JOB_STATUS_DATABASE_URL", "JOB_STATUS_REDIS_URL")
+"""Either is what the queue is read by."""
 
 SECRETS_FOLDER = "/secrets/"
 """Where the pods mount them."""
@@ -87,15 +91,15 @@ def test_stuck_means_one_thing(layout: Layout) -> None:
 def test_secrets_reach_their_readers(layout: Layout) -> None:
     """A pod gets the URLs that it reads and no other's: each Secret has as few holders as possible."""
     for pod in layout.pods():
-        read = {name for module in READ_BY[pod.deployable] for name in _variables(_settings(module))}
+        read = {name for name in _read_by(pod) if name.endswith(("_DATABASE_URL", "_REDIS_URL"))}
         given = {name.removesuffix("_FILE") for name in layout.environment(pod)}
-        urls = {name for name in given if name.endswith("_DATABASE_URL")}
+        urls = {name for name in given if name.endswith(("_DATABASE_URL", "_REDIS_URL"))}
         assert urls - layout.settings().keys() <= read, pod.owner
-        assert {name for name in read if name.endswith("_DATABASE_URL")} <= urls, pod.owner
+        assert len(urls & read) == len(read - set(QUEUE_URLS)) + any(one in read for one in QUEUE_URLS)
 
 
 def test_secrets_are_files(layout: Layout) -> None:
-    """No pod has a secret in its environment; each _FILE of a pod leads to a key of a Secret it mounts."""
+    """No pod has a secret in its environment; the files it reads are the keys of the Secrets it mounts."""
     for pod in layout.pods():
         assert list(values(pod.spec, "secretKeyRef")) == list(values(pod.spec, "secretRef")) == []
         folders = {one["name"]: one["mountPath"] for one in pod.container.get("volumeMounts", [])}
@@ -104,7 +108,12 @@ def test_secrets_are_files(layout: Layout) -> None:
             for volume in pod.spec.get("volumes", [])
             for item in volume.get("secret", {}).get("items", [])
         }
-        named = {one["value"] for one in pod.container.get("env", []) if one["name"].endswith("_FILE")}
+        read = _read_by(pod)
+        named = {
+            value
+            for name, value in layout.environment(pod).items()
+            if value and value.startswith(SECRETS_FOLDER) and name in read
+        }
         assert named == mounted, pod.owner
 
 
@@ -150,14 +159,21 @@ def _listed() -> Iterator[tuple[bool, str, str]]:
 
 def _load(layout: Layout, pod: Pod, monkeypatch: pytest.MonkeyPatch) -> list[BaseSettings]:
     """Read a pod's settings as its process does, with a file of our own for each of its Secrets."""
-    secret = Path(tempfile.mkdtemp(prefix="batchprogress-secret-")) / "url"
-    secret.write_text(SECRET)
+    folder = Path(tempfile.mkdtemp(prefix="batchprogress-secret-"))
+    (folder / "database").write_text(DATABASE_URL)
+    (folder / "redis").write_text(REDIS_URL)
     for name, value in layout.environment(pod).items():
         is_secret = value is not None and value.startswith(SECRETS_FOLDER)
-        monkeypatch.setenv(name, str(secret) if is_secret else value or "")
+        file = folder / ("redis" if "REDIS" in name else "database")
+        monkeypatch.setenv(name, str(file) if is_secret else value or "")
     loaded = [load(_settings(module)) for module in READ_BY[pod.deployable]]
-    shutil.rmtree(secret.parent)
+    shutil.rmtree(folder)
     return loaded
+
+
+def _read_by(pod: Pod) -> set[str]:
+    """Return the variables that the process of a pod reads."""
+    return {name for module in READ_BY[pod.deployable] for name in _variables(_settings(module))}
 
 
 def _settings(module: str) -> type[BaseSettings]:

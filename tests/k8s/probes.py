@@ -1,0 +1,32 @@
+"""The probes of a server's pod, asked in a kubelet's place."""
+
+import asyncio
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.unit.k8s.layout import Manifest
+
+PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
+
+
+async def pass_probes(pod: Manifest, port: int) -> None:
+    """Ask each on a port of this machine until the kubelet would be content."""
+    for name in PROBES:
+        await _pass_probe(pod, name, port)
+
+
+async def _pass_probe(pod: Manifest, name: str, port: int) -> None:
+    """Ask as often as the kubelet would until it is content; it gives up after failureThreshold times."""
+    (container,) = pod["spec"]["containers"]
+    probe = container[name]
+    seconds_max = probe["periodSeconds"] * probe["failureThreshold"]
+    async with asyncio.timeout(seconds_max), grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service=probe["grpc"]["service"])
+        watch = stub.Watch(request, wait_for_ready=True)
+        async for answer in watch:
+            if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                break
+        watch.cancel()

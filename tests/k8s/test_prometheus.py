@@ -1,0 +1,57 @@
+"""What Prometheus finds by our configuration, asked of a real API server by its own tool."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.k8s.cluster import Namespace, eventually
+from tests.support.control_plane import ControlPlane
+from tests.support.prometheus import promtool
+from tests.unit.k8s.layout import ROOT, Manifest
+
+pytestmark = pytest.mark.xdist_group("kubernetes")
+
+JOB = "batchprogress"
+PODS = 1 + 2 + 1 + 1
+"""A Deployment of no number starts with one pod; two of job-status, the dashboard, the migration."""
+
+
+def test_finds_the_servers(controllers: ControlPlane, namespace: Namespace, tmp_path: Path) -> None:
+    """Of all our pods those with metrics are scraped, on that port, under the names that the alerts know."""
+    namespace.apply(str(ROOT / "k8s/overlays/production"))
+    pods = eventually(lambda: found if len(found := namespace.all_of("pods")) >= PODS else None)
+    for number, pod in enumerate(pods, start=1):
+        _give_address(namespace, pod, f"10.1.0.{number}")
+    config = tmp_path / "prometheus.yaml"
+    config.write_text(yaml.safe_dump(_of_this_namespace(controllers, namespace)))
+    labels = eventually(lambda: _targets(config))
+    found = sorted((one["job"], one["__address__"].rpartition(":")[2]) for one in labels)
+    assert set(found) == {("batchprogress-job-status", "9465"), ("batchprogress-progress", "9464")}
+    assert len({one["pod"] for one in labels}) == len(labels)
+
+
+def _of_this_namespace(controllers: ControlPlane, namespace: Namespace) -> Manifest:
+    config: Manifest = yaml.safe_load((ROOT / "observability/prometheus-kubernetes.yaml").read_text())
+    (discovery,) = config["scrape_configs"][0]["kubernetes_sd_configs"]
+    discovery["namespaces"]["names"] = [namespace.name]
+    discovery["kubeconfig_file"] = str(controllers.kubeconfig)
+    return config
+
+
+def _give_address(namespace: Namespace, pod: Manifest, address: str) -> None:
+    """Tell what the kubelet tells of a pod that runs."""
+    status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}
+    namespace.kubectl(
+        *("patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge"),
+        *("--patch", json.dumps({"status": status})),
+    )
+
+
+def _targets(config: Path) -> list[dict[str, Any]]:
+    """Return the labels of what would be scraped."""
+    said = promtool("check", "service-discovery", "--timeout=10s", config, JOB)
+    found = json.loads(said[said.index("[") :])
+    return [one["labels"] for one in found if one.get("labels")]

@@ -1,0 +1,90 @@
+"""job-status over Redis as the components say: its pod's settings and Secret, a real Redis behind it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from redis import Redis
+from rq.job import Job
+
+from services.job_status.sources.rq import LIST_KEY_PREFIX
+from tests.integration.job_status.servers import Client
+from tests.k8s.cluster import Namespace, eventually
+from tests.k8s.pod_process import start_container
+from tests.k8s.probes import pass_probes
+from tests.support.control_plane import ControlPlane
+from tests.support.databases.ports import free_port
+from tests.support.redis_server import redis_server
+from tests.unit.k8s.layout import ROOT, write_kustomization
+
+pytestmark = pytest.mark.xdist_group("kubernetes")
+
+BATCH = "sync"
+JOBS = ("a", "b")
+ACCOUNT = "--as=system:serviceaccount:batchprogress:job-status"
+"""As access.yaml names it."""
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """Run a Redis in which RQ and Celery each know a batch: one job has succeeded, one waits."""
+    with redis_server() as server, Redis.from_url(server.url) as redis:
+        redis.hset(Job.key_for(JOBS[0]), "status", "finished")
+        redis.hset(Job.key_for(JOBS[1]), "status", "queued")
+        redis.sadd(f"{LIST_KEY_PREFIX}{BATCH}", *JOBS)
+        # As Celery's backend writes them; its own results would ask this Redis still when it is gone.
+        tasks = [[[job_id, None], None] for job_id in JOBS]
+        redis.set(f"celery-taskset-meta-{BATCH}", json.dumps({"result": [[BATCH, None], tasks]}))
+        redis.set(f"celery-task-meta-{JOBS[0]}", json.dumps({"status": "SUCCESS", "result": None}))
+        yield server.url
+
+
+@pytest.mark.parametrize("component", ["rq", "celery-in-redis"])
+async def test_one_line_for_a_queue_in_redis(
+    controllers: ControlPlane, namespace: Namespace, redis_url: str, component: str, tmp_path: Path
+) -> None:
+    """With the component's one line and the URL's Secret job-status is ready, and knows the queue's batch."""
+    assert controllers.has_controllers
+    port, admin_port = free_port(), free_port()
+    namespace.put_secret("batchprogress-queue", url=redis_url)
+    ports = {"LISTEN": port, "ADMIN_LISTEN": admin_port, "METRICS_LISTEN": 0}
+    settings = {
+        "name": "batchprogress-settings",
+        "behavior": "merge",
+        "literals": [f"JOB_STATUS_{name}=127.0.0.1:{number}" for name, number in ports.items()],
+    }
+    (tmp_path / "mine").mkdir()
+    namespace.apply(
+        write_kustomization(
+            tmp_path / "mine",
+            "overlays/production",
+            components=[f"components/{component}"],
+            configMapGenerator=[settings],
+        )
+    )
+    (pod, *_) = eventually(lambda: namespace.all_of("pods", "app.kubernetes.io/name=job-status"))
+    process = await start_container(namespace, pod, tmp_path / "root")
+    try:
+        await pass_probes(pod, admin_port)
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            counts = await Client(channel).counts(BATCH)
+        assert (counts.total, counts.succeeded, counts.pending) == (2, 1, 1)
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+def test_jobs_of_another_namespace(namespace: Namespace) -> None:
+    """access.yaml lets our account list the Jobs of the namespace it is applied in, and nothing more."""
+    access = ROOT / "k8s/components/kubernetes-jobs-elsewhere/access.yaml"
+    namespace.kubectl("apply", "--server-side", "-f", str(access))
+    asked = [("get", "jobs"), ("list", "jobs"), ("delete", "jobs"), ("list", "pods"), ("list", "secrets")]
+    allowed = [one for one in asked if _may(namespace, *one)]
+    assert allowed == [("list", "jobs")]
+    assert not _may(namespace, "list", "jobs", "--namespace=default")
+
+
+def _may(namespace: Namespace, *question: str) -> bool:
+    return namespace.try_kubectl("auth", "can-i", *question, ACCOUNT).out.strip() == "yes"
