@@ -3,6 +3,9 @@
 A batch is a `GroupResult` that was saved under the batch's id: `group(…).apply_async()` and then
 `.save()`, the batch's id being the group's; or any tasks: `GroupResult(batch_id, results).save()`.
 A job's id is its task's; a chain counts as its last task, a group inside the group as its tasks.
+What `CeleryProgress.add` of our client publishes is added to it: in Redis the members of
+`batchprogress:jobs:<batch_id>`, in a database groups whose ids are the batch's, a space, and more. Such a
+batch is never called finished: more may be added.
 
 - SUCCESS succeeded, FAILURE failed, REVOKED is skipped; every other state is pending.
 - A task of which nothing is kept is pending as well: it waits, or its result has expired (`result_expires`,
@@ -22,12 +25,13 @@ from typing import Protocol
 
 from celery.backends.base import KeyValueStoreBackend, decompress_payload
 from celery.backends.database.models import Task, TaskSet
-from sqlalchemy import case, column, null, select, table
+from sqlalchemy import case, column, null, or_, select, table
 
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage
 from services.job_status.sources.byte_order import same_bytes
 from services.job_status.sources.celery_states import (
     OUTCOMES,
+    SavedGroups,
     TaskResult,
     counts_of,
     parsed,
@@ -42,13 +46,15 @@ KEYS_PER_READ = 100
 """A result in Redis comes with the task's own return value, which may be large: 10 MB at 100 KB each."""
 ROWS_PER_READ = 1_000
 """A database returns no such value; 1,000 ids are a statement of 40 KB, below every driver's limit."""
+ADDED_KEY_PREFIX = "batchprogress:jobs:"
+"""Of the set of a batch's tasks, in Redis, that our client has added."""
 
 
 class ResultBackend(Protocol):
     """Where an application keeps its results."""
 
-    async def group(self, group_id: str) -> object:
-        """Return a saved group as Celery writes it; None if there is none."""
+    async def groups(self, batch_id: str) -> SavedGroups | None:
+        """Return what is saved of a batch; None if that is nothing."""
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks, in their order."""
@@ -69,11 +75,14 @@ class CelerySource:
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
         """Count the tasks of a group."""
-        return counts_of(await self._backend.results(await self._task_ids(batch_id)))
+        saved = await self._saved(batch_id)
+        results = await self._backend.results(task_ids_of(saved.groups))
+        return counts_of(results, may_grow=saved.may_grow)
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
         """List tasks in the order of their ids."""
-        ids = [one for one in await self._task_ids(batch_id) if after is None or one > after]
+        saved = await self._saved(batch_id)
+        ids = [one for one in task_ids_of(saved.groups) if after is None or one > after]
         page = ids[:size]
         results = await self._backend.results(page)
         statuses = tuple(status_of(*pair) for pair in zip(page, results, strict=True))
@@ -87,11 +96,11 @@ class CelerySource:
         """Let go of every connection."""
         await self._backend.close()
 
-    async def _task_ids(self, batch_id: str) -> list[str]:
-        group = await self._backend.group(batch_id)
-        if group is None:
+    async def _saved(self, batch_id: str) -> SavedGroups:
+        saved = await self._backend.groups(batch_id)
+        if saved is None:
             raise BatchUnknown
-        return task_ids_of(group)
+        return saved
 
 
 class RedisResults:
@@ -101,13 +110,18 @@ class RedisResults:
         """Take the result backend's Redis."""
         self._redis = redis
 
-    async def group(self, group_id: str) -> object:
-        """Return a saved group, which lies in a mapping here."""
-        (payload,) = await self._redis.ask(("GET", _group_key(group_id)))
-        if payload is None:
+    async def groups(self, batch_id: str) -> SavedGroups | None:
+        """Return a saved group, which lies in a mapping here, and what was added."""
+        payload, added = await self._redis.ask(
+            ("GET", _group_key(batch_id)), ("SMEMBERS", f"{ADDED_KEY_PREFIX}{batch_id}")
+        )
+        if payload is None and not added:
             return None
-        saved = parsed(decompress_payload(payload))
-        return saved.get("result") if isinstance(saved, dict) else saved
+        groups: list[object] = [one.decode("utf-8", "replace") for one in added]
+        if payload is not None:
+            saved = parsed(decompress_payload(payload))
+            groups.append(saved.get("result") if isinstance(saved, dict) else saved)
+        return SavedGroups(groups, may_grow=bool(added))
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks."""
@@ -137,13 +151,21 @@ class DatabaseResults:
         self._groups = table(TaskSet.__tablename__, *map(column, ("taskset_id", "result")))
         self._tasks = table(Task.__tablename__, *map(column, ("task_id", "status", "result", "retries")))
 
-    async def group(self, group_id: str) -> object:
-        """Return a saved group."""
-        groups = self._groups.c
-        query = select(groups.result).where(same_bytes(groups.taskset_id, group_id))
-        for (payload,) in await self._database.rows(query):
-            return parsed(payload)
-        return None
+    async def groups(self, batch_id: str) -> SavedGroups | None:
+        """Return a saved group and those of its parts; without the first, which expires first, nothing."""
+        saved, parts = self._groups.c, f"{batch_id} "
+        is_part = saved.taskset_id.startswith(parts, autoescape=True)
+        query = select(saved.taskset_id, saved.result).where(
+            or_(same_bytes(saved.taskset_id, batch_id), is_part)
+        )
+        # By the exact id, whatever the column's collation found besides.
+        rows = [
+            (one, payload) for one, payload in await self._database.rows(query) if f"{one} ".startswith(parts)
+        ]
+        if batch_id not in (one for one, _ in rows):
+            return None
+        groups = [parsed(payload) for _, payload in rows]
+        return SavedGroups(groups, may_grow=len(groups) > 1 or not task_ids_of(groups))
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks."""

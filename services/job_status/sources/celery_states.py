@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,18 @@ class TaskResult:
     """None unless the application keeps extended results."""
 
 
-def task_ids_of(group: object) -> list[str]:
-    """Return the ids of a saved group's tasks, each once, sorted; a group inside is its tasks.
+@dataclass(frozen=True, slots=True)
+class SavedGroups:
+    """What is kept of the tasks that a batch has."""
+
+    groups: Sequence[object]
+    """Each as Celery writes a group or a task."""
+    may_grow: bool
+    """Whether tasks were added to it, so that more may be."""
+
+
+def task_ids_of(groups: Iterable[object]) -> list[str]:
+    """Return the ids of saved groups' tasks, each once, sorted; a group inside is its tasks.
 
     Celery writes a result as [[id, parent], children], with children None for a task.
 
@@ -40,7 +50,7 @@ def task_ids_of(group: object) -> list[str]:
 
     """
     found: set[str] = set()
-    waiting = [group]
+    waiting = list(groups)
     while waiting:
         match waiting.pop():
             case [[str(), _], list(children)]:
@@ -52,8 +62,8 @@ def task_ids_of(group: object) -> list[str]:
     return sorted(found)
 
 
-def counts_of(results: Iterable[TaskResult | None]) -> BatchCounts:
-    """Return the counts of a group; a task of which nothing is kept is pending: nobody knows how it ended."""
+def counts_of(results: Iterable[TaskResult | None], *, may_grow: bool) -> BatchCounts:
+    """Return the counts of a batch; a task of which nothing is kept is pending: nobody knows how it ended."""
     outcomes = Counter(OUTCOMES.get(result.state) if result else None for result in results)
     return BatchCounts(
         total=outcomes.total(),
@@ -61,7 +71,7 @@ def counts_of(results: Iterable[TaskResult | None]) -> BatchCounts:
         failed=outcomes[JobOutcome.FAILED],
         skipped=outcomes[JobOutcome.SKIPPED],
         pending=outcomes[None],
-        finished=outcomes[None] == 0,
+        finished=outcomes[None] == 0 and not may_grow,
         cancelled=False,
     )
 

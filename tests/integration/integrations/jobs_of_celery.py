@@ -9,8 +9,13 @@ from celery.exceptions import Ignore, Reject
 
 from batchprogress import Reporter
 from batchprogress.integrations.celery import CeleryProgress
+from batchprogress.integrations.job_ids import BATCH_KEY
 
-app = Celery("jobs", broker=os.environ["TEST_REDIS"], backend=os.environ["TEST_REDIS"])
+app = Celery(
+    "jobs",
+    broker=os.environ["TEST_REDIS"],
+    backend=os.environ.get("TEST_RESULTS", os.environ["TEST_REDIS"]),
+)
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
@@ -92,6 +97,12 @@ def killed() -> None:
 def hangs() -> None:
     """Take too long."""
     time.sleep(60)
+
+
+@app.task(bind=True)
+def unreported(self: Task) -> None:
+    """Succeed, and let nobody say so: without its header the task is of no batch."""
+    self.request.headers.pop(BATCH_KEY)
 
 
 @app.task

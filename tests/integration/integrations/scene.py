@@ -32,6 +32,7 @@ class Scene:
     redis: Redis
     redis_url: str
     spool: Path
+    database_url: str
 
     @property
     def server(self) -> str:
@@ -65,16 +66,24 @@ class Scene:
             worker.kill()
             await process.wait()
 
-    async def enqueue(self, queue: str, call: str) -> None:
+    async def enqueue(self, queue: str, call: str, **environment: str) -> None:
         """Run a call of a queue's module of jobs in a process of its own, as a program that enqueues does."""
-        async with self.worker_script(f"from {JOBS}{queue} import *; {call}") as process:
+        async with self.program("-c", f"from {JOBS}{queue} import *; {call}", **environment) as process:
+            assert await process.wait() == 0
+
+    async def reconcile(self, job_status: str) -> None:
+        """Run a pass over all batches, as the CronJob does, with the truth of a job-status service."""
+        command = ("-m", "reconciler", "--all")
+        async with self.program(
+            *command, BATCHES_DATABASE_URL=self.database_url, RECONCILER_JOB_STATUS_TARGET=job_status
+        ) as process:
             assert await process.wait() == 0
 
     @asynccontextmanager
-    async def worker_script(self, source: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run Python source while the context is open."""
+    async def program(self, *arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run Python while the context is open."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", source, cwd=ROOT, env={**os.environ, **self.environment}
+            sys.executable, *arguments, cwd=ROOT, env={**os.environ, **self.environment, **environment}
         )
         try:
             yield process
