@@ -164,6 +164,13 @@ class Worker:
             if _session_of(folder) == self._process.pid
         ]
 
+    async def has_processes(self, number: int) -> list[int]:
+        """Wait until it has made so many processes besides its first; return these."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while len(made := [one for one in self.processes() if one != self._process.pid]) != number:  # noqa: ASYNC110  # they are not our children
+                await asyncio.sleep(LOOK_SECONDS)
+        return made
+
     def kill(self) -> None:
         """Kill all of it at once, as a machine that runs out of memory may."""
         for number in self.processes():

@@ -39,6 +39,13 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
     )
 
 
+async def test_the_relay_is_there_before_the_pool(scene: Scene) -> None:
+    """A worker that has nothing to do has it beside its two pool processes."""
+    async with scene.worker(*WORKER, *ALONE) as worker:
+        relay, *pool = sorted(await worker.has_processes(3))
+        assert all(relay < one for one in pool)
+
+
 async def test_what_waits_for_a_task_that_fails_is_skipped(scene: Scene) -> None:
     """The body of a chord, the rest of a chain, and what comes after both, in canvases within canvases."""
     canvas = (

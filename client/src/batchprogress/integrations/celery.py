@@ -202,6 +202,7 @@ class CeleryProgress:
         """In the main process: a pool that forks needs the relay, any other runs its tasks here."""
         if issubclass(instance.pool_cls, get_implementation("prefork")):
             self._reports = self._relay
+            self._relay.start()
         else:
             self._reporter.start()
 

@@ -77,6 +77,8 @@ class ReportsJobs(_Base):
 
     def prepare_execution(self, job: Job) -> Execution:
         """Count one more attempt; this is still the worker, which a killed work-horse cannot undo."""
+        if not isinstance(self, SimpleWorker):
+            self._relay.start()  # or each work-horse would replace one that has died
         if _batch_of(job):
             self.connection.hincrby(job.key, ATTEMPTS_FIELD, 1)
         execution: Execution = super().prepare_execution(job)
