@@ -39,8 +39,8 @@ RECORD_BYTES_MAX = 4096
 IGNORED_SIGNALS = tuple(
     one for one in signal.Signals if one.name in {"SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"}
 )
-"""What ends a worker comes to its whole group: the relay stays until the worker is gone. Windows, where Celery
-imports this too, has only some of them."""
+"""What ends a worker comes to its whole group: the relay stays until the worker is gone. Windows, where
+Celery imports this too, has only some of them."""
 
 
 class Relay(ReportCalls):
