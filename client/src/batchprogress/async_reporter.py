@@ -100,10 +100,15 @@ class AsyncReporter(ReportCalls):
         return self._told(answered=answered, refused=self._outbox.take_refused(), pending=pending)
 
     def _start(self) -> None:
-        if self._sending is None:
-            self._outbox.adopt()
-            self._arrived.set()
-            self._sending = asyncio.get_running_loop().create_task(self._send())
+        if self._sending is not None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a report from outside the loop waits for the next one within it
+            return
+        self._outbox.adopt()
+        self._arrived.set()
+        self._sending = loop.create_task(self._send())
 
     async def _flush(self, seconds_max: float | None) -> bool:
         newest = self._outbox.newest

@@ -193,3 +193,13 @@ async def test_the_token_is_sent_with_each_call_and_its_failure_loses_nothing(
     reporter.succeeded("a")
     assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
     assert (asked, reporter.counts.recorded) == (2, 1)
+
+
+async def test_a_report_from_outside_the_loop_raises_nothing(progress: Served, target: str) -> None:
+    """An AsyncReporter's report from another thread waits for the next one within the loop."""
+    await progress.create("b", 2)
+    reporter = AsyncReporter(target, "b")
+    await asyncio.to_thread(reporter.succeeded, "outside")
+    reporter.succeeded("inside")
+    assert await reporter.close(60)
+    assert (await progress.get("b")).succeeded_jobs == 2

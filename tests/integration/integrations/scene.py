@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -114,12 +115,22 @@ class Scene:
             while len(self.redis.keys("celery-task-meta-*")) < tasks:  # noqa: ASYNC110  # Redis tells nobody
                 await asyncio.sleep(LOOK_SECONDS)
 
-    def celery_states(self, batch_id: str) -> list[str]:
-        """Return the states of the tasks that Celery has saved as a group of the batch's id."""
+    async def as_celery_has_it(self, batch_id: str) -> Counter[str]:
+        """Wait until Celery's queue is empty and a batch's tallies are Celery's own; return these."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while True:
+                if not self.redis.llen("celery") and not self.redis.hlen("unacked"):
+                    states, batch = self.celery_states(batch_id), await self.progress.get(batch_id)
+                    if (states["SUCCESS"], states["FAILURE"]) == (batch.succeeded_jobs, batch.failed_jobs):
+                        return states
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def celery_states(self, batch_id: str) -> Counter[str]:
+        """Count the states of the tasks that Celery has saved as a group of the batch's id."""
         app = Celery(broker=self.redis_url, backend=self.redis_url)
         group = GroupResult.restore(batch_id, app=app)
         assert group is not None
-        return [result.state for result in group.results]
+        return Counter(result.state for result in group.results)
 
     async def completed(self, batch_id: str) -> tuple[int, int, int]:
         """Wait until a batch has COMPLETED; return how many jobs succeeded, failed and were skipped."""
