@@ -20,13 +20,13 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    # What a killed worker held is delivered again after two seconds, not after an hour.
+    # What a killed worker held is delivered again after a second, not after an hour.
     broker_transport_options={
-        "visibility_timeout": 2,
+        "visibility_timeout": 1,
         "unacked_restore_interval": 0.5,
         "unacked_restore_throttle": 1,
         # Who is killed while it looks for such messages keeps all others from it for so long; else 300 s.
-        "unacked_mutex_expire": 2,
+        "unacked_mutex_expire": 1,
     },
 )
 progress = CeleryProgress(

@@ -71,6 +71,9 @@ async def test_a_relay_that_died_is_replaced_once(scene: Scene) -> None:
     """By the worker, before it forks again: not by each work-horse for itself."""
     async with scene.worker(*worker(scene.redis_url)) as running:
         (relay,) = await running.has_processes(1)
+        async with asyncio.timeout(60):
+            while not scene.redis.exists("senders"):  # noqa: ASYNC110  # Redis tells nobody
+                await asyncio.sleep(LOOK_SECONDS)
         os.kill(relay, signal.SIGKILL)
         await running.has_processes(0)
         await scene.enqueue("rq", "progress.run('b', [job(work) for _ in range(20)])")
