@@ -11,14 +11,33 @@ TASKS = 1_037
 FAILING = TASKS // 100
 
 
+ENDS = (
+    "add.s(1), fails.s(), retried.s(1), retried.s(9), ignores.s(), rejects.s(), replaced.s(), "
+    "add.s(1).set(expires=-1), killed.s(), hangs.s(), starts_others.s(), app.signature('nobody')"
+)
+CANVAS = (
+    "chain(add.s(1), add.s(), add.s()),"  # 3 succeed
+    "chain(add.s(1), fails.s(), add.s(), add.s()),"  # 1 succeeds, 1 fails, 2 are skipped
+    "chord([add.s(1), add.s(2)], add.s()),"  # 3 succeed
+    "chord([add.s(1), fails.s()], add.s() | add.s()),"  # 1, 1, 2
+    "chain(fails.s(), group(add.s(), add.s()), add.s())"  # 0, 1, 3
+)
+
+
 async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
-    """Success, failure, retries, Ignore, Reject, replace, expiry, a lost process, a time limit, no task."""
-    tasks = (
-        "add.s(1), fails.s(), retried.s(1), retried.s(9), ignores.s(), rejects.s(), replaced.s(), "
-        "add.s(1).set(expires=-1), killed.s(), hangs.s(), starts_others.s(), app.signature('nobody')"
-    )
-    await scene.enqueue("celery", f"progress.run('b', group({tasks}))")
-    async with scene.worker(*WORKER, *ALONE):
+    """Success, failure, retries, Ignore, Reject, replace, expiry, a lost process, a time limit, no task.
+
+    What waits for a task that fails is skipped: the body of a chord, the rest of a chain, and what comes
+    after both, in canvases within canvases.
+    """
+    async with scene.worker(*WORKER, *ALONE) as worker:
+        # The relay is there before the first pool process, and before there is anything to do.
+        relay, *pool = sorted(await worker.has_processes(3))
+        assert all(relay < one for one in pool)
+        await scene.enqueue(
+            "celery", f"progress.run('b', group({ENDS})); progress.run('canvas', group({CANVAS}))"
+        )
+        assert await scene.completed("canvas") == (8, 3, 7)
         assert await scene.completed("b") == (4, 5, 3)
     assert await scene.kinds("b") == sorted(
         [
@@ -36,29 +55,6 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
             ("SKIPPED", 1, ""),  # expired
         ]
     )
-
-
-async def test_the_relay_is_there_before_the_pool(scene: Scene) -> None:
-    """A worker that has nothing to do has it beside its two pool processes."""
-    async with scene.worker(*WORKER, *ALONE) as worker:
-        relay, *pool = sorted(await worker.has_processes(3))
-        assert all(relay < one for one in pool)
-
-
-async def test_what_waits_for_a_task_that_fails_is_skipped(scene: Scene) -> None:
-    """The body of a chord, the rest of a chain, and what comes after both, in canvases within canvases."""
-    canvas = (
-        "group("
-        "chain(add.s(1), add.s(), add.s()),"  # 3 succeed
-        "chain(add.s(1), fails.s(), add.s(), add.s()),"  # 1 succeeds, 1 fails, 2 are skipped
-        "chord([add.s(1), add.s(2)], add.s()),"  # 3 succeed
-        "chord([add.s(1), fails.s()], add.s() | add.s()),"  # 1, 1, 2
-        "chain(fails.s(), group(add.s(), add.s()), add.s())"  # 0, 1, 3
-        ")"
-    )
-    await scene.enqueue("celery", f"progress.run('b', {canvas})")
-    async with scene.worker(*WORKER, *ALONE):
-        assert await scene.completed("b") == (8, 3, 7)
 
 
 async def test_a_killed_worker_and_a_restarted_server_lose_nothing(killable: KillableScene) -> None:
