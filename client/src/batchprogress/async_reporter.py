@@ -47,6 +47,7 @@ class AsyncReporter(ReportCalls):
         self._hurried = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
         self._is_worn = False
+        self._has_ended = False
 
     async def __aenter__(self) -> Self:
         """Begin now: with a spool, send what an earlier process has left."""
@@ -100,7 +101,8 @@ class AsyncReporter(ReportCalls):
         return self._told(answered=answered, refused=self._outbox.take_refused(), pending=pending)
 
     def _start(self) -> None:
-        if self._sending is not None:
+        """Begin to send; again, if somebody who ends every task of the loop has ended ours."""
+        if self._has_ended or (self._sending is not None and not self._sending.done()):
             return
         try:
             loop = asyncio.get_running_loop()
@@ -112,6 +114,8 @@ class AsyncReporter(ReportCalls):
 
     async def _flush(self, seconds_max: float | None) -> bool:
         newest = self._outbox.newest
+        if self._outbox.has_waiting:
+            self._start()
         self._outbox.hurry()
         self._hurried.set()
         try:
@@ -128,10 +132,15 @@ class AsyncReporter(ReportCalls):
         try:
             return await self._flush(seconds_max)
         finally:
-            if self._sending is not None and not self._sending.done():
-                self._sending.cancel()
-                await asyncio.wait([self._sending])
-                self._outbox.give_up()
+            if not self._has_ended:
+                self._has_ended = True
+                await self._end()
+
+    async def _end(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait([self._sending])
+        self._outbox.give_up()
 
     async def _send(self) -> None:
         while True:  # again with newer certificates, if that may be what the channel needs
@@ -153,6 +162,9 @@ class AsyncReporter(ReportCalls):
             response = await stub.ReportJobResults(
                 request, timeout=TRY_SECONDS_MAX, metadata=self._connection.metadata()
             )
+        except asyncio.CancelledError:
+            self._outbox.put_back()
+            raise
         except Exception as error:  # noqa: BLE001  # also the token's, which is the caller's code
             failure = failure_of(error)
             self._is_worn = self._connection.is_worn(failure.code)

@@ -156,6 +156,10 @@ class Outbox:
         self._call_reports_max = min(CALL_REPORTS_MAX, self._call_reports_max * 2)
         return self._settle([])
 
+    def put_back(self) -> None:
+        """Take that the call under way was given up."""
+        self._buffer.settle(self._buffer.under_way)
+
     def hurry(self) -> None:
         """Let the delays begin anew: somebody waits."""
         self._tries = 0

@@ -203,3 +203,23 @@ async def test_a_report_from_outside_the_loop_raises_nothing(progress: Served, t
     reporter.succeeded("inside")
     assert await reporter.close(60)
     assert (await progress.get("b")).succeeded_jobs == 2
+
+
+async def test_whoever_ends_every_task_of_a_loop_loses_no_report(
+    servers: Cluster, progress: Served, target: str
+) -> None:
+    """The task that sends is one of them: it begins again with the next report, or at the end."""
+    await progress.create("b", 2)
+    await servers.end(0, signal.SIGKILL)
+    reporter = AsyncReporter(target, "b")
+    reporter.succeeded("under-way")
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        if "AsyncReporter" in repr(task):
+            task.cancel()
+    await asyncio.sleep(0)
+    reporter.succeeded("next")
+    await servers.start(0)
+    assert await reporter.close(60)
+    assert reporter.counts.recorded == 2
+    assert await reporter.close(60), "a second end changes nothing"
