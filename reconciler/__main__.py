@@ -1,6 +1,8 @@
 """python -m reconciler: one pass, then exit."""
 
 import asyncio
+import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 import structlog
@@ -13,6 +15,7 @@ from process.configuration import load, refuse
 from process.signals import stop_requested
 from reconciler import progress, usage
 from reconciler.ending import PassEnd
+from reconciler.json_lines import JsonLines
 from reconciler.looked import PassResult, Record
 from reconciler.report import print_report, report_console
 from reconciler.settings import ReconcilerSettings
@@ -48,6 +51,9 @@ def reconcile(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; print what would be done.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, an object a line: each batch, then the summary.")
+    ] = False,
 ) -> None:
     """Run one pass and exit with its code."""
     if batch_id is not None and every:
@@ -56,21 +62,30 @@ def reconcile(
     settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)
     logs.configure()
     try:
-        report = asyncio.run(_run(settings, database_settings, options))
+        lines = JsonLines(sys.stdout) if as_json else None
+        report = asyncio.run(_run(settings, database_settings, options, lines))
     except SchemaMismatch as error:
         refuse(str(error))
-    print_report(report_console(), report)
+    if lines is None:
+        print_report(report_console(), report)
+    else:
+        if report.note:
+            typer.echo(report.note, err=True)
+        lines.summary(report.result)
     raise typer.Exit(0 if report.result.is_clean else EXIT_NOT_CLEAN)
 
 
 async def _run(
-    settings: ReconcilerSettings, database_settings: DatabaseSettings, options: PassOptions
+    settings: ReconcilerSettings,
+    database_settings: DatabaseSettings,
+    options: PassOptions,
+    lines: JsonLines | None,
 ) -> PassReport:
     collector.settle()
     end = PassEnd(settings.pass_seconds_max)
     stopping = asyncio.create_task(_cut_on_signal(stop_requested(), end))
     try:
-        with progress.shown() as on_looked:
+        with nullcontext(lines.looked) if lines else progress.shown() as on_looked:
             return await run_pass(settings, database_settings, options, end, on_looked)
     except DatabaseUnavailable:
         why = "the database does not answer"

@@ -13,7 +13,10 @@ RECONCILER_RETENTION seconds ago are deleted, except with --batch-id or --dry-ru
 Two passes never run at the same time: the second one says so and exits 0 (for a minute also after a pass
 that was killed). A dry run may run beside a pass.
 
-The batches are in BATCHES_DATABASE_URL. The last line of standard output is the summary as JSON.
+The batches are in BATCHES_DATABASE_URL. The last line of standard output is the summary as JSON. With --json
+every line is: an object for each batch as soon as it was looked at (batch_id, repaired, before and after with
+the names of the contract, reasons, results_recorded, results_counted, left with its left_reason, is_error),
+then the summary, the only one without a batch_id. All else goes to standard error.
 
 \b
 Exit codes:

@@ -49,23 +49,28 @@ class BatchCounts:
     pending: int
     """Wait, run or will be retried."""
     finished: bool
-    """Whether the queue adds no more jobs."""
+    """Whether all have ended and the queue adds no more: False where it cannot know that."""
     cancelled: bool
     lists_jobs: bool = True
     """Whether `job_page` lists them; False: only these counts are kept."""
 
     @classmethod
     def of(
-        cls, jobs: Counter[JobOutcome | None], *, cancelled: bool = False, lists_jobs: bool = True
+        cls,
+        jobs: Counter[JobOutcome | None],
+        *,
+        may_grow: bool,
+        cancelled: bool = False,
+        lists_jobs: bool = True,
     ) -> Self:
-        """Return the counts of so many jobs of each outcome (None: pending), where a pending one may end."""
+        """Return the counts of so many jobs of each outcome (None: pending), to which more may be added."""
         return cls(
             total=jobs.total(),
             succeeded=jobs[JobOutcome.SUCCEEDED],
             failed=jobs[JobOutcome.FAILED],
             skipped=jobs[JobOutcome.SKIPPED],
             pending=jobs[None],
-            finished=jobs[None] == 0,
+            finished=jobs[None] == 0 and not may_grow,
             cancelled=cancelled,
             lists_jobs=lists_jobs,
         )

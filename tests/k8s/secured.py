@@ -38,7 +38,7 @@ class Installed:
         """Create every Secret as the README does, and apply."""
         for secret, url in urls.items():
             self.namespace.put_secret(secret, url=url)
-        for name in ("progress", "job-status", "reconciler"):
+        for name in ("progress", "job-status", "reconciler", "dashboard"):
             pair = self._authority.sign(name)
             content = {
                 "tls.crt": pair.certificate,

@@ -47,6 +47,7 @@ class AsyncReporter(ReportCalls):
         self._hurried = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
         self._is_worn = False
+        self._has_ended = False
 
     async def __aenter__(self) -> Self:
         """Begin now: with a spool, send what an earlier process has left."""
@@ -100,13 +101,21 @@ class AsyncReporter(ReportCalls):
         return self._told(answered=answered, refused=self._outbox.take_refused(), pending=pending)
 
     def _start(self) -> None:
-        if self._sending is None:
-            self._outbox.adopt()
-            self._arrived.set()
-            self._sending = asyncio.get_running_loop().create_task(self._send())
+        """Begin to send; again, if somebody who ends every task of the loop has ended ours."""
+        if self._has_ended or (self._sending is not None and not self._sending.done()):
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # a report from outside the loop waits for the next one within it
+            return
+        self._outbox.adopt()
+        self._arrived.set()
+        self._sending = loop.create_task(self._send())
 
     async def _flush(self, seconds_max: float | None) -> bool:
         newest = self._outbox.newest
+        if self._outbox.has_waiting:
+            self._start()
         self._outbox.hurry()
         self._hurried.set()
         try:
@@ -123,10 +132,15 @@ class AsyncReporter(ReportCalls):
         try:
             return await self._flush(seconds_max)
         finally:
-            if self._sending is not None and not self._sending.done():
-                self._sending.cancel()
-                await asyncio.wait([self._sending])
-                self._outbox.give_up()
+            if not self._has_ended:
+                self._has_ended = True
+                await self._end()
+
+    async def _end(self) -> None:
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait([self._sending])
+        self._outbox.give_up()
 
     async def _send(self) -> None:
         while True:  # again with newer certificates, if that may be what the channel needs
@@ -148,6 +162,9 @@ class AsyncReporter(ReportCalls):
             response = await stub.ReportJobResults(
                 request, timeout=TRY_SECONDS_MAX, metadata=self._connection.metadata()
             )
+        except asyncio.CancelledError:
+            self._outbox.put_back()
+            raise
         except Exception as error:  # noqa: BLE001  # also the token's, which is the caller's code
             failure = failure_of(error)
             self._is_worn = self._connection.is_worn(failure.code)

@@ -2,12 +2,16 @@
 
 import shutil
 import sys
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 import grpc
 
 from batchprogress.channels import Credentials, Token
+from batchprogress.pace import after_silence
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.watching import watch
 
@@ -15,6 +19,8 @@ BAR_CHARACTERS = 24
 """Room for the bar: with the numbers it fits into 80 columns."""
 DRAWN_SECONDS_MIN = 0.1
 """Ten lines a second look alive; more only cost."""
+REDRAWN_SECONDS = 1.0
+"""How often a batch that is silent is drawn again: its time left is told in seconds."""
 LINE_STEP_PERCENT = 10
 """Where lines stay, as in a log: a dozen of them for a batch."""
 CLEAR_TO_END = "\x1b[K"
@@ -30,7 +36,8 @@ def bar(
 ) -> pb.Batch:
     """Show a batch until it ends, on standard error or in `file`; return its last state.
 
-    In a terminal one line is written again and again; elsewhere a line each 10 percent.
+    In a terminal one line is written again and again; elsewhere a line each 10 percent and when it stalls. A
+    rate fades while no result comes, and then it is said for how long none has.
 
     Raises:
         BatchNotFound: there is no such batch.
@@ -39,7 +46,12 @@ def bar(
     """
     states = watch(target, batch_id, min_interval=DRAWN_SECONDS_MIN, credentials=credentials, token=token)
     out = sys.stderr if file is None else file
-    return _draw(states, out) if out.isatty() else _write_lines(states, out)
+    screen = Line(out) if out.isatty() else Lines(out)
+    batch = pb.Batch()
+    with passing_time(screen):
+        for batch in states:  # the last one is returned
+            screen.show(batch)
+    return batch
 
 
 def line_of(batch: pb.Batch) -> str:
@@ -73,23 +85,81 @@ def duration_of(seconds: int) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def _draw(states: Iterable[pb.Batch], out: TextIO) -> pb.Batch:
-    batch = pb.Batch()
+class Screen:
+    """The newest state of a batch, drawn when it comes and again as time passes without a newer one."""
+
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take where to draw, and a clock in seconds."""
+        self._out = out
+        self._clock = clock
+        self._batch = pb.Batch()
+        self._received = 0.0
+        self._lock = threading.Lock()
+
+    def show(self, batch: pb.Batch) -> None:
+        """Show a newer state."""
+        with self._lock:
+            self._batch, self._received = batch, self._clock()
+            self._draw(batch)
+
+    def pass_time(self) -> None:
+        """Show what silence has made of the state since it came."""
+        with self._lock:
+            seconds = self._clock() - self._received
+            if self._batch.batch_id and seconds >= REDRAWN_SECONDS:
+                self._draw(after_silence(self._batch, seconds))
+
+    def end(self) -> None:
+        """Leave what was shown."""
+
+    def _draw(self, batch: pb.Batch) -> None:
+        raise NotImplementedError
+
+
+class Line(Screen):
+    """One line of a terminal, written again and again."""
+
+    def end(self) -> None:
+        """Go on below it."""
+        self._out.write("\n")
+
+    def _draw(self, batch: pb.Batch) -> None:
+        columns = shutil.get_terminal_size().columns
+        self._out.write(f"\r{line_of(batch)[: columns - 1]}{CLEAR_TO_END}")
+        self._out.flush()
+
+
+class Lines(Screen):
+    """A line each ten percent, when the batch stalls, and at its end."""
+
+    _next_percent = 0
+    _has_stalled = False
+
+    def _draw(self, batch: pb.Batch) -> None:
+        stalls = bool(batch.stall_reason) and not self._has_stalled
+        self._has_stalled = bool(batch.stall_reason)
+        is_due = batch.percent_complete >= self._next_percent or batch.state != pb.BATCH_STATE_PROCESSING
+        if is_due or stalls:
+            self._out.write(f"{line_of(batch)}\n")
+            self._out.flush()
+            self._next_percent = batch.percent_complete + LINE_STEP_PERCENT
+
+
+@contextmanager
+def passing_time(screen: Screen) -> Iterator[None]:
+    """Let a screen follow the time while the context is open: whoever waits for messages cannot."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        with suppress(OSError, ValueError):  # where it is drawn is gone: whoever shows a state learns of it
+            while not ended.wait(REDRAWN_SECONDS):
+                screen.pass_time()
+
+    following = threading.Thread(target=follow, name="batchprogress-bar", daemon=True)
+    following.start()
     try:
-        for batch in states:  # the last one is returned
-            columns = shutil.get_terminal_size().columns
-            out.write(f"\r{line_of(batch)[: columns - 1]}{CLEAR_TO_END}")
-            out.flush()
+        yield
     finally:
-        out.write("\n")
-    return batch
-
-
-def _write_lines(states: Iterable[pb.Batch], out: TextIO) -> pb.Batch:
-    batch, next_percent = pb.Batch(), 0
-    for batch in states:
-        if batch.percent_complete >= next_percent or batch.state != pb.BATCH_STATE_PROCESSING:
-            out.write(f"{line_of(batch)}\n")
-            out.flush()
-            next_percent = batch.percent_complete + LINE_STEP_PERCENT
-    return batch
+        ended.set()
+        following.join()
+        screen.end()

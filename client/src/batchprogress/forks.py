@@ -12,6 +12,7 @@ the first report, which is what prefork workers do, needs nothing.
 import functools
 import logging
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -36,6 +37,8 @@ class Forked(Protocol):
 
 _all: "weakref.WeakSet[Forked]" = weakref.WeakSet()
 _held: list[Forked] = []
+_forking = threading.Lock()
+"""Held over a fork: two threads that fork at once would let go of what the other one holds."""
 
 
 def survive_forks(forked: Forked) -> None:
@@ -51,6 +54,7 @@ def _register() -> None:
 
 
 def _before() -> None:
+    _forking.acquire()
     _held.extend(_all)
     for forked in _held:
         forked.hold()
@@ -59,12 +63,14 @@ def _before() -> None:
 def _in_parent() -> None:
     while _held:
         _held.pop().release()
+    _forking.release()
 
 
 def _in_child() -> None:
     forget_all()
     had_called = [forked.begin_anew() for forked in _held]
     _held.clear()
+    _forking.release()
     support = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "")  # noqa: TID251  # gRPC's own, not a setting of ours
     if any(had_called) and support.lower() not in _TRUE:
         _log.warning("forked after a report without GRPC_ENABLE_FORK_SUPPORT=1: gRPC may hang in the child")

@@ -49,6 +49,9 @@ class Pause:
 class Keeper(Protocol):
     """Where reports outlive their process: a Spool."""
 
+    has_left_some: bool
+    """Whether `adopt` had no room for all."""
+
     def keep(self, report: Report, unsettled: Buffer) -> None:
         """Keep a report that was put."""
 
@@ -153,6 +156,10 @@ class Outbox:
         self._call_reports_max = min(CALL_REPORTS_MAX, self._call_reports_max * 2)
         return self._settle([])
 
+    def put_back(self) -> None:
+        """Take that the call under way was given up."""
+        self._buffer.settle(self._buffer.under_way)
+
     def hurry(self) -> None:
         """Let the delays begin anew: somebody waits."""
         self._tries = 0
@@ -213,8 +220,14 @@ class Outbox:
             return Pause(delay_seconds(self._tries - 1))
         self._tries = 0
         if not self._buffer:
-            self._with_keeper(lambda keeper: keeper.clear())
+            self._with_keeper(self._clear)
         return Pause()
+
+    def _clear(self, keeper: Keeper) -> None:
+        """Let the spool forget what is settled, and take what it had no room for."""
+        keeper.clear()
+        if keeper.has_left_some:
+            self._adopt_from(keeper)
 
     def _adopt_from(self, keeper: Keeper) -> None:
         for report in keeper.adopt():

@@ -15,6 +15,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class Spool:
         self._bytes_max = bytes_max
         self._file: LockedFile | None = None
         self._adopted: list[LockedFile] = []
+        self.has_left_some = False
+        """Whether `adopt` had no room for all; it may be called again after `clear`."""
 
     def keep(self, report: Report, unsettled: Iterable[Report]) -> None:
         """Append a report; a full file is written anew with all that are not settled, this one too.
@@ -55,12 +58,32 @@ class Spool:
         self._file = fresh
 
     def adopt(self) -> list[Report]:
-        """Return what processes that are gone had not sent, and hold their files until `clear`."""
+        """Return what processes that are gone had not sent, and hold their files until `clear`.
+
+        No more than a full file's worth at once: what is left then is for the next call, or the next process.
+        """
         reports: list[Report] = []
+        self.has_left_some = False
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            if file := lock_file(path):
-                self._adopted.append(file)
-                reports += reports_in(BytesIO(file.read()))
+            with suppress(OSError):  # another user's: it waits for a process of that user
+                if file := lock_file(path):
+                    reports += self._reports_of(file)
+            if self.has_left_some:
+                break
+        return reports
+
+    def _reports_of(self, file: "LockedFile") -> list[Report]:
+        """Adopt a file if there is room for it."""
+        if self._adopted and sum(one.size for one in (*self._adopted, file)) > self._bytes_max:
+            self.has_left_some = True
+            file.close()
+            return []
+        try:
+            reports = list(reports_in(BytesIO(file.read())))
+        except OSError:
+            file.close()
+            raise
+        self._adopted.append(file)
         return reports
 
     def clear(self) -> None:

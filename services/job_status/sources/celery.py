@@ -3,6 +3,9 @@
 A batch is a `GroupResult` that was saved under the batch's id: `group(…).apply_async()` and then
 `.save()`, the batch's id being the group's; or any tasks: `GroupResult(batch_id, results).save()`.
 A job's id is its task's; a chain counts as its last task, a group inside the group as its tasks.
+What `CeleryProgress.add` of our client publishes is added to it: in Redis the members of
+`batchprogress:jobs:<batch_id>`, in a database groups whose ids are the batch's, a space, and more. Such a
+batch is never called finished: more may be added.
 
 - SUCCESS succeeded, FAILURE failed, REVOKED is skipped; every other state is pending.
 - A task of which nothing is kept is pending as well: it waits, or its result has expired (`result_expires`,
@@ -16,8 +19,9 @@ A job's id is its task's; a chain counts as its last task, a group inside the gr
 Celery's own backend classes are not used for reading: they block, they import what a stored error
 names, and the one for databases unpickles and needs a driver of its own.
 
-What it costs Redis: the counts are one GET of the group, and an MGET for each hundred tasks. A listing is the
-same, however many pages it has; a page that is not of whole hundreds is one MGET more.
+What it costs Redis: the counts are one GET of the group, an SMEMBERS of what was added, and an MGET for each
+hundred tasks. A listing is the same, however many pages it has; a page that is not of whole hundreds is one
+MGET more.
 """
 
 from collections import Counter
@@ -26,13 +30,14 @@ from typing import Protocol
 
 from celery.backends.base import KeyValueStoreBackend, decompress_payload
 from celery.backends.database.models import Task, TaskSet
-from sqlalchemy import case, column, null, select, table
+from sqlalchemy import case, column, null, or_, select, table
 
 from batches.result import JobOutcome
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage, QueueContradiction
 from services.job_status.sources.byte_order import same_bytes
 from services.job_status.sources.celery_states import (
     OUTCOMES,
+    SavedGroups,
     TaskResult,
     outcome_of,
     parsed,
@@ -50,15 +55,19 @@ ROWS_PER_READ = 1_000
 """A database returns no such value; 1,000 ids are a statement of 40 KB, below every driver's limit."""
 GROUP_BYTES_MAX = 32 * 1024 * 1024
 """Some 600,000 tasks: in Redis it is one text. 500,000 took 374 MiB, of which the process itself is 100."""
+ADDED_TASKS_MAX = 600_000
+"""As many as a group may have."""
 TASKS_PER_COUNT = 1_000
 """Their errors are let go of before the next are read: some MB at a time, however large the group."""
+ADDED_KEY_PREFIX = "batchprogress:jobs:"
+"""Of the set of a batch's tasks, in Redis, that our client has added."""
 
 
 class ResultBackend(Protocol):
     """Where an application keeps its results."""
 
-    async def group(self, group_id: str) -> object:
-        """Return a saved group as Celery writes it; None if there is none."""
+    async def groups(self, batch_id: str) -> SavedGroups | None:
+        """Return what is saved of a batch; None if that is nothing."""
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks, in their order."""
@@ -80,10 +89,11 @@ class CelerySource:
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
         """Count the tasks of a group."""
+        saved = await self._saved(batch_id)
         outcomes: Counter[JobOutcome | None] = Counter()
-        for some in _portions(await self._task_ids(batch_id), TASKS_PER_COUNT):
+        for some in _portions(task_ids_of(saved.groups), TASKS_PER_COUNT):
             outcomes.update(map(outcome_of, await self._backend.results(some)))
-        return BatchCounts.of(outcomes)
+        return BatchCounts.of(outcomes, may_grow=saved.may_grow)
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
         """List tasks in the order of their ids."""
@@ -101,10 +111,13 @@ class CelerySource:
         await self._backend.close()
 
     async def _task_ids(self, batch_id: str) -> list[str]:
-        group = await self._backend.group(batch_id)
-        if group is None:
+        return task_ids_of((await self._saved(batch_id)).groups)
+
+    async def _saved(self, batch_id: str) -> SavedGroups:
+        saved = await self._backend.groups(batch_id)
+        if saved is None:
             raise BatchUnknown
-        return task_ids_of(group)
+        return saved
 
 
 class RedisResults:
@@ -114,17 +127,22 @@ class RedisResults:
         """Take the result backend's Redis."""
         self._redis = redis
 
-    async def group(self, group_id: str) -> object:
-        """Return a saved group, which lies in a mapping here."""
-        key = _group_key(group_id)
-        (size,) = await self._redis.ask(("STRLEN", key))
-        if size > GROUP_BYTES_MAX:
-            raise QueueContradiction(f"its group has more than {GROUP_BYTES_MAX:,} bytes")
-        (payload,) = await self._redis.ask(("GET", key))
-        if payload is None:
+    async def groups(self, batch_id: str) -> SavedGroups | None:
+        """Return a saved group, which lies in a mapping here, and what was added."""
+        group, added_tasks = _group_key(batch_id), f"{ADDED_KEY_PREFIX}{batch_id}"
+        size, number = await self._redis.ask(("STRLEN", group), ("SCARD", added_tasks))
+        if size > GROUP_BYTES_MAX or number > ADDED_TASKS_MAX:
+            raise QueueContradiction(
+                f"more than {GROUP_BYTES_MAX:,} bytes or {ADDED_TASKS_MAX:,} tasks of it"
+            )
+        payload, added = await self._redis.ask(("GET", group), ("SMEMBERS", added_tasks))
+        if payload is None and not added:
             return None
-        saved = parsed(decompress_payload(payload))
-        return saved.get("result") if isinstance(saved, dict) else saved
+        groups: list[object] = [one.decode("utf-8", "replace") for one in added]
+        if payload is not None:
+            saved = parsed(decompress_payload(payload))
+            groups.append(saved.get("result") if isinstance(saved, dict) else saved)
+        return SavedGroups(groups, may_grow=bool(added))
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks."""
@@ -154,13 +172,21 @@ class DatabaseResults:
         self._groups = table(TaskSet.__tablename__, *map(column, ("taskset_id", "result")))
         self._tasks = table(Task.__tablename__, *map(column, ("task_id", "status", "result", "retries")))
 
-    async def group(self, group_id: str) -> object:
-        """Return a saved group."""
-        groups = self._groups.c
-        query = select(groups.result).where(same_bytes(groups.taskset_id, group_id))
-        for (payload,) in await self._database.rows(query):
-            return parsed(payload)
-        return None
+    async def groups(self, batch_id: str) -> SavedGroups | None:
+        """Return a saved group and those of its parts; without the first, which expires first, nothing."""
+        saved, parts = self._groups.c, f"{batch_id} "
+        is_part = saved.taskset_id.startswith(parts, autoescape=True)
+        query = select(saved.taskset_id, saved.result).where(
+            or_(same_bytes(saved.taskset_id, batch_id), is_part)
+        )
+        # By the exact id, whatever the column's collation found besides.
+        rows = [
+            (one, payload) for one, payload in await self._database.rows(query) if f"{one} ".startswith(parts)
+        ]
+        if batch_id not in (one for one, _ in rows):
+            return None
+        groups = [parsed(payload) for _, payload in rows]
+        return SavedGroups(groups, may_grow=len(groups) > 1 or not task_ids_of(groups))
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks."""

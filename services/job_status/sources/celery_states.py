@@ -1,7 +1,7 @@
 """What Celery keeps of groups and tasks, without any backend. The states are told in `celery`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,8 +29,18 @@ class TaskResult:
     """None unless the application keeps extended results."""
 
 
-def task_ids_of(group: object) -> list[str]:
-    """Return the ids of a saved group's tasks, each once, sorted; a group inside is its tasks.
+@dataclass(frozen=True, slots=True)
+class SavedGroups:
+    """What is kept of the tasks that a batch has."""
+
+    groups: Sequence[object]
+    """Each as Celery writes a group or a task."""
+    may_grow: bool
+    """Whether tasks were added to it, so that more may be."""
+
+
+def task_ids_of(groups: Iterable[object]) -> list[str]:
+    """Return the ids of saved groups' tasks, each once, sorted; a group inside is its tasks.
 
     Celery writes a result as [[id, parent], children], with children None for a task.
 
@@ -39,7 +49,7 @@ def task_ids_of(group: object) -> list[str]:
 
     """
     found: set[str] = set()
-    waiting = [group]
+    waiting = list(groups)
     while waiting:
         match waiting.pop():
             case [[str(), _], list(children)]:

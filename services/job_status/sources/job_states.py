@@ -31,7 +31,7 @@ def counts_of(jobs_by_state: Iterable[tuple[object, int]]) -> BatchCounts:
         state = _known_state(text)
         jobs[OUTCOMES[state]] += number
         cancelled = cancelled or state == CANCELLED
-    return BatchCounts.of(jobs, cancelled=cancelled)
+    return BatchCounts.of(jobs, may_grow=True, cancelled=cancelled)
 
 
 def status_of(

@@ -22,6 +22,7 @@ PostgreSQL declare them `VARCHAR(128) COLLATE "C"` for the same reason.
   state is a contradiction, never a guess.
 - A batch is cancelled if one of its jobs is: whoever cancels it writes `UPDATE jobs SET state =
   'cancelled' WHERE batch_id = … AND state = 'waiting'`. If none was waiting, there was nothing to cancel.
+- Rows may be added at any time, so that no batch is called `finished`.
 - `attempt` NULL or 0 is told as 1.
 """
 

@@ -14,7 +14,7 @@ has lost jobs or will, so that its size says nothing: a contradiction.
 - A job that is retried is pending until its last retry. Attempts are counted by our client, in the job's
   hash; without it by RQ, which counts the retries that a job asked for by returning `Retry`, but not those
   of `enqueue(retry=…)`.
-- RQ cancels jobs, never a batch.
+- RQ cancels jobs, never a batch; ids may be added at any time, so that no batch is called `finished`.
 - Only statuses and the text of errors are read, never a pickle.
 
 What it costs Redis: the counts are the list, and an HMGET for each job. A listing is the same, however many
@@ -62,7 +62,7 @@ class RqSource:
         outcomes: Counter[JobOutcome | None] = Counter()
         async for jobs in self._by_portions(ids, are_kept=are_kept):
             outcomes.update(map(outcome_of, jobs))
-        return BatchCounts.of(outcomes)
+        return BatchCounts.of(outcomes, may_grow=True)
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
         """List jobs in the order of their ids."""

@@ -84,3 +84,28 @@ async def test_a_fork_that_grpc_may_not_survive_is_told(progress: Served, target
     """
     exit_code, errors = await run(source, target, GRPC_ENABLE_FORK_SUPPORT="0")
     assert (exit_code, errors.count("GRPC_ENABLE_FORK_SUPPORT=1")) == (0, 1)
+
+
+async def test_threads_that_fork_at_once_leave_the_reporter_whole(progress: Served, target: str) -> None:
+    """No fork lets go of what another one holds, and none keeps it: afterwards reports go on."""
+    await progress.create("b", 1)
+    source = """
+        import os, sys, threading
+        from batchprogress import Reporter
+        reporter = Reporter(sys.argv[1], "b")
+        def fork_often():
+            for _ in range(100):
+                if not (child := os.fork()):
+                    os._exit(0)
+                os.waitpid(child, 0)
+        sys.setswitchinterval(1e-5)
+        threads = [threading.Thread(target=fork_often) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        reporter.succeeded("a")
+        assert reporter.close(60)
+    """
+    assert await run(source, target) == (0, "")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED

@@ -66,13 +66,59 @@ async def test_a_killed_child_is_replaced(progress: Served, target: str) -> None
     ]
 
 
+async def test_a_child_that_ended_is_replaced_before_the_next_fork(progress: Served, target: str) -> None:
+    """Whoever forks starts it before: all processes forked after that share one, and no zombie is left."""
+    await progress.create("b", 10)
+    source = f"""{BEGIN}
+    os.kill(relay._child, signal.SIGKILL)
+    os.waitid(os.P_PID, relay._child, os.WEXITED | os.WNOWAIT)
+    children = set()
+    for number in range(10):
+        relay.start()
+        children.add(relay._child)
+        if not (child := os.fork()):
+            relay.succeeded(str(number), batch_id="b")
+            os._exit(relay._child not in children)
+        assert os.waitpid(child, 0)[1] == 0
+    assert len(children) == 1
+    relay.close()
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        os._exit(0)
+    """
+    assert await run(source, target) == (0, "")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_a_child_that_is_frozen_stops_no_job(progress: Served, target: str) -> None:
+    """What the pipe has no room for is refused; what it has is sent when the child goes on."""
+    await progress.create("b", 6001)
+    source = f"""{BEGIN}
+    os.kill(relay._child, signal.SIGSTOP)
+    for number in range(6000):
+        relay.succeeded(str(number), batch_id="b")
+    os.kill(relay._child, signal.SIGCONT)
+    while relay._is_frozen:
+        relay.skipped("last", batch_id="b")
+    relay.close()
+    """
+    exit_code, errors = await run(source, target)
+    assert exit_code == 0
+    assert errors.count("BUFFER_FULL") == 1
+    batch = await progress.get("b")
+    assert 100 < batch.succeeded_jobs < 6000
+    assert batch.skipped_jobs == 1
+
+
 async def test_what_ends_a_whole_group_does_not_end_the_child_first(progress: Served, target: str) -> None:
     """SIGINT and SIGTERM come to worker and relay alike; what the worker reports after them is sent."""
     await progress.create("b", 1)
     source = f"""{BEGIN.replace("relay.start()", "os.setpgrp(); relay.start()")}
-    signal.signal(signal.SIGTERM, lambda *_: relay.succeeded("last", batch_id="b"))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})
     print("ready", flush=True)
-    signal.pause()
+    signal.sigwait({{signal.SIGTERM}})
+    relay.succeeded("last", batch_id="b")
     relay.close()
     """
     async with script(source, target) as worker:

@@ -193,3 +193,33 @@ async def test_the_token_is_sent_with_each_call_and_its_failure_loses_nothing(
     reporter.succeeded("a")
     assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
     assert (asked, reporter.counts.recorded) == (2, 1)
+
+
+async def test_a_report_from_outside_the_loop_raises_nothing(progress: Served, target: str) -> None:
+    """An AsyncReporter's report from another thread waits for the next one within the loop."""
+    await progress.create("b", 2)
+    reporter = AsyncReporter(target, "b")
+    await asyncio.to_thread(reporter.succeeded, "outside")
+    reporter.succeeded("inside")
+    assert await reporter.close(60)
+    assert (await progress.get("b")).succeeded_jobs == 2
+
+
+async def test_whoever_ends_every_task_of_a_loop_loses_no_report(
+    servers: Cluster, progress: Served, target: str
+) -> None:
+    """The task that sends is one of them: it begins again with the next report, or at the end."""
+    await progress.create("b", 2)
+    await servers.end(0, signal.SIGKILL)
+    reporter = AsyncReporter(target, "b")
+    reporter.succeeded("under-way")
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        if "AsyncReporter" in repr(task):
+            task.cancel()
+    await asyncio.sleep(0)
+    reporter.succeeded("next")
+    await servers.start(0)
+    assert await reporter.close(60)
+    assert reporter.counts.recorded == 2
+    assert await reporter.close(60), "a second end changes nothing"

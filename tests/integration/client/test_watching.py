@@ -128,3 +128,21 @@ async def test_a_bar_is_one_line_in_a_terminal_and_lines_elsewhere(progress: Ser
     assert len(lines) == len(set(lines))
     assert lines[0].startswith("  0 %")
     assert lines[-1].endswith("20/20, completed")
+
+
+async def test_a_bar_follows_the_time_while_nothing_comes(progress: Served, target: str) -> None:
+    """A rate that no message has changed falls all the same, and is not there any more at the end."""
+    await progress.create("b", 200)
+    results = [
+        pb.ReportJobResultRequest(batch_id="b", job_id=str(one), outcome=pb.JOB_OUTCOME_SUCCEEDED)
+        for one in range(100)
+    ]
+    await progress.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
+    output = Terminal()
+    showing = asyncio.create_task(asyncio.to_thread(bar, target, "b", file=output))
+    async with asyncio.timeout(SECONDS_MAX):
+        while len({line for line in output.getvalue().split("\r") if "/s, " in line}) < 2:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.05)
+        await progress.stub.CancelBatch(pb.CancelBatchRequest(batch_id="b"))
+        await showing
+    assert output.getvalue().split("\r")[-1].rstrip("\n").endswith("100/200, cancelled\x1b[K")

@@ -31,13 +31,15 @@ def empty_redis(redis: RedisServer) -> Iterator[Redis]:
 @pytest_asyncio.fixture
 async def scene(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> AsyncIterator[Scene]:
     """What a worker needs, and a client that does not use the code under test."""
-    async with served(f"sqlite+aiosqlite:///{tmp_path}/t.db") as progress:
-        yield Scene(progress, empty_redis, redis.url, tmp_path / "spool")
+    url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
+    async with served(url) as progress:
+        yield Scene(progress, empty_redis, redis.url, tmp_path / "spool", url)
 
 
 @pytest_asyncio.fixture
 async def killable(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> AsyncIterator[KillableScene]:
     """The same with a server that is a process."""
-    async with cluster(f"sqlite+aiosqlite:///{tmp_path}/t.db", 1) as servers, servers.channels(1) as channels:
+    url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
+    async with cluster(url, 1) as servers, servers.channels(1) as channels:
         progress = Served(servers.ports[0], channels[0], stub_of(channels[0]))
-        yield KillableScene(progress, empty_redis, redis.url, tmp_path / "spool", servers)
+        yield KillableScene(progress, empty_redis, redis.url, tmp_path / "spool", url, servers)

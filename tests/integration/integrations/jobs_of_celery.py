@@ -9,19 +9,24 @@ from celery.exceptions import Ignore, Reject
 
 from batchprogress import Reporter
 from batchprogress.integrations.celery import CeleryProgress
+from batchprogress.integrations.job_ids import BATCH_KEY
 
-app = Celery("jobs", broker=os.environ["TEST_REDIS"], backend=os.environ["TEST_REDIS"])
+app = Celery(
+    "jobs",
+    broker=os.environ["TEST_REDIS"],
+    backend=os.environ.get("TEST_RESULTS", os.environ["TEST_REDIS"]),
+)
 app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    # What a killed worker held is delivered again after two seconds, not after an hour.
+    # What a killed worker held is delivered again after a second, not after an hour.
     broker_transport_options={
-        "visibility_timeout": 2,
+        "visibility_timeout": 1,
         "unacked_restore_interval": 0.5,
         "unacked_restore_throttle": 1,
         # Who is killed while it looks for such messages keeps all others from it for so long; else 300 s.
-        "unacked_mutex_expire": 2,
+        "unacked_mutex_expire": 1,
     },
 )
 progress = CeleryProgress(
@@ -92,6 +97,12 @@ def killed() -> None:
 def hangs() -> None:
     """Take too long."""
     time.sleep(60)
+
+
+@app.task(bind=True)
+def unreported(self: Task) -> None:
+    """Succeed, and let nobody say so: without its header the task is of no batch."""
+    self.request.headers.pop(BATCH_KEY)
 
 
 @app.task

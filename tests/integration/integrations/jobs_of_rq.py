@@ -15,10 +15,19 @@ queue = Queue(connection=connection)
 job = Queue.prepare_data
 
 
+class CountedReporter(Reporter):
+    """Counts the processes that begin to send."""
+
+    def start(self) -> None:
+        """Count one."""
+        connection.incr("senders")
+        super().start()
+
+
 class ProgressWorker(ReportsJobs, Worker):
     """Forks for each job."""
 
-    reporter = Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None)
+    reporter = CountedReporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None)
     report_retries = "TEST_REPORT_RETRIES" in os.environ
 
 

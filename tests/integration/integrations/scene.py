@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class Scene:
     redis: Redis
     redis_url: str
     spool: Path
+    database_url: str
 
     @property
     def server(self) -> str:
@@ -65,16 +67,24 @@ class Scene:
             worker.kill()
             await process.wait()
 
-    async def enqueue(self, queue: str, call: str) -> None:
+    async def enqueue(self, queue: str, call: str, **environment: str) -> None:
         """Run a call of a queue's module of jobs in a process of its own, as a program that enqueues does."""
-        async with self.worker_script(f"from {JOBS}{queue} import *; {call}") as process:
+        async with self.program("-c", f"from {JOBS}{queue} import *; {call}", **environment) as process:
+            assert await process.wait() == 0
+
+    async def reconcile(self, job_status: str) -> None:
+        """Run a pass over all batches, as the CronJob does, with the truth of a job-status service."""
+        command = ("-m", "reconciler", "--all")
+        async with self.program(
+            *command, BATCHES_DATABASE_URL=self.database_url, RECONCILER_JOB_STATUS_TARGET=job_status
+        ) as process:
             assert await process.wait() == 0
 
     @asynccontextmanager
-    async def worker_script(self, source: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run Python source while the context is open."""
+    async def program(self, *arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run Python while the context is open."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", source, cwd=ROOT, env={**os.environ, **self.environment}
+            sys.executable, *arguments, cwd=ROOT, env={**os.environ, **self.environment, **environment}
         )
         try:
             yield process
@@ -105,12 +115,22 @@ class Scene:
             while len(self.redis.keys("celery-task-meta-*")) < tasks:  # noqa: ASYNC110  # Redis tells nobody
                 await asyncio.sleep(LOOK_SECONDS)
 
-    def celery_states(self, batch_id: str) -> list[str]:
-        """Return the states of the tasks that Celery has saved as a group of the batch's id."""
+    async def as_celery_has_it(self, batch_id: str) -> Counter[str]:
+        """Wait until Celery's queue is empty and a batch's tallies are Celery's own; return these."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while True:
+                if not self.redis.llen("celery") and not self.redis.hlen("unacked"):
+                    states, batch = self.celery_states(batch_id), await self.progress.get(batch_id)
+                    if (states["SUCCESS"], states["FAILURE"]) == (batch.succeeded_jobs, batch.failed_jobs):
+                        return states
+                await asyncio.sleep(LOOK_SECONDS)
+
+    def celery_states(self, batch_id: str) -> Counter[str]:
+        """Count the states of the tasks that Celery has saved as a group of the batch's id."""
         app = Celery(broker=self.redis_url, backend=self.redis_url)
         group = GroupResult.restore(batch_id, app=app)
         assert group is not None
-        return [result.state for result in group.results]
+        return Counter(result.state for result in group.results)
 
     async def completed(self, batch_id: str) -> tuple[int, int, int]:
         """Wait until a batch has COMPLETED; return how many jobs succeeded, failed and were skipped."""
@@ -154,6 +174,13 @@ class Worker:
             for folder in Path("/proc").glob("[0-9]*")
             if _session_of(folder) == self._process.pid
         ]
+
+    async def has_processes(self, number: int) -> list[int]:
+        """Wait until it has made so many processes besides its first; return these."""
+        async with asyncio.timeout(SECONDS_MAX):
+            while len(made := [one for one in self.processes() if one != self._process.pid]) != number:  # noqa: ASYNC110  # they are not our children
+                await asyncio.sleep(LOOK_SECONDS)
+        return made
 
     def kill(self) -> None:
         """Kill all of it at once, as a machine that runs out of memory may."""

@@ -1,6 +1,7 @@
 """RQ: what each event becomes, in real workers that fork for each job."""
 
 import asyncio
+import os
 import signal
 
 import pytest
@@ -64,6 +65,21 @@ async def test_a_failed_job_that_is_requeued_is_superseded(scene: Scene) -> None
         failed.requeue(failed.get_job_ids()[0])
         await scene.until_succeeded("b", 1)
     assert await scene.kinds("b") == [("SUCCEEDED", 2, "")]
+
+
+async def test_a_relay_that_died_is_replaced_once(scene: Scene) -> None:
+    """By the worker, before it forks again: not by each work-horse for itself."""
+    async with scene.worker(*worker(scene.redis_url)) as running:
+        (relay,) = await running.has_processes(1)
+        async with asyncio.timeout(60):
+            while not scene.redis.exists("senders"):  # noqa: ASYNC110  # Redis tells nobody
+                await asyncio.sleep(LOOK_SECONDS)
+        os.kill(relay, signal.SIGKILL)
+        await running.has_processes(0)
+        await scene.enqueue("rq", "progress.run('b', [job(work) for _ in range(20)])")
+        assert await scene.completed("b") == (20, 0, 0)
+        await running.has_processes(1)
+    assert scene.redis.get("senders") == b"2"
 
 
 async def test_a_simple_worker_reports_by_itself(scene: Scene) -> None:

@@ -20,6 +20,9 @@ ENDED = {"a": "succeeded", "A": "failed", "b": "succeeded"}
 class SourceContract:
     """The rules; a subclass gives the fixtures `queue` (made, empty) and `source` (over that queue)."""
 
+    knows_the_end = True
+    """Whether the queue itself knows when no more jobs will be added to a batch."""
+
     async def test_counts(self, queue: Queue, source: JobStatusSource) -> None:
         """Jobs that wait or run are pending, and every job is counted once."""
         await queue.put(BATCH, MIXED)
@@ -30,10 +33,10 @@ class SourceContract:
         assert (counts.finished, counts.cancelled) == (False, False)
 
     async def test_finished(self, queue: Queue, source: JobStatusSource) -> None:
-        """A batch whose jobs have all ended is finished, failures or not."""
+        """A batch whose jobs have all ended is finished, failures or not, where no more can be added."""
         await queue.put(BATCH, ENDED)
         counts = await source.batch_counts(BATCH)
-        assert (counts.finished, counts.pending) == (True, 0)
+        assert (counts.finished, counts.pending) == (self.knows_the_end, 0)
 
     async def test_cancelled(self, queue: Queue, source: JobStatusSource) -> None:
         """A cancelled batch is not finished while one of its jobs runs."""

@@ -206,7 +206,19 @@ async def _read_alike(url: str, file: Path) -> None:
     ]
     with pytest.raises(BatchUnknown):
         await source.batch_counts("BATCH")
+    await _parts_read_alike(queue, source)
     await source.close()
+
+
+async def _parts_read_alike(queue: TablesQueue, source: CelerySource) -> None:
+    """Parts belong to the batch of exactly this id, which may grow; without its own group it has expired."""
+    for group_id, task_id in (("a_b 1", "e"), ("a_b 2", "f"), ("aXb 1", "g"), ("A_B 1", "h")):
+        await queue.put(group_id, {task_id: "succeeded"})
+    with pytest.raises(BatchUnknown):
+        await source.batch_counts("a_b")
+    await queue.put("a_b", {})
+    counts = await source.batch_counts("a_b")
+    assert (counts.total, counts.succeeded, counts.finished) == (2, 2, False)
 
 
 async def test_each_database(new_database_url: str, tmp_path: Path) -> None:

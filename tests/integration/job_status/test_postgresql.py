@@ -47,6 +47,8 @@ class TestLaravel(SourceContract):
 class TestJobTable(SourceContract):
     """And so does a job table."""
 
+    knows_the_end = False
+
     @pytest.fixture
     async def queue(self, postgresql_url: str) -> JobTableQueue:
         """Return the documented table, empty."""

@@ -70,7 +70,7 @@ async def test_life(stop: signal.Signals, queue_url: str) -> None:
         serving = await _event(process, "serving")
         assert serving["source"] == "job_table"
         async with grpc.aio.insecure_channel(f"127.0.0.1:{serving['port']}") as channel:
-            assert (await Client(channel).counts("batch")).finished
+            assert (await Client(channel).counts("batch")).succeeded == 1
         process.send_signal(stop)
         await _event(process, "stopped")
         assert await process.wait() == 0

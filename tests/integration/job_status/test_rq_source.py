@@ -82,6 +82,8 @@ async def source(reader_url: str) -> AsyncIterator[RqSource]:
 class TestContract(SourceContract):
     """RQ keeps the contract of every source; but it cancels jobs, never a batch."""
 
+    knows_the_end = False
+
     async def test_cancelled(self, queue: RqQueue, source: RqSource) -> None:  # type: ignore[override]
         """Cancelled jobs are skipped, and what runs is pending; the batch is not cancelled."""
         await queue.put(BATCH, MIXED)

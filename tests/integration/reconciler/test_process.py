@@ -1,6 +1,7 @@
 """The pass as a process: what it prints, how it exits, what a kill leaves."""
 
 import asyncio
+import json
 import os
 
 import grpc
@@ -32,6 +33,33 @@ async def test_clean(scene: Scene) -> None:
     assert any(line.split()[0] == "unknown" for line in finished.lines if line)
     assert "\x1b" not in "".join(finished.lines)
     assert finished.summary["completed"] == finished.summary["unknown_to_queue"] == 1
+
+
+@ON_SQLITE
+async def test_json(scene: Scene) -> None:
+    """With --json standard output is an object for each batch that was looked at, then the summary."""
+    await scene.batch(AWKWARD_ID, FakeBatch(jobs(10, failed=2)), jobs(10)[3:])
+    await scene.batch("unknown", None)
+    await scene.batch("bad", FakeBatch(jobs(3)))
+    scene.queue.failure = failing(grpc.StatusCode.INTERNAL, "bad")
+    finished = await scene.run_process("--json")
+    assert finished.code == 1
+    *batches, summary = map(json.loads, finished.lines)
+    looked = {one["batch_id"]: one for one in batches}
+    before, after = looked[AWKWARD_ID]["before"], looked[AWKWARD_ID]["after"]
+    assert (before["state"], before["total_jobs"], before["pending_jobs"]) == (
+        "BATCH_STATE_PROCESSING",
+        10,
+        3,
+    )
+    assert (after["state"], after["failed_jobs"], after["pending_jobs"]) == ("BATCH_STATE_COMPLETED", 2, 0)
+    assert looked[AWKWARD_ID]["results_recorded"] == 3
+    assert looked["unknown"]["left"] == "unknown_to_queue"
+    assert looked["bad"]["left_reason"] == "the job-status service answers INTERNAL"
+    assert [one["is_error"] for one in batches] == [one["batch_id"] == "bad" for one in batches]
+    assert (summary["looked_at"], summary["completed"], summary["errors"]) == (3, 1, 1)
+    none = await scene.run_process("--json", "--batch-id", "none")
+    assert (none.code, len(none.lines), none.summary["left"]) == (1, 1, {"no_such_batch": 1})
 
 
 @ON_SQLITE

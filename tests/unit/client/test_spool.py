@@ -77,3 +77,29 @@ def test_a_full_file_is_written_anew_with_what_is_not_settled(tmp_path: Path) ->
     assert file.stat().st_size <= 200
     jobs = adopted(tmp_path)
     assert jobs[-2:] == ["j98", "j99"]
+
+
+def test_a_file_that_cannot_be_read_hides_and_loses_no_other(tmp_path: Path) -> None:
+    """Whatever lies in the folder: the rest is adopted, and only what was adopted is removed."""
+    kept_by(tmp_path, "a")
+    for name in ("0", "z"):
+        (tmp_path / f"{name}{SUFFIX}").mkdir()
+    spool = Spool(tmp_path)
+    assert [one.job_id for one in spool.adopt()] == ["a"]
+    spool.clear()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"0{SUFFIX}", f"z{SUFFIX}"]
+
+
+def test_no_more_is_adopted_than_memory_is_for(tmp_path: Path) -> None:
+    """What many killed processes have left comes in portions, each after the one before was settled."""
+    for number in range(10):
+        kept_by(tmp_path, f"job-{number}")
+    size = next(tmp_path.glob(f"*{SUFFIX}")).stat().st_size
+    spool = Spool(tmp_path, bytes_max=4 * size)
+    portions: list[list[str]] = []
+    while not portions or spool.has_left_some:
+        portions.append([one.job_id for one in spool.adopt()])
+        spool.clear()
+    assert [len(portion) for portion in portions] == [4, 4, 2]
+    assert len({job_id for portion in portions for job_id in portion}) == 10
+    assert list(tmp_path.iterdir()) == []

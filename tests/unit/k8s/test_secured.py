@@ -8,7 +8,12 @@ import yaml
 from tests.unit.k8s.layout import ROOT, Layout, Manifest, Pod
 
 HOLDERS = {
-    "tls.key": {"progress": "progress-tls", "job-status": "job-status-tls", "reconciler": "reconciler-tls"},
+    "tls.key": {
+        "progress": "progress-tls",
+        "job-status": "job-status-tls",
+        "reconciler": "reconciler-tls",
+        "dashboard": "dashboard-tls",
+    },
     "tokens": {"progress": "progress-tokens", "job-status": "job-status-tokens"},
     "token": {"dashboard": "dashboard-token", "reconciler": "reconciler-token"},
 }
@@ -49,7 +54,8 @@ def test_certificates_have_the_names_that_are_called() -> None:
             host = target.removeprefix("dns:///").partition(":")[0]
             assert host in certificates[f"{host}-tls"]["dnsNames"], line
             assert "server auth" in certificates[f"{host}-tls"]["usages"]
-    assert "client auth" in certificates["reconciler-tls"]["usages"]
+    for caller in ("reconciler-tls", "dashboard-tls"):
+        assert "client auth" in certificates[caller]["usages"]
 
 
 def _certificates() -> dict[str, Manifest]:

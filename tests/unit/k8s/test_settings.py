@@ -3,7 +3,6 @@
 import importlib
 import pkgutil
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from process.configuration import load
+from tests.support.certificates import Authority
 from tests.unit.k8s.layout import ROOT, Layout, Pod, values
 
 PACKAGES = ("batches", "process", "reconciler", "rpc", "services")
@@ -29,9 +29,17 @@ READ_BY = {
 }
 """Which of them each deployable reads."""
 
-DATABASE_URL = "mysql+asyncmy://user:password@mysql/batches"
-REDIS_URL = "rediss://user:password@redis:6379/0"
-"""Stand for the content of the Secrets that are read with the settings; all others are read later."""
+AUTHORITY = Authority("of the tests")
+PAIR = AUTHORITY.sign("pod")
+SECRETS = {
+    "_CA_FILE": AUTHORITY.certificate,
+    "_CERTIFICATE_FILE": PAIR.certificate,
+    "_KEY_FILE": PAIR.key,
+    "_REDIS_URL_FILE": b"rediss://user:password@redis:6379/0",
+    "_DATABASE_URL_FILE": b"mysql+asyncmy://user:password@mysql/batches",
+    "_FILE": b"a token",
+}
+"""What the files of the Secrets hold, by the ends of the variables that name them."""
 
 QUEUE_URLS = ("JOB_STATUS_DATABASE_URL", "JOB_STATUS_REDIS_URL")
 """Either is what the queue is read by."""
@@ -159,16 +167,19 @@ def _listed() -> Iterator[tuple[bool, str, str]]:
 
 def _load(layout: Layout, pod: Pod, monkeypatch: pytest.MonkeyPatch) -> list[BaseSettings]:
     """Read a pod's settings as its process does, with a file of our own for each of its Secrets."""
-    folder = Path(tempfile.mkdtemp(prefix="batchprogress-secret-"))
-    (folder / "database").write_text(DATABASE_URL)
-    (folder / "redis").write_text(REDIS_URL)
-    for name, value in layout.environment(pod).items():
-        is_secret = value is not None and value.startswith(SECRETS_FOLDER)
-        file = folder / ("redis" if "REDIS" in name else "database")
-        monkeypatch.setenv(name, str(file) if is_secret else value or "")
-    loaded = [load(_settings(module)) for module in READ_BY[pod.deployable]]
-    shutil.rmtree(folder)
-    return loaded
+    with tempfile.TemporaryDirectory(prefix="batchprogress-secret-") as folder:
+        for name, value in layout.environment(pod).items():
+            is_secret = value is not None and value.startswith(SECRETS_FOLDER)
+            monkeypatch.setenv(name, str(_secret_file(name, Path(folder))) if is_secret else value or "")
+        return [load(_settings(module)) for module in READ_BY[pod.deployable]]
+
+
+def _secret_file(variable: str, folder: Path) -> Path:
+    """Return a file with something that the variable may name."""
+    end = next(end for end in SECRETS if variable.endswith(end))
+    file = folder / end
+    file.write_bytes(SECRETS[end])
+    return file
 
 
 def _read_by(pod: Pod) -> set[str]:

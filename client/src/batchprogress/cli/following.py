@@ -12,6 +12,7 @@ from batchprogress.cli import complaints
 from batchprogress.cli.client import Client
 from batchprogress.cli.complaints import Complaint
 from batchprogress.errors import BatchNotFound
+from batchprogress.pace import after_silence
 from batchprogress.retries import failure_of
 from batchprogress.silences import with_silences
 from batchprogress.v1 import progress_pb2 as pb
@@ -61,15 +62,18 @@ async def _follow_one(client: Client, batch_id: str, view: View) -> pb.Batch | C
     states = watch_async(
         client.channel, batch_id, min_interval=DRAWN_SECONDS_MIN, token=client.connection.token
     )
-    latest = pb.Batch()
+    latest, received = pb.Batch(), 0.0
+    clock = asyncio.get_running_loop().time
     try:
         async with aclosing(with_silences(states, ASKED_SECONDS)) as moments:
             async for state in moments:
                 if state is not None:
-                    latest = state
+                    latest, received = state, clock()
                     view.changed(latest)
+                elif latest.batch_id and (answer := await _asked(client, latest, view)):
+                    latest, received = answer, clock()
                 elif latest.batch_id:
-                    latest = await _asked(client, latest, view)
+                    view.asked(after_silence(latest, clock() - received))
     except BatchNotFound:
         complaint = complaints.no_batch(batch_id)
         view.missing(batch_id, complaint)
@@ -79,11 +83,11 @@ async def _follow_one(client: Client, batch_id: str, view: View) -> pb.Batch | C
     return latest
 
 
-async def _asked(client: Client, latest: pb.Batch, view: View) -> pb.Batch:
-    """Ask for a batch that is silent; of a newer state the stream tells."""
+async def _asked(client: Client, latest: pb.Batch, view: View) -> pb.Batch | None:
+    """Ask for a batch that is silent; None without an answer, or of a newer state: the stream tells of it."""
     response = await client.ask_once(client.stub.GetBatch, pb.GetBatchRequest(batch_id=latest.batch_id))
     if response is None or response.batch.revision != latest.revision:
-        return latest
+        return None
     if response.batch.stall_reason and not latest.stall_reason:
         view.changed(response.batch)
     else:

@@ -10,6 +10,7 @@ Celery runs it no more by itself; what waits for a job that did not succeed (the
 of its chord) never runs, and is skipped with it.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,17 +20,19 @@ from celery.app.task import Context
 from celery.backends.base import DisabledBackend
 from celery.concurrency import get_implementation
 from celery.exceptions import NotRegistered, Reject, TimeLimitExceeded
-from celery.result import GroupResult
 
 from batchprogress.batches import Batches
+from batchprogress.integrations import celery_groups
 from batchprogress.integrations.celery_canvas import batch_of, tagged, tasks_after, tasks_of
 from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
 from batchprogress.relay import Relay
 from batchprogress.reporter import Reporter
-from batchprogress.reports import ReportCalls
+from batchprogress.reports import ReportCalls, message_of
 
 REPLACED = "Replaced by new task"
 """What the Ignore says by which `Task.replace` ends a task whose id lives on in another."""
+
+_log = logging.getLogger("batchprogress")
 
 
 class CeleryProgress:
@@ -75,7 +78,7 @@ class CeleryProgress:
 
         A program that was killed in here calls it again with the same: the batch is the same, and so are the
         tasks' ids. With a result backend it also saves the tasks as a GroupResult under the batch's id, which
-        is what a reconciler asks for.
+        is what a reconciler asks for; a backend that is away only leaves it without.
 
         Raises:
             BatchNotChanged: only if the reporter is strict, and then nothing is published.
@@ -84,23 +87,36 @@ class CeleryProgress:
         jobs = tagged(canvas, batch_id, job_ids(batch_id))
         task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
         self.batches.create(batch_id, len(task_ids), display_name=display_name, labels=labels)
-        if not isinstance(self._app.backend, DisabledBackend):
-            GroupResult(batch_id, [self._app.AsyncResult(task_id) for task_id in task_ids]).save()
+        self._save(batch_id, lambda: celery_groups.save_all(self._app, batch_id, task_ids))
         return jobs.apply_async()
 
     def add(self, batch_id: str, canvas: Signature, *, part: str) -> Any:  # noqa: ANN401  # as above
         """Add the tasks of a canvas to an unsealed batch, and publish them.
 
-        `part` names them within the batch, for a call that is made again. No GroupResult is saved: the source
-        `celery` does not know the batch, and its reconciler leaves it.
+        `part` names them within the batch, for a call that is made again. With a result backend the tasks'
+        ids are saved beside those of other parts, for the reconciler, as in `run`.
 
         Raises:
             BatchNotChanged: only if the reporter is strict, and then nothing is published.
 
         """
         jobs = tagged(canvas, batch_id, job_ids(batch_id, part))
-        self.batches.add_jobs(batch_id, sum(1 for _ in tasks_of(jobs)), part)
+        task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
+        self.batches.add_jobs(batch_id, len(task_ids), part)
+        self._save(batch_id, lambda: celery_groups.save_part(self._app, batch_id, part, task_ids))
         return jobs.apply_async()
+
+    def _save(self, batch_id: str, save: Callable[[], None]) -> None:
+        """Save ids before a task can run; what goes wrong with it fails no job."""
+        try:
+            if not isinstance(self._app.backend, DisabledBackend):
+                save()
+        except NotImplementedError:  # results that go to the caller alone (rpc://)
+            pass
+        except Exception as error:
+            if self._reporter.strict:
+                raise
+            _log.warning("batch %s is not known to the reconciler: %s", batch_id, message_of(error))
 
     def _receivers(self) -> dict[Any, Callable[..., None]]:
         return {
@@ -186,6 +202,7 @@ class CeleryProgress:
         """In the main process: a pool that forks needs the relay, any other runs its tasks here."""
         if issubclass(instance.pool_cls, get_implementation("prefork")):
             self._reports = self._relay
+            self._relay.start()
         else:
             self._reporter.start()
 

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 
 BATCH_KEY = "batchprogress_batch_id"
 """Where a job carries the id of its batch: a header, an option or a key of its meta data."""
+JOB_IDS_KEY_PREFIX = "batchprogress:jobs:"
+"""Of the Redis set of a batch's jobs, from which the job-status service knows what there must be."""
+JOB_IDS_SECONDS = 30 * 86_400
+"""How long it is kept: as long as the reconciler keeps a batch that has ended."""
 
 
 def job_ids(batch_id: str, part: str = "") -> Iterator[str]:

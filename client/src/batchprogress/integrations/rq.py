@@ -21,17 +21,13 @@ from rq.queue import EnqueueData
 from rq.worker import SimpleWorker, Worker
 
 from batchprogress.batches import Batches
-from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
+from batchprogress.integrations.job_ids import BATCH_KEY, JOB_IDS_KEY_PREFIX, JOB_IDS_SECONDS, job_ids
 from batchprogress.relay import Relay
 from batchprogress.reporter import Reporter
 from batchprogress.reports import ReportCalls
 
 ATTEMPTS_FIELD = "batchprogress_attempts"
 """In the hash of a job, which RQ keeps for as long as the job."""
-JOB_IDS_KEY_PREFIX = "batchprogress:jobs:"
-"""Of the Redis set of a batch's jobs, from which the job-status service knows what there must be."""
-JOB_IDS_SECONDS = 30 * 86_400
-"""How long it is kept: as long as the reconciler keeps a batch that has ended."""
 RETRIES_EXCEEDED = "RetriesExceeded"
 """The kind of error of a job that has returned Retry too often; RQ has no exception for it."""
 
@@ -81,6 +77,8 @@ class ReportsJobs(_Base):
 
     def prepare_execution(self, job: Job) -> Execution:
         """Count one more attempt; this is still the worker, which a killed work-horse cannot undo."""
+        if not isinstance(self, SimpleWorker):
+            self._relay.start()  # or each work-horse would replace one that has died
         if _batch_of(job):
             self.connection.hincrby(job.key, ATTEMPTS_FIELD, 1)
         execution: Execution = super().prepare_execution(job)

@@ -1,0 +1,81 @@
+"""Celery: a batch opened by our own calls is known to the job-status source, and so can be repaired."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.integrations.scene import LOOK_SECONDS, SECONDS_MAX, Scene
+from tests.integration.integrations.test_celery import ALONE, WORKER
+from tests.integration.job_status.servers import Client, serving
+
+ALIKE = ("b", "b_", "bc", "B", "b%")
+"""Ids that begin alike, or hold what a pattern would read."""
+ADDED = (
+    f"for batch_id in {ALIKE}: progress.batches.create(batch_id, 0, sealed=False); "
+    "[progress.add(batch_id, group(add.s(1), unreported.s()), part=part) for part in ('1', '2', '2')]"
+)
+RUN = (
+    "[progress.run('whole', chain(add.s(1), unreported.si(), add.si(2))) for _ in range(2)];"
+    "progress.batches.create('grown', 0, sealed=False);"
+    "progress.add('grown', group(add.s(1), unreported.s()), part='1')"
+)
+
+
+@pytest.fixture(params=["redis", "database"])
+def results_url(request: pytest.FixtureRequest, scene: Scene, tmp_path: Path) -> str:
+    """Return where Celery keeps results."""
+    return scene.redis_url if request.param == "redis" else f"db+sqlite:///{tmp_path}/results.db"
+
+
+@asynccontextmanager
+async def source_of(results_url: str) -> AsyncIterator[Client]:
+    """Serve the source over them."""
+    if results_url.startswith("redis"):
+        async with serving("celery", redis_url=results_url) as client:
+            yield client
+    else:
+        url = results_url.removeprefix("db+").replace("sqlite", "sqlite+aiosqlite")
+        async with serving("celery", url) as client:
+            yield client
+
+
+async def test_every_task_is_listed_in_its_own_batch(scene: Scene, results_url: str) -> None:
+    """Of parts that were added, one of them twice, before any task has run; and the batch is not finished."""
+    await scene.enqueue("celery", f"exec({ADDED!r})", TEST_RESULTS=results_url)
+    async with source_of(results_url) as source:
+        for batch_id in ALIKE:
+            counts, page = await source.counts(batch_id), await source.page(batch_id)
+            assert (counts.total, counts.pending, counts.finished) == (4, 4, False)
+            assert len({one.job_id for one in page.job_statuses}) == 4
+
+
+async def test_what_was_never_reported_is_repaired(scene: Scene) -> None:
+    """A batch that was opened in one call ends; one that grows goes on: more parts may come."""
+    await scene.enqueue("celery", RUN)
+    async with source_of(scene.redis_url) as source:
+        async with scene.worker(*WORKER, *ALONE):
+            await _until_all_ran(source, "whole")
+            await _until_all_ran(source, "grown")
+            # What was reported is there: only what nobody reports is pending.
+            assert (await scene.until("whole", 2)).pending_jobs == 1
+            assert (await scene.until("grown", 1)).pending_jobs == 1
+        await scene.reconcile(source.target)
+    whole, grown = [await scene.progress.get(batch_id) for batch_id in ("whole", "grown")]
+    assert (whole.succeeded_jobs, whole.reconciled_jobs, whole.state) == (3, 1, pb.BATCH_STATE_COMPLETED)
+    assert (grown.succeeded_jobs, grown.reconciled_jobs, grown.state) == (2, 1, pb.BATCH_STATE_PROCESSING)
+
+
+async def test_results_that_go_to_the_caller_alone_fail_nothing(scene: Scene) -> None:
+    """A backend that keeps no groups leaves the batch unknown to the source; its tasks are published."""
+    await scene.enqueue("celery", "progress.run('b', group(add.s(1), add.s(2)))", TEST_RESULTS="rpc://")
+    assert scene.redis.llen("celery") == 2
+
+
+async def _until_all_ran(source: Client, batch_id: str) -> None:
+    async with asyncio.timeout(SECONDS_MAX):
+        while (await source.counts(batch_id)).pending:  # noqa: ASYNC110  # the backend tells nobody
+            await asyncio.sleep(LOOK_SECONDS)
