@@ -28,6 +28,8 @@ RETRY_WAIT_SECONDS = 0.2
 """The longest first wait; each is drawn at random below its limit, which doubles."""
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """Our own server keeps its pages below gRPC's default of 4 MiB; another one may not know of it."""
+CONNECT_MS_MAX = 5_000
+"""For an attempt to connect, handshakes included; gRPC's own 20 s are longer than a call may take."""
 RECONNECT_MS_MIN = 100
 """gRPC waits 1 s before it connects again: every retry above would fail without having tried."""
 
@@ -62,7 +64,7 @@ class ClientTls:
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS_MIN),
-    ("grpc.min_reconnect_backoff_ms", RECONNECT_MS_MIN),
+    ("grpc.min_reconnect_backoff_ms", CONNECT_MS_MAX),  # despite its name
 )
 
 
