@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import typer
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -17,6 +18,8 @@ from batchprogress.cli.output import Output
 from batchprogress.cli.wording import clean, counts_of, progress_of, tail_of
 from batchprogress.v1 import progress_pb2 as pb
 
+BAR_SHARE = 5
+"""A fifth of the line: in 80 columns a batch's name, its counts and its time left stay beside the bar."""
 DRAWN_PER_SECOND = 8
 """Looks alive, however many batches change, and costs next to nothing."""
 
@@ -66,7 +69,7 @@ class LiveView(JsonView):
         self._batches: dict[str, pb.Batch | None] = dict.fromkeys(batch_ids)
         self.live = Live(
             console=out.console,
-            get_renderable=lambda: bars(self._batches),
+            get_renderable=lambda: Bars(self._batches),
             refresh_per_second=DRAWN_PER_SECOND,
             # What is said meanwhile goes above the bars, unless it goes elsewhere anyway.
             redirect_stderr=sys.stderr.isatty(),
@@ -86,26 +89,34 @@ class LiveView(JsonView):
         super().missing(batch_id, complaint)
 
 
-def bars(batches: Mapping[str, pb.Batch | None]) -> Table:
-    """Return batches as bars, one below the other; of None nothing is known yet."""
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(overflow="fold")
-    table.add_column(width=BAR_CHARACTERS)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(overflow="fold")
-    for batch_id, batch in batches.items():
-        if batch is None:
-            table.add_row(Text(batch_id), "", "", "", Text("…", style="dim"))
-        else:
-            table.add_row(
-                Text(clean(batch.display_name) or batch_id),
-                ProgressBar(total=100, completed=batch.percent_complete, width=BAR_CHARACTERS),
-                Text(f"{batch.percent_complete} %"),
-                Text(counts_of(batch)),
-                Text(", ".join(tail_of(batch)), style=_style_of(batch)),
-            )
-    return table
+class Bars:
+    """Batches as bars, one below the other; of None nothing is known yet."""
+
+    def __init__(self, batches: Mapping[str, pb.Batch | None]) -> None:
+        """Take the batches by their ids."""
+        self._batches = batches
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield a line for each batch; the bars are shorter where there is little room."""
+        bar_characters = min(BAR_CHARACTERS, options.max_width // BAR_SHARE)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(overflow="fold")
+        table.add_column(width=bar_characters)
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(overflow="fold")
+        for batch_id, batch in self._batches.items():
+            if batch is None:
+                table.add_row(Text(batch_id), "", "", "", Text("…", style="dim"))
+            else:
+                table.add_row(
+                    Text(clean(batch.display_name) or batch_id),
+                    ProgressBar(total=100, completed=batch.percent_complete, width=bar_characters),
+                    Text(f"{batch.percent_complete} %"),
+                    Text(counts_of(batch)),
+                    Text(", ".join(tail_of(batch)), style=_style_of(batch)),
+                )
+        yield table
 
 
 def view_for(out: Output, batch_ids: Iterable[str]) -> tuple[View, AbstractContextManager[object]]:
