@@ -72,7 +72,8 @@ def reconcile(
         if report.note:
             typer.echo(report.note, err=True)
         lines.summary(report.result)
-    raise typer.Exit(0 if report.result.is_clean else EXIT_NOT_CLEAN)
+    is_told = lines is None or not lines.is_broken
+    raise typer.Exit(0 if report.result.is_clean and is_told else EXIT_NOT_CLEAN)
 
 
 async def _run(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 
@@ -17,6 +18,9 @@ UNAVAILABLE_IN_A_ROW_MAX = 5
 UNCOUNTED_BATCHES_MAX = 10_000
 """How far the batches that were not looked at are counted: some 50 pages, a good quarter of a second."""
 
+OnLooked = Callable[[Looked], Awaitable[None]]
+"""Hears what became of each batch; its worker waits for it, for a while after the pass's end at the most."""
+
 _log = structlog.get_logger()
 
 
@@ -28,7 +32,7 @@ class Crew:
         repair: Callable[[Draft], Awaitable[Leave | None]],
         ping: Callable[[], Awaitable[None]],
         end: PassEnd,
-        on_looked: Callable[[Looked], None],
+        on_looked: OnLooked,
     ) -> None:
         """Take what repairs a batch, what fails while the database is away, the end, whom to tell."""
         self._repair = repair
@@ -65,7 +69,9 @@ class Crew:
         draft = Draft(batch)
         left = await self._left(draft)
         await self._heed(left)
-        self._on_looked(draft.looked(left))
+        with suppress(TimeoutError):
+            async with self._end.limit():
+                await self._on_looked(draft.looked(left))
 
     async def _left(self, draft: Draft) -> Leave | None:
         """Repair; whatever went wrong is a reason why the batch was left."""

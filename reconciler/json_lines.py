@@ -1,13 +1,17 @@
 """What a pass did, for programs: an object a line, named as in the contract, the summary last."""
 
+import asyncio
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, TextIO
 
+import structlog
+
 from batches.batch import Batch
 from reconciler.looked import Looked, PassResult
+
+_log = structlog.get_logger()
 
 
 class JsonLines:
@@ -16,19 +20,29 @@ class JsonLines:
     def __init__(self, out: TextIO) -> None:
         """Take where to write."""
         self._out = out
+        self._turn = asyncio.Lock()
+        self.is_broken = False
+        """Whether lines were lost, other than by a reader who had seen enough."""
 
-    def looked(self, looked: Looked) -> None:
-        """Write what became of a batch."""
-        self._write(values_of(looked))
+    async def looked(self, looked: Looked) -> None:
+        """Write what became of a batch; who reads slowly holds up its worker, no transaction."""
+        async with self._turn:
+            await asyncio.to_thread(self._write, values_of(looked))
 
     def summary(self, result: PassResult) -> None:
         """Write the numbers of the pass: the one line without a batch_id."""
         self._write(asdict(result))
 
     def _write(self, values: Mapping[str, Any]) -> None:
-        with suppress(BrokenPipeError):  # whoever stops to read does not stop the pass
+        try:
             self._out.write(json.dumps(values) + "\n")
             self._out.flush()  # whoever reads a pipe reads it now
+        except BrokenPipeError:  # whoever stops to read does not stop the pass
+            pass
+        except OSError as error:  # nor does a full disk
+            if not self.is_broken:
+                _log.error("lines cannot be written", reason=error.strerror)  # expected
+            self.is_broken = True
 
 
 def values_of(looked: Looked) -> dict[str, Any]:

@@ -238,7 +238,7 @@ class ListingWalk:
 
 
 class SeenJobs:
-    """Tells whether a job was listed twice, in eight bytes a job.
+    """Tells whether a job was listed twice, in eight bytes a job; in sixteen if the list does not ascend.
 
     Two jobs of a million share a hash once in some 40 million lists; then the batch is
     reported as an error and nothing is written. Python's hash differs from process to

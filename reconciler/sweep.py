@@ -1,7 +1,7 @@
 """One pass: take the lease, look at the batches, delete the old ones, tell what was done."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.store.store import BatchStore
 from reconciler import selection
-from reconciler.crew import Crew
+from reconciler.crew import Crew, OnLooked
 from reconciler.ending import TIME_IS_OVER, PassEnd
 from reconciler.forget import forget_ended
 from reconciler.lease import held
@@ -63,12 +63,12 @@ class Sweep:
         self._not_looked_at = self._deleted = 0
         self._note = ""
 
-    async def run(self, on_looked: Callable[[Looked], None]) -> PassReport:
+    async def run(self, on_looked: OnLooked) -> PassReport:
         """Run the pass and tell of each batch; whatever went wrong is in the report."""
 
-        def looked(one: Looked) -> None:
+        async def looked(one: Looked) -> None:
             self._record.add(one)
-            on_looked(one)
+            await on_looked(one)
 
         crew = Crew(self._repairer.repair, self._store.ping, self._end, looked)
         start = asyncio.get_running_loop().time()

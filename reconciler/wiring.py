@@ -1,6 +1,6 @@
 """Builds a pass out of its parts: the one place where they meet."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from batches.store.database import Database
 from batches.store.store import BatchStore
 from process.configuration import refuse
 from process.secret_files import read_secret
+from reconciler.crew import OnLooked
 from reconciler.ending import PassEnd
 from reconciler.job_status import ClientTls, JobStatusClient, open_channel
 from reconciler.listing import ListingReader
-from reconciler.looked import Looked
 from reconciler.repairer import Repairer
 from reconciler.settings import ReconcilerSettings
 from reconciler.sweep import PassOptions, PassReport, Sweep
@@ -25,7 +25,7 @@ async def run_pass(
     database_settings: DatabaseSettings,
     options: PassOptions,
     end: PassEnd,
-    on_looked: Callable[[Looked], None],
+    on_looked: OnLooked,
 ) -> PassReport:
     """Run one pass over the database and the queue of the settings.
 

@@ -44,7 +44,7 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         self._wake()
 
     def close(self) -> None:
-        """End each watch once it has told the state of now: a server that stops waits for every call."""
+        """End each watch once it has told the state of now; who takes nothing ends with the stop's grace."""
         self._closed = True
         self._wake()
 

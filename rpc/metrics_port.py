@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from contextlib import suppress
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -15,14 +16,12 @@ from rpc.addresses import split_address
 END_POLL_SECONDS = 0.05
 """How soon the thread sees that it is to end; twenty looks a second cost nothing that could be measured."""
 REQUEST_SECONDS_MAX = 5.0
-"""Who takes longer to ask or to read is cut: a scrape takes milliseconds."""
+"""Who takes longer to ask and to read is cut: a scrape takes milliseconds."""
 CONNECTIONS_MAX = 16
 """A Prometheus or two, and whoever looks by hand; each has a thread meanwhile."""
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = REQUEST_SECONDS_MAX
-
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class has it
         """Say nothing: a line for each scrape helps nobody."""
 
@@ -36,21 +35,34 @@ class _Server(ThreadingWSGIServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # as above
         """Answer in a thread; cut who is one too many."""
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread could be started, so none gives it back
+            self._free.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # as above
-        """Answer, and make room for the next."""
+        """Answer within the time, however slowly it is asked, and make room for the next."""
+        end = threading.Timer(REQUEST_SECONDS_MAX, _shut, [request])
+        end.daemon = True
         try:
+            end.start()
             super().process_request_thread(request, client_address)
         finally:
+            end.cancel()
             self._free.release()
 
 
 class _Server6(_Server):
     address_family = socket.AF_INET6
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):  # it has ended meanwhile
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class MetricsPort:

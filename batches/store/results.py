@@ -17,7 +17,7 @@ from batches.store.attempts import read_attempts
 from batches.store.rows import lock_batches, save_batches
 
 THREAD_TEXTS_MIN = 100
-"""From so many different texts on, some 4 ms of work if they are long, a thread looks at them, and the event
+"""From so many different texts on, some 10 ms of work if they are long, a thread looks at them, and the event
 loop goes on answering."""
 
 Kinds = Mapping[tuple[str, str], int]

@@ -2,7 +2,7 @@
 
 import asyncio
 import http.client
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -26,7 +26,7 @@ def status_of(port: int) -> int:
 async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever says nothing holds no more threads than there may be; who leaves makes room."""
     monkeypatch.setattr(metrics_port, "CONNECTIONS_MAX", 2)
-    monkeypatch.setattr(metrics_port._Handler, "timeout", SECONDS_MAX)  # noqa: SLF001  # not to be waited for
+    monkeypatch.setattr(metrics_port, "REQUEST_SECONDS_MAX", 3 * SECONDS_MAX)  # not to be waited for
     metrics = MetricsPort(CollectorRegistry(), "127.0.0.1:0")
     silent = [await asyncio.open_connection("127.0.0.1", metrics.port) for _ in range(2)]
     assert await asyncio.to_thread(status_of, metrics.port) == 0
@@ -35,4 +35,18 @@ async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         while await asyncio.to_thread(status_of, metrics.port) != http.client.OK:  # noqa: ASYNC110  # as above
             await asyncio.sleep(0.01)
     silent[1][1].close()
+    await metrics.close()
+
+
+async def test_who_asks_slowly_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time is for the whole of a request: a byte now and then holds no thread for longer."""
+    monkeypatch.setattr(metrics_port, "REQUEST_SECONDS_MAX", 0.2)
+    metrics = MetricsPort(CollectorRegistry(), "127.0.0.1:0")
+    reader, writer = await asyncio.open_connection("127.0.0.1", metrics.port)
+    async with asyncio.timeout(SECONDS_MAX):
+        while not reader.at_eof():
+            writer.write(b"G")
+            with suppress(TimeoutError, ConnectionError):
+                await asyncio.wait_for(reader.read(1), 0.05)
+    writer.close()
     await metrics.close()

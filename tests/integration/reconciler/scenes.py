@@ -19,6 +19,7 @@ from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.store import BatchStore
 from reconciler.ending import PassEnd
+from reconciler.progress import ignore
 from reconciler.settings import ReconcilerSettings
 from reconciler.sweep import PassOptions, PassReport
 from reconciler.wiring import run_pass
@@ -94,7 +95,7 @@ class Scene:
                 DatabaseSettings(database_url=SecretStr(self.url)),
                 PassOptions(**options),
                 end,
-                lambda _: None,
+                ignore,
             )
         finally:
             end.close()

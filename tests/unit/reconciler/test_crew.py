@@ -1,5 +1,6 @@
 """What stops a pass, and what does not."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
@@ -44,7 +45,7 @@ class Pass:
     async def run(self, source: AsyncIterator[Batch], workers: int = 1) -> tuple[int, str]:
         """Run it; return how many batches were not looked at, and why."""
         end = PassEnd(60)
-        crew = Crew(self._repair, self._ping, end, self.looked.append)
+        crew = Crew(self._repair, self._ping, end, self._heard)
         not_looked_at = await crew.work(source, workers)
         end.close()
         return not_looked_at, end.why
@@ -53,6 +54,9 @@ class Pass:
     def left(self) -> dict[str, LeaveKind]:
         """How batches were left."""
         return {one.before.batch_id: one.left.kind for one in self.looked if one.left is not None}
+
+    async def _heard(self, looked: Looked) -> None:
+        self.looked.append(looked)
 
     async def _repair(self, draft: Draft) -> Leave | None:
         if draft.before.batch_id in self._trouble:
@@ -117,3 +121,19 @@ async def test_several_workers_take_each_batch_once() -> None:
     assert sorted(looked.before.batch_id for looked in one.looked) == sorted(
         f"batch-{index}" for index in range(100)
     )
+
+
+async def test_who_hears_of_batches_does_not_keep_a_pass_from_ending() -> None:
+    """A report that nobody takes is given up a while after the end, and no further batch is begun."""
+    end = PassEnd(60, finish_seconds_max=0.01)
+
+    async def never(_looked: Looked) -> None:
+        end.cut("stopped")
+        await asyncio.Event().wait()
+
+    async def repaired(_draft: Draft) -> None:
+        """Find nothing amiss."""
+
+    async with asyncio.timeout(10):
+        assert await Crew(repaired, answers, end, never).work(batches(3), 1) == 2
+    end.close()

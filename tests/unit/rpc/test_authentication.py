@@ -42,7 +42,9 @@ class Signer:
         """Sign with another key from now on."""
         self._key = Ed25519PrivateKey.generate()
         pem = self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        self.rules.key.write_bytes(pem)
+        beside = self.rules.key.with_suffix(".new")
+        beside.write_bytes(pem)
+        beside.replace(self.rules.key)  # another file, whatever the clock of the disk says
 
     def header(self, name: str) -> str:
         """Return what shows a token of this name."""
