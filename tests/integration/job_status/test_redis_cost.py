@@ -115,7 +115,8 @@ async def test_celery_too_large(redis: Redis, reader_url: str) -> None:
 
 async def test_celery_too_large_unpacked(redis: Redis, reader_url: str) -> None:
     """Also of one that result_compression has made small."""
-    redis.set(GROUP_KEY, compress_payload(" " * GROUP_BYTES_MAX + "[]", "zlib"))
+    group = json.dumps({"result": [["batch", None], []]})
+    redis.set(GROUP_KEY, compress_payload(" " * GROUP_BYTES_MAX + group, "zlib"))
     assert await _cost(redis, CelerySource(RedisResults(QueueRedis(reader_url))), _refused) != {}
 
 
