@@ -33,7 +33,7 @@ WORK_SECONDS_MAX = 60.0
 """A worker is there after a second or two, on a busy machine later."""
 POLL_SECONDS = 0.05
 MANY = 2_001
-"""In MySQL's BLOB of 65,535 bytes there is room for some 1,170."""
+"""In MySQL's BLOB of 65,535 bytes there is room for some 1,160."""
 
 pytestmark = pytest.mark.xdist_group("redis")
 
