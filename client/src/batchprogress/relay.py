@@ -102,6 +102,7 @@ class Relay(ReportCalls):
             except BrokenPipeError:
                 return False
             else:
+                self._is_frozen = False  # there was room, so that the next report waits for it again
                 return True
             if self._is_frozen:
                 raise self._refused("BUFFER_FULL", "the relay does not read")
@@ -139,6 +140,7 @@ class Relay(ReportCalls):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(end)
         self._parent = os.getpid()
+        self._is_frozen = False
         os.set_blocking(pipe, False)
         return pipe
 

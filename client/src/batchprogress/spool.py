@@ -150,12 +150,22 @@ class LockedFile:
 
 
 def new_file(folder: Path) -> LockedFile:
-    """Make a file of this process."""
+    """Make a file of this process.
+
+    Raises:
+        OSError: no file is left: a network folder may lock none.
+
+    """
     folder.mkdir(parents=True, exist_ok=True)
     while True:
         path = folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
         path.touch(mode=0o600, exist_ok=False)
-        if file := lock_file(path):  # else another process has adopted it, empty, before we had the lock
+        try:
+            file = lock_file(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+        if file:  # else another process has adopted it, empty, before we had the lock
             return file
 
 
@@ -170,6 +180,9 @@ def lock_file(path: Path) -> LockedFile | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
+    except OSError:
+        os.close(descriptor)
+        raise
     if not os.fstat(descriptor).st_nlink:  # its holder has removed it between our opening and locking it
         os.close(descriptor)
         return None

@@ -5,7 +5,8 @@ A batch is a `GroupResult` that was saved under the batch's id: `group(…).appl
 A job's id is its task's; a chain counts as its last task, a group inside the group as its tasks.
 What `CeleryProgress.add` of our client publishes is added to it: in Redis the members of
 `batchprogress:jobs:<batch_id>`, in a database groups whose ids are the batch's, a space, and more. Such a
-batch is never called finished: more may be added.
+batch is never called finished: more may be added. What `CeleryProgress.run` saves in a database of more than
+a thousand tasks is in groups `<batch_id> run <n>` besides the batch's own; that batch may be finished.
 
 - SUCCESS succeeded, FAILURE failed, REVOKED is skipped; every other state is pending.
 - A task of which nothing is kept is pending as well: it waits, or its result has expired (`result_expires`,
@@ -19,25 +20,26 @@ batch is never called finished: more may be added.
 Celery's own backend classes are not used for reading: they block, they import what a stored error
 names, and the one for databases unpickles and needs a driver of its own.
 
-What it costs Redis: the counts are one GET of the group, an SMEMBERS of what was added, and an MGET for each
-hundred tasks. A listing is the same, however many pages it has; a page that is not of whole hundreds is one
-MGET more.
+What it costs Redis: the counts are a STRLEN and a GET of the group, an SCARD and an SMEMBERS of what was
+added, and an MGET for each hundred tasks. A listing is the same, however many pages it has; a page that is
+not of whole hundreds is one MGET more.
 """
 
+from asyncio import Lock
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from celery.backends.base import KeyValueStoreBackend, decompress_payload
 from celery.backends.database.models import Task, TaskSet
-from sqlalchemy import case, column, null, or_, select, table
+from sqlalchemy import case, column, func, null, or_, select, table
 
 from batches.result import JobOutcome
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage, QueueContradiction
 from services.job_status.sources.byte_order import same_bytes
 from services.job_status.sources.celery_states import (
     OUTCOMES,
-    SavedGroups,
+    SavedTasks,
     TaskResult,
     outcome_of,
     parsed,
@@ -54,7 +56,8 @@ KEYS_PER_READ = 100
 ROWS_PER_READ = 1_000
 """A database returns no such value; 1,000 ids are a statement of 40 KB, below every driver's limit."""
 GROUP_BYTES_MAX = 32 * 1024 * 1024
-"""Some 600,000 tasks: in Redis it is one text. 500,000 took 374 MiB, of which the process itself is 100."""
+"""Some 600,000 tasks: in Redis it is one text. 500,000 took 374 MiB, of which the process itself is 100. So
+one batch is read at a time."""
 ADDED_TASKS_MAX = 600_000
 """As many as a group may have."""
 TASKS_PER_COUNT = 1_000
@@ -66,7 +69,7 @@ ADDED_KEY_PREFIX = "batchprogress:jobs:"
 class ResultBackend(Protocol):
     """Where an application keeps its results."""
 
-    async def groups(self, batch_id: str) -> SavedGroups | None:
+    async def tasks(self, batch_id: str) -> SavedTasks | None:
         """Return what is saved of a batch; None if that is nothing."""
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
@@ -91,7 +94,7 @@ class CelerySource:
         """Count the tasks of a group."""
         saved = await self._saved(batch_id)
         outcomes: Counter[JobOutcome | None] = Counter()
-        for some in _portions(task_ids_of(saved.groups), TASKS_PER_COUNT):
+        for some in _portions(saved.ids, TASKS_PER_COUNT):
             outcomes.update(map(outcome_of, await self._backend.results(some)))
         return BatchCounts.of(outcomes, may_grow=saved.may_grow)
 
@@ -110,11 +113,11 @@ class CelerySource:
         """Let go of every connection."""
         await self._backend.close()
 
-    async def _task_ids(self, batch_id: str) -> list[str]:
-        return task_ids_of((await self._saved(batch_id)).groups)
+    async def _task_ids(self, batch_id: str) -> Sequence[str]:
+        return (await self._saved(batch_id)).ids
 
-    async def _saved(self, batch_id: str) -> SavedGroups:
-        saved = await self._backend.groups(batch_id)
+    async def _saved(self, batch_id: str) -> SavedTasks:
+        saved = await self._backend.tasks(batch_id)
         if saved is None:
             raise BatchUnknown
         return saved
@@ -126,23 +129,22 @@ class RedisResults:
     def __init__(self, redis: QueueRedis) -> None:
         """Take the result backend's Redis."""
         self._redis = redis
+        self._reading = Lock()
 
-    async def groups(self, batch_id: str) -> SavedGroups | None:
+    async def tasks(self, batch_id: str) -> SavedTasks | None:
         """Return a saved group, which lies in a mapping here, and what was added."""
         group, added_tasks = _group_key(batch_id), f"{ADDED_KEY_PREFIX}{batch_id}"
         size, number = await self._redis.ask(("STRLEN", group), ("SCARD", added_tasks))
         if size > GROUP_BYTES_MAX or number > ADDED_TASKS_MAX:
-            raise QueueContradiction(
-                f"more than {GROUP_BYTES_MAX:,} bytes or {ADDED_TASKS_MAX:,} tasks of it"
-            )
-        payload, added = await self._redis.ask(("GET", group), ("SMEMBERS", added_tasks))
-        if payload is None and not added:
-            return None
-        groups: list[object] = [one.decode("utf-8", "replace") for one in added]
-        if payload is not None:
-            saved = parsed(decompress_payload(payload))
-            groups.append(saved.get("result") if isinstance(saved, dict) else saved)
-        return SavedGroups(groups, may_grow=bool(added))
+            raise _too_large()
+        async with self._reading:  # what is read takes many times the memory of the ids in it
+            payload, added = await self._redis.ask(("GET", group), ("SMEMBERS", added_tasks))
+            if payload is None and not added:
+                return None
+            groups: list[object] = [one.decode("utf-8", "replace") for one in added]
+            if payload is not None:
+                groups.append(_group_in(payload))
+            return SavedTasks(task_ids_of(groups), may_grow=bool(added))
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks."""
@@ -169,24 +171,27 @@ class DatabaseResults:
         """Take the result backend's database; `extended`: its tables have the columns of result_extended."""
         self._database = database
         self._extended = extended
+        self._reading = Lock()
         self._groups = table(TaskSet.__tablename__, *map(column, ("taskset_id", "result")))
         self._tasks = table(Task.__tablename__, *map(column, ("task_id", "status", "result", "retries")))
 
-    async def groups(self, batch_id: str) -> SavedGroups | None:
-        """Return a saved group and those of its parts; without the first, which expires first, nothing."""
-        saved, parts = self._groups.c, f"{batch_id} "
-        is_part = saved.taskset_id.startswith(parts, autoescape=True)
-        query = select(saved.taskset_id, saved.result).where(
-            or_(same_bytes(saved.taskset_id, batch_id), is_part)
-        )
-        # By the exact id, whatever the column's collation found besides.
-        rows = [
-            (one, payload) for one, payload in await self._database.rows(query) if f"{one} ".startswith(parts)
-        ]
-        if batch_id not in (one for one, _ in rows):
-            return None
-        groups = [parsed(payload) for _, payload in rows]
-        return SavedGroups(groups, may_grow=len(groups) > 1 or not task_ids_of(groups))
+    async def tasks(self, batch_id: str) -> SavedTasks | None:
+        """Return the tasks of a saved group and of its parts; without the first, a part may be missing."""
+        saved, others = self._groups.c, f"{batch_id} "
+        is_other = saved.taskset_id.startswith(others, autoescape=True)
+        of_batch = or_(same_bytes(saved.taskset_id, batch_id), is_other)
+        size = select(func.sum(func.length(saved.result))).where(of_batch)
+        if ((await self._database.rows(size))[0][0] or 0) > GROUP_BYTES_MAX:
+            raise _too_large()
+        async with self._reading:  # as in Redis
+            rows = await self._database.rows(select(saved.taskset_id, saved.result).where(of_batch))
+            # By the exact id, whatever the column's collation found besides.
+            groups = {one: parsed(payload) for one, payload in rows if f"{one} ".startswith(others)}
+            if batch_id not in groups:
+                return None
+            is_whole = all(one == batch_id or one.startswith(f"{batch_id} run ") for one in groups)
+            may_grow = not (is_whole and task_ids_of([groups[batch_id]]))
+            return SavedTasks(task_ids_of(groups.values()), may_grow=may_grow)
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks."""
@@ -209,6 +214,19 @@ class DatabaseResults:
     async def close(self) -> None:
         """Let go of every connection."""
         await self._database.close()
+
+
+def _too_large() -> QueueContradiction:
+    return QueueContradiction(f"more than {GROUP_BYTES_MAX:,} bytes or {ADDED_TASKS_MAX:,} tasks of it")
+
+
+def _group_in(payload: bytes) -> object:
+    """Return a group as Celery writes it, from its mapping; QueueContradiction if it was packed too well."""
+    text = decompress_payload(payload)
+    if len(text) > GROUP_BYTES_MAX:
+        raise _too_large()
+    saved = parsed(text)
+    return saved.get("result") if isinstance(saved, dict) else saved
 
 
 def _group_key(group_id: str) -> str:

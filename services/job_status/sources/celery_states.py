@@ -30,11 +30,11 @@ class TaskResult:
 
 
 @dataclass(frozen=True, slots=True)
-class SavedGroups:
+class SavedTasks:
     """What is kept of the tasks that a batch has."""
 
-    groups: Sequence[object]
-    """Each as Celery writes a group or a task."""
+    ids: Sequence[str]
+    """Each once, sorted."""
     may_grow: bool
     """Whether tasks were added to it, so that more may be."""
 

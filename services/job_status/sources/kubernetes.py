@@ -24,7 +24,8 @@ No name of a Job has a slash, so no two jobs share an id: the pod of index 1 of 
 
 A Job that is deleted takes its results along, and the rest would pass for the batch. So each Job of a
 batch of several carries the annotation `batchprogress.dev/jobs`, their number; it must be there if they
-delete themselves (`ttlSecondsAfterFinished`).
+delete themselves (`ttlSecondsAfterFinished`). Without it one more may come, also of a single one: such a batch
+is never called finished.
 
 Failures of pods are attempts, which Kubernetes does not count by index: every attempt is told as 1. A
 batch is never cancelled: whoever deletes its Jobs makes it unknown.

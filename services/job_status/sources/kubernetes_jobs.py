@@ -72,7 +72,9 @@ def counts_of(jobs: Sequence[KubernetesJob]) -> BatchCounts:
     outcomes: Counter[JobOutcome | None] = Counter()
     for job in jobs:
         outcomes += job.outcomes()
-    return BatchCounts.of(outcomes, may_grow=False, lists_jobs=all(job.lists_jobs for job in jobs))
+    # Only the annotation says how many Jobs there will be: without it another one may still be made.
+    may_grow = any(job.batch_jobs is None for job in jobs)
+    return BatchCounts.of(outcomes, may_grow=may_grow, lists_jobs=all(job.lists_jobs for job in jobs))
 
 
 def page_of(jobs: Sequence[KubernetesJob], after: str | None, size: int) -> tuple[JobStatus, ...]:

@@ -21,6 +21,7 @@ What it costs Redis: the counts are the list, and an HMGET for each job. A listi
 pages it has, an XREVRANGE for each job that failed, and in a group without a list another HMGET for each.
 """
 
+from asyncio import Lock
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
@@ -43,7 +44,8 @@ from services.job_status.sources.rq_states import (
 
 LIST_KEY_PREFIX = "batchprogress:jobs:"
 JOBS_MAX = 1_000_000
-"""Of a batch: their ids are read at once. Half of them took 270 MiB, of which the process itself is 100."""
+"""Of a batch: their ids are read at once. Half of them took 270 MiB, of which the process itself is 100. So
+one batch is read at a time."""
 
 JobIds = Sequence[str]
 
@@ -55,6 +57,7 @@ class RqSource:
         """Take the queue's Redis."""
         self._redis = redis
         self._listings = Listings()
+        self._reading = Lock()
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
         """Count the jobs of a batch."""
@@ -93,8 +96,9 @@ class RqSource:
         keys = (f"{LIST_KEY_PREFIX}{batch_id}", Group.get_key(batch_id))
         if max(await self._redis.ask(*(("SCARD", key) for key in keys))) > JOBS_MAX:
             raise QueueContradiction(f"it has more than {JOBS_MAX:,} jobs, which are too many to read")
-        listed, grouped = await self._redis.ask(*(("SMEMBERS", key) for key in keys))
-        ids = sorted(one.decode("ascii", "replace") for one in listed or grouped)
+        async with self._reading:  # what is read takes many times the memory of the ids in it
+            listed, grouped = await self._redis.ask(*(("SMEMBERS", key) for key in keys))
+            ids = sorted(one.decode("ascii", "replace") for one in listed or grouped)
         if not ids:
             raise BatchUnknown
         return ids, bool(listed)

@@ -9,7 +9,7 @@ from tests.support.progress import Served
 BEGIN = """
     import os, signal, sys
     from batchprogress import Reporter
-    from batchprogress.relay import Relay
+    from batchprogress.relay import Relay, has_room
     reporter = Reporter(sys.argv[1])
     relay = Relay(reporter)
     relay.start()
@@ -47,6 +47,23 @@ async def test_what_a_killed_process_had_reported_is_sent(progress: Served, targ
     async for message in progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b")):
         batch = message.batch
     assert batch.succeeded_jobs == 500
+
+
+async def test_the_child_after_one_that_was_frozen_is_not(
+    target: str,
+) -> None:
+    """Reports wait again for room in the pipe of the next one."""
+    source = f"""{BEGIN}
+    os.kill(relay._child, signal.SIGSTOP)
+    while not relay._is_frozen:
+        relay.succeeded("a", batch_id="b")
+    os.kill(relay._child, signal.SIGKILL)
+    os.waitpid(relay._child, 0)
+    relay.start()
+    assert not relay._is_frozen
+    """
+    exit_code, _ = await run(source, target)
+    assert exit_code == 0
 
 
 async def test_a_killed_child_is_replaced(progress: Served, target: str) -> None:
@@ -92,15 +109,20 @@ async def test_a_child_that_ended_is_replaced_before_the_next_fork(progress: Ser
 
 
 async def test_a_child_that_is_frozen_stops_no_job(progress: Served, target: str) -> None:
-    """What the pipe has no room for is refused; what it has is sent when the child goes on."""
+    """What the pipe has no room for is refused; what it has is sent when the child goes on.
+
+    One report that is taken shows that it has gone on.
+    """
     await progress.create("b", 6001)
     source = f"""{BEGIN}
     os.kill(relay._child, signal.SIGSTOP)
     for number in range(6000):
         relay.succeeded(str(number), batch_id="b")
     os.kill(relay._child, signal.SIGCONT)
-    while relay._is_frozen:
-        relay.skipped("last", batch_id="b")
+    assert relay._is_frozen
+    assert has_room(relay._pipe, 60)
+    relay.skipped("last", batch_id="b")
+    assert not relay._is_frozen
     relay.close()
     """
     exit_code, errors = await run(source, target)

@@ -125,6 +125,15 @@ class Scene:
                         return states
                 await asyncio.sleep(LOOK_SECONDS)
 
+    async def celery_pool(self) -> set[int]:
+        """Wait until Celery's worker answers; return the processes that its pool says it has."""
+        control = Celery(broker=self.redis_url).control
+        async with asyncio.timeout(SECONDS_MAX):
+            while not (stats := await asyncio.to_thread(control.inspect().stats)):  # as above
+                pass
+        (worker,) = stats.values()
+        return set(worker["pool"]["processes"])
+
     def celery_states(self, batch_id: str) -> Counter[str]:
         """Count the states of the tasks that Celery has saved as a group of the batch's id."""
         app = Celery(broker=self.redis_url, backend=self.redis_url)
@@ -194,6 +203,12 @@ class Worker:
             await self._process.wait()
             while self.processes():  # noqa: ASYNC110  # they are not our children
                 await asyncio.sleep(LOOK_SECONDS)
+
+
+def began(process: int) -> tuple[int, int]:
+    """Return when a process began, in ticks since the machine did; of two in one tick the ids decide."""
+    stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    return int(stat.rpartition(")")[2].split()[19]), process
 
 
 def _session_of(folder: Path) -> int:

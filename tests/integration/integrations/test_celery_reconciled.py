@@ -69,10 +69,22 @@ async def test_what_was_never_reported_is_repaired(scene: Scene) -> None:
     assert (grown.succeeded_jobs, grown.reconciled_jobs, grown.state) == (2, 1, pb.BATCH_STATE_PROCESSING)
 
 
+async def test_a_part_that_cannot_be_saved_is_neither_counted_nor_published(scene: Scene) -> None:
+    """Else a list that lacks it would end the batch without it; the call may be made again."""
+    await scene.progress.create("b", 0, sealed=False)
+    add = "progress.add('b', group(add.s(1), add.s(2)), part='1')"
+    refused = f"try: {add}\nexcept Exception: os._exit(0)\nos._exit(1)"
+    await scene.enqueue("celery", f"exec({refused!r})", TEST_RESULTS="redis://127.0.0.1:1/0")
+    assert (scene.redis.llen("celery"), (await scene.progress.get("b")).total_jobs) == (0, 0)
+    await scene.enqueue("celery", add)
+    assert (scene.redis.llen("celery"), (await scene.progress.get("b")).total_jobs) == (2, 2)
+
+
 async def test_results_that_go_to_the_caller_alone_fail_nothing(scene: Scene) -> None:
     """A backend that keeps no groups leaves the batch unknown to the source; its tasks are published."""
-    await scene.enqueue("celery", "progress.run('b', group(add.s(1), add.s(2)))", TEST_RESULTS="rpc://")
-    assert scene.redis.llen("celery") == 2
+    calls = "progress.run('b', group(add.s(1), add.s(2))); progress.add('c', add.s(1), part='1')"
+    await scene.enqueue("celery", calls, TEST_RESULTS="rpc://")
+    assert scene.redis.llen("celery") == 3
 
 
 async def _until_all_ran(source: Client, batch_id: str) -> None:

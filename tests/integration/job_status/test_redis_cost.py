@@ -1,17 +1,19 @@
 """How many commands a batch costs the queue's Redis: by its jobs, however many pages they are listed in."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
-from celery.backends.base import KeyValueStoreBackend
+from celery.backends.base import KeyValueStoreBackend, compress_payload
 from redis import Redis
 from rq.group import Group
 from rq.job import Job
 
 from services.job_status.source import JobStatusSource, QueueContradiction
 from services.job_status.sources.celery import GROUP_BYTES_MAX, CelerySource, RedisResults
-from services.job_status.sources.redis import QueueRedis
+from services.job_status.sources.redis import Command, QueueRedis
 from services.job_status.sources.rq import JOBS_MAX, LIST_KEY_PREFIX, RqSource
 from tests.integration.job_status.source_contract import listed
 
@@ -109,6 +111,40 @@ async def test_celery_too_large(redis: Redis, reader_url: str) -> None:
     """And so is a group of more bytes."""
     redis.setrange(GROUP_KEY, GROUP_BYTES_MAX, "x")
     assert await _cost(redis, CelerySource(RedisResults(QueueRedis(reader_url))), _refused) == {}
+
+
+async def test_celery_too_large_unpacked(redis: Redis, reader_url: str) -> None:
+    """Also of one that result_compression has made small."""
+    group = json.dumps({"result": [["batch", None], []]})
+    redis.set(GROUP_KEY, compress_payload(" " * GROUP_BYTES_MAX + group, "zlib"))
+    assert await _cost(redis, CelerySource(RedisResults(QueueRedis(reader_url))), _refused) != {}
+
+
+@pytest.mark.parametrize("queue", ["celery", "rq"])
+async def test_one_at_a_time(queue: str, redis: Redis, reader_url: str) -> None:
+    """The ids of one batch are read at a time, however many are asked for: memory is for one."""
+    redis.sadd(f"{LIST_KEY_PREFIX}batch", *range(JOBS))
+    watched = WatchedRedis(reader_url)
+    source = CelerySource(RedisResults(watched)) if queue == "celery" else RqSource(watched)
+    await asyncio.gather(*(source.batch_counts("batch") for _ in range(4)))
+    await source.close()
+    assert watched.most_at_once == 1
+
+
+class WatchedRedis(QueueRedis):
+    """Tells how many lists of ids were read at once."""
+
+    at_once = most_at_once = 0
+
+    async def ask(self, *commands: Command) -> list[Any]:
+        """Ask as always."""
+        lists = any(command[0] == "SMEMBERS" for command in commands)
+        self.at_once += lists
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            return await super().ask(*commands)
+        finally:
+            self.at_once -= lists
 
 
 async def _refused(source: JobStatusSource) -> object:

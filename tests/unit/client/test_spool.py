@@ -1,5 +1,6 @@
 """Reports on disk: whole or not at all, and never two processes at one file."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,25 @@ def test_a_file_that_cannot_be_read_hides_and_loses_no_other(tmp_path: Path) -> 
     assert [one.job_id for one in spool.adopt()] == ["a"]
     spool.clear()
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"0{SUFFIX}", f"z{SUFFIX}"]
+
+
+def test_a_folder_that_locks_no_file_leaves_nothing_open_and_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each report is refused there, as on a network folder without locks, and leaves no file."""
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    kept_by(tmp_path, "a")
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    spool = Spool(tmp_path)
+    assert spool.adopt() == []
+    with pytest.raises(OSError, match="No locks"):
+        spool.keep(report("b"), [])
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_no_more_is_adopted_than_memory_is_for(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_counts(job: dict[str, Any], expected: tuple[int, int, int, int]) -> Non
     counts = counts_of([job_of(job)])
     assert (counts.succeeded, counts.failed, counts.skipped, counts.pending) == expected
     assert counts.total == sum(expected)
-    assert (counts.finished, counts.cancelled) == (counts.pending == 0, False)
+    assert not counts.cancelled
 
 
 @pytest.mark.parametrize("job", [job for job, _ in ANSWERS.values()], ids=ANSWERS)
@@ -157,6 +157,15 @@ NOT_WHOLE = [
 def test_whole_batch(jobs: list[dict[str, Any]]) -> None:
     """A batch whose Jobs are all there is counted."""
     assert counts_of([job_of(one) for one in jobs]).total == len(jobs)
+
+
+@pytest.mark.parametrize("number", [None, "1"])
+def test_end_of_a_batch(number: str | None) -> None:
+    """Only who has announced how many Jobs the batch has says that it is finished: else one more may come."""
+    job = _of_batch("a", number)
+    assert not counts_of([job_of(job)]).finished
+    job["status"] = {"succeeded": 1, "conditions": ended("Complete", "CompletionsReached")}
+    assert counts_of([job_of(job)]).finished == (number is not None)
 
 
 @pytest.mark.parametrize("jobs", NOT_WHOLE)

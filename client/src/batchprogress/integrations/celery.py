@@ -11,13 +11,12 @@ of its chord) never runs, and is skipped with it.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
 from celery import Celery, Signature, current_task, signals, states
 from celery.app.task import Context
-from celery.backends.base import DisabledBackend
 from celery.concurrency import get_implementation
 from celery.exceptions import NotRegistered, Reject, TimeLimitExceeded
 
@@ -87,32 +86,33 @@ class CeleryProgress:
         jobs = tagged(canvas, batch_id, job_ids(batch_id))
         task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
         self.batches.create(batch_id, len(task_ids), display_name=display_name, labels=labels)
-        self._save(batch_id, lambda: celery_groups.save_all(self._app, batch_id, task_ids))
+        self._save_all(batch_id, task_ids)
         return jobs.apply_async()
 
     def add(self, batch_id: str, canvas: Signature, *, part: str) -> Any:  # noqa: ANN401  # as above
         """Add the tasks of a canvas to an unsealed batch, and publish them.
 
-        `part` names them within the batch, for a call that is made again. With a result backend the tasks'
-        ids are saved beside those of other parts, for the reconciler, as in `run`.
+        `part` names them within the batch, for a call that is made again. In Redis or a database as result
+        backend the tasks' ids are saved beside those of other parts, for the reconciler.
 
         Raises:
-            BatchNotChanged: only if the reporter is strict, and then nothing is published.
+            BatchNotChanged: only if the reporter is strict, and then nothing is published; for the
+                reconciler the tasks are pending until the call is made again.
+            Exception: what the result backend raises that does not save the ids. Then nothing is counted or
+                published.
 
         """
         jobs = tagged(canvas, batch_id, job_ids(batch_id, part))
         task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
+        # Before they are counted: whose list is shorter than the batch would end it without what is missing.
+        celery_groups.save_part(self._app, batch_id, part, task_ids)
         self.batches.add_jobs(batch_id, len(task_ids), part)
-        self._save(batch_id, lambda: celery_groups.save_part(self._app, batch_id, part, task_ids))
         return jobs.apply_async()
 
-    def _save(self, batch_id: str, save: Callable[[], None]) -> None:
-        """Save ids before a task can run; what goes wrong with it fails no job."""
+    def _save_all(self, batch_id: str, task_ids: Sequence[str]) -> None:
+        """Save ids before a task can run; without them the reconciler leaves the batch, and no job fails."""
         try:
-            if not isinstance(self._app.backend, DisabledBackend):
-                save()
-        except NotImplementedError:  # results that go to the caller alone (rpc://)
-            pass
+            celery_groups.save_all(self._app, batch_id, task_ids)
         except Exception as error:
             if self._reporter.strict:
                 raise
