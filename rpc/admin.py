@@ -1,10 +1,11 @@
-"""The admin ports: health and reflection over gRPC, metrics over HTTP; plaintext, and not for callers.
+"""The admin ports: health, reflection and channelz over gRPC, metrics over HTTP; plaintext, not for callers.
 
 Kubernetes' gRPC probes speak neither TLS nor tokens, so health must be reached without
 them; whoever else is on these ports changes nothing and reads no batch.
 """
 
 import grpc
+from grpc_channelz.v1 import channelz, channelz_pb2
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
@@ -14,6 +15,9 @@ from rpc.metrics import ServerCollector
 from rpc.metrics_port import MetricsPort
 from rpc.server import ServerOptions, add_reflection, create_server, listen
 from rpc.settings import ServerSettings
+
+CHANNELZ = channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name
+"""The connections and calls of the whole process, as gRPC itself counts them: for tools such as grpcdebug."""
 
 
 class AdminPorts:
@@ -26,7 +30,8 @@ class AdminPorts:
         options = ServerOptions(settings.admin_listen)
         self._server: grpc.aio.Server = create_server(options, lambda _: None)
         health_pb2_grpc.add_HealthServicer_to_server(health.servicer, self._server)
-        add_reflection(self._server)
+        channelz.add_channelz_servicer(self._server)
+        add_reflection(self._server, CHANNELZ)
         self.port = listen(self._server, options)
         registry.register(ServerCollector(health, guard))
         self._metrics = MetricsPort(registry, settings.metrics_listen)

@@ -6,9 +6,11 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
+from rpc.admin import CHANNELZ
 from tests.integration.security.conftest import Serve, Tokens
 from tests.support.certificates import Authority
 from tests.support.databases.ports import free_port
@@ -52,7 +54,17 @@ async def test_a_port_lists_what_it_serves(serve: Serve) -> None:
     ):
         everywhere = {health.SERVICE_NAME, reflection.SERVICE_NAME}
         assert await listed(server.channel) == await served(server.channel) == {SERVICE, *everywhere}
-        assert await listed(channel) == await served(channel) == everywhere
+        assert await listed(channel) == await served(channel) == {CHANNELZ, *everywhere}
+
+
+async def test_connections_are_told(serve: Serve) -> None:
+    """channelz on the admin port counts the calls of every port of the process."""
+    admin = f"127.0.0.1:{free_port()}"
+    async with serve(admin_listen=admin) as server, grpc.aio.insecure_channel(admin) as channel:
+        await served(server.channel)
+        stub = channelz_pb2_grpc.ChannelzStub(channel)
+        answer = await stub.GetServers(channelz_pb2.GetServersRequest(), timeout=SECONDS_MAX)
+    assert max(one.data.calls_started for one in answer.server) >= 3
 
 
 async def listed(channel: Any) -> set[str]:  # noqa: ANN401  # the stubs know no aio
@@ -68,6 +80,7 @@ async def served(channel: Any) -> set[str]:  # noqa: ANN401  # as above
     for method in (
         f"{SERVICE}/ListBatches",
         f"{health.SERVICE_NAME}/Check",
+        f"{CHANNELZ}/GetServers",
         f"{reflection.SERVICE_NAME}/ServerReflectionInfo",
     ):
         call = channel.stream_stream(f"/{method}")(iter([b""]), timeout=SECONDS_MAX)
