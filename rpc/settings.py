@@ -59,8 +59,8 @@ class ServerSettings(BaseSettings):
     )
     admin_listen: str = Field(
         default="127.0.0.1:0",
-        description="host:port of health, reflection and channelz (gRPC, plaintext, no token), for probes and people"
-        " on this machine. Default: a free port, told in the log.",
+        description="host:port of health, reflection and channelz (gRPC, plaintext, no token), for probes and"
+        " people on this machine. Default: a free port, told in the log.",
     )
     metrics_listen: str = Field(
         default="127.0.0.1:0",

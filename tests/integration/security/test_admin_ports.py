@@ -58,7 +58,7 @@ async def test_a_port_lists_what_it_serves(serve: Serve) -> None:
 
 
 async def test_connections_are_told(serve: Serve) -> None:
-    """channelz on the admin port counts the calls of every port of the process."""
+    """On the admin port channelz counts the calls of every port of the process."""
     admin = f"127.0.0.1:{free_port()}"
     async with serve(admin_listen=admin) as server, grpc.aio.insecure_channel(admin) as channel:
         await served(server.channel)
