@@ -91,7 +91,7 @@ test-k8s: setup ## The manifests on the API server of KUBECONFIG or KUBEBUILDER_
 		tests/e2e/test_real_queues.py::test_kubernetes
 
 .PHONY: bench
-bench: setup ## Measure our server beside what a user would pick instead (20 minutes; ROWS="row-lock" for one row)
+bench: setup ## Measure our server beside what a user would pick instead (25 minutes; ROWS="row-lock" for one row)
 	$(BIN)/python -m bench $(ROWS)
 
 .PHONY: check-db
