@@ -31,6 +31,8 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
     def __init__(self, translate: Translate) -> None:
         """Take the one function that knows the errors of the service's domain."""
         self._translate = translate
+        self._answering: dict[str, Handler] = {}
+        """Made once for each method that is served: a new one each call costs as much as all else here."""
 
     async def intercept_service(
         self,
@@ -47,6 +49,11 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         if handler.request_streaming:
             return handler  # only reflection streams requests, and it answers its own errors
         method = handler_call_details.method
+        if method not in self._answering:
+            self._answering[method] = self._answering_of(handler, method)
+        return self._answering[method]
+
+    def _answering_of(self, handler: Handler, method: str) -> Handler:
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._stream(handler, method), response_serializer=handler.response_serializer

@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import grpc
 import structlog
@@ -40,6 +41,8 @@ class CallObserver(grpc.aio.ServerInterceptor):
         """Take who is told, and whether each call is logged."""
         self._ended = ended
         self._log_calls = log_calls
+        self._observed: dict[str, tuple[Handler, Handler]] = {}
+        """By method: the handler as it was last, and around it; making one costs as much as observing."""
 
     async def intercept_service(
         self,
@@ -47,16 +50,22 @@ class CallObserver(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
         """Wrap the handler of a method."""
-        started = time.perf_counter()
         method = handler_call_details.method
         REQUEST_ID.set(_request_id_of(handler_call_details))
         handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        return wrapped(handler, lambda context: self._until_its_end(method, context, started))
+        return None if handler is None else self._around(handler, method)
+
+    def _around(self, handler: Handler, method: str) -> Handler:
+        same, observed = self._observed.get(method, (None, handler))
+        if same is not handler:
+            observed = wrapped(handler, partial(self._until_its_end, method))
+            if not handler.request_streaming:  # what refuses a call does, and is another each time
+                self._observed[method] = handler, observed
+        return observed
 
     @contextmanager
-    def _until_its_end(self, method: str, context: Context, started: float) -> Iterator[None]:
+    def _until_its_end(self, method: str, context: Context) -> Iterator[None]:
+        started = time.perf_counter()
         code = grpc.StatusCode.CANCELLED  # what stays if neither an answer nor a refusal is given
         try:
             yield
