@@ -32,7 +32,7 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         """Take the one function that knows the errors of the service's domain."""
         self._translate = translate
         self._answering: dict[str, Handler] = {}
-        """Made once for each method that is served: a new one each call costs as much as all else here."""
+        """Made once for each method that is served, not once a call."""
 
     async def intercept_service(
         self,

@@ -42,7 +42,7 @@ class CallObserver(grpc.aio.ServerInterceptor):
         self._ended = ended
         self._log_calls = log_calls
         self._observed: dict[str, tuple[Handler, Handler]] = {}
-        """By method: the handler as it was last, and around it; making one costs as much as observing."""
+        """By method: the handler as it was last, and what was put around it; not made anew for each call."""
 
     async def intercept_service(
         self,

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from rq.job import Job
 
-from services.job_status.sources.rq import LIST_KEY_PREFIX
+from batchprogress.integrations.job_ids import JOB_IDS_KEY_PREFIX
 from tests.integration.job_status.servers import Client
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
@@ -33,7 +33,7 @@ def redis_url() -> Iterator[str]:
     with redis_server() as server, Redis.from_url(server.url) as redis:
         redis.hset(Job.key_for(JOBS[0]), "status", "finished")
         redis.hset(Job.key_for(JOBS[1]), "status", "queued")
-        redis.sadd(f"{LIST_KEY_PREFIX}{BATCH}", *JOBS)
+        redis.sadd(f"{JOB_IDS_KEY_PREFIX}{BATCH}", *JOBS)
         # As Celery's backend writes them; its own results would ask this Redis still when it is gone.
         tasks = [[[job_id, None], None] for job_id in JOBS]
         redis.set(f"celery-taskset-meta-{BATCH}", json.dumps({"result": [[BATCH, None], tasks]}))

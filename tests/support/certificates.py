@@ -38,6 +38,21 @@ class Authority:
         builder = self._builder(self._name, self._key).add_extension(constraints, critical=True)
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
+    def write(self, folder: Path) -> Path:
+        """Put its certificate into a file; returns it."""
+        path = folder / "ca.pem"
+        path.write_bytes(self.certificate)
+        return path
+
+    def mutual_tls(self, folder: Path) -> dict[str, Path]:
+        """Return the settings of a server that shows a certificate of this authority and asks for one."""
+        certificate, key = self.sign("server").write(folder, "server")
+        return {
+            "tls_certificate_file": certificate,
+            "tls_key_file": key,
+            "tls_client_ca_file": self.write(folder),
+        }
+
     def sign(self, name: str) -> Pair:
         """Return a new certificate for a server or a client on 127.0.0.1."""
         key = ec.generate_private_key(ec.SECP256R1())

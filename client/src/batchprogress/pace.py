@@ -1,7 +1,8 @@
 """What silence makes of a batch: the server's rule (its batches/pace.py), for who has got no message since.
 
 A stall changes nothing in a batch, so no message tells of it. The state that was received last, and the time
-since then, tell the same. Pure.
+since then, tell the same. It stands here again because workers install no package of the server, and the
+server's rules know no protobuf; a test holds the two against each other. Pure.
 """
 
 import math

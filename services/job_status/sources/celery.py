@@ -27,7 +27,7 @@ not of whole hundreds is one MGET more.
 
 from asyncio import Lock
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from celery.backends.base import KeyValueStoreBackend, decompress_payload
@@ -35,6 +35,7 @@ from celery.backends.database.models import Task, TaskSet
 from sqlalchemy import case, column, func, null, or_, select, table
 
 from batches.result import JobOutcome
+from batchprogress.integrations.job_ids import JOB_IDS_KEY_PREFIX
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage, QueueContradiction
 from services.job_status.sources.byte_order import same_bytes
 from services.job_status.sources.celery_states import (
@@ -49,6 +50,7 @@ from services.job_status.sources.celery_states import (
 )
 from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.listings import Listings
+from services.job_status.sources.portions import portions
 from services.job_status.sources.redis import Command, QueueRedis
 
 KEYS_PER_READ = 100
@@ -62,8 +64,6 @@ ADDED_TASKS_MAX = 600_000
 """As many as a group may have."""
 TASKS_PER_COUNT = 1_000
 """Their errors are let go of before the next are read: some MB at a time, however large the group."""
-ADDED_KEY_PREFIX = "batchprogress:jobs:"
-"""Of the set of a batch's tasks, in Redis, that our client has added."""
 
 
 class ResultBackend(Protocol):
@@ -94,7 +94,7 @@ class CelerySource:
         """Count the tasks of a group."""
         saved = await self._saved(batch_id)
         outcomes: Counter[JobOutcome | None] = Counter()
-        for some in _portions(saved.ids, TASKS_PER_COUNT):
+        for some in portions(saved.ids, TASKS_PER_COUNT):
             outcomes.update(map(outcome_of, await self._backend.results(some)))
         return BatchCounts.of(outcomes, may_grow=saved.may_grow)
 
@@ -133,7 +133,7 @@ class RedisResults:
 
     async def tasks(self, batch_id: str) -> SavedTasks | None:
         """Return a saved group, which lies in a mapping here, and what was added."""
-        group, added_tasks = _group_key(batch_id), f"{ADDED_KEY_PREFIX}{batch_id}"
+        group, added_tasks = _group_key(batch_id), f"{JOB_IDS_KEY_PREFIX}{batch_id}"
         size, number = await self._redis.ask(("STRLEN", group), ("SCARD", added_tasks))
         if size > GROUP_BYTES_MAX or number > ADDED_TASKS_MAX:
             raise _too_large()
@@ -149,7 +149,7 @@ class RedisResults:
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return what is kept of tasks."""
         results: list[TaskResult | None] = []
-        for some in _portions(task_ids, KEYS_PER_READ):
+        for some in portions(task_ids, KEYS_PER_READ):
             command: Command = ("MGET", *map(_task_key, some))
             (payloads,) = await self._redis.ask(command)
             results += [one and result_of(parsed(decompress_payload(one))) for one in payloads]
@@ -200,7 +200,7 @@ class DatabaseResults:
         # Only an error is read: what a task returned may be large.
         error = case((tasks.status.in_(OUTCOMES.keys() - {"SUCCESS"}), tasks.result))
         retries = tasks.retries if self._extended else null()
-        for some in _portions(task_ids, ROWS_PER_READ):
+        for some in portions(task_ids, ROWS_PER_READ):
             query = select(tasks.task_id, tasks.status, error, retries).where(tasks.task_id.in_(some))
             for task_id, state, payload, count in await self._database.rows(query):
                 found[task_id] = TaskResult(state, parsed(payload) if payload else None, count)
@@ -235,7 +235,3 @@ def _group_key(group_id: str) -> str:
 
 def _task_key(task_id: str) -> str:
     return f"{KeyValueStoreBackend.task_keyprefix}{task_id}"
-
-
-def _portions(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (ids[begin : begin + size] for begin in range(0, len(ids), size))

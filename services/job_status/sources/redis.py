@@ -1,9 +1,8 @@
 """Reading a queue's Redis: every answer bounded in time, every error told as QueueUnavailable."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -12,6 +11,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from services.job_status.source import QueueContradiction, QueueUnavailable
+from services.job_status.sources.portions import portions
 
 ANSWER_SECONDS_MAX = 10.0
 """All of one question: Redis tells of 10,000 jobs in a second, so whoever needs ten is away."""
@@ -23,7 +23,6 @@ COMMANDS_PER_TRIP = 1_000
 """Some 100 KB a trip: more would only hold up the queue's own callers, as Redis answers one at a time."""
 
 Command = tuple[str | bytes | int, ...]
-Item = TypeVar("Item")
 
 _log = structlog.get_logger()
 
@@ -57,7 +56,7 @@ class QueueRedis:
         answers: list[Any] = []
         try:
             async with asyncio.timeout(self._answer_seconds_max):
-                for some in portions(commands):
+                for some in portions(commands, COMMANDS_PER_TRIP):
                     answers += await self._trip(some)
         except ResponseError as error:
             if str(error).startswith("WRONGTYPE"):
@@ -103,10 +102,3 @@ def check_url(text: str) -> None:
         BlockingConnectionPool.from_url(text)
     except ValueError:
         raise ValueError("is no Redis URL such as redis://user:password@host:6379/0 or rediss://…") from None
-
-
-def portions(commands: Iterable[Item]) -> Iterator[Sequence[Item]]:
-    """Yield what goes into one trip at a time, a command for each item."""
-    rest = iter(commands)
-    while some := tuple(islice(rest, COMMANDS_PER_TRIP)):
-        yield some

@@ -30,9 +30,11 @@ from rq.job import Job
 from rq.results import Result
 
 from batches.result import JobOutcome
+from batchprogress.integrations.job_ids import JOB_IDS_KEY_PREFIX
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage, QueueContradiction
 from services.job_status.sources.listings import Listings
-from services.job_status.sources.redis import Command, QueueRedis, portions
+from services.job_status.sources.portions import portions
+from services.job_status.sources.redis import COMMANDS_PER_TRIP, Command, QueueRedis
 from services.job_status.sources.rq_states import (
     FAILED,
     FIELDS,
@@ -42,7 +44,6 @@ from services.job_status.sources.rq_states import (
     status_of,
 )
 
-LIST_KEY_PREFIX = "batchprogress:jobs:"
 JOBS_MAX = 1_000_000
 """Of a batch: their ids are read at once. Half of them took 270 MiB, of which the process itself is 100. So
 one batch is read at a time."""
@@ -77,7 +78,7 @@ class RqSource:
 
     async def check(self) -> None:
         """Read a key."""
-        await self._redis.ask(("EXISTS", LIST_KEY_PREFIX))
+        await self._redis.ask(("EXISTS", JOB_IDS_KEY_PREFIX))
 
     async def close(self) -> None:
         """Let go of every connection."""
@@ -93,7 +94,7 @@ class RqSource:
 
     async def _ids(self, batch_id: str) -> tuple[JobIds, bool]:
         """Return the ids of a batch, sorted, and whether they are kept in a list: else RQ may forget some."""
-        keys = (f"{LIST_KEY_PREFIX}{batch_id}", Group.get_key(batch_id))
+        keys = (f"{JOB_IDS_KEY_PREFIX}{batch_id}", Group.get_key(batch_id))
         if max(await self._redis.ask(*(("SCARD", key) for key in keys))) > JOBS_MAX:
             raise QueueContradiction(f"it has more than {JOBS_MAX:,} jobs, which are too many to read")
         async with self._reading:  # what is read takes many times the memory of the ids in it
@@ -105,7 +106,7 @@ class RqSource:
 
     async def _by_portions(self, ids: JobIds, *, are_kept: bool) -> AsyncIterator[list[Fields]]:
         """Yield what is kept of jobs, some at a time; QueueContradiction if RQ forgets some of a batch."""
-        for some in portions(ids):
+        for some in portions(ids, COMMANDS_PER_TRIP):
             jobs = await self._jobs(some)
             if not are_kept and any(map(may_be_forgotten, jobs)):
                 raise QueueContradiction(

@@ -72,11 +72,9 @@ async def test_a_file_that_holds_no_token(guarded: Place, tmp_path: Path, held: 
 async def test_its_certificate_is_read_again(sqlite_url: str, tmp_path: Path) -> None:
     """A certificate that the server does not take is replaced by one that it takes, without a restart."""
     authority, before = Authority("ours"), Authority("before")
-    certificate, key = authority.sign("server").write(tmp_path, "server")
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.certificate)
     own, own_key = before.sign("dashboard").write(tmp_path, "dashboard")
-    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": ca}
+    tls = authority.mutual_tls(tmp_path)
+    ca = tls["tls_client_ca_file"]
     settings = {"progress_ca_file": ca, "progress_certificate_file": own, "progress_key_file": own_key}
     async with (
         served(sqlite_url, **tls) as server,
@@ -97,8 +95,7 @@ async def test_a_newer_channel_cuts_no_stream(
     monkeypatch.setattr(progress_channel, "REOPENED_SECONDS_MIN", 0.0)
     authority = Authority("ours")
     certificate, key = authority.sign("server").write(tmp_path, "server")
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.certificate)
+    ca = authority.write(tmp_path)
     async with served(sqlite_url, tls_certificate_file=certificate, tls_key_file=key) as server:
         channel = ProgressChannel(Connection(f"127.0.0.1:{server.port}", TlsFiles(ca)))
         async with channel.call() as before:

@@ -11,10 +11,11 @@ from redis import Redis
 from rq.group import Group
 from rq.job import Job
 
+from batchprogress.integrations.job_ids import JOB_IDS_KEY_PREFIX
 from services.job_status.source import JobStatusSource, QueueContradiction
 from services.job_status.sources.celery import GROUP_BYTES_MAX, CelerySource, RedisResults
 from services.job_status.sources.redis import Command, QueueRedis
-from services.job_status.sources.rq import JOBS_MAX, LIST_KEY_PREFIX, RqSource
+from services.job_status.sources.rq import JOBS_MAX, RqSource
 from tests.integration.job_status.source_contract import listed
 
 pytestmark = pytest.mark.xdist_group("redis")
@@ -69,7 +70,7 @@ def _rq_jobs(redis: Redis, key: str) -> None:
 @pytest.mark.parametrize("size", [JOBS, 40, 7])
 async def test_rq_list(size: int, redis: Redis, reader_url: str) -> None:
     """A listing of RQ's jobs reads their list once and each job once, however small its pages are."""
-    _rq_jobs(redis, f"{LIST_KEY_PREFIX}batch")
+    _rq_jobs(redis, f"{JOB_IDS_KEY_PREFIX}batch")
     cost = await _cost(redis, RqSource(QueueRedis(reader_url)), _in_pages(size))
     assert cost == {"smembers": 2, "hmget": JOBS}
 
@@ -82,7 +83,7 @@ async def test_rq_group(size: int, redis: Redis, reader_url: str) -> None:
     assert cost == {"smembers": 2, "hmget": 2 * JOBS}
 
 
-@pytest.mark.parametrize("key", [f"{LIST_KEY_PREFIX}batch", Group.get_key("batch")])
+@pytest.mark.parametrize("key", [f"{JOB_IDS_KEY_PREFIX}batch", Group.get_key("batch")])
 async def test_rq_counts(key: str, redis: Redis, reader_url: str) -> None:
     """The counts look at each job once, in a list and in a group."""
     _rq_jobs(redis, key)
@@ -103,7 +104,7 @@ async def test_celery_group(size: int, pages: int, redis: Redis, reader_url: str
 async def test_rq_too_many(redis: Redis, reader_url: str) -> None:
     """A list longer than can be read within the memory of the service is a contradiction, and is not read."""
     for begin in range(0, JOBS_MAX + 1, IDS_PER_CALL):
-        redis.sadd(f"{LIST_KEY_PREFIX}batch", *range(begin, min(begin + IDS_PER_CALL, JOBS_MAX + 1)))
+        redis.sadd(f"{JOB_IDS_KEY_PREFIX}batch", *range(begin, min(begin + IDS_PER_CALL, JOBS_MAX + 1)))
     assert await _cost(redis, RqSource(QueueRedis(reader_url)), _refused) == {}
 
 
@@ -123,7 +124,7 @@ async def test_celery_too_large_unpacked(redis: Redis, reader_url: str) -> None:
 @pytest.mark.parametrize("queue", ["celery", "rq"])
 async def test_one_at_a_time(queue: str, redis: Redis, reader_url: str) -> None:
     """The ids of one batch are read at a time, however many are asked for: memory is for one."""
-    redis.sadd(f"{LIST_KEY_PREFIX}batch", *range(JOBS))
+    redis.sadd(f"{JOB_IDS_KEY_PREFIX}batch", *range(JOBS))
     watched = WatchedRedis(reader_url)
     source = CelerySource(RedisResults(watched)) if queue == "celery" else RqSource(watched)
     await asyncio.gather(*(source.batch_counts("batch") for _ in range(4)))

@@ -14,9 +14,10 @@ from rq.job import JobStatus as RqStatus
 from rq.utils import as_text
 
 from batches.result import JobOutcome
+from batchprogress.integrations.job_ids import JOB_IDS_KEY_PREFIX
 from services.job_status.source import BatchUnknown, JobStatus, QueueContradiction
 from services.job_status.sources.redis import QueueRedis
-from services.job_status.sources.rq import LIST_KEY_PREFIX, RqSource
+from services.job_status.sources.rq import RqSource
 from tests.integration.job_status import rq_jobs
 from tests.integration.job_status.conftest import READER
 from tests.integration.job_status.processes import rq_worker
@@ -50,11 +51,11 @@ class RqQueue:
         """Enqueue jobs and set how far they are; list their ids."""
         for job_id, state in jobs.items():
             self.queue.enqueue(rq_jobs.well, job_id=job_id).set_status(STATES[state])
-        self.redis.sadd(f"{LIST_KEY_PREFIX}{batch_id}", *jobs)
+        self.redis.sadd(f"{JOB_IDS_KEY_PREFIX}{batch_id}", *jobs)
 
     async def cancel(self, batch_id: str) -> None:
         """Cancel what waits."""
-        for job_id in self.redis.smembers(f"{LIST_KEY_PREFIX}{batch_id}"):
+        for job_id in self.redis.smembers(f"{JOB_IDS_KEY_PREFIX}{batch_id}"):
             job = Job.fetch(as_text(job_id), self.redis)
             if job.get_status() == RqStatus.QUEUED:
                 job.cancel()
@@ -110,7 +111,7 @@ async def test_real_jobs(queue: RqQueue, source: RqSource, redis_url: str) -> No
         queue.queue.enqueue(rq_jobs.well, job_id="cancelled"),
         queue.queue.enqueue(rq_jobs.well, job_id="after-failure", depends_on="badly"),
     ]
-    queue.redis.sadd(f"{LIST_KEY_PREFIX}batch", *(job.id for job in jobs))
+    queue.redis.sadd(f"{JOB_IDS_KEY_PREFIX}batch", *(job.id for job in jobs))
     jobs[4].cancel()
     with rq_worker(redis_url):
         await ended(source, "batch", pending=2)
@@ -161,6 +162,6 @@ async def test_unknown_status(queue: RqQueue, source: RqSource) -> None:
 async def test_list_gone(queue: RqQueue, source: RqSource) -> None:
     """A batch whose list has expired is unknown."""
     await queue.put("batch", {"a": "succeeded"})
-    queue.redis.delete(f"{LIST_KEY_PREFIX}batch")
+    queue.redis.delete(f"{JOB_IDS_KEY_PREFIX}batch")
     with pytest.raises(BatchUnknown):
         await source.batch_counts("batch")

@@ -22,11 +22,8 @@ SERVICE = "batchprogress.v1.ProgressService"
 async def test_probes_need_neither_tls_nor_a_token(serve: Serve, tokens: Tokens, tmp_path: Path) -> None:
     """Kubernetes' probes, which speak neither, ask the admin port; no batch can be asked for there."""
     authority = Authority("ours")
-    certificate, key = authority.sign("server").write(tmp_path, "server")
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.certificate)
     admin = f"127.0.0.1:{free_port()}"
-    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": ca}
+    tls = authority.mutual_tls(tmp_path)
     async with (
         serve(tokens_file=tokens.path, admin_listen=admin, **tls),
         grpc.aio.insecure_channel(admin) as channel,

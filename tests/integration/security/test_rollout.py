@@ -68,8 +68,7 @@ async def test_a_rollout_with_tls_and_tokens_fails_no_report(tokens: Tokens, tmp
     """Each server exits 0, each report is answered once, and the rows are those that were reported."""
     authority = Authority("ours")
     certificate, key = authority.sign("server").write(tmp_path, "server")
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.certificate)
+    ca = authority.write(tmp_path)
     worker, operator = tokens.add("worker", Role.WORKER), tokens.add("operator", Role.OPERATOR, Role.READER)
     url = f"sqlite+aiosqlite:///{tmp_path / 'batches.db'}"
     await upgrade(url)

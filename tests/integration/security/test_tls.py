@@ -82,10 +82,7 @@ async def test_a_certificate_is_replaced_under_load(serve: Serve, tmp_path: Path
 async def test_only_certificates_of_the_authority_get_in(serve: Serve, tmp_path: Path) -> None:
     """A client without a certificate, or with a stranger's, reaches no method and is told no reason."""
     authority, stranger = Authority("ours"), Authority("theirs")
-    certificate, key = authority.sign("server").write(tmp_path, "server")
-    client_ca = tmp_path / "clients.pem"
-    client_ca.write_bytes(authority.certificate)
-    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": client_ca}
+    tls = authority.mutual_tls(tmp_path)
     async with serve(**tls) as server:
         for own in (None, stranger.sign("client")):
             async with connected(server.port, authority.certificate, own) as stub:
@@ -102,11 +99,9 @@ async def test_only_certificates_of_the_authority_get_in(serve: Serve, tmp_path:
 async def test_a_reporter_reads_its_certificate_again(serve: Serve, tmp_path: Path) -> None:
     """A reporter whose certificate the server no longer takes goes on with the one that took its place."""
     authority, before = Authority("ours"), Authority("before")
-    certificate, key = authority.sign("server").write(tmp_path, "server")
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.certificate)
     own, own_key = before.sign("worker").write(tmp_path, "worker")
-    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": ca}
+    tls = authority.mutual_tls(tmp_path)
+    ca = tls["tls_client_ca_file"]
     async with serve(**tls) as server:
         async with connected(server.port, authority.certificate, authority.sign("maker")) as stub:
             await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
@@ -123,11 +118,9 @@ async def test_a_reporter_reads_its_certificate_again(serve: Serve, tmp_path: Pa
 async def test_a_watch_reads_its_certificate_again(serve: Serve, tmp_path: Path, kind: str) -> None:
     """A watch whose certificate the server does not take begins with the one that took its place."""
     authority, before = Authority("ours"), Authority("before")
-    certificate, key = authority.sign("server").write(tmp_path, "server")
-    ca = tmp_path / "ca.pem"
-    ca.write_bytes(authority.certificate)
     own, own_key = before.sign("watcher").write(tmp_path, "watcher")
-    tls = {"tls_certificate_file": certificate, "tls_key_file": key, "tls_client_ca_file": ca}
+    tls = authority.mutual_tls(tmp_path)
+    ca = tls["tls_client_ca_file"]
     async with serve(**tls) as server:
         async with connected(server.port, authority.certificate, authority.sign("maker")) as stub:
             await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=0))
