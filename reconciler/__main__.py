@@ -13,13 +13,14 @@ from batches.settings import DatabaseSettings
 from process import collector, logs
 from process.configuration import load, refuse
 from process.signals import stop_requested
-from reconciler import progress, usage
-from reconciler.ending import PassEnd
-from reconciler.json_lines import JsonLines
-from reconciler.looked import PassResult, Record
-from reconciler.report import print_report, report_console
+from reconciler import usage
+from reconciler.output import progress_bar
+from reconciler.output.json_lines import JsonLines
+from reconciler.output.tables import print_report, report_console
+from reconciler.run.deadline import PassEnd
+from reconciler.run.result import PassResult, Record
+from reconciler.run.sweep import PassOptions, PassReport
 from reconciler.settings import ReconcilerSettings
-from reconciler.sweep import PassOptions, PassReport
 from reconciler.wiring import run_pass
 from rpc.fields import IDENTIFIER, IDENTIFIER_RULE
 
@@ -86,7 +87,7 @@ async def _run(
     end = PassEnd(settings.pass_seconds_max)
     stopping = asyncio.create_task(_cut_on_signal(stop_requested(), end))
     try:
-        with nullcontext(lines.looked) if lines else progress.shown() as on_looked:
+        with nullcontext(lines.looked) if lines else progress_bar.shown() as on_looked:
             return await run_pass(settings, database_settings, options, end, on_looked)
     except DatabaseUnavailable:
         why = "the database does not answer"

@@ -10,14 +10,14 @@ from batches.store.database import Database
 from batches.store.store import BatchStore
 from process.configuration import refuse
 from process.secret_files import read_secret
-from reconciler.crew import OnLooked
-from reconciler.ending import PassEnd
-from reconciler.job_status import ClientTls, JobStatusClient, open_channel
-from reconciler.listing import ListingReader
-from reconciler.repairer import Repairer
+from reconciler.queue.client import ClientTls, JobStatusClient, open_channel
+from reconciler.queue.listing import ListingReader
+from reconciler.run.deadline import PassEnd
+from reconciler.run.repairer import Repairer
+from reconciler.run.sweep import PassOptions, PassReport, Sweep
+from reconciler.run.workers import OnLooked
+from reconciler.run.writer import DryRun, StoreWriter
 from reconciler.settings import ReconcilerSettings
-from reconciler.sweep import PassOptions, PassReport, Sweep
-from reconciler.writer import DryRun, StoreWriter
 
 
 async def run_pass(

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from bench.bulk import batch_id_of
 from process import collector
-from reconciler.job_status import JobStatusClient, open_channel
-from reconciler.listing import RESULTS_MAX
+from reconciler.queue.client import JobStatusClient, open_channel
+from reconciler.queue.listing import RESULTS_MAX
 from reconciler.settings import ReconcilerSettings
 
 PAGE_JOBS = (RESULTS_MAX - 1) // 2

@@ -18,10 +18,10 @@ from batches.store import schema
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.store import BatchStore
-from reconciler.ending import PassEnd
-from reconciler.progress import ignore
+from reconciler.output.progress_bar import ignore
+from reconciler.run.deadline import PassEnd
+from reconciler.run.sweep import PassOptions, PassReport
 from reconciler.settings import ReconcilerSettings
-from reconciler.sweep import PassOptions, PassReport
 from reconciler.wiring import run_pass
 from tests.support.queue_fake import FakeBatch, FakeJob, QueueFake
 from tests.support.samples import NOON

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from reconciler.ending import TIME_IS_OVER, PassEnd
-from reconciler.leave import LeaveKind
+from reconciler.decision.not_repaired import LeaveKind
+from reconciler.run.deadline import TIME_IS_OVER, PassEnd
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch
 

@@ -8,9 +8,9 @@ import pytest
 from batches.batch import BatchState
 from batches.result import JobResult, ResultSource
 from batchprogress.v1 import job_status_pb2
-from reconciler.crew import UNAVAILABLE_IN_A_ROW_MAX
-from reconciler.leave import LeaveKind
-from reconciler.sweep import PassReport
+from reconciler.decision.not_repaired import LeaveKind
+from reconciler.run.sweep import PassReport
+from reconciler.run.workers import UNAVAILABLE_IN_A_ROW_MAX
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import (
     FakeBatch,

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from batches.store import schema
-from reconciler.ending import PassEnd
-from reconciler.lease import LEASE_NAME, held
+from reconciler.run.deadline import PassEnd
+from reconciler.run.lease import LEASE_NAME, held
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch
 

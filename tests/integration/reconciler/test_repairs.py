@@ -4,7 +4,7 @@ import pytest
 
 from batches.batch import BatchState, Tally
 from batches.result import JobOutcome, ResultSource
-from reconciler.leave import LeaveKind
+from reconciler.decision.not_repaired import LeaveKind
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch, FakeJob
 

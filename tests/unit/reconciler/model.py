@@ -9,10 +9,10 @@ from batches.recording import Recording
 from batches.repair import RepairPlan, repair
 from batches.result import ResultSource, StoredAttempt
 from batches.store.check import differences_of
-from reconciler.decide import Decision, decide
-from reconciler.leave import Leave, LeaveKind
-from reconciler.listing import Listing, ListingReader
-from reconciler.queue import JobPage, QueueContradiction, QueueCounts, QueueJob
+from reconciler.decision.decide import Decision, decide
+from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.queue.listing import Listing, ListingReader
+from reconciler.queue.port import JobPage, QueueContradiction, QueueCounts, QueueJob
 from tests.support.samples import BATCH, Stored, tally_of
 
 

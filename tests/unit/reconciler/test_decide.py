@@ -8,10 +8,10 @@ import pytest
 from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
 from batches.repair import RepairPlan
 from batches.result import JobResult
-from reconciler.decide import counted_results, decide
-from reconciler.leave import Leave, LeaveKind
-from reconciler.listing import Listing
-from reconciler.queue import QueueCounts
+from reconciler.decision.decide import counted_results, decide
+from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.queue.listing import Listing
+from reconciler.queue.port import QueueCounts
 from tests.support.samples import BATCH, results
 
 EIGHT_REPORTED = replace(BATCH, tally=Tally(succeeded=7, failed=1), revision=9)

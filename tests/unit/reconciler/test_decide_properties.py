@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from batches.batch import BatchState, Tally
 from batches.repair import RepairPlan
 from batches.result import Disposition, JobOutcome, ResultSource, StoredAttempt
-from reconciler.leave import Leave, LeaveKind
-from reconciler.queue import QueueCounts, QueueJob
+from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.queue.port import QueueCounts, QueueJob
 from tests.support.samples import BATCH, Stored, tally_of
 from tests.unit.reconciler.model import World, batch_of
 

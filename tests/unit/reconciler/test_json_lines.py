@@ -5,8 +5,8 @@ import os
 import threading
 from contextlib import suppress
 
-from reconciler.json_lines import JsonLines
-from reconciler.looked import Looked
+from reconciler.output.json_lines import JsonLines
+from reconciler.run.result import Looked
 from tests.support.samples import BATCH
 
 SECONDS_MAX = 10.0

@@ -3,8 +3,8 @@
 import pytest
 
 from batches.result import JobOutcome
-from reconciler.listing import ListingReader, ListingWalk, SeenJobs
-from reconciler.queue import JobPage, QueueContradiction, QueueCounts, QueueJob
+from reconciler.queue.listing import ListingReader, ListingWalk, SeenJobs
+from reconciler.queue.port import JobPage, QueueContradiction, QueueCounts, QueueJob
 from tests.support.samples import BATCH, FAILED, SUCCEEDED, Stored, stored
 from tests.unit.reconciler.model import World
 

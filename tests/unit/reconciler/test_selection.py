@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from batches.batch import Batch
-from reconciler.selection import is_stuck
+from reconciler.run.selection import is_stuck
 from tests.support.samples import BATCH, at
 
 STUCK = {

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from reconciler.ending import FINISH_SECONDS_MAX
+from reconciler.run.deadline import FINISH_SECONDS_MAX
 from reconciler.settings import ReconcilerSettings
 from reconciler.usage import settings_text
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from batches.batch import Batch, Tally
 from batches.result import JobOutcome
-from reconciler.listing import Listing
-from reconciler.queue import QueueCounts
+from reconciler.queue.listing import Listing
+from reconciler.queue.port import QueueCounts
 
 _PLURALS = {"": "", "is": "are", "has": "have"}
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reconciler.crew import OnLooked
-from reconciler.looked import Looked
+from reconciler.run.result import Looked
+from reconciler.run.workers import OnLooked
 
 
 @contextmanager

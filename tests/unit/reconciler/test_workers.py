@@ -8,11 +8,11 @@ import pytest
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from reconciler.crew import UNAVAILABLE_IN_A_ROW_MAX, Crew
-from reconciler.ending import PassEnd
-from reconciler.leave import Leave, LeaveKind
-from reconciler.looked import Draft, Looked
-from reconciler.queue import QueueContradiction, QueueFault, QueueUnavailable
+from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.queue.port import QueueContradiction, QueueFault, QueueUnavailable
+from reconciler.run.deadline import PassEnd
+from reconciler.run.result import Draft, Looked
+from reconciler.run.workers import UNAVAILABLE_IN_A_ROW_MAX, Crew
 from tests.support.samples import BATCH
 
 

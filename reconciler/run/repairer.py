@@ -2,12 +2,12 @@
 
 from batches.repair import RepairPlan
 from batches.store.store import BatchStore
-from reconciler.decide import decide, ended, settled_by_counts
-from reconciler.leave import Leave, LeaveKind
-from reconciler.listing import Listing, ListingReader
-from reconciler.looked import Draft
-from reconciler.queue import JobQueue, JobsNotListed, QueueBatchUnknown, QueueContradiction, QueueCounts
-from reconciler.writer import Writer
+from reconciler.decision.decide import decide, ended, settled_by_counts
+from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.queue.listing import Listing, ListingReader
+from reconciler.queue.port import JobQueue, JobsNotListed, QueueBatchUnknown, QueueContradiction, QueueCounts
+from reconciler.run.result import Draft
+from reconciler.run.writer import Writer
 
 LOOKS_AGAIN_MAX = 3
 """A batch that changes under each of four looks moves by itself, and needs no repair now."""

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import structlog
 
 from batches.batch import Batch
-from reconciler.looked import Looked, PassResult
+from reconciler.run.result import Looked, PassResult
 
 _log = structlog.get_logger()
 

@@ -8,10 +8,10 @@ import structlog
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from reconciler.ending import PassEnd
-from reconciler.leave import Leave, LeaveKind
-from reconciler.looked import Draft, Looked
-from reconciler.queue import QueueContradiction, QueueFault, QueueUnavailable
+from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.queue.port import QueueContradiction, QueueFault, QueueUnavailable
+from reconciler.run.deadline import PassEnd
+from reconciler.run.result import Draft, Looked
 
 UNAVAILABLE_IN_A_ROW_MAX = 5
 """Each took several tries already: the service is away, and a thousand batches more would only hammer it."""

@@ -8,11 +8,11 @@ queue only adds what nobody reported, and its total wins once all its jobs ended
 from batches.batch import Batch, Tally
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
-from reconciler import contradictions, reasons
-from reconciler.leave import Leave, LeaveKind
-from reconciler.listing import Listing
-from reconciler.queue import QueueCounts
-from reconciler.reasons import one_sentence
+from reconciler.decision import contradictions, reasons
+from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.decision.reasons import one_sentence
+from reconciler.queue.listing import Listing
+from reconciler.queue.port import QueueCounts
 
 Decision = Leave | RepairPlan
 

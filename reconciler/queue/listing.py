@@ -19,7 +19,7 @@ from typing import Protocol
 
 from batches.batch import NO_JOBS, Batch, Tally
 from batches.result import JobOutcome, JobResult, StoredAttempt
-from reconciler.queue import JobPage, JobQueue, QueueContradiction, QueueCounts, QueueJob
+from reconciler.queue.port import JobPage, JobQueue, QueueContradiction, QueueCounts, QueueJob
 
 RESULTS_MAX = 10_000
 """Results one repair records: one transaction of well under a second."""

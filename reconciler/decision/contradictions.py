@@ -4,9 +4,9 @@ Each function returns a sentence for a person, empty if all is well.
 """
 
 from batches.batch import TOTAL_JOBS_MAX, Batch
-from reconciler.listing import Listing
-from reconciler.queue import QueueCounts
-from reconciler.reasons import number_of, tally_text
+from reconciler.decision.reasons import number_of, tally_text
+from reconciler.queue.listing import Listing
+from reconciler.queue.port import QueueCounts
 
 
 def in_counts(counts: QueueCounts) -> str:

@@ -4,7 +4,7 @@ import structlog
 
 from batches.errors import DatabaseUnavailable
 from batches.store.store import BatchStore
-from reconciler.ending import PassEnd
+from reconciler.run.deadline import PassEnd
 
 _log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
 from batchprogress.v1 import job_status_pb2, job_status_pb2_grpc
-from reconciler.queue import (
+from reconciler.queue.port import (
     JobPage,
     JobsNotListed,
     QueueBatchUnknown,

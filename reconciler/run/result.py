@@ -7,7 +7,7 @@ from typing import Any
 
 from batches.batch import Batch, BatchState
 from batches.repair import RepairPlan
-from reconciler.leave import Leave, LeaveKind
+from reconciler.decision.not_repaired import Leave, LeaveKind
 
 LISTED_MAX = 1_000
 """Batches of each kind that a report names: more than a person reads, little enough to be held."""

@@ -9,7 +9,7 @@ import structlog
 
 from batches.errors import DatabaseUnavailable
 from batches.store.store import BatchStore
-from reconciler.ending import PassEnd
+from reconciler.run.deadline import PassEnd
 
 LEASE_NAME = "reconciler"
 LEASE_SECONDS = 60.0

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.store.store import BatchStore
-from reconciler import selection
-from reconciler.crew import Crew, OnLooked
-from reconciler.ending import TIME_IS_OVER, PassEnd
-from reconciler.forget import forget_ended
-from reconciler.lease import held
-from reconciler.leave import LeaveKind
-from reconciler.looked import Looked, PassResult, Record
-from reconciler.repairer import Repairer
+from reconciler.decision.not_repaired import LeaveKind
+from reconciler.run import selection
+from reconciler.run.deadline import TIME_IS_OVER, PassEnd
+from reconciler.run.lease import held
+from reconciler.run.purge import forget_ended
+from reconciler.run.repairer import Repairer
+from reconciler.run.result import Looked, PassResult, Record
+from reconciler.run.workers import Crew, OnLooked
 from reconciler.settings import ReconcilerSettings
 
 

@@ -9,11 +9,11 @@ from rich.console import Console
 
 from batches.batch import Batch, BatchState, Tally
 from batches.repair import RepairPlan
-from reconciler.leave import Leave, LeaveKind
-from reconciler.looked import LISTED_MAX, Draft, Looked, PassResult, Record
-from reconciler.reasons import number_of
-from reconciler.report import LOG_COLUMNS, changed, print_report, summary
-from reconciler.sweep import PassReport
+from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.decision.reasons import number_of
+from reconciler.output.tables import LOG_COLUMNS, changed, print_report, summary
+from reconciler.run.result import LISTED_MAX, Draft, Looked, PassResult, Record
+from reconciler.run.sweep import PassReport
 from tests.support.samples import BATCH
 
 BEFORE = replace(BATCH, tally=Tally(7, 1))

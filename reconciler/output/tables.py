@@ -14,10 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from batches.batch import Batch
-from reconciler.leave import ERRORS, LeaveKind
-from reconciler.looked import LISTED_MAX, Looked, PassResult
-from reconciler.reasons import number_of
-from reconciler.sweep import PassReport
+from reconciler.decision.not_repaired import ERRORS, LeaveKind
+from reconciler.decision.reasons import number_of
+from reconciler.run.result import LISTED_MAX, Looked, PassResult
+from reconciler.run.sweep import PassReport
 
 LOG_COLUMNS = 10_000
 """Wider than any line of ours: an id, a reason and the numbers."""

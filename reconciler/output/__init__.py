@@ -1,0 +1,1 @@
+"""What a pass shows: tables, JSON lines and a progress bar."""
