@@ -22,7 +22,7 @@ from reconciler.run.result import PassResult, Record
 from reconciler.run.sweep import PassOptions, PassReport
 from reconciler.settings import ReconcilerSettings
 from reconciler.wiring import run_pass
-from rpc.fields import IDENTIFIER, IDENTIFIER_RULE
+from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 
 EXIT_NOT_CLEAN = 1
 

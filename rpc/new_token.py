@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from rpc.principal import Role
-from rpc.token_file import entry_text, new_token
+from rpc.callers.principal import Role
+from rpc.callers.token_file import entry_text, new_token
 
 HELP = """\
 Make a token. It goes to standard error and is kept nowhere: hand it to whoever will use it. The lines for

@@ -6,8 +6,8 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
-from rpc.addresses import split_address
-from rpc.signed_tokens import Algorithm
+from process.addresses import split_address
+from rpc.callers.jwt_tokens import Algorithm
 
 _TLS = ("tls_certificate_file", "tls_key_file")
 _JWT = ("jwt_key_file", "jwt_algorithm", "jwt_audience", "jwt_issuer")

@@ -20,7 +20,7 @@ from reconciler.queue.port import (
     QueueJob,
     QueueUnavailable,
 )
-from rpc.fields import IDENTIFIER
+from rpc.answers.fields import IDENTIFIER
 
 TRIES_MAX = 4
 """With waits of up to 0.2, 0.4 and 0.8 s they bridge a restarting replica; a longer absence is the pass's."""

@@ -3,7 +3,7 @@
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
-from rpc.fields import IDENTIFIER, IDENTIFIER_RULE
+from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
 
 _ATTEMPT_MAX = 2**31 - 1

@@ -6,12 +6,12 @@ import grpc
 from grpc_health.v1 import health_pb2_grpc
 
 from batchprogress.v1 import job_status_pb2_grpc
-from rpc.admin import AdminPorts
-from rpc.guard import Guard
-from rpc.health import Health
-from rpc.observing import Observing
-from rpc.server import ServerOptions, add_reflection, create_server, listen
-from rpc.usage import Limits
+from rpc.callers.limits import Limits
+from rpc.serving.admin import AdminPorts
+from rpc.serving.guard import Guard
+from rpc.serving.health import Health
+from rpc.serving.server import ServerOptions, add_reflection, create_server, listen
+from rpc.telemetry.telemetry import Observing
 from services.job_status.permissions import NEEDED, SERVICE
 from services.job_status.servicer import JobStatusServicer
 from services.job_status.settings import JobStatusSettings

@@ -6,11 +6,11 @@ import grpc
 
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import job_status_pb2_grpc
-from rpc.boundary import MESSAGE_BYTES_MAX
-from rpc.fields import FieldChecks
-from rpc.paging import decode_token, encode_token
-from rpc.principal import caller
-from rpc.refusal import Refusal
+from rpc.answers.error_boundary import MESSAGE_BYTES_MAX
+from rpc.answers.fields import FieldChecks
+from rpc.answers.page_tokens import decode_token, encode_token
+from rpc.answers.refusal import Refusal
+from rpc.callers.principal import caller
 from services.job_status.convert import to_batch_status, to_job_status
 from services.job_status.source import BatchUnknown, JobPage, JobStatusSource
 

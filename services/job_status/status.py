@@ -2,7 +2,7 @@
 
 from grpc import StatusCode
 
-from rpc.refusal import Refusal
+from rpc.answers.refusal import Refusal
 from services.job_status.source import (
     BatchUnknown,
     JobsNotListed,

@@ -12,7 +12,7 @@ from batches.errors import BatchError
 from batches.repair import Repair, Tallies
 from batches.result import FailureGroup, RecordedResult, ResultSource
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.refusal import Refusal
+from rpc.answers.refusal import Refusal
 from services.progress.group_commit import Answer
 from services.progress.status import to_refusal
 from services.progress.watch_hub import Snapshot

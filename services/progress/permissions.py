@@ -1,8 +1,8 @@
 """Which role each method of ProgressService needs. A method without a line here is let in for nobody."""
 
 from batchprogress.v1 import progress_pb2
-from rpc.principal import Role
-from rpc.server import REFLECTION_METHODS
+from rpc.callers.principal import Role
+from rpc.serving.server import REFLECTION_METHODS
 
 SERVICE = progress_pb2.DESCRIPTOR.services_by_name["ProgressService"].full_name
 

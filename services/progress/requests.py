@@ -20,8 +20,8 @@ from batches.result import (
 )
 from batches.store.lifecycle import NewBatch
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.fields import FieldChecks
-from rpc.refusal import Refusal
+from rpc.answers.fields import FieldChecks
+from rpc.answers.refusal import Refusal
 
 LABELS_MAX = 32
 LABEL_KEY = re.compile(rf"[A-Za-z0-9._/-]{{1,{LABEL_KEY_CHARACTERS_MAX}}}")

@@ -11,7 +11,7 @@ from functools import partial
 from batches.errors import BatchNotFound
 from batches.result import JobResult
 from batches.store.lifecycle import NewBatch
-from rpc.principal import Principal, caller
+from rpc.callers.principal import Principal, caller
 from services.progress.errors import ForeignBatchId
 from services.progress.group_commit import Answer
 

@@ -12,9 +12,9 @@ import grpc
 from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
-from rpc.paging import decode_token, encode_token
-from rpc.principal import caller
-from rpc.refusal import Refusal
+from rpc.answers.page_tokens import decode_token, encode_token
+from rpc.answers.refusal import Refusal
+from rpc.callers.principal import caller
 from services.progress import convert, requests, scope
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit

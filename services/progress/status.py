@@ -4,7 +4,7 @@ import grpc
 
 from batches import errors as batch_errors
 from batches.errors import BatchError
-from rpc.refusal import Refusal
+from rpc.answers.refusal import Refusal
 from services.progress import errors
 
 BACKLOG_RETRY_SECONDS = 0.5

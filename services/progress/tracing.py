@@ -8,7 +8,7 @@ from batches.result import JobResult
 from services.progress.group_commit import Record
 
 if TYPE_CHECKING:  # an extra, which may not be installed
-    from rpc.tracing import Traces
+    from rpc.telemetry.tracing import Traces
 
 
 def traced(record: Record, traces: "Traces") -> Record:

@@ -16,12 +16,12 @@ from batches.store.database import Database
 from batches.store.durability import durability_warnings
 from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2_grpc
-from rpc.admin import AdminPorts
-from rpc.guard import Guard
-from rpc.health import Health
-from rpc.observing import Observing
-from rpc.server import ServerOptions, add_reflection, create_server, listen
-from rpc.usage import Limits
+from rpc.callers.limits import Limits
+from rpc.serving.admin import AdminPorts
+from rpc.serving.guard import Guard
+from rpc.serving.health import Health
+from rpc.serving.server import ServerOptions, add_reflection, create_server, listen
+from rpc.telemetry.telemetry import Observing
 from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit, Record

@@ -18,8 +18,8 @@ from google.protobuf.message import DecodeError
 from batches.result import JobOutcome
 from batchprogress.v1 import job_status_pb2
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.fields import IDENTIFIER
-from rpc.paging import encode_token
+from rpc.answers.fields import IDENTIFIER
+from rpc.answers.page_tokens import encode_token
 from tests.faults import hostile
 from tests.faults.conftest import Target, Verdict
 from tests.faults.footprint import Footprint

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from rpc.principal import Role
-from rpc.token_file import entry_text, new_token
+from rpc.callers.principal import Role
+from rpc.callers.token_file import entry_text, new_token
 from tests.k8s.cluster import Namespace
 from tests.k8s.pod_process import start_container
 from tests.support.certificates import Authority

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
-from rpc.fields import IDENTIFIER
+from rpc.answers.fields import IDENTIFIER
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """What a gRPC client reads by default."""

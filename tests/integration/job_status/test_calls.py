@@ -9,7 +9,7 @@ import pytest
 
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
-from rpc.paging import encode_token
+from rpc.answers.page_tokens import encode_token
 from tests.integration.job_status.answers import refused
 from tests.integration.job_status.queues import JobTableQueue, LaravelQueue
 from tests.integration.job_status.servers import Client, serving

@@ -7,8 +7,8 @@ from contextlib import closing, suppress
 import pytest
 from prometheus_client import CollectorRegistry
 
-from rpc import metrics_port
-from rpc.metrics_port import MetricsPort
+from rpc.telemetry import metrics_port
+from rpc.telemetry.metrics_port import MetricsPort
 
 SECONDS_MAX = 20.0
 

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from rpc.principal import Role
-from rpc.token_file import entry_text, new_token
+from rpc.callers.principal import Role
+from rpc.callers.token_file import entry_text, new_token
 from tests.support.progress import Served, served, stub_of
 
 AUDIENCE, ISSUER, ALGORITHM = "batchprogress", "https://issuer.example", "ES256"

@@ -10,7 +10,7 @@ from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
-from rpc.admin import CHANNELZ
+from rpc.serving.admin import CHANNELZ
 from tests.integration.security.conftest import Serve, Tokens
 from tests.support.certificates import Authority
 from tests.support.databases.ports import free_port

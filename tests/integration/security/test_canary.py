@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.principal import Role
+from rpc.callers.principal import Role
 from tests.integration.security.conftest import Issuer, Tokens, bearing
 from tests.support.progress import ProgressProcess, progress_process, start
 

@@ -9,9 +9,9 @@ import pytest
 from batches.settings import DatabaseSettings
 from process.configuration import EXIT_BAD_CONFIGURATION, load
 from reconciler.settings import ReconcilerSettings
-from rpc.guard import Guard
-from rpc.observing import Observing
-from rpc.usage import UNLIMITED
+from rpc.callers.limits import UNLIMITED
+from rpc.serving.guard import Guard
+from rpc.telemetry.telemetry import Observing
 from services.progress.settings import ProgressSettings
 from tests.integration.security.conftest import Issuer, Tokens
 from tests.support.certificates import Authority
@@ -145,7 +145,7 @@ def test_traces_without_the_extra(
 ) -> None:
     """Who asks for traces and has not installed them is told what is missing."""
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", None)
-    monkeypatch.delitem(sys.modules, "rpc.tracing", raising=False)
+    monkeypatch.delitem(sys.modules, "rpc.telemetry.tracing", raising=False)
     with pytest.raises(SystemExit) as ended:
         Observing(ProgressSettings(traces_endpoint="http://127.0.0.1:4317"), "s", ())
     assert ended.value.code == EXIT_BAD_CONFIGURATION

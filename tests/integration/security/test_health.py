@@ -10,10 +10,10 @@ import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from rpc import health as health_module
-from rpc import health_servicer
-from rpc.health import LIVENESS, Health
-from rpc.server import ServerOptions, create_server, listen
+from rpc.serving import health as health_module
+from rpc.serving import health_servicer
+from rpc.serving.health import LIVENESS, Health
+from rpc.serving.server import ServerOptions, create_server, listen
 from tests.faults import hostile
 from tests.support.answers import answered
 

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.principal import Role
+from rpc.callers.principal import Role
 from tests.integration.security.conftest import Serve, Tokens, bearing
 from tests.support.answers import Answered, answered
 from tests.support.progress import Served, progress_process

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
+from rpc.callers.limits import UNLIMITED
+from rpc.callers.principal import Role
+from rpc.callers.token_file import digest_of, read_tokens
 from rpc.new_token import app
-from rpc.principal import Role
-from rpc.token_file import digest_of, read_tokens
-from rpc.usage import UNLIMITED
 
 
 def made_with(*arguments: str) -> Result:

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.principal import Role
+from rpc.callers.principal import Role
 from tests.integration.security.conftest import Serve, Tokens, bearing, first_answer
 from tests.support.answers import answered
 from tests.support.progress import Served

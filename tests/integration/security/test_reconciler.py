@@ -13,7 +13,7 @@ from batches.migrations import migrate
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.store import BatchStore
-from rpc.principal import Role
+from rpc.callers.principal import Role
 from services.job_status.settings import JobStatusSettings
 from services.job_status.wiring import build
 from tests.integration.job_status.queues import JobTableQueue

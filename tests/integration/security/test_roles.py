@@ -7,7 +7,7 @@ import pytest
 
 from batchprogress.v1 import job_status_pb2, progress_pb2
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.principal import Role
+from rpc.callers.principal import Role
 from services.job_status import permissions as job_status
 from services.progress import permissions as progress
 from tests.integration.security.conftest import Serve, Tokens, bearing, first_answer

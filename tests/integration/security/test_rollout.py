@@ -9,7 +9,7 @@ import pytest
 from batchprogress import AsyncReporter, TlsFiles, channels
 from batchprogress.channels import Connection
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.principal import Role
+from rpc.callers.principal import Role
 from tests.faults.cluster import Cluster, cluster
 from tests.integration.security.conftest import Tokens
 from tests.support.certificates import Authority

@@ -4,7 +4,7 @@ import grpc
 import pytest
 
 from batchprogress.status_details import RETRY_SECONDS_MAX, STATUS_DETAILS_KEY, read_details
-from rpc.refusal import Refusal, Violation
+from rpc.answers.refusal import Refusal, Violation
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 30.25])

@@ -106,7 +106,7 @@ def test_dashboard(layout: Layout) -> None:
 
 def test_liveness_is_the_name_that_is_served() -> None:
     """The servers answer for liveness under the name that the probes use."""
-    assert importlib.import_module("rpc.health").LIVENESS == "liveness"
+    assert importlib.import_module("rpc.serving.health").LIVENESS == "liveness"
 
 
 def test_listens_on_its_ports(layout: Layout, server: Pod) -> None:

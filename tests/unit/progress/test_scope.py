@@ -3,9 +3,9 @@
 import asyncio
 
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from rpc.principal import Principal, Role, set_caller
-from rpc.refusal import Refusal
-from rpc.usage import Limits
+from rpc.answers.refusal import Refusal
+from rpc.callers.limits import Limits
+from rpc.callers.principal import Principal, Role, set_caller
 from services.progress import scope
 from services.progress.errors import BacklogFull, ShuttingDown
 from services.progress.group_commit import GroupCommit, Recorded

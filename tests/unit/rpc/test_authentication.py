@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from rpc import signed_tokens
-from rpc.authentication import LOOK_SECONDS, AuthenticationRules, Authenticator
-from rpc.principal import Role
-from rpc.signed_tokens import SignedTokenRules
-from rpc.token_file import entry_text, new_token
+from rpc.callers import jwt_tokens
+from rpc.callers.authentication import LOOK_SECONDS, AuthenticationRules, Authenticator
+from rpc.callers.jwt_tokens import SignedTokenRules
+from rpc.callers.principal import Role
+from rpc.callers.token_file import entry_text, new_token
 
 
 class Clock:
@@ -68,7 +68,7 @@ def issuer(tmp_path: Path) -> Signer:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Return the clock that says when files are looked at."""
     clock = Clock()
-    monkeypatch.setattr("rpc.authentication.time.monotonic", clock)
+    monkeypatch.setattr("rpc.callers.authentication.time.monotonic", clock)
     return clock
 
 
@@ -172,7 +172,7 @@ def test_the_machines_clock_decides_nothing_about_files(
     known = Authenticator(AuthenticationRules(file))
     assert known.principal(header) is not None
     file.write_text("", encoding="ascii")
-    monkeypatch.setattr("rpc.authentication.time.time", lambda: 0.0)
+    monkeypatch.setattr("rpc.callers.authentication.time.time", lambda: 0.0)
     clock.now += 2 * LOOK_SECONDS
     assert known.principal(header) is None
 
@@ -190,7 +190,7 @@ def test_a_key_that_is_replaced_forgets_every_token(file: Path, clock: Clock, is
 
 def test_what_is_remembered_is_bounded(file: Path, issuer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     """With more callers than are remembered each is still known; no token is kept, nor a stranger."""
-    monkeypatch.setattr(signed_tokens, "REMEMBERED_MAX", 3)
+    monkeypatch.setattr(jwt_tokens, "REMEMBERED_MAX", 3)
     known = Authenticator(AuthenticationRules(file, issuer.rules))
     headers = [issuer.header(f"caller-{number}") for number in range(10)]
     for _ in range(2):

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from grpc_health.v1 import health_pb2
 
-from rpc import health as health_module
-from rpc.health import LIVENESS, Health
+from rpc.serving import health as health_module
+from rpc.serving.health import LIVENESS, Health
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 NO_CONTEXT: Any = None

@@ -17,8 +17,8 @@ import grpc
 import structlog
 
 from process.logs import REQUEST_ID
-from rpc.principal import caller
-from rpc.wrapping import Context, Handler, code_of, wrapped
+from rpc.answers.handlers import Context, Handler, code_of, wrapped
+from rpc.callers.principal import caller
 
 REQUEST_ID_KEY = "x-request-id"
 REQUEST_ID_ALLOWED = re.compile(r"[A-Za-z0-9._:-]{1,64}")

@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from rpc.usage import UNLIMITED, Limits, Usage
+from rpc.callers.limits import UNLIMITED, Limits, Usage
 
 
 class Role(StrEnum):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rpc.watched_files import FromFiles, read
+from rpc.callers.reloaded_files import FromFiles, read
 
 
 class Pair:

@@ -2,7 +2,7 @@
 
 import re
 
-from rpc.refusal import Refusal, Violation, invalid_fields
+from rpc.answers.refusal import Refusal, Violation, invalid_fields
 
 IDENTIFIER = re.compile(r"[\x21-\x7e]{1,128}")
 IDENTIFIER_RULE = "1 to 128 printable ASCII characters without spaces"

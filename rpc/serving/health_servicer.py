@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from rpc.refusal import Refusal
-from rpc.wrapping import Context
+from rpc.answers.handlers import Context
+from rpc.answers.refusal import Refusal
 
 WATCHERS_MAX = 2_000
 """A client that minds health holds one for each connection: twice the workers we are made for. Whoever

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rpc.addresses import is_loopback, split_address
+from process.addresses import is_loopback, split_address
 
 
 @pytest.mark.parametrize(

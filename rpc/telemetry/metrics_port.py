@@ -10,8 +10,8 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
+from process.addresses import split_address
 from process.configuration import refuse
-from rpc.addresses import split_address
 
 END_POLL_SECONDS = 0.05
 """How soon the thread sees that it is to end; twenty looks a second cost nothing that could be measured."""

@@ -1,14 +1,9 @@
-"""The metrics that every server has: of its calls, and of what stands around them."""
+"""The metrics that every server has of its process and its calls."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import grpc
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-
-from rpc.guard import Guard
-from rpc.health import Health
 
 CALL_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """From a read of a warm database to a caller's usual deadline."""
@@ -45,32 +40,3 @@ class CallMetrics:
         if series is None:  # labels() takes a lock and looks for them anew each time
             series = self._series[name, code] = self._seconds.labels(name, code.name)
         series.observe(seconds)
-
-
-class ServerCollector(Collector):
-    """Tells whether a server is ready, and how its certificate and its files of secrets are."""
-
-    def __init__(self, health: Health, guard: Guard) -> None:
-        """Take what is read at each scrape."""
-        self._health = health
-        self._guard = guard
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield every metric."""
-        yield GaugeMetricFamily(
-            "batchprogress_ready",
-            "1 while what the server works with answers, and it does not drain.",
-            value=self._health.is_ready,
-        )
-        yield GaugeMetricFamily(
-            "batchprogress_files_stale",
-            "1 while a certificate, key or token file holds what cannot be used; the old content is in use.",
-            value=self._guard.is_stale,
-        )
-        expiry = self._guard.certificate_expiry
-        if expiry is not None:
-            yield GaugeMetricFamily(
-                "batchprogress_certificate_expiry_timestamp_seconds",
-                "When the certificate in use expires.",
-                value=expiry,
-            )

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 
 import structlog
 
+from process.addresses import is_loopback
 from process.configuration import refuse
-from rpc.addresses import is_loopback
-from rpc.authentication import AuthenticationRules, Authenticator
-from rpc.gate import Gate
-from rpc.principal import Role
+from rpc.callers.authentication import AuthenticationRules, Authenticator
+from rpc.callers.authorization import Gate
+from rpc.callers.jwt_tokens import SignedTokenRules
+from rpc.callers.limits import Limits
+from rpc.callers.principal import Role
+from rpc.callers.tls import ServerCertificate, TlsFiles
 from rpc.settings import ServerSettings
-from rpc.signed_tokens import SignedTokenRules
-from rpc.tls import ServerCertificate, TlsFiles
-from rpc.usage import Limits
 
 _log = structlog.get_logger()
 

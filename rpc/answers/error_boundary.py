@@ -12,8 +12,8 @@ import grpc
 import structlog
 
 from process.logs import REQUEST_ID
-from rpc.refusal import Refusal, Violation
-from rpc.wrapping import Context, Handler
+from rpc.answers.handlers import Context, Handler
+from rpc.answers.refusal import Refusal, Violation
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """gRPC's own default; 10,000 results with short errors take some 1 MiB. Checked here, not in the transport,

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import grpc
 
 from process.configuration import refuse
-from rpc.calls import CallObserver
-from rpc.metrics import CallMetrics, new_registry
 from rpc.settings import ServerSettings
+from rpc.telemetry.calls import CallObserver
+from rpc.telemetry.metrics import CallMetrics, new_registry
 
 if TYPE_CHECKING:  # an extra, which may not be installed
-    from rpc.tracing import Traces
+    from rpc.telemetry.tracing import Traces
 
 
 class Observing:
@@ -36,7 +36,7 @@ def _traces(endpoint: str | None, service: str) -> "Traces | None":
     if endpoint is None:
         return None
     try:
-        from rpc.tracing import Traces  # noqa: PLC0415  # only if asked for
+        from rpc.telemetry.tracing import Traces  # noqa: PLC0415  # only if asked for
     except ImportError:
         refuse(
             "traces are asked for, and the extra `traces` is not installed (opentelemetry-sdk, OTLP exporter)"

@@ -20,9 +20,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from rpc.principal import Principal, Role
-from rpc.usage import Limits
-from rpc.watched_files import read
+from rpc.callers.limits import Limits
+from rpc.callers.principal import Principal, Role
+from rpc.callers.reloaded_files import read
 
 TOKEN_BYTES = 32
 TOKEN_PREFIX = "bp_"  # noqa: S105  # what scanners for leaked secrets recognise one by

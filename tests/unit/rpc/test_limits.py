@@ -2,14 +2,14 @@
 
 import pytest
 
-from rpc.refusal import Refusal
-from rpc.usage import Limits, Usage
+from rpc.answers.refusal import Refusal
+from rpc.callers.limits import Limits, Usage
 
 
 def test_a_rate_allows_a_seconds_calls_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten a second: ten at once, then one each tenth of a second; who waits as told is let in."""
     now = 100.0
-    monkeypatch.setattr("rpc.usage.time.monotonic", lambda: now)
+    monkeypatch.setattr("rpc.callers.limits.time.monotonic", lambda: now)
     limits, used = Limits(calls_per_second_max=10), Usage()
     for _ in range(10):
         used.take_call(limits)
@@ -29,7 +29,7 @@ def test_a_rate_allows_a_seconds_calls_at_once(monkeypatch: pytest.MonkeyPatch) 
 def test_less_than_a_call_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """One call in ten seconds is one at once, then none for ten seconds."""
     now = 100.0
-    monkeypatch.setattr("rpc.usage.time.monotonic", lambda: now)
+    monkeypatch.setattr("rpc.callers.limits.time.monotonic", lambda: now)
     limits, used = Limits(calls_per_second_max=0.1), Usage()
     used.take_call(limits)
     with pytest.raises(Refusal) as caught:

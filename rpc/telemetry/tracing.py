@@ -17,7 +17,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from process.logs import REQUEST_ID
-from rpc.wrapping import Context, Handler, code_of, wrapped
+from rpc.answers.handlers import Context, Handler, code_of, wrapped
 
 EXPORT_SECONDS_MAX = 2
 """At the end a server waits so long for its collector; Kubernetes gives it 5 s after its drain."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from rpc.refusal import Refusal
+from rpc.answers.refusal import Refusal
 
 IN_FLIGHT_RETRY_SECONDS = 0.5
 """Results are recorded within a second; half of it leaves room without idling."""

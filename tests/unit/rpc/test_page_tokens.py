@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from rpc.paging import NUMBER_MAX, TOKEN_CHARACTERS_MAX, decode_token, encode_token
-from rpc.refusal import Refusal
+from rpc.answers.page_tokens import NUMBER_MAX, TOKEN_CHARACTERS_MAX, decode_token, encode_token
+from rpc.answers.refusal import Refusal
 
 
 @pytest.mark.parametrize("key", [0, NUMBER_MAX, "!", '"' * 128, "\\" * 128])

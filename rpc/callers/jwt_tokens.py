@@ -11,10 +11,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ValidationError, field_validator
 
-from rpc.principal import Principal, Role
-from rpc.token_file import BatchPrefix, Name, digest_of
-from rpc.usage import Limits
-from rpc.watched_files import read
+from rpc.callers.limits import Limits
+from rpc.callers.principal import Principal, Role
+from rpc.callers.reloaded_files import read
+from rpc.callers.token_file import BatchPrefix, Name, digest_of
 
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
 """With a public key only: what can verify a token cannot make one."""

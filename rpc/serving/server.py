@@ -8,8 +8,8 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from process.configuration import refuse
-from rpc.boundary import ErrorBoundary, Translate
-from rpc.tls import ServerCertificate
+from rpc.answers.error_boundary import ErrorBoundary, Translate
+from rpc.callers.tls import ServerCertificate
 
 TRANSPORT_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """What is read at all: above the boundary's own limit, so that the boundary can answer, and bounded."""

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Mapping
 import grpc
 from grpc_health.v1 import health
 
-from rpc.authentication import Authenticator
-from rpc.principal import Principal, Role, set_caller
-from rpc.refusal import Refusal
-from rpc.wrapping import Handler
+from rpc.answers.handlers import Handler
+from rpc.answers.refusal import Refusal
+from rpc.callers.authentication import Authenticator
+from rpc.callers.principal import Principal, Role, set_caller
 
 PUBLIC_PREFIX = f"/{health.SERVICE_NAME}/"
 """Health says only whether a server is ready, and load balancers ask for it without a token."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 import structlog
 from grpc_health.v1 import health_pb2
 
-from rpc.health_servicer import HealthServicer
+from rpc.serving.health_servicer import HealthServicer
 
 LIVENESS = "liveness"
 CHECK_PERIOD_SECONDS = 2.0

@@ -9,12 +9,12 @@ from grpc_channelz.v1 import channelz, channelz_pb2
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from rpc.guard import Guard
-from rpc.health import Health
-from rpc.metrics import ServerCollector
-from rpc.metrics_port import MetricsPort
-from rpc.server import ServerOptions, add_reflection, create_server, listen
+from rpc.serving.guard import Guard
+from rpc.serving.health import Health
+from rpc.serving.server import ServerOptions, add_reflection, create_server, listen
+from rpc.serving.server_metrics import ServerCollector
 from rpc.settings import ServerSettings
+from rpc.telemetry.metrics_port import MetricsPort
 
 CHANNELZ = channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name
 """The connections and calls of the whole process, as gRPC itself counts them: for tools such as grpcdebug."""

@@ -6,8 +6,8 @@ import hashlib
 import json
 from typing import TypeVar
 
-from rpc.fields import IDENTIFIER
-from rpc.refusal import Violation, invalid_fields
+from rpc.answers.fields import IDENTIFIER
+from rpc.answers.refusal import Violation, invalid_fields
 
 TOKEN_CHARACTERS_MAX = 512
 """A token holds a fingerprint and one key of at most 128 characters, some of them escaped: 384 in base64.

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-from rpc.principal import Principal
-from rpc.signed_tokens import SignedTokenRules, SignedTokens
-from rpc.token_file import digest_of, read_tokens
-from rpc.usage import UNLIMITED, Limits, Usage
-from rpc.watched_files import FromFiles
+from rpc.callers.jwt_tokens import SignedTokenRules, SignedTokens
+from rpc.callers.limits import UNLIMITED, Limits, Usage
+from rpc.callers.principal import Principal
+from rpc.callers.reloaded_files import FromFiles
+from rpc.callers.token_file import digest_of, read_tokens
 
 LOOK_SECONDS = 1.0
 """How long a token that was taken out of its file is still let in, at the most; a look costs microseconds."""

@@ -1,0 +1,1 @@
+"""What leaves a server besides results: refusals, checked fields, page tokens, the error boundary."""
