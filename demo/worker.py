@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from batchprogress.retries import call_until_answered
+from batchprogress._grpc.retry import call_until_answered
 from batchprogress.v1 import progress_pb2 as pb
 from demo.job_queue import QueueWriter, queue_writer
 from demo.plan import Assignment, Job

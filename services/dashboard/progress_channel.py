@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import grpc
 
-from batchprogress.channels import Connection
+from batchprogress._grpc.connection import Connection
 from batchprogress.v1 import progress_pb2_grpc
 
 REOPENED_SECONDS_MIN = 1.0

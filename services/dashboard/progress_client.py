@@ -7,8 +7,8 @@ import grpc
 from google.protobuf import duration_pb2
 from google.protobuf.message import Message
 
-from batchprogress.channels import Connection, Metadata
-from batchprogress.retries import RETRIED_CODES, failure_of
+from batchprogress._grpc.connection import Connection, Metadata
+from batchprogress._grpc.retry import RETRIED_CODES, failure_of
 from batchprogress.v1 import progress_pb2 as pb
 from services.dashboard.convert import to_state
 from services.dashboard.errors import BatchUnknown, DashboardError, InvalidQuestion, ServerAway

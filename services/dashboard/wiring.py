@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from batchprogress.channels import Connection, TlsFiles
+from batchprogress._grpc.connection import Connection, TlsFiles
 from services.dashboard.answers import Answers
 from services.dashboard.app import Dashboard
 from services.dashboard.progress_client import ProgressClient

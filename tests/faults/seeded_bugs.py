@@ -120,7 +120,7 @@ SEEDED_BUGS = (
         "CANCELLED is not retried",
         (
             Change(
-                "client/src/batchprogress/retries.py",
+                "client/src/batchprogress/_grpc/retry.py",
                 "        grpc.StatusCode.CANCELLED,\n",
                 "",
             ),

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from batchprogress.retries import TRY_SECONDS_MAX, call_until_answered
+from batchprogress._grpc.retry import TRY_SECONDS_MAX, call_until_answered
 from batchprogress.v1 import progress_pb2 as pb
 from tests.faults.channels import open_channels
 from tests.faults.cluster import Cluster, cluster

@@ -9,10 +9,12 @@ One reporter for a process, one bar for whoever waits:
     bar("progress:50051", "sync-2026-11")
 """
 
+from batchprogress._grpc.connection import TlsFiles
+from batchprogress._reporting.outbox import Counts
+from batchprogress._reporting.reports import Job
 from batchprogress.async_reporter import AsyncReporter
 from batchprogress.bar import bar
 from batchprogress.batches import Batches
-from batchprogress.channels import TlsFiles
 from batchprogress.errors import (
     BatchNotChanged,
     BatchNotFound,
@@ -21,9 +23,7 @@ from batchprogress.errors import (
     ReportsRefused,
     ReportsUnsent,
 )
-from batchprogress.outbox import Counts
 from batchprogress.reporter import Reporter
-from batchprogress.reports import Job
 from batchprogress.watching import watch, watch_async
 
 __all__ = [

@@ -5,13 +5,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from batchprogress.buffer import BUFFER_REPORTS_MAX, Report
-from batchprogress.channels import Connection, Credentials, Token
+from batchprogress._grpc.connection import Connection, Credentials, Token
+from batchprogress._grpc.retry import TRY_SECONDS_MAX, failure_of
+from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Report
+from batchprogress._reporting.outbox import Counts, Pause, new_outbox
+from batchprogress._reporting.reports import ReportCalls
 from batchprogress.errors import ReportNotTaken
-from batchprogress.outbox import Counts, Pause, new_outbox
 from batchprogress.reporter import EXIT_SECONDS_MAX
-from batchprogress.reports import ReportCalls
-from batchprogress.retries import TRY_SECONDS_MAX, failure_of
 from batchprogress.v1 import progress_pb2_grpc
 
 

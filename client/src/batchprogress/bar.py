@@ -10,7 +10,7 @@ from typing import TextIO
 
 import grpc
 
-from batchprogress.channels import Credentials, Token
+from batchprogress._grpc.connection import Credentials, Token
 from batchprogress.pace import after_silence
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.watching import watch

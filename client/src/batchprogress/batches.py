@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from batchprogress.channels import Connection, Credentials, Token
+from batchprogress._grpc.connection import Connection, Credentials, Token
+from batchprogress._grpc.retry import TRY_SECONDS_MAX, failure_of
 from batchprogress.errors import BatchNotChanged
-from batchprogress.retries import TRY_SECONDS_MAX, failure_of
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 

@@ -4,14 +4,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from batchprogress import terminations
-from batchprogress.buffer import BUFFER_REPORTS_MAX, Report
-from batchprogress.channels import Connection, Credentials, Token
+from batchprogress._grpc.connection import Connection, Credentials, Token
+from batchprogress._process import at_sigterm
+from batchprogress._process.at_fork import survive_forks
+from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Report
+from batchprogress._reporting.outbox import Counts, new_outbox
+from batchprogress._reporting.reports import ReportCalls
+from batchprogress._reporting.sender import Sender
 from batchprogress.errors import ReportNotTaken
-from batchprogress.forks import survive_forks
-from batchprogress.outbox import Counts, new_outbox
-from batchprogress.reports import ReportCalls
-from batchprogress.sender import Sender
 
 EXIT_SECONDS_MAX = 5.0
 """How long an exit waits for answers: a server is back in less, and no orchestrator has lost its patience."""
@@ -139,7 +139,7 @@ class Reporter(ReportCalls):
         handle SIGTERM themselves and let their jobs end. Call it from the main thread, after other handlers
         are installed; returns False, and changes nothing, where it cannot be done.
         """
-        return terminations.flush_first(lambda: self._sender.flush(timeout))
+        return at_sigterm.flush_first(lambda: self._sender.flush(timeout))
 
     def pass_on(self, report: Report) -> None:
         """Take a report that another process has made; not for callers."""

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import grpc
 from google.protobuf import duration_pb2
 
-from batchprogress.channels import Connection, Credentials, Token, opened, opened_async
+from batchprogress._grpc.connection import Connection, Credentials, Token, opened, opened_async
+from batchprogress._grpc.retry import RETRIED_CODES, failure_of
 from batchprogress.errors import BatchNotFound
-from batchprogress.retries import RETRIED_CODES, failure_of
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 

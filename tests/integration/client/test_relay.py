@@ -9,7 +9,7 @@ from tests.support.progress import Served
 BEGIN = """
     import os, signal, sys
     from batchprogress import Reporter
-    from batchprogress.relay import Relay, has_room
+    from batchprogress.integrations.relay import Relay, has_room
     reporter = Reporter(sys.argv[1])
     relay = Relay(reporter)
     relay.start()

@@ -9,7 +9,7 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from batchprogress.channels import Connection, TlsFiles
+from batchprogress._grpc.connection import Connection, TlsFiles
 from batchprogress.v1 import progress_pb2 as pb
 from services.dashboard import progress_channel
 from services.dashboard.errors import Refused, ServerAway

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from batchprogress import AsyncReporter, TlsFiles, channels
-from batchprogress.channels import Connection
+from batchprogress import AsyncReporter, TlsFiles
+from batchprogress._grpc import connection
+from batchprogress._grpc.connection import Connection
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.callers.principal import Role
 from tests.faults.cluster import Cluster, cluster
@@ -59,8 +60,8 @@ async def roll_out(servers: Cluster, answered: asyncio.Semaphore) -> list[int]:
 @pytest.fixture
 def _named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let clients expect the servers' name: a list of addresses has none, as a Service has."""
-    named = *channels.CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", "127.0.0.1")
-    monkeypatch.setattr(channels, "CHANNEL_OPTIONS", named)
+    named = *connection.CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", "127.0.0.1")
+    monkeypatch.setattr(connection, "CHANNEL_OPTIONS", named)
 
 
 @pytest.mark.usefixtures("_named")

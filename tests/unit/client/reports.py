@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 import grpc
 
-from batchprogress.buffer import BUFFER_REPORTS_MAX, Buffer, Report
-from batchprogress.notices import Notices
-from batchprogress.outbox import Outbox
-from batchprogress.retries import Failure
+from batchprogress._grpc.retry import Failure
+from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Buffer, Report
+from batchprogress._reporting.once_log import Notices
+from batchprogress._reporting.outbox import Outbox
 from batchprogress.v1 import progress_pb2 as pb
 
 AWAY = Failure(grpc.StatusCode.UNAVAILABLE, "connection refused")

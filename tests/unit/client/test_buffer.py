@@ -2,7 +2,7 @@
 
 import pytest
 
-from batchprogress.buffer import CALL_BYTES_MAX, CALL_REPORTS_MAX, FRAME_BYTES_MAX, Buffer
+from batchprogress._reporting.buffer import CALL_BYTES_MAX, CALL_REPORTS_MAX, FRAME_BYTES_MAX, Buffer
 from batchprogress.errors import ReportNotTaken
 from batchprogress.v1 import progress_pb2 as pb
 from tests.unit.client.reports import report

@@ -5,8 +5,8 @@ import logging
 import grpc
 import pytest
 
+from batchprogress._grpc.retry import Failure
 from batchprogress.errors import ReportNotTaken
-from batchprogress.retries import Failure
 from tests.unit.client.reports import AWAY, DEFECT, answers, jobs_of, outbox_of, recorded, report
 
 

@@ -4,8 +4,8 @@ from io import BytesIO
 
 import pytest
 
-from batchprogress.records import record_of, reports_in
-from batchprogress.relay import RECORD_BYTES_MAX, short_record_of
+from batchprogress._reporting.records import record_of, reports_in
+from batchprogress.integrations.relay import RECORD_BYTES_MAX, short_record_of
 from tests.unit.client.reports import report
 
 FIRST, SECOND = report("a"), report("b", "an error")

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from batchprogress.buffer import Report
+from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.reports import ReportCalls
 from batchprogress.errors import ReportNotTaken
-from batchprogress.reports import ReportCalls
 from batchprogress.v1 import progress_pb2 as pb
 
 SUCCEEDED, FAILED, SKIPPED = pb.JOB_OUTCOME_SUCCEEDED, pb.JOB_OUTCOME_FAILED, pb.JOB_OUTCOME_SKIPPED

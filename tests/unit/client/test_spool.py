@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batchprogress.spool import SUFFIX, Spool
+from batchprogress._reporting.spool import SUFFIX, Spool
 from tests.unit.client.reports import report
 
 

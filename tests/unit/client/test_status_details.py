@@ -3,7 +3,7 @@
 import grpc
 import pytest
 
-from batchprogress.status_details import RETRY_SECONDS_MAX, STATUS_DETAILS_KEY, read_details
+from batchprogress._grpc.status_details import RETRY_SECONDS_MAX, STATUS_DETAILS_KEY, read_details
 from rpc.answers.refusal import Refusal, Violation
 
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from batchprogress.cli.arguments import identifiers
+from batchprogress.cli.cli_errors import Complaint, Exit
 from batchprogress.cli.client import PAGE_SIZE_MAX, Client
-from batchprogress.cli.complaints import Complaint, Exit
+from batchprogress.cli.formatting import clean
 from batchprogress.cli.session import Session
-from batchprogress.cli.wording import clean
 from batchprogress.v1 import progress_pb2 as pb
 
 TRIES = 3

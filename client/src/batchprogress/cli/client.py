@@ -9,9 +9,9 @@ from typing import Any, Self, TypeAlias, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from batchprogress.channels import Connection
-from batchprogress.cli import complaints
-from batchprogress.retries import RETRIED_CODES, Failure, call_until_answered, failure_of
+from batchprogress._grpc.connection import Connection
+from batchprogress._grpc.retry import RETRIED_CODES, Failure, call_until_answered, failure_of
+from batchprogress.cli import cli_errors
 from batchprogress.v1 import progress_pb2_grpc
 
 ANSWER_SECONDS_MAX = 10.0
@@ -110,7 +110,7 @@ class Client:
                 async with asyncio.timeout(self.seconds_max):
                     await self._until_ready()
             except TimeoutError:
-                raise complaints.away(self.server, self.seconds_max or 0, None) from None
+                raise cli_errors.away(self.server, self.seconds_max or 0, None) from None
             await self._until(lambda state: state is not grpc.ChannelConnectivity.READY)
 
     async def _until_ready(self) -> None:
@@ -158,7 +158,7 @@ class Client:
             except grpc.aio.AioRpcError as error:
                 last = failure_of(error)
                 if last.code in RETRIED_CODES:
-                    self._say_once(f"waiting for the server at {self.server} ({complaints.reason_of(last)})")
+                    self._say_once(f"waiting for the server at {self.server} ({cli_errors.reason_of(last)})")
                 raise
 
         seconds_max = self.seconds_max or ANSWER_SECONDS_MAX
@@ -170,9 +170,9 @@ class Client:
             async with asyncio.timeout(seconds_max):
                 return await call_until_answered(try_once, request)
         except TimeoutError:
-            raise complaints.away(self.server, seconds_max, last) from None
+            raise cli_errors.away(self.server, seconds_max, last) from None
         except grpc.aio.AioRpcError as error:
-            raise complaints.refused(failure_of(error), self.server) from error
+            raise cli_errors.refused(failure_of(error), self.server) from error
         finally:
             notice.cancel()
 

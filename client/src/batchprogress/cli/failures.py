@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from batchprogress.cli.arguments import BatchId
+from batchprogress.cli.formatting import clean, moment
 from batchprogress.cli.session import Session
-from batchprogress.cli.wording import clean, moment
 from batchprogress.v1 import progress_pb2 as pb
 
 JOBS_DEFAULT = 100

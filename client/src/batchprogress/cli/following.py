@@ -7,14 +7,14 @@ from typing import Any, Protocol
 
 import grpc
 
+from batchprogress._grpc.retry import failure_of
 from batchprogress.bar import DRAWN_SECONDS_MIN
-from batchprogress.cli import complaints
+from batchprogress.cli import cli_errors
+from batchprogress.cli.cli_errors import Complaint
 from batchprogress.cli.client import Client
-from batchprogress.cli.complaints import Complaint
+from batchprogress.cli.idle import with_silences
 from batchprogress.errors import BatchNotFound
 from batchprogress.pace import after_silence
-from batchprogress.retries import failure_of
-from batchprogress.silences import with_silences
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.watching import watch_async
 
@@ -75,11 +75,11 @@ async def _follow_one(client: Client, batch_id: str, view: View) -> pb.Batch | C
                 elif latest.batch_id:
                     view.asked(after_silence(latest, clock() - received))
     except BatchNotFound:
-        complaint = complaints.no_batch(batch_id)
+        complaint = cli_errors.no_batch(batch_id)
         view.missing(batch_id, complaint)
         return complaint
     except grpc.aio.AioRpcError as error:
-        raise complaints.refused(failure_of(error), client.server) from error
+        raise cli_errors.refused(failure_of(error), client.server) from error
     return latest
 
 

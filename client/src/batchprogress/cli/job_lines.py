@@ -5,10 +5,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from batchprogress.buffer import CALL_REPORTS_MAX, Report
+from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Report
+from batchprogress._reporting.reports import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, clip
 from batchprogress.cli.arguments import IDENTIFIER, IDENTIFIER_RULE
-from batchprogress.cli.complaints import Complaint, Exit
-from batchprogress.reports import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, clip
+from batchprogress.cli.cli_errors import Complaint, Exit
 from batchprogress.v1 import progress_pb2 as pb
 
 READ_BYTES_MAX = 1024 * 1024

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from batchprogress.cli.arguments import BatchId, identifier, labels_in
+from batchprogress.cli.formatting import progress_of
 from batchprogress.cli.session import Session
-from batchprogress.cli.wording import progress_of
 from batchprogress.v1 import progress_pb2 as pb
 
 JOBS_MAX = 1_000_000_000

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from batchprogress.cli.arguments import labels_in
+from batchprogress.cli.formatting import clean, counts_of, labels_of, moment, state_of, tail_of
 from batchprogress.cli.session import Session
-from batchprogress.cli.wording import clean, counts_of, labels_of, moment, state_of, tail_of
 from batchprogress.v1 import progress_pb2 as pb
 
 LISTED_DEFAULT = 50

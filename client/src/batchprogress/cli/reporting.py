@@ -10,14 +10,14 @@ from typing import Annotated
 import grpc
 import typer
 
-from batchprogress.cli import complaints
+from batchprogress._reporting.reports import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, clip
+from batchprogress.cli import cli_errors
 from batchprogress.cli.arguments import BatchId, identifier
-from batchprogress.cli.complaints import Complaint, Exit
+from batchprogress.cli.cli_errors import Complaint, Exit
+from batchprogress.cli.formatting import clean, state_of
 from batchprogress.cli.job_lines import ATTEMPT_MAX, OUTCOMES, Numbered, calls_in
 from batchprogress.cli.output import values_of
 from batchprogress.cli.session import Session
-from batchprogress.cli.wording import clean, state_of
-from batchprogress.reports import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, clip
 from batchprogress.v1 import progress_pb2 as pb
 
 REFUSED = "refused"
@@ -120,7 +120,7 @@ def _told(session: Session, sent: Numbered, answer: pb.ReportedResult, codes: se
     reason = answer.error.reason
     not_found = answer.error.code == grpc.StatusCode.NOT_FOUND.value[0]
     codes.add(Exit.NOT_FOUND if not_found else Exit.REFUSED)
-    advice = complaints.ADVICE.get(reason, reason)
+    advice = cli_errors.ADVICE.get(reason, reason)
     typer.echo(f"batchprogress: line {sent.line}: {clean(answer.error.message)}: {advice}", err=True)
     return REFUSED
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from batchprogress.channels import Connection, TlsFiles
+from batchprogress._grpc.connection import Connection, TlsFiles
+from batchprogress.cli.cli_errors import Complaint
 from batchprogress.cli.client import Client
-from batchprogress.cli.complaints import Complaint
 from batchprogress.cli.output import Output
 
 

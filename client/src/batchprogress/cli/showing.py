@@ -2,9 +2,9 @@
 
 from batchprogress.bar import pace_of
 from batchprogress.cli.arguments import BatchId
+from batchprogress.cli.formatting import clean, labels_of, moment, state_of, sum_of
 from batchprogress.cli.output import values_of
 from batchprogress.cli.session import Session
-from batchprogress.cli.wording import clean, labels_of, moment, state_of, sum_of
 from batchprogress.v1 import progress_pb2 as pb
 
 REPAIRS_MAX = 1_000

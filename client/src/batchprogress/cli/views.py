@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from batchprogress.bar import BAR_CHARACTERS, LINE_STEP_PERCENT
-from batchprogress.cli.complaints import Complaint
+from batchprogress.cli.cli_errors import Complaint
 from batchprogress.cli.following import View
+from batchprogress.cli.formatting import clean, counts_of, progress_of, tail_of
 from batchprogress.cli.output import Output
-from batchprogress.cli.wording import clean, counts_of, progress_of, tail_of
 from batchprogress.v1 import progress_pb2 as pb
 
 BAR_SHARE = 5

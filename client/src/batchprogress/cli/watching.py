@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from batchprogress.cli.arguments import identifiers
-from batchprogress.cli.complaints import Complaint, Exit
+from batchprogress.cli.cli_errors import Complaint, Exit
 from batchprogress.cli.following import follow
 from batchprogress.cli.session import Session
 from batchprogress.cli.views import view_for

@@ -20,13 +20,13 @@ from celery.app.task import Context
 from celery.concurrency import get_implementation
 from celery.exceptions import NotRegistered, Reject, TimeLimitExceeded
 
+from batchprogress._reporting.reports import ReportCalls, message_of
 from batchprogress.batches import Batches
 from batchprogress.integrations import celery_groups
 from batchprogress.integrations.celery_canvas import batch_of, tagged, tasks_after, tasks_of
 from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
-from batchprogress.relay import Relay
+from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
-from batchprogress.reports import ReportCalls, message_of
 
 REPLACED = "Replaced by new task"
 """What the Ignore says by which `Task.replace` ends a task whose id lives on in another."""

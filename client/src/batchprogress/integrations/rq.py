@@ -20,11 +20,11 @@ from rq.job import Job
 from rq.queue import EnqueueData
 from rq.worker import SimpleWorker, Worker
 
+from batchprogress._reporting.reports import ReportCalls
 from batchprogress.batches import Batches
 from batchprogress.integrations.job_ids import BATCH_KEY, JOB_IDS_KEY_PREFIX, JOB_IDS_SECONDS, job_ids
-from batchprogress.relay import Relay
+from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
-from batchprogress.reports import ReportCalls
 
 ATTEMPTS_FIELD = "batchprogress_attempts"
 """In the hash of a job, which RQ keeps for as long as the job."""

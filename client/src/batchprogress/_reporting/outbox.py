@@ -16,10 +16,10 @@ from typing import Protocol
 
 import grpc
 
-from batchprogress.buffer import CALL_REPORTS_MAX, Buffer, Entry, Report
+from batchprogress._grpc.retry import RETRIED_CODES, Failure, delay_seconds
+from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Buffer, Entry, Report
+from batchprogress._reporting.once_log import Notices
 from batchprogress.errors import ReportNotTaken
-from batchprogress.notices import Notices
-from batchprogress.retries import RETRIED_CODES, Failure, delay_seconds
 from batchprogress.v1 import progress_pb2 as pb
 
 _RETRIED_NUMBERS = frozenset(code.value[0] for code in RETRIED_CODES)
@@ -246,7 +246,7 @@ def new_outbox(target: str, folder: Path | None, reports_max: int) -> Outbox:
     """Return an empty outbox."""
     keeper = None
     if folder is not None:
-        from batchprogress.spool import Spool  # noqa: PLC0415  # needs flock: not on Windows
+        from batchprogress._reporting.spool import Spool  # noqa: PLC0415  # needs flock: not on Windows
 
         keeper = Spool(folder)
     return Outbox(Buffer(reports_max), Notices(target), keeper)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
-from batchprogress.buffer import Report
+from batchprogress._reporting.buffer import Report
 from batchprogress.errors import ReportNotTaken, ReportsRefused, ReportsUnsent
 from batchprogress.v1 import progress_pb2 as pb
 

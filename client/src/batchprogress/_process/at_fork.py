@@ -16,7 +16,7 @@ import threading
 import weakref
 from typing import Protocol
 
-from batchprogress.exits import forget_all
+from batchprogress._process.at_exit import forget_all
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _log = logging.getLogger("batchprogress")

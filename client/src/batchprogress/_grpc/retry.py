@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 
 import grpc
 
-from batchprogress.status_details import read_details
+from batchprogress._grpc.status_details import read_details
 
 RETRIED_CODES = frozenset(
     {

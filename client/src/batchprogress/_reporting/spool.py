@@ -19,8 +19,8 @@ from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
-from batchprogress.buffer import Report
-from batchprogress.records import record_of, reports_in
+from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.records import record_of, reports_in
 
 SPOOL_BYTES_MAX = 64 * 1024 * 1024
 """Of one file: twice what a buffer may hold. A fuller one is written anew with what is not settled."""

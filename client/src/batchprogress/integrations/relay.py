@@ -20,12 +20,12 @@ import time
 from contextlib import suppress
 from typing import NoReturn
 
-from batchprogress.buffer import Report
+from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.once_log import Notices
+from batchprogress._reporting.records import record_of, reports_in
+from batchprogress._reporting.reports import ReportCalls
 from batchprogress.errors import ProgressError, ReportNotTaken
-from batchprogress.notices import Notices
-from batchprogress.records import record_of, reports_in
 from batchprogress.reporter import EXIT_SECONDS_MAX, Reporter
-from batchprogress.reports import ReportCalls
 
 END_SECONDS_MAX = EXIT_SECONDS_MAX + 1.0
 """How long a worker's end waits for its relay: as long as that flushes, and a moment."""

@@ -2,7 +2,7 @@
 
 import logging
 
-from batchprogress.retries import Failure
+from batchprogress._grpc.retry import Failure
 
 _log = logging.getLogger("batchprogress")
 

@@ -4,8 +4,8 @@ from enum import IntEnum
 
 import grpc
 
-from batchprogress.cli.wording import clean
-from batchprogress.retries import Failure
+from batchprogress._grpc.retry import Failure
+from batchprogress.cli.formatting import clean
 
 
 class Exit(IntEnum):

@@ -4,11 +4,11 @@ import threading
 
 import grpc
 
-from batchprogress.buffer import Report
-from batchprogress.channels import Connection
-from batchprogress.exits import flush_at_exit, mind_exits
-from batchprogress.outbox import Counts, Outbox, Pause
-from batchprogress.retries import TRY_SECONDS_MAX, failure_of
+from batchprogress._grpc.connection import Connection
+from batchprogress._grpc.retry import TRY_SECONDS_MAX, failure_of
+from batchprogress._process.at_exit import flush_at_exit, mind_exits
+from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.outbox import Counts, Outbox, Pause
 from batchprogress.v1 import progress_pb2_grpc
 
 FORK_SECONDS_MAX = 2.0

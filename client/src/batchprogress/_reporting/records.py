@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from google.protobuf.message import DecodeError
 
-from batchprogress.buffer import Report
+from batchprogress._reporting.buffer import Report
 
 _HEAD = struct.Struct("<II")
 

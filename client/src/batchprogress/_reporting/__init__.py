@@ -1,0 +1,1 @@
+"""How reports are buffered, spooled and sent. Private: may change in any version."""
