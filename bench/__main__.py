@@ -8,16 +8,16 @@ from typing import Annotated
 
 import typer
 
-from bench import machine
-from bench.contestants import Inexact
-from bench.plots import draw
-from bench.processes import CHECKOUT
-from bench.report import PLOTS, markdown
-from bench.results import Plot, Row
+from bench.load.workload import FULL, QUICK, Pace
+from bench.measure import machine
+from bench.measure.contestants import Inexact
+from bench.measure.processes import CHECKOUT
+from bench.measure.run import Run
+from bench.measure.stores import mysql
+from bench.report.markdown import PLOTS, markdown
+from bench.report.plots import draw
+from bench.report.results import Plot, Row
 from bench.rows import ROWS
-from bench.run import Run
-from bench.stores import mysql
-from bench.workload import FULL, QUICK, Pace
 from tests.support.databases import DatabaseServerUnavailable
 from tests.support.databases.errors import CommandFailed, PackageUnavailable
 from tests.support.redis_server import RedisServer, redis_server

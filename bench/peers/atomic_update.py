@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from batchprogress.v1 import progress_pb2 as pb
-from bench.peers.frame import all_recorded, recorded, serve
+from bench.peers.peer_server import all_recorded, recorded, serve
 from bench.peers.tables import MysqlPeer, progress
 
 _ADD_ONE = (

@@ -13,8 +13,8 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from batchprogress.v1 import progress_pb2 as pb
-from bench.load import SERVICE
-from bench.peers.frame import Peer, all_recorded, serve
+from bench.load.reporters import SERVICE
+from bench.peers.peer_server import Peer, all_recorded, serve
 from services.progress.change_feed import PAUSE_SECONDS
 
 

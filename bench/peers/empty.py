@@ -3,7 +3,7 @@
 from typing import Any
 
 from batchprogress.v1 import progress_pb2 as pb
-from bench.peers.frame import Peer, all_recorded, recorded, serve
+from bench.peers.peer_server import Peer, all_recorded, recorded, serve
 
 
 class Empty(Peer):

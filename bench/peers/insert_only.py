@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from batches.result import JobOutcome, ResultSource
 from batches.store import schema
-from bench.timed import Outcome, read_plan, wait_for_window, write_outcome
+from bench.load.timed import Outcome, read_plan, wait_for_window, write_outcome
 
 ROWS_PER_STATEMENT = 2_000
 """As many as the largest group of ours: a smaller one commits more often, a larger one gains little."""

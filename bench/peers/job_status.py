@@ -12,9 +12,9 @@ import grpc
 
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
-from bench.bulk import job_id_of
-from bench.peers.frame import serve_until_input_ends
+from bench.measure.bulk import job_id_of
 from bench.peers.list_only import PAGE_JOBS
+from bench.peers.peer_server import serve_until_input_ends
 
 SERVICE = pb.DESCRIPTOR.services_by_name["JobStatusService"].full_name
 PAGES_KEPT = 1_000

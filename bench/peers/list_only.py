@@ -8,7 +8,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 
-from bench.bulk import batch_id_of
+from bench.measure.bulk import batch_id_of
 from process import collector
 from reconciler.queue.client import JobStatusClient, open_channel
 from reconciler.queue.listing import RESULTS_MAX

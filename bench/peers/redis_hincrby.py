@@ -8,7 +8,15 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Redis
 
 from batchprogress.v1 import progress_pb2 as pb
-from bench.peers.frame import CONNECTIONS, POOL_SECONDS_MAX, Peer, all_recorded, counted, recorded, serve
+from bench.peers.peer_server import (
+    CONNECTIONS,
+    POOL_SECONDS_MAX,
+    Peer,
+    all_recorded,
+    counted,
+    recorded,
+    serve,
+)
 
 FIELD = "processed"
 

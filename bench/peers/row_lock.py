@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 
 from batchprogress.v1 import progress_pb2 as pb
-from bench.peers.frame import recorded, serve
+from bench.peers.peer_server import recorded, serve
 from bench.peers.tables import MysqlPeer, progress
 
 _LOCK = select(progress.c.processed).where(progress.c.batch_id == bindparam("batch")).with_for_update()

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, MetaData, String, Table, insert, sele
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from batchprogress.v1 import progress_pb2 as pb
-from bench.peers.frame import CONNECTIONS, POOL_SECONDS_MAX, Peer, counted
+from bench.peers.peer_server import CONNECTIONS, POOL_SECONDS_MAX, Peer, counted
 
 progress = Table(
     "progress",

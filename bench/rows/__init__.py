@@ -1,28 +1,28 @@
-"""The rows of the benchmark: one file each, whose one public function measures it.
+"""The rows of the benchmark: a file each, or a folder with its own helpers; `measure_row` measures it.
 
 To add a row: write its file, and name it here.
 """
 
 from collections.abc import Awaitable, Callable
 
-from bench.results import Row
+from bench.measure.run import Run
+from bench.report.results import Row
 from bench.rows import (
-    celery_group,
     counters,
     duplicates,
     empty_handler,
     insert_alone,
     memory,
-    overload,
     processes,
     reconciler,
-    report_cost,
     row_lock,
     table_size,
-    watch,
     workers,
 )
-from bench.run import Run
+from bench.rows.celery import row as celery
+from bench.rows.overload import row as overload
+from bench.rows.report_cost import row as report_cost
+from bench.rows.watch import row as watch
 
 ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
     "row-lock": row_lock.measure_row,
@@ -37,6 +37,6 @@ ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
     "memory": memory.measure_row,
     "reconciler": reconciler.measure_row,
     "report-cost": report_cost.measure_row,
-    "celery": celery_group.measure_row,
+    "celery": celery.measure_row,
     "overload": overload.measure_row,
 }

@@ -2,9 +2,9 @@
 
 from contextlib import AsyncExitStack
 
-from bench.results import Row, ahead
-from bench.run import OURS, Run
-from bench.workload import MANY, UNARY
+from bench.load.workload import MANY, UNARY
+from bench.measure.run import OURS, Run
+from bench.report.results import Row, ahead
 
 
 async def measure_row(run: Run) -> list[Row]:

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from bench.results import Row, at_least, calls_per_second, compare, server_us
-from bench.run import Run
-from bench.workload import UNARY
+from bench.load.workload import UNARY
+from bench.measure.run import Run
+from bench.report.results import Row, at_least, calls_per_second, compare, server_us
 
 RATE_RATIO_MIN = 0.8
 TWICE = replace(UNARY, copies=2)

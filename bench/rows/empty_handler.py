@@ -1,8 +1,8 @@
 """What our server costs above gRPC itself: CPU time for each unary report beside an empty handler."""
 
-from bench.results import Row, at_most, compare, results_per_second, server_us
-from bench.run import OURS, Run
-from bench.workload import UNARY
+from bench.load.workload import UNARY
+from bench.measure.run import OURS, Run
+from bench.report.results import Row, at_most, compare, results_per_second, server_us
 
 CPU_RATIO_MAX = 1.25
 

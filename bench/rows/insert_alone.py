@@ -1,8 +1,8 @@
 """500 results a call, exact and durable, beside INSERTs of the same rows and nothing else."""
 
-from bench.results import Row, at_least, compare, results_per_second, server_and_store_us, server_us
-from bench.run import OURS, Run
-from bench.workload import MANY
+from bench.load.workload import MANY
+from bench.measure.run import OURS, Run
+from bench.report.results import Row, at_least, compare, results_per_second, server_and_store_us, server_us
 
 RATE_RATIO_MIN = 0.5
 

@@ -2,12 +2,12 @@
 
 from itertools import cycle, islice
 
-from bench.contestants import OurServer
-from bench.measure import Measurement
-from bench.operating_system import resident_mib
-from bench.results import Comparison, Row, Table, at_most, beside
-from bench.run import OURS, Run
-from bench.workload import MANY, UNARY
+from bench.load.workload import MANY, UNARY
+from bench.measure.contestants import OurServer
+from bench.measure.measure import Measurement
+from bench.measure.operating_system import resident_mib
+from bench.measure.run import OURS, Run
+from bench.report.results import Comparison, Row, Table, at_most, beside
 
 WINDOWS = 12
 WINDOWS_QUICK = 4

@@ -4,10 +4,10 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from statistics import median
 
-from bench.measure import Measurement
-from bench.results import Comparison, Row, at_least, compare, results_per_second
-from bench.run import Run
-from bench.workload import UNARY
+from bench.load.workload import UNARY
+from bench.measure.measure import Measurement
+from bench.measure.run import Run
+from bench.report.results import Comparison, Row, at_least, compare, results_per_second
 
 PROCESSES = (1, 2, 3)
 BATCHES = 64

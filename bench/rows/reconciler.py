@@ -10,12 +10,12 @@ from sqlalchemy import func, select
 from batches.batch import BatchState
 from batches.store import schema
 from batches.store.database import Database
-from bench.bulk import fill
-from bench.contestants import check, equal
-from bench.metered import Metered, run_metered
-from bench.processes import peer_process
-from bench.results import Comparison, Plot, Row, Table, at_most, beside, within
-from bench.run import OURS, Run
+from bench.measure.bulk import fill
+from bench.measure.contestants import check, equal
+from bench.measure.processes import peer_process
+from bench.measure.run import OURS, Run
+from bench.measure.run_and_measure import Metered, run_metered
+from bench.report.results import Comparison, Plot, Row, Table, at_most, beside, within
 
 TIME_RATIO_MAX = 2
 PEAK_MIB_MAX = 200

@@ -1,8 +1,8 @@
 """Unary reports of 1,037 workers to one batch, beside a row lock for each report."""
 
-from bench.results import Row, at_least, at_most, compare, p99_ms, results_per_second, server_us
-from bench.run import OURS, Run
-from bench.workload import UNARY
+from bench.load.workload import UNARY
+from bench.measure.run import OURS, Run
+from bench.report.results import Row, at_least, at_most, compare, p99_ms, results_per_second, server_us
 
 RATE_RATIO_MIN = 8
 P99_RATIO_MAX = 1 / 5

@@ -5,10 +5,12 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 
-from bench.bulk import fill
-from bench.contestants import OurServer
-from bench.measure import Measurement
-from bench.results import (
+from bench.load.workload import MANY
+from bench.measure.bulk import fill
+from bench.measure.contestants import OurServer
+from bench.measure.measure import Measurement
+from bench.measure.run import Run
+from bench.report.results import (
     Plot,
     Row,
     at_least,
@@ -18,8 +20,6 @@ from bench.results import (
     results_per_second,
     server_and_store_us,
 )
-from bench.run import Run
-from bench.workload import MANY
 
 ROWS = (10_000, 1_000_000, 10_000_000)
 ROWS_QUICK = (10_000, 100_000)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import median
 
-from bench.measure import Measurement
-from bench.results import Plot, Row, compare, p99_ms, results_per_second
-from bench.run import OURS, Run
-from bench.workload import UNARY
+from bench.load.workload import UNARY
+from bench.measure.measure import Measurement
+from bench.measure.run import OURS, Run
+from bench.report.results import Plot, Row, compare, p99_ms, results_per_second
 
 WORKERS = (1, 10, 100, 1_037)
 WORKERS_QUICK = (1, 100)

@@ -14,11 +14,11 @@ from celery.result import GroupResult
 
 from batchprogress import Reporter, watch_async
 from batchprogress.integrations.celery import CeleryProgress
-from bench.celery_app import NOOP, make_app
-from bench.contestants import Inexact, OurServer
-from bench.measure import percentile
-from bench.operating_system import cpu_seconds
-from bench.processes import end, launch
+from bench.measure.contestants import Inexact, OurServer
+from bench.measure.measure import percentile
+from bench.measure.operating_system import cpu_seconds
+from bench.measure.processes import end, launch
+from bench.rows.celery.app import NOOP, make_app
 
 POOL_PROCESSES = 2
 START_SECONDS_MAX = 60.0
@@ -149,7 +149,7 @@ async def _worker(app: Celery, environment: dict[str, str]) -> AsyncIterator[lis
     """Run a worker that takes no tasks yet while the context is open; yields the ids of its processes."""
     pool = ("--pool", "prefork", "--concurrency", str(POOL_PROCESSES))
     quiet = ("--loglevel", "ERROR", "--without-gossip", "--without-mingle", "--queues", QUEUE_OF_NO_TASKS)
-    command = ("celery", "-A", "bench.celery_app", "worker", *pool, *quiet)
+    command = ("celery", "-A", "bench.rows.celery.app", "worker", *pool, *quiet)
     process = await launch(*command, environment=environment)
     try:
         async with asyncio.timeout(START_SECONDS_MAX):

@@ -1,4 +1,4 @@
-"""python -m celery -A bench.celery_app worker: an app whose tasks do nothing but tell when they ran.
+"""python -m celery -A bench.rows.celery.app worker: an app whose tasks do nothing but tell when they ran.
 
 It reports to us if it is told where; else it is Celery alone.
 """

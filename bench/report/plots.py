@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.results import Plot
+from bench.report.results import Plot
 
 SIZE_INCHES = (7, 4)
 """Fits a page of text and a window of half a screen."""

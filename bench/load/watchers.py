@@ -1,4 +1,4 @@
-"""python -m bench.watchers: watchers of one batch, in a timed process of their own.
+"""python -m bench.load.watchers: watchers of one batch, in a timed process of their own.
 
 Messages stay bytes and are only counted: reading them would cost more than the server's
 sending. The last one of each watch is read, since it must be the batch's end.
@@ -15,8 +15,8 @@ from typing import Any, cast
 import grpc
 
 from batchprogress.v1 import progress_pb2 as pb
-from bench.load import SERVICE, connect
-from bench.timed import Window, outlast, read_plan, wait_for_window, write_outcome
+from bench.load.reporters import SERVICE, connect
+from bench.load.timed import Window, outlast, read_plan, wait_for_window, write_outcome
 
 OPENED_AT_ONCE = 250
 """Watches that wait for their first message at the same time: a fleet's do not begin in one millisecond."""

@@ -13,10 +13,10 @@ from batches.store import schema
 from batches.store.database import Database
 from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
-from bench.load import Plan
+from bench.load.reporters import Plan
+from bench.load.timed import Outcome
+from bench.load.workload import Workload
 from bench.peers.insert_only import ROWS_PER_STATEMENT
-from bench.timed import Outcome
-from bench.workload import Workload
 from tests.support.progress import stub_of
 
 TOTAL_JOBS = 100_000_000
@@ -99,7 +99,7 @@ class Server(Contestant):
             )
             for number, workers in enumerate(workload.workers_by_process())
         ]
-        return [Driver("bench.load", asdict(plan)) for plan in plans]
+        return [Driver("bench.load.reporters", asdict(plan)) for plan in plans]
 
     async def count_of(self, batch_id: str) -> int:
         """Return how many results the server says the batch has."""

@@ -1,4 +1,4 @@
-"""python -m bench.open_loop: reports sent at a fixed rate, whether or not those before were answered.
+"""python -m bench.load.open_loop: reports sent at a fixed rate, whether or not those before were answered.
 
 A timed process. A call's latency counts from the moment at which it was due, so that a
 generator or a server that falls behind cannot hide it. A call that is refused is counted
@@ -18,8 +18,8 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from bench.load import Request, recorded_in, report_methods, report_of
-from bench.timed import Outcome, Window, outlast, read_plan, wait_for_window, write_outcome
+from bench.load.reporters import Request, recorded_in, report_methods, report_of
+from bench.load.timed import Outcome, Window, outlast, read_plan, wait_for_window, write_outcome
 
 
 @dataclass(frozen=True, slots=True)

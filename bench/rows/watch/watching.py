@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from itertools import count
 
-from bench.contestants import CONNECTIONS_MAX, Server
-from bench.measure import LEAD_SECONDS, percentile
-from bench.open_loop import OpenOutcome, OpenPlan
-from bench.operating_system import cpu_seconds, resident_mib
-from bench.timed import TimedProcess, Window, timed_process
-from bench.watchers import WatchOutcome, WatchPlan
-from bench.workload import Pace
+from bench.load.open_loop import OpenOutcome, OpenPlan
+from bench.load.timed import TimedProcess, Window, timed_process
+from bench.load.watchers import WatchOutcome, WatchPlan
+from bench.load.workload import Pace
+from bench.measure.contestants import CONNECTIONS_MAX, Server
+from bench.measure.measure import LEAD_SECONDS, percentile
+from bench.measure.operating_system import cpu_seconds, resident_mib
 
 RESULTS_PER_SECOND = 2_000
 RESULTS_PER_CALL = 100
@@ -59,8 +59,8 @@ async def measure_watches(contestant: Server, watchers: int, pace: Pace) -> Watc
     (pid,) = contestant.server_pids
     before_mib = resident_mib(pid)
     async with AsyncExitStack() as stack:
-        watching = await stack.enter_async_context(timed_process("bench.watchers"))
-        reporting = await stack.enter_async_context(timed_process("bench.open_loop"))
+        watching = await stack.enter_async_context(timed_process("bench.load.watchers"))
+        reporting = await stack.enter_async_context(timed_process("bench.load.open_loop"))
         await reporting.prepare(asdict(_open_plan(contestant, batch_id, calls)))
         await watching.prepare(asdict(_watch_plan(contestant, batch_id, watchers, calls)))
         window = Window(time.monotonic() + LEAD_SECONDS, pace.warm_up_seconds, pace.measure_seconds)

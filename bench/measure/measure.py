@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count
 
-from bench.contestants import Contestant
-from bench.operating_system import busy_cpu_seconds, cpu_seconds
-from bench.timed import Outcome, TimedProcess, Window, timed_process
-from bench.workload import Pace, Workload
+from bench.load.timed import Outcome, TimedProcess, Window, timed_process
+from bench.load.workload import Pace, Workload
+from bench.measure.contestants import Contestant
+from bench.measure.operating_system import busy_cpu_seconds, cpu_seconds
 
 LEAD_SECONDS = 0.1
 """Between telling the start and the start: all processes have read it by then."""

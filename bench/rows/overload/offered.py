@@ -5,12 +5,12 @@ import time
 from dataclasses import asdict, dataclass
 from itertools import count
 
-from bench.contestants import CONNECTIONS_MAX, OurServer
-from bench.measure import LEAD_SECONDS, percentile
-from bench.open_loop import OpenOutcome, OpenPlan
-from bench.operating_system import cpu_seconds
-from bench.timed import Window, timed_process
-from bench.workload import Pace
+from bench.load.open_loop import OpenOutcome, OpenPlan
+from bench.load.timed import Window, timed_process
+from bench.load.workload import Pace
+from bench.measure.contestants import CONNECTIONS_MAX, OurServer
+from bench.measure.measure import LEAD_SECONDS, percentile
+from bench.measure.operating_system import cpu_seconds
 
 _batch_numbers = count(1)
 
@@ -48,7 +48,7 @@ async def measure_offered(ours: OurServer, rate: float, results_per_call: int, p
     await ours.prepare([batch_id])
     plan = _plan(ours, batch_id, rate / results_per_call, results_per_call, pace)
     seconds = pace.measure_seconds
-    async with timed_process("bench.open_loop") as load:
+    async with timed_process("bench.load.open_loop") as load:
         await load.prepare(asdict(plan))
         window = Window(time.monotonic() + LEAD_SECONDS, pace.warm_up_seconds, seconds)
         load.let_go(window)

@@ -4,8 +4,8 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from bench.operating_system import cpu_seconds, peak_resident_mib
-from bench.processes import end, launch
+from bench.measure.operating_system import cpu_seconds, peak_resident_mib
+from bench.measure.processes import end, launch
 
 POLL_SECONDS = 0.02
 """Between looks at CPU time and memory, which end with the process: what its last moment adds is not seen."""

@@ -2,9 +2,9 @@
 
 from statistics import median
 
-from bench.celery_group import ASK_SECONDS, GroupRun, run_alone, run_reporting
-from bench.results import Comparison, Row, Table, beside, within
-from bench.run import OURS, Run
+from bench.measure.run import OURS, Run
+from bench.report.results import Comparison, Row, Table, beside, within
+from bench.rows.celery.group import ASK_SECONDS, GroupRun, run_alone, run_reporting
 
 TASKS = 5_000
 TASKS_QUICK = 300

@@ -1,4 +1,4 @@
-"""python -m bench.reporting_job TARGET BATCH_ID CALLS: what a report costs the thread of the job.
+"""python -m bench.rows.report_cost.job TARGET BATCH_ID CALLS: what a report costs the thread of the job.
 
 Prints the microseconds of each call, of an empty function and of Reporter.succeeded in turns, as JSON.
 """

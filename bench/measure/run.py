@@ -7,12 +7,12 @@ from itertools import count
 
 from batches.migrations import migrate
 from batches.store.database import Database
-from bench.contestants import Contestant, CountingPeer, InsertOnly, NotCountingPeer, OurServer
-from bench.measure import Measurement, measure
-from bench.processes import peer_process
-from bench.report import line_of
-from bench.stores import MysqlServer
-from bench.workload import Pace, Workload
+from bench.load.workload import Pace, Workload
+from bench.measure.contestants import Contestant, CountingPeer, InsertOnly, NotCountingPeer, OurServer
+from bench.measure.measure import Measurement, measure
+from bench.measure.processes import peer_process
+from bench.measure.stores import MysqlServer
+from bench.report.markdown import line_of
 from tests.support.progress import progress_process
 from tests.support.redis_server import RedisServer
 

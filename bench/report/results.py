@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.measure import BUSY_SHARE_MIN, Measurement
+from bench.measure.measure import BUSY_SHARE_MIN, Measurement
 
 Figure = Callable[[Measurement], float]
 """One number of a measurement."""

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from statistics import median
 
-from bench.measure import BUSY_SHARE_MIN
-from bench.results import Comparison, Plot, Row, Table, at_least, at_most, beside, within
-from bench.run import OURS, Run
-from bench.watching import RESULTS_PER_CALL, RESULTS_PER_SECOND, Watched, calls_of, measure_watches
-from bench.workload import Pace
+from bench.load.workload import Pace
+from bench.measure.measure import BUSY_SHARE_MIN
+from bench.measure.run import OURS, Run
+from bench.report.results import Comparison, Plot, Row, Table, at_least, at_most, beside, within
+from bench.rows.watch.watching import RESULTS_PER_CALL, RESULTS_PER_SECOND, Watched, calls_of, measure_watches
 
 WATCHERS = (100, 1_000, 5_000)
 WATCHERS_QUICK = (50, 200)

@@ -3,12 +3,12 @@
 import json
 from statistics import median
 
-from bench.contestants import OurServer, equal
-from bench.measure import percentile
-from bench.metered import run_metered
-from bench.reporting_job import Costs
-from bench.results import Row, beside
-from bench.run import OURS, Run
+from bench.measure.contestants import OurServer, equal
+from bench.measure.measure import percentile
+from bench.measure.run import OURS, Run
+from bench.measure.run_and_measure import run_metered
+from bench.report.results import Row, beside
+from bench.rows.report_cost.job import Costs
 
 CALLS = 5_000
 CALLS_QUICK = 500
@@ -35,7 +35,7 @@ async def measure_row(run: Run) -> list[Row]:
 
 async def _measure(run: Run, ours: OurServer, batch_id: str, calls: int) -> Costs:
     await ours.create([batch_id], calls)
-    job = await run_metered("bench.reporting_job", ours.targets[0], batch_id, str(calls))
+    job = await run_metered("bench.rows.report_cost.job", ours.targets[0], batch_id, str(calls))
     costs = Costs(**json.loads(job.output))
     equal(OURS, f"jobs of {batch_id}", await ours.count_of(batch_id), calls)
     run.tell(f"a report {median(costs.report):6.1f} µs, {PEER} {median(costs.empty):6.2f} µs")

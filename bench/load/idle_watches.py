@@ -1,4 +1,4 @@
-"""python -m bench.idle_watches: what a server costs that holds open watches of quiet batches.
+"""python -m bench.load.idle_watches: what a server costs that holds open watches of quiet batches.
 
 Starts MySQL and a server process, opens one watch for each of so many batches, and reads
 the server's CPU time from the operating system over some seconds in which nothing happens.
@@ -13,7 +13,7 @@ from sqlalchemy import text
 from batches.migrations import migrate
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
-from bench.operating_system import cpu_seconds, resident_mib
+from bench.measure.operating_system import cpu_seconds, resident_mib
 from tests.support.databases import database_server
 from tests.support.progress import Stub, progress_process, stub_of
 

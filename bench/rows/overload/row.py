@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from bench.contestants import OurServer
-from bench.measure import BUSY_SHARE_MIN, Measurement
-from bench.overload import Offered, measure_offered
-from bench.results import Comparison, Plot, Row, Table, at_least, beside
-from bench.run import Run
-from bench.workload import MANY, UNARY, Workload
+from bench.load.workload import MANY, UNARY, Workload
+from bench.measure.contestants import OurServer
+from bench.measure.measure import BUSY_SHARE_MIN, Measurement
+from bench.measure.run import Run
+from bench.report.results import Comparison, Plot, Row, Table, at_least, beside
+from bench.rows.overload.offered import Offered, measure_offered
 
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 FACTORS_QUICK = (0.5, 2.0)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
-from bench.measure import Measurement
-from bench.results import Comparison, Row
-from bench.workload import Pace
+from bench.load.workload import Pace
+from bench.measure.measure import Measurement
+from bench.report.results import Comparison, Row
 
 PLOTS = "plots"
 """The folder of the plots, beside the report."""

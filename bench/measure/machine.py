@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from bench.stores import DURABLE, MysqlServer
+from bench.measure.stores import DURABLE, MysqlServer
 from tests.support.redis_server import RedisServer
 
 DISTRIBUTIONS = ("grpcio", "protobuf", "SQLAlchemy", "asyncmy", "redis", "hiredis", "celery")

@@ -1,4 +1,4 @@
-"""python -m bench.load: workers that report results to a server, in a process of their own.
+"""python -m bench.load.reporters: workers that report results to a server, in a process of their own.
 
 Each worker sends its next report when the one before is answered. Requests are made and
 answers are read outside of the calls (bytes go in and out), so that the generator costs
@@ -18,7 +18,7 @@ from typing import Any, cast
 import grpc
 
 from batchprogress.v1 import progress_pb2 as pb
-from bench.timed import Outcome, Window, read_plan, wait_for_window, write_outcome
+from bench.load.timed import Outcome, Window, read_plan, wait_for_window, write_outcome
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ProgressService"].full_name
 CONNECT_SECONDS_MAX = 10

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from bench.processes import end, launch
+from bench.measure.processes import end, launch
 
 OUTCOME_BYTES_MAX = 64 * 2**20
 """A line with every latency of a window: some 10 bytes each."""

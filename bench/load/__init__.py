@@ -1,0 +1,1 @@
+"""Processes that send load: reporters, watchers, reports at a fixed rate."""

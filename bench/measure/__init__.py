@@ -1,0 +1,1 @@
+"""What is measured and how: contestants, windows, CPU time, memory, the databases of a run."""

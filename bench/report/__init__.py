@@ -1,0 +1,1 @@
+"""What a run shows: comparisons with their targets, Markdown and plots."""

@@ -1,0 +1,1 @@
+"""More reports than the server can record."""

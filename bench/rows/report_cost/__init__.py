@@ -1,0 +1,1 @@
+"""The cost of a report in the thread of the job."""

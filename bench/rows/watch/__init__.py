@@ -1,0 +1,1 @@
+"""Thousands of watchers of one batch."""
