@@ -18,9 +18,9 @@ from bench.report.markdown import PLOTS, markdown
 from bench.report.plots import draw
 from bench.report.results import Plot, Row
 from bench.rows import ROWS
-from tests.support.databases import DatabaseServerUnavailable
-from tests.support.databases.errors import CommandFailed, PackageUnavailable
-from tests.support.redis_server import RedisServer, redis_server
+from database_servers import DatabaseServerUnavailable
+from database_servers.errors import CommandFailed, PackageUnavailable
+from database_servers.redis import RedisServer, redis_server
 
 EXIT_INEXACT = 1
 EXIT_NO_STORE = 2

@@ -6,11 +6,11 @@ import pytest
 
 from batches.store.database import Database
 from batches.store.store import BatchStore
+from database_servers import ENGINES as SERVERS
+from database_servers import database_server
 from tests.faults import summary
 from tests.k8s import needs as kubernetes
 from tests.support import not_run
-from tests.support.databases import ENGINES as SERVERS
-from tests.support.databases import database_server
 from tests.support.leftovers import mark_this_run, processes_left
 from tests.support.notes import FIGURES, figures, notes
 from tests.support.storage import ENGINES, Databases, EngineName, ServerDatabases, SqliteDatabases

@@ -14,7 +14,7 @@ from batches.migrations import migrate
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
 from bench.measure.operating_system import cpu_seconds, resident_mib
-from tests.support.databases import database_server
+from database_servers import database_server
 from tests.support.progress import Stub, progress_process, stub_of
 
 CREATE_AT_ONCE = 50

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.measure.stores import DURABLE, MysqlServer
-from tests.support.redis_server import RedisServer
+from database_servers.redis import RedisServer
 
 DISTRIBUTIONS = ("grpcio", "protobuf", "SQLAlchemy", "asyncmy", "redis", "hiredis", "celery")
 SYNCS = 100

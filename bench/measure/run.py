@@ -13,8 +13,8 @@ from bench.measure.measure import Measurement, measure
 from bench.measure.processes import peer_process
 from bench.measure.stores import MysqlServer
 from bench.report.markdown import line_of
+from database_servers.redis import RedisServer
 from tests.support.progress import progress_process
-from tests.support.redis_server import RedisServer
 
 OURS = "ours"
 Fill = Callable[[Database], Awaitable[None]]

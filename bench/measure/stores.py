@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from tests.support.databases import DatabaseServer, database_server
+from database_servers import DatabaseServer, database_server
 
 DURABLE = {
     "innodb_flush_log_at_trx_commit": "1",

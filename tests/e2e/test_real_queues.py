@@ -17,6 +17,8 @@ from redis import Redis
 from rq import Queue
 
 from batchprogress.v1 import progress_pb2 as pb
+from database_servers.errors import PackageUnavailable
+from database_servers.redis import redis_server
 from tests.e2e.story_jobs import BATCH, FAILING_EVERY, JOBS, UNREPORTED_EVERY, make_app, run
 from tests.integration.job_status.kubernetes_cluster import Cluster, cluster_of, indexed, stand_in
 from tests.integration.job_status.queues import LaravelQueue
@@ -24,10 +26,8 @@ from tests.integration.job_status.servers import serving
 from tests.k8s import needs
 from tests.support import not_run
 from tests.support.control_plane import control_plane
-from tests.support.databases.errors import PackageUnavailable
 from tests.support.notes import note
 from tests.support.progress import ROOT, Stub, progress_process, stub_of
-from tests.support.redis_server import redis_server
 
 STORY_SECONDS_MAX = 60.0
 """Some 5 s where it was measured."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import grpc
 
-from tests.support.databases.ports import free_port
+from database_servers.ports import free_port
 from tests.support.progress import ROOT, ProgressProcess, start_from
 
 ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'

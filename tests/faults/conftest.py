@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from batches.migrations import migrate
 from batches.store.database import Database
-from tests.faults import summary
-from tests.faults.evidence import findings
-from tests.faults.ledger import Ledger
-from tests.support.databases import (
+from database_servers import (
     ENGINES,
     DatabaseServer,
     Engine,
     database_server,
 )
+from tests.faults import summary
+from tests.faults.evidence import findings
+from tests.faults.ledger import Ledger
 
 FULL = os.environ.get("FAULTS", "quick") == "full"
 """`make test-faults` sets FAULTS=full; a part of each fault is in every `make test`."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from tests.support.databases.ports import free_port
+from database_servers.ports import free_port
 
 CHUNK_BYTES_MAX = 64 * 1024
 """What is read at once, and asyncio's own buffer: little is held of what goes on being sent to a stall."""

@@ -3,11 +3,11 @@
 import asyncio
 import random
 
+from database_servers import DatabaseServer
 from tests.faults.cluster import cluster
 from tests.faults.conftest import Target, Verdict
 from tests.faults.ledger import Ledger
 from tests.faults.workload import Workers, create_batches, make_plan, send_until
-from tests.support.databases import DatabaseServer
 from tests.support.progress import stub_of
 
 WORKERS = 300

@@ -10,13 +10,13 @@ import grpc
 
 from batchprogress._grpc.retry import TRY_SECONDS_MAX, call_until_answered
 from batchprogress.v1 import progress_pb2 as pb
+from database_servers import DatabaseServer
 from tests.faults.channels import open_channels
 from tests.faults.cluster import Cluster, cluster
 from tests.faults.conftest import Target, Verdict
 from tests.faults.ledger import Ledger
 from tests.faults.pools import assert_pool_whole
 from tests.faults.workload import Workers, create_batches, make_plan, send_until
-from tests.support.databases import DatabaseServer
 from tests.support.progress import stub_of
 
 SERVERS = 2

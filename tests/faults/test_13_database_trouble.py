@@ -16,11 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from batchprogress.v1 import progress_pb2 as pb
+from database_servers import DatabaseServer, Engine, database_server
 from tests.faults.conftest import Target, Verdict
 from tests.faults.ledger import Job, Ledger
 from tests.faults.workload import Plan, Workers, create_batches, make_plan, report_of
 from tests.support.answers import answered
-from tests.support.databases import DatabaseServer, Engine, database_server
 from tests.support.progress import Stub, progress_process, stub_of
 
 WORKERS = 50

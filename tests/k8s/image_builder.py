@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from tests.support.databases.commands import output_of
-from tests.support.databases.errors import CommandFailed
+from database_servers.commands import output_of
+from database_servers.errors import CommandFailed
 
 PROGRAMS = ("podman", "buildah", "docker")
 BASE_VARIABLE = "PYTHON_IMAGE"

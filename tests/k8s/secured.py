@@ -3,12 +3,12 @@
 import asyncio
 from pathlib import Path
 
+from database_servers.ports import free_port
 from rpc.callers.principal import Role
 from rpc.callers.token_file import entry_text, new_token
 from tests.k8s.cluster import Namespace
 from tests.k8s.pod_process import start_container
 from tests.support.certificates import Authority
-from tests.support.databases.ports import free_port
 from tests.unit.k8s.layout import Manifest, write_kustomization
 
 ROLES = {

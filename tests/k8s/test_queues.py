@@ -10,13 +10,13 @@ from redis import Redis
 from rq.job import Job
 
 from batchprogress.integrations.job_ids import JOB_IDS_KEY_PREFIX
+from database_servers.ports import free_port
+from database_servers.redis import redis_server
 from tests.integration.job_status.servers import Client
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
 from tests.k8s.probes import pass_probes
 from tests.support.control_plane import ControlPlane
-from tests.support.databases.ports import free_port
-from tests.support.redis_server import redis_server
 from tests.unit.k8s.layout import ROOT, write_kustomization
 
 pytestmark = pytest.mark.xdist_group("kubernetes")

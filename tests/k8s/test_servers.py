@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from database_servers.ports import free_port
 from tests.integration.job_status.queues import LaravelQueue
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
 from tests.k8s.probes import pass_probes
 from tests.support.control_plane import ControlPlane
-from tests.support.databases.ports import free_port
 from tests.unit.k8s.layout import write_kustomization
 
 pytestmark = [

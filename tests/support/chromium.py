@@ -16,7 +16,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
-from tests.support.databases.debian_packages import program_command, unpacked_package
+from database_servers.debian_packages import program_command, unpacked_package
 
 PROGRAM = "chromium"
 FLAGS = (

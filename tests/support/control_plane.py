@@ -17,13 +17,13 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from database_servers.home import ServerHome
+from database_servers.ports import free_port
 from tests.support.control_plane_commands import (
     api_server_command,
     controllers_command,
     etcd_command,
 )
-from tests.support.databases.home import ServerHome
-from tests.support.databases.ports import free_port
 
 ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 KUBECONFIG_VARIABLE = "KUBECONFIG"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.databases.ports import free_port
+from database_servers.ports import free_port
 
 CONTROLLERS = (
     *("cronjob-controller", "job-controller", "ttl-after-finished-controller"),

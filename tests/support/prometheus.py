@@ -5,9 +5,9 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
+from database_servers.debian_packages import program_command, unpacked_package
+from database_servers.errors import CommandFailed, PackageUnavailable
 from tests.support import not_run
-from tests.support.databases.debian_packages import program_command, unpacked_package
-from tests.support.databases.errors import CommandFailed, PackageUnavailable
 
 PACKAGE = "prometheus"
 TOOL = "promtool"

@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
+from database_servers.errors import PackageUnavailable
 from tests.e2e.dashboard import screenshots
 from tests.e2e.dashboard.scene import Scene, scene
 from tests.support import chromium, not_run
-from tests.support.databases.errors import PackageUnavailable
 
 GROUP = "chromium"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from database_servers.ports import free_port
 from tests.integration.cli.command import SECONDS_MAX, CommandLine
-from tests.support.databases.ports import free_port
 from tests.support.progress import ROOT, progress_process
 
 ON_SQLITE = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)

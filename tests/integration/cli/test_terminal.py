@@ -11,10 +11,10 @@ import pytest
 
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from database_servers.ports import free_port
 from tests.integration.cli.command import ESCAPES, SECONDS_MAX
 from tests.integration.cli.test_watching import job, reporting
 from tests.integration.store.steps import execute
-from tests.support.databases.ports import free_port
 from tests.support.progress import ROOT
 
 pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)

@@ -12,9 +12,9 @@ import pytest
 
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from database_servers.ports import free_port
 from tests.integration.cli.command import CommandLine
 from tests.integration.store.steps import execute
-from tests.support.databases.ports import free_port
 from tests.support.progress import Served, Stub, progress_process, stub_of
 
 pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)

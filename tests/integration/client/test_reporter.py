@@ -10,8 +10,8 @@ import pytest
 
 from batchprogress import AsyncReporter, Reporter, ReportNotTaken, ReportsRefused, ReportsUnsent
 from batchprogress.v1 import progress_pb2 as pb
+from database_servers.ports import free_port
 from tests.faults.cluster import Cluster
-from tests.support.databases.ports import free_port
 from tests.support.progress import Served
 
 SECONDS_MAX = 60.0

@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 from redis import Redis
 
+from database_servers.redis import RedisServer, redis_server
 from tests.faults.cluster import cluster
 from tests.integration.integrations.scene import KillableScene, Scene
 from tests.support.progress import Served, served, stub_of
-from tests.support.redis_server import RedisServer, redis_server
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,10 @@ from redis import Redis
 from sqlalchemy import NullPool, make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from database_servers.errors import PackageUnavailable
+from database_servers.postgresql import postgresql_server
+from database_servers.redis import redis_server
 from tests.support import not_run
-from tests.support.databases.errors import PackageUnavailable
-from tests.support.postgresql_server import postgresql_server
-from tests.support.redis_server import redis_server
 
 READER = "reader"
 """What a queue's Redis knows us as."""

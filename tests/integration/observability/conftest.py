@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.databases.ports import free_port
+from database_servers.ports import free_port
 from tests.support.progress import Served, served
 
 SECONDS_MAX = 20.0

@@ -10,10 +10,10 @@ from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
+from database_servers.ports import free_port
 from rpc.serving.admin import CHANNELZ
 from tests.integration.security.conftest import Serve, Tokens
 from tests.support.certificates import Authority
-from tests.support.databases.ports import free_port
 
 SECONDS_MAX = 20.0
 SERVICE = "batchprogress.v1.ProgressService"

@@ -6,8 +6,8 @@ import pytest
 
 from batches.store.database import Database
 from batches.store.store import BatchStore
-from tests.support.databases import DatabaseServer
-from tests.support.databases.given import GivenServer
+from database_servers import DatabaseServer
+from database_servers.given import GivenServer
 from tests.support.storage import Databases
 
 

@@ -18,7 +18,7 @@ from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.rows import changing_values
 from batches.store.store import BatchStore
-from tests.support.databases import ENGINES
+from database_servers import ENGINES
 from tests.support.samples import BATCH, WORKER
 
 on_servers = pytest.mark.parametrize("database_engine", ENGINES, indirect=True)

@@ -7,8 +7,8 @@ import pytest
 
 from batches.store.database import Database
 from batches.store.durability import durability_warnings
+from database_servers import DatabaseServer
 from tests.integration.store.steps import execute, on_mysql, on_servers, scalar
-from tests.support.databases import DatabaseServer
 
 RISK = "acknowledged results may be lost in a crash of the database"
 

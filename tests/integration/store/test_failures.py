@@ -14,6 +14,7 @@ from batches.errors import DatabaseUnavailable, ValueRefused
 from batches.store import database as database_module
 from batches.store.database import Database
 from batches.store.store import BatchStore
+from database_servers import DatabaseServer
 from tests.integration.store.steps import (
     WAIT_SECONDS_MAX,
     connections_in_use,
@@ -30,7 +31,6 @@ from tests.integration.store.steps import (
     touch,
     wait_until,
 )
-from tests.support.databases import DatabaseServer
 from tests.support.samples import result
 
 

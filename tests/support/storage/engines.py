@@ -4,11 +4,11 @@ import sqlite3
 from functools import cache
 from typing import Literal
 
-from tests.support import databases
-from tests.support.databases import DatabaseServerUnavailable
+import database_servers
+from database_servers import DatabaseServerUnavailable
 
 EngineName = Literal["sqlite", "mysql", "mariadb"]
-ENGINES: tuple[EngineName, ...] = ("sqlite", *databases.ENGINES)
+ENGINES: tuple[EngineName, ...] = ("sqlite", *database_servers.ENGINES)
 LABELS: dict[EngineName, str] = {"sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB"}
 
 
@@ -18,7 +18,7 @@ def _look(engine: EngineName) -> tuple[str, str]:
     if engine == "sqlite":
         return f"SQLite {sqlite3.sqlite_version} (Python's own)", ""
     try:
-        return databases.describe(engine), ""
+        return database_servers.describe(engine), ""
     except DatabaseServerUnavailable as error:
         return "", str(error)
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from batches.migrations import migrate
 from batches.store.database import Database
-from tests.support.databases import DatabaseServer
+from database_servers import DatabaseServer
 from tests.support.storage.engines import EngineName
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from batches.store import schema
-from tests.support.databases import DatabaseServer
+from database_servers import DatabaseServer
 from tests.support.storage.maker import Databases, upgrade
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.databases.errors import CommandFailed, PackageUnavailable
+from database_servers.errors import CommandFailed, PackageUnavailable
 from tests.unit.k8s.layout import COMPOSITIONS, LAYOUTS, Layout, render, renderer, write_kustomization
 
 

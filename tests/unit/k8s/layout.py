@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.databases.debian_packages import program_command, unpacked_package
+from database_servers.debian_packages import program_command, unpacked_package
 
 ROOT = Path(__file__).parents[3]
 LAYOUTS = ("base", "overlays/local", "overlays/production")

@@ -4,13 +4,13 @@ import secrets
 from collections.abc import Sequence
 from functools import partial
 
-from tests.support.databases.commands import output_of
-from tests.support.databases.engines import SERVER_OPTIONS, TRAITS, Engine
-from tests.support.databases.errors import CommandFailed, DatabaseServerFailed
-from tests.support.databases.greeting import wait_for_greeting
-from tests.support.databases.ports import free_port
-from tests.support.databases.server import DatabaseServer, FoundServer
-from tests.support.databases.watchdog import Watchdog
+from database_servers.commands import output_of
+from database_servers.engines import SERVER_OPTIONS, TRAITS, Engine
+from database_servers.errors import CommandFailed, DatabaseServerFailed
+from database_servers.greeting import wait_for_greeting
+from database_servers.ports import free_port
+from database_servers.server import DatabaseServer, FoundServer
+from database_servers.watchdog import Watchdog
 
 # A daemon that answers does so within a second; a dead remote one must not hang the tests.
 INFO_SECONDS_MAX = 10.0

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.databases.watchdog import Watchdog
+from database_servers.watchdog import Watchdog
 
 LOG_LINES_SHOWN = 20
 

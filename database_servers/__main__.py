@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.support.databases import ENGINES, DatabaseServerUnavailable, describe
+from database_servers import ENGINES, DatabaseServerUnavailable, describe
 
 
 def main() -> int:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from tests.support.databases.engines import TRAITS, Engine, engine_of, version_of
-from tests.support.databases.errors import DatabaseServerUnavailable
-from tests.support.databases.greeting import read_greeting
-from tests.support.databases.server import DatabaseServer, FoundServer
+from database_servers.engines import TRAITS, Engine, engine_of, version_of
+from database_servers.errors import DatabaseServerUnavailable
+from database_servers.greeting import read_greeting
+from database_servers.server import DatabaseServer, FoundServer
 
 DEFAULT_PORT = 3306
 

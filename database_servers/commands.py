@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.support.databases.errors import CommandFailed
+from database_servers.errors import CommandFailed
 
 
 def output_of(*command: str | Path, seconds_max: float) -> str:

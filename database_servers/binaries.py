@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.databases.engines import Engine
-from tests.support.databases.errors import DatabaseServerUnavailable
+from database_servers.engines import Engine
+from database_servers.errors import DatabaseServerUnavailable
 
 # Without name resolution a TCP connection from this machine is 127.0.0.1, never "localhost".
 MYSQL_ACCOUNT_SQL = "CREATE USER root@'127.0.0.1'; GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n"

@@ -4,13 +4,13 @@ import os
 import signal
 from collections.abc import Sequence
 
-from tests.support.databases.binaries import Binaries
-from tests.support.databases.engines import SERVER_OPTIONS, TRAITS
-from tests.support.databases.errors import DatabaseServerFailed
-from tests.support.databases.greeting import wait_for_greeting
-from tests.support.databases.home import ServerHome
-from tests.support.databases.ports import free_port
-from tests.support.databases.server import DatabaseServer
+from database_servers.binaries import Binaries
+from database_servers.engines import SERVER_OPTIONS, TRAITS
+from database_servers.errors import DatabaseServerFailed
+from database_servers.greeting import wait_for_greeting
+from database_servers.home import ServerHome
+from database_servers.ports import free_port
+from database_servers.server import DatabaseServer
 
 # About 3 s where it was measured; the rest is for a busy CI machine with a slow disk.
 BOOTSTRAP_SECONDS_MAX = 120.0

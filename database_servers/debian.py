@@ -3,14 +3,14 @@
 from functools import partial
 from pathlib import Path
 
-from tests.support.databases.binaries import Binaries
-from tests.support.databases.cache import shown
-from tests.support.databases.commands import output_of
-from tests.support.databases.debian_packages import incomplete, program_command, unpacked_package
-from tests.support.databases.engines import TRAITS, Engine, version_of
-from tests.support.databases.errors import CommandFailed, DatabaseServerUnavailable, PackageUnavailable
-from tests.support.databases.process_server import ProcessServer
-from tests.support.databases.server import FoundServer
+from database_servers.binaries import Binaries
+from database_servers.cache import shown
+from database_servers.commands import output_of
+from database_servers.debian_packages import incomplete, program_command, unpacked_package
+from database_servers.engines import TRAITS, Engine, version_of
+from database_servers.errors import CommandFailed, DatabaseServerUnavailable, PackageUnavailable
+from database_servers.process_server import ProcessServer
+from database_servers.server import FoundServer
 
 # It prints one line and exits; the rest is for a cold disk.
 VERSION_SECONDS_MAX = 30.0

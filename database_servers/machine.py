@@ -5,12 +5,12 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from tests.support.databases.binaries import Binaries
-from tests.support.databases.commands import output_of
-from tests.support.databases.engines import TRAITS, Engine, engine_of, is_recent_enough, version_of
-from tests.support.databases.errors import CommandFailed
-from tests.support.databases.process_server import ProcessServer
-from tests.support.databases.server import FoundServer
+from database_servers.binaries import Binaries
+from database_servers.commands import output_of
+from database_servers.engines import TRAITS, Engine, engine_of, is_recent_enough, version_of
+from database_servers.errors import CommandFailed
+from database_servers.process_server import ProcessServer
+from database_servers.server import FoundServer
 
 # Where distributions put servers; an ordinary user's path leaves these out.
 SERVER_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/usr/libexec", "/usr/local/mysql/bin")

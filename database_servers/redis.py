@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from tests.support.databases.debian_packages import program_command, unpacked_package
-from tests.support.databases.home import ServerHome
-from tests.support.databases.ports import free_port
+from database_servers.debian_packages import program_command, unpacked_package
+from database_servers.home import ServerHome
+from database_servers.ports import free_port
 
 PROGRAM = "redis-server"
 IN_MEMORY = ("--save", "", "--appendonly", "no")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from tests.support.databases.engines import Engine
+from database_servers.engines import Engine
 
 
 class DatabaseServer(ABC):

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import asyncpg
 
-from tests.support.databases.debian_packages import incomplete, program_command, unpacked_package
-from tests.support.databases.home import ServerHome
-from tests.support.databases.ports import free_port
+from database_servers.debian_packages import incomplete, program_command, unpacked_package
+from database_servers.home import ServerHome
+from database_servers.ports import free_port
 
 URL_VARIABLE = "TEST_POSTGRESQL_URL"
 """Names a server elsewhere, as postgresql+asyncpg://user:password@host:port/database."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from tests.support.databases.container import find_image
-from tests.support.databases.debian import find_in_debian
-from tests.support.databases.engines import Engine
-from tests.support.databases.given import find_given
-from tests.support.databases.machine import find_on_machine
-from tests.support.databases.server import DatabaseServer, FoundServer
+from database_servers.container import find_image
+from database_servers.debian import find_in_debian
+from database_servers.engines import Engine
+from database_servers.given import find_given
+from database_servers.machine import find_on_machine
+from database_servers.server import DatabaseServer, FoundServer
 
 
 def database_server(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.support.databases.commands import output_of
+from database_servers.commands import output_of
 
 # The list of sid's packages is 11 MB, the packages are 16 to 60 MB: seconds, minutes on a slow line.
 DOWNLOAD_SECONDS_MAX = 900.0

@@ -9,11 +9,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tests.support.databases.cache import cache_folder, exclusive, shown
-from tests.support.databases.commands import output_of
-from tests.support.databases.debian_sources import archive_keyring, is_debian, mirror_uris
-from tests.support.databases.errors import CommandFailed, PackageUnavailable
-from tests.support.databases.private_apt import PrivateApt
+from database_servers.cache import cache_folder, exclusive, shown
+from database_servers.commands import output_of
+from database_servers.debian_sources import archive_keyring, is_debian, mirror_uris
+from database_servers.errors import CommandFailed, PackageUnavailable
+from database_servers.private_apt import PrivateApt
 
 QUICK_SECONDS_MAX = 30.0
 # The biggest package, 26 MB, takes a second; the rest is for a slow disk.

@@ -1,0 +1,16 @@
+"""Real MySQL and MariaDB servers for tests and benchmarks, found or set up on this machine."""
+
+from database_servers.engines import ENGINES, Engine
+from database_servers.errors import DatabaseServerFailed, DatabaseServerUnavailable
+from database_servers.locate import database_server, describe
+from database_servers.server import DatabaseServer
+
+__all__ = [
+    "ENGINES",
+    "DatabaseServer",
+    "DatabaseServerFailed",
+    "DatabaseServerUnavailable",
+    "Engine",
+    "database_server",
+    "describe",
+]
