@@ -12,9 +12,9 @@ from rich.table import Table
 from batches.errors import DatabaseUnavailable, SchemaMismatch, UpgradeUnderWay
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
+from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from process import logs
 from process.configuration import EXIT_BAD_CONFIGURATION, load
 
@@ -71,7 +71,7 @@ def _print_differences(differences: list[Difference]) -> None:
     Console().print(table)
 
 
-async def _with_database(work: Any) -> Any:  # noqa: ANN401  # the result of any command
+async def _with_database(work: Any) -> Any:
     url = load(DatabaseSettings).database_url.get_secret_value()
     database = Database(url, connections_max=CONNECTIONS_MAX)
     try:
@@ -80,7 +80,7 @@ async def _with_database(work: Any) -> Any:  # noqa: ANN401  # the result of any
         await database.close()
 
 
-def _run(command: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # the result of any command
+def _run(command: Coroutine[Any, Any, Any]) -> Any:
     """Run a command, with its errors as one sentence each."""
     logs.configure()
     try:

@@ -5,7 +5,7 @@ class BatchError(Exception):
     """Something asked of a batch cannot be done; the text is for people and may leave the server."""
 
 
-class BatchNotFound(BatchError):  # noqa: N818  # the condition, as in the contract
+class BatchNotFound(BatchError):
     """There is no such batch."""
 
     def __init__(self, batch_id: str) -> None:
@@ -13,7 +13,7 @@ class BatchNotFound(BatchError):  # noqa: N818  # the condition, as in the contr
         super().__init__(f"there is no batch {batch_id}")
 
 
-class BatchConflict(BatchError):  # noqa: N818
+class BatchConflict(BatchError):
     """The batch exists with other numbers."""
 
     def __init__(self, batch_id: str, total_jobs: int, *, sealed: bool) -> None:
@@ -22,7 +22,7 @@ class BatchConflict(BatchError):  # noqa: N818
         super().__init__(f"batch {batch_id} exists, created {kind} with {total_jobs} jobs")
 
 
-class BatchSealed(BatchError):  # noqa: N818
+class BatchSealed(BatchError):
     """The total of a sealed batch is final."""
 
     def __init__(self, batch_id: str) -> None:
@@ -30,7 +30,7 @@ class BatchSealed(BatchError):  # noqa: N818
         super().__init__(f"batch {batch_id} is sealed: its total is final")
 
 
-class BatchCancelled(BatchError):  # noqa: N818
+class BatchCancelled(BatchError):
     """A cancelled batch takes no more jobs."""
 
     def __init__(self, batch_id: str) -> None:
@@ -38,7 +38,7 @@ class BatchCancelled(BatchError):  # noqa: N818
         super().__init__(f"batch {batch_id} is cancelled")
 
 
-class BatchCompleted(BatchError):  # noqa: N818
+class BatchCompleted(BatchError):
     """A completed batch cannot be cancelled."""
 
     def __init__(self, batch_id: str) -> None:
@@ -46,7 +46,7 @@ class BatchCompleted(BatchError):  # noqa: N818
         super().__init__(f"batch {batch_id} has completed")
 
 
-class TotalTooLarge(BatchError):  # noqa: N818
+class TotalTooLarge(BatchError):
     """The batch would have more jobs than a batch may have."""
 
     def __init__(self, batch_id: str, total_jobs_max: int) -> None:
@@ -54,7 +54,7 @@ class TotalTooLarge(BatchError):  # noqa: N818
         super().__init__(f"batch {batch_id} would have more than {total_jobs_max} jobs")
 
 
-class RequestConflict(BatchError):  # noqa: N818
+class RequestConflict(BatchError):
     """The request id was used with another number of jobs."""
 
     def __init__(self, batch_id: str, request_id: str, additional_jobs: int) -> None:
@@ -62,7 +62,7 @@ class RequestConflict(BatchError):  # noqa: N818
         super().__init__(f"request {request_id} of batch {batch_id} added {additional_jobs} jobs")
 
 
-class BatchFull(BatchError):  # noqa: N818
+class BatchFull(BatchError):
     """Each job of the sealed batch has a result; this one is one too many."""
 
     def __init__(self, batch_id: str, job_id: str, total_jobs: int) -> None:
@@ -70,7 +70,7 @@ class BatchFull(BatchError):  # noqa: N818
         super().__init__(f"job {job_id} is beyond the {total_jobs} jobs of the sealed batch {batch_id}")
 
 
-class ResultConflict(BatchError):  # noqa: N818
+class ResultConflict(BatchError):
     """This attempt of the job has another outcome already."""
 
     def __init__(self, batch_id: str, job_id: str, attempt: int, outcome: str) -> None:
@@ -78,20 +78,20 @@ class ResultConflict(BatchError):  # noqa: N818
         super().__init__(f"attempt {attempt} of job {job_id} of batch {batch_id} is recorded as {outcome}")
 
 
-class DatabaseUnavailable(Exception):  # noqa: N818
+class DatabaseUnavailable(Exception):
     """The database does not answer, or not in time; nothing was acknowledged.
 
     The cause is chained for the log; its text never leaves the server.
     """
 
 
-class ValueRefused(Exception):  # noqa: N818
+class ValueRefused(Exception):
     """The database refuses a value: a defect, since each is checked before it gets there."""
 
 
-class SchemaMismatch(Exception):  # noqa: N818
+class SchemaMismatch(Exception):
     """The database has the schema of another version of this program."""
 
 
-class UpgradeUnderWay(Exception):  # noqa: N818  # the condition
+class UpgradeUnderWay(Exception):
     """Another upgrade of the schema runs, longer than this one waits; trying again later helps."""

@@ -75,6 +75,6 @@ class FailureGroup:
     error_type: str
     failed_jobs: int
     message_template: str
-    """The sample's message without what varies; batches.error_kind."""
+    """The sample's message without what varies; batches.fingerprint."""
     sample_error_message: str
     sample_job_id: str

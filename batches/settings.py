@@ -39,7 +39,7 @@ class DatabaseSettings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_secrets(cls, values: Any) -> Any:  # noqa: ANN401  # of any source of settings
+    def _read_secrets(cls, values: Any) -> Any:
         return with_secret_files("BATCHES_", values, "database_url")
 
     @field_validator("database_url")

@@ -8,7 +8,7 @@ SECRET_BYTES_MAX = 64 * 1024
 """A URL or a token has some hundred bytes; a larger file is another file."""
 
 
-def with_secret_files(prefix: str, values: Any, *names: str) -> Any:  # noqa: ANN401  # what pydantic was given
+def with_secret_files(prefix: str, values: Any, *names: str) -> Any:
     """Return the values of settings with each secret `name` read from the file that `name`_file names.
 
     The prefix is that of their variables.

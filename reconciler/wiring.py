@@ -6,8 +6,8 @@ from pathlib import Path
 
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from process.configuration import refuse
 from process.secret_files import read_secret
 from reconciler.queue.client import ClientTls, JobStatusClient, open_channel

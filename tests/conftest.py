@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from database_servers import ENGINES as SERVERS
 from database_servers import database_server
 from tests.faults import summary

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.result import JobOutcome, ResultSource, StoredAttempt
 from batches.store import schema
-from batches.store.json_array import json_array
+from batches.store.sql_functions import json_array
 
 READ_JOBS_MAX = 2_000
 """Jobs looked up by one statement: far below SQLite's 32,766 variables and MySQL's 8 MiB of range memory."""

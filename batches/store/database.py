@@ -230,7 +230,7 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
     engine = create_async_engine(url, hide_parameters=True, pool_size=connections_max, max_overflow=0)
 
     @event.listens_for(engine.sync_engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401  # the driver's adapter
+    def _prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions are begun below, not by the driver
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS_MAX * 1_000}")
@@ -239,7 +239,7 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Any) -> None:  # noqa: ANN401  # SQLAlchemy's synchronous connection
+    def _begin(connection: Any) -> None:
         # A deferred BEGIN that writes later meets SQLITE_BUSY at once, or loses updates silently.
         read_only = connection.get_execution_options().get("batches_read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
@@ -247,7 +247,7 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
     return engine
 
 
-def _use_write_ahead_log(cursor: Any) -> None:  # noqa: ANN401  # the driver's adapter
+def _use_write_ahead_log(cursor: Any) -> None:
     """Switch a new file over: if two do so together, SQLite refuses one without the busy time-out."""
     for _ in range(SQLITE_SWITCHES_MAX):
         try:

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.error_kind import template_of
+from batches.fingerprint import template_of
 from batches.result import FailureGroup, JobOutcome
 from batches.store import schema
 

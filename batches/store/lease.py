@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store import schema
-from batches.store.clock import database_now
+from batches.store.sql_functions import database_now
 
 _table = schema.leases.c
 

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import Batch
 from batches.errors import BatchConflict, RequestConflict
 from batches.store import schema
-from batches.store.clock import database_now
 from batches.store.rows import insert_batch, lock_batch, read_batch, save_batches
+from batches.store.sql_functions import database_now
 
 
 @dataclass(frozen=True, slots=True)

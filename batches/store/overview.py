@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import BatchState
 from batches.store import schema
-from batches.store.clock import database_now
+from batches.store.sql_functions import database_now
 
 COUNTED_BATCHES_MAX = 100_000
 """More are told as so many: counting them reads an index, some 20 ms for this number."""

@@ -8,7 +8,7 @@ from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
-from batches.store.results import Kinds, write_recording
+from batches.store.recording import Kinds, write_recording
 from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
 
 _INSERT = insert(schema.repairs)

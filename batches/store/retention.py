@@ -11,7 +11,7 @@ from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store import schema
-from batches.store.clock import database_now
+from batches.store.sql_functions import database_now
 
 CHUNK_BATCHES = 100
 """Batches forgotten in one transaction."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import Batch, BatchState, Tally
 from batches.errors import BatchNotFound
 from batches.store import schema
-from batches.store.clock import database_now
+from batches.store.sql_functions import database_now
 
 _table = schema.batches.c
 

@@ -59,13 +59,13 @@ class UtcTime(TypeDecorator[datetime]):
     impl = DateTime
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> Any:  # noqa: ANN401  # a type engine of any dialect
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
         """MySQL keeps whole seconds unless asked."""
         if dialect.name in {"mysql", "mariadb"}:
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(sqlite_types.DATETIME())
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:  # noqa: ANN401  # as above
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Drop the zone."""
         if value is None:
             return None
@@ -76,23 +76,23 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _identifier() -> Any:  # noqa: ANN401  # a type of any dialect
+def _identifier() -> Any:
     """Bytes compared as bytes: MySQL's default collations would make job `a` and job `A` one."""
     ascii_bin = mysql.VARCHAR(IDENTIFIER_CHARACTERS_MAX, charset="ascii", collation="ascii_bin")
     return String(IDENTIFIER_CHARACTERS_MAX).with_variant(ascii_bin, "mysql", "mariadb")
 
 
-def _version() -> Any:  # noqa: ANN401  # a type of any dialect
+def _version() -> Any:
     ascii_bin = mysql.VARCHAR(VERSION_CHARACTERS_MAX, charset="ascii", collation="ascii_bin")
     return String(VERSION_CHARACTERS_MAX).with_variant(ascii_bin, "mysql", "mariadb")
 
 
-def _text(characters_max: int) -> Any:  # noqa: ANN401  # a type of any dialect
+def _text(characters_max: int) -> Any:
     binary = mysql.VARCHAR(characters_max, charset="utf8mb4", collation="utf8mb4_bin")
     return String(characters_max).with_variant(binary, "mysql", "mariadb")
 
 
-def _key() -> Any:  # noqa: ANN401  # a type of any dialect
+def _key() -> Any:
     """SQLite numbers rows by itself only in a column of exactly this type."""
     return BigInteger().with_variant(Integer, "sqlite")
 
@@ -158,7 +158,7 @@ job_results = Table(
     Column("error_type", _text(ERROR_TYPE_CHARACTERS_MAX)),
     Column("error_message", _text(ERROR_MESSAGE_CHARACTERS_MAX)),
     Column("record_time", UtcTime, nullable=False),
-    # Failures that are alike have the same: batches.error_kind. NULL where nothing failed, and in rows of
+    # Failures that are alike have the same: batches.fingerprint. NULL where nothing failed, and in rows of
     # servers from before this column.
     Column("error_kind", BigInteger),
     Index("job_results_by_outcome", "batch_key", "outcome", "job_id"),

@@ -67,7 +67,7 @@ class _Load:
 
     sent: list[_Sent] = field(default_factory=list)
 
-    async def send(self, call: Any, request: Request, due: float) -> None:  # noqa: ANN401
+    async def send(self, call: Any, request: Request, due: float) -> None:
         one = _Sent(request, due, time.monotonic())
         self.sent.append(one)
         try:

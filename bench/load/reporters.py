@@ -108,7 +108,7 @@ async def connect(stack: AsyncExitStack, target: str) -> grpc.aio.Channel:
 
 
 async def _work(
-    call: Any,  # noqa: ANN401
+    call: Any,
     errands: Iterator[Errand],
     end: float,
     answers: list[Answer],

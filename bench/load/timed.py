@@ -131,7 +131,7 @@ async def outlast(window: Window) -> None:
     await asyncio.sleep(window.end + LINGER_SECONDS - asyncio.get_running_loop().time())
 
 
-def write_outcome(outcome: Any) -> None:  # noqa: ANN401  # any dataclass of plain values
+def write_outcome(outcome: Any) -> None:
     """Tell what was done."""
     sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
     sys.stdout.flush()

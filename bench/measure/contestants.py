@@ -10,8 +10,8 @@ import grpc
 from sqlalchemy import func, select
 
 from batches.store import schema
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from bench.load.reporters import Plan
 from bench.load.timed import Outcome
@@ -25,7 +25,7 @@ CONNECTIONS_MAX = 16
 """From each load process: the workers of a process share its connection, and a fleet has some processes."""
 
 
-class Inexact(Exception):  # noqa: N818  # what was found
+class Inexact(Exception):
     """A contestant has not counted what was sent: a fast wrong answer is no answer."""
 
 

@@ -11,23 +11,23 @@ class QueueError(Exception):
     """The queue gives no answer that can be used; the text is a sentence of ours, for people."""
 
 
-class QueueBatchUnknown(QueueError):  # noqa: N818  # the condition, as in the contract
+class QueueBatchUnknown(QueueError):
     """The queue does not know the batch."""
 
 
-class JobsNotListed(QueueError):  # noqa: N818
+class JobsNotListed(QueueError):
     """The queue keeps only counts."""
 
 
-class QueueUnavailable(QueueError):  # noqa: N818
+class QueueUnavailable(QueueError):
     """The queue does not answer, for this batch or any other; nothing is known."""
 
 
-class QueueFault(QueueError):  # noqa: N818
+class QueueFault(QueueError):
     """The queue's service answers with an error of its own; it may well answer for the next batch."""
 
 
-class QueueContradiction(QueueError):  # noqa: N818
+class QueueContradiction(QueueError):
     """What the queue says cannot be true, or cannot be read."""
 
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import structlog
 
 from batches.errors import DatabaseUnavailable
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 from reconciler.run.deadline import PassEnd
 
 LEASE_NAME = "reconciler"

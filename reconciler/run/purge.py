@@ -3,7 +3,7 @@
 import structlog
 
 from batches.errors import DatabaseUnavailable
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 from reconciler.run.deadline import PassEnd
 
 _log = structlog.get_logger()

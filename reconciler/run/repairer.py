@@ -1,7 +1,7 @@
 """One batch: ask the queue, decide, write; again if the batch moved meanwhile."""
 
 from batches.repair import RepairPlan
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 from reconciler.decision.decide import decide, ended, settled_by_counts
 from reconciler.decision.not_repaired import Leave, LeaveKind
 from reconciler.queue.listing import Listing, ListingReader
@@ -94,5 +94,5 @@ class Repairer:
         )
 
 
-class _ChangedMeanwhile(Exception):  # noqa: N818  # the condition
+class _ChangedMeanwhile(Exception):
     """Somebody else changed the batch after it was read."""

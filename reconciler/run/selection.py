@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 
 from batches.batch import Batch
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 
 PAGE_BATCHES = 200
 """Batches read at once; each is read again where it has changed when its turn comes."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 from reconciler.decision.not_repaired import LeaveKind
 from reconciler.run import selection
 from reconciler.run.deadline import TIME_IS_OVER, PassEnd

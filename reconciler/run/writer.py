@@ -5,7 +5,7 @@ from typing import Protocol
 
 from batches.batch import Batch
 from batches.repair import RepairPlan, repair
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 
 
 class Writer(Protocol):

@@ -66,7 +66,7 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
         behavior: Any = handler.unary_unary
         decode: Any = handler.request_deserializer
 
-        async def answer(raw: bytes, context: Context) -> Any:  # noqa: ANN401  # a message of any method
+        async def answer(raw: bytes, context: Context) -> Any:
             try:
                 return await behavior(_decoded(decode, raw), context)
             except grpc.aio.AbortError:
@@ -107,7 +107,7 @@ async def abort(context: Context, refusal: Refusal) -> NoReturn:
     await context.abort(refusal.code, refusal.message, refusal.trailing_metadata(REQUEST_ID.get()))
 
 
-def _decoded(decode: Callable[[bytes], Any], raw: bytes) -> Any:  # noqa: ANN401  # a message of any method
+def _decoded(decode: Callable[[bytes], Any], raw: bytes) -> Any:
     if len(raw) > MESSAGE_BYTES_MAX:
         raise _too_large()
     try:

@@ -38,16 +38,16 @@ _CODES: dict[object, grpc.StatusCode] = {
 }
 
 
-def _unary(behavior: Any, around: Around) -> Any:  # noqa: ANN401  # of any method
-    async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401  # as above
+def _unary(behavior: Any, around: Around) -> Any:
+    async def answer(request: Any, context: Context) -> Any:
         with around(context):
             return await behavior(request, context)
 
     return answer
 
 
-def _stream(behavior: Any, around: Around) -> Any:  # noqa: ANN401  # of any method
-    async def answer(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401  # as above
+def _stream(behavior: Any, around: Around) -> Any:
+    async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
         with around(context):
             messages = behavior(request, context)
             if inspect.isawaitable(messages):

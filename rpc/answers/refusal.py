@@ -19,7 +19,7 @@ class Violation:
     description: str
 
 
-class Refusal(Exception):  # noqa: N818  # an answer, not an error of ours
+class Refusal(Exception):
     """A status code, an UPPER_SNAKE reason and a sentence that may leave the server."""
 
     def __init__(

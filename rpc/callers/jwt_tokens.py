@@ -106,7 +106,7 @@ class SignedTokens:
         except (jwt.PyJWTError, ValidationError, ValueError):
             return None
 
-    def _prepared(self, pem: bytes) -> Any:  # noqa: ANN401  # of the algorithm
+    def _prepared(self, pem: bytes) -> Any:
         try:
             load_pem_public_key(pem)  # a private key here would be a secret where none is needed
             key: Any = self._algorithm.prepare_key(pem)

@@ -29,11 +29,11 @@ class _Handler(WSGIRequestHandler):
 class _Server(ThreadingWSGIServer):
     """A thread for each connection, up to a number of them."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  # as the base class has it
+    def __init__(self, *args: Any, **options: Any) -> None:
         self._free = threading.BoundedSemaphore(CONNECTIONS_MAX)
         super().__init__(*args, **options)
 
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # as above
+    def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread; cut who is one too many."""
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
@@ -44,7 +44,7 @@ class _Server(ThreadingWSGIServer):
             self._free.release()
             raise
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # as above
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer within the time, however slowly it is asked, and make room for the next."""
         end = threading.Timer(REQUEST_SECONDS_MAX, _shut, [request])
         end.daemon = True

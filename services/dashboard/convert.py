@@ -52,5 +52,5 @@ def to_list(messages: Iterable[Message]) -> list[Fields]:
     return [to_fields(message) for message in messages]
 
 
-def _seconds(time: Any) -> float:  # noqa: ANN401  # a well-known type that stubs do not know as such
+def _seconds(time: Any) -> float:
     return float(time.ToNanoseconds() / 1e9)

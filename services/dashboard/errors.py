@@ -9,15 +9,15 @@ class DashboardError(Exception):
         return type(self).__doc__ or ""
 
 
-class BatchUnknown(DashboardError):  # noqa: N818  # an answer
+class BatchUnknown(DashboardError):
     """There is no such batch: it was never created here, or was deleted after its time."""
 
 
-class InvalidQuestion(DashboardError):  # noqa: N818  # an answer
+class InvalidQuestion(DashboardError):
     """The progress server cannot answer this: a filter, an id or a page's address is not valid."""
 
 
-class ServerAway(DashboardError):  # noqa: N818  # as it is told
+class ServerAway(DashboardError):
     """The progress server does not answer."""
 
     def __init__(self, retry_seconds: float = 0.0) -> None:
@@ -26,13 +26,13 @@ class ServerAway(DashboardError):  # noqa: N818  # as it is told
         self.retry_seconds = retry_seconds
 
 
-class Refused(DashboardError):  # noqa: N818  # an answer
+class Refused(DashboardError):
     """The progress server refuses this dashboard: whoever runs it should look at its log, token and TLS."""
 
 
-class TooMany(DashboardError):  # noqa: N818  # an answer
+class TooMany(DashboardError):
     """The dashboard shows as much as it may; try again in a moment."""
 
 
-class Defective(DashboardError):  # noqa: N818  # as it is told
+class Defective(DashboardError):
     """The dashboard itself has failed: whoever runs it should look at its log."""

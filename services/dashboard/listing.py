@@ -95,7 +95,7 @@ async def list_failed_jobs(
 
 async def _pages(
     method: Callable[[Any], Any],
-    request: Any,  # noqa: ANN401  # of any method that has pages
+    request: Any,
     items: str,
 ) -> AsyncGenerator[tuple[list[Any], str], None]:
     """Yield the items of each page, and the token of the page after it."""

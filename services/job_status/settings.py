@@ -108,7 +108,7 @@ class JobStatusSettings(ServerSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_secrets(cls, values: Any) -> Any:  # noqa: ANN401  # of any source of settings
+    def _read_secrets(cls, values: Any) -> Any:
         return with_secret_files("JOB_STATUS_", values, "database_url", "redis_url")
 
     @field_validator("database_url")

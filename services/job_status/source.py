@@ -16,19 +16,19 @@ class JobStatusError(Exception):
         super().__init__(f"{sentence}: {detail}." if detail else f"{sentence}.")
 
 
-class BatchUnknown(JobStatusError):  # noqa: N818  # it says what is the matter
+class BatchUnknown(JobStatusError):
     """The queue does not know the batch."""
 
 
-class JobsNotListed(JobStatusError):  # noqa: N818  # it says what is the matter
+class JobsNotListed(JobStatusError):
     """The queue keeps only counts, no list of jobs."""
 
 
-class QueueUnavailable(JobStatusError):  # noqa: N818  # it says what is the matter
+class QueueUnavailable(JobStatusError):
     """The queue does not answer; nothing is known."""
 
 
-class QueueContradiction(JobStatusError):  # noqa: N818  # it says what is the matter
+class QueueContradiction(JobStatusError):
     """What the queue keeps of the batch cannot be read."""
 
 

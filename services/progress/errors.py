@@ -1,15 +1,15 @@
 """What the server itself refuses, apart from what is wrong with a batch."""
 
 
-class ShuttingDown(Exception):  # noqa: N818  # the condition, as in the contract
+class ShuttingDown(Exception):
     """This server is being stopped; another one, or the next, answers the same request."""
 
 
-class BacklogFull(Exception):  # noqa: N818
+class BacklogFull(Exception):
     """The server holds as many unrecorded results as it may."""
 
 
-class ForeignBatchId(Exception):  # noqa: N818
+class ForeignBatchId(Exception):
     """A caller may create only batches whose ids begin with its prefix."""
 
     def __init__(self, batch_prefix: str) -> None:
@@ -17,5 +17,5 @@ class ForeignBatchId(Exception):  # noqa: N818
         super().__init__(f"the ids of this caller's batches begin with {batch_prefix}")
 
 
-class TooManyWatches(Exception):  # noqa: N818
+class TooManyWatches(Exception):
     """The server holds as many watches as it may."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from rpc.answers.page_tokens import decode_token, encode_token

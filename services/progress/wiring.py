@@ -12,9 +12,9 @@ from grpc_health.v1 import health_pb2_grpc
 from batches.migrations import migrate
 from batches.result import ResultSource
 from batches.settings import DatabaseSettings
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.durability import durability_warnings
-from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2_grpc
 from rpc.callers.limits import Limits
 from rpc.serving.admin import AdminPorts

@@ -13,8 +13,8 @@ import pytest_asyncio
 from sqlalchemy import func, select
 
 from batches.store import schema
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from tests.support.progress import Stub, progress_process, stub_of
 

@@ -4,8 +4,8 @@ from sqlalchemy import select
 
 from batches.result import JobOutcome
 from batches.store import schema
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.faults.ledger import Findings, Job, Ledger, compare
 
 

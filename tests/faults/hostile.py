@@ -85,7 +85,7 @@ class MessageMaker:
         else:
             setattr(message, field.name, self._value(field))
 
-    def _add(self, target: Any, field: FieldDescriptor) -> None:  # noqa: ANN401  # a repeated field
+    def _add(self, target: Any, field: FieldDescriptor) -> None:
         if field.message_type is not None:
             target.add().CopyFrom(self._message(field.message_type))
         else:

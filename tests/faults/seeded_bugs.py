@@ -44,12 +44,12 @@ SEEDED_BUGS = (
         "counter in a second transaction",
         (
             Change(
-                "batches/store/results.py",
+                "batches/store/recording.py",
                 "    await save_batches(connection, recording.changed)\n",
                 "",
             ),
             Change(
-                "batches/store/store.py",
+                "batches/store/batch_store.py",
                 "        return await self._database.write("
                 "lambda c: results.record_results(c, submitted, source, kinds))\n",
                 "        recording = await self._database.write("

@@ -48,7 +48,7 @@ class Stopwatch(grpc.aio.UnaryUnaryClientInterceptor):
             [grpc.aio.ClientCallDetails, Any], Awaitable[grpc.aio.UnaryUnaryCall[Any, Any]]
         ],
         client_call_details: grpc.aio.ClientCallDetails,
-        request: Any,  # noqa: ANN401  # a message of any method
+        request: Any,
     ) -> grpc.aio.UnaryUnaryCall[Any, Any]:
         """Wait for the end of the call, whatever it is."""
         assert client_call_details.timeout is not None

@@ -40,7 +40,7 @@ would be 5 MiB. The heap was seen to grow by 4 MiB in 80,000 calls; on a busy ma
 Response = TypeVar("Response")
 
 
-class GivenUp(Exception):  # noqa: N818  # what is meant to happen
+class GivenUp(Exception):
     """A call ended without an answer."""
 
 

@@ -15,9 +15,9 @@ from sqlalchemy import case, select, update
 from batches.batch import BatchState, Tally
 from batches.result import JobOutcome
 from batches.store import schema
-from batches.store.clock import database_now
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
+from batches.store.sql_functions import database_now
 from tests.faults.cluster import cluster
 from tests.faults.conftest import Target, Verdict
 from tests.faults.ledger import Job

@@ -23,8 +23,8 @@ from hypothesis.stateful import (
 from batches.batch import Tally
 from batches.repair import RepairPlan
 from batches.result import JobOutcome, JobResult
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from tests.faults import summary
 from tests.faults.evidence import findings
@@ -95,7 +95,7 @@ class Contract(RuleBasedStateMachine):
         """Return a batch_id."""
         return f"example-{self.example}-{batch}"
 
-    def call(self, call: Awaitable[Any]) -> Any:  # noqa: ANN401  # any response
+    def call(self, call: Awaitable[Any]) -> Any:
         """Return the response, or the reason of the refusal."""
         try:
             return self.run(call)

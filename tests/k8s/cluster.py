@@ -98,7 +98,7 @@ class Namespace:
         )  # fmt: skip
 
 
-def eventually(look: Callable[[], Any], seconds_max: float = CONTROLLER_SECONDS_MAX) -> Any:  # noqa: ANN401
+def eventually(look: Callable[[], Any], seconds_max: float = CONTROLLER_SECONDS_MAX) -> Any:
     """Return the first true answer."""
     deadline = time.monotonic() + seconds_max
     while not (found := look()):

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from batches.batch import BatchState
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.reconciler.scenes import Finished, Process, Scene, jobs
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container

@@ -43,7 +43,7 @@ class ControlPlane:
     """For the end of a run: what it is."""
 
 
-class ControlPlaneFailed(Exception):  # noqa: N818  # the condition
+class ControlPlaneFailed(Exception):
     """A part of it did not start; the text has the end of its log."""
 
 

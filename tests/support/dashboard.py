@@ -31,7 +31,7 @@ class Answer:
     body: bytes
 
     @property
-    def json(self) -> Any:  # noqa: ANN401  # of any question
+    def json(self) -> Any:
         """The body."""
         return json.loads(self.body)
 
@@ -71,7 +71,7 @@ class Page:
 
 
 @asynccontextmanager
-async def dashboard(progress_target: str, **settings: Any) -> AsyncIterator[Page]:  # noqa: ANN401  # settings
+async def dashboard(progress_target: str, **settings: Any) -> AsyncIterator[Page]:
     """Serve the dashboard in this loop while the context is open."""
     chosen = DashboardSettings(listen="127.0.0.1:0", progress_target=progress_target, **settings)
     async with dashboard_server(chosen) as (server, _):

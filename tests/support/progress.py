@@ -51,7 +51,7 @@ class Served:
         batch_id: str,
         job_id: str,
         outcome: pb.JobOutcome.ValueType = pb.JOB_OUTCOME_SUCCEEDED,
-        **fields: Any,  # noqa: ANN401  # fields of the request
+        **fields: Any,
     ) -> pb.ReportJobResultResponse:
         """Report a result."""
         request = pb.ReportJobResultRequest(batch_id=batch_id, job_id=job_id, outcome=outcome, **fields)
@@ -63,7 +63,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served(database_url: str, **settings: Any) -> AsyncIterator[Served]:  # noqa: ANN401  # settings
+async def served(database_url: str, **settings: Any) -> AsyncIterator[Served]:
     """Serve over a database while the context is open."""
     chosen = ProgressSettings(listen="127.0.0.1:0", **settings)
     database = DatabaseSettings(database_url=SecretStr(database_url))

@@ -26,13 +26,13 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def identifier(name: str, **options: Any) -> sa.Column[str]:  # noqa: ANN401  # as of a column
+def identifier(name: str, **options: Any) -> sa.Column[str]:
     """Return a column of identifiers, compared byte for byte."""
     ascii_bin = mysql.VARCHAR(128, charset="ascii", collation="ascii_bin")
     return sa.Column(name, sa.String(128).with_variant(ascii_bin, "mysql", "mariadb"), **options)
 
 
-def text(name: str, characters_max: int, **options: Any) -> sa.Column[str]:  # noqa: ANN401  # as of a column
+def text(name: str, characters_max: int, **options: Any) -> sa.Column[str]:
     """Return a column of text, compared byte for byte."""
     binary = mysql.VARCHAR(characters_max, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.Column(name, sa.String(characters_max).with_variant(binary, "mysql", "mariadb"), **options)

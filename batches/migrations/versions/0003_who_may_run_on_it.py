@@ -26,7 +26,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def version(name: str, **options: Any) -> sa.Column[str]:  # noqa: ANN401  # as of a column
+def version(name: str, **options: Any) -> sa.Column[str]:
     """Return a column that holds the name of a schema version."""
     ascii_bin = mysql.VARCHAR(32, charset="ascii", collation="ascii_bin")
     return sa.Column(name, sa.String(32).with_variant(ascii_bin, "mysql", "mariadb"), **options)

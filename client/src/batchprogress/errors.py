@@ -7,7 +7,7 @@ class ProgressError(Exception):
     """Something is wrong with the progress of a batch, never with a job."""
 
 
-class ReportNotTaken(ProgressError):  # noqa: N818  # an answer: the report was not taken
+class ReportNotTaken(ProgressError):
     """A report was not even taken, for a reason in UPPER_SNAKE; it will never be sent."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -16,7 +16,7 @@ class ReportNotTaken(ProgressError):  # noqa: N818  # an answer: the report was 
         self.reason = reason
 
 
-class ReportsRefused(ProgressError):  # noqa: N818  # as above
+class ReportsRefused(ProgressError):
     """The server refused reports for good; `reasons` tells how many for which reason."""
 
     def __init__(self, reasons: Mapping[str, int]) -> None:
@@ -26,7 +26,7 @@ class ReportsRefused(ProgressError):  # noqa: N818  # as above
         self.reasons = dict(reasons)
 
 
-class ReportsUnsent(ProgressError):  # noqa: N818  # as above
+class ReportsUnsent(ProgressError):
     """Time ran out before every report was answered; `reports` tells how many were not."""
 
     def __init__(self, reports: int) -> None:
@@ -35,7 +35,7 @@ class ReportsUnsent(ProgressError):  # noqa: N818  # as above
         self.reports = reports
 
 
-class BatchNotChanged(ProgressError):  # noqa: N818  # as above
+class BatchNotChanged(ProgressError):
     """A batch was not created, extended or sealed, for a reason in UPPER_SNAKE: the server's or no answer."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -44,7 +44,7 @@ class BatchNotChanged(ProgressError):  # noqa: N818  # as above
         self.reason = reason
 
 
-class BatchNotFound(ProgressError, LookupError):  # noqa: N818  # as above
+class BatchNotFound(ProgressError, LookupError):
     """The server knows no batch of this id: it was never created there, or was deleted."""
 
     def __init__(self, batch_id: str) -> None:

@@ -29,13 +29,13 @@ class _Bytes(FunctionElement[bytes]):
 
 
 @compiles(_Bytes)
-def _cast(element: _Bytes, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  # passed on
+def _cast(element: _Bytes, compiler: SQLCompiler, **options: Any) -> str:
     (text,) = element.clauses
     return compiler.process(cast(text, LargeBinary()), **options)
 
 
 @compiles(_Bytes, "postgresql")
-def _convert(element: _Bytes, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401  # passed on
+def _convert(element: _Bytes, compiler: SQLCompiler, **options: Any) -> str:
     # A cast would read a backslash as the beginning of an escape.
     (text,) = element.clauses
     return compiler.process(func.convert_to(text, "UTF8"), **options)

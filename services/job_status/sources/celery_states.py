@@ -89,7 +89,7 @@ def result_of(meta: object) -> TaskResult:
             raise QueueContradiction("a task's result is none that Celery writes")
 
 
-def parsed(payload: str | bytes) -> Any:  # noqa: ANN401  # of any shape
+def parsed(payload: str | bytes) -> Any:
     """Return JSON as Python has it; QueueContradiction if it is none: a pickle is never read."""
     try:
         return json.loads(payload)

@@ -33,7 +33,7 @@ class WatchedPage:
         """Return an element's text."""
         return await self.page.locator(selector).first.inner_text()
 
-    async def value(self, script: str) -> Any:  # noqa: ANN401  # of any script
+    async def value(self, script: str) -> Any:
         """Return what a script finds in the page."""
         return await self.page.evaluate(script)
 
@@ -43,7 +43,7 @@ class WatchedPage:
 
 
 @asynccontextmanager
-async def watched_page(browser: Browser, **options: Any) -> AsyncIterator[WatchedPage]:  # noqa: ANN401  # Playwright's
+async def watched_page(browser: Browser, **options: Any) -> AsyncIterator[WatchedPage]:
     """Open a page of a new profile while the context is open; it may have nothing to complain about."""
     context = await browser.new_context(**options)
     context.set_default_timeout(WAIT_MS_MAX)

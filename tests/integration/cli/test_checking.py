@@ -4,8 +4,8 @@ import pytest
 
 from batches.batch import Tally
 from batches.repair import RepairPlan
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.cli.command import CommandLine
 from tests.integration.store.steps import execute

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from batches.repair import RepairPlan
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.cli.command import CommandLine
 from tests.support.progress import Served

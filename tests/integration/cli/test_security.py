@@ -16,7 +16,7 @@ TOKEN = "secret"
 SERVICE = "batchprogress.v1.ProgressService"
 
 
-async def list_batches(request: pb.ListBatchesRequest, context: Any) -> pb.ListBatchesResponse:  # noqa: ANN401
+async def list_batches(request: pb.ListBatchesRequest, context: Any) -> pb.ListBatchesResponse:
     """Answer to whoever has the token, as a proxy in front of the server does."""
     del request
     if dict(context.invocation_metadata()).get("authorization") != f"Bearer {TOKEN}":

@@ -45,20 +45,20 @@ class Guard:
             SERVICE, {"ReportJobResults": report, "WatchBatch": watch}
         )
 
-    async def _report(self, request: pb.ReportJobResultsRequest, context: Any) -> pb.ReportJobResultsResponse:  # noqa: ANN401  # as grpc has it
+    async def _report(self, request: pb.ReportJobResultsRequest, context: Any) -> pb.ReportJobResultsResponse:
         await self._require_token(context)
         return await self._stub.ReportJobResults(request)
 
     async def _watch(
         self,
         request: pb.WatchBatchRequest,
-        context: Any,  # noqa: ANN401  # as above
+        context: Any,
     ) -> AsyncIterator[pb.WatchBatchResponse]:
         await self._require_token(context)
         async for message in self._stub.WatchBatch(request):
             yield message
 
-    async def _require_token(self, context: Any) -> None:  # noqa: ANN401  # as above
+    async def _require_token(self, context: Any) -> None:
         given = dict(context.invocation_metadata()).get("authorization")
         if given != f"Bearer {self._token}":
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")

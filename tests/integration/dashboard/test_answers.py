@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from services.dashboard import listing
 from services.dashboard.errors import ServerAway
@@ -103,11 +103,11 @@ async def test_the_server_is_away() -> None:
         assert (await page.get("/health")).status == 200
 
 
-async def _ids(page: Page, **query: Any) -> list[str]:  # noqa: ANN401  # as Page.get
+async def _ids(page: Page, **query: Any) -> list[str]:
     return [batch["batch_id"] for batch in (await page.get("/api/batches", **query)).json["batches"]]
 
 
-async def _all_ids(page: Page, **query: Any) -> list[str]:  # noqa: ANN401  # as Page.get
+async def _all_ids(page: Page, **query: Any) -> list[str]:
     ids, token = [], None
     while token != "":
         answer = (await page.get("/api/batches", page=token or "", **query)).json

@@ -29,7 +29,7 @@ class Cluster:
     has_controllers: bool = False
     """Whether Jobs get pods."""
 
-    async def put(self, name: str, batch_id: str, *, number: int | None = None, **spec: Any) -> None:  # noqa: ANN401  # of any field
+    async def put(self, name: str, batch_id: str, *, number: int | None = None, **spec: Any) -> None:
         """Create a Job, by default a suspended one: it gets no pods, so that its status is the test's."""
         pod = {
             "restartPolicy": "Never",
@@ -44,7 +44,7 @@ class Cluster:
         )
         assert created.status < 300, await created.text()
 
-    async def set_status(self, name: str, **status: Any) -> None:  # noqa: ANN401  # as above
+    async def set_status(self, name: str, **status: Any) -> None:
         """Write a status as the Job controller does."""
         changed = await self.api.patch_namespaced_job_status_without_preload_content(
             name, self.namespace, {"status": status}
@@ -102,7 +102,7 @@ async def cluster_of(control: ControlPlane) -> AsyncIterator[Cluster]:
             await core.delete_namespace_without_preload_content(namespace)
 
 
-def indexed(completions: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401  # of any field
+def indexed(completions: int, **more: Any) -> dict[str, Any]:
     """Return what makes a Job an Indexed one."""
     return {"completionMode": "Indexed", "completions": completions, "parallelism": 1, **more}
 

@@ -44,7 +44,7 @@ class Client:
 
 
 @asynccontextmanager
-async def serving(source: str, url: str | None = None, **settings: Any) -> AsyncIterator[Client]:  # noqa: ANN401  # of any setting
+async def serving(source: str, url: str | None = None, **settings: Any) -> AsyncIterator[Client]:
     """Serve a queue, as the process would; stopped at the end."""
     if url is not None:
         settings["database_url"] = SecretStr(url)

@@ -18,7 +18,7 @@ Scrape = Callable[[], Awaitable[str]]
 
 
 @asynccontextmanager
-async def scraped(url: str, **settings: Any) -> AsyncIterator[tuple[Served, Scrape]]:  # noqa: ANN401
+async def scraped(url: str, **settings: Any) -> AsyncIterator[tuple[Served, Scrape]]:
     """Serve; gives the server and what reads its metrics."""
     port = free_port()
 

@@ -9,10 +9,10 @@ from batches.batch import BatchState
 from batches.errors import DatabaseUnavailable
 from batches.repair import RepairPlan
 from batches.result import JobOutcome, JobResult
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.overview import read_overview
-from batches.store.store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.observability.conftest import scraped, until, value
 

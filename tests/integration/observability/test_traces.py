@@ -22,14 +22,14 @@ class Collector:
         self.spans: list[Any] = []
         self.port = 0
 
-    async def export(self, request: Any, _context: Any) -> Any:  # noqa: ANN401  # of OTLP
+    async def export(self, request: Any, _context: Any) -> Any:
         """Take spans."""
         for resource in request.resource_spans:
             for scope in resource.scope_spans:
                 self.spans += scope.spans
         return trace_service.ExportTraceServiceResponse()
 
-    def named(self, name: str) -> Any:  # noqa: ANN401  # as above
+    def named(self, name: str) -> Any:
         """Return the one span of a name."""
         (span,) = (one for one in self.spans if one.name == name)
         return span

@@ -24,7 +24,7 @@ RESULT = pb.ReportJobResultRequest(batch_id="b", job_id="j", outcome=pb.JOB_OUTC
 UNKNOWN_ENUM: Any = 99
 
 
-def report(**fields: Any) -> pb.ReportJobResultRequest:  # noqa: ANN401  # fields of the request
+def report(**fields: Any) -> pb.ReportJobResultRequest:
     """Return a right report but for these fields."""
     request = pb.ReportJobResultRequest()
     request.CopyFrom(RESULT)
@@ -119,14 +119,14 @@ BAD_REQUESTS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
 }
 
 
-async def refused(call: Any) -> Answered:  # noqa: ANN401  # a unary or a streaming call
+async def refused(call: Any) -> Answered:
     """Return the answer of a call that must be refused."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await (call.read() if hasattr(call, "read") else call)
     return answered(caught.value)
 
 
-def raw(progress: Served, method: str, message: bytes) -> Any:  # noqa: ANN401  # as above
+def raw(progress: Served, method: str, message: bytes) -> Any:
     """Call a method with bytes of any kind."""
     path = f"/batchprogress.v1.ProgressService/{method}"
     channel: Any = progress.channel

@@ -38,7 +38,7 @@ async def refusal_to_start(database_url: str, **environment: str) -> tuple[int, 
     return process.returncode, said.decode()
 
 
-def health_stub(channel: grpc.aio.Channel) -> Any:  # noqa: ANN401  # its published types lack the methods
+def health_stub(channel: grpc.aio.Channel) -> Any:
     """Return the stub of grpc.health.v1."""
     return health_pb2_grpc.HealthStub(channel)
 

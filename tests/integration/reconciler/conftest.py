@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.reconciler.scenes import Scene
 from tests.support.queue_fake import QueueFake, served
 

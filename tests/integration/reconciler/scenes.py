@@ -15,9 +15,9 @@ from batches.batch import Batch
 from batches.result import JobOutcome, JobResult, ResultSource
 from batches.settings import DatabaseSettings
 from batches.store import schema
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
-from batches.store.store import BatchStore
 from reconciler.output.progress_bar import ignore
 from reconciler.run.deadline import PassEnd
 from reconciler.run.sweep import PassOptions, PassReport
@@ -59,7 +59,7 @@ class Scene:
         batch_id: str,
         in_queue: FakeBatch | None,
         reported: Iterable[FakeJob] = (),
-        **new: Any,  # noqa: ANN401
+        **new: Any,
     ) -> Batch:
         """Create a batch with as many jobs as its queue has, and report some of them."""
         if in_queue is not None:
@@ -84,7 +84,7 @@ class Scene:
         *,
         stuck_after: float = 0,
         end: PassEnd | None = None,
-        **options: Any,  # noqa: ANN401
+        **options: Any,
     ) -> PassReport:
         """Run one pass in this process; every batch is stuck unless told otherwise."""
         settings = {"job_status_target": self.target, "stuck_after": stuck_after, **self.settings}

@@ -57,7 +57,7 @@ class Issuer:
         """What it is believed by."""
         return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
-    def sign(self, roles: Sequence[str], **claims: Any) -> str:  # noqa: ANN401  # of any claim
+    def sign(self, roles: Sequence[str], **claims: Any) -> str:
         """Sign a token that is right but for the claims given; None leaves a claim out."""
         said = {
             "sub": "someone",
@@ -112,22 +112,22 @@ class _Bearing:
     def __init__(self, value: str) -> None:
         self._value = value
 
-    def _with(self, details: Any) -> Any:  # noqa: ANN401  # a namedtuple of grpc's
+    def _with(self, details: Any) -> Any:
         metadata = grpc.aio.Metadata(*(details.metadata or ()), ("authorization", self._value))
         return details._replace(metadata=metadata)
 
 
 class _BearingCalls(_Bearing, grpc.aio.UnaryUnaryClientInterceptor):
-    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:  # noqa: ANN401
+    async def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
         return await continuation(self._with(details), request)
 
 
 class _BearingStreams(_Bearing, grpc.aio.UnaryStreamClientInterceptor):
-    async def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:  # noqa: ANN401
+    async def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
         return await continuation(self._with(details), request)
 
 
-async def first_answer(call: Any, *, is_stream: bool) -> None:  # noqa: ANN401  # of any method
+async def first_answer(call: Any, *, is_stream: bool) -> None:
     """Wait for the first answer to a call; raises as the call does."""
     if not is_stream:
         await call

@@ -64,14 +64,14 @@ async def test_connections_are_told(serve: Serve) -> None:
     assert max(one.data.calls_started for one in answer.server) >= 3
 
 
-async def listed(channel: Any) -> set[str]:  # noqa: ANN401  # the stubs know no aio
+async def listed(channel: Any) -> set[str]:
     """Return the services that reflection names."""
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
     return {one.name async for answer in call for one in answer.list_services_response.service}
 
 
-async def served(channel: Any) -> set[str]:  # noqa: ANN401  # as above
+async def served(channel: Any) -> set[str]:
     """Return the services of this project and of gRPC's own that answer."""
     found = set()
     for method in (

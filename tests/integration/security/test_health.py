@@ -54,7 +54,7 @@ class Scene:
             while await self.status(name) != expected:  # noqa: ASYNC110  # what is asked has no event
                 await asyncio.sleep(0.01)
 
-    def watch(self, name: str) -> Any:  # noqa: ANN401  # a call of grpc's
+    def watch(self, name: str) -> Any:
         """Open a watch."""
         return self.stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=SECONDS_MAX)
 

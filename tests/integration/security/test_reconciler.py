@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from batches.batch import BatchState
 from batches.migrations import migrate
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
-from batches.store.store import BatchStore
 from rpc.callers.principal import Role
 from services.job_status.settings import JobStatusSettings
 from services.job_status.wiring import build

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from database_servers import DatabaseServer
 from database_servers.given import GivenServer
 from tests.support.storage import Databases

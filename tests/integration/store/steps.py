@@ -13,11 +13,11 @@ from batches.batch import Batch
 from batches.errors import BatchError
 from batches.result import Disposition, JobResult, RecordedResult, ResultSource
 from batches.store import schema
+from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.rows import changing_values
-from batches.store.store import BatchStore
 from database_servers import ENGINES
 from tests.support.samples import BATCH, WORKER
 
@@ -66,7 +66,7 @@ async def execute(database: Database, statement: str, **parameters: object) -> N
     await database.write(lambda connection: connection.execute(text(statement), parameters))
 
 
-async def scalar(database: Database, statement: str, **parameters: object) -> Any:  # noqa: ANN401  # of any column
+async def scalar(database: Database, statement: str, **parameters: object) -> Any:
     """Return the one value a query of our own finds."""
     return await database.read(lambda connection: connection.scalar(text(statement), parameters))
 

@@ -3,8 +3,8 @@
 import pytest
 
 from batches.store import changes
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.store.steps import create, insert_batches, report
 from tests.support.samples import result
 

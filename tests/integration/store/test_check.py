@@ -5,9 +5,9 @@ import pytest
 from batches.batch import Tally
 from batches.repair import RepairPlan
 from batches.store import check
+from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.store.steps import create, differences, execute, insert_batches, report
 from tests.support.samples import FAILED, RECONCILER, SKIPPED, result, results
 

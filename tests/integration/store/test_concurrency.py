@@ -13,7 +13,7 @@ from batches.errors import BatchError, ResultConflict
 from batches.recording import Recording
 from batches.repair import RepairPlan
 from batches.result import Disposition, JobOutcome, JobResult
-from batches.store.store import BatchStore
+from batches.store.batch_store import BatchStore
 from tests.integration.store.steps import RECORDED, create, differences, recorded
 from tests.support.samples import WORKER, result, tally_of
 

@@ -4,8 +4,8 @@ import pytest
 
 from batches.result import FailureGroup
 from batches.store import failures
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.store.steps import create, execute, report
 from tests.support.samples import FAILED, SKIPPED, failure, result
 

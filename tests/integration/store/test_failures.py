@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import DatabaseUnavailable, ValueRefused
 from batches.store import database as database_module
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from database_servers import DatabaseServer
 from tests.integration.store.steps import (
     WAIT_SECONDS_MAX,

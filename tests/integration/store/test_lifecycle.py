@@ -20,11 +20,11 @@ from batches.errors import (
     TotalTooLarge,
 )
 from batches.repair import RepairPlan
-from batches.store.clock import database_now
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.lifecycle import NewBatch
 from batches.store.rows import insert_batch
-from batches.store.store import BatchStore
+from batches.store.sql_functions import database_now
 from tests.integration.store.steps import (
     create,
     differences,

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import Batch, BatchState
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.listings import Page, list_batches
-from batches.store.store import BatchStore
 from tests.integration.store.steps import create, insert_batches, on_servers, report
 from tests.support.samples import FAILED, SKIPPED, SUCCEEDED, result, results
 

@@ -8,8 +8,8 @@ from sqlalchemy import make_url
 from batches.batch import BatchState, Tally
 from batches.repair import RepairPlan
 from batches.store import database as database_module
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.store.losing_proxy import LosingProxy
 from tests.integration.store.steps import (
     DUPLICATE,

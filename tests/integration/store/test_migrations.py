@@ -14,8 +14,8 @@ from batches.errors import SchemaMismatch, UpgradeUnderWay
 from batches.migrations import migrate
 from batches.store import database as database_module
 from batches.store import schema
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.store.steps import create, execute, on_mariadb, on_servers, scalar, wait_until
 from tests.support.samples import BATCH
 

@@ -15,9 +15,9 @@ from batches.result import (
     StoredAttempt,
 )
 from batches.store import attempts as attempts_module
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.schema import IDENTIFIER_CHARACTERS_MAX
-from batches.store.store import BatchStore
 from tests.integration.store.steps import (
     DUPLICATE,
     RECORDED,

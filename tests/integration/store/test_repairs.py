@@ -8,8 +8,8 @@ import pytest
 from batches.batch import BatchState, Tally
 from batches.repair import Repair, RepairPlan, Tallies
 from batches.store import schema
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.store.steps import (
     DUPLICATE,
     RECORDED,

@@ -8,8 +8,8 @@ from batches.batch import Tally
 from batches.errors import BatchNotFound
 from batches.repair import RepairPlan
 from batches.store import retention
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.store import BatchStore
 from tests.integration.store.steps import (
     RECORDED,
     count_rows,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batches.error_kind import PLACEHOLDER, kind_of, template_of
+from batches.fingerprint import PLACEHOLDER, kind_of, template_of
 from batches.result import JobOutcome, JobResult
-from batches.store.results import THREAD_TEXTS_MIN, kinds_of
+from batches.store.recording import THREAD_TEXTS_MIN, kinds_of
 
 FIRST_VARYING = re.compile(
     r"""

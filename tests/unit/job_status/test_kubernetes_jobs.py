@@ -16,7 +16,7 @@ from services.job_status.sources.kubernetes_jobs import (
 S, F, K = JobOutcome.SUCCEEDED, JobOutcome.FAILED, JobOutcome.SKIPPED
 
 
-def manifest(name: str = "job", *, spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:  # noqa: ANN401  # of any field
+def manifest(name: str = "job", *, spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
     """Return a Job as the API server writes it; indexed with five indexes unless the spec says else."""
     indexed = {"completions": 5, "completionMode": "Indexed", "parallelism": 5}
     return {"metadata": {"name": name}, "spec": indexed if spec is None else spec, "status": status}

@@ -121,7 +121,7 @@ def kubectl() -> tuple[str, ...]:
     return program_command(unpacked_package("kubectl"), "usr/bin/kubectl")
 
 
-def write_kustomization(folder: Path, layout: str, **fields: Any) -> str:  # noqa: ANN401  # of kustomize
+def write_kustomization(folder: Path, layout: str, **fields: Any) -> str:
     """Write what a user keeps on top of a layout; return its folder. Components are named from k8s/."""
     manifests = os.path.relpath(ROOT / "k8s", folder.resolve())
     components = [f"{manifests}/{one}" for one in fields.pop("components", [])]

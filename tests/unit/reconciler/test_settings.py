@@ -26,7 +26,9 @@ def test_a_pass_ends_before_its_job_does() -> None:
     assert ReconcilerSettings().pass_seconds_max + FINISH_SECONDS_MAX < JOB_SECONDS_MAX
 
 
-@pytest.mark.parametrize("module", ["sweep", "decide", "listing", "report", "repairer"])
+@pytest.mark.parametrize(
+    "module", ["run.sweep", "decision.decide", "queue.listing", "output.tables", "run.repairer"]
+)
 def test_only_the_client_knows_grpc(module: str) -> None:
     """Neither the pass nor a decision nor the report brings gRPC or protobuf along."""
     code = (

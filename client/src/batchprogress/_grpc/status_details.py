@@ -73,5 +73,5 @@ def _described() -> dict[str, Any]:
 _CLASSES = _described()
 
 
-def _decode(name: str, raw: bytes) -> Any:  # noqa: ANN401  # classes made at run time
+def _decode(name: str, raw: bytes) -> Any:
     return _CLASSES[name].FromString(raw)

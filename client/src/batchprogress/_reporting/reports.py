@@ -109,7 +109,7 @@ class ReportCalls(ABC):
         reported (unless strict: then it raises ReportNotTaken, and the function is not called).
         """
 
-        def around(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:  # noqa: ANN401  # any function's
+        def around(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:
             try:
                 number = attempt(*args, **kwargs) if attempt else 1
                 return self.job(job_id(*args, **kwargs), attempt=number)
@@ -124,7 +124,7 @@ class ReportCalls(ABC):
                     return function(*args, **kwargs)
 
             @functools.wraps(function)
-            async def call_async(*args: P.args, **kwargs: P.kwargs) -> Any:  # noqa: ANN401  # as above
+            async def call_async(*args: P.args, **kwargs: P.kwargs) -> Any:
                 with around(*args, **kwargs):
                     return await function(*args, **kwargs)  # type: ignore[misc]  # a coroutine function's
 

@@ -44,7 +44,7 @@ _ABOUT_THE_WAY = {
 }
 
 
-class Complaint(Exception):  # noqa: N818  # what a person is told
+class Complaint(Exception):
     """The end of a command that did not do what it was asked."""
 
     def __init__(self, sentence: str, code: Exit) -> None:

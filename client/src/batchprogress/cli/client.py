@@ -68,7 +68,7 @@ class Client:
     def pages(
         self,
         method: "grpc.aio.UnaryUnaryMultiCallable[Any, Response]",
-        request: Any,  # noqa: ANN401  # of any method that has pages
+        request: Any,
         items_max: int,
     ) -> Iterator[Response]:
         """Yield pages until there are none, or so many items were asked for."""
@@ -82,7 +82,7 @@ class Client:
     def all_pages(
         self,
         method: "grpc.aio.UnaryUnaryMultiCallable[Any, Response]",
-        request: Any,  # noqa: ANN401  # as above
+        request: Any,
     ) -> Iterator[Response]:
         """Yield pages until there are none."""
         yield self._page(method, request)
@@ -131,7 +131,7 @@ class Client:
             await self.channel.wait_for_state_change(state)
             state = self.channel.get_state(try_to_connect=True)
 
-    def _page(self, method: "grpc.aio.UnaryUnaryMultiCallable[Any, Response]", request: Any) -> Response:  # noqa: ANN401  # as above
+    def _page(self, method: "grpc.aio.UnaryUnaryMultiCallable[Any, Response]", request: Any) -> Response:
         page: Any = self.call(method, request)
         request.page_token = page.next_page_token
         return page  # type: ignore[no-any-return]  # of any method that has pages

@@ -71,7 +71,7 @@ def values_of(message: Message) -> dict[str, Any]:
     return _with_numbers(values, message.DESCRIPTOR)
 
 
-def _with_numbers(values: dict[str, Any], descriptor: Any) -> dict[str, Any]:  # noqa: ANN401  # two kinds
+def _with_numbers(values: dict[str, Any], descriptor: Any) -> dict[str, Any]:
     """Return the fields of a message in the order of the contract."""
     return {
         field.name: _with_number(values[field.name], field)
@@ -80,7 +80,7 @@ def _with_numbers(values: dict[str, Any], descriptor: Any) -> dict[str, Any]:  #
     }
 
 
-def _with_number(value: Any, field: Any) -> Any:  # noqa: ANN401  # JSON, and as above
+def _with_number(value: Any, field: Any) -> Any:
     if isinstance(value, list):
         return [_with_number(one, field) for one in value]
     if field.cpp_type in _INT64:

@@ -106,7 +106,7 @@ def add_command(app: typer.Typer, function: Callable[..., None]) -> None:
     options = {name: one for name, one in _parameters(opened).items() if name != "return"}
     own = {name: one for name, one in _parameters(function).items() if name != "session"}
 
-    def run(**values: Any) -> None:  # noqa: ANN401  # of any option
+    def run(**values: Any) -> None:
         with opened(**{name: values.pop(name) for name in options}) as session:
             function(session, **values)
 

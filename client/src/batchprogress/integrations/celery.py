@@ -72,7 +72,7 @@ class CeleryProgress:
         *,
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
-    ) -> Any:  # noqa: ANN401  # Celery's AsyncResult or GroupResult
+    ) -> Any:
         """Create a sealed batch of all tasks of a group, a chord, a chain or a task, and publish it.
 
         A program that was killed in here calls it again with the same: the batch is the same, and so are the
@@ -89,7 +89,7 @@ class CeleryProgress:
         self._save_all(batch_id, task_ids)
         return jobs.apply_async()
 
-    def add(self, batch_id: str, canvas: Signature, *, part: str) -> Any:  # noqa: ANN401  # as above
+    def add(self, batch_id: str, canvas: Signature, *, part: str) -> Any:
         """Add the tasks of a canvas to an unsealed batch, and publish them.
 
         `part` names them within the batch, for a call that is made again. In Redis or a database as result
@@ -141,17 +141,17 @@ class CeleryProgress:
         if request and headers.get("id") == request.id and (batch_id := batch_of(request)):
             headers.setdefault(BATCH_KEY, batch_id)
 
-    def _task_received(self, request: Any, **_: object) -> None:  # noqa: ANN401  # the main process's own request
+    def _task_received(self, request: Any, **_: object) -> None:
         """Remember what the main process has, for signals that tell only an id; Celery lets go of it."""
         if BATCH_KEY in request.request_dict:
             self._received[request.id] = request
 
-    def _succeeded(self, sender: Any, **_: object) -> None:  # noqa: ANN401  # a Task
+    def _succeeded(self, sender: Any, **_: object) -> None:
         request = sender.request
         if batch_id := batch_of(request):
             self._reports.succeeded(request.id, batch_id=batch_id, attempt=request.retries + 1)
 
-    def _failed(self, sender: Any, task_id: str, exception: BaseException, **_: object) -> None:  # noqa: ANN401  # as above
+    def _failed(self, sender: Any, task_id: str, exception: BaseException, **_: object) -> None:
         is_requeued = (
             isinstance(exception, TimeLimitExceeded) and sender.acks_late and not sender.acks_on_timeout
         )
@@ -163,13 +163,13 @@ class CeleryProgress:
         if request.id == task_id:
             self._report_failed(request, exception)
 
-    def _retried(self, request: Context, reason: Any = None, **_: object) -> None:  # noqa: ANN401  # as above
+    def _retried(self, request: Context, reason: Any = None, **_: object) -> None:
         batch_id = batch_of(request)
         if self._report_retries and batch_id and reason is not None:  # else it is only delivered again
             error = reason.exc if isinstance(reason.exc, BaseException) else str(reason)
             self._reports.failed(request.id, error, batch_id=batch_id, attempt=request.retries + 1)
 
-    def _ended(self, task: Any, state: str, retval: Any, **_: object) -> None:  # noqa: ANN401  # as above
+    def _ended(self, task: Any, state: str, retval: Any, **_: object) -> None:
         """Report what ends without a signal of its own: Ignore, and Reject unless it is delivered again."""
         is_ignored = state == states.IGNORED and str(retval) != REPLACED
         if is_ignored or (state == states.REJECTED and not retval.requeue):
@@ -178,10 +178,10 @@ class CeleryProgress:
     def _revoked(self, request: Context, **_: object) -> None:
         self._report_skipped(request)
 
-    def _unknown(self, message: Any, name: str, **_: object) -> None:  # noqa: ANN401  # a kombu message
+    def _unknown(self, message: Any, name: str, **_: object) -> None:
         self._report_failed(Context(message.headers, **message.payload[2]), NotRegistered(name))
 
-    def _rejected(self, message: Any, **_: object) -> None:  # noqa: ANN401  # as above
+    def _rejected(self, message: Any, **_: object) -> None:
         self._report_skipped(Context(message.headers))
 
     def _report_failed(self, request: Context, error: BaseException) -> None:
@@ -198,7 +198,7 @@ class CeleryProgress:
         for batch_id, task_id in tasks_after(request):
             self._reports.skipped(task_id, batch_id=batch_id)
 
-    def _worker_begins(self, instance: Any, **_: object) -> None:  # noqa: ANN401  # the worker
+    def _worker_begins(self, instance: Any, **_: object) -> None:
         """In the main process: a pool that forks needs the relay, any other runs its tasks here."""
         if issubclass(instance.pool_cls, get_implementation("prefork")):
             self._reports = self._relay

@@ -51,7 +51,7 @@ def tasks_after(request: Context) -> Iterator[tuple[str, str]]:
     yield from _after(request.chain, request.chord)
 
 
-def _after(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401  # Celery's
+def _after(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, str]]:
     for one in (*(chain or ()), *((body,) if body else ())):
         for task in tasks_of(maybe_signature(one)):
             options = task.options

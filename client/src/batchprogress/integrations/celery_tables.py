@@ -92,7 +92,7 @@ class GroupTable:
         found = self._ids(self._row.taskset_id.startswith(beginning, autoescape=True))
         return any(one.startswith(beginning) for one in found)
 
-    def _ids(self, condition: Any) -> list[str]:  # noqa: ANN401  # SQLAlchemy's, which Celery brings
+    def _ids(self, condition: Any) -> list[str]:
         with self._backend.ResultSession() as session:
             return [one for (one,) in session.query(self._row.taskset_id).filter(condition)]
 

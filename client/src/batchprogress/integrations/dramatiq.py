@@ -107,7 +107,7 @@ class DramatiqProgress(Middleware):
         broker: Broker,
         message: MessageProxy,
         *,
-        result: Any = None,  # noqa: ANN401, ARG002  # as above
+        result: Any = None,  # noqa: ARG002  # as above
         exception: BaseException | None = None,
     ) -> None:
         """Report how a message ended; before it is acknowledged, so that a kill between delivers it again."""
@@ -139,7 +139,7 @@ class DramatiqProgress(Middleware):
         self._report(message, self._reporter.failed, error)
         self._skip_after(message)
 
-    def _report(self, message: MessageProxy, report: Any, *error: object) -> None:  # noqa: ANN401  # of an outcome
+    def _report(self, message: MessageProxy, report: Any, *error: object) -> None:
         if batch_id := message.options.get(BATCH_KEY):
             report(message.message_id, *error, batch_id=batch_id, attempt=_attempt_of(message))
 

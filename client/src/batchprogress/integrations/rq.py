@@ -55,13 +55,13 @@ class ReportsJobs(_Base):
     _error: BaseException | None = None
     """Of the job under way."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # RQ's
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take what RQ's own worker takes."""
         super().__init__(*args, **kwargs)
         self._relay = Relay(self.reporter)
         self._reports: ReportCalls = self.reporter if isinstance(self, SimpleWorker) else self._relay
 
-    def bootstrap(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as above
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Begin to report, before the first fork."""
         if isinstance(self, SimpleWorker):
             self.reporter.start()
@@ -84,12 +84,12 @@ class ReportsJobs(_Base):
         execution: Execution = super().prepare_execution(job)
         return execution
 
-    def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401  # as above
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Keep the exception, which comes just before the failure."""
         self._error = exc_info[1]
         super().handle_exception(job, *exc_info)
 
-    def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as above
+    def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:
         """Report a job as succeeded, once RQ has kept that: its own hand-over may still fail the job."""
         batch_id, attempt = _batch_of(job), self._attempt_of(job)
         super().handle_job_success(job, *args, **kwargs)
@@ -100,7 +100,7 @@ class ReportsJobs(_Base):
         self,
         job: Job,
         queue: Queue,
-        started_job_registry: Any = None,  # noqa: ANN401  # as above
+        started_job_registry: Any = None,
         exc_string: str = "",
         execution: Execution | None = None,
     ) -> None:
@@ -118,7 +118,7 @@ class ReportsJobs(_Base):
             kind = exc_string.partition(";")[0]
             self._report_failed(job, attempt, exc_string, error_type=kind, is_retried=is_retried)
 
-    def handle_job_retry(self, job: Job, queue: Queue, retry: Retry, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # as above
+    def handle_job_retry(self, job: Job, queue: Queue, retry: Retry, *args: Any, **kwargs: Any) -> None:
         """Report a job that has returned Retry, if RQ does not retry it any more."""
         is_retried = (job.number_of_retries or 0) < retry.max
         attempt = self._attempt_of(job)

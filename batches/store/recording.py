@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
-from batches.error_kind import kind_of
+from batches.fingerprint import kind_of
 from batches.recording import Recording, record
 from batches.result import JobOutcome, JobResult, ResultSource
 from batches.store import schema

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batches.error_kind import LOOKED_AT_CHARACTERS_MAX, PLACEHOLDER, kind_of, template_of
+from batches.fingerprint import LOOKED_AT_CHARACTERS_MAX, PLACEHOLDER, kind_of, template_of
 
 VARYING = (
     st.integers().map(str)

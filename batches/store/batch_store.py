@@ -18,8 +18,8 @@ from batches.store import (
     lifecycle,
     listings,
     overview,
+    recording,
     repairs,
-    results,
     retention,
     rows,
 )
@@ -61,8 +61,8 @@ class BatchStore:
 
     async def record_results(self, submitted: Sequence[JobResult], source: ResultSource) -> Recording:
         """Record results of any batches in one transaction; what is wrong with one is its verdict."""
-        kinds = await results.kinds_of(submitted)
-        return await self._database.write(lambda c: results.record_results(c, submitted, source, kinds))
+        kinds = await recording.kinds_of(submitted)
+        return await self._database.write(lambda c: recording.record_results(c, submitted, source, kinds))
 
     async def get_batch(self, batch_id: str) -> Batch:
         """Return a batch."""
@@ -132,7 +132,7 @@ class BatchStore:
 
     async def write_repair(self, plan: RepairPlan) -> Batch | None:
         """Carry out a plan; None if the batch has changed since it was made."""
-        kinds = await results.kinds_of(plan.results)
+        kinds = await recording.kinds_of(plan.results)
         return await self._database.write(lambda c: repairs.write_repair(c, plan, kinds))
 
     async def acquire_lease(self, name: str, holder: str, seconds: float) -> bool:

@@ -1,0 +1,45 @@
+"""SQL functions that each engine spells in its own way."""
+
+from typing import Any
+
+from sqlalchemy import Text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import functions
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from batches.store.schema import UtcTime
+
+
+class database_now(functions.FunctionElement[Any]):
+    """The present moment in UTC, to the microsecond (SQLite: to the millisecond)."""
+
+    type = UtcTime()
+    inherit_cache = True
+
+
+@compiles(database_now, "mysql", "mariadb")
+def _mysql_now(_element: object, _compiler: object, **_options: object) -> str:
+    return "UTC_TIMESTAMP(6)"
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(_element: object, _compiler: object, **_options: object) -> str:
+    """As text in the format that SQLAlchemy stores and compares."""
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+class json_array(functions.FunctionElement[Any]):
+    """The values of a group as the text of a JSON array, in any order."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(json_array, "mysql", "mariadb")
+def _mysql_array(element: json_array, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"JSON_ARRAYAGG({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_array, "sqlite")
+def _sqlite_array(element: json_array, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_group_array({compiler.process(element.clauses, **kw)})"
