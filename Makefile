@@ -90,6 +90,10 @@ test-k8s: setup ## The manifests on the API server of KUBECONFIG or KUBEBUILDER_
 	KUBERNETES=given $(PYTEST) tests/k8s tests/integration/job_status/test_kubernetes_source.py \
 		tests/e2e/test_real_queues.py::test_kubernetes
 
+.PHONY: mutants
+mutants: setup ## Break the code in listed ways: each must fail its test (LISTS="rpc batches" for some)
+	$(BIN)/python -m tests.mutants $(LISTS)
+
 .PHONY: bench
 bench: setup ## Measure our server beside what a user would pick instead (25 minutes; ROWS="row-lock" for one row)
 	$(BIN)/python -m bench $(ROWS)
