@@ -1,6 +1,6 @@
-"""The application: which address answers what. Read-only: every route is a GET.
+"""The routes of the dashboard. It is read-only: every route is a GET.
 
-DashboardErrors are raised, never handled here: `_refuse` answers them all.
+Handlers let a DashboardError pass; `_refuse` turns it into a response.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,8 +16,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.dashboard import questions
-from services.dashboard.answers import Answers
+from services.dashboard import query_params
+from services.dashboard.api import Api
 from services.dashboard.errors import (
     BatchUnknown,
     DashboardError,
@@ -29,13 +29,13 @@ from services.dashboard.errors import (
 )
 from services.dashboard.events import to_events
 from services.dashboard.headers import SecurityHeaders
-from services.dashboard.watch_hub import WatchHub
+from services.dashboard.viewer_hub import ViewerHub
 
 STATIC = Path(__file__).parent / "static"
 PING_SECONDS = 15
-"""A comment that often keeps proxies from taking a quiet stream for a dead one; many cut at 60 s."""
+"""The interval of the comments that keep a quiet stream open: many proxies cut one after 60 s."""
 SEND_SECONDS_MAX = 30.0
-"""A viewer who has taken nothing for so long is gone; his place is for others."""
+"""A viewer that reads nothing for this long is disconnected, which frees its place."""
 RETRY_SECONDS = "2"
 STATUSES: dict[type[DashboardError], HTTPStatus] = {
     BatchUnknown: HTTPStatus.NOT_FOUND,
@@ -48,16 +48,15 @@ STATUSES: dict[type[DashboardError], HTTPStatus] = {
 
 
 class Dashboard:
-    """The routes."""
+    """The HTTP application over the API and the viewer hub."""
 
-    def __init__(self, answers: Answers, hub: WatchHub) -> None:
-        """Take what answers questions, and what shows batches."""
-        self._answers = answers
+    def __init__(self, api: Api, hub: ViewerHub) -> None:
+        self._api = api
         self._hub = hub
         self.is_draining = False
 
     def app(self) -> ASGIApp:
-        """Return the application."""
+        """Return the ASGI application."""
         routes_alone = Starlette(
             routes=[
                 Route("/", _page("index.html")),
@@ -72,41 +71,45 @@ class Dashboard:
             ],
             exception_handlers={DashboardError: _refuse},
         )
-        # Around everything: the answer to a defect needs them as well.
+        # Outermost, so that the response to a defect has the headers as well.
         return SecurityHeaders(routes_alone)
 
     async def batches(self, request: Request) -> Response:
-        """Answer a page of batches."""
-        return _json(await self._answers.batches(questions.to_batch_filter(request.query_params)))
+        """Return a page of batches."""
+        return _json(await self._api.batches(query_params.to_batch_filter(request.query_params)))
 
     async def events(self, request: Request) -> Response:
-        """Answer a batch as a stream of events, to its end."""
-        views = self._hub.view(questions.to_batch_id(request.query_params))
+        """Stream a batch as server-sent events until it ends."""
+        views = self._hub.view(query_params.to_batch_id(request.query_params))
         return _EventStream(to_events(views), ping=PING_SECONDS, send_timeout=SEND_SECONDS_MAX, sep="\n")
 
     async def failures(self, request: Request) -> Response:
-        """Answer the failures of a batch in groups."""
-        return _json(await self._answers.failure_groups(questions.to_batch_id(request.query_params)))
+        """Return the failure groups of a batch."""
+        return _json(await self._api.failure_groups(query_params.to_batch_id(request.query_params)))
 
     async def failed_jobs(self, request: Request) -> Response:
-        """Answer a page of the jobs that failed with one kind of error."""
+        """Return a page of the jobs that failed with one kind of error."""
         query = request.query_params
-        asked = questions.to_batch_id(query), questions.to_errors(query), questions.to_page_token(query)
-        return _json(await self._answers.failed_jobs(*asked))
+        asked = (
+            query_params.to_batch_id(query),
+            query_params.to_errors(query),
+            query_params.to_page_token(query),
+        )
+        return _json(await self._api.failed_jobs(*asked))
 
     async def repairs(self, request: Request) -> Response:
-        """Answer what the reconciler did to a batch."""
-        return _json(await self._answers.repairs(questions.to_batch_id(request.query_params)))
+        """Return the repairs of a batch."""
+        return _json(await self._api.repairs(query_params.to_batch_id(request.query_params)))
 
     async def health(self, _request: Request) -> Response:
-        """Answer whether this process takes viewers; with the progress server away it does, and says so."""
+        """Tell whether this process accepts viewers; it does even while the progress server is down."""
         if self.is_draining:
             return JSONResponse({"status": "draining"}, HTTPStatus.SERVICE_UNAVAILABLE)
         return JSONResponse({"status": "serving"})
 
 
 class _EventStream(EventSourceResponse):
-    """Ends without an error in the log when its viewer has gone without a word."""
+    """A stream that logs no error when its viewer disappears."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(SendTimeoutError):
@@ -125,6 +128,6 @@ def _json(body: bytes) -> Response:
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
-    status = STATUSES[type(error)]  # type: ignore[index]  # registered for DashboardErrors alone
+    status = STATUSES[type(error)]  # type: ignore[index]  # registered for DashboardError only
     headers = {"Retry-After": RETRY_SECONDS} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
     return JSONResponse({"message": str(error)}, status, headers)

@@ -1,7 +1,6 @@
-"""From messages to what a page is sent: the contract's names, as JSON has them.
+"""Converts messages to the JSON of pages, with the field names of the contract.
 
-64-bit numbers are strings there, as in every JSON of protobuf; enums are names without
-their prefix, times are RFC 3339.
+As in ProtoJSON, 64-bit numbers are strings and times are RFC 3339; enum names lose their prefix.
 """
 
 import json
@@ -18,7 +17,7 @@ Fields = dict[str, Any]
 
 
 def to_state(batch: pb.Batch) -> BatchState:
-    """Return a batch as the hub hands it on."""
+    """Return a batch as the hub passes it to viewers."""
     newest = batch.last_result_time if batch.HasField("last_result_time") else batch.create_time
     return BatchState(
         revision=batch.revision,
@@ -32,7 +31,7 @@ def to_state(batch: pb.Batch) -> BatchState:
 
 
 def to_fields(message: Message) -> Fields:
-    """Return every field of a message that is not an unset message, with short names of enums."""
+    """Return every field of a message except unset submessages, with short enum names."""
     fields = MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
@@ -48,7 +47,7 @@ def to_repair(repair: pb.Repair) -> Fields:
 
 
 def to_list(messages: Iterable[Message]) -> list[Fields]:
-    """Return the fields of each."""
+    """Return the fields of each message."""
     return [to_fields(message) for message in messages]
 
 

@@ -1,4 +1,4 @@
-"""Why a page cannot be shown what it asks for. The docstrings are what people read."""
+"""Why a page cannot get what it asks for. The docstrings are shown to people."""
 
 
 class DashboardError(Exception):
@@ -10,29 +10,29 @@ class DashboardError(Exception):
 
 
 class BatchUnknown(DashboardError):
-    """There is no such batch: it was never created here, or was deleted after its time."""
+    """There is no such batch: it was never created here, or its retention has passed."""
 
 
 class InvalidQuestion(DashboardError):
-    """The progress server cannot answer this: a filter, an id or a page's address is not valid."""
+    """The request is invalid: check the filter, the batch id or the page address."""
 
 
 class ServerAway(DashboardError):
     """The progress server does not answer."""
 
     def __init__(self, retry_seconds: float = 0.0) -> None:
-        """Hold how long the server asks to be left alone."""
+        """Keep the delay that the server asked for, in seconds."""
         super().__init__()
         self.retry_seconds = retry_seconds
 
 
 class Refused(DashboardError):
-    """The progress server refuses this dashboard: whoever runs it should look at its log, token and TLS."""
+    """The progress server refuses this dashboard: its operator should check its log, token and TLS."""
 
 
 class TooMany(DashboardError):
-    """The dashboard shows as much as it may; try again in a moment."""
+    """The dashboard is at its limit of viewers or batches; try again in a moment."""
 
 
 class Defective(DashboardError):
-    """The dashboard itself has failed: whoever runs it should look at its log."""
+    """The dashboard itself failed: its operator should check its log."""

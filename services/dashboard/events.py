@@ -1,8 +1,8 @@
 """A batch as server-sent events.
 
-`history` comes once, before the first state; `state` takes a problem back; `problem` says why
-what is shown may be out of date, and `unknown` that there is no such batch. A page that has
-seen the batch's end, or `unknown`, does not connect again.
+`history` is sent once, before the first `state`. `problem` says why the shown state may be out of
+date; the next `state` clears it. `unknown` says that there is no such batch. After `unknown` or the
+end of the batch a page does not reconnect.
 """
 
 import json
@@ -19,7 +19,7 @@ from services.dashboard.topic import View
 async def to_events(
     views: AsyncGenerator[tuple[View, list[Point]], None],
 ) -> AsyncIterator[ServerSentEvent]:
-    """Yield the events of each view; one viewer too many is told so, and connects again later."""
+    """Yield the events of each view; a viewer beyond the limit gets a `problem` and reconnects later."""
     try:
         async with aclosing(views):
             async for view, points in views:

@@ -1,4 +1,4 @@
-"""What every answer says to the browser about itself."""
+"""The security headers of every response."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -8,29 +8,28 @@ CONTENT_SECURITY_POLICY = (
     "base-uri 'none'; frame-ancestors 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
-"""Nothing but our own files, and no text that becomes markup or code: names of batches come from anyone."""
+"""Only our own files, and no text may become markup or code: anybody may name a batch."""
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Referrer-Policy": "no-referrer",  # an address holds the batch's id
+    "Referrer-Policy": "no-referrer",  # a URL contains the id of its batch
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-# A browser that keeps a file asks whether it has changed: a new version is there at once.
+# A browser revalidates its cached files, so a new version is used at once.
 CACHE_CONTROL = "no-cache"
 
 
 class SecurityHeaders:
-    """Adds them to every answer."""
+    """Adds the headers to every response of an application."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take the application."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as the application does."""
+        """Run the application with the headers added."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,18 +1,18 @@
-"""Whether a message is one of a group's, by what the group's messages have in common. Pure."""
+"""Tells whether an error message belongs to a failure group, by the template of the group. Pure."""
 
 VARYING = "<*>"
-"""What stands in a template for each part that varies."""
+"""The placeholder in a template for each part that varies."""
 COMPARED_CHARACTERS = 500
-"""Messages are grouped by so much of their beginning."""
+"""Only the beginning of a message decides its group; as in `batches.fingerprint`."""
 
 
 def fits(message: str, template: str) -> bool:
-    """Tell whether a message has the template's fixed parts in their order; an empty template fits all.
+    """Tell whether a message contains the fixed parts of a template in order; an empty template fits all.
 
-    Looked for from left to right, without going back: the time is that of reading the message once.
+    The search never goes back, so it takes time linear in the length of the message.
     """
     first, *others = template.split(VARYING)
-    message = " ".join(message[:COMPARED_CHARACTERS].split())  # as templates are: line breaks are blanks
+    message = " ".join(message[:COMPARED_CHARACTERS].split())  # templates are normalised the same way
     if not template:
         return True
     if not message.startswith(first):

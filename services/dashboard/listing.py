@@ -1,8 +1,8 @@
-"""Pages of batches and of failed jobs, searched beyond what ProgressService filters by.
+"""Pages of batches and failed jobs, with filters that ProgressService does not have.
 
-ProgressService filters batches by state and labels, and results by outcome. Text, and the
-kind of an error, are looked for here: in so many of the newest batches, or of the first
-failed jobs, at a time. A page then says how many it looked at and where to look on.
+ProgressService filters batches by state and labels, and results by outcome. Text and the kind of an
+error are searched here, in a bounded number of items a page. A page tells how many items were
+searched and where the search continues.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -15,29 +15,29 @@ from services.dashboard.likeness import fits
 from services.dashboard.progress_client import ProgressClient
 
 PAGE_SIZE = 50
-"""Items of a page: as many as a person looks through. A searched page has more, up to its last read's end."""
+"""Items of a page, as many as a person reads. A searched page holds up to one more read."""
 SEARCHED_AT_A_TIME = 250
-"""Read at a time when searching: 100 KB."""
+"""Items read in one call while searching; about 100 KB."""
 SEARCHED_MAX = 5_000
-"""Of one page: 20 reads, well below a second of the server's time."""
+"""Items searched for one page: 20 calls, well below a second of the server's time."""
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFilter:
-    """Which batches a page shows."""
+    """Selects the batches that a page shows."""
 
     state: str = ""
-    """PROCESSING, COMPLETED or CANCELLED; empty is any."""
+    """PROCESSING, COMPLETED or CANCELLED; empty for any state."""
     labels: tuple[tuple[str, str], ...] = ()
-    """Labels with values; a batch has all of them."""
+    """Label keys and values; a batch must have all of them."""
     text: str = ""
-    """In the id, the name or a label, in upper or lower case; empty is any."""
+    """Text in the id, the name or a label, ignoring case; empty for any batch."""
     page_token: str = ""
 
     def matches(self, batch: pb.Batch) -> bool:
-        """Tell whether the text is in a batch."""
+        """Tell whether a batch contains the text."""
         sought = self.text.casefold()
         labels = (f"{key}={value}" for key, value in batch.labels.items())
         return any(sought in text.casefold() for text in (batch.batch_id, batch.display_name, *labels))
@@ -45,26 +45,26 @@ class BatchFilter:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Errors that are alike, as a group of failures tells."""
+    """Selects the errors of one failure group."""
 
     error_type: str
-    """Empty is that of failures reported without one."""
+    """The type of the error; empty for failures that were reported without one."""
     template: str = ""
-    """What their messages have in common, with <*> for each part that varies; empty is any."""
+    """The template of their messages, with <*> for each part that varies; empty for any message."""
 
     def include(self, result: pb.JobResult) -> bool:
-        """Tell whether a job failed with one of them."""
+        """Tell whether a job failed with one of these errors."""
         return result.error_type == self.error_type and fits(result.error_message, self.template)
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """What was found, and where to look on."""
+    """The items found, and where the search continues."""
 
     items: list[Item]
     next_page_token: str
     searched: int
-    """How many were looked at for it; 0 if nothing had to be searched for."""
+    """Items searched for this page; 0 if the server filtered alone."""
 
 
 async def list_batches(progress: ProgressClient, sought: BatchFilter) -> Page[pb.Batch]:
@@ -85,7 +85,7 @@ async def list_batches(progress: ProgressClient, sought: BatchFilter) -> Page[pb
 async def list_failed_jobs(
     progress: ProgressClient, batch_id: str, errors: Errors, page_token: str
 ) -> Page[pb.JobResult]:
-    """Return a page of the jobs that failed with such an error, by job id."""
+    """Return a page of the jobs that failed with one kind of error, by job id."""
     request = pb.ListJobResultsRequest(
         batch_id=batch_id, outcome=pb.JOB_OUTCOME_FAILED, page_token=page_token
     )
@@ -98,7 +98,7 @@ async def _pages(
     request: Any,
     items: str,
 ) -> AsyncGenerator[tuple[list[Any], str], None]:
-    """Yield the items of each page, and the token of the page after it."""
+    """Yield the items of each page and the token of the next page."""
     request.page_size = SEARCHED_AT_A_TIME
     while True:
         answer = await method(request)
@@ -111,7 +111,7 @@ async def _pages(
 async def _search(
     pages: AsyncGenerator[tuple[list[Item], str], None], is_sought: Callable[[Item], bool]
 ) -> Page[Item]:
-    """Read pages until a page's worth is found, or as many were looked at as may be."""
+    """Read pages until one page of items is found or the search limit is reached."""
     page: Page[Item] = Page([], "", 0)
     async with aclosing(pages):
         async for items, token in pages:

@@ -1,4 +1,4 @@
-"""The channel to the progress server, opened anew when a new certificate may be what it needs."""
+"""The channel to the progress server, reopened when new certificate files may be needed."""
 
 import time
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from batchprogress._grpc.connection import Connection
 from batchprogress.v1 import progress_pb2_grpc
 
 REOPENED_SECONDS_MIN = 1.0
-"""From one opening to the next: with the server away, hundreds of watches fail every two seconds."""
+"""The time between two openings: while the server is down, hundreds of watches fail every two seconds."""
 
 Stub: TypeAlias = "progress_pb2_grpc.ProgressServiceAsyncStub"  # known to the type checker only
 
@@ -25,16 +25,18 @@ class _Opened:
 
 
 class ProgressChannel:
-    """A channel with what the files of the connection hold; calls under way stay on the one they began on."""
+    """A channel with the current certificate files; calls in progress stay on the channel they began on.
+
+    Nothing is connected before the first call.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        """Open it; nothing is connected before the first call."""
         self._connection = connection
         self._newest = _Opened(connection.open_async())
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator[Stub]:
-        """Give what to call, while the context is open."""
+        """Return the stub to call while the context is open."""
         used = self._newest
         used.calls += 1
         try:
@@ -49,10 +51,10 @@ class ProgressChannel:
                 await used.channel.close()
 
     async def close(self) -> None:
-        """Close it; to be called when no call is under way."""
+        """Close the channel; call it when no call is in progress."""
         await self._newest.channel.close()
 
     def _replace(self, used: _Opened) -> None:
-        """Open another one, unless that was just done."""
+        """Open another channel, unless one was opened just now."""
         if used is self._newest and time.monotonic() - used.opened_at >= REOPENED_SECONDS_MIN:
             self._newest = _Opened(self._connection.open_async())

@@ -1,4 +1,4 @@
-"""ProgressService as this dashboard asks it: with its channel the one place that knows gRPC."""
+"""The dashboard's calls of ProgressService; with its channel the only place that knows gRPC."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
@@ -17,19 +17,21 @@ from services.dashboard.refusals import Refusals
 from services.dashboard.states import BatchState
 
 ANSWER_SECONDS_MAX = 5.0
-"""A server answers in milliseconds; a person who waits longer is better told that it does not."""
+"""A server answers in milliseconds; after this long the page says that it is down."""
 STATES_APART_MS_MIN = 250
-"""Of a watched batch: bars glide between four states a second as smoothly as between twenty."""
+"""The interval of a watched batch's states: a bar animates four states a second as smoothly as twenty."""
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
 
 class ProgressClient:
-    """Asks once and never waits for a server that is away; what it raises is a DashboardError."""
+    """Calls once and never waits for a server that is down; raises DashboardErrors only.
+
+    Nothing is connected before the first call.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        """Take where the server is, and how it is reached; nothing is connected before the first call."""
         self._connection = connection
         self._channel = ProgressChannel(connection)
         self._refusals = Refusals()
@@ -40,7 +42,7 @@ class ProgressClient:
         return to_state((await self._ask(lambda stub: stub.GetBatch, request)).batch)
 
     async def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[BatchState]:
-        """Yield a batch's newer states as one stream brings them, to its end."""
+        """Yield the newer states of a batch from one stream, until the stream ends."""
         request = pb.WatchBatchRequest(
             batch_id=batch_id,
             after_revision=after_revision,
@@ -67,7 +69,7 @@ class ProgressClient:
         return await self._ask(lambda stub: stub.ListJobResults, request)
 
     async def list_failure_groups(self, batch_id: str) -> pb.ListFailureGroupsResponse:
-        """Return the failures of a batch in groups."""
+        """Return the failure groups of a batch."""
         request = pb.ListFailureGroupsRequest(batch_id=batch_id)
         return await self._ask(lambda stub: stub.ListFailureGroups, request)
 
@@ -76,7 +78,7 @@ class ProgressClient:
         return await self._ask(lambda stub: stub.ListRepairs, request)
 
     async def close(self) -> None:
-        """Close the channel; to be called when nothing is asked any more."""
+        """Close the channel; call it after the last call."""
         await self._channel.close()
 
     async def _ask(
@@ -95,12 +97,12 @@ class ProgressClient:
         try:
             return self._connection.metadata()
         except OSError as error:
-            raise self._refusals.tell("the token file cannot be read", str(error.strerror)) from error
+            raise self._refusals.tell("cannot read the token file", str(error.strerror)) from error
         except ValueError as error:
-            raise self._refusals.tell("the token file holds no token", str(error)) from error
+            raise self._refusals.tell("the token file is invalid", str(error)) from error
 
     def _translated(self, error: grpc.aio.AioRpcError) -> DashboardError:
-        """Return what an answer means to a page; the text of the answer stays here."""
+        """Return the error that a page shows; the server's own text is not shown."""
         failure = failure_of(error)
         if failure.code is grpc.StatusCode.NOT_FOUND:
             return BatchUnknown()

@@ -1,4 +1,4 @@
-"""What can be set, each from the environment variable DASHBOARD_<NAME>."""
+"""The settings of the dashboard, each from the environment variable DASHBOARD_<NAME>."""
 
 import ssl
 from typing import Self
@@ -16,8 +16,8 @@ class DashboardSettings(BaseSettings):
 
     listen: str = Field(
         default="127.0.0.1:8080",
-        description="host:port to serve the page on; port 0 takes a free one. Default: this machine only,"
-        " since whoever reaches it reads every batch.",
+        description="host:port to serve the page on; port 0 picks a free port. Default: this machine only,"
+        " since everybody who reaches the page can read every batch.",
     )
     progress_target: str = Field(
         default="127.0.0.1:50051",
@@ -27,44 +27,45 @@ class DashboardSettings(BaseSettings):
     )
     progress_tls: bool = Field(
         default=False,
-        description="Reach it by TLS, with the system's roots. Default: off, as the server's default.",
+        description="Connect by TLS with the system's root certificates. Default: off, as on the server.",
     )
     progress_ca_file: FilePath | None = Field(
         default=None,
-        description="Reach it by TLS, with the roots in this PEM file. It is read again, as are the two"
-        " below, when the server cannot be reached: a new one needs no restart. Default: none.",
+        description="Connect by TLS with the root certificates in this PEM file. This file and the two"
+        " below are read again when the server cannot be reached, so that replacing them needs no restart."
+        " Default: none.",
     )
     progress_certificate_file: FilePath | None = Field(
         default=None,
-        description="Reach it by TLS, and show it the certificate in this PEM file: a server with"
-        " PROGRESS_TLS_CLIENT_CA_FILE asks for one. Default: none.",
+        description="Connect by TLS with the client certificate in this PEM file, which a server with"
+        " PROGRESS_TLS_CLIENT_CA_FILE requires. Default: none.",
     )
     progress_key_file: FilePath | None = Field(
         default=None, description="The key of that certificate, PEM. Default: none."
     )
     progress_token_file: FilePath | None = Field(
         default=None,
-        description="A file with the bearer token that reads batches; it is read again for each call, so that"
-        " a new one needs no restart. Default: none.",
+        description="A file with the bearer token of a reader. It is read again for each call, so that"
+        " replacing it needs no restart. Default: none.",
     )
     viewers_max: int = Field(
         default=5_000,
         ge=1,
-        description="Viewers of batches at a time; more are told to come again. Default 5,000: some 230 MiB,"
-        " and of a busy batch a change a second or more for each, on one core.",
+        description="Viewers of batches at a time; others are asked to try again. Default 5,000: about"
+        " 230 MiB, and at least one update a second for each viewer of a busy batch on one core.",
     )
     watches_max: int = Field(
         default=500,
         ge=1,
-        description="Batches watched at a time, a stream of ProgressService each, however many view them."
-        " Default 500: a fortieth of what one server holds.",
+        description="Batches watched at a time, each by one stream of ProgressService that all its viewers"
+        " share. Default 500: a fortieth of the watches that one server allows.",
     )
     drain_seconds: float = Field(
         default=5,
         ge=0,
         le=3_600,
-        description="Seconds that answers under way may take after SIGTERM; pages connect again by"
-        " themselves. Default 5: an answer takes less or never comes.",
+        description="Seconds that responses in progress may take after SIGTERM; pages reconnect by"
+        " themselves. Default 5: an answer takes less, or never comes.",
     )
 
     @field_validator("listen")
@@ -76,27 +77,27 @@ class DashboardSettings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_combinations(self) -> Self:
         if (self.progress_certificate_file is None) != (self.progress_key_file is None):
             raise ValueError(
-                "DASHBOARD_PROGRESS_CERTIFICATE_FILE and DASHBOARD_PROGRESS_KEY_FILE go together"
+                "DASHBOARD_PROGRESS_CERTIFICATE_FILE and DASHBOARD_PROGRESS_KEY_FILE must be set together"
             )
         self._try_tls()
         return self
 
     def _try_tls(self) -> None:
-        """Find out now what gRPC would only say as a server that does not answer."""
+        """Check the files now: gRPC would only report a server that does not answer."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         try:
             if self.progress_ca_file is not None:
                 context.load_verify_locations(self.progress_ca_file)
         except OSError:
-            raise ValueError("DASHBOARD_PROGRESS_CA_FILE holds no certificate in PEM") from None
+            raise ValueError("DASHBOARD_PROGRESS_CA_FILE contains no PEM certificate") from None
         try:
             if self.progress_certificate_file is not None:
                 # Without a password OpenSSL would ask the terminal for it.
                 context.load_cert_chain(self.progress_certificate_file, self.progress_key_file, password="")
         except OSError:
             raise ValueError(
-                "DASHBOARD_PROGRESS_KEY_FILE and DASHBOARD_PROGRESS_CERTIFICATE_FILE are no pair in PEM"
+                "DASHBOARD_PROGRESS_KEY_FILE and DASHBOARD_PROGRESS_CERTIFICATE_FILE are not a PEM pair"
             ) from None

@@ -1,29 +1,29 @@
-"""What the hub keeps of a watched batch: its newest state, and how it came there. Pure."""
+"""The state and history of a watched batch, as the hub keeps them. Pure."""
 
 from dataclasses import dataclass
 
 POINTS_MAX = 512
-"""Of a batch's history: more than a plot has pixels to tell apart, and 20 KB as JSON."""
+"""The points of a history: more than the pixels of a plot can show; 20 KB as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchState:
-    """A batch at one revision; times are seconds since 1970 by the database's clock."""
+    """A batch at one revision. Times are seconds since 1970 by the database's clock."""
 
     revision: int
     has_ended: bool
     created_at: float
     newest_result_at: float
-    """Of the creation, while there is no result."""
+    """The time of creation while there is no result."""
     ended_jobs: int
     failed_jobs: int
     json: str
-    """As a page reads it: written once for all who view it."""
+    """The batch as JSON, encoded once for all viewers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """How far a batch was when a result came in."""
+    """The progress of a batch at the time of one result."""
 
     at: float
     """Seconds since 1970 by the database's clock."""
@@ -31,21 +31,20 @@ class Point:
     failed_jobs: int
 
     def to_json(self) -> list[float]:
-        """Return it as a page reads it."""
+        """Return the point as JSON for the page."""
         return [self.at, self.ended_jobs, self.failed_jobs]
 
 
 class History:
-    """The points a batch passed while it was watched, evenly thinned out as they grow too many."""
+    """The points of a batch while it was watched, thinned out evenly as they grow too many."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._points: list[Point] = []
         self._apart_seconds = 0.0
         self._newest: Point | None = None
 
     def add(self, state: BatchState) -> None:
-        """Add where a batch is, unless it is too near to the point before."""
+        """Add the point of a state, unless it is too close to the previous one."""
         point = self._newest = Point(state.newest_result_at, state.ended_jobs, state.failed_jobs)
         if not self._points or point.at - self._points[-1].at >= self._apart_seconds:
             self._points.append(point)
@@ -53,12 +52,12 @@ class History:
                 self._thin_out()
 
     def points(self) -> list[Point]:
-        """Return them in the order of time; the newest is always among them."""
+        """Return the points in order of time, including the newest."""
         newest = [self._newest] if self._newest and self._newest not in self._points[-1:] else []
         return [*self._points, *newest]
 
     def _thin_out(self) -> None:
-        """Keep every second one, and from now on as few."""
+        """Keep every second point, and double the distance of later ones."""
         seconds = self._points[-1].at - self._points[0].at
         self._apart_seconds = 2 * seconds / POINTS_MAX
         self._points = self._points[::2]

@@ -1,4 +1,4 @@
-"""A watched batch: what its viewers are to see, and how they are woken to see it."""
+"""A watched batch: its current view, and the flags that wake its viewers."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from services.dashboard.states import BatchState, History
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a viewer is to see now."""
+    """What a viewer should see now."""
 
     state: BatchState | None
-    """The newest that is known."""
+    """The newest known state."""
     problem: DashboardError | None
-    """Why it may be out of date; None if it is not."""
+    """Why the state may be out of date; None if it is current."""
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing can follow."""
+        """Whether no further view can follow."""
         ended = self.state is not None and self.state.has_ended and self.problem is None
         return ended or isinstance(self.problem, BatchUnknown)
 
@@ -31,20 +31,20 @@ class Topic:
     history: History = field(default_factory=History)
     flags: set[asyncio.Event] = field(default_factory=set)
     following: asyncio.Task[None] | None = None
-    end: asyncio.TimerHandle | None = None
-    """Of a topic without viewers."""
+    removal: asyncio.TimerHandle | None = None
+    """Removes a topic that has no viewers."""
     tries: int = 0
-    """How many have failed since the newest state."""
+    """Tries that failed since the newest state."""
     is_defective: bool = False
-    """Whether following it has met a defect; that is told in the log once."""
+    """Whether a defect was already logged."""
 
     @property
     def revision(self) -> int:
-        """Of the newest state; 0 if none is known."""
+        """The revision of the newest state; 0 if none is known."""
         return self.view.state.revision if self.view.state else 0
 
-    def take(self, state: BatchState) -> None:
-        """Take what the server says now; an answer may be older than what the stream brought meanwhile."""
+    def update(self, state: BatchState) -> None:
+        """Show a state of the server; an older one than the known state only clears the problem."""
         known = self.view.state
         if known is None or state.revision > known.revision:
             self.history.add(state)
@@ -53,7 +53,7 @@ class Topic:
         self._show(View(state, None))
 
     def fail(self, problem: DashboardError) -> None:
-        """Say why nothing newer comes; each try that fails alike says nothing new."""
+        """Show a problem; a repeated problem of the same type wakes nobody."""
         if type(problem) is not type(self.view.problem):
             self._show(View(self.view.state, problem))
 

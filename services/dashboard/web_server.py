@@ -1,4 +1,4 @@
-"""uvicorn, as the other servers of this house run: its own socket, our signals, our log."""
+"""uvicorn with our own socket, signal handling and log, as in the other servers."""
 
 import logging
 import socket
@@ -12,16 +12,15 @@ from starlette.types import ASGIApp
 from process.configuration import refuse
 
 BACKLOG = 2_048
-"""Connections the kernel holds while we are busy: as many viewers as come back after a restart at once."""
+"""Connections that the kernel queues: as many viewers as reconnect at once after a restart."""
 OTHER_CONNECTIONS_MAX = 2_000
-"""Besides those that view a batch: lists, and connections that browsers keep open. More are answered 503."""
+"""Connections besides those of viewers: lists, and idle ones of browsers. More get a 503."""
 
 
 class WebServer(uvicorn.Server):
-    """Serves an application until it is told to stop."""
+    """Serves an application until `should_exit` is set."""
 
     def __init__(self, app: ASGIApp, *, viewers_max: int, drain_seconds: float) -> None:
-        """Take the application; nothing is served yet."""
         _log_structured()
         super().__init__(
             uvicorn.Config(
@@ -38,7 +37,7 @@ class WebServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the process, which ends streams before it stops this server."""
+        """Leave signals to the process, which ends the streams before it stops this server."""
         yield
 
 
@@ -49,11 +48,11 @@ def bind(listen: str) -> socket.socket:
     try:
         return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=BACKLOG)
     except OSError:
-        refuse(f"cannot listen on {listen}: is the port taken, or the address not of this machine?")
+        refuse(f"cannot listen on {listen}: the port is taken, or the address is not of this machine")
 
 
 class _ToStructlog(logging.Handler):
-    """Hands uvicorn's warnings and errors on to our log."""
+    """Passes uvicorn's warnings and errors to our log."""
 
     def emit(self, record: logging.LogRecord) -> None:
         log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""The one place where the dashboard is put together, started and stopped."""
+"""Builds, starts and stops the dashboard."""
 
 import asyncio
 import socket
@@ -6,24 +6,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batchprogress._grpc.connection import Connection, TlsFiles
-from services.dashboard.answers import Answers
+from services.dashboard.api import Api
 from services.dashboard.app import Dashboard
 from services.dashboard.progress_client import ProgressClient
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.shared_answers import SharedAnswers
 from services.dashboard.token_file import token_in
-from services.dashboard.watch_hub import WatchHub
+from services.dashboard.viewer_hub import ViewerHub
 from services.dashboard.web_server import WebServer, bind
 
 
 class DashboardServer:
-    """A web server and all that runs behind it."""
+    """The web server and everything behind it. Constructing it opens the port but serves nothing."""
 
     def __init__(self, settings: DashboardSettings, progress: ProgressClient) -> None:
-        """Put the parts together and open the port; nothing is served yet."""
         self._shared = SharedAnswers()
-        self._hub = WatchHub(progress, viewers_max=settings.viewers_max, watches_max=settings.watches_max)
-        self._dashboard = Dashboard(Answers(progress, self._shared), self._hub)
+        self._hub = ViewerHub(progress, viewers_max=settings.viewers_max, watches_max=settings.watches_max)
+        self._dashboard = Dashboard(Api(progress, self._shared), self._hub)
         self._web = WebServer(
             self._dashboard.app(), viewers_max=settings.viewers_max, drain_seconds=settings.drain_seconds
         )
@@ -32,7 +31,7 @@ class DashboardServer:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
-        """Serve while the context is open, and yield the serving; leaving the context drains."""
+        """Serve while the context is open; yields the serving task. Leaving the context drains."""
         serving = asyncio.create_task(self._web.serve([self._socket]))
         try:
             yield serving
@@ -48,7 +47,7 @@ class DashboardServer:
 async def dashboard_server(
     settings: DashboardSettings,
 ) -> AsyncIterator[tuple[DashboardServer, asyncio.Task[None]]]:
-    """Serve over a channel of its own; the progress server may come later, or go."""
+    """Serve while the context is open; the progress server may start later or restart."""
     progress = ProgressClient(_connection(settings))
     try:
         server = DashboardServer(settings, progress)

@@ -1,11 +1,11 @@
 // One batch: shown as its changes come, to its end.
 
-import { sayConnected, sayEnded } from "./asking.js";
+import { sayConnected, sayEnded } from "./api.js";
 import { Bar } from "./bar.js";
 import { byId, element, labelled, setAttribute, setChildren, setPairs, setText } from "./dom.js";
 import { Failures } from "./failures.js";
-import { Live } from "./live.js";
-import { News } from "./news.js";
+import { EventStream } from "./event_stream.js";
+import { Announcer } from "./announcer.js";
 import { Plot } from "./plot.js";
 import { Refresher } from "./refresher.js";
 import { showRepairs } from "./repairs.js";
@@ -16,7 +16,7 @@ const REDRAWN_MS = 1000; // "3 minutes ago", and how long a batch has stood stil
 const batchId = new URLSearchParams(location.search).get("id") ?? "";
 const bar = new Bar("Progress");
 const plot = new Plot(byId("plot"), byId("plot-readout"));
-const news = new News(byId("news"));
+const announcer = new Announcer(byId("news"));
 const failures = new Failures(batchId);
 const failuresRefresher = new Refresher(() => failures.refresh());
 const repairsRefresher = new Refresher(async () => {
@@ -24,7 +24,7 @@ const repairsRefresher = new Refresher(async () => {
   plot.draw();
 });
 let batch = null;
-let live = null;
+let stream = null;
 
 const listener = {
   history: (points) => plot.begin(points),
@@ -39,7 +39,7 @@ const listener = {
     sayConnected(message);
   },
   unknown({ message }) {
-    live?.end();
+    stream?.end();
     batch = null;
     showNothing("No such batch", message);
     sayEnded("Not found");
@@ -54,7 +54,7 @@ function showNothing(title, message) {
 }
 
 function end() {
-  live?.end();
+  stream?.end();
   sayEnded("Ended");
 }
 
@@ -66,7 +66,7 @@ function show() {
   setPairs(byId("tallies"), tallies());
   setPairs(byId("facts"), facts());
   showPlot();
-  news.tell(batch);
+  announcer.tell(batch);
   failuresRefresher.due(batch.failed_jobs);
   repairsRefresher.due(`${batch.reconciled_jobs} ${batch.state} ${batch.total_jobs}`);
 }
@@ -142,6 +142,6 @@ function showPlot() {
 }
 
 byId("bar").append(bar.node);
-if (batchId) live = new Live(batchId, listener);
+if (batchId) stream = new EventStream(batchId, listener);
 else listener.unknown({ message: "The address names none." });
 setInterval(() => batch && !document.hidden && show(), REDRAWN_MS);

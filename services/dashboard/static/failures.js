@@ -1,6 +1,6 @@
 // Failures in groups; a group opens to its jobs.
 
-import { ask } from "./asking.js";
+import { ask } from "./api.js";
 import { byId, element, setChildren, setText } from "./dom.js";
 import { count, jobs, moment } from "./wording.js";
 

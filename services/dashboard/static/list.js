@@ -1,6 +1,6 @@
 // The list of batches: asked for again and again, since a watch would not tell of new batches.
 
-import { ask, sayConnected } from "./asking.js";
+import { ask, sayConnected } from "./api.js";
 import { byId, element, setChildren, setText } from "./dom.js";
 import { Filters } from "./filters.js";
 import { Row } from "./row.js";

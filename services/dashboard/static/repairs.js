@@ -1,6 +1,6 @@
 // What the reconciler did to a batch: the tallies before and after, and why.
 
-import { ask } from "./asking.js";
+import { ask } from "./api.js";
 import { byId, element, setChildren } from "./dom.js";
 import { ago, count, moment, secondsOf } from "./wording.js";
 

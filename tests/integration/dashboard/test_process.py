@@ -74,16 +74,16 @@ async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
         assert (await page.get("/api/batches", text="x")).status == 502
         assert (await page.get("/api/batches", text="y")).status == 502
     assert "secret" not in process.log
-    assert process.log.count("the token file cannot be read") == 1
+    assert process.log.count("cannot read the token file") == 1
 
 
 @pytest.mark.parametrize(
     ("files", "named"),
     [
-        ({"CERTIFICATE": "own.pem"}, "KEY_FILE go together"),
-        ({"CERTIFICATE": "own.pem", "KEY": "other.key"}, "are no pair"),
-        ({"CERTIFICATE": "own.key", "KEY": "own.key"}, "are no pair"),
-        ({"CA": "own.key"}, "CA_FILE holds no certificate"),
+        ({"CERTIFICATE": "own.pem"}, "KEY_FILE must be set together"),
+        ({"CERTIFICATE": "own.pem", "KEY": "other.key"}, "are not a PEM pair"),
+        ({"CERTIFICATE": "own.key", "KEY": "own.key"}, "are not a PEM pair"),
+        ({"CA": "own.key"}, "CA_FILE contains no PEM certificate"),
     ],
 )
 async def test_unfit_certificates(tmp_path: Path, files: dict[str, str], named: str) -> None:

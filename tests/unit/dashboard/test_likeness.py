@@ -1,4 +1,4 @@
-"""Which messages a group of failures has."""
+"""Which messages belong to a failure group."""
 
 import pytest
 
@@ -24,6 +24,8 @@ LONG = "x" * COMPARED_CHARACTERS
         (LONG + "2", LONG, True),
     ],
 )
-def test_fits(message: str, template: str, *, is_alike: bool) -> None:
-    """A message fits if it has the fixed parts in their order, from its beginning to its end."""
+def test_a_message_fits_a_template_with_its_fixed_parts(
+    message: str, template: str, *, is_alike: bool
+) -> None:
+    """A message fits if it contains the fixed parts in order, from its first character to its last."""
     assert fits(message, template) is is_alike

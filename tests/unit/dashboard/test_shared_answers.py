@@ -1,4 +1,4 @@
-"""One call for all who ask the same."""
+"""Equal requests share one call."""
 
 import asyncio
 
@@ -10,44 +10,42 @@ from services.dashboard.shared_answers import SharedAnswers
 
 
 class Upstream:
-    """Counts what it is asked and answers when it is let."""
+    """Counts calls, and answers them when the test lets it."""
 
     def __init__(self) -> None:
-        """Begin with nothing asked."""
         self.asked = 0
         self.may_answer = asyncio.Event()
 
     async def ask(self) -> bytes:
-        """Answer with how often it was asked."""
+        """Return the number of calls so far."""
         self.asked += 1
         await self.may_answer.wait()
         return str(self.asked).encode()
 
 
-async def test_asked_once_at_a_time() -> None:
-    """Whoever asks while the answer is under way, or just after it, gets it too."""
+async def test_equal_requests_share_one_call() -> None:
+    """Requests that arrive during the call, or just after it, get its answer."""
     shared, upstream = SharedAnswers(), Upstream()
-    asking = [asyncio.create_task(shared.get("question", upstream.ask)) for _ in range(100)]
+    asking = [asyncio.create_task(shared.get("request", upstream.ask)) for _ in range(100)]
     await asyncio.sleep(0)
     upstream.may_answer.set()
     assert set(await asyncio.gather(*asking)) == {b"1"}
-    assert await shared.get("question", upstream.ask) == b"1"
+    assert await shared.get("request", upstream.ask) == b"1"
     assert await shared.get("another", upstream.ask) == b"2"
 
 
-async def test_an_old_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer is given out for a while only."""
+async def test_an_old_answer_is_not_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shared_answers, "FRESH_SECONDS", -1.0)
-    monkeypatch.setattr(shared_answers, "REST", 0)
+    monkeypatch.setattr(shared_answers, "REUSE_FACTOR", 0)
     shared, upstream = SharedAnswers(), Upstream()
     upstream.may_answer.set()
-    assert [await shared.get("question", upstream.ask) for _ in range(2)] == [b"1", b"2"]
+    assert [await shared.get("request", upstream.ask) for _ in range(2)] == [b"1", b"2"]
 
 
-async def test_one_who_leaves_takes_nothing_away() -> None:
-    """Others get the answer although the first who asked has gone."""
+async def test_a_viewer_that_leaves_cancels_no_call_of_others() -> None:
+    """The other caller gets the answer although the first one has left."""
     shared, upstream = SharedAnswers(), Upstream()
-    first, second = (asyncio.create_task(shared.get("question", upstream.ask)) for _ in range(2))
+    first, second = (asyncio.create_task(shared.get("request", upstream.ask)) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
     upstream.may_answer.set()
@@ -55,18 +53,17 @@ async def test_one_who_leaves_takes_nothing_away() -> None:
 
 
 async def test_errors_are_shared() -> None:
-    """What asking raises is raised to all who asked."""
 
     async def fail() -> bytes:
         raise ServerAway
 
     shared = SharedAnswers()
-    answers = await asyncio.gather(*(shared.get("question", fail) for _ in range(3)), return_exceptions=True)
+    answers = await asyncio.gather(*(shared.get("request", fail) for _ in range(3)), return_exceptions=True)
     assert {type(answer) for answer in answers} == {ServerAway}
 
 
-async def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The oldest answer goes for a new one; questions under way are never more than may be."""
+async def test_answers_and_calls_in_progress_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new answer replaces the oldest; calls in progress beyond the limit are refused."""
     monkeypatch.setattr(shared_answers, "ANSWERS_MAX", 2)
     shared, quick, slow = SharedAnswers(), Upstream(), Upstream()
     quick.may_answer.set()
@@ -81,7 +78,7 @@ async def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_kept_answers_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of long answers fewer are kept: the oldest go, and are asked for again."""
+    """The oldest answers are dropped when all together are too large, and are fetched again."""
     monkeypatch.setattr(shared_answers, "KEPT_BYTES_MAX", 2)
     shared, upstream = SharedAnswers(), Upstream()
     upstream.may_answer.set()

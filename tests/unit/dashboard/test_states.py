@@ -1,4 +1,4 @@
-"""How a batch came to where it is."""
+"""The history of a watched batch."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ from services.dashboard.states import POINTS_MAX, BatchState, History
 
 
 def test_history_is_bounded_and_even() -> None:
-    """However long a batch is watched, its history has so many points at the most, from first to newest."""
+    """A history never exceeds its limit, and its points spread evenly from the first to the newest."""
     history = History()
     for number in range(20 * POINTS_MAX + 7):
         history.add(_state(number))
@@ -17,8 +17,8 @@ def test_history_is_bounded_and_even() -> None:
     assert 0 < max(apart) <= 4 * min(apart)
 
 
-def test_the_newest_is_there_once() -> None:
-    """The newest point is the last one, and is not repeated."""
+def test_the_newest_point_is_listed_once() -> None:
+    """The newest point comes last and is not repeated."""
     history = History()
     assert history.points() == []
     history.add(_state(1))

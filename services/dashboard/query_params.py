@@ -1,4 +1,4 @@
-"""Reading what a page asks for out of a query string; InvalidQuestion if it is no such thing."""
+"""Parses the query string of a request; raises InvalidQuestion."""
 
 from starlette.datastructures import QueryParams
 
@@ -7,15 +7,15 @@ from services.dashboard.listing import BatchFilter, Errors
 
 STATES = ("", "PROCESSING", "COMPLETED", "CANCELLED")
 CHARACTERS_MAX = 2_000
-"""Of any one value: beyond every limit of the contract, and of the page's own search box."""
+"""The length of one value: above every limit of the contract and of the page's search box."""
 LABELS_MAX = 32
-"""The contract's."""
+"""The contract's limit."""
 
 
 def to_batch_id(query: QueryParams) -> str:
-    """Return the id of the batch; the server checks the rest of it.
+    """Return the batch id; the server validates it.
 
-    In the query, not in the path: an id may be `..`, or hold slashes, which paths are normalised by.
+    It stands in the query, since paths are normalised and an id may be `..` or contain slashes.
     """
     batch_id = _value(query, "id")
     if not batch_id:
@@ -24,17 +24,17 @@ def to_batch_id(query: QueryParams) -> str:
 
 
 def to_errors(query: QueryParams) -> Errors:
-    """Return which errors are asked for."""
+    """Return the kind of error to show."""
     return Errors(_value(query, "error_type"), _value(query, "template"))
 
 
 def to_page_token(query: QueryParams) -> str:
-    """Return the token of a page; empty is the first."""
+    """Return the page token; empty for the first page."""
     return _value(query, "page")
 
 
 def to_batch_filter(query: QueryParams) -> BatchFilter:
-    """Return which batches are asked for."""
+    """Return the filter of batches."""
     labels = query.getlist("label")
     state = _value(query, "state").upper()
     if state not in STATES or len(labels) > LABELS_MAX:

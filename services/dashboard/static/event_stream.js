@@ -2,7 +2,7 @@
 
 const CONNECTED_AGAIN_MS = 3000; // as browsers do by themselves, when a stream breaks
 
-export class Live {
+export class EventStream {
   /** Take what is told: history, state, problem, unknown. */
   constructor(batchId, listener) {
     this.query = new URLSearchParams({ id: batchId });

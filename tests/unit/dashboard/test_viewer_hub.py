@@ -1,4 +1,4 @@
-"""The hub over a source that does what a test tells it to."""
+"""The viewer hub over a source that each test controls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,31 +7,30 @@ from contextlib import aclosing
 import pytest
 from structlog.testing import capture_logs
 
-from services.dashboard import watch_hub
+from services.dashboard import viewer_hub
 from services.dashboard.errors import BatchUnknown, Defective, ServerAway, TooMany
 from services.dashboard.states import BatchState
 from services.dashboard.topic import View
-from services.dashboard.watch_hub import WatchHub
+from services.dashboard.viewer_hub import ViewerHub
 
 SECONDS_MAX = 10.0
 
 
 class Source:
-    """Streams that a test fills and breaks."""
+    """A source whose streams a test fills and breaks."""
 
     def __init__(self) -> None:
-        """Begin with no stream and revision 1."""
         self.now = _state(1)
         self.opened: list[tuple[str, int]] = []
         self.open = 0
-        self.news: asyncio.Queue[BatchState | Exception] = asyncio.Queue()
+        self.news: asyncio.Queue[BatchState | Exception | None] = asyncio.Queue()
 
     async def get_batch(self, _batch_id: str) -> BatchState:
-        """Answer the state of now."""
+        """Return the current state."""
         return self.now
 
     async def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[BatchState]:
-        """Yield the news, or break."""
+        """Yield the states of the test, raise its errors, and end at None."""
         self.opened.append((batch_id, after_revision))
         self.open += 1
         try:
@@ -39,6 +38,8 @@ class Source:
                 yield self.now
             while True:
                 news = await self.news.get()
+                if news is None:
+                    return
                 if isinstance(news, Exception):
                     raise news
                 self.now = news
@@ -53,8 +54,8 @@ def source() -> Source:
     return Source()
 
 
-async def test_one_stream_for_all_viewers(source: Source) -> None:
-    """However many view a batch, one stream is opened, and all see its end."""
+async def test_all_viewers_share_one_stream(source: Source) -> None:
+    """A thousand viewers open one stream, and all of them see the end."""
     hub = _hub(source)
     viewing = [asyncio.create_task(_revisions(hub)) for _ in range(1_000)]
     await _until(lambda: source.open == 1)
@@ -64,7 +65,7 @@ async def test_one_stream_for_all_viewers(source: Source) -> None:
 
 
 async def test_a_slow_viewer_skips_states(source: Source) -> None:
-    """A viewer who does not look for a while is shown the newest state, not each in turn."""
+    """A viewer that does not read for a while gets the newest state, not every state."""
     hub = _hub(source)
     async with aclosing(hub.view("b")) as views:
         assert _revision(await anext(views)) == 1
@@ -76,7 +77,7 @@ async def test_a_slow_viewer_skips_states(source: Source) -> None:
 
 
 async def test_the_stream_ends_after_the_last_viewer(source: Source) -> None:
-    """The stream stays as long as anybody views, and goes when nobody does."""
+    """The stream stays open while anybody views the batch, and closes afterwards."""
     hub = _hub(source)
     first, second = hub.view("b"), hub.view("b")
     await anext(first)
@@ -88,8 +89,8 @@ async def test_the_stream_ends_after_the_last_viewer(source: Source) -> None:
     await _until(lambda: source.open == 0)
 
 
-async def test_loading_again_keeps_the_history(source: Source) -> None:
-    """Whoever comes back soon finds the stream, and what it has shown."""
+async def test_reloading_a_page_keeps_its_history(source: Source) -> None:
+    """A viewer that returns soon finds the same stream with its history."""
     hub = _hub(source, linger_seconds=SECONDS_MAX)
     async with aclosing(hub.view("b")) as views:
         await anext(views)
@@ -103,8 +104,8 @@ async def test_loading_again_keeps_the_history(source: Source) -> None:
 
 
 async def test_a_broken_stream_resumes_by_revision(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream that breaks once is opened after the last revision, and nobody hears of it."""
-    monkeypatch.setattr(watch_hub, "RETRY_SECONDS_MIN", 0.0)
+    """A stream that breaks once is reopened after the last revision, and viewers see no problem."""
+    monkeypatch.setattr(viewer_hub, "RETRY_SECONDS_MIN", 0.0)
     hub = _hub(source)
     async with aclosing(hub.view("b")) as views:
         await anext(views)
@@ -117,12 +118,12 @@ async def test_a_broken_stream_resumes_by_revision(source: Source, monkeypatch: 
     await hub.close()
 
 
-async def test_a_server_that_is_away_is_told_and_its_return_too(
+async def test_viewers_see_that_the_server_is_down_and_that_it_is_back(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the second try viewers hear of it; when the server is back they do, although nothing changed."""
-    monkeypatch.setattr(watch_hub, "RETRY_SECONDS_MIN", 0.0)
-    monkeypatch.setattr(watch_hub, "SILENT_SECONDS", 10 * SECONDS_MAX)  # nor is it asked for in a silence
+    """Viewers see a problem after the second failed try, and that it has gone, although no state changed."""
+    monkeypatch.setattr(viewer_hub, "RETRY_SECONDS_MIN", 0.0)
+    monkeypatch.setattr(viewer_hub, "SILENT_SECONDS", 10 * SECONDS_MAX)  # no polling
     hub = _hub(source)
     async with aclosing(hub.view("b")) as views:
         await anext(views)
@@ -135,9 +136,9 @@ async def test_a_server_that_is_away_is_told_and_its_return_too(
     await hub.close()
 
 
-async def test_a_defect_is_told_and_outlived(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A defect leaves no viewer waiting: it is told each time, logged once, and a new stream is opened."""
-    monkeypatch.setattr(watch_hub, "RETRY_SECONDS_MAX", 0.0)
+async def test_a_defect_is_shown_and_survived(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A defect is shown to viewers each time and logged once; then a new stream is opened."""
+    monkeypatch.setattr(viewer_hub, "RETRY_SECONDS_MAX", 0.0)
     hub = _hub(source)
     with capture_logs() as logs:
         async with aclosing(hub.view("b")) as views, asyncio.timeout(SECONDS_MAX):
@@ -153,9 +154,9 @@ async def test_a_defect_is_told_and_outlived(source: Source, monkeypatch: pytest
     await hub.close()
 
 
-async def test_a_silent_batch_is_asked_for(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stall sends nothing: after a silence the batch is asked for, at the same revision."""
-    monkeypatch.setattr(watch_hub, "SILENT_SECONDS", 0.01)
+async def test_a_silent_batch_is_polled(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stall changes no revision, so a silent batch is polled at the same revision."""
+    monkeypatch.setattr(viewer_hub, "SILENT_SECONDS", 0.01)
     hub = _hub(source)
     async with aclosing(hub.view("b")) as views:
         await anext(views)
@@ -167,15 +168,50 @@ async def test_a_silent_batch_is_asked_for(source: Source, monkeypatch: pytest.M
 
 
 async def test_an_unknown_batch_ends_its_views(source: Source) -> None:
-    """Of a batch that is not there viewers are told, once."""
+    """Viewers of an unknown batch see so, and their views end."""
     hub = _hub(source)
     source.now = _state(0)
     source.news.put_nowait(BatchUnknown())
     assert [type(view.problem) async for view, _ in hub.view("b")] == [BatchUnknown]
 
 
-async def test_bounded(source: Source) -> None:
-    """No more viewers, and no more batches, than may be; a batch that nobody views makes room."""
+async def test_a_stream_that_ends_before_its_batch_is_reopened(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that ends OK while its batch is running was cut: it is reopened after a delay."""
+    monkeypatch.setattr(viewer_hub, "RETRY_SECONDS_MIN", 0.0)
+    monkeypatch.setattr(viewer_hub, "SILENT_SECONDS", 10 * SECONDS_MAX)  # no polling
+    hub = _hub(source)
+    async with aclosing(hub.view("b")) as views:
+        await anext(views)
+        for _ in range(viewer_hub.QUIET_TRIES + 1):
+            source.news.put_nowait(None)
+        async with asyncio.timeout(SECONDS_MAX):
+            view, _ = await anext(views)
+    assert type(view.problem) is ServerAway
+    assert source.opened[:2] == [("b", 0), ("b", 1)]
+    await hub.close()
+
+
+async def test_a_returning_viewer_keeps_its_stream(source: Source) -> None:
+    """A viewer that returns before the stream would close keeps it open beyond that time."""
+    linger_seconds = 0.05
+    hub = _hub(source, linger_seconds=linger_seconds)
+    async with aclosing(hub.view("b")) as views:
+        await anext(views)
+    would_have_closed = asyncio.Event()
+    asyncio.get_running_loop().call_later(linger_seconds, would_have_closed.set)  # timers fire in order
+    async with aclosing(hub.view("b")) as views:
+        await anext(views)
+        await would_have_closed.wait()
+        source.news.put_nowait(_state(2))
+        assert _revision(await anext(views)) == 2
+        assert (source.open, len(source.opened)) == (1, 1)
+    await hub.close()
+
+
+async def test_viewers_and_batches_are_bounded(source: Source) -> None:
+    """The hub refuses viewers and batches beyond its limits; an unviewed batch makes room for another."""
     hub = _hub(source, viewers_max=2, watches_max=1, linger_seconds=SECONDS_MAX)
     async with aclosing(hub.view("b")) as views:
         await anext(views)
@@ -190,8 +226,7 @@ async def test_bounded(source: Source) -> None:
     await hub.close()
 
 
-async def test_closing_ends_all(source: Source) -> None:
-    """When the hub is closed every view ends, and every stream."""
+async def test_closing_ends_every_view_and_stream(source: Source) -> None:
     hub = _hub(source)
     viewing = asyncio.create_task(_revisions(hub))
     await _until(lambda: source.open == 1)
@@ -201,9 +236,9 @@ async def test_closing_ends_all(source: Source) -> None:
     assert source.open == 0
 
 
-def _hub(source: Source, **options: float) -> WatchHub:
+def _hub(source: Source, **options: float) -> ViewerHub:
     chosen = {"viewers_max": 1_000, "watches_max": 10, "linger_seconds": 0.0} | options
-    return WatchHub(source, **chosen)  # type: ignore[arg-type]  # numbers
+    return ViewerHub(source, **chosen)  # type: ignore[arg-type]  # numbers
 
 
 def _state(revision: int, *, has_ended: bool = False, json: str = "{}") -> BatchState:
@@ -216,11 +251,11 @@ def _revision(seen: tuple[View, object]) -> int:
     return state.revision
 
 
-async def _revisions(hub: WatchHub) -> list[int]:
+async def _revisions(hub: ViewerHub) -> list[int]:
     return [_revision(seen) async for seen in hub.view("b")]
 
 
-async def _until(is_so: Callable[[], bool]) -> None:
+async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(SECONDS_MAX):
-        while not is_so():  # noqa: ASYNC110  # of any condition
+        while not holds():  # noqa: ASYNC110  # any condition
             await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""What pages ask for, as JSON; the same question is asked upstream once for all of them."""
+"""The JSON that pages ask for; equal requests share one call to the progress server."""
 
 import json
 from collections.abc import Iterable
@@ -14,14 +14,13 @@ from services.dashboard.progress_client import ProgressClient
 from services.dashboard.shared_answers import SharedAnswers
 
 REPAIRS_MAX = 50
-"""Of one batch, the newest: a batch is repaired once, or a few times."""
+"""The newest repairs of a batch that a page shows; a batch is repaired once or a few times."""
 
 
-class Answers:
-    """Answers the questions of pages; raises DashboardErrors."""
+class Api:
+    """The JSON API of the page. Every method raises a DashboardError if it cannot answer."""
 
     def __init__(self, progress: ProgressClient, shared: SharedAnswers) -> None:
-        """Take what is asked, and what keeps answers for others."""
         self._progress = progress
         self._shared = shared
 
@@ -34,7 +33,7 @@ class Answers:
         return await self._shared.get(("batches", sought), ask)
 
     async def failure_groups(self, batch_id: str) -> bytes:
-        """Return the failures of a batch in groups, largest first."""
+        """Return the failure groups of a batch, largest first."""
 
         async def ask() -> bytes:
             answer = await self._progress.list_failure_groups(batch_id)
@@ -43,7 +42,7 @@ class Answers:
         return await self._shared.get(("failure groups", batch_id), ask)
 
     async def failed_jobs(self, batch_id: str, errors: Errors, page_token: str) -> bytes:
-        """Return a page of the jobs that failed with such an error, by job id."""
+        """Return a page of the jobs that failed with one kind of error, by job id."""
 
         async def ask() -> bytes:
             page = await listing.list_failed_jobs(self._progress, batch_id, errors, page_token)
@@ -52,7 +51,7 @@ class Answers:
         return await self._shared.get(("failed jobs", batch_id, errors, page_token), ask)
 
     async def repairs(self, batch_id: str) -> bytes:
-        """Return what the reconciler did to a batch, newest first."""
+        """Return the repairs of a batch, newest first."""
 
         async def ask() -> bytes:
             request = pb.ListRepairsRequest(batch_id=batch_id, page_size=REPAIRS_MAX)

@@ -5,7 +5,7 @@ import { sentence, spoken, stateOf } from "./wording.js";
 
 const STEP_PERCENT = 25;
 
-export class News {
+export class Announcer {
   constructor(place) {
     this.place = place;
     this.told = "";

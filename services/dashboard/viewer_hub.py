@@ -1,9 +1,9 @@
-"""The watch hub: one stream of ProgressService for each viewed batch, however many view it.
+"""The viewer hub: all viewers of a batch share one upstream watch.
 
-Each viewer has one flag and no queue: it is told that something is newer, reads the newest,
-and sends it. So a slow viewer skips states and costs no memory. A stream that breaks is
-opened again after the last revision; meanwhile viewers are told that the server is away.
-A stall is no change and sends nothing, so a batch that is silent is asked for.
+Each viewer has a flag and no queue: when the flag is set it reads the newest view and sends it, so a
+slow viewer skips states and costs no memory. A broken stream is reopened after the last revision;
+meanwhile viewers see that the server is down. A stall changes no revision and sends nothing, so a
+silent batch is polled.
 """
 
 import asyncio
@@ -20,32 +20,40 @@ from services.dashboard.states import BatchState, Point
 from services.dashboard.topic import Topic, View
 
 SILENT_SECONDS = 5.0
-"""After so long without a change a batch is asked for: its rate fades, and it may have stalled."""
+"""A batch is polled after this long without a change: its rate fades, and it may have stalled."""
 LINGER_SECONDS = 5.0
-"""How long a stream outlives its last viewer, so that loading a page again keeps the plot's history."""
-TRIES_UNTOLD = 1
-"""So many tries may fail before viewers hear of it: a server that asks a connection to end, as each does
-every ten minutes, is back at once."""
+"""How long a stream outlives its last viewer, so that reloading a page keeps the history of the plot."""
+QUIET_TRIES = 1
+"""Failed tries before viewers see a problem: a server closes each connection every ten minutes, and the
+next try succeeds at once."""
 RETRY_SECONDS_MIN = 0.1
-"""Before the second try, at the most."""
+"""The longest wait before the second try."""
 RETRY_SECONDS_MAX = 2.0
-"""Before any later try, at the most: a server that is back is seen within seconds."""
+"""The longest wait before a later try, so that a restarted server is noticed within seconds."""
 
 _log = structlog.get_logger()
 
 
 class BatchSource(Protocol):
-    """Where batches come from; raises DashboardErrors."""
+    """The source of batches; raises DashboardErrors."""
 
     async def get_batch(self, batch_id: str) -> BatchState:
         """Return a batch as it is now."""
 
     def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[BatchState]:
-        """Yield the states after a revision, until the batch has ended."""
+        """Yield the states after a revision, until the batch ends."""
 
 
-class WatchHub:
-    """Shows batches to their viewers."""
+class ViewerHub:
+    """Shows batches to their viewers, within bounds.
+
+    Args:
+        source: the source of batches.
+        viewers_max: viewers at a time.
+        watches_max: batches watched at a time.
+        linger_seconds: how long a stream outlives its last viewer.
+
+    """
 
     def __init__(
         self,
@@ -55,7 +63,6 @@ class WatchHub:
         watches_max: int,
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
-        """Take where batches come from, and how many may be viewed at a time."""
         self._source = source
         self._viewers_max = viewers_max
         self._watches_max = watches_max
@@ -65,12 +72,12 @@ class WatchHub:
         self._closed = False
 
     async def view(self, batch_id: str) -> AsyncGenerator[tuple[View, list[Point]], None]:
-        """Yield what there is to see, with its history, then each change of it; ends with the batch.
+        """Yield the current view of a batch, then each newer one, until the batch ends.
 
         The history comes once, with the first view that has a state.
 
         Raises:
-            TooMany: as many are viewing, or viewed, as may be.
+            TooMany: the limit of viewers or of watched batches is reached.
 
         """
         told_history = False
@@ -88,7 +95,7 @@ class WatchHub:
                     await flag.wait()
 
     async def close(self) -> None:
-        """End all views and all streams; pages connect again by themselves, to whoever serves next."""
+        """End all views and streams; pages reconnect by themselves."""
         self._closed = True
         topics = list(self._topics.values())
         for topic in topics:
@@ -104,9 +111,9 @@ class WatchHub:
         if self._viewers >= self._viewers_max:
             raise TooMany
         topic = self._topics.get(batch_id) or self._open(batch_id)
-        if topic.end is not None:
-            topic.end.cancel()
-            topic.end = None
+        if topic.removal is not None:
+            topic.removal.cancel()
+            topic.removal = None
         flag = asyncio.Event()
         topic.flags.add(flag)
         self._viewers += 1
@@ -120,63 +127,63 @@ class WatchHub:
 
     def _open(self, batch_id: str) -> Topic:
         if len(self._topics) >= self._watches_max:
-            self._drop_one_without_viewers()
+            self._evict_unviewed()
         topic = self._topics[batch_id] = Topic()
         topic.following = asyncio.create_task(self._follow(batch_id, topic))
         return topic
 
-    def _drop_one_without_viewers(self) -> None:
+    def _evict_unviewed(self) -> None:
         batch_id = next((one for one, topic in self._topics.items() if not topic.flags), None)
         if batch_id is None:
             raise TooMany
         self._drop(batch_id)
 
     def _leave(self, batch_id: str, topic: Topic) -> None:
-        """Let a batch without viewers go; what can bring nothing more goes at once."""
+        """Drop a batch without viewers: at once if no further view can follow, else after a while."""
         if self._topics.get(batch_id) is not topic:
             return
         if topic.view.is_last or self._closed:
             self._drop(batch_id)
         else:
             loop = asyncio.get_running_loop()
-            topic.end = loop.call_later(self._linger_seconds, self._drop, batch_id)
+            topic.removal = loop.call_later(self._linger_seconds, self._drop, batch_id)
 
     def _drop(self, batch_id: str) -> None:
         topic = self._topics.pop(batch_id)
-        if topic.end is not None:
-            topic.end.cancel()
+        if topic.removal is not None:
+            topic.removal.cancel()
         if topic.following is not None:
             topic.following.cancel()
 
     async def _follow(self, batch_id: str, topic: Topic) -> None:
-        """Keep a topic up to date until nothing can follow."""
+        """Keep a topic up to date until no further view can follow."""
         while not topic.view.is_last:
             try:
                 await self._follow_stream(batch_id, topic)
             except BatchUnknown as problem:
                 topic.fail(problem)
             except DashboardError as problem:
-                if topic.tries >= TRIES_UNTOLD:
+                if topic.tries >= QUIET_TRIES:
                     topic.fail(problem)
                 await asyncio.sleep(_delay_seconds(problem, topic.tries))
                 topic.tries += 1
-            except Exception as defect:  # noqa: BLE001  # nobody waits for this task, and viewers do for its news
-                _tell_defect(topic, defect)
+            except Exception as defect:  # noqa: BLE001  # nobody awaits this task, but its viewers wait for it
+                _report_defect(topic, defect)
                 await asyncio.sleep(RETRY_SECONDS_MAX)
 
     async def _follow_stream(self, batch_id: str, topic: Topic) -> None:
-        """Take what one stream brings."""
+        """Show what one stream brings."""
         async with aclosing(self._states(batch_id, topic)) as states:
             async for state in states:
                 topic.tries = 0
-                topic.take(state)
+                topic.update(state)
         if not topic.view.is_last:
-            raise ServerAway  # a stream that ends before its batch was cut
+            raise ServerAway  # a stream that ends before its batch has been cut
 
     async def _states(self, batch_id: str, topic: Topic) -> AsyncGenerator[BatchState, None]:
-        """Yield what one stream brings, and what is asked for before it and in its silences."""
+        """Yield the states of one stream, and polled states before it and while it is silent."""
         if topic.view.problem is not None:
-            # A stream after the newest revision says nothing: this tells that the server is back.
+            # A stream after the newest revision stays silent, so only a poll shows that the server is back.
             yield await self._source.get_batch(batch_id)
         changes = self._source.watch(batch_id, topic.revision)
         async with aclosing(with_silences(changes, SILENT_SECONDS)) as moments:
@@ -184,8 +191,8 @@ class WatchHub:
                 yield state if state is not None else await self._source.get_batch(batch_id)
 
 
-def _tell_defect(topic: Topic, defect: Exception) -> None:
-    """Tell viewers each time, the log once: the next try may well end alike."""
+def _report_defect(topic: Topic, defect: Exception) -> None:
+    """Show the defect to viewers each time, but log it once: the next try may fail alike."""
     if not topic.is_defective:
         _log.error("unexpected error", exc_info=defect)
     topic.is_defective = True
@@ -193,7 +200,7 @@ def _tell_defect(topic: Topic, defect: Exception) -> None:
 
 
 def _delay_seconds(problem: DashboardError, tries: int) -> float:
-    """Return a random part of a bound that doubles; the server's own wish comes on top."""
-    wished = problem.retry_seconds if isinstance(problem, ServerAway) else 0.0
+    """Return a random delay below a doubling bound, plus the delay that the server asked for."""
+    requested = problem.retry_seconds if isinstance(problem, ServerAway) else 0.0
     bound = min(RETRY_SECONDS_MAX, RETRY_SECONDS_MIN * 2 ** min(tries, 16))
-    return wished + random.uniform(0, bound)  # noqa: S311  # jitter needs no secrecy
+    return requested + random.uniform(0, bound)  # noqa: S311  # jitter is no secret
