@@ -1,8 +1,8 @@
-"""Calling until an answer comes: every request of the contract may be sent again.
+"""Decides which failed calls are tried again, and when.
 
-The one rule for a worker: send a report again, with the same job_id and attempt, until it
-is answered. Servers are restarted, connections are cut, databases fail over; each of these
-ends a call without telling whether the result was recorded. Sent again it is counted once.
+Servers restart, connections break, databases fail over. Each of these ends a call without saying whether the
+result was recorded. Every request of the contract may therefore be sent again: a report with the same job_id
+and attempt is counted once.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from batchprogress._grpc.status_details import read_details
 RETRIED_CODES = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
-        # A server that is stopped cancels calls under way (grpc/grpc#41785).
+        # A server that stops cancels the calls in flight (grpc/grpc#41785).
         grpc.StatusCode.CANCELLED,
         grpc.StatusCode.DEADLINE_EXCEEDED,
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
 )
-"""What ends a call without an answer, or with "later". Any other code is an answer."""
-UNFIT_CODES = frozenset(
+"""Codes that end a call without an answer, or ask for a later try. Any other code is an answer."""
+MISCONFIGURED_CODES = frozenset(
     {
         grpc.StatusCode.UNAUTHENTICATED,
         grpc.StatusCode.PERMISSION_DENIED,
@@ -33,44 +33,47 @@ UNFIT_CODES = frozenset(
         grpc.StatusCode.UNKNOWN,
     }
 )
-"""What a wrong token, a wrong address or a proxy answers: about the way, not about what was sent on it."""
+"""Codes caused by a wrong token, a wrong address or a proxy: not by the reports in the call."""
 TRY_SECONDS_MAX = 10.0
-"""The deadline of one try, new for each: a server answers in milliseconds, or after a fail-over."""
-DELAY_SECONDS_MIN = 0.05
-"""The first delay's upper bound: as long as a commit takes on a busy server."""
-DELAY_SECONDS_MAX = 5.0
-"""The last delays' upper bound: a server that is back is found within seconds, by a thousand workers that
-spread their tries over as long."""
+"""The deadline of each try: a server answers in milliseconds, or after a database failover."""
+BACKOFF_SECONDS_MIN = 0.05
+"""The upper bound of the first delay: the time of a commit on a busy server."""
+BACKOFF_SECONDS_MAX = 5.0
+"""The upper bound of every later delay: a thousand workers find a restarted server within seconds, and spread
+their tries over as long."""
+BACKOFF_DOUBLINGS_MAX = 16
+"""More than BACKOFF_SECONDS_MAX needs, and too few to overflow a float."""
 
+_random = random.SystemRandom()
 Request_contra = TypeVar("Request_contra", contravariant=True)
 Response_co = TypeVar("Response_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a call brought no answer that counts."""
+    """Why a call failed."""
 
     code: grpc.StatusCode
     message: str
     reason: str = ""
-    """The ErrorInfo's reason; empty if there is none."""
+    """The reason of the server's ErrorInfo; empty without one."""
     retry_seconds: float = 0.0
-    """No try before so long, by the server's wish; 0 if it has none."""
+    """The delay that the server asks for before the next try; 0 without one."""
 
     @property
     def is_retried(self) -> bool:
-        """Whether the same call may have an answer later."""
-        return self.code in RETRIED_CODES or self.code in UNFIT_CODES
+        """Whether the same call may succeed later."""
+        return self.code in RETRIED_CODES or self.code in MISCONFIGURED_CODES
 
     def delay_seconds(self, tries: int) -> float:
-        """Return how long to wait after so many tries; the server's wish comes on top of the jitter."""
-        if self.code in UNFIT_CODES:
-            return random.uniform(DELAY_SECONDS_MAX / 2, DELAY_SECONDS_MAX)  # noqa: S311  # as below
-        return self.retry_seconds + delay_seconds(tries)
+        """Return the delay before the next try, after `tries` earlier failures."""
+        if self.code in MISCONFIGURED_CODES:
+            return _random.uniform(BACKOFF_SECONDS_MAX / 2, BACKOFF_SECONDS_MAX)
+        return self.retry_seconds + backoff_seconds(tries)
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return what a call's exception says; one that is not gRPC's counts as no answer."""
+    """Return what the exception of a call says; an exception that is not gRPC's has the code UNKNOWN."""
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return Failure(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
     details = read_details(error.trailing_metadata())
@@ -92,10 +95,15 @@ async def call_until_answered(
     *,
     try_seconds_max: float = TRY_SECONDS_MAX,
 ) -> Response_co:
-    """Call a method again and again until it answers; cancel the task to give up.
+    """Call a method until it answers. Cancel the task to give up.
+
+    Args:
+        method: a unary method of an asynchronous stub.
+        request: the request, which is sent with each try.
+        try_seconds_max: the deadline of each try, in seconds.
 
     Raises:
-        grpc.aio.AioRpcError: the answer is an error that trying again does not change.
+        grpc.aio.AioRpcError: the server answered with an error that another try does not change.
 
     """
     tries = 0
@@ -110,7 +118,7 @@ async def call_until_answered(
         tries += 1
 
 
-def delay_seconds(tries: int) -> float:
-    """Return how long to wait after so many tries: a random part of a bound that doubles ("full jitter")."""
-    bound = min(DELAY_SECONDS_MAX, DELAY_SECONDS_MIN * 2 ** min(tries, 16))
-    return random.uniform(0, bound)  # noqa: S311  # jitter needs no secrecy
+def backoff_seconds(tries: int) -> float:
+    """Return a random delay below a bound that doubles with each try ("full jitter")."""
+    bound = BACKOFF_SECONDS_MIN * 2 ** min(tries, BACKOFF_DOUBLINGS_MAX)
+    return _random.uniform(0, min(BACKOFF_SECONDS_MAX, bound))

@@ -1,77 +1,61 @@
-"""Reading a google.rpc.Status from an answer's trailing metadata, without the googleapis package.
+"""Reads the google.rpc.Status in a call's trailing metadata without googleapis-common-protos.
 
-Only the wire matters: messages with the same numbers are described in a pool of their own, so that
-they never meet those of googleapis-common-protos in the same process.
+Workers install only grpcio and protobuf. Protobuf brings Any and Duration; the fields of every other message
+are read by their numbers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 STATUS_DETAILS_KEY = "grpc-status-details-bin"
 RETRY_SECONDS_MAX = 60.0
-"""A server that asks for more is not believed: a worker must not fall silent for hours."""
+"""The longest delay that a server can ask for: a worker must not fall silent for hours."""
 
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_MESSAGES: dict[str, tuple[tuple[str, int, int, str], ...]] = {
-    "Status": (("details", 3, _FIELD.TYPE_MESSAGE, "Detail"),),
-    "Detail": (("type_url", 1, _FIELD.TYPE_STRING, ""), ("value", 2, _FIELD.TYPE_BYTES, "")),
-    "ErrorInfo": (("reason", 1, _FIELD.TYPE_STRING, ""),),
-    "RetryInfo": (("retry_delay", 1, _FIELD.TYPE_MESSAGE, "Delay"),),
-    "Delay": (("seconds", 1, _FIELD.TYPE_INT64, ""), ("nanos", 2, _FIELD.TYPE_INT32, "")),
-}
-"""Message -> its fields: name, number, type, and the message it holds. `details` alone is repeated."""
+_STATUS_DETAILS = 3
+_ERROR_INFO_REASON = 1
+_RETRY_INFO_DELAY = 1
 
 
 @dataclass(frozen=True, slots=True)
 class StatusDetails:
-    """What a worker needs of an answer's details."""
+    """The error details that a client acts on."""
 
     reason: str = ""
-    """The ErrorInfo's, UPPER_SNAKE; empty if there is none."""
+    """The reason of the ErrorInfo, in UPPER_SNAKE; empty without one."""
     retry_seconds: float = 0.0
-    """The RetryInfo's: no try before so long; 0 if there is none."""
+    """The delay of the RetryInfo; 0 without one."""
 
 
 def read_details(trailing_metadata: Iterable[tuple[str, str | bytes]] | None) -> StatusDetails:
-    """Return the details of an answer; what is missing or no such message counts as not sent."""
+    """Return the error details of a call; a missing or malformed one is ignored."""
     raw = next((value for key, value in trailing_metadata or () if key == STATUS_DETAILS_KEY), b"")
     reason, retry_seconds = "", 0.0
     try:
-        for detail in _decode("Status", raw if isinstance(raw, bytes) else raw.encode()).details:
-            if detail.type_url.endswith("/google.rpc.ErrorInfo"):
-                reason = _decode("ErrorInfo", detail.value).reason
-            elif detail.type_url.endswith("/google.rpc.RetryInfo"):
-                delay = _decode("RetryInfo", detail.value).retry_delay
-                retry_seconds = min(max(delay.seconds + delay.nanos / 1e9, 0.0), RETRY_SECONDS_MAX)
+        for detail in _submessages(raw if isinstance(raw, bytes) else raw.encode(), _STATUS_DETAILS):
+            packed = Any.FromString(detail)
+            if packed.type_url.endswith("/google.rpc.ErrorInfo"):
+                reason = b"".join(_submessages(packed.value, _ERROR_INFO_REASON)).decode(errors="replace")
+            elif packed.type_url.endswith("/google.rpc.RetryInfo"):
+                retry_seconds = _seconds(b"".join(_submessages(packed.value, _RETRY_INFO_DELAY)))
     except DecodeError:
         pass
     return StatusDetails(reason, retry_seconds)
 
 
-def _described() -> dict[str, Any]:
-    """Return the class of each message."""
-    file = descriptor_pb2.FileDescriptorProto(name="status_details", package="d", syntax="proto3")
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field, number, kind, holds in fields:
-            label = _FIELD.LABEL_REPEATED if field == "details" else _FIELD.LABEL_OPTIONAL
-            described = message.field.add(name=field, number=number, label=label)
-            described.type = _FIELD.Type.ValueType(kind)
-            if holds:
-                described.type_name = f".d.{holds}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"d.{name}")) for name in _MESSAGES
-    }
+def _submessages(raw: bytes, number: int) -> Iterator[bytes]:
+    """Yield the strings, bytes or messages that a message of any type has in a field."""
+    fields = UnknownFieldSet(Empty.FromString(raw))
+    for field in (fields[place] for place in range(len(fields))):
+        if field.field_number == number and isinstance(field.data, bytes):
+            yield field.data
 
 
-_CLASSES = _described()
-
-
-def _decode(name: str, raw: bytes) -> Any:
-    return _CLASSES[name].FromString(raw)
+def _seconds(raw: bytes) -> float:
+    duration = Duration.FromString(raw)
+    return min(max(duration.seconds + duration.nanos / 1e9, 0.0), RETRY_SECONDS_MAX)

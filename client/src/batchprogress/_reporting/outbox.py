@@ -16,7 +16,7 @@ from typing import Protocol
 
 import grpc
 
-from batchprogress._grpc.retry import RETRIED_CODES, Failure, delay_seconds
+from batchprogress._grpc.retry import RETRIED_CODES, Failure, backoff_seconds
 from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Buffer, Entry, Report
 from batchprogress._reporting.once_log import Notices
 from batchprogress.errors import ReportNotTaken
@@ -217,7 +217,7 @@ class Outbox:
         self._buffer.settle(unanswered)
         if unanswered:
             self._tries += 1
-            return Pause(delay_seconds(self._tries - 1))
+            return Pause(backoff_seconds(self._tries - 1))
         self._tries = 0
         if not self._buffer:
             self._with_keeper(self._clear)

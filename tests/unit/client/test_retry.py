@@ -1,0 +1,54 @@
+"""Which failures are tried again, and after which delay."""
+
+import grpc
+import pytest
+
+from batchprogress._grpc.retry import (
+    BACKOFF_SECONDS_MAX,
+    BACKOFF_SECONDS_MIN,
+    Failure,
+    backoff_seconds,
+    call_until_answered,
+)
+
+SAMPLES = 200
+
+
+@pytest.mark.parametrize("tries", [0, 3, 7, 16, 10_000])
+def test_backoff_is_random_below_a_bound_that_doubles(tries: int) -> None:
+    """However many tries have failed, the bound stays at its maximum."""
+    bound = BACKOFF_SECONDS_MAX if tries > 6 else BACKOFF_SECONDS_MIN * 2**tries
+    delays = [backoff_seconds(tries) for _ in range(SAMPLES)]
+    assert max(delays) <= bound
+    assert min(delays) < bound / 2 < max(delays)
+
+
+@pytest.mark.parametrize("tries", [0, 100])
+def test_a_wrong_token_or_address_is_not_tried_again_at_once(tries: int) -> None:
+    """Nothing but a person mends these, so even the first delay is long."""
+    failure = Failure(grpc.StatusCode.UNAUTHENTICATED, "")
+    delays = [failure.delay_seconds(tries) for _ in range(SAMPLES)]
+    assert min(delays) >= BACKOFF_SECONDS_MAX / 2
+    assert max(delays) <= BACKOFF_SECONDS_MAX
+
+
+def test_the_delay_that_the_server_asks_for_comes_before_the_jitter() -> None:
+    """No worker comes back early."""
+    failure = Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "", retry_seconds=7.0)
+    assert 7.0 <= failure.delay_seconds(0) <= 7.0 + BACKOFF_SECONDS_MIN
+
+
+async def test_each_try_has_a_deadline_of_its_own() -> None:
+    """A call that no server answers must end for the next one to be made."""
+    tries: list[dict[str, object]] = []
+
+    async def method(request: str, /, **options: object) -> str:
+        tries.append(options)
+        if len(tries) < 3:
+            raise grpc.aio.AioRpcError(
+                grpc.StatusCode.DEADLINE_EXCEEDED, grpc.aio.Metadata(), grpc.aio.Metadata()
+            )
+        return f"answer to {request}"
+
+    assert await call_until_answered(method, "request", try_seconds_max=0.5) == "answer to request"
+    assert tries == [{"timeout": 0.5, "wait_for_ready": True}] * 3
