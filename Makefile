@@ -102,6 +102,10 @@ bench: setup ## Measure our server beside what a user would pick instead (25 min
 check-db: setup ## Compare every batch's counters with its rows
 	$(BIN)/python -m batches check
 
+.PHONY: configuration
+configuration: setup ## Generate docs/configuration.md from the settings classes
+	$(BIN)/python -m docs.generate_configuration
+
 .PHONY: format
 format: setup ## Format and fix what can be fixed
 	$(BIN)/ruff check --quiet --fix .
@@ -113,6 +117,7 @@ verify: setup verify-protos ## Lint, types, import rules, protos, stubs as gener
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	$(BIN)/python -m docs.generate_configuration --check
 
 # What the last commit had; in a clean checkout that is the one before.
 PROTOS_BEFORE = $(shell git diff --quiet HEAD -- protos 2>/dev/null && git rev-parse --quiet --verify HEAD~1 || echo HEAD)

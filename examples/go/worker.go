@@ -1,4 +1,4 @@
-// Reports how a job ended, until the server has answered.
+// Reports how a job ended and retries until the server answers.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 
 func report(progress pb.ProgressServiceClient, result *pb.ReportJobResultRequest) (*pb.ReportJobResultResponse, error) {
 	for {
-		// A fresh deadline for each try, and always the same job id: it is counted once.
+		// A new deadline for each try, but always the same job id: it is counted once.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		response, err := progress.ReportJobResult(ctx, result)
 		cancel()

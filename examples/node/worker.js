@@ -1,4 +1,4 @@
-// Reports how a job ended, until the server has answered.
+// Reports how a job ended and retries until the server answers.
 //   npm install @grpc/grpc-js @grpc/proto-loader
 //   node worker.js 127.0.0.1:50051 sync-2026-11 17
 const path = require("node:path");
@@ -15,7 +15,7 @@ const progress = new ProgressService(server, grpc.credentials.createInsecure());
 
 function report(result) {
   return new Promise((resolve, reject) => {
-    // A fresh deadline for each try, and always the same job id: it is counted once.
+    // A new deadline for each try, but always the same job id: it is counted once.
     progress.ReportJobResult(result, { deadline: Date.now() + 10_000 }, (error, response) => {
       if (!error) resolve(response);
       else if (LATER.has(error.code)) setTimeout(() => report(result).then(resolve, reject), Math.random() * 2_000);

@@ -1,5 +1,5 @@
 <?php
-// Reports how a job ended, until the server has answered.
+// Reports how a job ended and retries until the server answers.
 require __DIR__ . '/vendor/autoload.php';
 
 use BatchProgress\V1\JobOutcome;
@@ -17,7 +17,7 @@ $result = new ReportJobResultRequest([
 ]);
 
 do {
-    // A fresh deadline for each try (microseconds), and always the same job id: it is counted once.
+    // A new deadline for each try (in microseconds), but always the same job id: it is counted once.
     [$response, $status] = $progress->ReportJobResult($result, [], ['timeout' => 10_000_000])->wait();
     $later = in_array($status->code, LATER, true);
     if ($later) {
