@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class JobStatusServiceStub(object):
-    """Tells what the queue itself knows about a batch. Reads only.
+    """Reads what the queue knows about a batch. Read-only.
     """
 
     def __init__(self, channel):
@@ -48,11 +48,11 @@ class JobStatusServiceStub(object):
 
 
 class JobStatusServiceServicer(object):
-    """Tells what the queue itself knows about a batch. Reads only.
+    """Reads what the queue knows about a batch. Read-only.
     """
 
     def GetBatchStatus(self, request, context):
-        """Tells how many jobs of the batch are at what.
+        """Counts the jobs of the batch by their status.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the queue does not know the batch.
         """
@@ -61,11 +61,11 @@ class JobStatusServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListJobStatuses(self, request, context):
-        """Lists the jobs of the batch, each once, in an order that stays the same from
-        page to page.
+        """Lists the jobs of the batch, each once, in an order that is the same for all
+        pages.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the queue does not know the batch.
-        - UNIMPLEMENTED / JOBS_NOT_LISTED: the queue keeps only counts.
+        - UNIMPLEMENTED / JOBS_NOT_LISTED: the queue keeps only counts, not jobs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -93,7 +93,7 @@ def add_JobStatusServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class JobStatusService(object):
-    """Tells what the queue itself knows about a batch. Reads only.
+    """Reads what the queue knows about a batch. Read-only.
     """
 
     @staticmethod

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ProgressServiceStub(object):
-    """Knows exactly, live, how far a batch of jobs is.
+    """Tracks the exact progress of batches of jobs, live.
     """
 
     def __init__(self, channel):
@@ -98,15 +98,16 @@ class ProgressServiceStub(object):
 
 
 class ProgressServiceServicer(object):
-    """Knows exactly, live, how far a batch of jobs is.
+    """Tracks the exact progress of batches of jobs, live.
     """
 
     def CreateBatch(self, request, context):
-        """Creates a batch. Idempotent: the same batch_id with the same total_jobs and
-        sealed as at its creation returns the batch as it is now, with its first
-        display_name and labels.
+        """Creates a batch. Idempotent: the same batch_id with the total_jobs and sealed
+        of its creation returns the current batch, with its original display_name
+        and labels.
 
-        - ALREADY_EXISTS / BATCH_CONFLICT: the id exists with other numbers.
+        - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
+        or sealed.
         - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
         of the caller's token.
         """
@@ -117,35 +118,37 @@ class ProgressServiceServicer(object):
     def AddJobs(self, request, context):
         """Raises the total of an unsealed batch, once per request_id.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
-        - FAILED_PRECONDITION / BATCH_SEALED: the batch is sealed, its total final.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        - FAILED_PRECONDITION / BATCH_SEALED: the batch is sealed; its total is
+        final.
         - FAILED_PRECONDITION / BATCH_CANCELLED: the batch is cancelled.
-        - FAILED_PRECONDITION / TOTAL_TOO_LARGE: it would have more jobs than a
-        batch may have.
-        - ALREADY_EXISTS / REQUEST_CONFLICT: the request_id was used for this batch
-        with another additional_jobs.
+        - FAILED_PRECONDITION / TOTAL_TOO_LARGE: the batch would have more jobs than
+        a batch may have.
+        - ALREADY_EXISTS / REQUEST_CONFLICT: the request_id was already used for this
+        batch with another additional_jobs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SealBatch(self, request, context):
-        """Says that no more jobs will be added; only a sealed batch can complete. If
-        nothing is pending the batch completes at once. Idempotent, and without
-        effect on a batch that has ended.
+        """Declares that no more jobs will be added; only a sealed batch can complete. If
+        no job is pending, the batch completes immediately. Idempotent; has no effect
+        on a batch that has ended.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelBatch(self, request, context):
-        """Ends the batch as CANCELLED. Results that still come in are recorded and
-        counted, and their responses tell the workers of it. Idempotent.
+        """Ends the batch as CANCELLED. Results that arrive later are still recorded and
+        counted, and their responses tell the workers that the batch is cancelled.
+        Idempotent.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
-        - FAILED_PRECONDITION / BATCH_COMPLETED: the batch has completed.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        - FAILED_PRECONDITION / BATCH_COMPLETED: the batch is already COMPLETED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,7 +157,7 @@ class ProgressServiceServicer(object):
     def GetBatch(self, request, context):
         """Returns a batch.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -169,31 +172,32 @@ class ProgressServiceServicer(object):
 
     def ReportJobResult(self, request, context):
         """Records how one attempt of a job ended. Answers only after the result is
-        committed. Send it again, with the same job_id and attempt, until an answer
-        comes: it is counted once.
+        committed. Send it again, with the same job_id and attempt, until it is
+        answered: it is counted once.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
-        - ALREADY_EXISTS / RESULT_CONFLICT: this attempt has another outcome
-        already; the first result stays.
-        - FAILED_PRECONDITION / BATCH_FULL: the batch is sealed and each of its jobs
-        has a result; this job is one too many.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        - ALREADY_EXISTS / RESULT_CONFLICT: this attempt was already recorded with
+        another outcome; the first result stays.
+        - FAILED_PRECONDITION / BATCH_FULL: the batch is sealed and all its jobs have
+        results; this job is beyond its total.
         - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
-        has as many unrecorded results as it holds; send it again after the delay.
+        holds the maximum of unrecorded results; send it again after the delay.
         - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
-        has as many unrecorded results as its token may; send it again after the
-        delay.
+        has the maximum of unrecorded results that its token allows; send it again
+        after the delay.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReportJobResults(self, request, context):
-        """The same for up to 10,000 results of any batches, in one call. The call
-        succeeds even if some results do not: each has its own answer, in the order
-        of the request.
+        """Records up to 10,000 results, of any batches, in one call. The call succeeds
+        even if some results are refused: each has its own answer, in the order of
+        the request.
 
         - RESOURCE_EXHAUSTED / BACKLOG_FULL or CALLER_RESULTS, with
-        google.rpc.RetryInfo: as above; no result of this call was taken.
+        google.rpc.RetryInfo: as for ReportJobResult; no result of this call was
+        accepted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -202,48 +206,50 @@ class ProgressServiceServicer(object):
     def ListJobResults(self, request, context):
         """Lists the recorded results of a batch, in ascending byte order of job_id.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListFailureGroups(self, request, context):
-        """Lists the failed results of a batch in groups of errors that are alike: of
-        one error_type, with messages that differ only in ids, numbers, addresses,
-        quoted values and words with digits in them, within their first 500
-        characters. The 100 largest groups, largest first, then by sample_job_id; of
-        more than 200,000 failures, the groups of the first 200,000 in ascending
+        """Lists the failed results of a batch, grouped by similar errors: errors of the
+        same error_type whose messages differ, within their first 500 characters,
+        only in ids, numbers, addresses, quoted values and words that contain digits.
+        Returns the 100 largest groups, largest first, then by sample_job_id. If a
+        batch has more than 200,000 failures, groups the first 200,000 in ascending
         order of job_id.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRepairs(self, request, context):
-        """Lists what the reconciler did to a batch, newest first.
+        """Lists the repairs that the reconciler made to a batch, newest first.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchBatch(self, request, context):
-        """Sends the batch at once (unless its revision is not above after_revision),
-        then each time it has changed. Revisions rise strictly; a slow watcher skips
-        states and is sent the newest, never a queue of old ones. Ends OK after a
-        state other than PROCESSING was sent, or at once if such a state is not
-        above after_revision. After any other end, call again with the last revision
+        """Sends the current batch immediately, if its revision is above after_revision,
+        and again each time it has changed. Revisions rise strictly. A slow watcher
+        skips states and receives the newest one, never a queue of old ones. The
+        stream ends with OK after it has sent a state other than PROCESSING, or
+        immediately if the batch has such a state and its revision is not above
+        after_revision. After any other end, call again with the last revision
         received as after_revision: nothing is sent twice and nothing is missed.
 
-        - NOT_FOUND / BATCH_NOT_FOUND: no such batch, or it was deleted meanwhile.
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist, or was deleted
+        during the watch.
         - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES, with google.rpc.RetryInfo: this
-        server holds as many watches as it may.
+        server has the maximum of open watches.
         - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
-        holds as many as its token may.
+        has the maximum of open watches that its token allows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -321,7 +327,7 @@ def add_ProgressServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ProgressService(object):
-    """Knows exactly, live, how far a batch of jobs is.
+    """Tracks the exact progress of batches of jobs, live.
     """
 
     @staticmethod
