@@ -2,10 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import product
 from pathlib import Path
 
 from database_servers.engines import Engine
-from database_servers.errors import DatabaseServerUnavailable
+from database_servers.errors import DatabaseServerFailed
 
 # Without name resolution a TCP connection from this machine is 127.0.0.1, never "localhost".
 MYSQL_ACCOUNT_SQL = "CREATE USER root@'127.0.0.1'; GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;\n"
@@ -13,14 +15,17 @@ MYSQL_ACCOUNT_SQL = "CREATE USER root@'127.0.0.1'; GRANT ALL ON *.* TO root@'127
 # root accounts, 127.0.0.1 among them, log in without a password or a Unix socket.
 MARIADB_PREAMBLE_SQL = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket=NULL;\n"
 # What mariadb-install-db feeds, in its order, without the help texts (1.5 MB) and the
-# test database. The script itself cannot start a relocated server.
+# test database. The script itself cannot start a relocated server. MariaDB 10 calls the
+# files mysql_….sql.
 MARIADB_SCRIPTS = (
-    "mariadb_system_tables.sql",
-    "mariadb_performance_tables.sql",
-    "mariadb_system_tables_data.sql",
+    "{name}_system_tables.sql",
+    "{name}_performance_tables.sql",
+    "{name}_system_tables_data.sql",
     "maria_add_gis_sp_bootstrap.sql",
-    "mariadb_sys_schema.sql",
+    "{name}_sys_schema.sql",
 )
+MARIADB_SCRIPT_NAMES = ("mariadb", "mysql")
+MARIADB_SCRIPT_FOLDERS = ("share/mariadb", "share/mysql", "share")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,12 @@ class Binaries:
     command: tuple[str, ...]
     prefix: Path
     path_options: tuple[str, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what changes when another program is installed at the same path."""
+        program = Path(self.command[-1]).stat()
+        return blake2b(f"{self}{program.st_size}{program.st_mtime_ns}".encode(), digest_size=8).hexdigest()
 
     def base_command(self, home: Path) -> list[str]:
         """Return the command with all files under `home` and none of the machine's settings read."""
@@ -60,16 +71,15 @@ class Binaries:
         """Return the SQL that makes the accounts, for MariaDB the system tables too."""
         if self.engine == "mysql":
             return MYSQL_ACCOUNT_SQL
-        share = self._mariadb_share()
-        return MARIADB_PREAMBLE_SQL + "".join(
-            (share / name).read_text(encoding="utf-8") for name in MARIADB_SCRIPTS
-        )
+        scripts = (path.read_text(encoding="utf-8") for path in self._mariadb_scripts())
+        return MARIADB_PREAMBLE_SQL + "".join(scripts)
 
-    def _mariadb_share(self) -> Path:
-        """Return the folder of MariaDB's SQL files; its place moved between releases."""
-        for folder in ("share/mariadb", "share/mysql", "share"):
-            if (self.prefix / folder / MARIADB_SCRIPTS[0]).is_file():
-                return self.prefix / folder
-        raise DatabaseServerUnavailable(
-            f"MariaDB's {MARIADB_SCRIPTS[0]} is missing under {self.prefix}/share."
+    def _mariadb_scripts(self) -> list[Path]:
+        """Return MariaDB's SQL files; releases keep them in different folders under different names."""
+        for folder, name in product(MARIADB_SCRIPT_FOLDERS, MARIADB_SCRIPT_NAMES):
+            paths = [self.prefix / folder / script.format(name=name) for script in MARIADB_SCRIPTS]
+            if all(path.is_file() for path in paths):
+                return paths
+        raise DatabaseServerFailed(
+            f"MariaDB's system tables (*_system_tables.sql) are not in {self.prefix}/share."
         )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE_VARIABLE = "BATCHPROGRESS_TEST_CACHE"
+PARTIAL_PREFIX = "partial-"
+"""Begins the names of folders that are not complete; the next process that makes one removes all others."""
 
 
 def cache_folder() -> Path:

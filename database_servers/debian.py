@@ -8,7 +8,13 @@ from database_servers.cache import shown
 from database_servers.commands import output_of
 from database_servers.debian_packages import incomplete, program_command, unpacked_package
 from database_servers.engines import TRAITS, Engine, version_of
-from database_servers.errors import CommandFailed, DatabaseServerUnavailable, PackageUnavailable
+from database_servers.errors import (
+    CommandFailed,
+    DatabaseServerFailed,
+    DatabaseServerUnavailable,
+    PackageUnavailable,
+)
+from database_servers.initial_data import initial_data
 from database_servers.process_server import ProcessServer
 from database_servers.server import FoundServer
 
@@ -24,14 +30,17 @@ def find_in_debian(engine: Engine) -> FoundServer:
         version_text = output_of(
             *binaries.command, "--no-defaults", "--version", seconds_max=VERSION_SECONDS_MAX
         )
+        data = initial_data(binaries)
     except PackageUnavailable as error:
         raise _unavailable(engine, str(error)) from error
     except CommandFailed as error:
         raise _unavailable(engine, f"its Debian package could not be set up: {error}") from error
-    place = f"Debian package, unpacked in {shown(tree)}"
-    return FoundServer(
-        f"{TRAITS[engine].label} {version_of(version_text)} ({place})", partial(ProcessServer, binaries)
+    except DatabaseServerFailed as error:
+        raise _unavailable(engine, f"its Debian package does not work: {error.in_one_line}") from error
+    description = (
+        f"{TRAITS[engine].label} {version_of(version_text)} (Debian package, unpacked in {shown(tree)})"
     )
+    return FoundServer(description, partial(ProcessServer, binaries, initial_data=data))
 
 
 def unpacked_binaries(engine: Engine, tree: Path) -> Binaries:

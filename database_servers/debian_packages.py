@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from database_servers.cache import cache_folder, exclusive, shown
+from database_servers.cache import PARTIAL_PREFIX, cache_folder, exclusive, shown
 from database_servers.commands import output_of
 from database_servers.debian_sources import archive_keyring, is_debian, mirror_uris
 from database_servers.errors import CommandFailed, PackageUnavailable
@@ -18,7 +18,6 @@ from database_servers.private_apt import PrivateApt
 QUICK_SECONDS_MAX = 30.0
 # The biggest package, 26 MB, takes a second; the rest is for a slow disk.
 UNPACK_SECONDS_MAX = 300.0
-PARTIAL_PREFIX = "partial-"
 
 
 def unpacked_package(package: str) -> Path:

@@ -6,7 +6,13 @@ class DatabaseServerUnavailable(Exception):
 
 
 class DatabaseServerFailed(Exception):
-    """A server that was found did not start or did not obey; the message ends with the end of its log."""
+    """A server did not start or did not obey; the message is a sentence, then the end of the server's log."""
+
+    @property
+    def in_one_line(self) -> str:
+        """Return the sentence and the last line of the log."""
+        sentence, *log = str(self).splitlines()
+        return " ".join((sentence, *log[-1:]))
 
 
 class PackageUnavailable(Exception):

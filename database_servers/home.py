@@ -19,7 +19,8 @@ class ServerHome:
         self.folder = Path(tempfile.mkdtemp(prefix=f"batchprogress-{engine}-"))
         self._watchdog = Watchdog(["rm", "-rf", "--", str(self.folder)])
         self._process: subprocess.Popen[bytes] | None = None
-        (self.folder / "data").mkdir()
+        self.data = self.folder / "data"
+        self.data.mkdir()
 
     def launch(self, command: Sequence[str], stdin: Path | None = None) -> None:
         """Start the process; what it writes goes to the log."""

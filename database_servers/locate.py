@@ -1,10 +1,12 @@
 """The order in which servers are looked for, and the two questions tests ask."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from database_servers.container import find_image
 from database_servers.debian import find_in_debian
 from database_servers.engines import Engine
+from database_servers.errors import DatabaseServerFailed, DatabaseServerUnavailable
 from database_servers.given import find_given
 from database_servers.machine import find_on_machine
 from database_servers.server import DatabaseServer, FoundServer
@@ -28,9 +30,15 @@ def describe(engine: Engine, *, own: bool = False) -> str:
 
 def _find(engine: Engine, *, own: bool) -> FoundServer:
     """Look for a URL, an installed server, Docker, and Debian's packages, in this order."""
-    return (
-        (None if own else find_given(engine))
-        or find_on_machine(engine)
-        or find_image(engine)
-        or find_in_debian(engine)
-    )
+    given = None if own else find_given(engine)
+    if given is not None:
+        return given
+    try:
+        installed, passed_over = find_on_machine(engine), ""
+    except DatabaseServerFailed as error:
+        installed, passed_over = None, f"; passed over {error.in_one_line}"
+    try:
+        found = installed or find_image(engine) or find_in_debian(engine)
+    except DatabaseServerUnavailable as error:
+        raise DatabaseServerUnavailable(f"{error}{passed_over}") from error
+    return replace(found, description=f"{found.description}{passed_over}")

@@ -8,7 +8,8 @@ from pathlib import Path
 from database_servers.binaries import Binaries
 from database_servers.commands import output_of
 from database_servers.engines import TRAITS, Engine, engine_of, is_recent_enough, version_of
-from database_servers.errors import CommandFailed
+from database_servers.errors import CommandFailed, DatabaseServerFailed
+from database_servers.initial_data import initial_data
 from database_servers.process_server import ProcessServer
 from database_servers.server import FoundServer
 
@@ -19,7 +20,12 @@ VERSION_SECONDS_MAX = 30.0
 
 
 def find_on_machine(engine: Engine) -> FoundServer | None:
-    """Find an installed server of this engine, recent enough."""
+    """Find an installed server of this engine that is recent enough, and start it once to see that it works.
+
+    Raises:
+        DatabaseServerFailed: there is one, and it cannot be initialised or does not answer.
+
+    """
     path = os.pathsep.join((os.environ.get("PATH", ""), *SERVER_FOLDERS))
     for name in TRAITS[engine].programs:
         program = shutil.which(name, path=path)
@@ -27,9 +33,12 @@ def find_on_machine(engine: Engine) -> FoundServer | None:
         if program and version:
             # No symbolic links: the share folder lies beside the real program.
             binaries = Binaries(engine, (program,), Path(program).resolve().parent.parent)
-            return FoundServer(
-                f"{TRAITS[engine].label} {version} ({program})", partial(ProcessServer, binaries)
-            )
+            try:
+                data = initial_data(binaries)
+            except DatabaseServerFailed as error:
+                raise DatabaseServerFailed(f"{program}: {error}") from error
+            description = f"{TRAITS[engine].label} {version} ({program})"
+            return FoundServer(description, partial(ProcessServer, binaries, initial_data=data))
     return None
 
 

@@ -1,8 +1,10 @@
 """A private server as a process of this machine."""
 
 import os
+import shutil
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 
 from database_servers.binaries import Binaries
 from database_servers.engines import SERVER_OPTIONS, TRAITS
@@ -25,12 +27,18 @@ class ProcessServer(DatabaseServer):
 
     host = "127.0.0.1"
 
-    def __init__(self, binaries: Binaries, extra_options: Sequence[str] = ()) -> None:
-        """Take options such as `--innodb-lock-wait-timeout=1`; they come last, so they win."""
+    def __init__(
+        self, binaries: Binaries, extra_options: Sequence[str] = (), *, initial_data: Path | None = None
+    ) -> None:
+        """Take options such as `--innodb-lock-wait-timeout=1`; they come last, so they win.
+
+        The first start copies `initial_data`; without it, the server initialises a data folder.
+        """
         self.engine = binaries.engine
         self.port = free_port()
         self._binaries = binaries
         self._extra_options = tuple(extra_options)
+        self._initial_data = initial_data
         self._home: ServerHome | None = None
 
     def url(self, database: str = "") -> str:
@@ -80,14 +88,25 @@ class ProcessServer(DatabaseServer):
         if self._home is not None:
             self._home.send(signal.SIGCONT)
 
+    def copy_data(self, target: Path) -> None:
+        """Copy the data folder of a server that was shut down."""
+        if self._home is None or self._home.process_id:
+            raise DatabaseServerFailed(
+                f"{TRAITS[self.engine].label} is not shut down, so its data is not whole."
+            )
+        shutil.copytree(self._home.data, target)
+
     def _make_home(self) -> ServerHome:
         """Make the folder and the data in it."""
         home = self._home = ServerHome(self.engine)
+        if self._initial_data is not None:
+            shutil.copytree(self._initial_data, home.data, dirs_exist_ok=True)
+            return home
         sql = home.folder / "bootstrap.sql"
         sql.write_text(self._binaries.bootstrap_sql(), encoding="utf-8")
         home.launch(self._binaries.bootstrap_command(home.folder), stdin=sql)
         if home.wait(BOOTSTRAP_SECONDS_MAX) != 0:
-            raise self._failure(home, f"did not make its data folder within {BOOTSTRAP_SECONDS_MAX:g} s")
+            raise self._failure(home, "did not initialise its data folder")
         return home
 
     def _server_command(self, home: ServerHome) -> list[str]:
