@@ -1,89 +1,84 @@
-"""python -m tests.mutants [LIST…]: make each listed change in a copy of the tree; its test must fail."""
+"""python -m tests.mutants [LIST…]: make each listed change in a copy of the checkout; its test must fail.
+
+The listed tests run once on an unchanged copy first: a test that fails without the change proves nothing.
+"""
 
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
 from tests.mutants.mutant import Mutant, StaleMutant, listed
+from tests.mutants.tree import TEST_SECONDS_MAX, TIMED_OUT, Tree
 
-CHECKOUT = Path(__file__).parents[2]
-TREES = 2
-"""As many as the cores that a development machine has at least."""
-TEST_SECONDS_MAX = 120
-"""A change may make its test wait for ever, which counts as noticed."""
-TEST_FAILED = 1
-"""pytest's exit code for a failed test; an error in the collection, or no test at all, has another."""
+PASSED, TEST_FAILED = 0, 1
+"""pytest's exit codes; any other means that tests could not be collected or run."""
 
 
 def main(lists: list[str]) -> int:
     """Run the mutants; return 1 if a test did not notice its change."""
     mutants = list(listed(lists))
+    if not mutants:
+        print(f"there are no mutants in {', '.join(lists) or 'any list'}")
+        return 1
     with ExitStack() as stack:
-        trees: SimpleQueue[Path] = SimpleQueue()
-        for _ in range(TREES):
-            trees.put(_copied(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        with ThreadPoolExecutor(TREES) as pool:
-            unnoticed = [problem for problem in pool.map(lambda one: _tried(one, trees), mutants) if problem]
-    for problem in unnoticed:
+        trees = [Tree(Path(stack.enter_context(tempfile.TemporaryDirectory()))) for _ in range(_cores())]
+        code, last_line = trees[0].run(
+            _tests(mutants), "-n", str(len(trees)), seconds_max=TEST_SECONDS_MAX * 5
+        )
+        print(f"without a change: {last_line}", flush=True)
+        if code != PASSED:
+            return 1
+        problems = _tried(mutants, trees)
+    for problem in problems:
         print(f"NOT NOTICED {problem}")
-    print(f"{len(mutants) - len(unnoticed)} passed, {len(unnoticed)} failed")
-    return int(bool(unnoticed) or not mutants)
+    print(f"{len(mutants) - len(problems)} changes noticed, {len(problems)} not noticed")
+    return int(bool(problems))
 
 
-def _copied(folder: Path) -> Path:
-    """Return the folder with a copy of every file that git does not ignore."""
-    command = ("git", "ls-files", "--cached", "--others", "--exclude-standard")
-    names = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout.split(
-        "\n"
-    )
-    for name in filter(None, names):
-        source, target = CHECKOUT / name, folder / name
-        if source.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
-    return folder
+def _cores() -> int:
+    return os.cpu_count() or 1
 
 
-def _tried(mutant: Mutant, trees: "SimpleQueue[Path]") -> str:
-    """Return why the change went unnoticed; empty if its test failed."""
-    tree = trees.get()
-    path = tree / mutant.file
-    whole = path.read_text(encoding="utf-8")
+def _tests(mutants: Sequence[Mutant]) -> list[str]:
+    return list(dict.fromkeys(test for mutant in mutants for test in mutant.test.split()))
+
+
+def _tried(mutants: Sequence[Mutant], trees: Sequence[Tree]) -> list[str]:
+    """Try each mutant in the next free tree; return a line for each that went unnoticed."""
+    free: SimpleQueue[Tree] = SimpleQueue()
+    for tree in trees:
+        free.put(tree)
+    numbers = count(1)
+
+    def attempt(mutant: Mutant) -> str:
+        tree = free.get()
+        try:
+            verdict, is_noticed = _verdict(mutant, tree)
+        finally:
+            free.put(tree)
+        print(f"{next(numbers)}/{len(mutants)} {mutant.title}: {verdict}", flush=True)
+        return "" if is_noticed else f"{mutant.title}: {verdict}"
+
+    with ThreadPoolExecutor(len(trees)) as pool:
+        return [problem for problem in pool.map(attempt, mutants) if problem]
+
+
+def _verdict(mutant: Mutant, tree: Tree) -> tuple[str, bool]:
+    """Return what came of the change, and whether its test noticed it: it failed, or waits for ever."""
     try:
-        path.write_text(mutant.applied_to(whole), encoding="utf-8")
-        return _unnoticed(mutant, tree)
+        with tree.changed(mutant):
+            code, last_line = tree.run(mutant.test.split(), "-x", seconds_max=TEST_SECONDS_MAX)
     except StaleMutant as error:
-        return str(error)
-    finally:
-        path.write_text(whole, encoding="utf-8")
-        trees.put(tree)
-
-
-def _unnoticed(mutant: Mutant, tree: Path) -> str:
-    command = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.test.split())
-    environment = {"PYTHONPATH": f"{tree}:{tree / 'client/src'}", "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        ended = subprocess.run(
-            command, cwd=tree, env=_inherited() | environment, capture_output=True, text=True,
-            check=False, timeout=TEST_SECONDS_MAX,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return ""
-    if ended.returncode == TEST_FAILED:
-        return ""
-    last = ended.stdout.strip().split("\n")[-1]
-    return f"{mutant.title}: {mutant.test} ended with {ended.returncode} ({last})"
-
-
-def _inherited() -> dict[str, str]:
-    """Return this environment, with the unpacked database servers of this checkout for the copies."""
-    return {"BATCHPROGRESS_TEST_CACHE": str(CHECKOUT / ".cache" / "databases"), **os.environ}
+        return str(error), False
+    except FileNotFoundError:
+        return "there is no such file", False
+    return f"{mutant.test} {last_line}", code in {TEST_FAILED, TIMED_OUT}
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ LISTS = Path(__file__).parent
 
 
 class StaleMutant(Exception):
-    """The text to replace does not stand exactly once in its file."""
+    """The text to replace is not exactly once in its file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +21,28 @@ class Mutant:
     old: str
     new: str
     test: str
-    """A pytest node id, or several separated by spaces; at least one must fail."""
+    """One or more pytest node ids, separated by spaces; at least one of the tests must fail."""
 
     @property
     def title(self) -> str:
-        """Return one line for people."""
+        """Return the change in one line."""
         return f"{self.file}: {' '.join(self.old.split())} → {' '.join(self.new.split()) or '(nothing)'}"
 
     def applied_to(self, source: str) -> str:
         """Return the source with the change made.
 
         Raises:
-            StaleMutant: the old text is missing or stands more than once.
+            StaleMutant: the old text is missing or is there more than once.
 
         """
         if source.count(self.old) != 1:
-            raise StaleMutant(f"{self.title}: the old text stands {source.count(self.old)} times, not once")
+            raise StaleMutant(f"the old text is in the file {source.count(self.old)} times instead of once")
         return source.replace(self.old, self.new)
 
 
-def listed(rooms: list[str]) -> Iterator[Mutant]:
-    """Yield the mutants of the named lists (`batches` is batches.toml); of all lists, if none is named."""
+def listed(names: list[str]) -> Iterator[Mutant]:
+    """Yield the mutants of the named lists (`batches` is batches.toml), or of all lists if none is named."""
     for path in sorted(LISTS.glob("*.toml")):
-        if not rooms or path.stem in rooms:
+        if not names or path.stem in names:
             for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", []):
                 yield Mutant(**entry)
