@@ -1,5 +1,6 @@
 """Databases for every test that asks for one, what was not run without them, and that nothing is left."""
 
+import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
@@ -10,7 +11,7 @@ from database_servers import ENGINES as SERVERS
 from database_servers import database_server
 from tests.faults import summary
 from tests.k8s import needs as kubernetes
-from tests.support import not_run
+from tests.support import not_run, selection
 from tests.support.leftovers import mark_this_run, processes_left
 from tests.support.notes import FIGURES, figures, notes
 from tests.support.storage import ENGINES, Databases, EngineName, ServerDatabases, SqliteDatabases
@@ -21,12 +22,19 @@ CONNECTIONS_MAX = 8
 """The default of the setting."""
 
 
+def pytest_configure() -> None:
+    """Stop ignoring SIGINT, as background jobs of a script do: the processes of tests inherit it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Keep the tests of a server together: of the processes of a run only one starts it."""
+def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
+    """Choose the tests of `make test`, and keep those of a shared server in one process, which starts it."""
+    selection.mark_more(items)
+    config.stash[selection.COLLECTED] = list(items)
     for item in items:
         engine = not_run.engine_of(item)
-        if engine in SERVERS:
+        if engine in SERVERS and "databases" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(engine))
 
 

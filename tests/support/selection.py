@@ -1,0 +1,51 @@
+"""Which tests `make test` runs: every rule once. `make test-more` runs all other tests.
+
+A test that runs on several engines is in `make test` on the one that starts fastest; only the store's
+contract is there on all of them. A test that is slow beside what it adds is left to `make test-more`, by the
+table below or by `@pytest.mark.more(reason)`.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.not_run import engine_of
+from tests.support.storage import EngineName
+
+START_ORDER: tuple[EngineName, ...] = ("sqlite", "mariadb", "mysql")
+"""Fastest first: SQLite needs no server, MariaDB starts in 1 s, MySQL in 6 s."""
+ON_EVERY_ENGINE = "tests/integration/store/"
+"""The store's contract: SQL, locks and transactions are where the engines differ."""
+LEFT_TO_MORE = {
+    "tests/e2e/dashboard/": "drives a browser",
+    "tests/e2e/test_real_queues.py": "tells the same story on four real queues",
+    "tests/k8s/": "needs a Kubernetes API server",
+}
+"""Why the tests below a path are left out."""
+COLLECTED = pytest.StashKey[list[pytest.Item]]()
+"""All tests, before a run deselects some."""
+
+
+def mark_more(items: Sequence[pytest.Item]) -> None:
+    """Mark the tests that `make test` leaves out."""
+    by_rule: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        by_rule[rule_of(item)].append(item)
+    for variants in by_rule.values():
+        first = min(variants, key=_start_order)
+        for item in variants:
+            on_another_engine = item is not first and not item.nodeid.startswith(ON_EVERY_ENGINE)
+            if on_another_engine or item.nodeid.startswith(tuple(LEFT_TO_MORE)):
+                item.add_marker(pytest.mark.more)
+
+
+def rule_of(item: pytest.Item) -> str:
+    """Return the test's id without its engine."""
+    name, bracket, parameters = item.nodeid.partition("[")
+    return name + bracket + parameters.replace(engine_of(item) or "", "")
+
+
+def _start_order(item: pytest.Item) -> int:
+    engine = engine_of(item)
+    return START_ORDER.index(engine) if engine else 0

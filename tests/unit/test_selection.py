@@ -1,0 +1,47 @@
+"""`make test` runs every rule once, and what it leaves to `make test-more` it leaves for a reason."""
+
+from collections import defaultdict
+
+import pytest
+
+from tests.support.selection import COLLECTED, LEFT_TO_MORE, ON_EVERY_ENGINE, rule_of
+
+
+@pytest.fixture
+def collected(pytestconfig: pytest.Config) -> list[pytest.Item]:
+    """Return all tests below the paths that this run was given, whether or not it runs them."""
+    return pytestconfig.stash[COLLECTED]
+
+
+def test_a_rule_is_in_make_test_or_is_left_out_for_a_reason(collected: list[pytest.Item]) -> None:
+    """Of a test's variants, one at least is not marked, unless the table or the test itself says why."""
+    variants: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in collected:
+        if not has_reason(item):
+            variants[rule_of(item)].append(item)
+    assert [rule for rule, items in variants.items() if all(is_marked(item) for item in items)] == []
+
+
+def test_the_contract_of_the_store_is_in_make_test_on_every_engine(collected: list[pytest.Item]) -> None:
+    """Nothing of it is left out."""
+    assert [
+        item.nodeid for item in collected if is_marked(item) and item.nodeid.startswith(ON_EVERY_ENGINE)
+    ] == []
+
+
+def test_every_path_of_the_table_has_tests(collected: list[pytest.Item], pytestconfig: pytest.Config) -> None:
+    """A path that was renamed would bring its tests back into `make test` unseen."""
+    if pytestconfig.args != pytestconfig.getini("testpaths"):
+        pytest.skip("only a part of the tests was collected")
+    unused = [path for path in LEFT_TO_MORE if not any(item.nodeid.startswith(path) for item in collected)]
+    assert unused == []
+
+
+def is_marked(item: pytest.Item) -> bool:
+    """Tell whether `make test` leaves a test out."""
+    return item.get_closest_marker("more") is not None
+
+
+def has_reason(item: pytest.Item) -> bool:
+    """Tell whether the table or the test's own marker says why it is left out."""
+    return item.nodeid.startswith(tuple(LEFT_TO_MORE)) or any(mark.args for mark in item.iter_markers("more"))
