@@ -5,7 +5,8 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from batchprogress._grpc.connection import Connection, TlsFiles
+from batchprogress._grpc.connection import Connection
+from batchprogress.tls import TlsFiles
 from services.dashboard.api import Api
 from services.dashboard.app import Dashboard
 from services.dashboard.progress_client import ProgressClient

@@ -1,45 +1,114 @@
-"""Report the results of jobs and watch batches live.
+"""Report the results of jobs and follow batches live.
 
-One reporter for a process, one bar for whoever waits:
+    with Client("progress:50051") as client:
+        client.create("sync-2026-11", 1037)
 
-    reporter = Reporter("progress:50051", "sync-2026-11")
+    reporter = Reporter("progress:50051", "sync-2026-11")    # one for each worker process
     with reporter.job("17"):
         work()
 
     bar("progress:50051", "sync-2026-11")
+
+All durations are in seconds, all times are aware datetimes in UTC.
 """
 
-from batchprogress._grpc.connection import TlsFiles
+import warnings
+from importlib import import_module
+from typing import Any
+
 from batchprogress._reporting.outbox import Counts
 from batchprogress._reporting.reports import Job
+from batchprogress.async_client import AsyncClient
 from batchprogress.async_reporter import AsyncReporter
 from batchprogress.bar import bar
-from batchprogress.batches import Batches
+from batchprogress.client import Client
 from batchprogress.errors import (
-    BatchNotChanged,
+    BatchCancelled,
+    BatchCompleted,
+    BatchConflict,
     BatchNotFound,
+    BatchSealed,
+    CallFailed,
+    FieldViolation,
+    InvalidRequest,
+    PermissionDenied,
     ProgressError,
     ReportNotTaken,
     ReportsRefused,
     ReportsUnsent,
+    RequestConflict,
+    ResourceExhausted,
+    ServerError,
+    ServerTooOld,
+    Unauthenticated,
+    Unavailable,
+    WaitTimeout,
 )
+from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair, Tallies
+from batchprogress.paging import AsyncPages, Page, Pages
 from batchprogress.reporter import Reporter
-from batchprogress.watching import watch, watch_async
+from batchprogress.tls import TlsFiles
+
+__version__ = "0.2.0"
 
 __all__ = [
+    "AsyncClient",
+    "AsyncPages",
     "AsyncReporter",
-    "BatchNotChanged",
+    "Batch",
+    "BatchCancelled",
+    "BatchCompleted",
+    "BatchConflict",
     "BatchNotFound",
-    "Batches",
+    "BatchSealed",
+    "BatchState",
+    "CallFailed",
+    "Client",
     "Counts",
+    "FailureGroup",
+    "FieldViolation",
+    "InvalidRequest",
     "Job",
+    "JobOutcome",
+    "JobResult",
+    "Page",
+    "Pages",
+    "PermissionDenied",
     "ProgressError",
+    "Repair",
     "ReportNotTaken",
     "Reporter",
     "ReportsRefused",
     "ReportsUnsent",
+    "RequestConflict",
+    "ResourceExhausted",
+    "ServerError",
+    "ServerTooOld",
+    "Tallies",
     "TlsFiles",
+    "Unauthenticated",
+    "Unavailable",
+    "WaitTimeout",
     "bar",
-    "watch",
-    "watch_async",
 ]
+
+_DEPRECATED = {
+    "Batches": ("batchprogress.batches", "Client"),
+    "BatchNotChanged": ("batchprogress.errors", "CallFailed"),
+    "watch": ("batchprogress.watching", "Client.watch"),
+    "watch_async": ("batchprogress.watching", "AsyncClient.watch"),
+}
+"""The names of version 0.1 that end with 0.3: where each is, and what takes its place."""
+
+
+def __getattr__(name: str) -> Any:
+    """Return a name of version 0.1, with a warning."""
+    if name not in _DEPRECATED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, replacement = _DEPRECATED[name]
+    warnings.warn(
+        f"batchprogress.{name} is deprecated and will be removed in 0.3: use batchprogress.{replacement}",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return getattr(import_module(module), name)

@@ -1,53 +1,188 @@
-"""What this package raises. A reporter raises none of it unless it is strict: progress never fails a job."""
+"""The errors of this package, all of them a ProgressError.
 
-from collections.abc import Mapping
+    ProgressError
+    ├── CallFailed              a call of Client or AsyncClient
+    │   ├── BatchNotFound       also a LookupError
+    │   ├── BatchConflict, BatchSealed, BatchCancelled, BatchCompleted, RequestConflict
+    │   ├── InvalidRequest      also a ValueError
+    │   ├── Unauthenticated, PermissionDenied
+    │   ├── Unavailable
+    │   │   └── ResourceExhausted
+    │   ├── ServerError         a defect of the server
+    │   └── ServerTooOld
+    ├── WaitTimeout             also a TimeoutError
+    └── ReportNotTaken, ReportsRefused, ReportsUnsent    a reporter with strict=True
+
+A reporter without `strict` raises none of them: progress never fails a job.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from batchprogress.models import Batch
 
 
 class ProgressError(Exception):
     """Something is wrong with the progress of a batch, never with a job."""
 
 
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """A field of a request and what is wrong with it."""
+
+    field: str
+    description: str
+
+
+class CallFailed(ProgressError):
+    """A call failed: the server refused it, or could not be reached.
+
+    Attributes:
+        reason: the server's reason in UPPER_SNAKE, for example `BATCH_SEALED`; if the server gave none, the
+            name of the gRPC status, for example `UNAVAILABLE`.
+        detail: the server's own sentence, or gRPC's.
+        batch_id: the batch that the call was about; empty if it was about none.
+
+    """
+
+    def __init__(self, message: str, *, reason: str, detail: str, batch_id: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.detail = detail
+        self.batch_id = batch_id
+
+
+class BatchNotFound(CallFailed, LookupError):
+    """The batch does not exist: it was never created on this server, or was deleted."""
+
+
+class BatchConflict(CallFailed):
+    """A batch of this id exists with another total or another `sealed`."""
+
+
+class BatchSealed(CallFailed):
+    """The batch is sealed: its total is final."""
+
+
+class BatchCancelled(CallFailed):
+    """The batch is cancelled."""
+
+
+class BatchCompleted(CallFailed):
+    """The batch has completed and cannot be cancelled."""
+
+
+class RequestConflict(CallFailed):
+    """The request_id was used for this batch with another number of jobs."""
+
+
+class InvalidRequest(CallFailed, ValueError):
+    """The request breaks a rule of the contract.
+
+    Attributes:
+        violations: the fields at fault; empty if the request is invalid as a whole.
+
+    """
+
+    violations: Sequence[FieldViolation] = ()
+
+
+class Unauthenticated(CallFailed):
+    """The server asks for a token and got none, or one that it does not accept."""
+
+
+class PermissionDenied(CallFailed):
+    """The token does not allow this call, or not for this batch."""
+
+
+class Unavailable(CallFailed):
+    """No answer came in time: the server is away, overloaded, or without its database.
+
+    Attributes:
+        seconds: how long the call was tried.
+        tries: how many times it was tried.
+        retry_seconds: how long the server asked to wait before the next try; 0 if it did not ask.
+
+    """
+
+    seconds = 0.0
+    tries = 1
+    retry_seconds = 0.0
+
+
+class ResourceExhausted(Unavailable):
+    """A limit of the server or of the token was reached, and still was when the time ran out."""
+
+
+class ServerError(CallFailed):
+    """The server has a defect; its log holds the cause."""
+
+
+class ServerTooOld(CallFailed):
+    """The server does not know this call: it is older than the client, or not a Batch Progress server."""
+
+
+class WaitTimeout(ProgressError, TimeoutError):
+    """The batch did not end in time.
+
+    Attributes:
+        batch: the last state that was received; None if no answer came at all.
+
+    """
+
+    def __init__(self, message: str, batch: Batch | None) -> None:
+        super().__init__(message)
+        self.batch = batch
+
+
 class ReportNotTaken(ProgressError):
-    """A report was not even taken, for a reason in UPPER_SNAKE; it will never be sent."""
+    """A report was not taken and will never be sent.
+
+    Attributes:
+        reason: why not, in UPPER_SNAKE.
+
+    """
 
     def __init__(self, reason: str, message: str) -> None:
-        """Hold the reason and a sentence."""
         super().__init__(message)
         self.reason = reason
 
 
 class ReportsRefused(ProgressError):
-    """The server refused reports for good; `reasons` tells how many for which reason."""
+    """The server refused reports for good.
+
+    Attributes:
+        reasons: the number of refused reports for each reason.
+
+    """
 
     def __init__(self, reasons: Mapping[str, int]) -> None:
-        """Hold how many reports were refused for each reason."""
-        told = ", ".join(f"{number} x {reason}" for reason, number in reasons.items())
-        super().__init__(f"reports were refused: {told}")
+        listed = ", ".join(f"{number} x {reason}" for reason, number in reasons.items())
+        super().__init__(f"reports were refused: {listed}")
         self.reasons = dict(reasons)
 
 
 class ReportsUnsent(ProgressError):
-    """Time ran out before every report was answered; `reports` tells how many were not."""
+    """Time ran out before every report was answered.
+
+    Attributes:
+        reports: the number of reports without an answer.
+
+    """
 
     def __init__(self, reports: int) -> None:
-        """Hold how many reports are unanswered."""
         super().__init__(f"{reports} reports are not answered yet")
         self.reports = reports
 
 
 class BatchNotChanged(ProgressError):
-    """A batch was not created, extended or sealed, for a reason in UPPER_SNAKE: the server's or no answer."""
+    """`Batches` did not create, extend or seal a batch. Deprecated with it: `Client` raises CallFailed.
+
+    Attributes:
+        reason: the server's reason in UPPER_SNAKE, or the name of the gRPC status if no answer came.
+
+    """
 
     def __init__(self, reason: str, message: str) -> None:
-        """Hold the reason and a sentence."""
         super().__init__(message)
         self.reason = reason
-
-
-class BatchNotFound(ProgressError, LookupError):
-    """The server knows no batch of this id: it was never created there, or was deleted."""
-
-    def __init__(self, batch_id: str) -> None:
-        """Hold the id."""
-        super().__init__(f"there is no batch {batch_id!r}")
-        self.batch_id = batch_id

@@ -9,7 +9,8 @@ import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from batchprogress._grpc.connection import Connection, TlsFiles
+from batchprogress._grpc.connection import Connection
+from batchprogress.tls import TlsFiles
 from batchprogress.v1 import progress_pb2 as pb
 from services.dashboard import progress_channel
 from services.dashboard.errors import Refused, ServerAway

@@ -1,11 +1,12 @@
 """How this package reaches a server: the channel's options, TLS and the token, in one place."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
+
+from batchprogress.tls import TlsFiles
 
 CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     # All replicas behind one name, not the first of them.
@@ -29,38 +30,6 @@ CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
 Token = str | Callable[[], str]
 """A bearer token, or what returns the one that is valid now; it is asked before each call."""
 Metadata = tuple[tuple[str, str], ...]
-
-
-class TlsFiles:
-    """TLS whose PEM files are read again for each new channel, so that they may be replaced meanwhile."""
-
-    def __init__(
-        self,
-        ca: str | Path | None = None,
-        certificate: str | Path | None = None,
-        key: str | Path | None = None,
-    ) -> None:
-        """Take whose certificates the server may have (by default the system's roots), and one's own.
-
-        Raises:
-            OSError: a file cannot be read.
-            ValueError: a certificate without a key, or the other way round.
-
-        """
-        if (certificate is None) != (key is None):
-            raise ValueError("a certificate and its key go together")
-        self._paths = tuple(None if path is None else Path(path) for path in (ca, key, certificate))
-        self._credentials = self._read()
-
-    def credentials(self) -> grpc.ChannelCredentials:
-        """Return what the files hold now; while one is being replaced, what they held before."""
-        with suppress(OSError):
-            self._credentials = self._read()
-        return self._credentials
-
-    def _read(self) -> grpc.ChannelCredentials:
-        ca, key, certificate = (None if path is None else path.read_bytes() for path in self._paths)
-        return grpc.ssl_channel_credentials(ca, key, certificate)
 
 
 Credentials = grpc.ChannelCredentials | TlsFiles

@@ -9,10 +9,11 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from batchprogress._grpc.connection import Connection, TlsFiles
+from batchprogress._grpc.connection import Connection
 from batchprogress.cli.cli_errors import Complaint
 from batchprogress.cli.client import Client
 from batchprogress.cli.output import Output
+from batchprogress.tls import TlsFiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The calls of ProgressService: requests, answers, errors and retries, shared by Client and AsyncClient."""

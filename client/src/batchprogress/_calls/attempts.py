@@ -1,0 +1,58 @@
+"""When a call is tried again, and when it has failed. Pure: the clock is passed in."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from batchprogress._calls.call_errors import Subject, refused, unavailable
+from batchprogress._calls.requests import Call
+from batchprogress._grpc.retry import RETRIED_CODES, TRY_SECONDS_MAX, failure_of
+
+CALL_SECONDS_MAX = 10.0
+"""How long a call may take by default: a restarted server is back by then, and a person still waits."""
+LAST_TRY_SECONDS_MIN = 0.1
+"""The least time for a try: a server that is there answers within it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a call may take, and what it is tried again after."""
+
+    seconds_max: float = CALL_SECONDS_MAX
+    """All tries together."""
+    retry: bool = True
+    """Whether there is more than one try."""
+    retried_codes: AbstractSet[grpc.StatusCode] = RETRIED_CODES
+
+
+class Attempts:
+    """The tries of one call."""
+
+    def __init__(self, target: str, call: Call[Any], patience: Patience, started: float) -> None:
+        self._subject = Subject(target, call.method, call.batch_id)
+        self._patience = patience
+        self._started = started
+        self._deadline = started + patience.seconds_max
+        self._tries = 0
+
+    def seconds_left(self, now: float) -> float:
+        """Return how many seconds the next try may take."""
+        return min(TRY_SECONDS_MAX, max(LAST_TRY_SECONDS_MIN, self._deadline - now))
+
+    def delay_after(self, error: grpc.RpcError, now: float) -> float:
+        """Return how many seconds to wait before the next try.
+
+        Raises:
+            CallFailed: there is no next try.
+
+        """
+        failure = failure_of(error)
+        if failure.code not in self._patience.retried_codes:
+            raise refused(self._subject, failure) from error
+        self._tries += 1
+        left = self._deadline - LAST_TRY_SECONDS_MIN - now
+        if not self._patience.retry or left < max(0.0, failure.retry_seconds):
+            raise unavailable(self._subject, failure, now - self._started, self._tries) from error
+        return min(left, failure.delay_seconds(self._tries - 1))

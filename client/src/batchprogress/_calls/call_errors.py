@@ -1,0 +1,88 @@
+"""Which error a failed call raises: one table from the server's reasons, one from gRPC's status codes."""
+
+from dataclasses import dataclass
+
+import grpc
+
+from batchprogress import errors
+from batchprogress._grpc.retry import Failure
+
+_ErrorType = type[errors.CallFailed]
+_Code = grpc.StatusCode
+
+_BY_REASON: dict[str, tuple[_ErrorType, str]] = {
+    "BATCH_NOT_FOUND": (errors.BatchNotFound, "check the id, and that the batch was created on this server"),
+    "BATCH_CONFLICT": (errors.BatchConflict, "give the numbers of its creation, or another id"),
+    "BATCH_SEALED": (errors.BatchSealed, "create batches that grow with sealed=False"),
+    "BATCH_CANCELLED": (errors.BatchCancelled, "create another batch"),
+    "BATCH_COMPLETED": (errors.BatchCompleted, "a completed batch stays completed"),
+    "REQUEST_CONFLICT": (errors.RequestConflict, "give another request_id for another addition"),
+    "TOTAL_TOO_LARGE": (errors.InvalidRequest, "divide the jobs among several batches"),
+}
+_BY_CODE: dict[grpc.StatusCode, tuple[_ErrorType, str]] = {
+    _Code.INVALID_ARGUMENT: (errors.InvalidRequest, "correct the arguments"),
+    _Code.NOT_FOUND: (errors.BatchNotFound, "check the id, and that the batch was created on this server"),
+    _Code.UNAUTHENTICATED: (errors.Unauthenticated, "give a valid token"),
+    _Code.PERMISSION_DENIED: (
+        errors.PermissionDenied,
+        "give a token with the role and the prefix for this call",
+    ),
+    _Code.UNIMPLEMENTED: (errors.ServerTooOld, "check the address, or upgrade the server"),
+    _Code.INTERNAL: (errors.ServerError, "look for the cause in the server's log"),
+}
+_UNKNOWN = (errors.CallFailed, "check the address and what stands between this client and the server")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a call was about, for the message of its error."""
+
+    target: str
+    method: str
+    batch_id: str = ""
+
+    def __str__(self) -> str:
+        """Return the call in words."""
+        of_batch = f" of batch {self.batch_id!r}" if self.batch_id else ""
+        return f"{self.method}{of_batch} at {self.target}"
+
+
+def refused(subject: Subject, failure: Failure) -> errors.CallFailed:
+    """Return the error of an answer that trying again does not change."""
+    error_type, advice = _BY_REASON.get(failure.reason) or _BY_CODE.get(failure.code, _UNKNOWN)
+    if error_type is errors.BatchNotFound:
+        sentence = f"there is no batch {subject.batch_id!r} at {subject.target}"
+    else:
+        sentence = f"{subject} was refused: {failure.message or failure.code.name}"
+    return error_type(
+        f"{sentence}: {advice}",
+        reason=failure.reason or failure.code.name,
+        detail=failure.message,
+        batch_id=subject.batch_id,
+    )
+
+
+def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) -> errors.Unavailable:
+    """Return the error of a call that got no answer in time."""
+    error_type, advice = errors.Unavailable, "check that the server runs and that the address is right"
+    if failure.code is _Code.RESOURCE_EXHAUSTED:
+        error_type, advice = errors.ResourceExhausted, "call less often, or raise the limit"
+    tried = f"{seconds:.3g} s ({_times(tries)}; last: {cause_of(failure)})"
+    error = error_type(
+        f"no answer to {subject} within {tried}: {advice}",
+        reason=failure.reason or failure.code.name,
+        detail=failure.message,
+        batch_id=subject.batch_id,
+    )
+    error.seconds, error.tries, error.retry_seconds = seconds, tries, failure.retry_seconds
+    return error
+
+
+def cause_of(failure: Failure) -> str:
+    """Return why there was no answer: the end of gRPC's long message, which names the cause."""
+    cause = failure.message.rpartition("last error: ")[2]
+    return cause.removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ") or failure.code.name
+
+
+def _times(tries: int) -> str:
+    return "tried once" if tries == 1 else f"tried {tries} times"

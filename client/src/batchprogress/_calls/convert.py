@@ -1,0 +1,98 @@
+"""Reads the messages of the contract into the values of `batchprogress.models`."""
+
+from datetime import UTC, datetime
+
+from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair, Tallies
+from batchprogress.v1 import progress_pb2 as pb
+
+_STATES = {
+    pb.BATCH_STATE_PROCESSING: BatchState.PROCESSING,
+    pb.BATCH_STATE_COMPLETED: BatchState.COMPLETED,
+    pb.BATCH_STATE_CANCELLED: BatchState.CANCELLED,
+}
+_OUTCOMES = {
+    pb.JOB_OUTCOME_SUCCEEDED: JobOutcome.SUCCEEDED,
+    pb.JOB_OUTCOME_FAILED: JobOutcome.FAILED,
+    pb.JOB_OUTCOME_SKIPPED: JobOutcome.SKIPPED,
+}
+STATE_NUMBERS = {state: number for number, state in _STATES.items()}
+OUTCOME_NUMBERS = {outcome: number for number, outcome in _OUTCOMES.items()}
+
+
+def to_batch(message: pb.Batch) -> Batch:
+    """Return the batch in a message."""
+    return Batch(
+        batch_id=message.batch_id,
+        display_name=message.display_name,
+        labels=dict(message.labels),
+        state=_STATES[message.state],
+        sealed=message.sealed,
+        total_jobs=message.total_jobs,
+        succeeded_jobs=message.succeeded_jobs,
+        failed_jobs=message.failed_jobs,
+        skipped_jobs=message.skipped_jobs,
+        pending_jobs=message.pending_jobs,
+        percent_complete=message.percent_complete,
+        revision=message.revision,
+        create_time=message.create_time.ToDatetime(UTC),
+        last_result_time=_time(message, "last_result_time"),
+        complete_time=_time(message, "complete_time"),
+        jobs_per_second=message.jobs_per_second,
+        estimated_complete_time=_time(message, "estimated_complete_time"),
+        stall_reason=message.stall_reason,
+        reconciled_jobs=message.reconciled_jobs,
+        message=message,
+    )
+
+
+def to_job_result(message: pb.JobResult) -> JobResult:
+    """Return the result in a message."""
+    return JobResult(
+        job_id=message.job_id,
+        outcome=_OUTCOMES[message.outcome],
+        attempt=message.attempt,
+        error_type=message.error_type,
+        error_message=message.error_message,
+        record_time=message.record_time.ToDatetime(UTC),
+        reconciled=message.reconciled,
+        message=message,
+    )
+
+
+def to_failure_group(message: pb.FailureGroup) -> FailureGroup:
+    """Return the group in a message."""
+    return FailureGroup(
+        error_type=message.error_type,
+        failed_jobs=message.failed_jobs,
+        message_template=message.message_template,
+        sample_error_message=message.sample_error_message,
+        sample_job_id=message.sample_job_id,
+        message=message,
+    )
+
+
+def to_repair(message: pb.Repair) -> Repair:
+    """Return the repair in a message."""
+    return Repair(
+        before=_tallies(message.before),
+        after=_tallies(message.after),
+        reason=message.reason,
+        repair_time=message.repair_time.ToDatetime(UTC),
+        message=message,
+    )
+
+
+def _tallies(message: pb.Tallies) -> Tallies:
+    return Tallies(
+        state=_STATES[message.state],
+        total_jobs=message.total_jobs,
+        succeeded_jobs=message.succeeded_jobs,
+        failed_jobs=message.failed_jobs,
+        skipped_jobs=message.skipped_jobs,
+        pending_jobs=message.pending_jobs,
+        message=message,
+    )
+
+
+def _time(message: pb.Batch, field: str) -> datetime | None:
+    return getattr(message, field).ToDatetime(UTC) if message.HasField(field) else None  # type: ignore[arg-type]

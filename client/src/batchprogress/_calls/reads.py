@@ -1,0 +1,142 @@
+"""The calls of Client that only read."""
+
+from collections.abc import Mapping
+
+from batchprogress._calls import requests
+from batchprogress._calls.caller import Caller
+from batchprogress._calls.requests import PAGE_SIZE_MAX
+from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair
+from batchprogress.paging import Pages
+
+
+class Reads:
+    """Reads batches, their results, their failures and their repairs."""
+
+    _caller: Caller
+
+    def get(self, batch_id: str) -> Batch:
+        """Return a batch as it is now.
+
+        Args:
+            batch_id: the batch.
+
+        Returns:
+            The batch.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+
+        Example:
+            >>> batch = client.get("sync-2026-11")
+            >>> print(f"{batch.percent_complete} %, {batch.failed_jobs} failed")
+
+        """
+        return self._caller.answer(requests.get(batch_id))
+
+    def list(
+        self,
+        *,
+        state: BatchState | None = None,
+        labels: Mapping[str, str] | None = None,
+        page_size: int = PAGE_SIZE_MAX,
+        page_token: str = "",
+    ) -> Pages[Batch]:
+        """List batches, newest first. Each page is read when the iteration reaches it.
+
+        Args:
+            state: only batches in this state. Default: all.
+            labels: only batches that carry all of these labels.
+            page_size: the number of batches to read at a time, 1 to 1,000.
+            page_token: where to begin: the next_page_token of an earlier page. Default: at the newest.
+
+        Returns:
+            The batches, to be iterated over, by item or by page.
+
+        Raises:
+            CallFailed: when the iteration reads a page.
+
+        Example:
+            >>> for batch in client.list(state=BatchState.PROCESSING):
+            ...     print(batch.batch_id, batch.percent_complete)
+
+        """
+        return Pages(
+            lambda token: self._caller.answer(requests.batches_page(state, labels, page_size, token)),
+            page_token,
+        )
+
+    def results(
+        self,
+        batch_id: str,
+        *,
+        outcome: JobOutcome | None = None,
+        page_size: int = PAGE_SIZE_MAX,
+        page_token: str = "",
+    ) -> Pages[JobResult]:
+        """List the recorded results of a batch, in ascending byte order of the job ids.
+
+        Args:
+            batch_id: the batch.
+            outcome: only results with this outcome. Default: all.
+            page_size: the number of items to read at a time, 1 to 1,000.
+            page_token: the next_page_token of an earlier page. Default: the first page.
+
+        Returns:
+            The results, to be iterated over, by item or by page.
+
+        Raises:
+            BatchNotFound: when the iteration reads a page; there is no such batch.
+
+        Example:
+            >>> for result in client.results("sync-2026-11", outcome=JobOutcome.FAILED):
+            ...     print(result.job_id, result.error_message)
+
+        """
+        return Pages(
+            lambda token: self._caller.answer(requests.results_page(batch_id, outcome, page_size, token)),
+            page_token,
+        )
+
+    def failures(self, batch_id: str) -> tuple[FailureGroup, ...]:
+        """Return the failed jobs of a batch in groups of errors that are alike, at most 100, largest first.
+
+        Args:
+            batch_id: the batch.
+
+        Returns:
+            The groups; empty if no job failed.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+
+        Example:
+            >>> for group in client.failures("sync-2026-11"):
+            ...     print(group.failed_jobs, group.error_type, group.message_template)
+
+        """
+        return self._caller.answer(requests.failures(batch_id))
+
+    def repairs(
+        self, batch_id: str, *, page_size: int = PAGE_SIZE_MAX, page_token: str = ""
+    ) -> Pages[Repair]:
+        """List what the reconciler changed in a batch, newest first.
+
+        Args:
+            batch_id: the batch.
+            page_size: the number of items to read at a time, 1 to 1,000.
+            page_token: the next_page_token of an earlier page. Default: the first page.
+
+        Returns:
+            The repairs, to be iterated over, by item or by page.
+
+        Raises:
+            BatchNotFound: when the iteration reads a page; there is no such batch.
+
+        Example:
+            >>> for repair in client.repairs("sync-2026-11"):
+            ...     print(repair.repair_time, repair.reason, repair.after.succeeded_jobs)
+
+        """
+        return Pages(
+            lambda token: self._caller.answer(requests.repairs_page(batch_id, page_size, token)), page_token
+        )

@@ -1,0 +1,139 @@
+"""The calls of ProgressService: the request that each sends, and how its answer is read. Pure."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+
+from batchprogress._calls.convert import (
+    OUTCOME_NUMBERS,
+    STATE_NUMBERS,
+    to_batch,
+    to_failure_group,
+    to_job_result,
+    to_repair,
+)
+from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair
+from batchprogress.paging import Page
+from batchprogress.v1 import progress_pb2 as pb
+
+PAGE_SIZE_MAX = 1_000
+"""The contract's."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Answer]):
+    """One call, which may be tried several times."""
+
+    method: str
+    request: Message
+    read: Callable[[Any], Answer]
+    """Makes the answer from the response."""
+    batch_id: str = ""
+    """The batch that an error is about; empty if there is none."""
+
+
+def create(
+    batch_id: str | None,
+    total_jobs: int,
+    *,
+    sealed: bool,
+    display_name: str,
+    labels: Mapping[str, str] | None,
+) -> Call[Batch]:
+    """Create a batch."""
+    # An id from here and not from the server: a call that is tried again then creates no second batch.
+    chosen = str(uuid.uuid4()) if batch_id is None else batch_id
+    request = pb.CreateBatchRequest(
+        batch_id=chosen,
+        total_jobs=total_jobs,
+        sealed=sealed,
+        display_name=display_name,
+        labels=labels or {},
+    )
+    return Call("CreateBatch", request, _read_batch, chosen)
+
+
+def add_jobs(batch_id: str, additional_jobs: int, request_id: str | None) -> Call[Batch]:
+    """Add jobs to a batch."""
+    request = pb.AddJobsRequest(
+        batch_id=batch_id, additional_jobs=additional_jobs, request_id=request_id or str(uuid.uuid4())
+    )
+    return Call("AddJobs", request, _read_batch, batch_id)
+
+
+def seal(batch_id: str) -> Call[Batch]:
+    """Seal a batch."""
+    return Call("SealBatch", pb.SealBatchRequest(batch_id=batch_id), _read_batch, batch_id)
+
+
+def cancel(batch_id: str) -> Call[Batch]:
+    """Cancel a batch."""
+    return Call("CancelBatch", pb.CancelBatchRequest(batch_id=batch_id), _read_batch, batch_id)
+
+
+def get(batch_id: str) -> Call[Batch]:
+    """Read a batch."""
+    return Call("GetBatch", pb.GetBatchRequest(batch_id=batch_id), _read_batch, batch_id)
+
+
+def failures(batch_id: str) -> Call[tuple[FailureGroup, ...]]:
+    """Read the failures of a batch."""
+
+    def read(response: pb.ListFailureGroupsResponse) -> tuple[FailureGroup, ...]:
+        return tuple(map(to_failure_group, response.failure_groups))
+
+    return Call("ListFailureGroups", pb.ListFailureGroupsRequest(batch_id=batch_id), read, batch_id)
+
+
+def batches_page(
+    state: BatchState | None, labels: Mapping[str, str] | None, page_size: int, page_token: str
+) -> Call[Page[Batch]]:
+    """Read a page of batches."""
+    request = pb.ListBatchesRequest(
+        state=pb.BATCH_STATE_UNSPECIFIED if state is None else STATE_NUMBERS[state],
+        labels=labels or {},
+        page_size=page_size,
+        page_token=page_token,
+    )
+
+    def read(response: pb.ListBatchesResponse) -> Page[Batch]:
+        return Page(tuple(map(to_batch, response.batches)), response.next_page_token)
+
+    return Call("ListBatches", request, read)
+
+
+def results_page(
+    batch_id: str, outcome: JobOutcome | None, page_size: int, page_token: str
+) -> Call[Page[JobResult]]:
+    """Read a page of the results of a batch."""
+    request = pb.ListJobResultsRequest(
+        batch_id=batch_id,
+        outcome=pb.JOB_OUTCOME_UNSPECIFIED if outcome is None else OUTCOME_NUMBERS[outcome],
+        page_size=page_size,
+        page_token=page_token,
+    )
+
+    def read(response: pb.ListJobResultsResponse) -> Page[JobResult]:
+        return Page(tuple(map(to_job_result, response.job_results)), response.next_page_token)
+
+    return Call("ListJobResults", request, read, batch_id)
+
+
+def repairs_page(batch_id: str, page_size: int, page_token: str) -> Call[Page[Repair]]:
+    """Read a page of the repairs of a batch."""
+    request = pb.ListRepairsRequest(batch_id=batch_id, page_size=page_size, page_token=page_token)
+
+    def read(response: pb.ListRepairsResponse) -> Page[Repair]:
+        return Page(tuple(map(to_repair, response.repairs)), response.next_page_token)
+
+    return Call("ListRepairs", request, read, batch_id)
+
+
+def _read_batch(response: Any) -> Batch:
+    """Return the batch of a response that carries one."""
+    return to_batch(response.batch)

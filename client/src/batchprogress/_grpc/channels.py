@@ -1,0 +1,65 @@
+"""The channel of a client: opened by its first call, once a process, and again with newer certificates."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import grpc
+
+from batchprogress._grpc.connection import Connection
+from batchprogress._grpc.retry import failure_of
+
+REOPENED_SECONDS_MIN = 1.0
+"""The least time between two openings: with the server away, hundreds of watches fail every few seconds."""
+
+AnyChannel = TypeVar("AnyChannel", grpc.Channel, grpc.aio.Channel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened(Generic[AnyChannel]):
+    channel: AnyChannel
+    opened_at: float = field(default_factory=time.monotonic)
+
+
+class Channels(Generic[AnyChannel]):
+    """Holds a channel for each process that uses a client.
+
+    A child that was forked gets a channel of its own; its parent's stays here, since it may be neither closed
+    nor collected in the child. There is no lock that a fork could leave locked: of two threads that open the
+    first channel at the same time, one uses the other's.
+
+    A channel that was replaced is closed when the last call that uses it lets go of it: gRPC closes a channel
+    that nobody refers to.
+    """
+
+    def __init__(self, connection: Connection, open_channel: Callable[[], AnyChannel]) -> None:
+        self._connection = connection
+        self._open: Callable[[], AnyChannel] = open_channel
+        self._by_process: dict[int, _Opened[AnyChannel]] = {}
+
+    def get(self) -> AnyChannel:
+        """Return the channel of this process."""
+        pid = os.getpid()
+        opened = self._by_process.get(pid)
+        if opened is None:
+            opened = self._by_process.setdefault(pid, _Opened(self._open()))
+        return opened.channel
+
+    def note(self, error: Exception, channel: AnyChannel) -> None:
+        """Replace a channel if newer certificates may be what it lacks."""
+        failure = failure_of(error)
+        if failure.reason or not self._connection.is_worn(failure.code):
+            return
+        pid = os.getpid()
+        opened = self._by_process.get(pid)
+        if opened is None or opened.channel is not channel:
+            return
+        if time.monotonic() - opened.opened_at >= REOPENED_SECONDS_MIN:
+            self._by_process[pid] = _Opened(self._open())
+
+    def take(self) -> AnyChannel | None:
+        """Return the channel of this process to be closed; the next call opens another one."""
+        opened = self._by_process.pop(os.getpid(), None)
+        return None if opened is None else opened.channel

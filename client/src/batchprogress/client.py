@@ -1,0 +1,241 @@
+"""Client: every call of Batch Progress, for threads."""
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from batchprogress._calls import requests
+from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
+from batchprogress._calls.caller import Caller
+from batchprogress._calls.reads import Reads
+from batchprogress._grpc.connection import Connection, Credentials, Token
+from batchprogress.models import Batch
+from batchprogress.reporter import Reporter
+
+
+class Client(Reads):
+    """Creates, reads and watches batches. Safe to share between threads.
+
+    Nothing is connected before the first call, so a fork after the construction is safe. A child that is
+    forked later opens a connection of its own; gRPC itself then needs GRPC_ENABLE_FORK_SUPPORT=1 in the
+    environment.
+
+    A call that the server refuses raises a CallFailed, for example BatchNotFound or PermissionDenied. While
+    the server is away, a call is tried again with growing, random delays until `timeout`, then it raises
+    Unavailable. Every call may be repeated: it changes nothing twice.
+
+    Args:
+        target: host:port, or any gRPC name, for example dns:///progress:50051 for all replicas of a Service.
+        credentials: TLS, from TlsFiles or grpc.ssl_channel_credentials(). Default: plaintext.
+        token: a bearer token, or a function that returns the current one; it is sent with each call.
+        timeout: how long a call may take with all its tries, in seconds; not of `watch` and `wait`.
+        retry: whether to try again, and to resume watches. False raises Unavailable at the first failure.
+
+    Example:
+        >>> with Client("progress:50051") as client:
+        ...     client.create("sync-2026-11", 1037)
+
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        credentials: Credentials | None = None,
+        token: Token | None = None,
+        timeout: float = CALL_SECONDS_MAX,
+        retry: bool = True,
+    ) -> None:
+        self._connection = Connection(target, credentials, token)
+        self._caller = Caller(self._connection, Patience(timeout, retry))
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection of this process; a later call opens another one.
+
+        Example:
+            >>> client = Client("progress:50051")
+            >>> client.close()
+
+        """
+        self._caller.close()
+
+    def create(
+        self,
+        batch_id: str | None,
+        total_jobs: int,
+        *,
+        sealed: bool = True,
+        display_name: str = "",
+        labels: Mapping[str, str] | None = None,
+    ) -> Batch:
+        """Create a batch, or return the one that exists with the same id, total and `sealed`.
+
+        Args:
+            batch_id: 1 to 128 printable ASCII characters without spaces; None chooses a new UUID.
+            total_jobs: the number of jobs, or the number so far if the batch is not sealed.
+            sealed: whether the total is final. False if jobs will be added.
+            display_name: a name for people, at most 200 characters.
+            labels: up to 32 labels to find batches by.
+
+        Returns:
+            The batch as it is now.
+
+        Raises:
+            BatchConflict: the id exists with other numbers.
+            InvalidRequest: an argument breaks a rule of the contract.
+
+        Example:
+            >>> batch = client.create("sync-2026-11", 1037, labels={"team": "sales"})
+            >>> print(batch.state)
+            processing
+
+        """
+        call = requests.create(batch_id, total_jobs, sealed=sealed, display_name=display_name, labels=labels)
+        return self._caller.answer(call)
+
+    def add_jobs(self, batch_id: str, additional_jobs: int, request_id: str | None = None) -> Batch:
+        """Add jobs to an unsealed batch.
+
+        Args:
+            batch_id: the batch.
+            additional_jobs: the number of jobs to add, at least 1.
+            request_id: names this addition: the same again adds nothing. None makes each call an addition.
+
+        Returns:
+            The batch with the jobs added.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+            BatchSealed: its total is final.
+            BatchCancelled: it was cancelled.
+            RequestConflict: the request_id was used with another number of jobs.
+
+        Example:
+            >>> client.create("import", 0, sealed=False)
+            >>> client.add_jobs("import", 500, request_id="page-1").total_jobs
+            500
+
+        """
+        return self._caller.answer(requests.add_jobs(batch_id, additional_jobs, request_id))
+
+    def seal(self, batch_id: str) -> Batch:
+        """Declare that no more jobs will be added: only then can the batch complete.
+
+        Args:
+            batch_id: the batch.
+
+        Returns:
+            The sealed batch; it has completed if nothing was pending.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+
+        Example:
+            >>> client.create("import", 0, sealed=False)
+            >>> print(client.seal("import").state)
+            completed
+
+        """
+        return self._caller.answer(requests.seal(batch_id))
+
+    def cancel(self, batch_id: str) -> Batch:
+        """Cancel a batch. Results that still arrive are counted, and their workers learn of it.
+
+        Args:
+            batch_id: the batch.
+
+        Returns:
+            The cancelled batch.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+            BatchCompleted: it has completed already.
+
+        Example:
+            >>> client.create("sync-2026-11", 1037)
+            >>> print(client.cancel("sync-2026-11").state)
+            cancelled
+
+        """
+        return self._caller.answer(requests.cancel(batch_id))
+
+    def watch(self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0) -> Iterator[Batch]:
+        """Yield a batch as it is now and each time it changes, through server restarts, until it has ended.
+
+        Revisions rise. States may be skipped; the last one, completed or cancelled, never is.
+
+        Args:
+            batch_id: the batch.
+            after_revision: only states newer than this revision. 0 yields the present one too.
+            min_interval: the least time between two states, 0 to 60 seconds. The last one is not delayed.
+
+        Returns:
+            An iterator over the states; the server is asked at its first step.
+
+        Raises:
+            BatchNotFound: there is no such batch, or it was deleted meanwhile.
+
+        Example:
+            >>> for batch in client.watch("sync-2026-11"):
+            ...     print(f"{batch.ended_jobs}/{batch.total_jobs}")
+
+        """
+        return self._caller.watch(batch_id, after_revision=after_revision, min_interval=min_interval)
+
+    def wait(self, batch_id: str, timeout: float = math.inf) -> Batch:
+        """Wait until a batch has ended.
+
+        Args:
+            batch_id: the batch.
+            timeout: how long to wait, in seconds. Default: for ever.
+
+        Returns:
+            The ended batch: completed or cancelled.
+
+        Raises:
+            BatchNotFound: there is no such batch, or it was deleted meanwhile.
+            WaitTimeout: the batch has not ended in time; `.batch` is its last state.
+
+        Example:
+            >>> batch = client.wait("sync-2026-11", timeout=3600)
+            >>> print(batch.succeeded_jobs, batch.failed_jobs)
+
+        """
+        return self._caller.wait(batch_id, timeout)
+
+    def reporter(self, batch_id: str, *, spool: str | Path | None = None, strict: bool = False) -> Reporter:
+        """Return a new Reporter of a batch at the same server. It has a connection of its own.
+
+        Args:
+            batch_id: the batch.
+            spool: a folder on a local disk that keeps unanswered reports for the next process. Default: none.
+            strict: whether the reporter raises what it otherwise logs.
+
+        Returns:
+            The reporter; it lives on when the client is closed.
+
+        Example:
+            >>> with client.reporter("sync-2026-11") as reporter:
+            ...     reporter.succeeded("17")
+
+        """
+        return Reporter(
+            self._connection.target,
+            batch_id,
+            credentials=self._connection.credentials,
+            token=self._connection.token,
+            spool=spool,
+            strict=strict,
+        )

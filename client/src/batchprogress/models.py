@@ -1,0 +1,141 @@
+"""What the server tells, as immutable Python values.
+
+All times are aware datetimes in UTC, taken from the database's clock. Each value keeps the protobuf message
+that it was read from in `message`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from batchprogress.v1 import progress_pb2 as pb
+
+
+class BatchState(StrEnum):
+    """The state of a batch."""
+
+    PROCESSING = "processing"
+    """Jobs are pending, or may still be added."""
+    COMPLETED = "completed"
+    """The batch is sealed and every job has a result. Says nothing about failures: the counts do."""
+    CANCELLED = "cancelled"
+    """The batch was ended by `cancel`, or cancelled in the queue."""
+
+
+class JobOutcome(StrEnum):
+    """How an attempt of a job ended."""
+
+    SUCCEEDED = "succeeded"
+    """The job did its work."""
+    FAILED = "failed"
+    """The job ended with an error."""
+    SKIPPED = "skipped"
+    """The job ended without doing its work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tallies:
+    """The counts of a batch's jobs at one moment. They always add up to `total_jobs`."""
+
+    state: BatchState
+    total_jobs: int
+    succeeded_jobs: int
+    failed_jobs: int
+    skipped_jobs: int
+    pending_jobs: int
+    """The number of jobs without a result."""
+    message: pb.Tallies = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A batch at one revision. Its counts always add up to `total_jobs`."""
+
+    batch_id: str
+    display_name: str
+    """The name for people; empty if none was given."""
+    labels: Mapping[str, str] = field(hash=False)
+    state: BatchState
+    sealed: bool
+    """Whether the total is final: only a sealed batch can complete."""
+    total_jobs: int
+    """The number of jobs. Of an unsealed batch: the jobs announced so far, or reported if those are more."""
+    succeeded_jobs: int
+    failed_jobs: int
+    skipped_jobs: int
+    pending_jobs: int
+    """The number of jobs without a result."""
+    percent_complete: int
+    """The share of jobs with a result, rounded down. 100 only if sealed and nothing is pending."""
+    revision: int
+    """Rises by one with every committed change of the batch; 1 at its creation."""
+    create_time: datetime
+    last_result_time: datetime | None
+    """When the newest result was recorded; None without results."""
+    complete_time: datetime | None
+    """When the batch was completed or cancelled; None while it is processing."""
+    jobs_per_second: float
+    """The recent rate, an average over about 30 seconds; 0 once the batch has stalled or ended."""
+    estimated_complete_time: datetime | None
+    """When the batch ends at this rate; None at rate 0, while the batch is unsealed, and after its end."""
+    stall_reason: str
+    """Why the batch does not move, as a sentence; empty while it moves and after its end."""
+    reconciled_jobs: int
+    """The number of results that came from the reconciler instead of a worker."""
+    message: pb.Batch = field(repr=False, compare=False)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the batch is completed or cancelled."""
+        return self.state is not BatchState.PROCESSING
+
+    @property
+    def ended_jobs(self) -> int:
+        """The number of jobs with a result."""
+        return self.total_jobs - self.pending_jobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """The recorded result of a job: that of its latest attempt."""
+
+    job_id: str
+    outcome: JobOutcome
+    attempt: int
+    """The number of the attempt, counted from 1."""
+    error_type: str
+    """The kind of the error, for example the class of the exception; empty without an error."""
+    error_message: str
+    record_time: datetime
+    reconciled: bool
+    """Whether the result came from the reconciler instead of a worker."""
+    message: pb.JobResult = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureGroup:
+    """Failed jobs of a batch whose errors are alike."""
+
+    error_type: str
+    """The kind of the error; empty for failures that were reported without one."""
+    failed_jobs: int
+    """The number of jobs in the group."""
+    message_template: str
+    """What the error messages have in common, with `<*>` for each part that varies."""
+    sample_error_message: str
+    sample_job_id: str
+    """The first job of the group, in ascending byte order of the ids."""
+    message: pb.FailureGroup = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """One change that the reconciler made to a batch."""
+
+    before: Tallies
+    after: Tallies
+    reason: str
+    """Why the batch was repaired, as a sentence."""
+    repair_time: datetime
+    message: pb.Repair = field(repr=False, compare=False)

@@ -1,0 +1,55 @@
+"""TLS whose certificates may be replaced while the process runs."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+
+
+class TlsFiles:
+    """TLS credentials in PEM files, which are read again for each new connection.
+
+    Args:
+        ca: the certificates of the authorities that may have signed the server's. Default: the system's.
+        certificate: the client's own certificate, for a server that asks for one. Default: none.
+        key: the key of that certificate.
+
+    Raises:
+        OSError: a file cannot be read.
+        ValueError: there is a certificate without a key, or a key without a certificate.
+
+    Example:
+        >>> files = TlsFiles(ca="ca.pem", certificate="own.pem", key="own.key")
+        >>> client = Client("progress:50051", credentials=files)
+
+    """
+
+    def __init__(
+        self,
+        ca: str | Path | None = None,
+        certificate: str | Path | None = None,
+        key: str | Path | None = None,
+    ) -> None:
+        if (certificate is None) != (key is None):
+            raise ValueError("a certificate and its key go together: give both files, or neither")
+        self._paths = tuple(None if path is None else Path(path) for path in (ca, key, certificate))
+        self._credentials = self._read()
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """Return gRPC's credentials from the files.
+
+        Returns:
+            The credentials in the files now; while one of them is being replaced, those read before.
+
+        Example:
+            >>> files = TlsFiles(ca="ca.pem")
+            >>> channel = grpc.secure_channel("progress:50051", files.credentials())
+
+        """
+        with suppress(OSError):
+            self._credentials = self._read()
+        return self._credentials
+
+    def _read(self) -> grpc.ChannelCredentials:
+        ca, key, certificate = (None if path is None else path.read_bytes() for path in self._paths)
+        return grpc.ssl_channel_credentials(ca, key, certificate)

@@ -1,0 +1,228 @@
+"""Client and AsyncClient against a real server."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from batchprogress import (
+    AsyncClient,
+    AsyncReporter,
+    BatchCancelled,
+    BatchCompleted,
+    BatchConflict,
+    BatchNotFound,
+    BatchSealed,
+    BatchState,
+    CallFailed,
+    Client,
+    InvalidRequest,
+    JobOutcome,
+    Reporter,
+    RequestConflict,
+    Unavailable,
+    WaitTimeout,
+)
+from batchprogress.v1 import progress_pb2 as pb
+from database_servers.ports import free_port
+from tests.faults.cluster import Cluster
+from tests.integration.client.either import Either, opened
+from tests.support.progress import Served
+
+SECONDS_MAX = 60.0
+KINDS = [Client, AsyncClient]
+
+
+@pytest_asyncio.fixture(params=KINDS)
+async def client(request: pytest.FixtureRequest, target: str) -> AsyncIterator[Either]:
+    """A client of either kind."""
+    async with opened(request.param, target) as either:
+        yield either
+
+
+async def test_a_batch_is_read_as_it_was_created(client: Either) -> None:
+    """Every field arrives as a plain Python value, and the message is kept."""
+    batch = await client.call("create", "b", 3, sealed=False, display_name="B", labels={"team": "a"})
+    assert (batch.batch_id, batch.display_name, batch.labels) == ("b", "B", {"team": "a"})
+    assert (batch.state, batch.sealed, batch.has_ended) == (BatchState.PROCESSING, False, False)
+    assert (batch.total_jobs, batch.pending_jobs, batch.ended_jobs, batch.revision) == (3, 3, 0, 1)
+    assert abs(batch.create_time - datetime.now(UTC)) < timedelta(minutes=5)
+    assert (batch.last_result_time, batch.complete_time, batch.estimated_complete_time) == (None, None, None)
+    assert batch.message.batch_id == "b"
+    assert await client.call("get", "b") == batch
+
+
+async def test_a_batch_without_an_id_gets_one(client: Either) -> None:
+    """None as the id makes a batch of its own each time."""
+    first, second = await client.call("create", None, 1), await client.call("create", None, 1)
+    assert first.batch_id != second.batch_id
+
+
+async def test_jobs_are_added_once_for_each_request_id(client: Either) -> None:
+    """The same addition again adds nothing, one without a request_id adds each time; seal ends it."""
+    await client.call("create", "b", 0, sealed=False)
+    for _ in range(2):
+        await client.call("add_jobs", "b", 10, "page-1")
+        await client.call("add_jobs", "b", 1)
+    batch = await client.call("seal", "b")
+    assert (batch.total_jobs, batch.sealed) == (12, True)
+
+
+async def test_cancel_ends_a_batch(client: Either) -> None:
+    """The answer is the cancelled batch."""
+    await client.call("create", "b", 1)
+    batch = await client.call("cancel", "b")
+    assert (batch.state, batch.has_ended) == (BatchState.CANCELLED, True)
+    assert batch.complete_time is not None
+
+
+async def test_lists_are_read_page_by_page(client: Either) -> None:
+    """Every item comes once and in order, whatever the size of a page; filters hold on each page."""
+    for number in range(5):
+        await client.call("create", f"b{number}", 1, labels={"team": "a" if number else "b"})
+    await client.call("cancel", "b3")
+    listed = await client.every("list", page_size=2)
+    assert [batch.batch_id for batch in listed] == ["b4", "b3", "b2", "b1", "b0"]
+    filtered = await client.every("list", page_size=2, labels={"team": "a"}, state=BatchState.PROCESSING)
+    assert [batch.batch_id for batch in filtered] == ["b4", "b2", "b1"]
+
+
+async def test_a_page_is_read_when_it_is_reached(target: str, progress: Served) -> None:
+    """The first page asks the server once, and its token continues after it."""
+    for number in range(3):
+        await progress.create(f"b{number}", 1)
+    async with opened(AsyncClient, target) as either:
+        assert isinstance(either.client, AsyncClient)
+        page = await anext(either.client.list(page_size=2).pages())
+        assert [batch.batch_id for batch in page.items] == ["b2", "b1"]
+        rest = await either.every("list", page_size=2, page_token=page.next_page_token)
+        assert [batch.batch_id for batch in rest] == ["b0"]
+
+
+async def test_results_and_failures(client: Either, progress: Served) -> None:
+    """Results come in the order of their ids, by outcome if asked; failures come in groups."""
+    await progress.create("b", 3)
+    failed = pb.JOB_OUTCOME_FAILED
+    await progress.report("b", "j2", failed, error_type="E", error_message="row 17 is bad", attempt=2)
+    await progress.report("b", "j1")
+    results = await client.every("results", "b", page_size=1)
+    assert [(one.job_id, one.outcome) for one in results] == [
+        ("j1", JobOutcome.SUCCEEDED),
+        ("j2", JobOutcome.FAILED),
+    ]
+    (result,) = await client.every("results", "b", outcome=JobOutcome.FAILED)
+    assert (result.attempt, result.error_type, result.error_message) == (2, "E", "row 17 is bad")
+    assert (result.reconciled, result.record_time.tzinfo) == (False, UTC)
+    (group,) = await client.call("failures", "b")
+    assert (group.failed_jobs, group.error_type, group.sample_job_id) == (1, "E", "j2")
+    assert group.message_template == "row <*> is bad"
+    assert await client.every("repairs", "b") == []
+
+
+async def test_what_the_server_refuses_raises_its_own_error(client: Either) -> None:
+    """Each reason has a class; the error names the batch, the reason and what to do."""
+    await client.call("create", "b", 1)
+    await client.call("create", "grows", 1, sealed=False)
+    await client.call("add_jobs", "grows", 1, "r")
+    await client.call("create", "done", 0)
+    await client.call("create", "gone", 1, sealed=False)
+    await client.call("cancel", "gone")
+    for error_type, name, arguments, reason in (
+        (BatchNotFound, "get", ("nope",), "BATCH_NOT_FOUND"),
+        (BatchConflict, "create", ("b", 2), "BATCH_CONFLICT"),
+        (BatchSealed, "add_jobs", ("b", 1), "BATCH_SEALED"),
+        (BatchCancelled, "add_jobs", ("gone", 1), "BATCH_CANCELLED"),
+        (BatchCompleted, "cancel", ("done",), "BATCH_COMPLETED"),
+        (RequestConflict, "add_jobs", ("grows", 2, "r"), "REQUEST_CONFLICT"),
+        (InvalidRequest, "create", ("b", -1), "INVALID_FIELD"),
+    ):
+        with pytest.raises(CallFailed) as raised:
+            await client.call(name, *arguments)
+        error = raised.value
+        assert (type(error), error.reason, error.batch_id) == (error_type, reason, arguments[0])
+        assert repr(arguments[0]) in str(error)
+    for name in ("results", "repairs", "watch"):
+        with pytest.raises(LookupError, match="'nope'"):
+            await client.every(name, "nope")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_server_that_is_away_raises_unavailable(kind: type[Client | AsyncClient]) -> None:
+    """The error tells how often and how long it was tried, and why there was no answer."""
+    target = f"127.0.0.1:{free_port()}"
+    async with opened(kind, target, timeout=1.0) as client:
+        with pytest.raises(Unavailable, match="refused") as raised:
+            await client.call("get", "b")
+    error = raised.value
+    assert error.reason == "UNAVAILABLE"
+    assert error.tries > 1
+    assert 0.0 < error.seconds <= 1.0
+    assert target in str(error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_without_retry_the_first_failure_is_raised(kind: type[Client | AsyncClient]) -> None:
+    """Neither a call nor a watch is tried again."""
+    async with opened(kind, f"127.0.0.1:{free_port()}", retry=False) as client:
+        for work in (client.call("get", "b"), client.every("watch", "b"), client.call("wait", "b", 60)):
+            with pytest.raises(Unavailable) as raised:
+                await work
+            assert raised.value.tries == 1
+
+
+async def test_a_call_is_tried_until_the_server_is_back(client: Either, servers: Cluster) -> None:
+    """A call that is made while the server is away succeeds once it serves again."""
+    await servers.end(0, signal.SIGKILL)
+    creating = asyncio.create_task(client.call("create", "b", 7))
+    await servers.start(0)
+    assert (await creating).total_jobs == 7
+
+
+async def test_wait_returns_the_ended_batch(client: Either, progress: Served) -> None:
+    """Neither a restart nor a state in between ends the wait."""
+    await progress.create("b", 1)
+    waiting = asyncio.create_task(client.call("wait", "b", SECONDS_MAX))
+    await progress.report("b", "j")
+    assert (await waiting).state is BatchState.COMPLETED
+
+
+async def test_wait_raises_with_the_last_state(client: Either, progress: Served) -> None:
+    """WaitTimeout is a TimeoutError and holds the batch."""
+    await progress.create("b", 2)
+    await progress.report("b", "j")
+    with pytest.raises(TimeoutError, match="1 of 2 jobs have a result") as raised:
+        await client.call("wait", "b", 0.5)
+    assert isinstance(raised.value, WaitTimeout)
+    assert raised.value.batch is not None
+    assert raised.value.batch.succeeded_jobs == 1
+
+
+async def test_wait_tells_that_the_server_was_away(client: Either, servers: Cluster) -> None:
+    """Without any answer there is no last state."""
+    await servers.end(0, signal.SIGKILL)
+    with pytest.raises(WaitTimeout, match="did not answer") as raised:
+        await client.call("wait", "b", 0.5)
+    assert raised.value.batch is None
+
+
+async def test_a_reporter_reports_to_the_same_server(client: Either) -> None:
+    """It has the batch, the address and the token of its client."""
+    await client.call("create", "b", 1)
+    reporter = client.client.reporter("b", strict=True)
+    reporter.succeeded("j")
+    if isinstance(reporter, AsyncReporter):
+        await reporter.close()
+    else:
+        assert isinstance(reporter, Reporter)
+        await asyncio.to_thread(reporter.close)
+    assert (await client.call("get", "b")).state is BatchState.COMPLETED
+
+
+async def test_a_closed_client_opens_again(client: Either) -> None:
+    """A call after close opens another connection."""
+    await client.call("create", "b", 1)
+    await client.call("close")
+    assert (await client.call("get", "b")).total_jobs == 1
