@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
 STUBS_ROOT := client/src
-COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-emit-package batchprogress
 PROTOC := $(UV) run --quiet --no-project --isolated --with-requirements locks/proto.txt python -m grpc_tools.protoc
 
 # Tests start hundreds of processes: without compiled files each would compile what it imports.
@@ -118,6 +118,13 @@ test-k8s: setup-dev ## Test the manifests on the API server of KUBECONFIG or KUB
 .PHONY: mutants
 mutants: setup-dev ## Change the code in listed ways; a test must fail each time (LISTS="rpc batches" selects)
 	$(BIN)/python -m tests.mutants $(LISTS)
+
+.PHONY: dist
+dist: setup | $(UV) ## Build wheels and sdists into dist/, install each into an empty environment and run it
+	@rm -rf dist
+	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist .
+	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist client
+	DIST=dist $(BIN)/python -m pytest tests/packages
 
 .PHONY: bench
 bench: setup-dev ## Measure the server beside its alternatives (25 minutes; ROWS="row-lock" selects)
