@@ -42,7 +42,7 @@ class ProgressChannel:
         try:
             yield progress_pb2_grpc.ProgressServiceStub(used.channel)
         except grpc.aio.AioRpcError as error:
-            if self._connection.is_worn(error.code()):
+            if self._connection.should_reconnect(error.code()):
                 self._replace(used)
             raise
         finally:

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from batchprogress._reporting.outbox import Counts
-from batchprogress._reporting.reports import Job
+from batchprogress._reporting.report_methods import Job
 from batchprogress.async_client import AsyncClient
 from batchprogress.async_reporter import AsyncReporter
 from batchprogress.bar import bar

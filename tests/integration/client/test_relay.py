@@ -9,7 +9,7 @@ from tests.support.progress import Served
 BEGIN = """
     import os, signal, sys
     from batchprogress import Reporter
-    from batchprogress.integrations.relay import Relay, has_room
+    from batchprogress.integrations.relay import Relay, is_writable
     reporter = Reporter(sys.argv[1])
     relay = Relay(reporter)
     relay.start()
@@ -55,12 +55,12 @@ async def test_the_child_after_one_that_was_frozen_is_not(
     """Reports wait again for room in the pipe of the next one."""
     source = f"""{BEGIN}
     os.kill(relay._child, signal.SIGSTOP)
-    while not relay._is_frozen:
+    while not relay._is_full:
         relay.succeeded("a", batch_id="b")
     os.kill(relay._child, signal.SIGKILL)
     os.waitpid(relay._child, 0)
     relay.start()
-    assert not relay._is_frozen
+    assert not relay._is_full
     """
     exit_code, _ = await run(source, target)
     assert exit_code == 0
@@ -119,10 +119,10 @@ async def test_a_child_that_is_frozen_stops_no_job(progress: Served, target: str
     for number in range(6000):
         relay.succeeded(str(number), batch_id="b")
     os.kill(relay._child, signal.SIGCONT)
-    assert relay._is_frozen
-    assert has_room(relay._pipe, 60)
+    assert relay._is_full
+    assert is_writable(relay._pipe, 60)
     relay.skipped("last", batch_id="b")
-    assert not relay._is_frozen
+    assert not relay._is_full
     relay.close()
     """
     exit_code, errors = await run(source, target)

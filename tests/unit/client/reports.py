@@ -1,4 +1,4 @@
-"""Reports and answers that the rules are shown on."""
+"""Reports, responses and failures for the tests of the outbox."""
 
 from collections.abc import Iterable
 
@@ -6,41 +6,41 @@ import grpc
 
 from batchprogress._grpc.retry import Failure
 from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Buffer, Report
-from batchprogress._reporting.once_log import Notices
-from batchprogress._reporting.outbox import Outbox
+from batchprogress._reporting.once_log import OnceLog
+from batchprogress._reporting.outbox import Outbox, Spool
 from batchprogress.v1 import progress_pb2 as pb
 
-AWAY = Failure(grpc.StatusCode.UNAVAILABLE, "connection refused")
-DEFECT = Failure(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL")
+UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE, "connection refused")
+INTERNAL = Failure(grpc.StatusCode.INTERNAL, "internal error", "INTERNAL")
 
 
 def report(job_id: str, error_message: str = "") -> Report:
-    """Return a report."""
+    """Return a report of a failed job."""
     return Report(batch_id="b", job_id=job_id, outcome=pb.JOB_OUTCOME_FAILED, error_message=error_message)
 
 
-def outbox_of(*job_ids: str, reports_max: int = BUFFER_REPORTS_MAX) -> Outbox:
-    """Return an outbox in which these jobs wait."""
-    outbox = Outbox(Buffer(reports_max), Notices("test:1"))
+def outbox_with(*job_ids: str, reports_max: int = BUFFER_REPORTS_MAX, spool: Spool | None = None) -> Outbox:
+    """Return an outbox with a report of each job."""
+    outbox = Outbox(Buffer(reports_max), OnceLog("test:1"), spool)
     for job_id in job_ids:
-        outbox.put(report(job_id))
+        outbox.enqueue(report(job_id))
     return outbox
 
 
 def jobs_of(request: pb.ReportJobResultsRequest) -> list[str]:
-    """Return the jobs of a call."""
+    """Return the jobs of a request."""
     return [result.job_id for result in request.results]
 
 
 def recorded(number: int) -> pb.ReportJobResultsResponse:
-    """Return the answer that all of a call's results are recorded."""
+    """Return a response that says that every result was recorded."""
     return pb.ReportJobResultsResponse(
         results=[pb.ReportedResult(disposition=pb.DISPOSITION_RECORDED) for _ in range(number)]
     )
 
 
-def answers(codes: Iterable[grpc.StatusCode | None]) -> pb.ReportJobResultsResponse:
-    """Return an answer for each result: recorded, or an error."""
+def response_with(codes: Iterable[grpc.StatusCode | None]) -> pb.ReportJobResultsResponse:
+    """Return a response with an error for each code, and a recorded result for each None."""
     response = pb.ReportJobResultsResponse()
     for code in codes:
         result = response.results.add()

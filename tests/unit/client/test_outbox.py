@@ -1,23 +1,35 @@
-"""What is sent next, and what each answer means."""
+"""Which reports the next call carries, and what each answer means."""
 
 import logging
+from pathlib import Path
 
 import grpc
 import pytest
 
-from batchprogress._grpc.retry import Failure
+from batchprogress._grpc.retry import BACKOFF_SECONDS_MIN, Failure
+from batchprogress._reporting.spool import FileSpool
 from batchprogress.errors import ReportNotTaken
-from tests.unit.client.reports import AWAY, DEFECT, answers, jobs_of, outbox_of, recorded, report
+from tests.unit.client.reports import (
+    INTERNAL,
+    UNAVAILABLE,
+    jobs_of,
+    outbox_with,
+    recorded,
+    report,
+    response_with,
+)
+
+FULL = Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "", "BACKLOG_FULL", retry_seconds=7.0)
 
 
-def test_what_gathers_during_a_call_is_the_next_call() -> None:
-    """A lone report is a call of its own; all that come meanwhile are the next one."""
-    outbox = outbox_of("a")
-    first = outbox.begin()
+def test_reports_made_during_a_call_share_the_next_one() -> None:
+    """A lone report is a call of its own."""
+    outbox = outbox_with("a")
+    first = outbox.start_call()
     for job_id in ("b", "c"):
-        outbox.put(report(job_id))
-    outbox.answer(recorded(1))
-    assert (jobs_of(first), jobs_of(outbox.begin())) == (["a"], ["b", "c"])
+        outbox.enqueue(report(job_id))
+    outbox.on_response(recorded(1))
+    assert (jobs_of(first), jobs_of(outbox.start_call())) == (["a"], ["b", "c"])
 
 
 @pytest.mark.parametrize(
@@ -32,93 +44,160 @@ def test_what_gathers_during_a_call_is_the_next_call() -> None:
         grpc.StatusCode.UNKNOWN,
     ],
 )
-def test_a_call_that_reached_no_answer_is_made_again(code: grpc.StatusCode) -> None:
-    """The same reports in the same order, after a pause, for ever."""
-    outbox = outbox_of("a", "b")
+def test_an_unanswered_call_is_made_again(code: grpc.StatusCode) -> None:
+    """The same reports in the same order after a delay, however often it fails."""
+    outbox = outbox_with("a", "b")
     for _ in range(50):
-        assert jobs_of(outbox.begin()) == ["a", "b"]
-        assert outbox.fail(Failure(code, "")).seconds > 0
+        assert jobs_of(outbox.start_call()) == ["a", "b"]
+        assert outbox.on_failure(Failure(code, "")).seconds > 0
     assert outbox.counts.pending == 2
 
 
-def test_a_full_server_is_sent_less_and_left_alone_as_long_as_it_asks() -> None:
-    """RESOURCE_EXHAUSTED: half as many reports, not before RetryInfo's delay, which no flush ends."""
-    outbox = outbox_of("a", "b", "c", "d")
-    outbox.begin()
-    pause = outbox.fail(Failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "", "BACKLOG_FULL", retry_seconds=7.0))
+def test_a_full_server_gets_half_as_many_reports_and_the_delay_it_asks_for() -> None:
+    """flush() does not cut the delay of a RetryInfo short."""
+    outbox = outbox_with("a", "b", "c", "d")
+    outbox.start_call()
+    pause = outbox.on_failure(FULL)
     assert pause.seconds >= 7.0
-    assert not pause.hurried
-    assert jobs_of(outbox.begin()) == ["a", "b"]
+    assert not pause.is_interruptible
+    assert jobs_of(outbox.start_call()) == ["a", "b"]
+
+
+def test_a_lone_report_is_sent_again_to_a_full_server() -> None:
+    """A call has at least one report."""
+    outbox = outbox_with("a")
+    outbox.start_call()
+    outbox.on_failure(FULL)
+    assert jobs_of(outbox.start_call()) == ["a"]
 
 
 def test_a_refused_report_never_fails_its_neighbours() -> None:
-    """Each result's own error drops that report alone, by its reason."""
-    outbox = outbox_of("a", "b", "c")
-    outbox.begin()
-    outbox.answer(answers([None, grpc.StatusCode.FAILED_PRECONDITION, None]))
+    """The error of a result drops that report only, and counts its reason."""
+    outbox = outbox_with("a", "b", "c")
+    outbox.start_call()
+    outbox.on_response(response_with([None, grpc.StatusCode.FAILED_PRECONDITION, None]))
     assert outbox.counts.recorded == 2
     assert outbox.counts.dropped == {"REASON_FAILED_PRECONDITION": 1}
     assert not outbox.has_waiting
 
 
 def test_a_result_that_may_be_recorded_later_is_sent_again() -> None:
-    """A result's own UNAVAILABLE, or no answer for it at all, sends it again, with a pause."""
-    outbox = outbox_of("a", "b", "c")
-    outbox.begin()
-    pause = outbox.answer(answers([None, grpc.StatusCode.UNAVAILABLE]))
+    """So is a result that the response does not mention."""
+    outbox = outbox_with("a", "b", "c")
+    outbox.start_call()
+    pause = outbox.on_response(response_with([None, grpc.StatusCode.UNAVAILABLE]))
     assert pause.seconds > 0
-    assert jobs_of(outbox.begin()) == ["b", "c"]
+    assert jobs_of(outbox.start_call()) == ["b", "c"]
 
 
-def test_a_report_that_the_server_cannot_take_is_found_and_dropped_alone() -> None:
-    """When calls fail for good because of one report, halves find it; every other one is recorded."""
+def test_a_report_that_fails_every_call_is_found_and_dropped_alone() -> None:
+    """Calls are halved until it is alone; every other report is recorded."""
     jobs = [f"j{number}" for number in range(100)]
-    outbox = outbox_of(*jobs)
+    outbox = outbox_with(*jobs)
     calls = 0
     while outbox.has_waiting:
-        call = jobs_of(outbox.begin())
+        call = jobs_of(outbox.start_call())
         calls += 1
         if "j77" in call:
-            outbox.fail(DEFECT)
+            outbox.on_failure(INTERNAL)
         else:
-            outbox.answer(recorded(len(call)))
+            outbox.on_response(recorded(len(call)))
     assert outbox.counts.recorded == 99
     assert outbox.counts.dropped == {"INTERNAL": 1}
     assert calls < 50
 
 
-def test_trouble_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """A server that is away is one warning until it is back; a reason for refusing is one for good."""
+def test_each_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """An unavailable server is one warning until it answers; so is each reason why reports are lost."""
     caplog.set_level(logging.INFO, "batchprogress")
-    outbox = outbox_of("a", "b", "c", "d", reports_max=4)
+    outbox = outbox_with("a", "b", "c", "d", reports_max=4)
     for _ in range(10):
-        outbox.begin()
-        outbox.fail(AWAY)
+        outbox.start_call()
+        outbox.on_failure(UNAVAILABLE)
     for _ in range(3):
         with pytest.raises(ReportNotTaken):
-            outbox.put(report("e"))
-    outbox.begin()
-    outbox.answer(answers([grpc.StatusCode.NOT_FOUND] * 4))
+            outbox.enqueue(report("e"))
+    outbox.start_call()
+    outbox.on_response(response_with([grpc.StatusCode.NOT_FOUND] * 4))
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO", "WARNING"]
     assert "connection refused" in caplog.messages[0]
     assert outbox.counts.dropped == {"BUFFER_FULL": 3, "REASON_NOT_FOUND": 4}
 
 
-def test_delays_begin_anew_for_who_waits() -> None:
-    """After hurry the next delay is as short as the first one, however long the server has been away."""
-    outbox = outbox_of("a")
+def test_a_flush_resets_the_backoff() -> None:
+    """However long the server was unavailable, the next delay is as short as the first one."""
+    outbox = outbox_with("a")
     for _ in range(30):
-        outbox.begin()
-        outbox.fail(AWAY)
-        outbox.hurry()
-        outbox.begin()
-        assert outbox.fail(AWAY).seconds <= 0.05
+        outbox.start_call()
+        outbox.on_failure(UNAVAILABLE)
+        outbox.reset_backoff()
+        outbox.start_call()
+        assert outbox.on_failure(UNAVAILABLE).seconds <= BACKOFF_SECONDS_MIN
 
 
-def test_what_is_unsent_at_the_end_is_counted_and_told(caplog: pytest.LogCaptureFixture) -> None:
-    """Reports that nobody answered are lost as UNSENT, with one warning that tells their number."""
-    outbox = outbox_of("a", "b")
-    outbox.begin()
-    outbox.give_up()
+def test_an_answer_resets_the_backoff() -> None:
+    """The first failure after an answer is retried soon, however many calls had failed before."""
+    outbox = outbox_with("a")
+    for number in range(30):
+        for _ in range(number):
+            outbox.start_call()
+            outbox.on_failure(UNAVAILABLE)
+        outbox.start_call()
+        outbox.on_response(recorded(1))
+        outbox.enqueue(report("a"))
+        outbox.start_call()
+        assert outbox.on_failure(UNAVAILABLE).seconds <= BACKOFF_SECONDS_MIN
+
+
+def test_unsent_reports_are_counted_and_logged_at_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """Without a spool they are dropped as UNSENT, with one warning that says how many."""
+    outbox = outbox_with("a", "b")
+    outbox.start_call()
+    outbox.abandon_unsent()
     assert outbox.counts.dropped == {"UNSENT": 2}
     assert [message.split(" are ")[0] for message in caplog.messages] == ["2 reports"]
+
+
+def test_reports_in_the_spool_are_not_dropped_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next process sends them, and the warning says so."""
+    outbox = outbox_with("a", "b", spool=FileSpool(tmp_path))
+    outbox.abandon_unsent()
+    assert outbox.counts.dropped == {}
+    assert "the next process sends them" in caplog.text
+    assert [one.job_id for one in FileSpool(tmp_path).recover()] == ["a", "b"]
+
+
+def test_the_spool_is_cleared_only_when_every_report_is_answered(tmp_path: Path) -> None:
+    """A killed process must leave the unanswered ones."""
+    outbox = outbox_with("a", spool=FileSpool(tmp_path))
+    outbox.start_call()
+    outbox.enqueue(report("b"))
+    outbox.on_response(recorded(1))
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size > 0
+    outbox.start_call()
+    outbox.on_response(recorded(1))
+    assert file.stat().st_size == 0
+
+
+def test_reports_beyond_the_bound_are_recovered_once_the_first_are_answered(tmp_path: Path) -> None:
+    """One file at a time, if the bound is as small as that."""
+    for job_id in ("a", "b"):
+        outbox_with(job_id, spool=FileSpool(tmp_path)).abandon_unsent()
+    outbox = outbox_with(spool=FileSpool(tmp_path, bytes_max=1))
+    outbox.recover()
+    jobs = []
+    for _ in range(2):
+        jobs += jobs_of(outbox.start_call())
+        outbox.on_response(recorded(1))
+    assert sorted(jobs) == ["a", "b"]
+    assert not outbox.has_waiting
+
+
+def test_a_broken_spool_fails_no_report(caplog: pytest.LogCaptureFixture) -> None:
+    """Reports are still in memory, and one warning says so."""
+    outbox = outbox_with("a", "b", spool=FileSpool(Path("/dev/null/spool")))
+    assert outbox.counts.pending == 2
+    assert caplog.text.count("only in memory") == 1

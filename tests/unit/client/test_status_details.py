@@ -1,4 +1,4 @@
-"""Reading what the server says beside a status code."""
+"""Reading the error details that a server sends with a status code."""
 
 import grpc
 import pytest
@@ -8,8 +8,8 @@ from rpc.answers.refusal import Refusal, Violation
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.5, 30.25])
-def test_the_server_s_own_details_are_understood(seconds: float) -> None:
-    """Reason and delay are those that the server's own code has put in, among other details."""
+def test_reason_and_delay_are_read_as_the_server_writes_them(seconds: float) -> None:
+    """Other details and other metadata are ignored."""
     refusal = Refusal(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "BACKLOG_FULL",
@@ -21,15 +21,16 @@ def test_the_server_s_own_details_are_understood(seconds: float) -> None:
     assert (details.reason, details.retry_seconds) == ("BACKLOG_FULL", seconds)
 
 
-def test_a_server_is_not_believed_to_want_silence_for_hours() -> None:
-    """A delay has an upper bound."""
-    refusal = Refusal(grpc.StatusCode.UNAVAILABLE, "X", "", retry_delay_seconds=86_400.0)
-    assert read_details(refusal.trailing_metadata()).retry_seconds == RETRY_SECONDS_MAX
+@pytest.mark.parametrize(("asked", "taken"), [(86_400.0, RETRY_SECONDS_MAX), (-1.0, 0.0)])
+def test_the_delay_of_a_server_is_bounded(asked: float, taken: float) -> None:
+    """No server silences a worker for hours."""
+    refusal = Refusal(grpc.StatusCode.UNAVAILABLE, "X", "", retry_delay_seconds=asked)
+    assert read_details(refusal.trailing_metadata()).retry_seconds == taken
 
 
-@pytest.mark.parametrize("raw", [b"", b"\xff\xff", b"\x1a\x05abc", "text"])
-def test_details_that_are_none_are_no_details(raw: bytes | str) -> None:
-    """Bytes of a proxy or a broken server say nothing, and break nothing."""
+@pytest.mark.parametrize("raw", [b"", b"\xff\xff", b"\x1a\x05abc", b"\x18\x01", b"\x1a\x01\xff", "text"])
+def test_malformed_details_are_ignored(raw: bytes | str) -> None:
+    """A proxy or a broken server may send any bytes."""
     details = read_details(((STATUS_DETAILS_KEY, raw),))
     assert (details.reason, details.retry_seconds) == ("", 0.0)
     assert read_details(None) == details

@@ -50,7 +50,7 @@ class Channels(Generic[AnyChannel]):
     def note(self, error: Exception, channel: AnyChannel) -> None:
         """Replace a channel if newer certificates may be what it lacks."""
         failure = failure_of(error)
-        if failure.reason or not self._connection.is_worn(failure.code):
+        if failure.reason or not self._connection.should_reconnect(failure.code):
             return
         pid = os.getpid()
         opened = self._by_process.get(pid)

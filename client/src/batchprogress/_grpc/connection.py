@@ -61,8 +61,8 @@ class Connection:
             return grpc.aio.insecure_channel(self.target, CHANNEL_OPTIONS)
         return grpc.aio.secure_channel(self.target, credentials, CHANNEL_OPTIONS)
 
-    def is_worn(self, code: grpc.StatusCode) -> bool:
-        """Whether a channel that failed so may do better if it is opened anew, with newer certificates."""
+    def should_reconnect(self, code: grpc.StatusCode) -> bool:
+        """Whether a new channel may help after this code: it reads the certificate files again."""
         return isinstance(self.credentials, TlsFiles) and code is grpc.StatusCode.UNAVAILABLE
 
     @property

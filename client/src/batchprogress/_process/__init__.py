@@ -1,1 +1,1 @@
-"""Hooks into the life of the worker's process: exit, fork, SIGTERM. Private: may change in any version."""
+"""Hooks for exit, fork and SIGTERM of the worker's process. Private: may change in any version."""

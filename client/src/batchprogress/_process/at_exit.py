@@ -1,9 +1,9 @@
-"""The end of a process: senders flush before the interpreter is gone.
+"""Flushes senders when the process ends.
 
-The sending threads are daemons, which live until after the atexit callbacks: these come after every
-other thread has ended, so that what the last job reported is flushed too. Processes that
-multiprocessing forks run its own exit functions instead. What ends with os._exit (Celery's and RQ's
-forked workers) runs neither: there, `close` belongs into the worker's own hook.
+Sending threads are daemons, which outlive the atexit callbacks. Those run after every other thread has ended,
+so a report from the last job of any thread is flushed too. A process forked by multiprocessing runs
+multiprocessing's exit functions instead. A process that ends with os._exit (the forked workers of Celery and
+RQ) runs neither: the worker's own shutdown hook must call `close` there.
 """
 
 import atexit
@@ -13,40 +13,39 @@ import multiprocessing.util
 import weakref
 from typing import Protocol
 
-FIRST = 100
-"""The priority among multiprocessing's exit functions: before it ends what a job may still use."""
+EXIT_PRIORITY = 100
+"""Among multiprocessing's exit functions: before those that end what a job may still use."""
 
 
-class Closed(Protocol):
-    """What is closed at the end."""
+class Closable(Protocol):
+    """Anything to close when the process ends."""
 
     def close_at_exit(self) -> None:
-        """Flush for a while, and close."""
+        """Flush for a bounded time, then close."""
 
 
-_senders: "weakref.WeakSet[Closed]" = weakref.WeakSet()
+_open: "weakref.WeakSet[Closable]" = weakref.WeakSet()
 
 
 @functools.cache
-def mind_exits() -> None:
-    """Let the interpreter's exit close every sender, however late each begins."""
-    atexit.register(close_all)
+def register_atexit() -> None:
+    """Let the interpreter's exit close everything that `close_at_exit` names by then."""
+    atexit.register(_close_all)
 
 
-def flush_at_exit(sender: Closed) -> None:
-    """Let the end of this process close a sender that has begun."""
-    _senders.add(sender)
+def close_at_exit(closable: Closable) -> None:
+    """Close an object when this process ends."""
+    _open.add(closable)
     if multiprocessing.parent_process() is not None:
-        # Its registry is emptied in each process that it forks, so here and not once.
-        multiprocessing.util.Finalize(None, close_all, exitpriority=FIRST)
-
-
-def close_all() -> None:
-    """Close every sender of this process."""
-    for sender in list(_senders):
-        sender.close_at_exit()
+        # Not once: multiprocessing empties its registry in each process that it forks.
+        multiprocessing.util.Finalize(None, _close_all, exitpriority=EXIT_PRIORITY)
 
 
 def forget_all() -> None:
-    """After a fork, in the child: the senders are its parent's."""
-    _senders.clear()
+    """Close nothing of what was open before a fork; called in the child."""
+    _open.clear()
+
+
+def _close_all() -> None:
+    for closable in list(_open):
+        closable.close_at_exit()

@@ -1,12 +1,12 @@
-"""A fork: the child begins with nothing to send, the parent goes on.
+"""Keeps reporters whole across forks: the parent goes on, the child begins with an empty buffer.
 
-The lock of each sender is held over the fork, so that the child gets no half-changed outbox, and no call
-is under way then. The child's reporter makes a thread, a channel and a buffer of its own with its first
-report; its parent's reports stay its parent's.
+Each reporter's lock is held over the fork, so the child never copies a half-changed outbox, and no call is in
+flight at that moment. The child's reporter opens its own thread, channel and buffer with its first report;
+the parent's reports stay with the parent.
 
-gRPC itself survives a fork after its first call only with GRPC_ENABLE_FORK_SUPPORT=1 in the environment
-before it is imported: measured, 65 of 65 children then report, without it some hang in gRPC. A fork before
-the first report, which is what prefork workers do, needs nothing.
+A fork before the first report, as in a prefork worker, needs nothing. gRPC itself survives a fork after its
+first call only if GRPC_ENABLE_FORK_SUPPORT=1 is in the environment before it is imported: with it 65 of 65
+children reported, without it some hung in gRPC.
 """
 
 import functools
@@ -22,55 +22,55 @@ _TRUE = frozenset({"1", "true", "yes", "on"})
 _log = logging.getLogger("batchprogress")
 
 
-class Forked(Protocol):
-    """What lives on in both processes."""
+class ForkAware(Protocol):
+    """An object that parent and child both go on using."""
 
-    def hold(self) -> None:
-        """Before the fork: come to rest."""
+    def before_fork(self) -> None:
+        """Come to rest, and keep the lock."""
 
-    def release(self) -> None:
-        """After it, in the parent: go on."""
+    def after_fork_in_parent(self) -> None:
+        """Release the lock and go on."""
 
-    def begin_anew(self) -> bool:
-        """After it, in the child: forget everything; tell whether gRPC had been used."""
+    def after_fork_in_child(self) -> bool:
+        """Start again from empty; return whether the parent had called gRPC."""
 
 
-_all: "weakref.WeakSet[Forked]" = weakref.WeakSet()
-_held: list[Forked] = []
+_registered: "weakref.WeakSet[ForkAware]" = weakref.WeakSet()
+_held: list[ForkAware] = []
 _forking = threading.Lock()
-"""Held over a fork: two threads that fork at once would let go of what the other one holds."""
+"""Held over a fork: of two threads that fork at once, neither may release what the other one holds."""
 
 
-def survive_forks(forked: Forked) -> None:
-    """Take care of it at every fork from now on."""
-    _all.add(forked)
-    _register()
+def survive_forks(reporter: ForkAware) -> None:
+    """Call an object's hooks at every fork from now on."""
+    _registered.add(reporter)
+    _register_hooks()
 
 
 @functools.cache
-def _register() -> None:
-    if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+def _register_hooks() -> None:
+    if hasattr(os, "register_at_fork"):  # Windows has no fork
         os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
 
 
 def _before() -> None:
     _forking.acquire()
-    _held.extend(_all)
-    for forked in _held:
-        forked.hold()
+    _held.extend(_registered)
+    for reporter in _held:
+        reporter.before_fork()
 
 
 def _in_parent() -> None:
     while _held:
-        _held.pop().release()
+        _held.pop().after_fork_in_parent()
     _forking.release()
 
 
 def _in_child() -> None:
     forget_all()
-    had_called = [forked.begin_anew() for forked in _held]
+    had_called = [reporter.after_fork_in_child() for reporter in _held]
     _held.clear()
     _forking.release()
-    support = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "")  # noqa: TID251  # gRPC's own, not a setting of ours
+    support = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "")  # noqa: TID251  # gRPC's variable, not a setting
     if any(had_called) and support.lower() not in _TRUE:
         _log.warning("forked after a report without GRPC_ENABLE_FORK_SUPPORT=1: gRPC may hang in the child")

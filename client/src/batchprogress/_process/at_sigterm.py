@@ -1,4 +1,4 @@
-"""SIGTERM: flush first, then let it do what it did before."""
+"""Flushes on SIGTERM, then lets the signal do what it did before."""
 
 import os
 import signal
@@ -8,17 +8,19 @@ from types import FrameType
 
 
 def flush_first(flush: Callable[[], object]) -> bool:
-    """Install a handler that flushes in a thread of its own and then sends the signal on.
+    """Install a handler that flushes in a thread of its own and then sends the signal again.
 
-    The handler itself must not flush: it runs in the main thread, in the middle of anything, a report
-    among them. Returns False, and changes nothing, outside the main thread and over a handler that
-    Python cannot put back.
+    The handler itself must not flush: it interrupts the main thread anywhere, for example inside a report.
+
+    Returns:
+        False, with nothing changed, outside the main thread or if Python cannot restore the present handler.
+
     """
     before = signal.getsignal(signal.SIGTERM)
     if threading.current_thread() is not threading.main_thread() or before is None:
         return False
 
-    def flush_then_send_on() -> None:
+    def flush_then_resend() -> None:
         try:
             flush()
         finally:
@@ -26,7 +28,7 @@ def flush_first(flush: Callable[[], object]) -> bool:
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, before)
-        threading.Thread(target=flush_then_send_on, name="batchprogress-sigterm", daemon=True).start()
+        threading.Thread(target=flush_then_resend, name="batchprogress-sigterm", daemon=True).start()
 
     signal.signal(signal.SIGTERM, handle)
     return True

@@ -1,4 +1,4 @@
-"""Reports that wait for their answers, in order, within bounds. Pure: no lock, no clock, no I/O."""
+"""Holds unanswered reports in order and within bounds. Pure: no lock, no clock, no I/O."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,13 +10,13 @@ from batchprogress.v1 import progress_pb2 as pb
 Report = pb.ReportJobResultRequest
 
 CALL_REPORTS_MAX = 10_000
-"""The contract's limit of one call."""
+"""The contract's limit for one call."""
 CALL_BYTES_MAX = 4 * 1024 * 1024 - 64 * 1024
-"""Of one call: the contract's limit is 4 MiB for the whole message."""
+"""Of the reports in one call: the contract allows 4 MiB for the whole message."""
 BUFFER_REPORTS_MAX = 100_000
-"""An hour without a server at 28 jobs a second, or some 20 MB of memory."""
+"""An hour without a server at 28 jobs a second, in about 20 MB of memory."""
 BUFFER_BYTES_MAX = 32 * 1024 * 1024
-"""Of all waiting reports: errors of 2,000 characters must not fill a worker's memory."""
+"""Of all unanswered reports: errors of 2,000 characters must not fill a worker's memory."""
 FRAME_BYTES_MAX = 6
 """What a report takes in its call besides its own bytes: a tag and a length."""
 
@@ -25,42 +25,49 @@ class Entry(NamedTuple):
     """A report in the buffer."""
 
     number: int
+    """Counts the reports of this buffer from 1."""
     report: Report
     size: int
+    """In its call, in bytes."""
 
 
 class Buffer:
-    """Holds reports until they are settled; those of the call under way are the oldest of them."""
+    """A queue of unanswered reports; the oldest of them may be in flight.
+
+    Args:
+        reports_max: how many unanswered reports it holds.
+        bytes_max: how many bytes they may have together.
+
+    """
 
     def __init__(self, reports_max: int = BUFFER_REPORTS_MAX, bytes_max: int = BUFFER_BYTES_MAX) -> None:
-        """Begin empty."""
         self._reports_max = reports_max
         self._bytes_max = bytes_max
         self._waiting: deque[Entry] = deque()
         self._bytes = 0
-        self.under_way: list[Entry] = []
-        self.newest = 0
-        """The number of the report that was put last."""
+        self.in_flight: list[Entry] = []
+        self.last_number = 0
+        """The number of the newest report."""
 
     def __len__(self) -> int:
-        """Return how many reports are not settled."""
-        return len(self._waiting) + len(self.under_way)
+        """Return the number of unanswered reports."""
+        return len(self._waiting) + len(self.in_flight)
 
     def __iter__(self) -> Iterator[Report]:
-        """Return the reports that are not settled, oldest first."""
-        yield from (entry.report for entry in self.under_way)
+        """Return the unanswered reports, oldest first."""
+        yield from (entry.report for entry in self.in_flight)
         yield from (entry.report for entry in self._waiting)
 
     @property
     def has_waiting(self) -> bool:
-        """Whether there is something for a next call."""
+        """Whether a report is not in flight yet."""
         return bool(self._waiting)
 
-    def put(self, report: Report) -> None:
+    def append(self, report: Report) -> None:
         """Add a report.
 
         Raises:
-            ReportNotTaken: BUFFER_FULL. The new one is given up, not an old one: what was taken stays taken.
+            ReportNotTaken: BUFFER_FULL. The new report is refused, since an accepted one is never given up.
 
         """
         size = report.ByteSize() + FRAME_BYTES_MAX
@@ -68,32 +75,32 @@ class Buffer:
             raise ReportNotTaken("BUFFER_FULL", f"{len(self)} reports wait already")
         self._append(report, size)
 
-    def put_beyond_bounds(self, report: Report) -> None:
-        """Add a report that was taken once, by a process that is gone."""
+    def append_recovered(self, report: Report) -> None:
+        """Add a report that an earlier process had accepted, whatever the bounds."""
         self._append(report, report.ByteSize() + FRAME_BYTES_MAX)
 
-    def take(self, reports_max: int = CALL_REPORTS_MAX) -> None:
-        """Make the oldest reports those of a call under way: as many as a call may carry, at least one."""
+    def claim(self, reports_max: int = CALL_REPORTS_MAX) -> None:
+        """Put the oldest reports in flight: as many as one call may carry, and at least one."""
         size = 0
-        while self._waiting and len(self.under_way) < reports_max:
+        while self._waiting and len(self.in_flight) < reports_max:
             size += self._waiting[0].size
-            if self.under_way and size > CALL_BYTES_MAX:
+            if self.in_flight and size > CALL_BYTES_MAX:
                 break
-            self.under_way.append(self._waiting.popleft())
+            self.in_flight.append(self._waiting.popleft())
 
-    def settle(self, unanswered: Iterable[Entry] = ()) -> None:
-        """End the call under way: its reports are done with, but for these, which go back to the front."""
+    def finish_call(self, unanswered: Iterable[Entry] = ()) -> None:
+        """End the call: remove the reports in flight, and return the unanswered ones to the front."""
         back = list(unanswered)
-        self._bytes -= sum(entry.size for entry in self.under_way) - sum(entry.size for entry in back)
-        self.under_way = []
+        self._bytes -= sum(entry.size for entry in self.in_flight) - sum(entry.size for entry in back)
+        self.in_flight = []
         self._waiting.extendleft(reversed(back))
 
-    def is_settled(self, number: int) -> bool:
-        """Whether every report up to this number is done with."""
-        oldest = self.under_way or self._waiting
+    def is_answered(self, number: int) -> bool:
+        """Whether every report up to this number has its answer."""
+        oldest = self.in_flight or self._waiting
         return not oldest or oldest[0].number > number
 
     def _append(self, report: Report, size: int) -> None:
-        self.newest += 1
+        self.last_number += 1
         self._bytes += size
-        self._waiting.append(Entry(self.newest, report, size))
+        self._waiting.append(Entry(self.last_number, report, size))

@@ -1,4 +1,4 @@
-"""What a reporter logs: each thing once, not once a report. The logger is `batchprogress`."""
+"""What a reporter logs, to the logger `batchprogress`: each problem once, not once a report."""
 
 import logging
 
@@ -7,41 +7,48 @@ from batchprogress._grpc.retry import Failure
 _log = logging.getLogger("batchprogress")
 
 
-class Notices:
-    """Remembers what was said."""
+class OnceLog:
+    """Logs each problem the first time only.
+
+    Args:
+        target: the server's address.
+
+    """
 
     def __init__(self, target: str) -> None:
-        """Take the server's address."""
         self._target = target
-        self._said: set[str] = set()
-        self._away = False
+        self._logged: set[str] = set()
+        self._is_unavailable = False
 
-    def away(self, failure: Failure) -> None:
-        """Warn that the server does not answer, once until it does."""
-        if not self._away:
-            self._away = True
-            why = f"{failure.code.name}: {failure.message}"
-            _log.warning("progress server %s does not answer, reports wait (%s)", self._target, why)
+    def server_unavailable(self, failure: Failure) -> None:
+        """Warn that the server does not answer; again only after it has answered."""
+        if not self._is_unavailable:
+            self._is_unavailable = True
+            reason = f"{failure.code.name}: {failure.message}"
+            _log.warning("progress server %s does not answer, reports wait (%s)", self._target, reason)
 
-    def back(self) -> None:
-        """Say that it answers again."""
-        if self._away:
-            self._away = False
+    def server_answers(self) -> None:
+        """Log that the server answers again."""
+        if self._is_unavailable:
+            self._is_unavailable = False
             _log.info("progress server %s answers again", self._target)
 
-    def once(self, reason: str, message: str) -> None:
-        """Warn of the first report that is lost for a reason; the others are only counted."""
-        if reason not in self._said:
-            self._said.add(reason)
-            _log.warning("a report is lost: %s: %s (said once; see counts)", reason, message)
+    def report_lost(self, reason: str, message: str) -> None:
+        """Warn of the first report that is lost for a reason."""
+        if self._is_first(reason):
+            _log.warning("a report is lost: %s: %s (logged once; see counts)", reason, message)
 
     def spool_failed(self, error: OSError) -> None:
-        """Warn, once, that reports are held in memory only."""
-        if "spool" not in self._said:
-            self._said.add("spool")
+        """Warn that the spool does not work."""
+        if self._is_first("spool"):
             _log.warning("reports cannot be kept in the spool, only in memory: %s", error)
 
     def unsent(self, reports: int, *, spooled: bool) -> None:
-        """Warn of what is unsent at the end."""
-        what = "they wait in the spool for the next process" if spooled else "only a reconciler repairs them"
-        _log.warning("%d reports are unsent at the end: %s", reports, what)
+        """Warn of the reports that are unsent when the reporter closes."""
+        fate = "the next process sends them from the spool" if spooled else "only a reconciler recovers them"
+        _log.warning("%d reports are unsent at the end: %s", reports, fate)
+
+    def _is_first(self, problem: str) -> bool:
+        is_first = problem not in self._logged
+        self._logged.add(problem)
+        return is_first

@@ -1,24 +1,23 @@
-"""What is sent next and what each answer means: shared by Reporter and AsyncReporter, which do the I/O.
+"""Decides which reports the next call carries and what each answer means; the sender does the I/O.
 
-    put ──▶ waiting ──▶ begin: the call under way ──▶ answer / fail ──▶ settled
-                ▲                                          │
-                └──────────── once more, in front ◀────────┘
+    enqueue ──▶ waiting ──▶ start_call: in flight ──▶ on_response / on_failure ──▶ answered
+                   ▲                                           │
+                   └───────────── to the front again ◀─────────┘
 
-At most one call is under way: a lone report is sent at once, and what gathers meanwhile goes in the
-next call. Not safe for threads by itself.
+At most one call is in flight: a lone report is sent at once, and the reports that arrive meanwhile share the
+next call. Not thread-safe by itself.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import grpc
 
 from batchprogress._grpc.retry import RETRIED_CODES, Failure, backoff_seconds
 from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Buffer, Entry, Report
-from batchprogress._reporting.once_log import Notices
+from batchprogress._reporting.once_log import OnceLog
 from batchprogress.errors import ReportNotTaken
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -27,14 +26,15 @@ _RETRIED_NUMBERS = frozenset(code.value[0] for code in RETRIED_CODES)
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What became of the reports of one process."""
+    """What became of a reporter's reports in this process."""
 
     recorded: int
-    """Answered: counted by the server, now or at an earlier try."""
+    """Reports that the server has counted, with this try or an earlier one."""
     dropped: Mapping[str, int]
-    """Never counted, by reason: BUFFER_FULL, CLOSED, UNSENT (at the end), or the server's, as BATCH_FULL."""
+    """Reports that will never be counted, by reason: BUFFER_FULL, CLOSED, UNSENT (when the reporter closed),
+    or a reason of the server, such as BATCH_FULL."""
     pending: int
-    """Not answered yet."""
+    """Reports that are not answered yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,165 +42,166 @@ class Pause:
     """How long to wait before the next call."""
 
     seconds: float = 0.0
-    hurried: bool = True
-    """Whether who waits for the answers may end it: not one that the server asked for."""
+    is_interruptible: bool = True
+    """Whether flush() may cut it short; not if the server asked for it."""
 
 
-class Keeper(Protocol):
-    """Where reports outlive their process: a Spool."""
+class Spool(Protocol):
+    """Keeps reports beyond the end of their process."""
 
-    has_left_some: bool
-    """Whether `adopt` had no room for all."""
+    has_more: bool
+    """Whether `recover` left files for a later call."""
 
-    def keep(self, report: Report, unsettled: Buffer) -> None:
-        """Keep a report that was put."""
+    def append(self, report: Report, unanswered: Buffer) -> None:
+        """Keep a report."""
 
-    def adopt(self) -> list[Report]:
-        """Return the reports that processes which are gone have left."""
+    def recover(self) -> list[Report]:
+        """Return reports that earlier processes left."""
 
     def clear(self) -> None:
-        """Forget all that was kept or adopted."""
+        """Remove every report that was kept or recovered."""
 
     def close(self) -> None:
-        """Leave what is kept to the next process."""
+        """Leave the kept reports to the next process."""
 
-    def forget(self) -> None:
-        """After a fork, in the child: let go of what is the parent's."""
+    def close_in_child(self) -> None:
+        """Leave the files to the parent of this forked process."""
 
 
 class Outbox:
-    """Holds reports until the server has answered for each."""
+    """Holds reports until the server has answered each of them.
 
-    def __init__(self, buffer: Buffer, notices: Notices, keeper: Keeper | None = None) -> None:
-        """Take where reports wait, what tells of trouble, and what keeps them over the process's end."""
+    Args:
+        buffer: where unanswered reports wait.
+        log: where problems are logged.
+        spool: where reports are kept beyond the end of the process; None keeps them in memory only.
+
+    """
+
+    def __init__(self, buffer: Buffer, log: OnceLog, spool: Spool | None = None) -> None:
         self._buffer = buffer
-        self._notices = notices
-        self._keeper = keeper
+        self._log = log
+        self._spool = spool
         self._call_reports_max = CALL_REPORTS_MAX
-        self._tries = 0
+        self._failures = 0
         self._recorded = 0
         self._dropped: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
-        self._closed = False
+        self._is_closed = False
 
     @property
-    def newest(self) -> int:
-        """The number of the report that was put last."""
-        return self._buffer.newest
+    def last_number(self) -> int:
+        """The number of the newest report."""
+        return self._buffer.last_number
 
     @property
     def has_waiting(self) -> bool:
-        """Whether there is something for a next call."""
+        """Whether there is a report for the next call."""
         return self._buffer.has_waiting
 
     @property
     def is_calling(self) -> bool:
-        """Whether a call is under way."""
-        return bool(self._buffer.under_way)
+        """Whether a call is in flight."""
+        return bool(self._buffer.in_flight)
 
     @property
     def counts(self) -> Counts:
         """What became of the reports."""
         return Counts(self._recorded, dict(self._dropped), len(self._buffer))
 
-    def put(self, report: Report) -> None:
-        """Take a report.
+    def enqueue(self, report: Report) -> None:
+        """Accept a report.
 
         Raises:
-            ReportNotTaken: BUFFER_FULL or CLOSED; it is counted.
+            ReportNotTaken: BUFFER_FULL or CLOSED; the report is counted as dropped.
 
         """
         try:
-            self._put(report)
+            self._append(report)
         except ReportNotTaken as error:
             self.drop(error.reason, str(error))
             raise
-        self._with_keeper(lambda keeper: keeper.keep(report, self._buffer))
+        self._with_spool(lambda spool: spool.append(report, self._buffer))
 
-    def adopt(self) -> None:
-        """Take over what processes that are gone have left in the spool."""
-        self._with_keeper(self._adopt_from)
+    def recover(self) -> None:
+        """Enqueue the reports that earlier processes left in the spool."""
+        self._with_spool(self._recover_from)
 
-    def begin(self) -> pb.ReportJobResultsRequest:
-        """Begin a call; its request is at least one report."""
-        self._buffer.take(self._call_reports_max)
-        return pb.ReportJobResultsRequest(results=[entry.report for entry in self._buffer.under_way])
+    def start_call(self) -> pb.ReportJobResultsRequest:
+        """Return the request of the next call, which has at least one report."""
+        self._buffer.claim(self._call_reports_max)
+        return pb.ReportJobResultsRequest(results=[entry.report for entry in self._buffer.in_flight])
 
-    def answer(self, response: pb.ReportJobResultsResponse) -> Pause:
-        """Take the answers to the call under way, in its order."""
-        self._notices.back()
+    def on_response(self, response: pb.ReportJobResultsResponse) -> Pause:
+        """Handle the answers to the call in flight, which have its order."""
+        self._log.server_answers()
+        in_flight = self._buffer.in_flight
         unanswered = [
             entry
-            for entry, result in zip(self._buffer.under_way, response.results, strict=False)
-            if not self._is_answered(entry, result)
+            for entry, result in zip(in_flight, response.results, strict=False)
+            if not self._is_answer(entry, result)
         ]
-        unanswered += self._buffer.under_way[len(response.results) :]
         self._call_reports_max = min(CALL_REPORTS_MAX, self._call_reports_max * 2)
-        return self._settle(unanswered)
+        return self._finish_call(unanswered + in_flight[len(response.results) :])
 
-    def fail(self, failure: Failure) -> Pause:
-        """Take the failure of the call under way."""
-        calling = self._buffer.under_way
+    def on_failure(self, failure: Failure) -> Pause:
+        """Handle the failure of the call in flight."""
+        in_flight = self._buffer.in_flight
         if failure.is_retried:
-            self._notices.away(failure)
-            if failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED:  # there is room for a smaller call sooner
-                self._call_reports_max = max(1, len(calling) // 2)
-            self._buffer.settle(calling)
-            self._tries += 1
-            return Pause(failure.delay_seconds(self._tries - 1), hurried=not failure.retry_seconds)
-        if len(calling) > 1:  # one bad report must not fail its neighbours: halve until it is alone
-            self._call_reports_max = len(calling) // 2
-            self._buffer.settle(calling)
+            self._log.server_unavailable(failure)
+            if failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED:  # a smaller call finds room sooner
+                self._call_reports_max = max(1, len(in_flight) // 2)
+            self._buffer.finish_call(in_flight)
+            self._failures += 1
+            return Pause(failure.delay_seconds(self._failures - 1), not failure.retry_seconds)
+        if len(in_flight) > 1:  # one bad report must not fail its neighbours: halve until it is alone
+            self._call_reports_max = len(in_flight) // 2
+            self._buffer.finish_call(in_flight)
             return Pause()
         self._refuse(failure.reason or failure.code.name, failure.message)
         self._call_reports_max = min(CALL_REPORTS_MAX, self._call_reports_max * 2)
-        return self._settle([])
+        return self._finish_call([])
 
-    def put_back(self) -> None:
-        """Take that the call under way was given up."""
-        self._buffer.settle(self._buffer.under_way)
+    def reset_backoff(self) -> None:
+        """Make the next delay as short as the first one."""
+        self._failures = 0
 
-    def hurry(self) -> None:
-        """Let the delays begin anew: somebody waits."""
-        self._tries = 0
+    def is_answered(self, number: int) -> bool:
+        """Whether every report up to this number has its answer."""
+        return self._buffer.is_answered(number)
 
-    def is_settled(self, number: int) -> bool:
-        """Whether every report up to this number is done with."""
-        return self._buffer.is_settled(number)
-
-    def take_refused(self) -> dict[str, int]:
-        """Return how many reports the server refused, by reason, since this was asked last."""
+    def pop_refused(self) -> dict[str, int]:
+        """Return how many reports the server refused since the last call, by reason."""
         refused, self._refused = self._refused, Counter()
         return dict(refused)
 
-    def drop(self, reason: str, message: str, number: int = 1) -> None:
-        """Count reports that will never be counted by the server."""
-        self._dropped[reason] += number
-        self._notices.once(reason, message)
+    def drop(self, reason: str, message: str) -> None:
+        """Count a report as dropped."""
+        self._dropped[reason] += 1
+        self._log.report_lost(reason, message)
 
-    def shut(self) -> None:
-        """Take no more reports."""
-        self._closed = True
+    def close(self) -> None:
+        """Accept no more reports."""
+        self._is_closed = True
 
-    def give_up(self) -> None:
-        """Count what is unsent as lost, unless a spool keeps it."""
-        unsent = len(self._buffer)
-        if unsent:
-            self._notices.unsent(unsent, spooled=self._keeper is not None)
-            if self._keeper is None:
+    def abandon_unsent(self) -> None:
+        """Leave unanswered reports to the spool; without one, count them as dropped."""
+        if unsent := len(self._buffer):
+            self._log.unsent(unsent, spooled=self._spool is not None)
+            if self._spool is None:
                 self._dropped["UNSENT"] += unsent
-        self._with_keeper(lambda keeper: keeper.close())
+        self._with_spool(lambda spool: spool.close())
 
-    def forget(self) -> None:
-        """After a fork, in the child: all of it is the parent's."""
-        self._with_keeper(lambda keeper: keeper.forget())
+    def abandon_in_child(self) -> None:
+        """Leave everything to the parent of this forked process."""
+        self._with_spool(lambda spool: spool.close_in_child())
 
-    def _put(self, report: Report) -> None:
-        if self._closed:
+    def _append(self, report: Report) -> None:
+        if self._is_closed:
             raise ReportNotTaken("CLOSED", "the reporter is closed")
-        self._buffer.put(report)
+        self._buffer.append(report)
 
-    def _is_answered(self, entry: Entry, result: pb.ReportedResult) -> bool:
+    def _is_answer(self, entry: Entry, result: pb.ReportedResult) -> bool:
         if not result.HasField("error"):
             self._recorded += 1
             return True
@@ -213,40 +214,29 @@ class Outbox:
         self._refused[reason] += 1
         self.drop(reason, message)
 
-    def _settle(self, unanswered: list[Entry]) -> Pause:
-        self._buffer.settle(unanswered)
+    def _finish_call(self, unanswered: list[Entry]) -> Pause:
+        self._buffer.finish_call(unanswered)
         if unanswered:
-            self._tries += 1
-            return Pause(backoff_seconds(self._tries - 1))
-        self._tries = 0
+            self._failures += 1
+            return Pause(backoff_seconds(self._failures - 1))
+        self._failures = 0
         if not self._buffer:
-            self._with_keeper(self._clear)
+            self._with_spool(self._clear)
         return Pause()
 
-    def _clear(self, keeper: Keeper) -> None:
-        """Let the spool forget what is settled, and take what it had no room for."""
-        keeper.clear()
-        if keeper.has_left_some:
-            self._adopt_from(keeper)
+    def _clear(self, spool: Spool) -> None:
+        spool.clear()
+        if spool.has_more:
+            self._recover_from(spool)
 
-    def _adopt_from(self, keeper: Keeper) -> None:
-        for report in keeper.adopt():
-            self._buffer.put_beyond_bounds(report)
+    def _recover_from(self, spool: Spool) -> None:
+        for report in spool.recover():
+            self._buffer.append_recovered(report)
 
-    def _with_keeper(self, use: Callable[[Keeper], None]) -> None:
-        """Use the spool, if there is one; without it reports still have the memory."""
-        if self._keeper is not None:
+    def _with_spool(self, use: Callable[[Spool], None]) -> None:
+        """Use the spool, if there is one; if it fails, reports are still in memory."""
+        if self._spool is not None:
             try:
-                use(self._keeper)
+                use(self._spool)
             except OSError as error:
-                self._notices.spool_failed(error)
-
-
-def new_outbox(target: str, folder: Path | None, reports_max: int) -> Outbox:
-    """Return an empty outbox."""
-    keeper = None
-    if folder is not None:
-        from batchprogress._reporting.spool import Spool  # noqa: PLC0415  # needs flock: not on Windows
-
-        keeper = Spool(folder)
-    return Outbox(Buffer(reports_max), Notices(target), keeper)
+                self._log.spool_failed(error)

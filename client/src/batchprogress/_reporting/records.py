@@ -1,8 +1,8 @@
-"""Reports as bytes, on disk and between processes.
+"""Reports as bytes, in files and pipes.
 
-record = length (4 bytes) + CRC-32 (4 bytes) + the ReportJobResultRequest
+record = length (4 bytes) + CRC-32 (4 bytes) + the serialized ReportJobResultRequest
 
-A record that was cut short ends the reading: what comes after it cannot be found.
+A truncated or corrupt record ends the reading: where the next one begins is unknown.
 """
 
 import struct
@@ -14,21 +14,21 @@ from google.protobuf.message import DecodeError
 
 from batchprogress._reporting.buffer import Report
 
-_HEAD = struct.Struct("<II")
+_HEADER = struct.Struct("<II")
 
 
-def record_of(report: Report) -> bytes:
+def to_record(report: Report) -> bytes:
     """Return a report as a record."""
     body = report.SerializeToString()
-    return _HEAD.pack(len(body), zlib.crc32(body)) + body
+    return _HEADER.pack(len(body), zlib.crc32(body)) + body
 
 
-def reports_in(stream: BinaryIO) -> Iterator[Report]:
-    """Yield the reports of a stream, as they come, up to its end or to the first record that is not whole."""
-    while len(head := stream.read(_HEAD.size)) == _HEAD.size:
-        length, checksum = _HEAD.unpack(head)
+def read_reports(stream: BinaryIO) -> Iterator[Report]:
+    """Yield the reports of a stream as they arrive, up to its end or the first bad record."""
+    while len(header := stream.read(_HEADER.size)) == _HEADER.size:
+        length, checksum = _HEADER.unpack(header)
         body = stream.read(length)
-        if len(body) != length or zlib.crc32(body) != checksum:
+        if zlib.crc32(body) != checksum:
             return
         try:
             yield Report.FromString(body)

@@ -1,38 +1,48 @@
-"""The thread that sends what is in an outbox. Started with the first report; one in each process."""
+"""The thread that sends the reports of an outbox; each process has its own, started with the first report."""
 
 import threading
+from concurrent.futures import Future
 
 import grpc
 
 from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import TRY_SECONDS_MAX, failure_of
-from batchprogress._process.at_exit import flush_at_exit, mind_exits
+from batchprogress._process.at_exit import close_at_exit, register_atexit
 from batchprogress._reporting.buffer import Report
 from batchprogress._reporting.outbox import Counts, Outbox, Pause
 from batchprogress.v1 import progress_pb2_grpc
 
 FORK_SECONDS_MAX = 2.0
-"""How long a fork waits for the call under way, which takes milliseconds; gRPC survives no fork in one."""
+"""How long a fork waits for the call in flight, which takes milliseconds: gRPC survives no fork during
+one."""
 STOP_SECONDS_MAX = 1.0
-"""How long the thread may take to see that its channel is closed."""
+"""How long the thread may take to notice that its channel is closed."""
 
 
 class Sender:
-    """Sends reports from a daemon thread, which no exit waits for longer than was asked."""
+    """Sends reports from a daemon thread.
+
+    Args:
+        connection: how to reach the server; it is opened for the first call.
+        outbox: the reports.
+        exit_seconds_max: how long the exit of the process may wait for answers.
+
+    """
 
     def __init__(self, connection: Connection, outbox: Outbox, exit_seconds_max: float) -> None:
-        """Take the server, the outbox and how long an exit may wait; nothing is opened or started."""
         self._connection = connection
         self._outbox = outbox
         self._exit_seconds_max = exit_seconds_max
         self._changed = threading.Condition()
+        self._flushes: list[tuple[int, Future[bool]]] = []
+        """The last report that each flush waits for, and the future that it waits on."""
         self._thread: threading.Thread | None = None
         self._channel: grpc.Channel | None = None
-        self._is_worn = False
-        self._hurried = False
-        self._held = False
-        self._stopped = False
-        mind_exits()
+        self._should_reconnect = False
+        self._is_flush_requested = False
+        self._is_forking = False
+        self._is_stopped = False
+        register_atexit()
 
     @property
     def counts(self) -> Counts:
@@ -40,142 +50,187 @@ class Sender:
         with self._changed:
             return self._outbox.counts
 
-    def put(self, report: Report) -> None:
-        """Take a report to be sent.
-
-        Raises:
-            ReportNotTaken: it is counted and will not be sent.
-
-        """
-        with self._changed:
-            self._outbox.put(report)
-            self._start()
-            self._changed.notify_all()
-
-    def drop(self, reason: str, message: str) -> None:
-        """Count a report that is none."""
-        with self._changed:
-            self._outbox.drop(reason, message)
-
-    def start(self) -> None:
-        """Begin now, with what processes that are gone have left."""
-        with self._changed:
-            self._start()
-
-    def flush(self, timeout: float | None) -> bool:
-        """Wait, for so many seconds at the most, until every report put before is answered; tell if so."""
-        with self._changed:
-            newest = self._outbox.newest
-            self._hurried = True
-            self._outbox.hurry()
-            self._changed.notify_all()
-            return self._changed.wait_for(lambda: self._outbox.is_settled(newest), timeout)
-
-    def take_refused(self) -> dict[str, int]:
-        """Return how many reports the server refused since this was asked last."""
-        with self._changed:
-            return self._outbox.take_refused()
-
-    def close(self, timeout: float | None) -> bool:
-        """Take no more reports, flush, and end the thread; tell whether everything was answered."""
-        with self._changed:
-            self._outbox.shut()
-        answered = self.flush(timeout)
-        with self._changed:
-            first, self._stopped = not self._stopped, True
-            self._changed.notify_all()
-        if first:
-            self._end()
-        return answered
-
-    def close_at_exit(self) -> None:
-        """Close, as long as an exit may take."""
-        self.close(self._exit_seconds_max)
-
-    def hold(self) -> None:
-        """Before a fork: keep the lock, with no call under way."""
-        self._changed.acquire()
-        self._held = True
-        self._changed.wait_for(lambda: not self._outbox.is_calling, FORK_SECONDS_MAX)
-
-    def release(self) -> None:
-        """After a fork, in the parent: go on."""
-        self._held = False
-        self._changed.notify_all()
-        self._changed.release()
-
-    def forget(self) -> None:
-        """After a fork, in the child: leave everything to the parent."""
-        self._outbox.forget()
-
     @property
     def has_called(self) -> bool:
         """Whether a channel was opened."""
         return self._channel is not None
 
+    def enqueue(self, report: Report) -> None:
+        """Accept a report to be sent.
+
+        Raises:
+            ReportNotTaken: BUFFER_FULL or CLOSED; the report is counted as dropped.
+
+        """
+        with self._changed:
+            self._outbox.enqueue(report)
+            self._start()
+            self._changed.notify_all()
+
+    def drop(self, reason: str, message: str) -> None:
+        """Count a report as dropped."""
+        with self._changed:
+            self._outbox.drop(reason, message)
+
+    def start(self) -> None:
+        """Start the thread, with the reports that earlier processes left in the spool."""
+        with self._changed:
+            self._start()
+
+    def start_flush(self) -> Future[bool]:
+        """Send without delay.
+
+        Returns:
+            A future: True once every earlier report is answered, False if the sender stops first.
+
+        """
+        flushed: Future[bool] = Future()
+        with self._changed:
+            self._is_flush_requested = True
+            self._outbox.reset_backoff()
+            self._flushes.append((self._outbox.last_number, flushed))
+            self._changed.notify_all()
+        self._resolve_flushes()
+        return flushed
+
+    def flush(self, timeout: float | None) -> bool:
+        """Wait at most `timeout` seconds for the answer to every earlier report; return whether all came."""
+        flushed = self.start_flush()
+        try:
+            return flushed.result(timeout)
+        except TimeoutError:
+            flushed.cancel()
+            return False
+
+    def pop_refused(self) -> dict[str, int]:
+        """Return how many reports the server refused since the last call, by reason."""
+        with self._changed:
+            return self._outbox.pop_refused()
+
+    def refuse_new(self) -> None:
+        """Accept no more reports."""
+        with self._changed:
+            self._outbox.close()
+
+    def stop(self) -> None:
+        """End the thread, and leave unanswered reports to the spool or count them as dropped."""
+        with self._changed:
+            if self._is_stopped:
+                return
+            self._is_stopped = True
+            self._changed.notify_all()
+        if self._channel is not None:
+            self._channel.close()  # cancels the call in flight
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(STOP_SECONDS_MAX)
+        with self._changed:
+            self._outbox.abandon_unsent()
+        self._resolve_flushes()
+
+    def close(self, timeout: float | None) -> bool:
+        """Accept no more reports, flush, and stop; return whether every report was answered."""
+        self.refuse_new()
+        is_flushed = self.flush(timeout)
+        self.stop()
+        return is_flushed
+
+    def close_at_exit(self) -> None:
+        """Close, waiting as long as an exit may."""
+        self.close(self._exit_seconds_max)
+
+    def before_fork(self) -> None:
+        """Keep the lock, with no call in flight."""
+        self._changed.acquire()
+        self._is_forking = True
+        self._changed.wait_for(lambda: not self._outbox.is_calling, FORK_SECONDS_MAX)
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._is_forking = False
+        self._changed.notify_all()
+        self._changed.release()
+
+    def after_fork_in_child(self) -> None:
+        """Leave every report and file to the parent."""
+        self._outbox.abandon_in_child()
+
     def _start(self) -> None:
-        if self._thread is not None or self._stopped:
+        if self._thread is not None or self._is_stopped:
             return
-        self._outbox.adopt()
+        self._outbox.recover()
         self._thread = threading.Thread(target=self._run, name="batchprogress", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # the interpreter is ending: what is unsent is told, or waits in the spool
+        except RuntimeError:  # the interpreter is ending: reports stay in the spool or are counted as dropped
             self._thread = None
             return
-        flush_at_exit(self)
+        close_at_exit(self)
 
     def _run(self) -> None:
         while self._wait_for_reports():
-            self._rest(self._call())
+            pause = self._call()
+            self._resolve_flushes()
+            self._wait(pause)
 
     def _wait_for_reports(self) -> bool:
-        """Return True with reports to send, False at the end."""
+        """Return True with reports to send, False once stopped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or (self._outbox.has_waiting and not self._held))
-            return not self._stopped
+            self._changed.wait_for(
+                lambda: self._is_stopped or (self._outbox.has_waiting and not self._is_forking)
+            )
+            return not self._is_stopped
 
     def _call(self) -> Pause:
         with self._changed:
-            request = self._outbox.begin()
+            request = self._outbox.start_call()
         try:
-            # Without the lock: whatever gRPC does, no job waits for it.
-            channel = self._opened()
-            # Not wait_for_ready: a server that is away is told with its reason, and no fork waits for it.
+            # Without the lock: no job waits for gRPC.
+            channel = self._open_channel()
+            # Not wait_for_ready: the reason why a server is unavailable is logged, and no fork waits for it.
             response = progress_pb2_grpc.ProgressServiceStub(channel).ReportJobResults(
                 request, timeout=TRY_SECONDS_MAX, metadata=self._connection.metadata()
             )
-        except Exception as error:  # noqa: BLE001  # also the token's, which is the caller's code
+        except Exception as error:  # noqa: BLE001  # also of the token function, which is the caller's code
             failure = failure_of(error)
-            self._is_worn = self._connection.is_worn(failure.code)
+            self._should_reconnect = self._connection.should_reconnect(failure.code)
             with self._changed:
-                # At the end it is our own closing that failed the call: it stays unanswered.
-                pause = Pause() if self._stopped else self._outbox.fail(failure)
+                # After stop() our own closing has failed the call, which stays unanswered.
+                pause = Pause() if self._is_stopped else self._outbox.on_failure(failure)
                 self._changed.notify_all()
         else:
             with self._changed:
-                pause = self._outbox.answer(response)
+                pause = self._outbox.on_response(response)
                 self._changed.notify_all()
         return pause
 
-    def _opened(self) -> grpc.Channel:
-        """Return the channel, opened anew if a new certificate may be what it needs."""
-        if self._channel is None or self._is_worn:
+    def _open_channel(self) -> grpc.Channel:
+        """Return the channel, or a new one if that may have newer certificates."""
+        if self._channel is None or self._should_reconnect:
             before, self._channel = self._channel, self._connection.open()
-            self._is_worn = False
+            self._should_reconnect = False
             if before is not None:
                 before.close()
         return self._channel
 
-    def _rest(self, pause: Pause) -> None:
+    def _wait(self, pause: Pause) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or (pause.hurried and self._hurried), pause.seconds)
-            self._hurried = False
+            self._changed.wait_for(
+                lambda: self._is_stopped or (pause.is_interruptible and self._is_flush_requested),
+                pause.seconds,
+            )
+            self._is_flush_requested = False
 
-    def _end(self) -> None:
-        if self._channel is not None:
-            self._channel.close()  # cancels the call under way
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(STOP_SECONDS_MAX)
+    def _resolve_flushes(self) -> None:
+        """Resolve finished flushes, without the lock: their callbacks are not ours."""
+        resolved: list[tuple[Future[bool], bool]] = []
         with self._changed:
-            self._outbox.give_up()
+            flushes, self._flushes = self._flushes, []
+            for number, flushed in flushes:
+                is_answered = self._outbox.is_answered(number)
+                if is_answered or self._is_stopped:
+                    resolved.append((flushed, is_answered))
+                elif not flushed.cancelled():
+                    self._flushes.append((number, flushed))
+        for flushed, is_answered in resolved:
+            if flushed.set_running_or_notify_cancel():
+                flushed.set_result(is_answered)

@@ -1,14 +1,14 @@
-"""Reports on disk: what a worker that was killed had not sent is sent by whoever comes next.
+"""Keeps reports on disk, so that the reports of a killed worker are sent by the next process.
 
-A folder holds one file for each process, locked (flock) for as long as the process lives. A process that
-begins adopts the files that nobody holds any more; two that adopt at once cannot get the same file.
+Each process has one file in the folder and keeps it locked (flock) while it lives. A process that starts
+takes over the files that nobody holds; of two that start at once, only one gets a file.
 
     <folder>/<pid>-<random>.reports      record, record, record, …
 
-A record is written before `succeeded` returns and never fsynced: the kernel keeps it when the process is
-killed, and loses the last seconds when the machine loses its power. That costs microseconds in the job's
-thread, where an fsync costs milliseconds; what is lost so is what the reconciler is for.
-Reports may be sent twice: they are counted once.
+A record is written before `succeeded` returns, and never fsynced: the kernel keeps it when the process is
+killed, and loses the last seconds when the machine loses power. A write costs the job's thread microseconds,
+an fsync would cost milliseconds; the reconciler recovers such a loss.
+A report may be sent twice: it is counted once.
 """
 
 import fcntl
@@ -20,27 +20,32 @@ from io import BytesIO
 from pathlib import Path
 
 from batchprogress._reporting.buffer import Report
-from batchprogress._reporting.records import record_of, reports_in
+from batchprogress._reporting.records import read_reports, to_record
 
 SPOOL_BYTES_MAX = 64 * 1024 * 1024
-"""Of one file: twice what a buffer may hold. A fuller one is written anew with what is not settled."""
+"""Of one file: twice what a buffer holds. A full file is replaced by one with the unanswered reports."""
 SUFFIX = ".reports"
 
 
-class Spool:
-    """The file of this process, made with its first report, and those it has adopted."""
+class FileSpool:
+    """The file of this process, created with its first report, and the files it has taken over.
+
+    Args:
+        folder: the folder, which is created if it is missing.
+        bytes_max: the size of a full file.
+
+    """
 
     def __init__(self, folder: Path, bytes_max: int = SPOOL_BYTES_MAX) -> None:
-        """Take the folder; it is made if it is not there."""
         self._folder = folder
         self._bytes_max = bytes_max
         self._file: LockedFile | None = None
-        self._adopted: list[LockedFile] = []
-        self.has_left_some = False
-        """Whether `adopt` had no room for all; it may be called again after `clear`."""
+        self._recovered: list[LockedFile] = []
+        self.has_more = False
+        """Whether `recover` left files for a call after the next `clear`."""
 
-    def keep(self, report: Report, unsettled: Iterable[Report]) -> None:
-        """Append a report; a full file is written anew with all that are not settled, this one too.
+    def append(self, report: Report, unanswered: Iterable[Report]) -> None:
+        """Keep a report. A full file is replaced by one with the unanswered reports, which include this one.
 
         Raises:
             OSError: the report is not kept; the file is as before.
@@ -48,112 +53,110 @@ class Spool:
         """
         if self._file is None:
             self._file = new_file(self._folder)
-        record = record_of(report)
+        record = to_record(report)
         if self._file.size + len(record) <= self._bytes_max:
             self._file.append(record)
             return
-        fresh = new_file(self._folder)
-        fresh.append(b"".join(record_of(one) for one in unsettled))
+        replacement = new_file(self._folder)
+        replacement.append(b"".join(to_record(one) for one in unanswered))
         self._file.remove()
-        self._file = fresh
+        self._file = replacement
 
-    def adopt(self) -> list[Report]:
-        """Return what processes that are gone had not sent, and hold their files until `clear`.
+    def recover(self) -> list[Report]:
+        """Return the unsent reports of processes that are gone, and hold their files until `clear`.
 
-        No more than a full file's worth at once: what is left then is for the next call, or the next process.
+        One call returns at most what a full file holds.
         """
         reports: list[Report] = []
-        self.has_left_some = False
+        self.has_more = False
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            with suppress(OSError):  # another user's: it waits for a process of that user
+            with suppress(OSError):  # another user's file waits for a process of that user
                 if file := lock_file(path):
-                    reports += self._reports_of(file)
-            if self.has_left_some:
+                    reports += self._recover_file(file)
+            if self.has_more:
                 break
         return reports
 
-    def _reports_of(self, file: "LockedFile") -> list[Report]:
-        """Adopt a file if there is room for it."""
-        if self._adopted and sum(one.size for one in (*self._adopted, file)) > self._bytes_max:
-            self.has_left_some = True
-            file.close()
-            return []
-        try:
-            reports = list(reports_in(BytesIO(file.read())))
-        except OSError:
-            file.close()
-            raise
-        self._adopted.append(file)
-        return reports
-
     def clear(self) -> None:
-        """Forget all that was kept or adopted: it is settled."""
-        while self._adopted:
-            self._adopted.pop().remove()
+        """Remove every report that was kept or recovered: each has its answer."""
+        while self._recovered:
+            self._recovered.pop().remove()
         if self._file is not None and self._file.size:
             self._file.truncate(0)
 
     def close(self) -> None:
-        """Leave the files to the next process; an empty one goes."""
-        for file in self._adopted:
-            file.close()
-        if self._file is not None:
-            self._file.close() if self._file.size else self._file.remove()
-        self._adopted, self._file = [], None
+        """Leave the files to the next process, and remove this one's if it is empty."""
+        if self._file is not None and not self._file.size:
+            self._file.remove()
+            self._file = None
+        self.close_in_child()
 
-    def forget(self) -> None:
-        """After a fork, in the child: close the parent's files, whose locks the parent keeps."""
-        for file in (*self._adopted, *([self._file] if self._file else [])):
+    def close_in_child(self) -> None:
+        """Close the files; in the child of a fork the parent keeps them locked."""
+        for file in (*self._recovered, *([self._file] if self._file else [])):
             file.close()
-        self._adopted, self._file = [], None
+        self._recovered, self._file = [], None
+
+    def _recover_file(self, file: "LockedFile") -> list[Report]:
+        """Take a file over, unless that exceeds the bound."""
+        if self._recovered and sum(one.size for one in (*self._recovered, file)) > self._bytes_max:
+            self.has_more = True
+            file.close()
+            return []
+        try:
+            reports = list(read_reports(BytesIO(file.read())))
+        except OSError:
+            file.close()
+            raise
+        self._recovered.append(file)
+        return reports
 
 
 class LockedFile:
-    """An open file that no other process adopts."""
+    """An open file that no other process can lock."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        """Take a file that is open and locked."""
         self._path = path
         self._descriptor = descriptor
         self.size = os.fstat(descriptor).st_size
 
     def append(self, record: bytes) -> None:
-        """Write at the end, all or nothing.
+        """Write all of the record at the end of the file, or nothing.
 
         Raises:
-            OSError: nothing is written.
+            OSError: nothing was written.
 
         """
         written = os.write(self._descriptor, record)
         if written != len(record):
-            self.truncate(self.size)  # half a record would hide all that come after it
+            self.truncate(self.size)  # half a record would hide every later one
             raise OSError("the disk is full")
         self.size += written
 
     def read(self) -> bytes:
-        """Return all of it."""
+        """Return the whole content."""
         return self._path.read_bytes()
 
     def truncate(self, size: int) -> None:
-        """Cut it to a size in bytes."""
+        """Cut the file to a size in bytes."""
         os.ftruncate(self._descriptor, size)
         self.size = size
 
     def remove(self) -> None:
-        """Remove and close it: in this order nobody adopts what is settled."""
+        """Delete, then close it: in this order no process takes over reports that are answered."""
         self._path.unlink(missing_ok=True)
         self.close()
 
     def close(self) -> None:
-        """Close it; the last process that has it open lets go of the lock."""
+        """Close it; the lock ends with the last process that has it open."""
         os.close(self._descriptor)
 
 
 def new_file(folder: Path) -> LockedFile:
-    """Make a file of this process.
+    """Create a locked file.
 
     Raises:
-        OSError: no file is left: a network folder may lock none.
+        OSError: for example in a network folder without locks; no file is left behind.
 
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,12 +168,12 @@ def new_file(folder: Path) -> LockedFile:
         except OSError:
             path.unlink(missing_ok=True)
             raise
-        if file:  # else another process has adopted it, empty, before we had the lock
+        if file:  # otherwise another process took the empty file over before it was locked
             return file
 
 
 def lock_file(path: Path) -> LockedFile | None:
-    """Open and lock a file; None if a living process holds it, or if it is gone meanwhile."""
+    """Open and lock a file; None if a living process holds it, or if it is gone."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -183,7 +186,7 @@ def lock_file(path: Path) -> LockedFile | None:
     except OSError:
         os.close(descriptor)
         raise
-    if not os.fstat(descriptor).st_nlink:  # its holder has removed it between our opening and locking it
+    if not os.fstat(descriptor).st_nlink:  # its holder deleted it after it was opened here
         os.close(descriptor)
         return None
     return LockedFile(path, descriptor)

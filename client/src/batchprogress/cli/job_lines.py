@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Report
-from batchprogress._reporting.reports import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, clip
+from batchprogress._reporting.report_methods import (
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    clip,
+)
 from batchprogress.cli.arguments import IDENTIFIER, IDENTIFIER_RULE
 from batchprogress.cli.cli_errors import Complaint, Exit
 from batchprogress.v1 import progress_pb2 as pb

@@ -10,7 +10,11 @@ from typing import Annotated
 import grpc
 import typer
 
-from batchprogress._reporting.reports import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, clip
+from batchprogress._reporting.report_methods import (
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    clip,
+)
 from batchprogress.cli import cli_errors
 from batchprogress.cli.arguments import BatchId, identifier
 from batchprogress.cli.cli_errors import Complaint, Exit

@@ -20,7 +20,7 @@ from celery.app.task import Context
 from celery.concurrency import get_implementation
 from celery.exceptions import NotRegistered, Reject, TimeLimitExceeded
 
-from batchprogress._reporting.reports import ReportCalls, message_of
+from batchprogress._reporting.report_methods import ReportMethods, message_of
 from batchprogress.batches import Batches
 from batchprogress.integrations import celery_groups
 from batchprogress.integrations.celery_canvas import batch_of, tagged, tasks_after, tasks_of
@@ -59,7 +59,7 @@ class CeleryProgress:
         self._app = app
         self._reporter = reporter
         self._relay = Relay(reporter)
-        self._reports: ReportCalls = reporter
+        self._reports: ReportMethods = reporter
         self._report_retries = report_retries
         self._received: WeakValueDictionary[str, Any] = WeakValueDictionary()
         for signal, receiver in self._receivers().items():
@@ -207,7 +207,7 @@ class CeleryProgress:
             self._reporter.start()
 
     def _process_begins(self, **_: object) -> None:
-        self._relay.leave()
+        self._relay.detach()
         self._reports = self._reporter
         self._reporter.start()
 

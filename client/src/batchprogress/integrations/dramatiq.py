@@ -18,9 +18,10 @@ from dramatiq.errors import ActorNotFound
 from dramatiq.middleware import Retries
 from dramatiq.worker import Worker
 
+from batchprogress._reporting.base_reporter import EXIT_SECONDS_MAX
 from batchprogress.batches import Batches
 from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
-from batchprogress.reporter import EXIT_SECONDS_MAX, Reporter
+from batchprogress.reporter import Reporter
 
 ATTEMPT_KEY = "batchprogress_attempt"
 """The option that counts how often a worker has begun the message, retries included."""

@@ -20,7 +20,7 @@ from rq.job import Job
 from rq.queue import EnqueueData
 from rq.worker import SimpleWorker, Worker
 
-from batchprogress._reporting.reports import ReportCalls
+from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.batches import Batches
 from batchprogress.integrations.job_ids import BATCH_KEY, JOB_IDS_KEY_PREFIX, JOB_IDS_SECONDS, job_ids
 from batchprogress.integrations.relay import Relay
@@ -59,7 +59,7 @@ class ReportsJobs(_Base):
         """Take what RQ's own worker takes."""
         super().__init__(*args, **kwargs)
         self._relay = Relay(self.reporter)
-        self._reports: ReportCalls = self.reporter if isinstance(self, SimpleWorker) else self._relay
+        self._reports: ReportMethods = self.reporter if isinstance(self, SimpleWorker) else self._relay
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Begin to report, before the first fork."""

@@ -1,0 +1,98 @@
+"""What Reporter and AsyncReporter have in common: one sender in each process."""
+
+from pathlib import Path
+
+from batchprogress._grpc.connection import Connection, Credentials, Token
+from batchprogress._process.at_fork import survive_forks
+from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Buffer, Report
+from batchprogress._reporting.once_log import OnceLog
+from batchprogress._reporting.outbox import Counts, Outbox
+from batchprogress._reporting.report_methods import ReportMethods
+from batchprogress._reporting.sender import Sender
+from batchprogress.errors import ReportNotTaken, ReportsRefused, ReportsUnsent
+
+EXIT_SECONDS_MAX = 5.0
+"""How long an exit waits for answers: a server restarts in less, and no orchestrator kills so soon."""
+
+
+class BaseReporter(ReportMethods):
+    """Sends reports from a thread of its own; see Reporter for the arguments."""
+
+    def __init__(  # noqa: PLR0913  # options, by keyword only
+        self,
+        target: str,
+        batch_id: str | None = None,
+        *,
+        credentials: Credentials | None = None,
+        token: Token | None = None,
+        spool: str | Path | None = None,
+        strict: bool = False,
+        reports_max: int = BUFFER_REPORTS_MAX,
+        exit_seconds_max: float = EXIT_SECONDS_MAX,
+    ) -> None:
+        super().__init__(batch_id, strict=strict)
+        self._connection = Connection(target, credentials, token)
+        self._spool_folder = None if spool is None else Path(spool)
+        self._reports_max = reports_max
+        self._exit_seconds_max = exit_seconds_max
+        self._sender = self._new_sender()
+        self._parents: list[Sender] = []
+        survive_forks(self)
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the reports of this process."""
+        return self._sender.counts
+
+    @property
+    def connection(self) -> Connection:
+        """How the server is reached."""
+        return self._connection
+
+    @property
+    def strict(self) -> bool:
+        """Whether problems with reports are raised."""
+        return self._strict
+
+    def start(self) -> None:
+        """Start the thread now instead of with the first report; it sends what earlier processes left."""
+        self._sender.start()
+
+    def before_fork(self) -> None:
+        """Called by the fork hooks only."""
+        self._sender.before_fork()
+
+    def after_fork_in_parent(self) -> None:
+        """Called by the fork hooks only."""
+        self._sender.after_fork_in_parent()
+
+    def after_fork_in_child(self) -> bool:
+        """Called by the fork hooks only."""
+        parent, self._sender = self._sender, self._new_sender()
+        parent.after_fork_in_child()
+        self._parents.append(parent)  # its channel is the parent's: it must be neither closed nor collected
+        return parent.has_called
+
+    def _enqueue(self, report: Report) -> None:
+        self._sender.enqueue(report)
+
+    def _drop(self, error: ReportNotTaken) -> None:
+        self._sender.drop(error.reason, str(error))
+
+    def _checked(self, *, is_flushed: bool) -> bool:
+        """Return whether every report was answered; if strict, raise what went wrong instead."""
+        refused = self._sender.pop_refused()
+        if self._strict and refused:
+            raise ReportsRefused(refused)
+        if self._strict and not is_flushed:
+            raise ReportsUnsent(self.counts.pending)
+        return is_flushed
+
+    def _new_sender(self) -> Sender:
+        spool = None
+        if self._spool_folder is not None:
+            from batchprogress._reporting.spool import FileSpool  # noqa: PLC0415  # Windows has no flock
+
+            spool = FileSpool(self._spool_folder)
+        outbox = Outbox(Buffer(self._reports_max), OnceLog(self._connection.target), spool)
+        return Sender(self._connection, outbox, self._exit_seconds_max)
