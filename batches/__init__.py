@@ -1,1 +1,1 @@
-"""What a batch is (pure) and where it is kept. Knows no gRPC, no protobuf and no Kubernetes."""
+"""The core: the rules of a batch (pure) and its storage. Independent of gRPC, protobuf and Kubernetes."""

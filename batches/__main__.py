@@ -1,9 +1,9 @@
-"""python -m batches: migrations, and the check of counters against rows."""
+"""python -m batches: upgrades the schema, and compares counters with rows."""
 
 import asyncio
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,36 +14,45 @@ from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
-from batches.store.database import Database
+from batches.store.database import Database, explain
 from process import logs
 from process.configuration import EXIT_BAD_CONFIGURATION, load
 
 EXIT_DIFFERENCES = 1
 EXIT_UNAVAILABLE = 1
 CONNECTIONS_MAX = 2
-"""One for the work; one to spare, since these commands do one thing after the other."""
+"""One for the work and one to spare: these commands run one transaction after the other."""
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="The database of Batch Progress.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Manage the database of Batch Progress. Its URL is read from BATCHES_DATABASE_URL, or from the file"
+    " that BATCHES_DATABASE_URL_FILE names.",
+)
 
 
 @app.command()
 def upgrade() -> None:
-    """Bring the database (BATCHES_DATABASE_URL) to this version's schema."""
+    """Upgrade the schema of the database to this version."""
     before, after = _run(_with_database(migrate.upgrade))
     typer.echo(f"schema {after}: {_what_was_done(before, after)}")
 
 
 def _what_was_done(before: str | None, after: str) -> str:
+    if before is None:
+        return "created"
     if before != after:
-        return f"upgraded from {before or 'nothing'}"
+        return f"upgraded from {before}"
     if after != migrate.head_version():
-        return f"left as it is, newer than this version's {migrate.head_version()}, which runs on it"
-    return "is up to date"
+        return (
+            f"not changed; it is newer than schema {migrate.head_version()}, but this version can run on it"
+        )
+    return "already up to date"
 
 
 @app.command()
 def check() -> None:
-    """Compare every batch's counters with its rows; exit 1 and name what differs."""
+    """Compare the counters of every batch with its rows; list the differences, and exit 1 if any exist."""
     batches, results, differences = _run(_with_database(_check))
     if differences:
         _print_differences(differences)
@@ -65,7 +74,7 @@ async def _check(database: Database) -> tuple[int, int, list[Difference]]:
 
 
 def _print_differences(differences: list[Difference]) -> None:
-    table = Table("batch", "number", "kept", "by its rows")
+    table = Table("batch", "number", "stored", "expected from its rows")
     for one in differences:
         table.add_row(one.batch_id, one.name, f"{one.kept:,}", f"{one.expected:,}")
     Console().print(table)
@@ -76,24 +85,29 @@ async def _with_database(work: Any) -> Any:
     database = Database(url, connections_max=CONNECTIONS_MAX)
     try:
         return await work(database)
+    except DatabaseUnavailable as error:
+        _exit(
+            f"cannot use the database {database.address}: {explain(error)}. Check BATCHES_DATABASE_URL.",
+            EXIT_UNAVAILABLE,
+        )
     finally:
         await database.close()
 
 
 def _run(command: Coroutine[Any, Any, Any]) -> Any:
-    """Run a command, with its errors as one sentence each."""
+    """Run a command; print an error as one sentence."""
     logs.configure()
     try:
         return asyncio.run(command)
     except SchemaMismatch as error:
-        typer.echo(str(error), err=True)
-        sys.exit(EXIT_BAD_CONFIGURATION)
+        _exit(str(error), EXIT_BAD_CONFIGURATION)
     except UpgradeUnderWay as error:
-        typer.echo(str(error), err=True)
-        sys.exit(EXIT_UNAVAILABLE)
-    except DatabaseUnavailable as error:
-        typer.echo(f"the database does not answer ({type(error.__cause__).__name__})", err=True)
-        sys.exit(EXIT_UNAVAILABLE)
+        _exit(str(error), EXIT_UNAVAILABLE)
+
+
+def _exit(sentence: str, code: int) -> NoReturn:
+    typer.echo(sentence, err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A batch of jobs: its numbers, its states, and how each may change. Pure.
+"""A batch of jobs: its counters, its states and the changes it allows. Pure.
 
-Always: succeeded + failed + skipped + pending = total, and none is negative.
-A change returns a new Batch with the next revision, or the same object if nothing changes.
+Invariant: succeeded + failed + skipped + pending = total, and none of them is negative.
+Every change returns a new Batch with the next revision, or the same object if nothing changed.
 """
 
 import enum
@@ -13,18 +13,18 @@ from batches.errors import BatchCancelled, BatchCompleted, BatchSealed, TotalToo
 from batches.result import JobOutcome
 
 TOTAL_JOBS_MAX = 1_000_000_000
-"""Far above any queue's batch, and far below where 64 bits or a float's exact integers end."""
+"""Far above the size of any real batch, and far below the limits of 64-bit integers and exact floats."""
 
 DISPLAY_NAME_CHARACTERS_MAX = 200
-"""A line on a screen, with room to spare."""
+"""One line on a screen, with room to spare."""
 LABEL_KEY_CHARACTERS_MAX = 63
-"""As of Kubernetes' labels, so that theirs can be taken over."""
+"""The limit of Kubernetes, so that its labels can be copied."""
 LABEL_VALUE_CHARACTERS_MAX = 200
-"""As of a display name; an index of MySQL holds key and value."""
+"""The same as a display name; key and value together must fit into one MySQL index."""
 
 
 class BatchState(enum.IntEnum):
-    """What a batch is at; the numbers are kept in the database and equal the contract's."""
+    """The state of a batch. The numbers are stored in the database and equal those of the contract."""
 
     PROCESSING = 1
     COMPLETED = 2
@@ -33,7 +33,7 @@ class BatchState(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many jobs ended in each way."""
+    """The number of ended jobs per outcome."""
 
     succeeded: int = 0
     failed: int = 0
@@ -41,23 +41,23 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        """How many jobs ended."""
+        """The number of ended jobs, whatever their outcome."""
         return self.succeeded + self.failed + self.skipped
 
     def __add__(self, other: "Tally") -> "Tally":
-        """Add outcome by outcome."""
+        """Add each outcome separately."""
         return Tally(
             self.succeeded + other.succeeded, self.failed + other.failed, self.skipped + other.skipped
         )
 
     def __sub__(self, other: "Tally") -> "Tally":
-        """Subtract outcome by outcome."""
+        """Subtract each outcome separately."""
         return Tally(
             self.succeeded - other.succeeded, self.failed - other.failed, self.skipped - other.skipped
         )
 
     def of(self, outcome: JobOutcome) -> int:
-        """How many jobs ended with the outcome."""
+        """Return the number of jobs that ended with this outcome."""
         return (self.succeeded, self.failed, self.skipped)[outcome - 1]
 
 
@@ -66,45 +66,46 @@ NO_JOBS = Tally()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A batch as it was at `read_time`; all times are UTC, by the database's clock."""
+    """A batch as it was at `read_time`. All times are UTC and come from the database's clock."""
 
     batch_key: int
+    """The database's own key: batches that were created later have higher keys."""
     batch_id: str
     display_name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     state: BatchState = BatchState.PROCESSING
     sealed: bool
     announced_jobs: int
-    """The number of jobs the creator announced; final once the batch is sealed."""
+    """The number of jobs that the creator announced; final once the batch is sealed."""
     tally: Tally = NO_JOBS
-    """Every ended job, whether it has a row or only a count."""
+    """All ended jobs, including those that have no row."""
     unattributed: Tally = NO_JOBS
-    """The part of the tally taken from a queue's counts, which has no rows: rows + unattributed = tally."""
+    """The part of the tally that a queue only counted, which has no rows: rows + unattributed = tally."""
     reconciled_jobs: int = 0
-    """The part of the tally that came from the reconciler, with rows or without."""
+    """The part of the tally that came from the reconciler, as rows or as counts."""
     revision: int = 1
     results_per_second: float = 0.0
-    """The recent rate as it was at last_result_time; batches.pace fades it."""
+    """The recent rate as of last_result_time; batches.pace derives the present rate from it."""
     create_time: datetime
     first_result_time: datetime | None = None
-    """When the first result of a worker came; the rate is an average since then."""
+    """The time of the first result from a worker; the rate is an average since then."""
     last_result_time: datetime | None = None
     complete_time: datetime | None = None
     read_time: datetime
 
     @property
     def total_jobs(self) -> int:
-        """How many jobs there are: of an unsealed batch, workers may report more than was announced yet."""
+        """The number of jobs; workers may report more jobs of an unsealed batch than are announced yet."""
         return max(self.announced_jobs, self.tally.ended)
 
     @property
     def pending_jobs(self) -> int:
-        """How many jobs have no result."""
+        """The number of jobs that have no result yet."""
         return self.total_jobs - self.tally.ended
 
     @property
     def percent_complete(self) -> int:
-        """Ended jobs in percent, rounded down; 100 only if nothing is pending and the batch is sealed."""
+        """The share of ended jobs, rounded down; 100 only if the batch is sealed and nothing is pending."""
         if self.sealed and self.pending_jobs == 0:
             return 100
         if self.total_jobs == 0:
@@ -113,21 +114,28 @@ class Batch:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the state is final."""
+        """Whether the state is final: COMPLETED or CANCELLED."""
         return self.state is not BatchState.PROCESSING
 
     @property
     def quiet_since(self) -> datetime:
-        """When the last result came, or the batch was created."""
+        """The time of the last result; the creation if there is none yet."""
         return self.last_result_time or self.create_time
 
     @property
     def change_time(self) -> datetime:
-        """The time of a change made now: not before the last result, though statements begin out of turn."""
+        """The time of a change made now: read_time, but never before the last result."""
         return max(self.read_time, self.quiet_since)
 
     def with_jobs_added(self, additional_jobs: int) -> "Batch":
-        """Return the batch with a higher total; an unsealed batch only."""
+        """Return the batch with a higher total.
+
+        Raises:
+            BatchCancelled: the batch is cancelled.
+            BatchSealed: the batch is sealed.
+            TotalTooLarge: the total would exceed TOTAL_JOBS_MAX.
+
+        """
         if self.state is BatchState.CANCELLED:
             raise BatchCancelled(self.batch_id)
         if self.sealed:
@@ -137,14 +145,19 @@ class Batch:
         return replace(self, announced_jobs=self.announced_jobs + additional_jobs, revision=self.revision + 1)
 
     def with_seal(self) -> "Batch":
-        """Return the batch sealed, its total final, and completed if nothing is pending."""
+        """Return the batch with a final total, completed if nothing is pending."""
         if self.sealed or self.has_ended:
             return self
         sealed = replace(self, sealed=True, announced_jobs=self.total_jobs, revision=self.revision + 1)
         return sealed.with_completion()
 
     def with_cancellation(self) -> "Batch":
-        """Return the batch cancelled; its total stays, and late results are still counted."""
+        """Return the cancelled batch; its total stays, and late results are still counted.
+
+        Raises:
+            BatchCompleted: the batch has completed.
+
+        """
         if self.state is BatchState.CANCELLED:
             return self
         if self.state is BatchState.COMPLETED:
@@ -157,7 +170,35 @@ class Batch:
         )
 
     def with_completion(self) -> "Batch":
-        """Return the batch completed if it is sealed and nothing is pending; part of another change."""
+        """Return the batch completed if it is sealed and nothing is pending.
+
+        The revision stays: a completion is always part of another change.
+        """
         if self.has_ended or not self.sealed or self.pending_jobs > 0:
             return self
         return replace(self, state=BatchState.COMPLETED, complete_time=self.change_time)
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """A batch that is to be created."""
+
+    batch_id: str
+    total_jobs: int
+    sealed: bool = True
+    display_name: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def created(self, now: datetime) -> Batch:
+        """Return the batch at its creation; one that is sealed and has no jobs completes at once."""
+        batch = Batch(
+            batch_key=0,  # the database assigns it
+            batch_id=self.batch_id,
+            display_name=self.display_name,
+            labels=self.labels,
+            sealed=self.sealed,
+            announced_jobs=self.total_jobs,
+            create_time=now,
+            read_time=now,
+        )
+        return batch.with_completion()

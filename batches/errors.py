@@ -1,97 +1,94 @@
-"""What can be wrong with a request to the core. Each is translated once, at the edge of a deployable."""
+"""The errors of the core. Each deployable translates them once, at its edge."""
 
 
 class BatchError(Exception):
-    """Something asked of a batch cannot be done; the text is for people and may leave the server."""
+    """A request that the rules of a batch do not allow. The text is for people and may leave the server."""
 
 
 class BatchNotFound(BatchError):
-    """There is no such batch."""
+    """The batch does not exist."""
 
     def __init__(self, batch_id: str) -> None:
-        """Name the batch."""
         super().__init__(f"there is no batch {batch_id}")
 
 
 class BatchConflict(BatchError):
-    """The batch exists with other numbers."""
+    """The batch exists and was created with other numbers."""
 
     def __init__(self, batch_id: str, total_jobs: int, *, sealed: bool) -> None:
-        """Tell with which numbers it exists."""
         kind = "sealed" if sealed else "unsealed"
-        super().__init__(f"batch {batch_id} exists, created {kind} with {total_jobs} jobs")
+        super().__init__(f"batch {batch_id} already exists: it was created {kind} with {total_jobs} jobs")
 
 
 class BatchSealed(BatchError):
-    """The total of a sealed batch is final."""
+    """The batch is sealed: its total is final."""
 
     def __init__(self, batch_id: str) -> None:
-        """Name the batch."""
         super().__init__(f"batch {batch_id} is sealed: its total is final")
 
 
 class BatchCancelled(BatchError):
-    """A cancelled batch takes no more jobs."""
+    """The batch is cancelled: jobs can no longer be added."""
 
     def __init__(self, batch_id: str) -> None:
-        """Name the batch."""
-        super().__init__(f"batch {batch_id} is cancelled")
+        super().__init__(f"batch {batch_id} is cancelled: jobs can no longer be added")
 
 
 class BatchCompleted(BatchError):
-    """A completed batch cannot be cancelled."""
+    """The batch has completed: it can no longer be cancelled."""
 
     def __init__(self, batch_id: str) -> None:
-        """Name the batch."""
-        super().__init__(f"batch {batch_id} has completed")
+        super().__init__(f"batch {batch_id} has completed: it can no longer be cancelled")
 
 
 class TotalTooLarge(BatchError):
-    """The batch would have more jobs than a batch may have."""
+    """The batch would have more jobs than the limit."""
 
     def __init__(self, batch_id: str, total_jobs_max: int) -> None:
-        """Name the batch and the limit."""
         super().__init__(f"batch {batch_id} would have more than {total_jobs_max} jobs")
 
 
 class RequestConflict(BatchError):
-    """The request id was used with another number of jobs."""
+    """The request_id was already used to add another number of jobs."""
 
     def __init__(self, batch_id: str, request_id: str, additional_jobs: int) -> None:
-        """Tell what the first request was."""
-        super().__init__(f"request {request_id} of batch {batch_id} added {additional_jobs} jobs")
+        super().__init__(
+            f"request {request_id} of batch {batch_id} was already used: it added {additional_jobs} jobs"
+        )
 
 
 class BatchFull(BatchError):
-    """Each job of the sealed batch has a result; this one is one too many."""
+    """Every job of the sealed batch already has a result."""
 
     def __init__(self, batch_id: str, job_id: str, total_jobs: int) -> None:
-        """Name the job and the total it is beyond."""
-        super().__init__(f"job {job_id} is beyond the {total_jobs} jobs of the sealed batch {batch_id}")
+        super().__init__(
+            f"job {job_id} was not recorded: all {total_jobs} jobs of sealed batch {batch_id} have a result"
+        )
 
 
 class ResultConflict(BatchError):
-    """This attempt of the job has another outcome already."""
+    """This attempt of the job is already recorded with another outcome."""
 
     def __init__(self, batch_id: str, job_id: str, attempt: int, outcome: str) -> None:
-        """Tell which outcome stays."""
-        super().__init__(f"attempt {attempt} of job {job_id} of batch {batch_id} is recorded as {outcome}")
+        super().__init__(
+            f"attempt {attempt} of job {job_id} of batch {batch_id} is already recorded as {outcome}"
+        )
 
 
 class DatabaseUnavailable(Exception):
-    """The database does not answer, or not in time; nothing was acknowledged.
+    """The database did not answer in time; nothing was acknowledged.
 
     The cause is chained for the log; its text never leaves the server.
     """
 
 
 class ValueRefused(Exception):
-    """The database refuses a value: a defect, since each is checked before it gets there."""
+    """The database refused a value. This is a defect: every value is checked before it is written."""
 
 
 class SchemaMismatch(Exception):
-    """The database has the schema of another version of this program."""
+    """This version cannot run on the database's schema. The text says why, and what to do."""
 
 
 class UpgradeUnderWay(Exception):
-    """Another upgrade of the schema runs, longer than this one waits; trying again later helps."""
+    """Another upgrade of the schema is running, and this one stopped waiting for it. A later try succeeds."""

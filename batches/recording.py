@@ -1,7 +1,7 @@
-"""What recording a group of results changes. Pure.
+"""What changes when a group of results is recorded. Pure.
 
-A batch is a set of results, one for each job: the counters are that set's cache. So a
-report sent twice finds its job in the set, and the tallies do not move.
+A batch is a set of results, one per job, and its counters are a cache of that set. A report that is
+sent twice finds its job already in the set, so the counters do not move.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,28 +14,30 @@ from batches.errors import BatchError, BatchFull, BatchNotFound, ResultConflict
 from batches.result import Disposition, JobOutcome, JobResult, ResultSource, StoredAttempt
 
 Verdict = Disposition | BatchError
-"""What became of one result: errors are values here, since one bad result never fails its neighbours."""
+"""The answer to one result. Errors are values here, since a bad result must never fail the others."""
 
 StoredAttempts = Mapping[tuple[int, str], StoredAttempt]
 """The recorded attempts of jobs, by batch_key and job_id."""
 
 _UNATTRIBUTED_ORDER = (JobOutcome.SUCCEEDED, JobOutcome.SKIPPED, JobOutcome.FAILED)
-"""Which counted result a late report takes if none of its own outcome is left: the least specific first."""
+"""If no counted result has the outcome of a late report, the report replaces one of these, the least specific
+outcome first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What one transaction writes, and the verdict on each result in the order given."""
+    """What one transaction writes."""
 
     verdicts: list[Verdict]
+    """The verdict on each result, in the order given."""
     batches: dict[str, Batch]
-    """Every batch of the group as it is afterwards, by batch_id."""
+    """Every batch of the group after the change, by batch_id."""
     changed: list[Batch]
-    """Those of them that changed."""
+    """The batches that changed."""
     inserted: list[tuple[int, JobResult]]
     """New rows, each with its batch_key."""
     updated: list[tuple[int, JobResult]]
-    """Rows whose earlier attempt is superseded, each with its batch_key."""
+    """Rows that replace an earlier attempt, each with its batch_key."""
 
 
 def record(
@@ -44,12 +46,20 @@ def record(
     results: Sequence[JobResult],
     source: ResultSource,
 ) -> Recording:
-    """Decide what a group of results changes in the locked batches, read together with `stored`."""
+    """Decide what a group of results changes.
+
+    Args:
+        batches: The batches of the results, locked; a result of any other batch gets BatchNotFound.
+        stored: The recorded attempts of the jobs, read after the batches were locked.
+        results: The results to record.
+        source: Who reports them.
+
+    """
     drafts = {batch.batch_id: _Draft(batch, source) for batch in batches}
     verdicts: list[Verdict] = []
     for result in results:
         draft = drafts.get(result.batch_id)
-        verdicts.append(BatchNotFound(result.batch_id) if draft is None else draft.take(result, stored))
+        verdicts.append(BatchNotFound(result.batch_id) if draft is None else draft.add(result, stored))
     after = {batch_id: draft.finished() for batch_id, draft in drafts.items()}
     return Recording(
         verdicts=verdicts,
@@ -61,7 +71,7 @@ def record(
 
 
 class _Draft:
-    """One batch while its results of the group are taken, one after the other."""
+    """One batch while the results of a group are added to it, one after the other."""
 
     def __init__(self, batch: Batch, source: ResultSource) -> None:
         self.batch = batch
@@ -74,21 +84,21 @@ class _Draft:
         self._unattributed = _Counter(batch.unattributed)
         self._reconciled_jobs = batch.reconciled_jobs
 
-    def take(self, result: JobResult, stored: StoredAttempts) -> Verdict:
+    def add(self, result: JobResult, stored: StoredAttempts) -> Verdict:
         key = (self.batch.batch_key, result.job_id)
         previous = self._latest.get(result.job_id) or stored.get(key)
         if previous is None:
-            return self._take_first(result)
+            return self._add_first(result)
         if result.attempt < previous.attempt:
             return Disposition.STALE
         if result.attempt > previous.attempt:
-            return self._take_higher(result, previous)
+            return self._supersede(result, previous)
         if result.outcome == previous.outcome:
             return Disposition.DUPLICATE
         return ResultConflict(result.batch_id, result.job_id, result.attempt, previous.outcome.name)
 
     def finished(self) -> Batch:
-        """Return the batch afterwards."""
+        """Return the batch after the group."""
         if not self.recorded:
             return self.batch
         now = self.batch.change_time
@@ -102,8 +112,8 @@ class _Draft:
         )
         return self._with_pace(after, now).with_completion()
 
-    def _take_first(self, result: JobResult) -> Verdict:
-        replaced = self._unattributed.take_one(result.outcome)
+    def _add_first(self, result: JobResult) -> Verdict:
+        replaced = self._unattributed.remove_one(result.outcome)
         if replaced is None and self._is_full():
             return BatchFull(result.batch_id, result.job_id, self.batch.announced_jobs)
         if replaced is not None:
@@ -113,7 +123,7 @@ class _Draft:
         self.inserted[result.job_id] = result
         return Disposition.RECORDED
 
-    def _take_higher(self, result: JobResult, previous: StoredAttempt) -> Verdict:
+    def _supersede(self, result: JobResult, previous: StoredAttempt) -> Verdict:
         self._tally.add(previous.outcome, -1)
         self._reconciled_jobs -= previous.source is ResultSource.RECONCILER
         self._count(result)
@@ -131,16 +141,16 @@ class _Draft:
         return self.batch.sealed and self._tally.ended >= self.batch.announced_jobs
 
     def _with_pace(self, batch: Batch, now: datetime) -> Batch:
-        """A repair's results ended at some time in the past: they say nothing about the rate."""
+        """Update the rate; the results of a repair ended at an unknown time and tell nothing about it."""
         if self.source is ResultSource.RECONCILER:
             return replace(batch, results_per_second=pace.rate_without_results(self.batch, now))
-        # A later attempt of a job moves the batch no further.
+        # Only newly ended jobs count: a later attempt of a job does not bring the batch closer to its end.
         rate = pace.rate_after(self.batch, self._tally.ended - self.batch.tally.ended, now)
         return replace(batch, results_per_second=rate, first_result_time=batch.first_result_time or now)
 
 
 class _Counter:
-    """A tally that moves."""
+    """A mutable tally."""
 
     def __init__(self, tally: Tally) -> None:
         self._counts = {outcome: tally.of(outcome) for outcome in JobOutcome}
@@ -150,13 +160,13 @@ class _Counter:
         self._counts[outcome] += number
         self.ended += number
 
-    def take_one(self, outcome: JobOutcome) -> JobOutcome | None:
-        """Take one result off, of the outcome if there is one; None if there is nothing to take."""
+    def remove_one(self, outcome: JobOutcome) -> JobOutcome | None:
+        """Remove one result, of this outcome if possible; return its outcome, None if the tally is empty."""
         if self.ended == 0:
             return None
-        taken = next(one for one in (outcome, *_UNATTRIBUTED_ORDER) if self._counts[one] > 0)
-        self.add(taken, -1)
-        return taken
+        removed = next(one for one in (outcome, *_UNATTRIBUTED_ORDER) if self._counts[one] > 0)
+        self.add(removed, -1)
+        return removed
 
     def tally(self) -> Tally:
         return Tally(*(self._counts[outcome] for outcome in JobOutcome))

@@ -1,4 +1,4 @@
-"""What a repair changes in a batch that no worker will end. Pure."""
+"""What changes when the reconciler repairs a batch. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,27 +10,27 @@ from batches.result import JobResult, ResultSource
 
 @dataclass(frozen=True, slots=True)
 class RepairPlan:
-    """What the reconciler decided on a batch as it read it."""
+    """What the reconciler decided to do with a batch."""
 
     batch_id: str
     revision: int
-    """The revision the decision was made on: a batch that has changed since is looked at again."""
+    """The revision that the decision is based on; a plan for an earlier revision is not carried out."""
     reason: str
     results: tuple[JobResult, ...] = ()
-    """What the queue lists and we do not have."""
+    """Results that the queue lists and that are not recorded yet."""
     closes: bool = False
-    """Whether every job of the queue has ended, so that the total below is final."""
+    """Whether all jobs of the queue have ended, so that total_jobs is final."""
     total_jobs: int = 0
     """The queue's total; used only if the plan closes the batch."""
     unattributed: Tally = NO_JOBS
-    """Results that are only counted."""
+    """Results that the queue only counts; used only if the plan closes the batch."""
     cancels: bool = False
-    """Whether the batch ends as CANCELLED; used only if the plan closes it."""
+    """Whether the batch ends as CANCELLED; used only if the plan closes the batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tallies:
-    """The numbers of a batch at one moment."""
+    """The state and the counters of a batch at one moment."""
 
     state: BatchState
     total_jobs: int
@@ -38,13 +38,13 @@ class Tallies:
 
     @property
     def pending_jobs(self) -> int:
-        """How many jobs had no result."""
+        """The number of jobs that had no result."""
         return self.total_jobs - self.tally.ended
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A repair as it is kept."""
+    """The stored record of a repair."""
 
     before: Tallies
     after: Tallies
@@ -53,24 +53,31 @@ class Repair:
 
 
 def tallies_of(batch: Batch) -> Tallies:
-    """Return the numbers of a batch."""
+    """Return the state and the counters of a batch."""
     return Tallies(batch.state, batch.total_jobs, batch.tally)
 
 
 def repair(batch: Batch, stored: StoredAttempts, plan: RepairPlan) -> Recording:
-    """Return what the plan changes: the results through the same rules as reports, then the closing."""
+    """Decide what a plan changes: its results are recorded like reports, then the batch is closed.
+
+    Args:
+        batch: The batch, locked, at the revision of the plan.
+        stored: The recorded attempts of the plan's jobs, read after the batch was locked.
+        plan: The decision.
+
+    """
     opened = _with_final_total(batch, plan) if plan.closes else batch
     recording = record([opened], stored, plan.results, ResultSource.RECONCILER)
     after = recording.batches[batch.batch_id]
     if plan.closes:
-        # Counted only now: a result recorded above would have taken one of them for its own.
+        # Counted last: a result recorded above would otherwise replace one of these counts.
         after = _with_counted(after, plan.unattributed, revision=batch.revision + 1)
     changed = [after] if after.revision > batch.revision else []
     return replace(recording, batches={batch.batch_id: after}, changed=changed)
 
 
 def _with_final_total(batch: Batch, plan: RepairPlan) -> Batch:
-    """Return the batch with the queue's total; cancelled first, so that its last result completes nothing."""
+    """Return the batch with the queue's total; cancelled before its last result could complete it."""
     final = replace(batch, sealed=True, announced_jobs=plan.total_jobs)
     if plan.cancels:
         return replace(final, state=BatchState.CANCELLED, complete_time=batch.change_time)

@@ -1,4 +1,4 @@
-"""How one attempt of a job ended, and what becomes of a report of it."""
+"""The result of an attempt of a job, and the answers to a report of it. Pure."""
 
 import enum
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from datetime import datetime
 ERROR_TYPE_CHARACTERS_MAX = 200
 """Room for a qualified class name; failures are grouped by it."""
 ERROR_MESSAGE_CHARACTERS_MAX = 2_000
-"""Enough to recognise an error by; a queue's own log keeps the stack trace."""
+"""Enough to recognise an error; the stack trace belongs in the worker's log."""
 
 
 class JobOutcome(enum.IntEnum):
-    """How an attempt ended; the numbers are kept in the database and equal the contract's."""
+    """How an attempt ended. The numbers are stored in the database and equal those of the contract."""
 
     SUCCEEDED = 1
     FAILED = 2
@@ -19,14 +19,14 @@ class JobOutcome(enum.IntEnum):
 
 
 class ResultSource(enum.IntEnum):
-    """Who said how a job ended; the numbers are kept in the database."""
+    """Who reported a result. The numbers are stored in the database."""
 
     WORKER = 1
     RECONCILER = 2
 
 
 class Disposition(enum.IntEnum):
-    """What became of a report; the numbers equal the contract's."""
+    """What a report changed. The numbers equal those of the contract."""
 
     RECORDED = 1
     DUPLICATE = 2
@@ -36,7 +36,7 @@ class Disposition(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """A report: one attempt of one job and its outcome."""
+    """A report of one attempt of a job."""
 
     batch_id: str
     job_id: str
@@ -48,7 +48,7 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True)
 class StoredAttempt:
-    """What decides about the next report of a job: the recorded attempt, its outcome and its source."""
+    """The recorded attempt of a job, as far as the verdict on its next report depends on it."""
 
     attempt: int
     outcome: JobOutcome
@@ -70,11 +70,11 @@ class RecordedResult:
 
 @dataclass(frozen=True, slots=True)
 class FailureGroup:
-    """The failed results of a batch whose errors are alike."""
+    """The failed jobs of a batch whose errors are similar."""
 
     error_type: str
     failed_jobs: int
     message_template: str
-    """The sample's message without what varies; batches.fingerprint."""
+    """The sample's message with placeholders; see batches.fingerprint."""
     sample_error_message: str
     sample_job_id: str

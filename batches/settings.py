@@ -1,4 +1,4 @@
-"""Where the batches are kept: shared by every deployable."""
+"""The settings of the database, shared by all deployables that use it."""
 
 from pathlib import Path
 from typing import Any
@@ -20,21 +20,21 @@ class DatabaseSettings(BaseSettings):
 
     database_url: SecretStr = Field(
         default=SecretStr("sqlite+aiosqlite:///batchprogress.db"),
-        description="SQLAlchemy URL: mysql+asyncmy://user:password@host:3306/database, or"
+        description="SQLAlchemy URL of the database: mysql+asyncmy://user:password@host:3306/database, or"
         " sqlite+aiosqlite:///file.db. Default: a file in the working directory, so that a first try"
         " needs no database server.",
     )
     database_url_file: Path | None = Field(
         default=None,
-        description="A file that holds the URL, instead of BATCHES_DATABASE_URL: a password in the"
-        " environment is seen by every child and by whoever may look into the process. Default: none.",
+        description="File that contains the URL, instead of BATCHES_DATABASE_URL: child processes and"
+        " anyone who can inspect the process see a password in the environment. Default: none.",
     )
     database_connections: int = Field(
         default=8,
         ge=2,
         le=100,
-        description="Connections each process keeps for reads and for changes other than results (which"
-        " have one of their own). Eight are busy only when reads come in by the thousand a second.",
+        description="Number of connections that each process keeps for reads and for changes other than"
+        " results, which use a connection of their own. Default: 8, enough for thousands of reads a second.",
     )
 
     @model_validator(mode="before")
@@ -48,7 +48,7 @@ class DatabaseSettings(BaseSettings):
         try:
             driver = make_url(value.get_secret_value()).drivername
         except ArgumentError:
-            raise ValueError("is no database URL") from None
+            raise ValueError("is not a database URL") from None
         if driver not in DRIVERS:
             raise ValueError(f"must begin with one of {', '.join(DRIVERS)}")
         return value

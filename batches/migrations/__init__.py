@@ -1,1 +1,1 @@
-"""Bringing a database to this version's schema, and telling whether it is there."""
+"""Upgrades the schema of a database, and checks that this version can run on it."""

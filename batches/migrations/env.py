@@ -1,4 +1,4 @@
-"""Run by alembic: migrates over the connection that batches.migrations.migrate hands in."""
+"""Run by alembic; migrates over the connection that batches.migrations.migrate passes in."""
 
 from alembic import context
 

@@ -1,6 +1,7 @@
-"""Upgrades, one at a time, and the check that every server makes when it starts."""
+"""Upgrades the schema, one upgrade at a time, and checks it when a server starts."""
 
 from pathlib import Path
+from typing import TypeGuard
 
 from alembic import command
 from alembic.config import Config
@@ -16,12 +17,12 @@ from batches.store.database import Database
 
 LOCK_NAME = "batchprogress-migrations"
 LOCK_SECONDS_MAX = 60
-"""How long an upgrade waits for another one: adding a column to a large table takes minutes, but then a
-person should look, and the migration Job is tried again anyway."""
+"""How long an upgrade waits for another one. Adding a column to a large table takes minutes, but after this
+time a person should look; the migration Job is retried anyway."""
 
 
 def head_version() -> str:
-    """Return the schema version this program is made for."""
+    """Return the schema version of this program."""
     return str(_scripts().get_current_head())
 
 
@@ -31,24 +32,26 @@ def all_versions() -> list[Script]:
 
 
 async def upgrade(database: Database) -> tuple[str | None, str]:
-    """Bring the schema to this program's version, or leave a newer one; return the version before and after.
+    """Upgrade the schema to this program's version.
 
-    A newer one is left, if this program runs on it, so that a release can be taken back with
-    the same steps as it came. MySQL commits each DDL statement by itself and alembic has no
-    lock of its own: a named lock of the server goes around it. SQLite is locked by the
-    transaction.
+    A newer schema stays as it is if this program runs on it, so that a release can be rolled back with
+    the same steps as it was rolled out. MySQL commits each DDL statement separately and alembic has no
+    lock of its own, so the upgrade holds a named lock of the server. SQLite is locked by the transaction.
+
+    Returns:
+        The version before, None for an empty database, and the version after.
 
     Raises:
-        DatabaseUnavailable: the database does not answer.
-        UpgradeUnderWay: another one runs.
-        SchemaMismatch: the database is ahead of this program, which cannot run on it.
+        DatabaseUnavailable: the database does not answer, or refuses the connection.
+        UpgradeUnderWay: another upgrade is running.
+        SchemaMismatch: the schema is newer, and this program cannot run on it.
 
     """
     try:
         async with database.migration() as connection:
             await _lock(connection, is_sqlite=database.is_sqlite)
             before = await connection.run_sync(_version)
-            if before is not None and before not in _known_versions():
+            if _is_newer(before):
                 await connection.run_sync(_require_runs_on, before)
                 return before, before
             await connection.run_sync(_upgrade)
@@ -58,9 +61,12 @@ async def upgrade(database: Database) -> tuple[str | None, str]:
 
 
 async def require_usable(database: Database) -> None:
-    """Raise SchemaMismatch, with what to do, unless this program runs on the schema.
+    """Check that this program runs on the schema: on its own version, or a newer one that allows it.
 
-    It does on its own, and on a newer one that says so.
+    Raises:
+        DatabaseUnavailable: the database does not answer, or refuses the connection.
+        SchemaMismatch: this program cannot run on the schema.
+
     """
 
     async def check(connection: AsyncConnection) -> None:
@@ -71,46 +77,49 @@ async def require_usable(database: Database) -> None:
 
 def _require_usable(connection: Connection) -> None:
     version = _version(connection)
-    if version is not None and version not in _known_versions():
+    if _is_newer(version):
         _require_runs_on(connection, version)
     elif version != head_version():
-        state = "has no tables yet" if version is None else f"has schema {version}"
+        state = "has no tables" if version is None else f"has schema {version}"
         raise SchemaMismatch(
-            f"the database {state}, this version needs {head_version()}: run `python -m batches upgrade`"
+            f"the database {state}, but this version needs schema {head_version()}:"
+            " run `python -m batches upgrade`"
         )
 
 
 def _require_runs_on(connection: Connection, version: str) -> None:
-    """Raise SchemaMismatch unless this program runs on the schema of a newer one."""
+    """Raise SchemaMismatch unless this program runs on this newer schema."""
     if not programs.runs_on(head_version(), programs.read(connection, version)):
         raise SchemaMismatch(
             f"the database has schema {version}, on which this version (schema {head_version()}) cannot run:"
-            " it was upgraded by a newer version; run that one"
+            " run the newer version that upgraded it"
         )
 
 
 async def _lock(connection: AsyncConnection, *, is_sqlite: bool) -> None:
-    """Take the lock; it is free again when the connection, which serves one upgrade only, is closed."""
+    """Acquire the lock, which is released when the connection, used for one upgrade only, is closed."""
     if is_sqlite:
         return
-    got = await connection.scalar(
+    acquired = await connection.scalar(
         text("SELECT GET_LOCK(:name, :seconds)"), {"name": LOCK_NAME, "seconds": LOCK_SECONDS_MAX}
     )
-    if got != 1:
-        raise UpgradeUnderWay(f"another upgrade has been running for {LOCK_SECONDS_MAX} s: try again later")
+    if acquired != 1:
+        raise UpgradeUnderWay(
+            f"another upgrade has been running for {LOCK_SECONDS_MAX} s: wait until it ends, then try again"
+        )
 
 
 def _version(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _known_versions() -> set[str]:
-    return {script.revision for script in all_versions()}
+def _is_newer(version: str | None) -> TypeGuard[str]:
+    return version is not None and version not in {script.revision for script in all_versions()}
 
 
 def _upgrade(connection: Connection) -> None:
     command.upgrade(_config(connection), "head")
-    # Last: until it is written no older program starts on the new schema.
+    # Last: until it is written, no older program starts on the new schema.
     programs.write(connection, all_versions()[0])
 
 

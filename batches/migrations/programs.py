@@ -1,8 +1,8 @@
-"""Which programs may run on which schema: a rollout has old and new servers on one database.
+"""Which programs can run on which schema: during a rollout, old and new servers share one database.
 
-Each migration names the oldest version whose programs still run on its schema, and an upgrade
-writes that beside the schema: a program cannot know the versions after its own. Versions are
-four digits, so their order is that of the numbers.
+Each migration names the oldest version whose programs still run on its schema. An upgrade stores
+that in the database, since a program cannot know the versions after its own. Versions have four
+digits, so they are compared as numbers.
 """
 
 from alembic.script import Script
@@ -19,14 +19,14 @@ def oldest_program(script: Script) -> str:
 
 
 def write(connection: Connection, script: Script) -> None:
-    """Write down which programs run on the schema of a migration, which has just been reached."""
+    """Store which programs run on the schema of a migration, which has just been reached."""
     connection.execute(delete(_table).where(_table.c.schema_version == script.revision))
     values = {"schema_version": script.revision, "oldest_program": oldest_program(script)}
     connection.execute(insert(_table).values(values))
 
 
 def read(connection: Connection, version: str) -> str | None:
-    """Return the oldest version whose programs run on a schema; None if nobody wrote it down."""
+    """Return the oldest version whose programs run on a schema; None if the database does not say."""
     if not inspect(connection).has_table(_table.name):
         return None
     oldest: str | None = connection.scalar(
@@ -36,5 +36,5 @@ def read(connection: Connection, version: str) -> str | None:
 
 
 def runs_on(program: str, oldest: str | None) -> bool:
-    """Whether a program may run on a newer schema; not on one of which nothing is written down."""
+    """Return whether a program runs on a newer schema, given the oldest program that the database names."""
     return oldest is not None and int(oldest) <= int(program)

@@ -8,15 +8,15 @@ down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
 
-# The oldest version whose programs still run on this one: ${repr(down_revision)} if it only adds (decision 0009).
+# The oldest version whose programs still run on this schema: ${repr(down_revision)} if the migration only adds (decision 0009).
 oldest_program = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """Bring the schema forward."""
+    """Upgrade the schema."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
-    """Bring the schema back."""
+    """Downgrade the schema."""
     ${downgrades if downgrades else "pass"}

@@ -1,1 +1,1 @@
-"""Where batches are kept: the one door to the database, for MySQL, MariaDB and SQLite alike."""
+"""Storage of batches: the only way to the database, for MySQL, MariaDB and SQLite alike."""

@@ -1,4 +1,4 @@
-"""What is recorded of jobs: asked before a report is recorded, and by the reconciler for whole lists."""
+"""Reads the recorded attempts of jobs: for reports before they are recorded, and for the reconciler."""
 
 import json
 from collections import defaultdict
@@ -19,25 +19,25 @@ READ_JOBS_MAX = 2_000
 READ_BATCHES_MAX = 500
 """Batches looked up by one statement: each is a branch of an OR, and SQLite allows a depth of 1,000."""
 SPARSE_FACTOR = 2
-"""A range with more rows than so many times the jobs looked for is not worth reading: a row that is looked up
-by its id costs some three times as much as one of a range."""
+"""A range is read only if it has at most this many rows per wanted job: looking up one row by its id costs
+about three times as much as reading it as part of a range."""
 
 _table = schema.job_results.c
-_KIND = (_table.attempt, _table.outcome, _table.source)
-_SELECT = select(_table.batch_key, _table.job_id, *_KIND)
+_ATTEMPT = (_table.attempt, _table.outcome, _table.source)
+_SELECT = select(_table.batch_key, _table.job_id, *_ATTEMPT)
 
 
 def _select_range() -> Select[Any]:
     in_range = _table.job_id.between(bindparam("first"), bindparam("last"))
     rows = (
-        select(*_KIND, _table.job_id)
+        select(*_ATTEMPT, _table.job_id)
         .where(_table.batch_key == bindparam("key"), in_range)
         .limit(bindparam("rows_max"))
         .subquery()
         .c
     )
-    kind = (rows.attempt, rows.outcome, rows.source)
-    return select(*kind, func.count(), json_array(rows.job_id)).group_by(*kind)
+    attempt = (rows.attempt, rows.outcome, rows.source)
+    return select(*attempt, func.count(), json_array(rows.job_id)).group_by(*attempt)
 
 
 _SELECT_RANGE = _select_range()
@@ -64,8 +64,8 @@ async def read_batch_attempts(
 ) -> dict[str, StoredAttempt]:
     """Return the recorded attempts of one batch's jobs, by job_id.
 
-    A queue that lists its jobs in order asks for neighbours: one range of the table is then read
-    in a fraction of the time that as many look-ups take.
+    A queue that lists its jobs in order asks for neighbouring rows: reading them as one range takes
+    a fraction of the time of individual look-ups.
     """
     attempts = await _read_range(connection, batch_key, job_ids) if _is_ordered(job_ids) else None
     if attempts is None:
@@ -77,10 +77,10 @@ async def read_batch_attempts(
 async def _read_range(
     connection: AsyncConnection, batch_key: int, job_ids: Sequence[str]
 ) -> dict[str, StoredAttempt] | None:
-    """Return all that is recorded from the first to the last job; None if that is too much.
+    """Return the wanted attempts out of the range from the first to the last job; None if it is too sparse.
 
-    The database joins the ids of each kind of attempt, and there are few kinds: a row a job
-    would cost Python six times as much.
+    The database joins the ids of all rows with the same attempt, outcome and source, since these are
+    few: fetching one row per job would cost Python six times as much.
     """
     rows_max = SPARSE_FACTOR * len(job_ids)
     found = await connection.execute(
@@ -90,7 +90,7 @@ async def _read_range(
     wanted = frozenset(job_ids)
     rows_read, attempts = 0, dict[str, StoredAttempt]()
     for attempt, outcome, source, count, jobs_as_json in found.all():
-        jobs = _whole(jobs_as_json, count)
+        jobs = _complete(jobs_as_json, count)
         if jobs is None:
             return None
         rows_read += count
@@ -98,8 +98,8 @@ async def _read_range(
     return attempts if rows_read <= rows_max else None
 
 
-def _whole(array: str, count: int) -> list[str] | None:
-    """Return the ids of an array; None if it was cut: MariaDB does so at its group_concat_max_len, 1 MiB."""
+def _complete(array: str, count: int) -> list[str] | None:
+    """Return the ids of an array; None if MariaDB cut it at its group_concat_max_len (1 MiB)."""
     try:
         ids: list[str] = json.loads(array)
     except ValueError:
@@ -108,7 +108,7 @@ def _whole(array: str, count: int) -> list[str] | None:
 
 
 def _is_ordered(job_ids: Sequence[str]) -> bool:
-    """Whether they are in the table's order, byte by byte; ids are ASCII."""
+    """Return whether the ids, which are ASCII, are in the byte order of the table."""
     return bool(job_ids) and all(map(lt, job_ids, islice(job_ids, 1, None)))
 
 
@@ -117,7 +117,7 @@ def _attempt(attempt: int, outcome: int, source: int) -> StoredAttempt:
 
 
 def _portions(keys: Iterable[tuple[int, str]]) -> Iterator[dict[int, list[str]]]:
-    """Yield the jobs grouped by batch, as many at a time as one statement takes."""
+    """Yield the jobs grouped by batch, as many at a time as one statement may look up."""
     jobs: dict[int, list[str]] = defaultdict(list)
     for number, (key, job_id) in enumerate(keys, start=1):
         jobs[key].append(job_id)

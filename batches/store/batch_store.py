@@ -1,11 +1,14 @@
-"""The store: one method for each thing the deployables do with batches, one transaction each."""
+"""The store: one method for each operation of the deployables on batches, one transaction each."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch, BatchState
+from batches.batch import Batch, NewBatch
+from batches.listing import BatchFilter, Page
+from batches.overview import Overview
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
 from batches.result import FailureGroup, JobOutcome, JobResult, RecordedResult, ResultSource, StoredAttempt
@@ -24,131 +27,171 @@ from batches.store import (
     rows,
 )
 from batches.store.database import Database
-from batches.store.lifecycle import NewBatch
-from batches.store.listings import Page
+
+Result = TypeVar("Result")
 
 
 class BatchStore:
-    """Every method may raise DatabaseUnavailable; BatchNotFound where it takes a batch_id."""
+    """All operations on batches.
+
+    Every method raises DatabaseUnavailable if the database does not answer in time, and every
+    method with a batch_id raises BatchNotFound if there is no such batch.
+
+    Args:
+        database: The database, already migrated; the caller closes it.
+
+    """
 
     def __init__(self, database: Database) -> None:
-        """Take the database; the caller closes it."""
         self._database = database
 
     async def ping(self) -> None:
-        """Fail if the database does not answer."""
+        """Check that the database answers."""
         await self._database.ping()
 
     async def create_batch(self, new: NewBatch) -> Batch:
-        """Create a batch, idempotently; raises BatchConflict."""
+        """Create a batch, or return the existing one that was created with the same numbers.
+
+        Raises:
+            BatchConflict: a batch of this id exists and was created with other numbers.
+
+        """
         return await self._database.write(lambda c: lifecycle.create_batch(c, new))
 
     async def add_jobs(self, batch_id: str, additional_jobs: int, request_id: str) -> Batch:
-        """Raise a total; raises BatchSealed, BatchCancelled, TotalTooLarge, RequestConflict."""
+        """Raise the total of an unsealed batch, once per request_id.
+
+        Raises:
+            BatchCancelled: the batch is cancelled.
+            BatchSealed: the batch is sealed.
+            RequestConflict: the request_id was used with another number of jobs.
+            TotalTooLarge: the batch would have more jobs than the limit.
+
+        """
         return await self._database.write(
             lambda c: lifecycle.add_jobs(c, batch_id, additional_jobs, request_id)
         )
 
     async def seal_batch(self, batch_id: str) -> Batch:
-        """Make a total final."""
+        """Make the total of a batch final."""
         return await self._database.write(lambda c: lifecycle.change_batch(c, batch_id, Batch.with_seal))
 
     async def cancel_batch(self, batch_id: str) -> Batch:
-        """End a batch as CANCELLED; raises BatchCompleted."""
+        """End a batch as CANCELLED.
+
+        Raises:
+            BatchCompleted: the batch has completed.
+
+        """
         return await self._database.write(
             lambda c: lifecycle.change_batch(c, batch_id, Batch.with_cancellation)
         )
 
     async def record_results(self, submitted: Sequence[JobResult], source: ResultSource) -> Recording:
-        """Record results of any batches in one transaction; what is wrong with one is its verdict."""
-        kinds = await recording.kinds_of(submitted)
-        return await self._database.write(lambda c: recording.record_results(c, submitted, source, kinds))
+        """Record results of any batches in one transaction; an error of one result is its verdict."""
+        fingerprints = await recording.fingerprints_of(submitted)
+        return await self._database.write(
+            lambda c: recording.record_results(c, submitted, source, fingerprints)
+        )
 
     async def get_batch(self, batch_id: str) -> Batch:
         """Return a batch."""
         return await self._database.read(lambda c: rows.read_batch(c, batch_id))
 
     async def read_changed(self, revisions: Mapping[str, int]) -> tuple[list[Batch], list[str]]:
-        """Return the batches whose revision differs from the one given, and the ids that are gone."""
+        """Compare known revisions with the database.
+
+        Args:
+            revisions: The last known revision of each batch, by batch_id.
+
+        Returns:
+            The batches whose revision differs, and the ids of the batches that no longer exist.
+
+        """
         return await self._database.read(lambda c: changes.read_changed(c, revisions))
 
     async def list_batches(
-        self,
-        *,
-        state: BatchState | None,
-        labels: Mapping[str, str],
-        prefix: str = "",
-        before_key: int | None,
-        size: int,
+        self, selected: BatchFilter, *, before_key: int | None, size: int
     ) -> Page[Batch, int]:
-        """Return a page of the batches whose ids begin with the prefix, newest first."""
-        listing = partial(
-            listings.list_batches, state=state, labels=labels, prefix=prefix, before_key=before_key, size=size
+        """Return a page of the selected batches, newest first.
+
+        Args:
+            selected: Which batches to list.
+            before_key: The next_key of the page before; None for the first page.
+            size: The maximum number of batches on the page.
+
+        """
+        return await self._database.read(
+            partial(listings.list_batches, selected=selected, before_key=before_key, size=size)
         )
-        return await self._database.read(listing)
 
     async def list_results(
         self, batch_id: str, *, outcome: JobOutcome | None, after_job_id: str | None, size: int
     ) -> Page[RecordedResult, str]:
-        """Return a page of a batch's results, by job_id."""
+        """Return a page of a batch's results, in ascending byte order of job_id.
 
-        async def listing(connection: AsyncConnection) -> Page[RecordedResult, str]:
-            batch = await rows.read_batch(connection, batch_id)
-            return await listings.list_results(
-                connection, batch.batch_key, outcome=outcome, after_job_id=after_job_id, size=size
-            )
+        Args:
+            batch_id: The batch.
+            outcome: List only results with this outcome; None for all.
+            after_job_id: The next_key of the page before; None for the first page.
+            size: The maximum number of results on the page.
 
-        return await self._database.read(listing)
+        """
+        listing = partial(listings.list_results, outcome=outcome, after_job_id=after_job_id, size=size)
+        return await self._read_of(batch_id, listing)
 
     async def list_failure_groups(self, batch_id: str) -> list[FailureGroup]:
-        """Return a batch's failures in groups of errors that are alike, the largest first."""
-
-        async def listing(connection: AsyncConnection) -> list[FailureGroup]:
-            batch = await rows.read_batch(connection, batch_id)
-            return await failures.list_failure_groups(connection, batch.batch_key)
-
-        return await self._database.read(listing)
+        """Return a batch's failures in groups of similar errors, the largest group first."""
+        return await self._read_of(batch_id, failures.list_failure_groups)
 
     async def list_repairs(self, batch_id: str, *, before_key: int | None, size: int) -> Page[Repair, int]:
-        """Return a page of a batch's repairs, newest first."""
+        """Return a page of a batch's repairs, newest first.
 
-        async def listing(connection: AsyncConnection) -> Page[Repair, int]:
-            batch = await rows.read_batch(connection, batch_id)
-            return await listings.list_repairs(connection, batch.batch_key, before_key=before_key, size=size)
+        Args:
+            batch_id: The batch.
+            before_key: The next_key of the page before; None for the first page.
+            size: The maximum number of repairs on the page.
 
-        return await self._database.read(listing)
+        """
+        return await self._read_of(batch_id, partial(listings.list_repairs, before_key=before_key, size=size))
 
-    async def read_overview(self, stuck_after_seconds: float) -> overview.Overview:
-        """Return how all batches are at once."""
+    async def read_overview(self, stuck_after_seconds: float) -> Overview:
+        """Return totals over all batches; a batch without a result for that long is stuck."""
         return await self._database.read(lambda c: overview.read_overview(c, stuck_after_seconds))
 
     async def list_processing(self, *, after_key: int, size: int) -> list[Batch]:
-        """Return batches that have not ended, by key."""
+        """Return up to `size` batches in PROCESSING with a higher key, in ascending order of keys."""
         return await self._database.read(partial(repairs.list_processing, after_key=after_key, size=size))
 
     async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> dict[str, StoredAttempt]:
-        """Return what is recorded of a batch's jobs, by job_id."""
+        """Return the recorded attempts of a batch's jobs, by job_id."""
         return await self._database.read(lambda c: attempts.read_batch_attempts(c, batch_key, job_ids))
 
     async def write_repair(self, plan: RepairPlan) -> Batch | None:
-        """Carry out a plan; None if the batch has changed since it was made."""
-        kinds = await recording.kinds_of(plan.results)
-        return await self._database.write(lambda c: repairs.write_repair(c, plan, kinds))
+        """Carry out a plan.
+
+        Returns:
+            The batch after the repair; None, with nothing written, if it has ended or has changed
+            since the plan was made.
+
+        """
+        fingerprints = await recording.fingerprints_of(plan.results)
+        return await self._database.write(lambda c: repairs.write_repair(c, plan, fingerprints))
 
     async def acquire_lease(self, name: str, holder: str, seconds: float) -> bool:
-        """Take or renew a lease; False if another holder has it."""
+        """Acquire or renew a lease; return False if another holder has it."""
         return await self._database.write(lambda c: lease.acquire(c, name, holder, seconds))
 
     async def release_lease(self, name: str, holder: str) -> None:
-        """Give a lease back."""
+        """Release a lease if this holder still has it."""
         await self._database.write(lambda c: lease.release(c, name, holder))
 
-    async def forget_ended(self, retention_seconds: float) -> int:
-        """Forget some batches that ended longer ago than that; return how many."""
-        return await self._database.write(lambda c: retention.forget_ended(c, retention_seconds))
+    async def purge_ended(self, retention_seconds: float) -> int:
+        """Purge some batches that ended longer ago than the retention; return their number."""
+        return await self._database.write(lambda c: retention.purge_ended(c, retention_seconds))
 
     async def delete_chunk(self) -> bool:
-        """Delete some rows of forgotten batches; False when nothing is left."""
+        """Delete some rows of purged batches; return False if none are left."""
         return await self._database.write(retention.delete_chunk)
 
     async def check(self) -> AsyncIterator[check.CheckedPage]:
@@ -159,3 +202,14 @@ class BatchStore:
         ):
             yield page
             after_key = page.last_key
+
+    async def _read_of(
+        self, batch_id: str, read: Callable[[AsyncConnection, int], Awaitable[Result]]
+    ) -> Result:
+        """Look up the key of a batch and read with it, in one transaction."""
+
+        async def work(connection: AsyncConnection) -> Result:
+            batch = await rows.read_batch(connection, batch_id)
+            return await read(connection, batch.batch_key)
+
+        return await self._database.read(work)

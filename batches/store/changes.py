@@ -1,7 +1,6 @@
-"""Which of the batches somebody watches have changed: what the change feed reads, again and again."""
+"""Finds which of the watched batches have changed; the change feed reads this continuously."""
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +10,7 @@ from batches.store import schema
 from batches.store.rows import SELECT_BATCH, to_batch
 
 READ_BATCHES_MAX = 1_000
-"""Batches looked up by one statement: short enough not to hold up other reads."""
+"""Batches looked up by one statement: few enough not to delay other reads."""
 
 _table = schema.batches.c
 
@@ -19,14 +18,18 @@ _table = schema.batches.c
 async def read_changed(
     connection: AsyncConnection, revisions: Mapping[str, int]
 ) -> tuple[list[Batch], list[str]]:
-    """Return those batches whose revision differs from the one given by batch_id, and the ids that are gone.
+    """Compare known revisions, by batch_id, with the database.
 
-    Revisions are compared, not times: no clock and no order of commits can hide a change.
+    Revisions are compared instead of times, so neither clocks nor the order of commits can hide a change.
+
+    Returns:
+        The batches whose revision differs, and the ids of the batches that no longer exist.
+
     """
     found = await _read_revisions(connection, list(revisions))
-    moved = [batch_id for batch_id, revision in found.items() if revision != revisions[batch_id]]
+    changed = [batch_id for batch_id, revision in found.items() if revision != revisions[batch_id]]
     gone = [batch_id for batch_id in revisions if batch_id not in found]
-    return await _read_batches(connection, moved), gone
+    return await _read_batches(connection, changed), gone
 
 
 async def _read_revisions(connection: AsyncConnection, batch_ids: Sequence[str]) -> dict[str, int]:
@@ -45,6 +48,6 @@ async def _read_batches(connection: AsyncConnection, batch_ids: Sequence[str]) -
     return batches
 
 
-def _portions(batch_ids: Sequence[str]) -> list[list[str]]:
-    ids = iter(batch_ids)
-    return list(iter(lambda: list(islice(ids, READ_BATCHES_MAX)), []))
+def _portions(batch_ids: Sequence[str]) -> list[Sequence[str]]:
+    begins = range(0, len(batch_ids), READ_BATCHES_MAX)
+    return [batch_ids[begin : begin + READ_BATCHES_MAX] for begin in begins]

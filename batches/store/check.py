@@ -1,6 +1,6 @@
-"""Compares every batch's counters with its rows, in snapshots, while the servers run."""
+"""Compares the counters of every batch with its rows, in snapshots, while the servers run."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,12 +13,15 @@ from batches.store import schema
 from batches.store.rows import SELECT_BATCH, to_batch
 
 PAGE_BATCHES = 100
-"""Batches compared in one snapshot: MySQL keeps old versions of rows for as long as a snapshot is open."""
+"""Batches compared in one snapshot: MySQL keeps old versions of rows as long as a snapshot is open."""
+
+RowCounts = dict[tuple[JobOutcome, ResultSource], int]
+"""The number of a batch's rows, by outcome and source."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A number of a batch that is not what it must be."""
+    """A number of a batch that differs from what its rows say."""
 
     batch_id: str
     name: str
@@ -28,7 +31,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class CheckedPage:
-    """What one snapshot showed."""
+    """The result of checking one snapshot."""
 
     batches: int
     results: int
@@ -37,7 +40,7 @@ class CheckedPage:
 
 
 async def check_page(connection: AsyncConnection, *, after_key: int) -> CheckedPage | None:
-    """Compare the next batches after a key; None when there are none. The connection reads a snapshot."""
+    """Check the next batches after a key; None if there are none. The connection must read a snapshot."""
     table = schema.batches.c
     query = SELECT_BATCH.where(table.batch_key > after_key).order_by(table.batch_key).limit(PAGE_BATCHES)
     batches = [to_batch(row) for row in await connection.execute(query)]
@@ -49,35 +52,31 @@ async def check_page(connection: AsyncConnection, *, after_key: int) -> CheckedP
     return CheckedPage(len(batches), results, differences, batches[-1].batch_key)
 
 
-RowCounts = dict[tuple[JobOutcome, ResultSource], int]
-
-
 def differences_of(batch: Batch, rows: RowCounts) -> Iterator[Difference]:
-    """Yield what is wrong with a batch whose rows were counted by outcome and source. Pure."""
-    counted = Tally(
-        *(
-            sum(number for (one, _), number in rows.items() if one is outcome)
-            + batch.unattributed.of(outcome)
-            for outcome in JobOutcome
-        )
-    )
+    """Yield what differs between the numbers of a batch and its rows. Pure."""
+    tally = _tally_of(rows) + batch.unattributed
     reconciled = sum(number for (_, source), number in rows.items() if source is ResultSource.RECONCILER)
+    is_completed = batch.state is BatchState.COMPLETED
     must_complete = batch.sealed and batch.pending_jobs == 0 and not batch.has_ended
+    beyond_total = batch.total_jobs - batch.announced_jobs if batch.sealed else 0
     for name, kept, expected in (
-        ("succeeded_jobs", batch.tally.succeeded, counted.succeeded),
-        ("failed_jobs", batch.tally.failed, counted.failed),
-        ("skipped_jobs", batch.tally.skipped, counted.skipped),
+        ("succeeded_jobs", batch.tally.succeeded, tally.succeeded),
+        ("failed_jobs", batch.tally.failed, tally.failed),
+        ("skipped_jobs", batch.tally.skipped, tally.skipped),
         ("reconciled_jobs", batch.reconciled_jobs, reconciled + batch.unattributed.ended),
-        ("jobs beyond the sealed total", max(0, batch.total_jobs - batch.announced_jobs) * batch.sealed, 0),
+        ("jobs beyond the sealed total", beyond_total, 0),
         ("state", batch.state, BatchState.COMPLETED if must_complete else batch.state),
-        (
-            "pending_jobs of a completed batch",
-            batch.pending_jobs * (batch.state is BatchState.COMPLETED),
-            0,
-        ),
+        ("pending_jobs of a completed batch", batch.pending_jobs if is_completed else 0, 0),
     ):
         if kept != expected:
             yield Difference(batch.batch_id, name, kept, expected)
+
+
+def _tally_of(rows: RowCounts) -> Tally:
+    counts: Counter[JobOutcome] = Counter()
+    for (outcome, _), number in rows.items():
+        counts[outcome] += number
+    return Tally(*(counts[outcome] for outcome in JobOutcome))
 
 
 async def _count_rows(connection: AsyncConnection, keys: list[int]) -> dict[int, RowCounts]:

@@ -1,4 +1,4 @@
-"""Transactions: begun, timed, retried, and their errors translated, all in this one place."""
+"""Transactions: the only place that begins, times and retries them, and translates their errors."""
 
 import asyncio
 import sqlite3
@@ -22,25 +22,26 @@ from tenacity import (
 from batches.errors import DatabaseUnavailable, ValueRefused
 
 STATEMENT_SECONDS_MAX = 10
-"""The longest wait for one answer of the database. The driver's own default is to wait for ever, so that a
-frozen server would hold every connection. Ten seconds is far above a slow commit."""
+"""The longest wait for the answer to a statement. The driver waits for ever by default, so a frozen server
+would block every connection. Ten seconds is far above a slow commit."""
 MIGRATION_STATEMENT_SECONDS_MAX = 6 * 3_600
-"""Changing a table of some hundred million rows takes hours, in which the server answers nothing: the
-limit above is for statements that callers wait for."""
+"""Changing a table of some hundred million rows takes hours, during which the server sends nothing. The limit
+above is for statements that callers wait for."""
 TRANSACTION_SECONDS_MAX = 20
-"""The longest a transaction and its retries may take: twice a statement's, so that one is tried again."""
+"""The longest time for a transaction with its retries: twice that of a statement, so that one that timed out
+is retried."""
 LOCK_WAIT_SECONDS_MAX = 5
-"""MySQL's default of 50 s outlives any caller's deadline; a transaction that waits longer is run again."""
+"""MySQL's default of 50 s outlives any caller's deadline. A transaction that waits longer is retried."""
 CONNECT_SECONDS_MAX = 5
-"""A TCP connection and a login take milliseconds; more means the server is not there."""
+"""A TCP connection and a login take milliseconds; if they take longer, the server is down."""
 CONNECTION_AGE_SECONDS_MAX = 1_800
-"""Below the idle time-outs of proxies and of MySQL (8 h), which cut connections without a word."""
+"""Below the idle time-outs of proxies and of MySQL (8 h), which close connections without notice."""
 RETRY_DELAY_SECONDS_MAX = 0.5
-"""Longer than a deadlock's cure takes; kept short since every waiting caller's deadline runs."""
+"""Longer than it takes to resolve a deadlock; short, since the deadlines of waiting callers are running."""
 SQLITE_BUSY_SECONDS_MAX = 10
-"""How long SQLite waits for its one writer: as long as a statement may take elsewhere."""
+"""How long SQLite waits for the connection that is writing: the same as for a statement on other engines."""
 SQLITE_SWITCHES_MAX = 20
-"""Two connections that open a new file together need two attempts; the rest is for many of them."""
+"""Two connections that open a new file at the same time need two attempts; the rest is for more of them."""
 
 _LOCK_WAIT_TIMEOUT = 1205
 _DEADLOCK = 1213
@@ -50,63 +51,77 @@ _READ_ONLY = {"batches_read_only": True}
 
 Result = TypeVar("Result")
 Work = Callable[[AsyncConnection], Awaitable[Result]]
-"""What is done in one transaction. It may be done again, so it must not touch anything but the database."""
+"""The content of a transaction. It may run several times, so it must change nothing but the database."""
 
 _log = structlog.get_logger()
 
 
 class Database:
-    """One connection pool and the rules for using it."""
+    """A connection pool and the rules for using it. It connects at the first transaction.
+
+    Args:
+        url: The SQLAlchemy URL.
+        connections_max: The size of the pool.
+
+    """
 
     def __init__(self, url: str, *, connections_max: int) -> None:
-        """Take a SQLAlchemy URL; nothing is connected yet."""
         self._engine = _create_engine(make_url(url), connections_max)
         self._running: set[asyncio.Task[Any]] = set()
         self.retries = 0
-        """Transactions that were run again so far."""
+        """The number of retried transactions so far."""
         self.failures = 0
-        """Transactions that failed after their retries so far."""
+        """The number of transactions so far that failed despite their retries."""
 
     @property
     def engine(self) -> AsyncEngine:
-        """The engine, for migrations and checks."""
+        """The SQLAlchemy engine, for migrations and checks."""
         return self._engine
 
     @property
+    def address(self) -> str:
+        """The URL without its password."""
+        return self._engine.url.set(query={}).render_as_string(hide_password=True)
+
+    @property
     def is_sqlite(self) -> bool:
-        """Whether this is an embedded file."""
+        """Whether the database is an SQLite file."""
         return self._engine.dialect.name == "sqlite"
 
     async def write(self, work: Work[Result]) -> Result:
-        """Run `work` in a transaction that commits before this returns.
+        """Run `work` in a transaction and commit it.
 
-        Deadlocks, lock time-outs and lost connections run the whole of it again, also if
-        the commit's outcome is unknown: everything written here is idempotent.
+        After a deadlock, a lock time-out or a lost connection the whole transaction is retried, even
+        if it is unknown whether the commit succeeded: everything written here is idempotent.
 
         Raises:
-            DatabaseUnavailable: the database did not answer in time; the outcome is unknown.
-            ValueRefused: nothing was written, nor will be if it is tried again.
+            DatabaseUnavailable: the database did not answer in time; whether it committed is unknown.
+            ValueRefused: nothing was written, and a retry would fail as well.
 
         """
-        return await self._to_its_end(self._retried(partial(self._write_once, work)))
+        return await self._run_to_end(self._retried(partial(self._write_once, work)))
 
     async def read(self, work: Work[Result], *, snapshot: bool = False) -> Result:
-        """Run `work` in a transaction that writes nothing; with `snapshot`, all reads are of one moment.
+        """Run `work` in a transaction that writes nothing.
+
+        Args:
+            work: The reads.
+            snapshot: Whether all reads must see the database at the same moment.
 
         Raises:
             DatabaseUnavailable: the database did not answer in time.
 
         """
-        return await self._to_its_end(self._retried(partial(self._read_once, work, snapshot=snapshot)))
+        return await self._run_to_end(self._retried(partial(self._read_once, work, snapshot=snapshot)))
 
     @asynccontextmanager
     async def migration(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction on a connection of its own, whose statements may take a migration's time."""
+        """Begin a transaction on a separate connection whose statements may take hours."""
         if self.is_sqlite:
             async with self._engine.begin() as connection:
                 yield connection
             return
-        await self.ping()  # under the short limits: who does not answer now will not be waited for
+        await self.ping()  # with the short limits: fails soon if the server does not answer at all
         engine = _create_server_engine(self._engine.url, 1, MIGRATION_STATEMENT_SECONDS_MAX)
         try:
             async with engine.begin() as connection:
@@ -115,18 +130,23 @@ class Database:
             await engine.dispose()
 
     async def ping(self) -> None:
-        """Fail if the database does not answer."""
+        """Check that the database answers.
+
+        Raises:
+            DatabaseUnavailable: the database did not answer in time.
+
+        """
         await self.read(_select_one)
 
     async def close(self) -> None:
-        """Wait for what runs, then close all connections."""
+        """Wait for running transactions, then close all connections."""
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._engine.dispose()
 
-    async def _to_its_end(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run in a task of its own, to the end even if the caller is cancelled.
+    async def _run_to_end(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run a transaction in a task of its own, so that it ends even if its caller is cancelled.
 
-        A cancelled statement goes on in MySQL, and costs the pool its connection each time.
+        MySQL would finish a cancelled statement anyway, and the pool would lose its connection.
         """
         task = asyncio.create_task(work)
         self._running.add(task)
@@ -136,7 +156,7 @@ class Database:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled():
-            task.exception()  # seen: the caller may be gone
+            task.exception()  # retrieved, since the caller may be gone
 
     async def _retried(self, once: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         retrying = AsyncRetrying(
@@ -149,7 +169,7 @@ class Database:
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS_MAX):
                 return await retrying(once)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except (SQLAlchemyError, OSError) as error:
             if refuses_a_value(error):
                 raise ValueRefused from error
             self.failures += 1
@@ -165,7 +185,7 @@ class Database:
 
     async def _read_once(self, work: Work[Result], *, snapshot: bool) -> Result:
         options: dict[str, Any] = dict(_READ_ONLY)
-        if snapshot and not self.is_sqlite:  # a reader of SQLite sees one moment by itself
+        if snapshot and not self.is_sqlite:  # a transaction of SQLite always reads a snapshot
             options["isolation_level"] = "REPEATABLE READ"
         async with self._engine.connect() as connection:
             await connection.execution_options(**options)
@@ -173,22 +193,31 @@ class Database:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether running the transaction again may help: a deadlock, a lock time-out, a lost connection."""
+    """Return whether a retry may succeed: after a deadlock, a lock time-out or a lost connection."""
     if not isinstance(error, DBAPIError):
         return False
     return error.connection_invalidated or _code(error) in _TRANSIENT_CODES
 
 
 def refuses_a_value(error: BaseException) -> bool:
-    """Whether what was to be written is at fault, not the database, nor a schema that is ahead of us."""
+    """Return whether a value is at fault; not the database, nor a newer schema with a mandatory column."""
     return isinstance(error, DataError) and _code(error) != _NO_DEFAULT
 
 
 def describe(error: BaseException) -> str:
-    """Return an error for the log: the driver's class and code, never a statement, a value or a URL."""
+    """Return an error for the log: the driver's class and code, but never a statement, a value or a URL."""
     if isinstance(error, DBAPIError):
         return f"{type(error.orig).__name__} {_code(error) or ''}".rstrip()
     return type(error).__name__
+
+
+def explain(error: DatabaseUnavailable) -> str:
+    """Return the cause of an error for those who run the database; it may name the host and the user."""
+    cause = error.__cause__
+    if isinstance(cause, DBAPIError):
+        code = _code(cause)
+        return str(cause.orig) if code is None or cause.orig is None else f"{cause.orig.args[-1]} ({code})"
+    return str(cause) or f"no answer within {TRANSACTION_SECONDS_MAX} s"
 
 
 def _code(error: DBAPIError) -> int | None:
@@ -209,8 +238,8 @@ def _create_engine(url: URL, connections_max: int) -> AsyncEngine:
 def _create_server_engine(url: URL, connections_max: int, statement_seconds_max: float) -> AsyncEngine:
     return create_async_engine(
         url,
-        hide_parameters=True,  # an error in the log names no job and quotes nobody's error message
-        # Under REPEATABLE READ a transaction does not see what others committed before it got the lock.
+        hide_parameters=True,  # a logged error must not contain job ids or error messages
+        # With REPEATABLE READ a transaction would not see what others committed while it waited for a lock.
         isolation_level="READ COMMITTED",
         pool_size=connections_max,
         max_overflow=0,
@@ -219,7 +248,7 @@ def _create_server_engine(url: URL, connections_max: int, statement_seconds_max:
         connect_args={
             "connect_timeout": CONNECT_SECONDS_MAX,
             "read_timeout": statement_seconds_max,
-            # Strict, so that nothing is ever stored cut or changed.
+            # Strict mode: a value that does not fit is refused instead of cut.
             "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS_MAX},"
             " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
         },
@@ -231,7 +260,7 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver
+        connection.isolation_level = None  # transactions begin below instead of in the driver
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS_MAX * 1_000}")
         _use_write_ahead_log(cursor)
@@ -240,7 +269,7 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        # A deferred BEGIN that writes later meets SQLITE_BUSY at once, or loses updates silently.
+        # A deferred BEGIN that writes later would fail with SQLITE_BUSY at once, or lose updates silently.
         read_only = connection.get_execution_options().get("batches_read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
@@ -248,12 +277,12 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
 
 
 def _use_write_ahead_log(cursor: Any) -> None:
-    """Switch a new file over: if two do so together, SQLite refuses one without the busy time-out."""
+    """Switch a new file to WAL. If two connections do so at once, SQLite refuses one without waiting."""
     for _ in range(SQLITE_SWITCHES_MAX):
         try:
             cursor.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError:
-            cursor.execute("BEGIN IMMEDIATE")  # waits for the other one
+            cursor.execute("BEGIN IMMEDIATE")  # waits for the other connection
             cursor.execute("ROLLBACK")
         else:
             return

@@ -1,4 +1,4 @@
-"""Whether the database keeps what it says it has committed."""
+"""Checks that the database server flushes committed transactions to disk."""
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -7,12 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.store.database import Database
 
 SAFE_VALUES = {"innodb_flush_log_at_trx_commit": "1", "sync_binlog": "1"}
-"""With these MySQL writes a transaction to disk before it answers its commit; with others, results that were
-acknowledged may be gone after a crash."""
+"""With these values MySQL writes a transaction to disk before it acknowledges the commit; with others,
+acknowledged results may be lost in a crash."""
 
 
 async def durability_warnings(database: Database) -> list[str]:
-    """Return a sentence for each setting of the server that risks acknowledged results."""
+    """Return a sentence for each setting of the server that puts acknowledged results at risk."""
     return [] if database.is_sqlite else await database.read(_warnings)
 
 
@@ -20,18 +20,19 @@ async def _warnings(connection: AsyncConnection) -> list[str]:
     warnings = []
     has_binary_log = await _variable(connection, "log_bin") != "0"
     for name, safe in SAFE_VALUES.items():
-        if name == "sync_binlog" and not has_binary_log:  # MariaDB's default: nothing is read from it
+        if name == "sync_binlog" and not has_binary_log:  # as in MariaDB's default configuration
             continue
         value = await _variable(connection, name)
         if value not in {safe, None}:
             warnings.append(
-                f"{name} is {value}, not {safe}: acknowledged results may be lost in a crash of the database"
+                f"{name} is {value}, not {safe}: acknowledged results may be lost if the database crashes."
+                f" Set {name} = {safe} on the database server"
             )
     return warnings
 
 
 async def _variable(connection: AsyncConnection, name: str) -> str | None:
-    """Return a variable as text; None on a compatible engine that does not have it."""
+    """Return a variable as text; None if a compatible engine does not have it."""
     try:
         return str(await connection.scalar(text(f"SELECT @@GLOBAL.{name}")))
     except DBAPIError:

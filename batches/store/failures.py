@@ -1,4 +1,4 @@
-"""The failures of a batch in groups of errors that are alike."""
+"""Groups the failures of a batch by similar errors."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from batches.result import FailureGroup, JobOutcome
 from batches.store import schema
 
 FAILURE_GROUPS_MAX = 100
-"""More kinds of error than a person reads."""
+"""More groups than anyone reads."""
 FAILURES_GROUPED_MAX = 200_000
-"""Failures that one call looks at: about a second of a database's time. Who has more of them has seen enough
-to know what is wrong, and the batch's own tally says how many there are."""
+"""Failures that one call reads: about a second of the database's time. This many show what is wrong, and the
+batch's own counters give the exact number."""
 
 _table = schema.job_results.c
 _ERROR_TYPE = func.coalesce(_table.error_type, "").label("error_type")
-"""A part of the kind, and yet grouped by: a server from before error_kind writes rows without a kind, and
-leaves that of the attempt before where it writes another failure over it."""
+"""Grouped by as well, although it is part of the fingerprint: servers of schema 0001 write rows without a
+fingerprint, and keep the old one when they replace the failure of an earlier attempt."""
 
 
 async def list_failure_groups(connection: AsyncConnection, batch_key: int) -> list[FailureGroup]:
-    """Return the failed results in groups, the largest first, each with the message of its first job."""
+    """Return the failure groups of a batch, the largest first, each with the message of its first job."""
     return [_to_group(row) for row in await connection.execute(_query(batch_key))]
 
 
@@ -53,5 +53,9 @@ def _query(batch_key: int) -> Select[Any]:
 def _to_group(row: Row[Any]) -> FailureGroup:
     message = row.error_message or ""
     return FailureGroup(
-        row.error_type or "", row.failed_jobs, template_of(message), message, row.first_job_id
+        error_type=row.error_type or "",
+        failed_jobs=row.failed_jobs,
+        message_template=template_of(message),
+        sample_error_message=message,
+        sample_job_id=row.first_job_id,
     )

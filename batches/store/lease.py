@@ -1,9 +1,9 @@
-"""A lock with a name in the database, that frees itself if its holder dies.
+"""A named lock in the database that expires if its holder dies.
 
-One row, one conditional UPDATE and the database's clock: nothing that only one kind of
-MySQL can do (GET_LOCK is no lock across the nodes of a cluster). A holder that sleeps past
-its time loses the lease without noticing; so what it protects must be safe without it, and
-is: repairs are conditional on revisions. The lease saves doing the same work twice.
+It needs one row, one conditional UPDATE and the database's clock, and so works on any kind of MySQL;
+GET_LOCK, in contrast, does not lock across the nodes of a cluster. A holder that is suspended beyond the
+lease loses it without noticing, so whatever the lease protects must be safe without it. It is: repairs are
+conditional on revisions, and the lease only avoids that two passes do the same work.
 """
 
 from datetime import datetime, timedelta
@@ -19,28 +19,23 @@ _table = schema.leases.c
 
 
 async def acquire(connection: AsyncConnection, name: str, holder: str, seconds: float) -> bool:
-    """Take or renew the lease for so long; False if another holder has it."""
+    """Acquire or renew a lease for this many seconds; return False if another holder has it."""
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
-    until = now + timedelta(seconds=seconds)
-    taken = await connection.execute(
+    values = {"holder": holder, "expire_time": now + timedelta(seconds=seconds)}
+    updated = await connection.execute(
         update(schema.leases)
         .where(_table.name == name, (_table.holder == holder) | (_table.expire_time < now))
-        .values(holder=holder, expire_time=until)
+        .values(values)
     )
-    return taken.rowcount > 0 or await _insert(connection, name, holder, until)
+    if updated.rowcount:
+        return True
+    try:
+        await connection.execute(insert(schema.leases).values(name=name, **values))
+    except IntegrityError:  # another holder has it; only the statement is rolled back
+        return False
+    return True
 
 
 async def release(connection: AsyncConnection, name: str, holder: str) -> None:
-    """Give the lease back, if it is still the holder's."""
+    """Release a lease if this holder still has it."""
     await connection.execute(delete(schema.leases).where(_table.name == name, _table.holder == holder))
-
-
-async def _insert(connection: AsyncConnection, name: str, holder: str, until: datetime) -> bool:
-    exists = await connection.scalar(select(_table.name).where(_table.name == name))
-    if exists is not None:
-        return False
-    try:
-        await connection.execute(insert(schema.leases).values(name=name, holder=holder, expire_time=until))
-    except IntegrityError:  # another holder was first; only the statement was undone
-        return False
-    return True

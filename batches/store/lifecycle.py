@@ -1,41 +1,34 @@
-"""Creating, growing, sealing and cancelling a batch: lock it, change it by the pure rules, save it."""
+"""Creates, extends, seals and cancels batches: lock a batch, change it by the pure rules, save it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch
+from batches.batch import Batch, NewBatch
 from batches.errors import BatchConflict, RequestConflict
 from batches.store import schema
 from batches.store.rows import insert_batch, lock_batch, read_batch, save_batches
 from batches.store.sql_functions import database_now
 
 
-@dataclass(frozen=True, slots=True)
-class NewBatch:
-    """What a batch is created with."""
-
-    batch_id: str
-    total_jobs: int
-    sealed: bool = True
-    display_name: str = ""
-    labels: dict[str, str] = field(default_factory=dict)
-
-
 async def create_batch(connection: AsyncConnection, new: NewBatch) -> Batch:
-    """Insert a batch, or return the one that exists with the same numbers; raises BatchConflict."""
+    """Insert a batch, or return the existing one that was created with the same numbers.
+
+    Raises:
+        BatchConflict: a batch of this id exists and was created with other numbers.
+
+    """
     existing = await _existing(connection, new)
     if existing is not None:
         return existing
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
     try:
-        # Without a savepoint: a deadlock takes it along, and rolling back to it then hides the deadlock.
-        await insert_batch(connection, _to_batch(new, now))
-    except IntegrityError:  # another caller was first; only the statement was undone
+        # Without a savepoint: a deadlock releases it, and rolling back to it then would hide the deadlock.
+        await insert_batch(connection, new.created(now))
+    except IntegrityError:  # another caller was first; only the statement is rolled back
         existing = await _existing(connection, new)
         if existing is None:
             raise
@@ -75,7 +68,12 @@ async def add_jobs(
 
 
 async def change_batch(connection: AsyncConnection, batch_id: str, change: Callable[[Batch], Batch]) -> Batch:
-    """Lock a batch, change it by a pure rule and save it if it changed; raises BatchNotFound."""
+    """Lock a batch, change it by a pure rule and save it if it changed.
+
+    Raises:
+        BatchNotFound: there is no such batch; and whatever the rule raises.
+
+    """
     before = await lock_batch(connection, batch_id)
     after = change(before)
     if after is not before:
@@ -83,27 +81,10 @@ async def change_batch(connection: AsyncConnection, batch_id: str, change: Calla
     return after
 
 
-def _to_batch(new: NewBatch, now: datetime) -> Batch:
-    batch = Batch(
-        batch_key=0,  # the database gives it
-        batch_id=new.batch_id,
-        display_name=new.display_name,
-        labels=new.labels,
-        sealed=new.sealed,
-        announced_jobs=new.total_jobs,
-        create_time=now,
-        read_time=now,
-    )
-    return batch.with_completion()
-
-
 async def _existing(connection: AsyncConnection, new: NewBatch) -> Batch | None:
     table = schema.batches.c
-    created = (
-        await connection.execute(
-            select(table.created_total_jobs, table.created_sealed).where(table.batch_id == new.batch_id)
-        )
-    ).first()
+    query = select(table.created_total_jobs, table.created_sealed).where(table.batch_id == new.batch_id)
+    created = (await connection.execute(query)).first()
     if created is None:
         return None
     if (created.created_total_jobs, created.created_sealed) != (new.total_jobs, new.sealed):

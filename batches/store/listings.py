@@ -1,13 +1,13 @@
-"""What is listed: batches, results, repairs. Keyset pages: each page costs the same."""
+"""Lists batches, results and repairs in keyset pages, each of which costs the same."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Tally
+from batches.listing import BatchFilter, Item, Key, Page
 from batches.repair import Repair, Tallies
 from batches.result import JobOutcome, RecordedResult, ResultSource
 from batches.store import schema
@@ -15,34 +15,23 @@ from batches.store.rows import SELECT_BATCH, to_batch
 
 _batches = schema.batches.c
 
-Item = TypeVar("Item")
-Key = TypeVar("Key")
+ABOVE_ALL_ID_CHARACTERS = "\x7f"
+"""Ids consist of printable ASCII, which ends one character below."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page(Generic[Item, Key]):
-    """Some items, and the key to continue after; None on the last page."""
-
-    items: list[Item]
-    next_key: Key | None
-
-
-async def list_batches(  # noqa: PLR0913  # filters, by keyword only
-    connection: AsyncConnection,
-    *,
-    state: BatchState | None,
-    labels: Mapping[str, str],
-    prefix: str = "",
-    before_key: int | None,
-    size: int,
+async def list_batches(
+    connection: AsyncConnection, *, selected: BatchFilter, before_key: int | None, size: int
 ) -> Page[Batch, int]:
-    """Return the batches whose ids begin with the prefix, newest first."""
-    keys = _with_labels(select(_batches.batch_key), labels).limit(size + 1)
-    if state is not None:
-        keys = keys.where(_batches.state == int(state))
+    """Return a page of the selected batches, newest first."""
+    keys = _with_labels(select(_batches.batch_key), selected.labels).limit(size + 1)
+    if selected.state is not None:
+        keys = keys.where(_batches.state == int(selected.state))
     if before_key is not None:
         keys = keys.where(_batches.batch_key < before_key)
-    keys = _with_prefix(keys, prefix) if prefix else keys.order_by(_batches.batch_key.desc())
+    if selected.id_prefix:
+        keys = _with_prefix(keys, selected.id_prefix)
+    else:
+        keys = keys.order_by(_batches.batch_key.desc())
     chosen = keys.subquery().c.batch_key
     query = SELECT_BATCH.join(chosen.table, chosen == _batches.batch_key).order_by(_batches.batch_key.desc())
     batches = [to_batch(row) for row in await connection.execute(query)]
@@ -50,16 +39,17 @@ async def list_batches(  # noqa: PLR0913  # filters, by keyword only
 
 
 def _with_prefix(keys: Select[tuple[int]], prefix: str) -> Select[tuple[int]]:
-    """Order the keys, newest first, of the batches whose ids begin so, reading no other batch.
+    """Select the keys, newest first, of the batches whose ids begin with the prefix, reading no others.
 
-    The ids are a range of the index, which holds the keys too. In the order of the plain key MySQL walks
-    all batches instead, backwards, hoping to find enough soon: with 100,000 of a caller's batches below
-    250,000 newer ones of others that took 175 ms, this 26 ms: a page costs as much as the prefix has batches,
-    and nothing that others do. LIKE would read its own signs in an id, and SQLite's knows no case.
+    These ids are a range of the index on batch_id, which contains the keys too. If the order were that of
+    the plain key, MySQL would walk all batches backwards instead, hoping to find enough of them soon: with
+    100,000 batches of a caller below 250,000 newer ones of others that took 175 ms, this takes 26 ms. The
+    cost of a page depends on the number of batches with the prefix alone.
+
+    LIKE is not used, since it gives a meaning to % and _, and ignores case in SQLite.
     """
-    successor = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    ids = _batches.batch_id >= prefix, _batches.batch_id < successor
-    return keys.where(*ids).order_by((_batches.batch_key + 0).desc())
+    in_range = _batches.batch_id >= prefix, _batches.batch_id < prefix + ABOVE_ALL_ID_CHARACTERS
+    return keys.where(*in_range).order_by((_batches.batch_key + 0).desc())
 
 
 def _with_labels(keys: Select[tuple[int]], labels: Mapping[str, str]) -> Select[tuple[int]]:
@@ -71,7 +61,7 @@ def _with_labels(keys: Select[tuple[int]], labels: Mapping[str, str]) -> Select[
                 label.c.batch_key == _batches.batch_key,
                 label.c.label_key == name,
                 label.c.label_value == value,
-                # For MySQL's collations `a` equals `a ` with a space; its bytes do not.
+                # MySQL's collations ignore trailing spaces: `a` equals `a `. Their bytes differ.
                 func.hex(label.c.label_value) == value.encode().hex().upper(),
             )
             .exists()
@@ -87,7 +77,7 @@ async def list_results(
     after_job_id: str | None,
     size: int,
 ) -> Page[RecordedResult, str]:
-    """Return the recorded results of a batch, in ascending byte order of job_id."""
+    """Return a page of a batch's results, in ascending byte order of job_id."""
     table = schema.job_results.c
     query = (
         select(schema.job_results).where(table.batch_key == batch_key).order_by(table.job_id).limit(size + 1)
@@ -103,7 +93,7 @@ async def list_results(
 async def list_repairs(
     connection: AsyncConnection, batch_key: int, *, before_key: int | None, size: int
 ) -> Page[Repair, int]:
-    """Return what the reconciler did to a batch, newest first."""
+    """Return a page of a batch's repairs, newest first."""
     table = schema.repairs.c
     query = (
         select(schema.repairs)
@@ -118,7 +108,7 @@ async def list_repairs(
 
 
 def _page(items: list[Item], keys: list[Key], size: int) -> Page[Item, Key]:
-    """One item more than asked for was read: if it is there, so is a next page."""
+    """Return a page; one item more than its size was read, which tells whether another page follows."""
     return Page(items[:size], keys[size - 1] if len(items) > size else None)
 
 

@@ -1,4 +1,4 @@
-"""The statement sequence by which every result is recorded, a worker's or a repair's."""
+"""The statement sequence that records every result, whether a worker or the reconciler reports it."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,65 +9,68 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
-from batches.fingerprint import kind_of
+from batches.fingerprint import fingerprint_of
 from batches.recording import Recording, record
 from batches.result import JobOutcome, JobResult, ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
 from batches.store.rows import lock_batches, save_batches
 
-THREAD_TEXTS_MIN = 100
-"""From so many different texts on, some 10 ms of work if they are long, a thread looks at them, and the event
-loop goes on answering."""
+THREAD_ERRORS_MIN = 100
+"""From this many different errors on, a thread computes the fingerprints, so that the event loop stays free:
+long messages take some 10 ms."""
 
-Kinds = Mapping[tuple[str, str], int]
-"""The kinds of errors, by error_type and error_message."""
+Fingerprints = Mapping[tuple[str, str], int]
+"""The fingerprints of errors, by error_type and error_message."""
 
 _table = schema.job_results.c
 _INSERT = insert(schema.job_results)
-# Sets the columns that the rows given to it name: those of _values.
+# Sets the columns of its parameter rows: those of _values.
 _UPDATE = update(schema.job_results).where(
     _table.batch_key == bindparam("of_batch"), _table.job_id == bindparam("of_job")
 )
 
 
-async def kinds_of(results: Iterable[JobResult]) -> Kinds:
-    """Return the kinds of the failures, each text looked at once: to be made before any lock is held."""
+async def fingerprints_of(results: Iterable[JobResult]) -> Fingerprints:
+    """Return the fingerprints of the failures, each computed once. To be called before any lock is held."""
     errors = {(one.error_type, one.error_message) for one in results if one.outcome is JobOutcome.FAILED}
-    if len(errors) < THREAD_TEXTS_MIN:
-        return _kinds(errors)
-    return await asyncio.to_thread(_kinds, errors)
+    if len(errors) < THREAD_ERRORS_MIN:
+        return _compute(errors)
+    return await asyncio.to_thread(_compute, errors)
 
 
-def _kinds(errors: Iterable[tuple[str, str]]) -> Kinds:
-    return {error: kind_of(*error) for error in errors}
+def _compute(errors: Iterable[tuple[str, str]]) -> Fingerprints:
+    return {error: fingerprint_of(*error) for error in errors}
 
 
 async def record_results(
-    connection: AsyncConnection, results: Sequence[JobResult], source: ResultSource, kinds: Kinds
+    connection: AsyncConnection,
+    results: Sequence[JobResult],
+    source: ResultSource,
+    fingerprints: Fingerprints,
 ) -> Recording:
-    """Lock the batches, read what is recorded of these jobs, decide, write. The caller commits."""
+    """Lock the batches, read the recorded attempts of the jobs, decide, and write. The caller commits."""
     batches = await lock_batches(connection, {result.batch_id for result in results})
     stored = await read_attempts(connection, _keys(batches, results))
     recording = record(batches, stored, results, source)
-    await write_recording(connection, recording, source, kinds)
+    await write_recording(connection, recording, source, fingerprints)
     return recording
 
 
 async def write_recording(
-    connection: AsyncConnection, recording: Recording, source: ResultSource, kinds: Kinds
+    connection: AsyncConnection, recording: Recording, source: ResultSource, fingerprints: Fingerprints
 ) -> None:
-    """Write the rows of a recording, and the changed batches after them."""
+    """Write the rows of a recording, then the changed batches."""
     time_of = {batch.batch_key: batch.last_result_time for batch in recording.changed}
     if recording.inserted:
         rows = [
-            {"batch_key": key, "job_id": result.job_id, **_values(result, source, kinds, time_of[key])}
+            {"batch_key": key, "job_id": result.job_id, **_values(result, source, fingerprints, time_of[key])}
             for key, result in recording.inserted
         ]
         await connection.execute(_INSERT, rows)
     if recording.updated:
         rows = [
-            {"of_batch": key, "of_job": result.job_id, **_values(result, source, kinds, time_of[key])}
+            {"of_batch": key, "of_job": result.job_id, **_values(result, source, fingerprints, time_of[key])}
             for key, result in recording.updated
         ]
         await connection.execute(_UPDATE, rows)
@@ -75,7 +78,7 @@ async def write_recording(
 
 
 def _values(
-    result: JobResult, source: ResultSource, kinds: Kinds, record_time: datetime | None
+    result: JobResult, source: ResultSource, fingerprints: Fingerprints, record_time: datetime | None
 ) -> dict[str, Any]:
     failed = result.outcome is JobOutcome.FAILED
     return {
@@ -84,7 +87,7 @@ def _values(
         "source": int(source),
         "error_type": result.error_type or None,
         "error_message": result.error_message or None,
-        "error_kind": kinds[result.error_type, result.error_message] if failed else None,
+        "error_kind": fingerprints[result.error_type, result.error_message] if failed else None,
         "record_time": record_time,
     }
 

@@ -1,4 +1,4 @@
-"""Repairs: which batches are stuck, and how a plan is written, conditional on what was read."""
+"""Lists the batches that may be stuck, and carries out repairs, conditional on the revision that was read."""
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,14 +8,14 @@ from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
-from batches.store.recording import Kinds, write_recording
+from batches.store.recording import Fingerprints, write_recording
 from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
 
 _INSERT = insert(schema.repairs)
 
 
 async def list_processing(connection: AsyncConnection, *, after_key: int, size: int) -> list[Batch]:
-    """Return batches that have not ended, by key."""
+    """Return up to `size` batches in PROCESSING with a higher key, in ascending order of keys."""
     table = schema.batches.c
     query = (
         SELECT_BATCH.where(table.state == int(BatchState.PROCESSING), table.batch_key > after_key)
@@ -25,14 +25,22 @@ async def list_processing(connection: AsyncConnection, *, after_key: int, size: 
     return [to_batch(row) for row in await connection.execute(query)]
 
 
-async def write_repair(connection: AsyncConnection, plan: RepairPlan, kinds: Kinds) -> Batch | None:
-    """Carry out a plan and keep its record; None, and nothing written, if the batch has changed since."""
+async def write_repair(
+    connection: AsyncConnection, plan: RepairPlan, fingerprints: Fingerprints
+) -> Batch | None:
+    """Carry out a plan and keep a record of it.
+
+    Returns:
+        The batch after the repair; None, with nothing written, if it has ended or has changed since
+        the plan was made.
+
+    """
     before = await lock_batch(connection, plan.batch_id)
     if before.revision != plan.revision or before.has_ended:
         return None
     keys = [(before.batch_key, result.job_id) for result in plan.results]
     recording = repair(before, await read_attempts(connection, keys), plan)
-    await write_recording(connection, recording, ResultSource.RECONCILER, kinds)
+    await write_recording(connection, recording, ResultSource.RECONCILER, fingerprints)
     after = recording.batches[plan.batch_id]
     if recording.changed:
         await _keep_record(connection, before, after, plan.reason)

@@ -1,10 +1,11 @@
-"""Deleting batches that ended long ago, in chunks, so that no statement holds many rows.
+"""Purges batches that ended long ago, in chunks, so that no transaction touches many rows.
 
-The batch row goes first, with a note that its other rows are still to go: from then on the
-batch is unknown, no report can touch what is being deleted, and a deletion that was cut
-short is taken up by the next pass.
+A purge deletes the row of a batch first and notes that its other rows are still to be deleted. From then
+on the batch does not exist for readers and reports, so nothing touches the rows that are being deleted,
+and the next pass continues a deletion that was interrupted.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import Table, delete, insert, select
@@ -14,13 +15,13 @@ from batches.store import schema
 from batches.store.sql_functions import database_now
 
 CHUNK_BATCHES = 100
-"""Batches forgotten in one transaction."""
+"""Batches purged in one transaction."""
 CHUNK_ROWS = 2_000
-"""Rows deleted in one transaction: some ten milliseconds' work."""
+"""Rows deleted in one transaction: some ten milliseconds of work."""
 
 
-async def forget_ended(connection: AsyncConnection, retention_seconds: float) -> int:
-    """Forget some batches that ended longer ago than that; return how many."""
+async def purge_ended(connection: AsyncConnection, retention_seconds: float) -> int:
+    """Purge some batches that ended longer ago than the retention; return their number."""
     table = schema.batches.c
     now = (await connection.execute(select(database_now()))).scalar_one()
     old = (
@@ -29,51 +30,43 @@ async def forget_ended(connection: AsyncConnection, retention_seconds: float) ->
         .order_by(table.complete_time)
         .limit(CHUNK_BATCHES)
     )
-    keys = await _locked(connection, list((await connection.scalars(old)).all()))
+    keys = await _lock(connection, (await connection.scalars(old)).all())
     if keys:
         await connection.execute(insert(schema.deleted_batches), [{"batch_key": key} for key in keys])
         await connection.execute(delete(schema.batches).where(table.batch_key.in_(keys)))
     return len(keys)
 
 
-async def _locked(connection: AsyncConnection, keys: list[int]) -> list[int]:
-    """Lock the batches in the order reports lock them; return those not forgotten by another pass."""
+async def _lock(connection: AsyncConnection, keys: Sequence[int]) -> Sequence[int]:
+    """Lock the batches in the order in which reports lock them; return those not purged by another pass."""
     table = schema.batches.c
-    locked = select(table.batch_key).where(table.batch_key.in_(keys)).order_by(table.batch_key)
-    return list((await connection.scalars(locked.with_for_update())).all()) if keys else []
+    query = select(table.batch_key).where(table.batch_key.in_(keys)).order_by(table.batch_key)
+    return (await connection.scalars(query.with_for_update())).all() if keys else []
 
 
 async def delete_chunk(connection: AsyncConnection) -> bool:
-    """Delete some rows of one forgotten batch; False if there is nothing left to delete."""
+    """Delete some rows of a purged batch; return False if none are left."""
     table = schema.deleted_batches.c
     key = await connection.scalar(select(table.batch_key).order_by(table.batch_key).limit(1))
     if key is None:
         return False
     if not await _delete_results(connection, key):
-        for small in (schema.batch_labels, schema.job_additions, schema.repairs):
+        for small in (schema.batch_labels, schema.job_additions, schema.repairs, schema.deleted_batches):
             await _delete_of(connection, small, key)
-        await _delete_of(connection, schema.deleted_batches, key)
     return True
 
 
 async def _delete_results(connection: AsyncConnection, batch_key: int) -> bool:
+    """Delete some results of a batch; return False if there were none."""
     table = schema.job_results.c
-    jobs = list(
-        (
-            await connection.scalars(
-                select(table.job_id)
-                .where(table.batch_key == batch_key)
-                .order_by(table.job_id)
-                .limit(CHUNK_ROWS)
-            )
-        ).all()
-    )
-    if jobs:
-        # A range instead of a list of names: no DELETE ... LIMIT in SQLite, and half the text.
+    query = select(table.job_id).where(table.batch_key == batch_key).order_by(table.job_id).limit(CHUNK_ROWS)
+    job_ids = (await connection.scalars(query)).all()
+    if job_ids:
+        # A range, since SQLite has no DELETE … LIMIT and a list of ids would be a long statement.
         await connection.execute(
-            delete(schema.job_results).where(table.batch_key == batch_key, table.job_id <= jobs[-1])
+            delete(schema.job_results).where(table.batch_key == batch_key, table.job_id <= job_ids[-1])
         )
-    return bool(jobs)
+    return bool(job_ids)
 
 
 async def _delete_of(connection: AsyncConnection, table: Table, batch_key: int) -> None:

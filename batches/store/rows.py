@@ -1,4 +1,4 @@
-"""Batches to rows and back, and the statements that lock, read and save them."""
+"""Converts batches to rows and back, and locks, reads and saves them."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -22,7 +22,7 @@ _LOCKED = (
     .with_for_update()
 )
 
-# Sets the columns that the rows given to it name: those of changing_values.
+# Sets the columns of its parameter rows: those of changing_values.
 _SAVE = update(schema.batches).where(_table.batch_key == bindparam("key"))
 
 
@@ -52,7 +52,7 @@ def to_batch(row: Row[Any]) -> Batch:
 
 
 def changing_values(batch: Batch) -> dict[str, Any]:
-    """Return the columns that may change during a batch's life."""
+    """Return the columns that may change after a batch was created."""
     return {
         "state": int(batch.state),
         "sealed": batch.sealed,
@@ -73,19 +73,24 @@ def changing_values(batch: Batch) -> dict[str, Any]:
 
 
 async def lock_batches(connection: AsyncConnection, batch_ids: Collection[str]) -> list[Batch]:
-    """Lock those batches that exist until the transaction ends, and return them.
+    """Lock the batches that exist until the transaction ends, and return them.
 
-    The keys are looked up first, so that the locks are taken along the primary key, in one
+    Their keys are looked up first, so that the locks are acquired along the primary key, in the same
     order whatever plan the database chooses: replicas wait for each other and never deadlock.
     """
-    keys = sorted((await connection.scalars(_KEYS, {"batch_ids": list(batch_ids)})).all())
+    keys = (await connection.scalars(_KEYS, {"batch_ids": list(batch_ids)})).all()
     if not keys:
         return []
     return [to_batch(row) for row in await connection.execute(_LOCKED, {"keys": keys})]
 
 
 async def lock_batch(connection: AsyncConnection, batch_id: str) -> Batch:
-    """Lock one batch until the transaction ends, and return it; raises BatchNotFound."""
+    """Lock one batch until the transaction ends, and return it.
+
+    Raises:
+        BatchNotFound: there is no such batch.
+
+    """
     batches = await lock_batches(connection, [batch_id])
     if not batches:
         raise BatchNotFound(batch_id)
@@ -93,7 +98,12 @@ async def lock_batch(connection: AsyncConnection, batch_id: str) -> Batch:
 
 
 async def read_batch(connection: AsyncConnection, batch_id: str) -> Batch:
-    """Return one batch; raises BatchNotFound."""
+    """Return one batch.
+
+    Raises:
+        BatchNotFound: there is no such batch.
+
+    """
     row = (await connection.execute(SELECT_BATCH.where(_table.batch_id == batch_id))).first()
     if row is None:
         raise BatchNotFound(batch_id)
@@ -101,7 +111,7 @@ async def read_batch(connection: AsyncConnection, batch_id: str) -> Batch:
 
 
 async def save_batches(connection: AsyncConnection, batches: Collection[Batch]) -> None:
-    """Write the changing columns of locked batches."""
+    """Save locked batches: the columns that may change."""
     if batches:
         rows = [{"key": batch.batch_key, **changing_values(batch)} for batch in batches]
         await connection.execute(_SAVE, rows)
@@ -120,7 +130,7 @@ async def insert_batch(connection: AsyncConnection, batch: Batch) -> int:
     }
     inserted = await connection.execute(insert(schema.batches).values(values))
     (key,) = inserted.inserted_primary_key or (None,)
-    assert isinstance(key, int)  # noqa: S101  # a table with a generated key always answers it
+    assert isinstance(key, int)  # noqa: S101  # every engine returns a generated key
     await _insert_labels(connection, key, batch.labels)
     return key
 

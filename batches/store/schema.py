@@ -1,7 +1,7 @@
-"""The tables. Changed only together with a migration; a test compares the two.
+"""The tables. Change them only together with a migration; a test compares the two.
 
-No foreign keys: results -> batches plus the counters' update deadlocks (measured: 3.7
-deadlocks a transaction at concurrency 16, none without).
+There are no foreign keys: one from results to batches, together with the update of the counters, causes
+deadlocks (measured at concurrency 16: 3.7 deadlocks per transaction, none without the key).
 """
 
 from datetime import UTC, datetime
@@ -35,9 +35,9 @@ from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_M
 
 IDENTIFIER_CHARACTERS_MAX = 128
 REASON_CHARACTERS_MAX = 500
-"""A repair's reason is one sentence of ours."""
+"""The reason of a repair is one sentence, made by the reconciler."""
 VERSION_CHARACTERS_MAX = 32
-"""As alembic keeps its own; ours have four."""
+"""The same as in alembic's own table; our versions have four characters."""
 
 metadata = MetaData()
 
@@ -46,45 +46,39 @@ def _naive(value: datetime) -> datetime:
     return value.astimezone(UTC).replace(tzinfo=None)
 
 
-@lru_cache(
-    maxsize=128
-)  # a group's rows have one time: made for each by the driver it is a fifth of their cost
+# All rows of a group have the same time: formatting it once per row would be a fifth of their cost.
+@lru_cache(maxsize=128)
 def _literal(value: datetime) -> str:
     return _naive(value).isoformat(" ", "microseconds")
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """A moment to the microsecond, kept without a zone in UTC, read with it."""
+    """A time in UTC to the microsecond, stored without a time zone and read with it."""
 
     impl = DateTime
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """MySQL keeps whole seconds unless asked."""
+        """Ask MySQL for microseconds, since it stores whole seconds by default."""
         if dialect.name in {"mysql", "mariadb"}:
             return dialect.type_descriptor(mysql.DATETIME(fsp=6))
         return dialect.type_descriptor(sqlite_types.DATETIME())
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Drop the zone."""
+        """Remove the time zone."""
         if value is None:
             return None
         return _naive(value) if dialect.name == "sqlite" else _literal(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Add the zone."""
+        """Add the time zone."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-def _identifier() -> Any:
-    """Bytes compared as bytes: MySQL's default collations would make job `a` and job `A` one."""
-    ascii_bin = mysql.VARCHAR(IDENTIFIER_CHARACTERS_MAX, charset="ascii", collation="ascii_bin")
-    return String(IDENTIFIER_CHARACTERS_MAX).with_variant(ascii_bin, "mysql", "mariadb")
-
-
-def _version() -> Any:
-    ascii_bin = mysql.VARCHAR(VERSION_CHARACTERS_MAX, charset="ascii", collation="ascii_bin")
-    return String(VERSION_CHARACTERS_MAX).with_variant(ascii_bin, "mysql", "mariadb")
+def _ascii(characters_max: int = IDENTIFIER_CHARACTERS_MAX) -> Any:
+    """Return a type compared byte by byte: in MySQL's default collations job `a` would equal job `A`."""
+    ascii_bin = mysql.VARCHAR(characters_max, charset="ascii", collation="ascii_bin")
+    return String(characters_max).with_variant(ascii_bin, "mysql", "mariadb")
 
 
 def _text(characters_max: int) -> Any:
@@ -93,7 +87,7 @@ def _text(characters_max: int) -> Any:
 
 
 def _key() -> Any:
-    """SQLite numbers rows by itself only in a column of exactly this type."""
+    """Return the type of a generated key; SQLite generates keys only in an INTEGER column."""
     return BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -106,12 +100,12 @@ _OPTIONS: dict[str, Any] = {
 batches = Table(
     "batches",
     metadata,
-    # A surrogate keeps the results table narrow and gives locks an order that is the primary key's.
+    # A surrogate key keeps the results table narrow, and its order is the order of locks.
     Column("batch_key", _key(), primary_key=True, autoincrement=True),
-    Column("batch_id", _identifier(), nullable=False, unique=True),
+    Column("batch_id", _ascii(), nullable=False, unique=True),
     Column("display_name", _text(DISPLAY_NAME_CHARACTERS_MAX), nullable=False),
     Column("labels", JSON, nullable=False),
-    # What CreateBatch was called with: a retry is told from a conflict by these.
+    # The arguments of CreateBatch: they distinguish a retry from a conflict.
     Column("created_total_jobs", BigInteger, nullable=False),
     Column("created_sealed", Boolean, nullable=False),
     Column("state", SmallInteger, nullable=False),
@@ -132,7 +126,7 @@ batches = Table(
     Column("complete_time", UtcTime),
     Index("batches_by_state", "state", "batch_key"),
     Index("batches_by_complete_time", "complete_time"),
-    # A deleted batch's key must never be given again while its results are still being deleted.
+    # The key of a purged batch must not be reused while its results are still being deleted.
     sqlite_autoincrement=True,
     **_OPTIONS,
 )
@@ -151,15 +145,15 @@ job_results = Table(
     "job_results",
     metadata,
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", _identifier(), primary_key=True),
+    Column("job_id", _ascii(), primary_key=True),
     Column("attempt", Integer, nullable=False),
     Column("outcome", SmallInteger, nullable=False),
     Column("source", SmallInteger, nullable=False),
     Column("error_type", _text(ERROR_TYPE_CHARACTERS_MAX)),
     Column("error_message", _text(ERROR_MESSAGE_CHARACTERS_MAX)),
     Column("record_time", UtcTime, nullable=False),
-    # Failures that are alike have the same: batches.fingerprint. NULL where nothing failed, and in rows of
-    # servers from before this column.
+    # The fingerprint of the error (batches.fingerprint); NULL if the job did not fail, and in rows written by
+    # servers of schema 0001.
     Column("error_kind", BigInteger),
     Index("job_results_by_outcome", "batch_key", "outcome", "job_id"),
     **_OPTIONS,
@@ -169,7 +163,7 @@ job_additions = Table(
     "job_additions",
     metadata,
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("request_id", _identifier(), primary_key=True),
+    Column("request_id", _ascii(), primary_key=True),
     Column("additional_jobs", BigInteger, nullable=False),
     **_OPTIONS,
 )
@@ -198,8 +192,8 @@ repairs = Table(
 leases = Table(
     "leases",
     metadata,
-    Column("name", _identifier(), primary_key=True),
-    Column("holder", _identifier(), nullable=False),
+    Column("name", _ascii(), primary_key=True),
+    Column("holder", _ascii(), nullable=False),
     Column("expire_time", UtcTime, nullable=False),
     **_OPTIONS,
 )
@@ -207,7 +201,7 @@ leases = Table(
 deleted_batches = Table(
     "deleted_batches",
     metadata,
-    # Batches that are gone, whose other rows are still being deleted in chunks.
+    # Purged batches whose other rows are still being deleted.
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
     **_OPTIONS,
 )
@@ -215,8 +209,8 @@ deleted_batches = Table(
 schema_programs = Table(
     "schema_programs",
     metadata,
-    # The oldest schema version whose programs still run on this one (decision 0009).
-    Column("schema_version", _version(), primary_key=True),
-    Column("oldest_program", _version(), nullable=False),
+    # The oldest version whose programs still run on a schema version (decision 0009).
+    Column("schema_version", _ascii(VERSION_CHARACTERS_MAX), primary_key=True),
+    Column("oldest_program", _ascii(VERSION_CHARACTERS_MAX), nullable=False),
     **_OPTIONS,
 )

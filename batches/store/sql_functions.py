@@ -1,4 +1,4 @@
-"""SQL functions that each engine spells in its own way."""
+"""SQL functions that have a different syntax in each engine."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from batches.store.schema import UtcTime
 
 
 class database_now(functions.FunctionElement[Any]):
-    """The present moment in UTC, to the microsecond (SQLite: to the millisecond)."""
+    """The present time in UTC, to the microsecond (SQLite: to the millisecond)."""
 
     type = UtcTime()
     inherit_cache = True
@@ -24,12 +24,12 @@ def _mysql_now(_element: object, _compiler: object, **_options: object) -> str:
 
 @compiles(database_now, "sqlite")
 def _sqlite_now(_element: object, _compiler: object, **_options: object) -> str:
-    """As text in the format that SQLAlchemy stores and compares."""
+    """Return the time as text, in the format in which SQLAlchemy stores it."""
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
 class json_array(functions.FunctionElement[Any]):
-    """The values of a group as the text of a JSON array, in any order."""
+    """The values of a group as the text of a JSON array, in no particular order."""
 
     type = Text()
     inherit_cache = True

@@ -16,7 +16,7 @@ async def forget_ended(store: BatchStore, end: PassEnd, retention_seconds: float
     """
     forgotten = 0
     try:
-        while not end.is_over and (some := await store.forget_ended(retention_seconds)):
+        while not end.is_over and (some := await store.purge_ended(retention_seconds)):
             forgotten += some
         while not end.is_over and await store.delete_chunk():
             pass

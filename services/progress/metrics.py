@@ -7,10 +7,10 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from batches.overview import Overview
 from batches.recording import Recording
 from batches.result import JobResult
 from batches.store.database import Database
-from batches.store.overview import Overview
 from services.progress.group_commit import Record
 
 FLUSH_RESULTS_BUCKETS = (1, 3, 10, 30, 100, 300, 1_000, 2_000, 10_000)

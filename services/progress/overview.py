@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from batches.errors import DatabaseUnavailable
-from batches.store.overview import Overview
+from batches.overview import Overview
 
 READ_SECONDS = 15.0
 """As often as Prometheus usually asks; a batch is stuck after minutes."""

@@ -11,14 +11,15 @@ from batches.batch import (
     LABEL_VALUE_CHARACTERS_MAX,
     TOTAL_JOBS_MAX,
     BatchState,
+    NewBatch,
 )
+from batches.listing import BatchFilter
 from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
     JobOutcome,
     JobResult,
 )
-from batches.store.lifecycle import NewBatch
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.fields import FieldChecks
 from rpc.answers.refusal import Refusal
@@ -113,15 +114,15 @@ def to_results(message: pb.ReportJobResultsRequest) -> list[JobResult | Refusal]
     return [to_result(result) for result in message.results]
 
 
-def to_batch_filter(message: pb.ListBatchesRequest) -> tuple[BatchState | None, dict[str, str], int]:
-    """Check ListBatches; returns state, labels and page size."""
+def to_batch_filter(message: pb.ListBatchesRequest, id_prefix: str = "") -> tuple[BatchFilter, int]:
+    """Check ListBatches; returns which of the batches with the prefix to list, and the page size."""
     checks = FieldChecks()
     if message.state and message.state not in _STATES:
         checks.reject("state", "must be PROCESSING, COMPLETED or CANCELLED, or unset")
     labels = _labels(checks, dict(message.labels))
     size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
     checks.done()
-    return _STATES.get(message.state), labels, size
+    return BatchFilter(_STATES.get(message.state), labels, id_prefix), size
 
 
 def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, JobOutcome | None, int]:

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from batches.batch import NewBatch
 from batches.errors import BatchNotFound
 from batches.result import JobResult
-from batches.store.lifecycle import NewBatch
 from rpc.callers.principal import Principal, caller
 from services.progress.errors import ForeignBatchId
 from services.progress.group_commit import Answer

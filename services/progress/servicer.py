@@ -5,11 +5,10 @@ Errors are raised, never handled: the boundary around every method answers them.
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from batches.store.batch_store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from rpc.answers.page_tokens import decode_token, encode_token
@@ -21,6 +20,9 @@ from services.progress.group_commit import GroupCommit
 from services.progress.scope import own
 from services.progress.watch_hub import WatchHub
 
+if TYPE_CHECKING:  # the edge must not load SQLAlchemy to name the store
+    from batches.store.batch_store import BatchStore
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -29,7 +31,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
 
     def __init__(
         self,
-        store: BatchStore,
+        store: "BatchStore",
         group_commit: GroupCommit,
         hub: WatchHub,
         converter: BatchConverter,
@@ -68,12 +70,10 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         return pb.GetBatchResponse(batch=self._converter.to_batch(batch))
 
     async def ListBatches(self, request: pb.ListBatchesRequest, _context: Context) -> pb.ListBatchesResponse:
-        state, labels, size = requests.to_batch_filter(request)
-        filters = [request.state, labels]
+        selected, size = requests.to_batch_filter(request, caller().batch_prefix)
+        filters = [request.state, dict(selected.labels)]
         before_key = decode_token("ListBatches", filters, request.page_token, int)
-        page = await self._store.list_batches(
-            state=state, labels=labels, prefix=caller().batch_prefix, before_key=before_key, size=size
-        )
+        page = await self._store.list_batches(selected, before_key=before_key, size=size)
         return pb.ListBatchesResponse(
             batches=[self._converter.to_batch(batch) for batch in page.items],
             next_page_token=_next_token("ListBatches", filters, page.next_key),

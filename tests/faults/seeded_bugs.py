@@ -50,12 +50,14 @@ SEEDED_BUGS = (
             ),
             Change(
                 "batches/store/batch_store.py",
-                "        return await self._database.write("
-                "lambda c: results.record_results(c, submitted, source, kinds))\n",
-                "        recording = await self._database.write("
-                "lambda c: results.record_results(c, submitted, source, kinds))\n"
-                "        await self._database.write(lambda c: rows.save_batches(c, recording.changed))\n"
-                "        return recording\n",
+                "        return await self._database.write(\n"
+                "            lambda c: recording.record_results(c, submitted, source, fingerprints)\n"
+                "        )\n",
+                "        recorded = await self._database.write(\n"
+                "            lambda c: recording.record_results(c, submitted, source, fingerprints)\n"
+                "        )\n"
+                "        await self._database.write(lambda c: rows.save_batches(c, recorded.changed))\n"
+                "        return recorded\n",
             ),
         ),
         (STORM, SERVER_KILLED),

@@ -47,7 +47,7 @@ async def test_an_upgrade_fails_no_worker(
         forth, back = await changing
     before = head_version()
     assert forth.strip() == f"schema {following.version}: upgraded from {before}"
-    assert back.startswith(f"schema {following.version}: left as it is, newer than this version's {before}")
+    assert back.startswith(f"schema {following.version}: not changed; it is newer than schema {before}")
     assert ledger.acknowledged == plan.outcomes.keys()
     await verdict("upgrade and back", 1, ledger)
 
@@ -62,5 +62,5 @@ async def test_a_schema_that_leaves_this_version_behind(target: Target, tmp_path
     assert process.returncode == EXIT_BAD_CONFIGURATION
     assert (
         f"the database has schema {following.version}, on which this version (schema {head_version()}) cannot"
-        " run: it was upgraded by a newer version; run that one"
+        " run: run the newer version that upgraded it"
     ) in said.decode()

@@ -1,1 +1,1 @@
-"""One file for each change of the schema."""
+"""One file per schema version."""

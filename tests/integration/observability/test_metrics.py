@@ -5,13 +5,12 @@ from typing import Any
 import grpc
 import pytest
 
-from batches.batch import BatchState
+from batches.batch import BatchState, NewBatch
 from batches.errors import DatabaseUnavailable
 from batches.repair import RepairPlan
 from batches.result import JobOutcome, JobResult
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.lifecycle import NewBatch
 from batches.store.overview import read_overview
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.observability.conftest import scraped, until, value

@@ -164,7 +164,7 @@ async def test_metrics_that_cannot_be_read_end_no_server(tmp_path: Path) -> None
     ("environment", "said"),
     [
         ({"BATCHES_DATABASE_URL": "postgresql://u:secret@h/d"}, "BATCHES_DATABASE_URL: must begin with"),
-        ({"BATCHES_DATABASE_URL": "no url"}, "BATCHES_DATABASE_URL: is no database URL"),
+        ({"BATCHES_DATABASE_URL": "no url"}, "BATCHES_DATABASE_URL: is not a database URL"),
         ({"PROGRESS_DRAIN_SECONDS": "soon"}, "PROGRESS_DRAIN_SECONDS:"),
         ({"PROGRESS_LISTEN": "256.0.0.1:1"}, "cannot listen on 256.0.0.1:1"),
     ],

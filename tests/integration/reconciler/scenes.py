@@ -11,13 +11,12 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import select, update
 
-from batches.batch import Batch
+from batches.batch import Batch, NewBatch
 from batches.result import JobOutcome, JobResult, ResultSource
 from batches.settings import DatabaseSettings
 from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.lifecycle import NewBatch
 from reconciler.output.progress_bar import ignore
 from reconciler.run.deadline import PassEnd
 from reconciler.run.sweep import PassOptions, PassReport

@@ -264,7 +264,7 @@ async def test_deleted_meanwhile(scene: Scene) -> None:
             [JobResult(batch_id, job.job_id, job.outcome) for job in jobs(2)],  # type: ignore[arg-type]
             ResultSource.WORKER,
         )
-        await scene.store.forget_ended(0)
+        await scene.store.purge_ended(0)
 
     scene.queue.before_page = end_and_delete
     report = await scene.run()

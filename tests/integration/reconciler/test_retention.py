@@ -55,7 +55,7 @@ async def test_more_than_a_chunk(scene: Scene) -> None:
     await scene.batch("large", FakeBatch(many), many)
     for number in range(101):
         await scene.batch(f"small-{number}", FakeBatch(jobs(1)), jobs(1))
-    await scene.store.forget_ended(0)
+    await scene.store.purge_ended(0)
     scene.settings = AT_ONCE
     report = await scene.run()
     tables = await scene.tables()

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from batches.batch import BatchState
+from batches.batch import BatchState, NewBatch
 from batches.migrations import migrate
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.lifecycle import NewBatch
 from rpc.callers.principal import Role
 from services.job_status.settings import JobStatusSettings
 from services.job_status.wiring import build

@@ -9,14 +9,13 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch
+from batches.batch import Batch, NewBatch
 from batches.errors import BatchError
 from batches.result import Disposition, JobResult, RecordedResult, ResultSource
 from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
 from batches.store.database import Database
-from batches.store.lifecycle import NewBatch
 from batches.store.rows import changing_values
 from database_servers import ENGINES
 from tests.support.samples import BATCH, WORKER

@@ -167,7 +167,7 @@ async def _one_step(store: BatchStore, chance: Random) -> None:
         case "cancel":
             await store.cancel_batch(batch_id)
         case "forget":
-            await store.forget_ended(0)
+            await store.purge_ended(0)
             await store.delete_chunk()
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
+from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, NewBatch, Tally
 from batches.errors import (
     BatchCancelled,
     BatchCompleted,
@@ -22,7 +22,6 @@ from batches.errors import (
 from batches.repair import RepairPlan
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.lifecycle import NewBatch
 from batches.store.rows import insert_batch
 from batches.store.sql_functions import database_now
 from tests.integration.store.steps import (
@@ -110,7 +109,7 @@ async def test_creating_with_other_numbers_is_a_conflict(
 ) -> None:
     """The same id with another total or seal is refused, and the sentence says what exists."""
     await store.create_batch(NEW)
-    with pytest.raises(BatchConflict, match="batch batch exists, created sealed with 10 jobs"):
+    with pytest.raises(BatchConflict, match="batch batch already exists: it was created sealed with 10 jobs"):
         await create(store, total_jobs, sealed=sealed)
 
 
@@ -184,7 +183,9 @@ async def test_a_request_with_another_number_is_a_conflict(store: BatchStore) ->
     """A request_id names one addition: with another number it is refused and adds nothing."""
     await create(store, 10, sealed=False)
     await store.add_jobs("batch", 5, "request")
-    with pytest.raises(RequestConflict, match="request request of batch batch added 5 jobs"):
+    with pytest.raises(
+        RequestConflict, match="request request of batch batch was already used: it added 5 jobs"
+    ):
         await store.add_jobs("batch", 6, "request")
     assert (await store.get_batch("batch")).total_jobs == 15
 

@@ -8,11 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
+from batches.listing import BatchFilter, Page
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.listings import Page, list_batches
+from batches.store.listings import list_batches
 from tests.integration.store.steps import create, insert_batches, on_servers, report
 from tests.support.samples import FAILED, SKIPPED, SUCCEEDED, result, results
 
@@ -34,7 +35,7 @@ async def batch_ids(
     store: BatchStore, state: BatchState | None = None, labels: dict[str, str] | None = None
 ) -> list[str]:
     """Return the ids of all batches listed."""
-    page = await store.list_batches(state=state, labels=labels or {}, before_key=None, size=100)
+    page = await store.list_batches(BatchFilter(state, labels or {}), before_key=None, size=100)
     return [batch.batch_id for batch in page.items]
 
 
@@ -47,7 +48,7 @@ async def test_batches_newest_first(store: BatchStore) -> None:
 
 async def test_no_batches(store: BatchStore) -> None:
     """An empty list is one empty page."""
-    page = await store.list_batches(state=None, labels={}, before_key=None, size=10)
+    page = await store.list_batches(BatchFilter(), before_key=None, size=10)
     assert (page.items, page.next_key) == ([], None)
 
 
@@ -55,7 +56,7 @@ async def test_no_batches(store: BatchStore) -> None:
 async def test_pages_of_batches(store: BatchStore, database: Database, size: int, lengths: list[int]) -> None:
     """Pages hold as many as asked for, and there is no empty page at the end."""
     await insert_batches(database, [f"batch-{number}" for number in range(7)])
-    found = await pages(lambda key: store.list_batches(state=None, labels={}, before_key=key, size=size))
+    found = await pages(lambda key: store.list_batches(BatchFilter(), before_key=key, size=size))
     assert [len(page) for page in found] == lengths
     assert [batch.batch_id for page in found for batch in page] == [
         f"batch-{n}" for n in (6, 5, 4, 3, 2, 1, 0)
@@ -65,9 +66,9 @@ async def test_pages_of_batches(store: BatchStore, database: Database, size: int
 async def test_pages_stay_stable(store: BatchStore, database: Database) -> None:
     """Batches that are created between two pages shift nothing: each old one is listed once."""
     await insert_batches(database, [f"old-{number}" for number in range(6)])
-    first = await store.list_batches(state=None, labels={}, before_key=None, size=3)
+    first = await store.list_batches(BatchFilter(), before_key=None, size=3)
     await insert_batches(database, [f"new-{number}" for number in range(6)])
-    second = await store.list_batches(state=None, labels={}, before_key=first.next_key, size=3)
+    second = await store.list_batches(BatchFilter(), before_key=first.next_key, size=3)
     assert [batch.batch_id for batch in first.items + second.items] == [
         f"old-{n}" for n in (5, 4, 3, 2, 1, 0)
     ]
@@ -120,7 +121,7 @@ async def test_batches_with_a_prefix(store: BatchStore, database: Database) -> N
     await insert_batches(database, mixed + others[len(own) :])
     key, found = None, []
     while True:
-        page = await store.list_batches(state=None, labels={}, prefix="a-", before_key=key, size=2)
+        page = await store.list_batches(BatchFilter(id_prefix="a-"), before_key=key, size=2)
         found += [batch.batch_id for batch in page.items]
         if page.next_key is None:
             break
@@ -140,7 +141,7 @@ async def test_a_prefix_reads_no_batch_of_others(database: Database) -> None:
         for _ in range(2):
             before = await rows_read(connection)
             page = await list_batches(
-                connection, state=None, labels={}, prefix="own-", before_key=before_key, size=size
+                connection, selected=BatchFilter(id_prefix="own-"), before_key=before_key, size=size
             )
             assert await rows_read(connection) - before < 2 * own
             assert len(page.items) == size
@@ -159,7 +160,7 @@ async def test_filters_together_and_paged(store: BatchStore) -> None:
         await create(store, number % 2, f"batch-{number}", parity=str(number % 2), all="yes")
     found = await pages(
         lambda key: store.list_batches(
-            state=BatchState.COMPLETED, labels={"parity": "0", "all": "yes"}, before_key=key, size=2
+            BatchFilter(BatchState.COMPLETED, {"parity": "0", "all": "yes"}), before_key=key, size=2
         )
     )
     assert [[batch.batch_id for batch in page] for page in found] == [["batch-4", "batch-2"], ["batch-0"]]

@@ -76,7 +76,7 @@ async def test_an_empty_database_is_refused(new_database: Database) -> None:
     with pytest.raises(SchemaMismatch) as refused:
         await migrate.require_usable(new_database)
     assert str(refused.value) == (
-        f"the database has no tables yet, this version needs {HEAD}: run `python -m batches upgrade`"
+        f"the database has no tables, but this version needs schema {HEAD}: run `python -m batches upgrade`"
     )
 
 
@@ -94,7 +94,7 @@ async def test_a_newer_version_is_refused(new_database: Database, oldest: str | 
             await step(new_database)
         assert str(refused.value) == (
             f"the database has schema 9999, on which this version (schema {HEAD}) cannot run:"
-            " it was upgraded by a newer version; run that one"
+            " run the newer version that upgraded it"
         )
 
 
@@ -111,7 +111,7 @@ async def test_an_older_version_is_refused(new_database: Database) -> None:
     """A server that starts before the migration of its version says what to do."""
     await migrate.upgrade(new_database)
     await execute(new_database, "UPDATE alembic_version SET version_num = '0001'")
-    with pytest.raises(SchemaMismatch, match=f"has schema 0001, this version needs {HEAD}: run"):
+    with pytest.raises(SchemaMismatch, match=f"has schema 0001, but this version needs schema {HEAD}: run"):
         await migrate.require_usable(new_database)
     assert await migrate.upgrade(new_database) == ("0001", HEAD)
 

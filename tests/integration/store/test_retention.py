@@ -6,6 +6,7 @@ import pytest
 
 from batches.batch import Tally
 from batches.errors import BatchNotFound
+from batches.listing import BatchFilter
 from batches.repair import RepairPlan
 from batches.store import retention
 from batches.store.batch_store import BatchStore
@@ -61,7 +62,7 @@ async def test_a_forgotten_batch_is_unknown_at_once(store: BatchStore, database:
     """It is gone for every reader and every report before its rows are deleted."""
     await ended(store)
     await age(database, "batch")
-    assert await store.forget_ended(DAY_SECONDS) == 1
+    assert await store.purge_ended(DAY_SECONDS) == 1
     with pytest.raises(BatchNotFound):
         await store.get_batch("batch")
     assert await report(store, result("late")) == [BatchNotFound]
@@ -74,7 +75,7 @@ async def test_nothing_of_it_stays(store: BatchStore, database: Database) -> Non
     kept = await count_rows(database)
     await ended(store)
     await age(database, "batch")
-    await store.forget_ended(DAY_SECONDS)
+    await store.purge_ended(DAY_SECONDS)
     await delete_all(store)
     assert await count_rows(database) == kept
     assert len(await recorded(store, "other")) == 3
@@ -88,16 +89,16 @@ async def test_only_what_ended_long_ago_goes(store: BatchStore, database: Databa
     await report(store, result("job", batch_id="completed"), result("job", batch_id="recent"))
     await store.cancel_batch("cancelled")
     await age(database, "completed", "cancelled", "processing")
-    assert await store.forget_ended(DAY_SECONDS) == 2
-    assert await store.forget_ended(DAY_SECONDS) == 0
-    page = await store.list_batches(state=None, labels={}, before_key=None, size=10)
+    assert await store.purge_ended(DAY_SECONDS) == 2
+    assert await store.purge_ended(DAY_SECONDS) == 0
+    page = await store.list_batches(BatchFilter(), before_key=None, size=10)
     assert [batch.batch_id for batch in page.items] == ["recent", "processing"]
 
 
 async def test_no_retention_at_all(store: BatchStore) -> None:
     """Nothing to forget and nothing to delete is said so."""
     await create(store, 1)
-    assert await store.forget_ended(0) == 0
+    assert await store.purge_ended(0) == 0
     assert await store.delete_chunk() is False
 
 
@@ -109,7 +110,7 @@ async def test_a_deletion_that_was_cut_short_goes_on(
     for batch_id in ("one", "two"):
         await ended(store, batch_id, jobs=35)
     await age(database, "one", "two")
-    await store.forget_ended(DAY_SECONDS)
+    await store.purge_ended(DAY_SECONDS)
     assert await store.delete_chunk()
     assert (await count_rows(database))["job_results"] == 60
     assert await delete_all(other_store) == 9
@@ -123,7 +124,7 @@ async def test_an_id_can_be_used_again(
     monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
     await ended(store, jobs=5)
     await age(database, "batch")
-    await store.forget_ended(DAY_SECONDS)
+    await store.purge_ended(DAY_SECONDS)
     await store.delete_chunk()
     batch = await create(store, 7, sealed=False)
     assert (batch.tally, batch.labels, batch.revision) == (Tally(), {}, 1)
@@ -142,7 +143,7 @@ async def test_a_key_is_never_given_again(store: BatchStore, database: Database)
     await create(store, 0)
     old = await store.get_batch("batch")
     await age(database, "batch")
-    await store.forget_ended(DAY_SECONDS)
+    await store.purge_ended(DAY_SECONDS)
     assert (await create(store, 0)).batch_key > old.batch_key
 
 
@@ -156,10 +157,10 @@ async def test_the_oldest_go_first(
     for year, batch_id in enumerate("abcde", start=2000):
         query = "UPDATE batches SET complete_time = :time WHERE batch_id = :batch_id"
         await execute(database, query, time=f"{year}-01-01 00:00:00.000000", batch_id=batch_id)
-    assert await store.forget_ended(DAY_SECONDS) == 2
-    page = await store.list_batches(state=None, labels={}, before_key=None, size=10)
+    assert await store.purge_ended(DAY_SECONDS) == 2
+    page = await store.list_batches(BatchFilter(), before_key=None, size=10)
     assert [batch.batch_id for batch in page.items] == ["e", "d", "c"]
-    assert [await store.forget_ended(DAY_SECONDS) for _ in range(3)] == [2, 1, 0]
+    assert [await store.purge_ended(DAY_SECONDS) for _ in range(3)] == [2, 1, 0]
 
 
 async def test_passes_at_once(
@@ -173,6 +174,6 @@ async def test_passes_at_once(
     for one in (database, other_database):
         await open_connections(one, 4)
     stores = [store, other_store] * 4
-    assert sum(await asyncio.gather(*(one.forget_ended(DAY_SECONDS) for one in stores))) == 30
+    assert sum(await asyncio.gather(*(one.purge_ended(DAY_SECONDS) for one in stores))) == 30
     await asyncio.gather(*(delete_all(one) for one in stores))
     assert await count_rows(database) == {}

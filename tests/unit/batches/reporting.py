@@ -1,4 +1,4 @@
-"""The step that the rules of recording are told in."""
+"""Steps of the tests of recording."""
 
 from collections.abc import Sequence
 
@@ -19,6 +19,6 @@ def recorded(
     return record([batch], before or {}, reports, source)
 
 
-def kinds(recording: Recording) -> list[Disposition | type[BatchError]]:
-    """Return the verdicts, errors by their class."""
+def verdicts(recording: Recording) -> list[Disposition | type[BatchError]]:
+    """Return the verdicts, errors as their class."""
     return [one if isinstance(one, Disposition) else type(one) for one in recording.verdicts]

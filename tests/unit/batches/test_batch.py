@@ -1,4 +1,4 @@
-"""What a batch's numbers are, and how its states change."""
+"""The counters of a batch, and how its states change."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,14 +35,14 @@ COMPLETED = replace(BATCH, tally=Tally(10), state=BatchState.COMPLETED, complete
         (TOTAL_JOBS_MAX, TOTAL_JOBS_MAX - 1, True, 99),
     ],
 )
-def test_percent(announced_jobs: int, ended: int, sealed: bool, percent: int) -> None:  # noqa: FBT001
-    """The percentage is rounded down, and 100 only when nothing is pending and the batch is sealed."""
+def test_percent_is_rounded_down(announced_jobs: int, ended: int, *, sealed: bool, percent: int) -> None:
+    """The percentage is 100 only if the batch is sealed and nothing is pending."""
     batch = replace(BATCH, announced_jobs=announced_jobs, sealed=sealed, tally=Tally(ended))
     assert batch.percent_complete == percent
 
 
 @pytest.mark.parametrize("tally", [Tally(4, 2, 1), Tally(0, 10, 0), Tally(0, 0, 3), Tally()])
-def test_the_tallies_and_the_pending_jobs_are_the_total(tally: Tally) -> None:
+def test_ended_and_pending_jobs_add_up_to_the_total(tally: Tally) -> None:
     """Each job is counted once: by its outcome, or as pending."""
     batch = replace(BATCH, tally=tally)
     assert tally.succeeded + tally.failed + tally.skipped + batch.pending_jobs == batch.total_jobs == 10
@@ -50,27 +50,27 @@ def test_the_tallies_and_the_pending_jobs_are_the_total(tally: Tally) -> None:
 
 @pytest.mark.parametrize(("announced_jobs", "total_jobs"), [(5, 8), (8, 8), (9, 9)])
 def test_an_unsealed_total_follows_the_reports(announced_jobs: int, total_jobs: int) -> None:
-    """The total of an unsealed batch is the larger of what was announced and what was reported."""
+    """The total of an unsealed batch is the larger of the announced and the reported number of jobs."""
     batch = replace(UNSEALED, announced_jobs=announced_jobs, tally=Tally(6, 1, 1))
     assert (batch.total_jobs, batch.pending_jobs) == (total_jobs, total_jobs - 8)
 
 
-def test_tallies_add_up_outcome_by_outcome() -> None:
-    """Tallies are added, subtracted and read by outcome."""
+def test_tallies_are_added_per_outcome() -> None:
+    """Tallies are added, subtracted and read per outcome."""
     assert Tally(1, 2, 3) + Tally(10, 20, 30) == Tally(11, 22, 33)
     assert Tally(11, 22, 33) - Tally(10, 20, 30) == Tally(1, 2, 3)
     assert [Tally(1, 2, 3).of(outcome) for outcome in JobOutcome] == [1, 2, 3]
     assert Tally(1, 2, 3).ended == 6
 
 
-def test_adding_jobs_raises_the_total_by_one_revision() -> None:
-    """Jobs added raise what is announced, as one change."""
+def test_adding_jobs_is_one_change() -> None:
+    """Added jobs raise the announced number and the revision."""
     grown = UNSEALED.with_jobs_added(5)
     assert grown == replace(UNSEALED, announced_jobs=15, revision=2)
 
 
-def test_jobs_are_added_to_what_was_announced() -> None:
-    """Jobs that were reported before they were announced are part of those added."""
+def test_added_jobs_include_those_already_reported() -> None:
+    """Jobs that were reported before they were announced are not counted twice."""
     early = replace(UNSEALED, announced_jobs=0, tally=Tally(8))
     assert early.with_jobs_added(10).total_jobs == 10
 
@@ -85,37 +85,39 @@ def test_jobs_are_added_to_what_was_announced() -> None:
         (UNSEALED, TOTAL_JOBS_MAX - 9, TotalTooLarge),
     ],
 )
-def test_jobs_cannot_be_added(batch: Batch, additional_jobs: int, error: type[Exception]) -> None:
-    """A sealed or cancelled batch takes no more jobs, and no batch takes more than a batch may have."""
+def test_jobs_cannot_be_added_to_a_sealed_cancelled_or_full_batch(
+    batch: Batch, additional_jobs: int, error: type[Exception]
+) -> None:
+    """Each case has its own error."""
     with pytest.raises(error, match="batch batch "):
         batch.with_jobs_added(additional_jobs)
 
 
-def test_the_largest_total_can_be_reached() -> None:
-    """The limit itself is allowed."""
+def test_the_largest_total_is_allowed() -> None:
+    """The limit itself is not an error."""
     assert UNSEALED.with_jobs_added(TOTAL_JOBS_MAX - 10).total_jobs == TOTAL_JOBS_MAX
 
 
 def test_sealing_makes_the_total_final() -> None:
-    """A sealed batch with pending jobs goes on, with the next revision."""
+    """A sealed batch with pending jobs continues, with the next revision."""
     assert UNSEALED.with_seal() == replace(BATCH, revision=2)
 
 
-def test_sealing_takes_what_was_reported_into_the_total() -> None:
+def test_sealing_includes_all_reported_jobs_in_the_total() -> None:
     """Jobs reported beyond the announced number are part of the final total."""
     sealed = replace(UNSEALED, announced_jobs=5, tally=Tally(8)).with_seal()
     assert (sealed.announced_jobs, sealed.total_jobs, sealed.state) == (8, 8, BatchState.COMPLETED)
 
 
 @pytest.mark.parametrize("ended", [0, 10])
-def test_sealing_with_nothing_pending_completes(ended: int) -> None:
-    """The seal is the last thing such a batch waited for, and both are one change."""
+def test_sealing_completes_a_batch_without_pending_jobs(ended: int) -> None:
+    """The seal and the completion are one change."""
     batch = replace(UNSEALED, announced_jobs=ended, tally=Tally(0, ended), read_time=at(60))
     sealed = batch.with_seal()
     assert (sealed.state, sealed.complete_time, sealed.revision) == (BatchState.COMPLETED, at(60), 2)
 
 
-def test_cancelling_ends_the_batch() -> None:
+def test_cancelling_keeps_the_counters() -> None:
     """A cancelled batch keeps its total, its tallies and its pending jobs."""
     batch = replace(BATCH, tally=Tally(3, 1), read_time=at(60))
     cancelled = batch.with_cancellation()
@@ -143,14 +145,14 @@ def test_a_completed_batch_cannot_be_cancelled() -> None:
         (COMPLETED, Batch.with_completion),
     ],
 )
-def test_nothing_changes(batch: Batch, change: Callable[[Batch], Batch]) -> None:
-    """What is so already stays the same object, so that nothing is written for it."""
+def test_a_repeated_change_returns_the_same_object(batch: Batch, change: Callable[[Batch], Batch]) -> None:
+    """If there is nothing to change, nothing is written."""
     assert change(batch) is batch
 
 
 @pytest.mark.parametrize("change", [Batch.with_completion, Batch.with_cancellation])
 def test_a_batch_never_ends_before_its_last_result(change: Callable[[Batch], Batch]) -> None:
-    """A statement that began before another one's commit ends the batch no earlier than that commit."""
+    """A batch that was read before another commit ends no earlier than that commit."""
     batch = replace(BATCH, last_result_time=at(0.5), read_time=at(0.2))
     if change is Batch.with_completion:
         batch = replace(batch, tally=Tally(10))

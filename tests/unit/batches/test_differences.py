@@ -1,4 +1,4 @@
-"""What the check finds wrong with a batch."""
+"""The differences that the check finds in one batch."""
 
 from dataclasses import replace
 
@@ -34,8 +34,10 @@ COUNTED = replace(
         (replace(RIGHT, announced_jobs=8, state=BatchState.COMPLETED), ROWS),
     ],
 )
-def test_a_right_batch(batch: Batch, rows: dict[tuple[JobOutcome, ResultSource], int]) -> None:
-    """A batch whose counters are its rows and its counts has no difference, whatever its state."""
+def test_a_consistent_batch_has_no_difference(
+    batch: Batch, rows: dict[tuple[JobOutcome, ResultSource], int]
+) -> None:
+    """The counters equal the rows plus the unattributed counts, in every state."""
     assert list(differences_of(batch, rows)) == []
 
 
@@ -55,13 +57,13 @@ def test_a_right_batch(batch: Batch, rows: dict[tuple[JobOutcome, ResultSource],
         (replace(RIGHT, state=BatchState.COMPLETED), ("pending_jobs of a completed batch", 2, 0)),
     ],
 )
-def test_one_wrong_number(batch: Batch, difference: tuple[str, int, int]) -> None:
-    """Each number that is not what the rows say is named, with what is kept and what it must be."""
+def test_a_wrong_number_is_named(batch: Batch, difference: tuple[str, int, int]) -> None:
+    """A difference has the stored number and the expected one."""
     assert list(differences_of(batch, ROWS)) == [Difference("batch", *difference)]
 
 
-def test_a_count_without_its_part_of_the_tally() -> None:
-    """Rows and counts together are the tally: a count that was lost shows in its outcome and in the sum."""
+def test_a_lost_count_is_found() -> None:
+    """A lost unattributed count shows in its outcome and in the reconciled jobs."""
     lost = replace(COUNTED, unattributed=Tally(0, 0, 1))
     assert list(differences_of(lost, ROWS)) == [
         Difference("batch", "succeeded_jobs", 5, 4),

@@ -1,4 +1,4 @@
-"""Which errors are alike."""
+"""Which errors are similar."""
 
 import uuid
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batches.fingerprint import LOOKED_AT_CHARACTERS_MAX, PLACEHOLDER, kind_of, template_of
+from batches.fingerprint import CHARACTERS_READ_MAX, PLACEHOLDER, fingerprint_of, template_of
 
 VARYING = (
     st.integers().map(str)
@@ -21,7 +21,7 @@ VARYING = (
     | st.text("abc xyz.!?-/", max_size=20).map("'{}'".format)
     | st.text("abc xyz.!?-/", max_size=20).map('"{}"'.format)
 )
-"""What differs between two errors of one kind."""
+"""Parts that vary between similar errors."""
 
 WORDS = st.lists(st.text("bcdghklmnprstvwzBCDG", min_size=1, max_size=9), min_size=1, max_size=6)
 
@@ -55,48 +55,48 @@ APART = {
 
 
 @pytest.mark.parametrize("messages", [pytest.param(one, id=name) for name, one in ALIKE.items()])
-def test_alike(messages: tuple[str, ...]) -> None:
-    """Messages that differ only in what varies are one kind."""
-    assert len({kind_of("E", message) for message in messages}) == 1, [*map(template_of, messages)]
+def test_similar_messages_have_one_fingerprint(messages: tuple[str, ...]) -> None:
+    """Messages that differ only in their varying parts are similar."""
+    assert len({fingerprint_of("E", message) for message in messages}) == 1, [*map(template_of, messages)]
 
 
 @pytest.mark.parametrize("messages", [pytest.param(one, id=name) for name, one in APART.items()])
-def test_apart(messages: tuple[str, ...]) -> None:
-    """Messages that say different things are different kinds."""
-    assert len({kind_of("E", message) for message in messages}) == len(messages)
+def test_different_messages_have_different_fingerprints(messages: tuple[str, ...]) -> None:
+    """Messages with different words are not similar."""
+    assert len({fingerprint_of("E", message) for message in messages}) == len(messages)
 
 
-def test_the_type_is_a_part_of_the_kind() -> None:
-    """The same words of two types are two kinds."""
-    assert kind_of("A", "x") != kind_of("B", "x")
+def test_the_error_type_is_part_of_the_fingerprint() -> None:
+    """The same message of two types has two fingerprints."""
+    assert fingerprint_of("A", "x") != fingerprint_of("B", "x")
 
 
 @given(WORDS, st.lists(VARYING, min_size=6, max_size=6), st.lists(VARYING, min_size=6, max_size=6))
-def test_what_varies_makes_no_difference(words: list[str], some: list[str], others: list[str]) -> None:
-    """Whatever stands between the same words, errors are alike."""
+def test_varying_parts_do_not_change_the_template(
+    words: list[str], some: list[str], others: list[str]
+) -> None:
+    """Errors are similar if the words around their varying parts are the same."""
     first, second = (
         " ".join(f"{word} {value}" for word, value in zip(words, values, strict=False))
         for values in (some, others)
     )
-    assert (
-        template_of(first) == template_of(second) or max(map(len, (first, second))) > LOOKED_AT_CHARACTERS_MAX
-    )
-    assert template_of(first).count(PLACEHOLDER) == len(words) or len(first) > LOOKED_AT_CHARACTERS_MAX
+    assert template_of(first) == template_of(second) or max(map(len, (first, second))) > CHARACTERS_READ_MAX
+    assert template_of(first).count(PLACEHOLDER) == len(words) or len(first) > CHARACTERS_READ_MAX
 
 
 @given(WORDS)
-def test_words_stay(words: list[str]) -> None:
-    """A message without anything that varies is its own template."""
+def test_a_message_without_varying_parts_is_its_own_template(words: list[str]) -> None:
+    """Words are never replaced."""
     assert template_of(" ".join(words)) == " ".join(words)
 
 
 @given(st.text() | st.text("'\"`-+.:@a1f/ <*>", max_size=600))
-def test_any_message_has_a_kind(message: str) -> None:
-    """Whatever was reported: a number that fits into the column, the same each time."""
-    assert -(2**63) <= kind_of("E", message) == kind_of("E", message) < 2**63
+def test_any_message_has_a_fingerprint(message: str) -> None:
+    """It fits into the column and is the same each time."""
+    assert -(2**63) <= fingerprint_of("E", message) == fingerprint_of("E", message) < 2**63
 
 
-def test_what_stands_far_behind_makes_no_difference() -> None:
-    """A dump of data at a message's end does not make a kind of its own."""
+def test_the_end_of_a_long_message_is_ignored() -> None:
+    """Data at the end of a message does not change its fingerprint."""
     message = "bad request " * 50
-    assert kind_of("E", message + "x") == kind_of("E", f"{message}{uuid.UUID(int=7)}")
+    assert fingerprint_of("E", message + "x") == fingerprint_of("E", f"{message}{uuid.UUID(int=7)}")

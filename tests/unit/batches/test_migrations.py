@@ -1,4 +1,4 @@
-"""What every migration keeps, so that old and new servers can run side by side."""
+"""What every migration must satisfy, so that old and new servers can run side by side."""
 
 import ast
 import inspect
@@ -11,7 +11,7 @@ from batches.migrations import migrate, programs
 MIGRATIONS = sorted(migrate.all_versions(), key=lambda script: script.revision)
 
 ADDITIVE = {"create_table", "create_index", "add_column", "get_bind", "execute"}
-"""What programs that do not know of it survive; `execute` fills a new column and is read by a person."""
+"""Operations that older programs tolerate; `execute` fills a new column, and a reviewer checks it."""
 
 
 @pytest.fixture(params=MIGRATIONS, ids=lambda script: script.revision)
@@ -21,27 +21,27 @@ def script(request: pytest.FixtureRequest) -> Script:
     return migration
 
 
-def test_versions_are_numbers() -> None:
-    """The versions are four digits and follow one another, so that programs can compare them."""
+def test_versions_are_consecutive_numbers() -> None:
+    """Versions have four digits, so that programs can compare them."""
     assert [one.revision for one in MIGRATIONS] == [f"{number + 1:04}" for number in range(len(MIGRATIONS))]
     befores = [None, *(one.revision for one in MIGRATIONS[:-1])]
     assert [one.down_revision for one in MIGRATIONS] == befores
 
 
-def test_oldest_program_is_known(script: Script) -> None:
-    """Every migration names the oldest version whose programs run on its schema, not a later one."""
+def test_every_migration_names_its_oldest_program(script: Script) -> None:
+    """The oldest program that runs on a schema is not newer than the schema."""
     assert "0001" <= programs.oldest_program(script) <= script.revision
 
 
-def test_what_old_programs_survive_only_adds(script: Script) -> None:
-    """A migration on whose schema the version before still runs drops and changes nothing."""
+def test_a_migration_that_old_programs_run_on_only_adds(script: Script) -> None:
+    """It neither drops nor changes anything."""
     if programs.oldest_program(script) == script.revision:
         return
     assert _operations(script) <= ADDITIVE
 
 
-def test_a_change_would_be_seen() -> None:
-    """The search is not blind: it finds what the first migration does, also in the functions it calls."""
+def test_operations_in_called_functions_are_found() -> None:
+    """The search also finds the operations of functions that a migration calls."""
     assert {"create_table", "create_index"} <= _operations(MIGRATIONS[0])
 
 
@@ -55,13 +55,15 @@ def test_a_change_would_be_seen() -> None:
         ("0002", None, False),
     ],
 )
-def test_runs_on(program: str, oldest: str | None, expected: bool) -> None:  # noqa: FBT001  # a table
-    """A program runs on a newer schema that names it or an older one, and on none that says nothing."""
+def test_a_program_runs_on_a_newer_schema_that_allows_it(
+    program: str, oldest: str | None, *, expected: bool
+) -> None:
+    """The schema must name this program or an older one."""
     assert programs.runs_on(program, oldest) is expected
 
 
 def _operations(script: Script) -> set[str]:
-    """Return the names of alembic's operations in all of a migration but its way back."""
+    """Return the names of alembic's operations in a migration, except those of its downgrade."""
     return {
         node.attr
         for part in ast.parse(inspect.getsource(script.module)).body

@@ -1,4 +1,4 @@
-"""How fast a batch moves, when it will end, and why it does not move."""
+"""The rate, the estimated end and the stall of a batch."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,7 +13,7 @@ from tests.support.samples import BATCH, WORKER, at, results
 
 BIG = replace(BATCH, announced_jobs=1_000_000)
 STUCK_AFTER_SECONDS = 300.0
-UNSEALED_REASON = "every job announced has ended, but the batch is not sealed: it waits for SealBatch"
+UNSEALED_REASON = "all announced jobs have ended, but the batch is not sealed: waiting for SealBatch"
 
 
 def moved(batch: Batch, seconds: Iterable[int], jobs_per_second: int) -> Batch:
@@ -27,13 +27,13 @@ def moved(batch: Batch, seconds: Iterable[int], jobs_per_second: int) -> Batch:
 
 @pytest.mark.parametrize("seconds", [1, 2, 5, 30, 120])
 def test_the_rate_is_right_from_the_start(seconds: int) -> None:
-    """A steady ten results a second is shown as ten, after one second as after two minutes."""
+    """Ten results a second are shown as ten, after one second as well as after two minutes."""
     batch = moved(BIG, range(1, seconds + 1), 10)
     assert pace.jobs_per_second(batch, at(seconds)) == pytest.approx(10)
 
 
 def test_the_rate_follows_the_recent_past() -> None:
-    """A minute after the workers became ten times as many, little is left of the old rate."""
+    """A minute after the number of workers grew tenfold, little is left of the old rate."""
     batch = moved(moved(BIG, range(1, 121), 5), range(121, 181), 50)
     assert pace.jobs_per_second(batch, at(180)) == pytest.approx(44.5, rel=0.05)
 
@@ -41,20 +41,20 @@ def test_the_rate_follows_the_recent_past() -> None:
 @pytest.mark.parametrize(
     ("silent_seconds", "share"), [(0, 1.0), (30, 0.368), (59, 0.14), (60, 0.0), (9999, 0.0)]
 )
-def test_the_rate_fades_and_stops(silent_seconds: int, share: float) -> None:
-    """In silence a fast rate falls to 37 % in 30 seconds, and is 0 from the minute on that is a stall."""
+def test_the_rate_fades_in_silence(silent_seconds: int, share: float) -> None:
+    """A fast rate falls to 37 % in 30 seconds, and to 0 after the minute that makes a stall."""
     batch = moved(BIG, range(1, 121), 10)
     before, after = (pace.jobs_per_second(batch, at(120 + later)) for later in (0, silent_seconds))
     assert after == pytest.approx(before * share, rel=0.03, abs=0)
 
 
-def test_one_group_is_taken_as_one_seconds_work() -> None:
-    """The first group says nothing about a span shorter than a second."""
+def test_the_first_group_counts_as_one_second_of_work() -> None:
+    """A group tells nothing about a shorter time."""
     assert pace.jobs_per_second(moved(BIG, [0], 50), at(0)) == pytest.approx(50)
 
 
-def test_a_slow_batch_has_its_pace_between_two_results() -> None:
-    """One job in ten minutes is that rate all the time, from the first result on, and no stall."""
+def test_a_slow_batch_keeps_its_rate_between_results() -> None:
+    """One job in ten minutes is that rate from the first result on, and not a stall."""
     batch = moved(BIG, [600], 1)
     for minutes in (20, 30, 40):
         for later in (-600, -300, -1):
@@ -64,8 +64,8 @@ def test_a_slow_batch_has_its_pace_between_two_results() -> None:
         batch = moved(batch, [60 * minutes], 1)
 
 
-def test_a_slow_batch_stops_after_five_results_that_did_not_come() -> None:
-    """A batch of one job in ten minutes fades from the eleventh minute on and stalls after fifty."""
+def test_a_slow_batch_stalls_after_five_missing_results() -> None:
+    """One job in ten minutes: the rate fades after eleven minutes and is 0 after fifty."""
     batch = moved(BIG, [600, 1_200], 1)
     assert pace.jobs_per_second(batch, at(1_200 + 1_800)) == pytest.approx(1 / 1_800)
     assert pace.stall_reason(batch, at(1_200 + 3_000), STUCK_AFTER_SECONDS).startswith(
@@ -73,8 +73,8 @@ def test_a_slow_batch_stops_after_five_results_that_did_not_come() -> None:
     )
 
 
-def test_nobody_waits_longer_than_an_hour_for_a_reason() -> None:
-    """However long the jobs took, an hour without a result is a stall."""
+def test_every_batch_stalls_after_an_hour_of_silence() -> None:
+    """This holds however long the jobs took before."""
     batch = moved(BIG, [86_400], 1)
     assert pace.stall_reason(batch, at(86_400 + 3_599), STUCK_AFTER_SECONDS) == ""
     assert pace.stall_reason(batch, at(86_400 + 3_600), STUCK_AFTER_SECONDS).startswith("no result for 1 h; ")
@@ -82,15 +82,15 @@ def test_nobody_waits_longer_than_an_hour_for_a_reason() -> None:
 
 @pytest.mark.parametrize("every_seconds", [5, 40, 300])
 def test_bursts_are_spread_over_the_time_between_them(every_seconds: int) -> None:
-    """A hundred results every so often are so many a second, not a hundred at once."""
+    """A hundred results at regular intervals are shown as their average rate."""
     batch = moved(BIG, range(every_seconds, 1_000, every_seconds), 100)
     now = batch.last_result_time
     assert now is not None
     assert pace.jobs_per_second(batch, now) == pytest.approx(100 / every_seconds, rel=0.01)
 
 
-def test_later_attempts_move_nothing() -> None:
-    """A retry takes the place of a result: the batch is as far as before, and its end no nearer."""
+def test_later_attempts_do_not_raise_the_rate() -> None:
+    """A retry replaces a result and does not bring the batch closer to its end."""
     steady = moved(BIG, range(1, 61), 10)
     again = [replace(one, attempt=2) for one in results(10)]
     stored = {(BIG.batch_key, one.job_id): StoredAttempt(1, one.outcome, WORKER) for one in again}
@@ -100,20 +100,20 @@ def test_later_attempts_move_nothing() -> None:
 
 @pytest.mark.parametrize("state", [BatchState.COMPLETED, BatchState.CANCELLED])
 def test_an_ended_batch_has_no_rate(state: BatchState) -> None:
-    """What has ended does not move and has no estimated end."""
+    """An ended batch has no estimated end either."""
     batch = replace(moved(BIG, range(1, 10), 10), state=state)
     assert pace.jobs_per_second(batch, at(9)) == 0
     assert pace.estimated_complete_time(batch, at(9)) is None
 
 
 def test_a_batch_without_results_has_no_rate() -> None:
-    """Nothing came yet: nothing is estimated."""
+    """Without a result nothing can be estimated."""
     assert pace.jobs_per_second(BATCH, at(1)) == 0
     assert pace.estimated_complete_time(BATCH, at(1)) is None
 
 
-def test_the_estimated_end() -> None:
-    """The end is where the pending jobs are done at the present rate."""
+def test_the_estimate_is_pending_jobs_over_rate() -> None:
+    """The pending jobs end at the present rate."""
     batch = moved(replace(BIG, announced_jobs=2_200), range(1, 121), 10)
     estimate = pace.estimated_complete_time(batch, at(120))
     assert estimate is not None
@@ -121,20 +121,20 @@ def test_the_estimated_end() -> None:
 
 
 def test_an_unsealed_batch_has_no_estimated_end() -> None:
-    """As long as jobs may be added nobody knows the end."""
+    """As long as jobs may be added, the end is unknown."""
     batch = replace(moved(BIG, range(1, 31), 10), sealed=False)
     assert pace.jobs_per_second(batch, at(30)) > 0
     assert pace.estimated_complete_time(batch, at(30)) is None
 
 
-def test_an_end_in_more_than_ten_years_is_no_estimate() -> None:
-    """A billion jobs at one a second take thirty years: no end is shown, and no date overflows."""
+def test_an_end_beyond_ten_years_is_not_shown() -> None:
+    """A billion jobs at one a second take thirty years; the date must not overflow."""
     batch = moved(replace(BATCH, announced_jobs=1_000_000_000), range(1, 31), 1)
     assert pace.estimated_complete_time(batch, at(30)) is None
 
 
-def test_a_clock_behind_the_last_result_is_no_harm() -> None:
-    """A reader whose statement began before the last commit sees the rate unfaded."""
+def test_a_read_from_before_the_last_commit_shows_the_full_rate() -> None:
+    """Its clock is behind the last result, so the rate has not faded."""
     batch = moved(BIG, range(1, 31), 10)
     assert pace.jobs_per_second(batch, at(29)) >= pace.jobs_per_second(batch, at(30))
 
@@ -146,17 +146,17 @@ def test_a_clock_behind_the_last_result_is_no_harm() -> None:
         (
             BATCH,
             60,
-            "no result for 1 min; 10 of 10 jobs pending; the reconciler looks at it after 5 min",
+            "no result for 1 min; 10 of 10 jobs pending; the reconciler checks it after 5 min",
         ),
         (
             replace(BATCH, tally=Tally(7)),
             299,
-            "no result for 4 min; 3 of 10 jobs pending; the reconciler looks at it after 5 min",
+            "no result for 4 min; 3 of 10 jobs pending; the reconciler checks it after 5 min",
         ),
         (
             replace(BATCH, announced_jobs=12_345, tally=Tally(11_000)),
             7_200,
-            "no result for 2 h; 1,345 of 12,345 jobs pending; the reconciler looks at it at the next pass",
+            "no result for 2 h; 1,345 of 12,345 jobs pending; the reconciler checks it in its next pass",
         ),
         (
             replace(BATCH, sealed=False, tally=Tally(10)),
@@ -166,19 +166,19 @@ def test_a_clock_behind_the_last_result_is_no_harm() -> None:
         (
             replace(BATCH, sealed=False),
             300,
-            "no result for 5 min; 10 of 10 jobs pending; the reconciler looks at it at the next pass",
+            "no result for 5 min; 10 of 10 jobs pending; the reconciler checks it in its next pass",
         ),
         (
             replace(BATCH, sealed=False, announced_jobs=0),
             300,
-            "no result for 5 min; no job was announced yet: it waits for AddJobs or SealBatch",
+            "no result for 5 min; no jobs announced: waiting for AddJobs or SealBatch",
         ),
         (replace(BATCH, state=BatchState.COMPLETED), 9_999, ""),
         (replace(BATCH, state=BatchState.CANCELLED), 9_999, ""),
     ],
 )
-def test_why_a_batch_does_not_move(batch: Batch, quiet_seconds: int, reason: str) -> None:
-    """A batch that was quiet for a minute says so in a sentence; one that moves or has ended says nothing."""
+def test_a_stalled_batch_says_why(batch: Batch, quiet_seconds: int, reason: str) -> None:
+    """A batch that moves or has ended has no stall reason."""
     last = replace(batch, last_result_time=at(50))
     assert pace.stall_reason(last, at(50 + quiet_seconds), STUCK_AFTER_SECONDS) == reason
     assert pace.stall_reason(batch, at(quiet_seconds), STUCK_AFTER_SECONDS) == reason
@@ -201,6 +201,6 @@ def test_why_a_batch_does_not_move(batch: Batch, quiet_seconds: int, reason: str
         (10.5 * 86_400, "10 d"),
     ],
 )
-def test_durations_for_people(seconds: float, text: str) -> None:
-    """A duration is one whole number in the largest fitting unit, rounded down."""
+def test_durations_are_rounded_down_to_their_largest_unit(seconds: float, text: str) -> None:
+    """A duration is shown as one whole number."""
     assert pace.duration_text(seconds) == text

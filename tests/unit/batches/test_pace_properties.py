@@ -1,4 +1,4 @@
-"""Rules of rate and stall that hold for any batch, however its results came."""
+"""Properties of rate and stall that hold for any sequence of results."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ silences = st.floats(0, 100_000) | st.floats(0, 100)
 
 
 def grown(batch: Batch, group: Sequence[tuple[float, int, ResultSource]]) -> Batch:
-    """Return the batch after groups of results, each so long after the one before."""
+    """Return the batch after groups of results, each some seconds after the one before."""
     for later, number, source in group:
         now = batch.quiet_since + timedelta(seconds=later)
         given_results = results(number, first=batch.tally.ended)
@@ -34,7 +34,7 @@ def grown(batch: Batch, group: Sequence[tuple[float, int, ResultSource]]) -> Bat
 
 
 def steady(batch: Batch, every_seconds: float, number: int, *, times: int) -> Batch:
-    """Return the batch after groups of one size at even times."""
+    """Return the batch after groups of the same size at regular intervals."""
     return grown(batch, [(every_seconds, number, WORKER)] * times)
 
 
@@ -42,7 +42,7 @@ def steady(batch: Batch, every_seconds: float, number: int, *, times: int) -> Ba
 def test_in_silence_the_rate_never_rises(
     group: list[tuple[float, int, ResultSource]], a: float, b: float
 ) -> None:
-    """Whatever came before, the longer nothing comes the lower the rate."""
+    """The longer no result comes, the lower the rate."""
     batch = grown(BIG, group)
     rates = [pace.jobs_per_second(batch, batch.quiet_since + timedelta(seconds=s)) for s in sorted((a, b))]
     assert rates[0] >= rates[1] >= 0
@@ -50,7 +50,7 @@ def test_in_silence_the_rate_never_rises(
 
 @given(groups, silences)
 def test_a_batch_moves_or_says_why_not(group: list[tuple[float, int, ResultSource]], silent: float) -> None:
-    """A batch with a rate has no stall, and one with a stall has neither a rate nor an estimated end."""
+    """A batch with a rate has not stalled; a stalled batch has neither a rate nor an estimated end."""
     batch = grown(BIG, group)
     now = batch.quiet_since + timedelta(seconds=silent)
     rate, end = pace.jobs_per_second(batch, now), pace.estimated_complete_time(batch, now)
@@ -60,13 +60,13 @@ def test_a_batch_moves_or_says_why_not(group: list[tuple[float, int, ResultSourc
     assert not stalled or silent >= pace.STALL_SECONDS_MIN
 
 
-@settings(deadline=None)  # some examples are longer than others
+@settings(deadline=None)  # the length of the examples differs
 @given(groups, st.floats(5, 3_000), st.integers(1, 30))
-def test_a_steady_pace_is_found(
+def test_the_rate_converges_to_a_steady_pace(
     group: list[tuple[float, int, ResultSource]], every_seconds: float, number: int
 ) -> None:
-    """Whatever came before: after five windows of a steady pace, and two results, the rate is that pace."""
-    # One group before: how long ago the batch moved last is no part of its new pace.
+    """After five windows and two results of a steady pace, the rate is that pace."""
+    # One group first: the silence before it is not part of the new pace.
     before = steady(grown(BIG, group), every_seconds, number, times=1)
     times = 2 + int(5 * pace.RATE_WINDOW_SECONDS / every_seconds)
     batch = steady(before, every_seconds, number, times=times)
@@ -77,18 +77,20 @@ def test_a_steady_pace_is_found(
 
 
 @given(st.floats(1, 3_000), st.integers(1, 30), st.integers(1, 20))
-def test_an_even_pace_is_exact_from_the_first_group_on(every_seconds: float, number: int, times: int) -> None:
-    """A batch that was never faster or slower shows just its pace, fast or slow."""
+def test_a_constant_pace_is_exact_from_the_first_group_on(
+    every_seconds: float, number: int, times: int
+) -> None:
+    """This holds for fast and for slow batches."""
     batch = steady(BIG, every_seconds, number, times=times)
     rate = pace.jobs_per_second(batch, batch.quiet_since)
     assert rate == pytest.approx(number / every_seconds, rel=1e-3)
 
 
 @given(groups, st.integers(1, 30), silences)
-def test_a_repair_adds_nothing_to_the_rate(
+def test_a_repair_does_not_change_the_rate(
     group: list[tuple[float, int, ResultSource]], number: int, silent: float
 ) -> None:
-    """Just after a repair the rate is what it was just before."""
+    """Directly after a repair the rate is the same as before it."""
     batch = grown(BIG, group)
     now = batch.quiet_since + timedelta(seconds=silent)
     repaired = grown(batch, [(silent, number, RECONCILER)])

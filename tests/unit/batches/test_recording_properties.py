@@ -36,14 +36,14 @@ COUNTED = st.builds(
     ),
     st.builds(Tally, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)),
 )
-"""Batches that a repair has ended by counts alone."""
+"""Batches that a repair ended with counts alone."""
 CUTS = st.lists(st.integers(0, 40), max_size=6)
 SOURCES = st.sampled_from(ResultSource)
 MOVES = {Disposition.RECORDED, Disposition.SUPERSEDED_EARLIER}
 
 
 def model(batch: Batch, reports: Iterable[JobResult]) -> Tally:
-    """Count the highest attempt of each job; the first of equal ones stays; no job beyond a sealed total."""
+    """Count the highest attempt of each job, of equal ones the first; ignore jobs beyond a sealed total."""
     latest: dict[str, tuple[int, JobOutcome]] = {}
     for report in reports:
         if report.job_id not in latest and batch.sealed and len(latest) == batch.announced_jobs:
@@ -62,7 +62,7 @@ def groups(reports: Sequence[JobResult], cuts: Iterable[int]) -> Iterator[Sequen
 def replay(
     batch: Batch, reports: Sequence[JobResult], cuts: Iterable[int], sources: Sequence[ResultSource]
 ) -> Batch:
-    """Record the groups one after the other, as the store does, and check what must hold after each."""
+    """Record the groups one after the other, as the store does, and check the invariants after each."""
     rows: Stored = {}
     for number, group in enumerate(groups(reports, cuts)):
         before = replace(batch, read_time=at(number))
@@ -85,7 +85,7 @@ def attempts(written: Iterable[tuple[int, JobResult]], source: ResultSource) -> 
 
 
 def check_invariants(batch: Batch, rows: Stored) -> None:
-    """Check what must hold of a batch that was not cancelled, whatever was reported."""
+    """Check the invariants of a batch that was not cancelled."""
     tally, counted = batch.tally, batch.unattributed
     assert tally.succeeded + tally.failed + tally.skipped + batch.pending_jobs == batch.total_jobs
     assert min(batch.pending_jobs, batch.reconciled_jobs, *numbers(tally), *numbers(counted)) >= 0
@@ -100,42 +100,42 @@ def numbers(tally: Tally) -> tuple[int, ...]:
 
 
 @given(batch=BATCHES, reports=REPORTS, cuts=CUTS, source=SOURCES)
-def test_the_tallies_are_those_of_the_model(
+def test_tallies_equal_those_of_the_model(
     batch: Batch, reports: list[JobResult], cuts: list[int], source: ResultSource
 ) -> None:
-    """The tallies are the count of each job's highest attempt, and what must hold holds after each group."""
+    """The invariants hold after each group."""
     assert replay(batch, reports, cuts, [source]).tally == model(batch, reports)
 
 
 @given(batch=BATCHES, reports=REPORTS, cuts=CUTS, other_cuts=CUTS, source=SOURCES)
-def test_how_reports_are_grouped_makes_no_difference(
+def test_grouping_does_not_matter(
     batch: Batch, reports: list[JobResult], cuts: list[int], other_cuts: list[int], source: ResultSource
 ) -> None:
-    """The same reports in the same order, cut into other groups, give the same numbers and state."""
+    """The same reports in the same order give the same counters and state, whatever the groups."""
     one, other = (replay(batch, reports, these, [source]) for these in (cuts, other_cuts))
     assert (one.tally, one.total_jobs, one.state) == (other.tally, other.total_jobs, other.state)
     assert one.reconciled_jobs == other.reconciled_jobs
 
 
 @given(batch=BATCHES, reports=REPORTS, cuts=CUTS, other_cuts=CUTS, sources=st.lists(SOURCES, min_size=1))
-def test_sending_everything_again_changes_nothing(
+def test_repeated_reports_change_nothing(
     batch: Batch,
     reports: list[JobResult],
     cuts: list[int],
     other_cuts: list[int],
     sources: list[ResultSource],
 ) -> None:
-    """Whatever was recorded, by workers and the reconciler in turn, the same reports again move no number."""
+    """This holds for reports of workers and of the reconciler."""
     once = replay(batch, reports, cuts, sources)
     twice = replay(batch, [*reports, *reports], [*cuts, *other_cuts], sources)
     assert twice.tally == once.tally == model(batch, reports)
 
 
 @given(batch=COUNTED, reports=REPORTS, cuts=CUTS, sources=st.lists(SOURCES, min_size=1))
-def test_late_reports_never_move_the_sum_of_counts(
+def test_late_reports_never_move_the_sum(
     batch: Batch, reports: list[JobResult], cuts: list[int], sources: list[ResultSource]
 ) -> None:
-    """In a batch ended by counts each late job takes one of them: sum, total and state stay."""
+    """In a batch ended by counts each late job replaces a count: sum, total and state stay."""
     after = replay(batch, reports, cuts, sources)
     assert (after.tally.ended, after.total_jobs, after.state) == (
         batch.tally.ended,

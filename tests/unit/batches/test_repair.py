@@ -11,17 +11,17 @@ from batches.result import Disposition
 from tests.support.samples import BATCH, FAILED, SKIPPED, WORKER, at, result, results, stored
 
 STUCK = replace(BATCH, tally=Tally(6, 1), revision=5, last_result_time=at(10), read_time=at(600))
-"""Seven of ten results came from workers, then none for ten minutes."""
+"""Workers reported seven of ten results, the last one ten minutes ago."""
 PLAN = RepairPlan("batch", revision=5, reason="the queue says so")
 
 
 def repaired(plan: RepairPlan, batch: Batch = STUCK) -> Batch:
-    """Return the batch after a plan, none of whose results is recorded yet."""
+    """Return the batch after a plan of which no result is recorded yet."""
     return repair(batch, {}, plan).batches["batch"]
 
 
-def test_missing_results_are_recorded_as_the_reconcilers() -> None:
-    """What the queue lists and no worker reported is recorded; the last of it completes the batch."""
+def test_missing_results_are_recorded_as_reconciled() -> None:
+    """The last of them completes the batch."""
     recording = repair(STUCK, {}, replace(PLAN, results=(*results(2), result("last", FAILED))))
     after = recording.batches["batch"]
     assert (after.tally, after.reconciled_jobs, after.revision) == (Tally(8, 2), 3, 6)
@@ -30,8 +30,8 @@ def test_missing_results_are_recorded_as_the_reconcilers() -> None:
     assert len(recording.inserted) == 3
 
 
-def test_some_missing_results_leave_the_batch_going() -> None:
-    """A plan that does not close the batch leaves its total, its seal and what is still pending."""
+def test_a_plan_that_does_not_close_leaves_the_total() -> None:
+    """Jobs that are still pending stay so."""
     after = repaired(replace(PLAN, results=(result("one"),), total_jobs=99, unattributed=Tally(2)))
     assert (after.tally, after.total_jobs, after.state) == (Tally(7, 1), 10, BatchState.PROCESSING)
 
@@ -44,15 +44,15 @@ def test_some_missing_results_leave_the_batch_going() -> None:
         (STUCK, replace(PLAN, results=(result("job", FAILED),))),
     ],
 )
-def test_a_plan_that_changes_nothing(batch: Batch, plan: RepairPlan) -> None:
-    """A plan that neither closes nor brings a new result is no change, and no repair."""
+def test_a_plan_without_news_changes_nothing(batch: Batch, plan: RepairPlan) -> None:
+    """A plan that neither closes the batch nor has a new result is not a repair."""
     recording = repair(batch, stored("job", FAILED), plan)
     assert recording.batches["batch"] == batch
     assert (recording.changed, recording.inserted, recording.updated) == ([], [], [])
 
 
-def test_counts_complete_the_batch() -> None:
-    """The queue's counts become part of the tallies, are kept apart, and complete the batch."""
+def test_counts_of_the_queue_complete_the_batch() -> None:
+    """They become part of the tallies, and are kept apart as unattributed."""
     recording = repair(STUCK, {}, replace(PLAN, closes=True, total_jobs=10, unattributed=Tally(1, 2)))
     after = recording.batches["batch"]
     assert (after.tally, after.unattributed, after.reconciled_jobs) == (Tally(7, 3), Tally(1, 2), 3)
@@ -61,7 +61,7 @@ def test_counts_complete_the_batch() -> None:
 
 
 def test_results_and_counts_together_are_one_change() -> None:
-    """A result of the plan is a row of its own, never one of the plan's counts."""
+    """A result of the plan becomes a row and never replaces one of the plan's counts."""
     plan = replace(PLAN, closes=True, total_jobs=10, results=tuple(results(2)), unattributed=Tally(0, 0, 1))
     after = repaired(plan)
     assert (after.tally, after.unattributed, after.reconciled_jobs) == (Tally(8, 1, 1), Tally(0, 0, 1), 3)
@@ -79,14 +79,14 @@ def test_results_and_counts_together_are_one_change() -> None:
     ],
 )
 def test_the_queues_total_wins(batch: Batch, total_jobs: int, counted: Tally) -> None:
-    """Once all its jobs ended, the queue's total is final, were it lower or higher than the announced one."""
+    """Once all its jobs have ended, the queue's total is final, whether lower or higher than announced."""
     after = repaired(replace(PLAN, closes=True, total_jobs=total_jobs, unattributed=counted), batch)
     assert (after.sealed, after.announced_jobs, after.total_jobs) == (True, total_jobs, total_jobs)
     assert (after.state, after.pending_jobs) == (BatchState.COMPLETED, 0)
 
 
-def test_a_cancelled_queue_batch_is_cancelled() -> None:
-    """Its last result completes nothing: what never ran is skipped and the batch ends as CANCELLED."""
+def test_a_batch_cancelled_in_the_queue_is_cancelled() -> None:
+    """Its last result does not complete it; jobs that never ran are skipped."""
     plan = replace(
         PLAN,
         closes=True,
@@ -100,14 +100,14 @@ def test_a_cancelled_queue_batch_is_cancelled() -> None:
 
 
 def test_a_repair_never_ends_a_batch_before_its_last_result() -> None:
-    """A cancellation that was read before another one's commit is no earlier than that commit."""
+    """A cancellation that was read before another commit is no earlier than that commit."""
     batch = replace(STUCK, read_time=at(9))
     after = repaired(replace(PLAN, closes=True, cancels=True, total_jobs=7), batch)
     assert after.complete_time == at(10)
 
 
-def test_a_late_report_gets_its_row() -> None:
-    """After a repair by counts a worker's report takes one of them and the sum stays."""
+def test_a_late_report_replaces_a_count_of_the_repair() -> None:
+    """The sum of the tallies stays."""
     closed = repaired(replace(PLAN, closes=True, total_jobs=10, unattributed=Tally(1, 2)))
     recording = record([closed], {}, [result("late")], WORKER)
     after = recording.batches["batch"]
@@ -115,7 +115,7 @@ def test_a_late_report_gets_its_row() -> None:
     assert (after.tally, after.unattributed, after.reconciled_jobs) == (Tally(7, 3), Tally(0, 2), 2)
 
 
-def test_tallies_of_a_batch() -> None:
-    """A repair keeps the state, the total and the tallies; what was pending follows from them."""
+def test_the_record_of_a_repair_has_state_total_and_tallies() -> None:
+    """The pending jobs follow from them."""
     assert tallies_of(STUCK) == Tallies(BatchState.PROCESSING, 10, Tally(6, 1))
     assert tallies_of(STUCK).pending_jobs == 3

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from batches.errors import DatabaseUnavailable
-from batches.store.overview import Overview
+from batches.overview import Overview
 from services.progress import overview
 from services.progress.overview import OverviewReader
 

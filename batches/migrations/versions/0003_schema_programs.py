@@ -1,7 +1,7 @@
-"""Which programs may run on a schema, kept beside it.
+"""Which programs can run on a schema version, stored in the database.
 
-A program cannot know the versions after its own, and a rollout has old and new servers on one
-database: what an old one may do is written where it can read it.
+During a rollout old and new servers share one database, and an old program cannot know the schema versions
+after its own. So the database says which of them it can run on.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ branch_labels = None
 depends_on = None
 
 oldest_program = "0003"
-"""Those before it refuse every version that they do not know."""
+"""Earlier programs refuse every version that they do not know."""
 
 OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -27,13 +27,13 @@ OPTIONS: dict[str, Any] = {
 
 
 def version(name: str, **options: Any) -> sa.Column[str]:
-    """Return a column that holds the name of a schema version."""
+    """Return a column of schema versions."""
     ascii_bin = mysql.VARCHAR(32, charset="ascii", collation="ascii_bin")
     return sa.Column(name, sa.String(32).with_variant(ascii_bin, "mysql", "mariadb"), **options)
 
 
 def upgrade() -> None:
-    """Bring the schema forward."""
+    """Create the table."""
     op.create_table(
         "schema_programs",
         version("schema_version", primary_key=True),
@@ -43,5 +43,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Bring the schema back."""
+    """Drop the table."""
     op.drop_table("schema_programs")

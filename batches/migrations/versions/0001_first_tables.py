@@ -1,7 +1,7 @@
 """The first tables.
 
-Tables and indexes are created if they are not there: MySQL commits each statement by itself, so an
-upgrade that was cut short is simply run again.
+Each table and index is created only if it does not exist yet: MySQL commits each statement separately, so
+an upgrade that was interrupted can be run again.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ branch_labels = None
 depends_on = None
 
 oldest_program = "0001"
-"""There is none before."""
+"""The first version."""
 
 OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -27,19 +27,19 @@ OPTIONS: dict[str, Any] = {
 
 
 def identifier(name: str, **options: Any) -> sa.Column[str]:
-    """Return a column of identifiers, compared byte for byte."""
+    """Return a column of identifiers, compared byte by byte."""
     ascii_bin = mysql.VARCHAR(128, charset="ascii", collation="ascii_bin")
     return sa.Column(name, sa.String(128).with_variant(ascii_bin, "mysql", "mariadb"), **options)
 
 
 def text(name: str, characters_max: int, **options: Any) -> sa.Column[str]:
-    """Return a column of text, compared byte for byte."""
+    """Return a column of text, compared byte by byte."""
     binary = mysql.VARCHAR(characters_max, charset="utf8mb4", collation="utf8mb4_bin")
     return sa.Column(name, sa.String(characters_max).with_variant(binary, "mysql", "mariadb"), **options)
 
 
 def time(name: str, *, nullable: bool = False) -> sa.Column[Any]:
-    """Return a column of moments in UTC, to the microsecond."""
+    """Return a column of times in UTC, to the microsecond."""
     precise = mysql.DATETIME(fsp=6)
     return sa.Column(name, sa.DateTime().with_variant(precise, "mysql", "mariadb"), nullable=nullable)
 
@@ -55,25 +55,25 @@ def small(name: str) -> sa.Column[int]:
 
 
 def generated_key(name: str) -> sa.Column[int]:
-    """Return a primary key that the database numbers."""
+    """Return a primary key that the database generates."""
     kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     return sa.Column(name, kind, primary_key=True, autoincrement=True)
 
 
 def batch_key() -> sa.Column[int]:
-    """Return the part of a primary key that names the batch."""
+    """Return the part of a primary key that identifies the batch."""
     return sa.Column("batch_key", sa.BigInteger(), primary_key=True, autoincrement=False)
 
 
 def index(name: str, table: str, *columns: str) -> None:
-    """Create an index if it is not there: MySQL has no IF NOT EXISTS for one."""
+    """Create an index if it does not exist: MySQL has no CREATE INDEX IF NOT EXISTS."""
     existing = {one["name"] for one in sa.inspect(op.get_bind()).get_indexes(table)}
     if name not in existing:
         op.create_index(name, table, list(columns))
 
 
 def upgrade() -> None:
-    """Bring the schema forward."""
+    """Upgrade the schema."""
     create_batches()
     create_results()
     create_repairs()
@@ -81,7 +81,7 @@ def upgrade() -> None:
 
 
 def create_batches() -> None:
-    """Create what is kept of a batch."""
+    """Create the tables of batches."""
     op.create_table(
         "batches",
         generated_key("batch_key"),
@@ -122,7 +122,7 @@ def create_batches() -> None:
 
 
 def create_results() -> None:
-    """Create what is kept of jobs."""
+    """Create the tables of jobs."""
     op.create_table(
         "job_results",
         batch_key(),
@@ -146,7 +146,7 @@ def create_results() -> None:
 
 
 def create_repairs() -> None:
-    """Create what is kept of repairs."""
+    """Create the table of repairs."""
     op.create_table(
         "repairs",
         generated_key("repair_key"),
@@ -169,7 +169,7 @@ def create_repairs() -> None:
 
 
 def create_housekeeping() -> None:
-    """Create what the reconciler needs for itself."""
+    """Create the internal tables of the reconciler."""
     op.create_table(
         "leases",
         identifier("name", primary_key=True),
@@ -181,7 +181,7 @@ def create_housekeeping() -> None:
 
 
 def downgrade() -> None:
-    """Bring the schema back to nothing."""
+    """Drop all tables."""
     for table in (
         "deleted_batches",
         "leases",

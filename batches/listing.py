@@ -1,0 +1,29 @@
+"""Lists are read in pages: the filter of a list, and a page of it. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from batches.batch import BatchState
+
+Item = TypeVar("Item")
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFilter:
+    """Selects the batches that match all of its parts; by default, every batch."""
+
+    state: BatchState | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """A batch must carry each of these labels with exactly this value."""
+    id_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item, Key]):
+    """Some items of a list."""
+
+    items: list[Item]
+    next_key: Key | None
+    """The key after which the next page begins; None on the last page."""

@@ -1,0 +1,20 @@
+"""Totals over all batches, for metrics. Pure."""
+
+from dataclasses import dataclass
+
+from batches.batch import BatchState
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Totals over all batches; each stops at the limit that batches.store.overview gives for it."""
+
+    batches: dict[BatchState, int]
+    stuck_batches: int
+    """Batches in PROCESSING without a result for so long that the reconciler checks them."""
+    oldest_silence_seconds: float
+    """The longest time since the last result of a batch in PROCESSING; 0 if there is no such batch."""
+    recent_repairs: int
+    """Repairs that the reconciler made within the last hour."""
+    recent_repaired_jobs: int
+    """Results that these repairs recorded or counted, and no worker had reported."""
