@@ -139,7 +139,8 @@ def render(command: tuple[str, ...], name: str) -> Layout:
         stdout=subprocess.PIPE,
         timeout=RENDER_SECONDS_MAX,
     )
-    return Layout(name, tuple(yaml.safe_load_all(rendered.stdout)))
+    # In C: ten times as fast.
+    return Layout(name, tuple(yaml.load_all(rendered.stdout, yaml.CSafeLoader)))
 
 
 def _template(manifest: Manifest) -> Manifest | None:

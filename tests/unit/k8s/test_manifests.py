@@ -1,5 +1,6 @@
 """What every object of every layout keeps: schemas, enums, names and references."""
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterator
@@ -43,9 +44,14 @@ PROVIDED_KINDS = ("ConfigMap", "ServiceAccount", "PersistentVolumeClaim")
 """What a pod refers to and the layout must hold."""
 
 
+schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
+"""The library reads all definitions, several MB, for every object."""
+
+
 @pytest.mark.parametrize("version", [OLDEST_KUBERNETES, kubernetes_validate.latest_version()])
-def test_schema(layout: Layout, version: str) -> None:
+def test_schema(layout: Layout, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every object fits the strict schema of the oldest and of the newest Kubernetes."""
+    monkeypatch.setattr(kubernetes_validate.utils, "schema_contents", schema_contents)
     for manifest in layout.objects:
         kubernetes_validate.validate(manifest, version, strict=True)
 
