@@ -1,1 +1,1 @@
-"""The rules that a store must keep on every database."""
+"""The contract of the store, tested on every database."""

@@ -1,4 +1,4 @@
-"""What only the store's own tests need."""
+"""Fixtures of the store's tests."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,7 +13,7 @@ from tests.support.storage import Databases
 
 @pytest.fixture
 async def other_database(database_url: str) -> AsyncIterator[Database]:
-    """Return the same database over connections of its own, as another replica has them."""
+    """Return the same database over separate connections, as another replica has them."""
     database = Database(database_url, connections_max=8)
     yield database
     await database.close()
@@ -27,7 +27,7 @@ def other_store(other_database: Database) -> BatchStore:
 
 @pytest.fixture
 def own_server(databases: Databases) -> Iterator[DatabaseServer]:
-    """Return the server if it is ours to freeze and to change; it runs again afterwards."""
+    """Return the server if the tests may suspend and change it; it runs again afterwards."""
     server = databases.server
     if server is None or isinstance(server, GivenServer):
         pytest.skip("This server is not ours to freeze or to change.")

@@ -1,7 +1,6 @@
-"""Stands between a client and a MySQL server, and loses the answer to a commit on request.
+"""A proxy in front of a MySQL server that loses the answer to a commit on request.
 
-A network that is cut at that moment is the one case in which a client cannot know whether
-its transaction was committed.
+If the network fails at that moment, a client cannot know whether its transaction was committed.
 """
 
 import asyncio
@@ -9,25 +8,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 COMMIT = b"\x03COMMIT"
-"""The command "query" and its text, as the driver sends it."""
+"""The query command followed by its text, as the driver sends it."""
 CHUNK_BYTES_MAX = 1 << 16
 
 
 class LosingProxy:
-    """Passes everything on but the answers it was asked to lose."""
+    """Forwards everything except the answers that it is asked to lose.
+
+    Args:
+        host: The server's host.
+        port: The server's port.
+
+    """
 
     def __init__(self, host: str, port: int) -> None:
-        """Take the server's address."""
         self._host, self._port = host, port
         self._serving: set[asyncio.Task[None]] = set()
         self.answers_to_lose = 0
         self.lost_answers = 0
         self.stays_silent = False
-        """Whether it then keeps the connection open, as a network that loses packets does."""
+        """Whether the connection stays open then, as in a network that loses packets."""
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
-        """Give the port to connect to; clients hang up before the end."""
+        """Listen on the returned port; clients must disconnect before the end."""
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         try:
             yield server.sockets[0].getsockname()[1]
@@ -68,10 +72,10 @@ class LosingProxy:
         self, from_server: asyncio.StreamReader, answers: asyncio.StreamWriter, committing: asyncio.Event
     ) -> None:
         while chunk := await from_server.read(CHUNK_BYTES_MAX):
-            if committing.is_set():  # the server has committed, and nobody will know
+            if committing.is_set():  # the server has committed, but the client will not know
                 self.lost_answers += 1
                 if self.stays_silent:
-                    await asyncio.Event().wait()  # until the client hangs up
+                    await asyncio.Event().wait()  # until the client disconnects
                 return
             answers.write(chunk)
             await answers.drain()

@@ -1,4 +1,4 @@
-"""The steps that the store's rules are told in."""
+"""Steps of the store's tests."""
 
 import asyncio
 import time
@@ -21,13 +21,13 @@ from database_servers import ENGINES
 from tests.support.samples import BATCH, WORKER
 
 on_servers = pytest.mark.parametrize("database_engine", ENGINES, indirect=True)
-"""For rules that an embedded file does not have."""
+"""For rules that do not apply to SQLite."""
 on_sqlite = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
 on_mysql = pytest.mark.parametrize("database_engine", ["mysql"], indirect=True)
 on_mariadb = pytest.mark.parametrize("database_engine", ["mariadb"], indirect=True)
 
 WAIT_SECONDS_MAX = 20.0
-"""Far above what is waited for, for machines under load."""
+"""Far above any time that is waited for, even on a loaded machine."""
 POLL_SECONDS = 0.01
 
 RECORDED, DUPLICATE, SUPERSEDED_EARLIER, STALE = Disposition
@@ -43,42 +43,42 @@ async def create(
 async def report(
     store: BatchStore, *results: JobResult, source: ResultSource = WORKER
 ) -> list[Disposition | type[BatchError]]:
-    """Record results; return the verdicts, errors by their class."""
+    """Record results; return the verdicts, errors as their class."""
     recording = await store.record_results(results, source)
     return [one if isinstance(one, Disposition) else type(one) for one in recording.verdicts]
 
 
 async def recorded(store: BatchStore, batch_id: str = "batch") -> dict[str, RecordedResult]:
-    """Return all recorded results of a batch by job_id, in the order they are listed."""
+    """Return all recorded results of a batch by job_id, in the order of the list."""
     page = await store.list_results(batch_id, outcome=None, after_job_id=None, size=100_000)
     assert page.next_key is None
     return {result.job_id: result for result in page.items}
 
 
 async def differences(store: BatchStore) -> list[Difference]:
-    """Return what the check finds in all batches."""
+    """Return the differences that the check finds in all batches."""
     return [one async for page in store.check() for one in page.differences]
 
 
 async def execute(database: Database, statement: str, **parameters: object) -> None:
-    """Run a statement of our own in a transaction."""
+    """Run a statement in a transaction."""
     await database.write(lambda connection: connection.execute(text(statement), parameters))
 
 
 async def scalar(database: Database, statement: str, **parameters: object) -> Any:
-    """Return the one value a query of our own finds."""
+    """Return the single value of a query."""
     return await database.read(lambda connection: connection.scalar(text(statement), parameters))
 
 
 async def count_rows(database: Database) -> dict[str, int]:
-    """Return how many rows each table of batches has, those that have none left out."""
+    """Return the number of rows of each table that is not empty."""
     tables = schema.metadata.tables.keys() - {schema.schema_programs.name}
     counts = {name: await scalar(database, f"SELECT COUNT(*) FROM {name}") for name in tables}  # noqa: S608
     return {name: number for name, number in counts.items() if number}
 
 
 async def insert_batches(database: Database, batch_ids: Iterable[str], **columns: object) -> None:
-    """Insert batches at once: creating them one by one takes a thousand times as long."""
+    """Insert batches in one statement: creating them one by one takes a thousand times as long."""
     rows: list[Mapping[str, object]] = [
         {
             "batch_id": batch_id,
@@ -99,18 +99,18 @@ async def wait_until(condition: Callable[[], Awaitable[bool]], poll_seconds: flo
     """Return as soon as the condition holds; fail if it never does."""
     deadline = time.monotonic() + WAIT_SECONDS_MAX
     while not await condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
+        assert time.monotonic() < deadline, "the condition did not become true"
         await asyncio.sleep(poll_seconds)
 
 
 async def wait_until_blocked(database: Database, number: int = 1) -> None:
-    """Return when so many transactions of the server wait for a lock."""
+    """Return when this many transactions of the server wait for a lock."""
     query = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
 
     async def are_blocked() -> bool:
         return bool(await scalar(database, query) >= number)
 
-    # InnoDB renews this table only for who has not looked at it for 0.1 s.
+    # InnoDB updates this table only if it was not read for 0.1 s.
     await wait_until(are_blocked, poll_seconds=0.12)
 
 
@@ -123,41 +123,41 @@ async def wait_until_returned(database: Database) -> None:
     await wait_until(are_returned)
 
 
-async def ignore(connection: AsyncConnection) -> None:
-    """Do one statement in a transaction."""
+async def select_one(connection: AsyncConnection) -> None:
+    """Run one statement that changes nothing."""
     await connection.execute(text("SELECT 1"))
 
 
 async def open_connections(database: Database, number: int) -> None:
-    """Let the pool open so many connections: transactions that wait for each other need them all."""
+    """Open this many connections of the pool: transactions that wait for each other need them all."""
     all_here = asyncio.Barrier(number)
 
     async def work(connection: AsyncConnection) -> None:
-        await ignore(connection)
+        await select_one(connection)
         await all_here.wait()
 
     await asyncio.gather(*(database.read(work) for _ in range(number)))
 
 
 def connections_in_use(database: Database) -> int:
-    """Return how many connections of the pool somebody has."""
-    in_use: int = database.engine.pool.checkedout()  # type: ignore[attr-defined]  # of a pool that counts
+    """Return the number of connections that are not in the pool."""
+    in_use: int = database.engine.pool.checkedout()  # type: ignore[attr-defined]  # queue pools have it
     return in_use
 
 
-async def note(connection: AsyncConnection, name: str) -> None:
-    """Write a row that is of no concern to anybody."""
+async def insert_row(connection: AsyncConnection, name: str) -> None:
+    """Insert a row with this name into a table that the test does not use otherwise."""
     statement = (
         "INSERT INTO leases (name, holder, expire_time) VALUES (:name, '', '2000-01-01 00:00:00.000000')"
     )
     await connection.execute(text(statement), {"name": name})
 
 
-async def touch(connection: AsyncConnection, name: str) -> None:
+async def lock_row(connection: AsyncConnection, name: str) -> None:
     """Lock a row by changing it."""
     await connection.execute(text("UPDATE leases SET holder = 'x' WHERE name = :name"), {"name": name})
 
 
-async def notes(connection: AsyncConnection) -> list[str]:
-    """Return which rows there are."""
+async def row_names(connection: AsyncConnection) -> list[str]:
+    """Return the names of the inserted rows."""
     return list((await connection.scalars(text("SELECT name FROM leases ORDER BY name"))).all())

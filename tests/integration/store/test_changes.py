@@ -1,4 +1,4 @@
-"""What the change feed reads: which of the watched batches have changed, and which are gone."""
+"""Which of the watched batches have changed or no longer exist."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.integration.store.steps import create, insert_batches, report
 from tests.support.samples import result
 
 
-async def test_what_changed_and_what_is_gone(store: BatchStore) -> None:
-    """A batch is returned if its revision differs, named if it is unknown, and left out otherwise."""
+async def test_changed_and_missing_batches_are_found(store: BatchStore) -> None:
+    """A batch is returned if its revision differs, and its id if it does not exist."""
     for batch_id in ("same", "moved", "unwatched"):
         await create(store, 10, batch_id)
     await report(store, result("job", batch_id="moved"))
@@ -19,17 +19,17 @@ async def test_what_changed_and_what_is_gone(store: BatchStore) -> None:
     assert gone == ["MOVED"]
 
 
-async def test_nothing_watched(store: BatchStore) -> None:
-    """Nobody watches: nothing is read."""
+async def test_no_watched_batches_means_no_changes(store: BatchStore) -> None:
+    """Batches that are not watched are not read."""
     await create(store, 10)
     assert await store.read_changed({}) == ([], [])
 
 
 @pytest.mark.parametrize("portion", [1, 3, 1_000])
-async def test_many_watched(
+async def test_watched_batches_are_looked_up_in_portions(
     store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch, portion: int
 ) -> None:
-    """However the look-ups are cut, each batch that changed is returned once."""
+    """Each changed batch is returned once, whatever the size of a portion."""
     monkeypatch.setattr(changes, "READ_BATCHES_MAX", portion)
     ids = [f"batch-{number}" for number in range(10)]
     await insert_batches(database, ids)
@@ -38,8 +38,8 @@ async def test_many_watched(
     assert gone == ["gone"]
 
 
-async def test_two_thousand_watched(store: BatchStore, database: Database) -> None:
-    """More batches than one statement looks up, on the real limits."""
+async def test_more_batches_than_one_portion_can_be_watched(store: BatchStore, database: Database) -> None:
+    """The real limit of a statement applies."""
     ids = [f"batch-{number}" for number in range(2_001)]
     await insert_batches(database, ids)
     changed, gone = await store.read_changed(dict.fromkeys(ids, 0))

@@ -1,4 +1,4 @@
-"""The check finds every kind of number that is not what the rows say."""
+"""The check finds every kind of number that differs from the rows."""
 
 import pytest
 
@@ -17,8 +17,8 @@ SMUGGLE = (
 )
 
 
-async def sound(store: BatchStore) -> None:
-    """Let a batch of eleven complete with results of every kind, two of which are only counted."""
+async def complete(store: BatchStore) -> None:
+    """Complete a batch of eleven jobs with results of every kind, two of them only counted."""
     await create(store, 12)
     await report(store, *results(5), result("f", FAILED), result("s", SKIPPED))
     await report(store, result("r"), result("q", FAILED), source=RECONCILER)
@@ -58,20 +58,20 @@ async def sound(store: BatchStore) -> None:
         (SMUGGLE, [("succeeded_jobs", 7, 8)]),
     ],
 )
-async def test_a_number_broken_by_hand(
+async def test_a_corrupted_number_is_found(
     store: BatchStore, database: Database, statement: str, found: list[tuple[str, int, int]]
 ) -> None:
-    """Whatever is broken behind our back is found and named, with what is kept and what must be."""
-    await sound(store)
+    """The difference names the number, its stored value and the expected one."""
+    await complete(store)
     assert await differences(store) == []
     await execute(database, statement)
     assert await differences(store) == [Difference("batch", *one) for one in found]
 
 
-async def test_every_batch_is_checked(
+async def test_all_pages_are_checked(
     store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Page by page all batches and results are counted, and what is wrong is found on the last page too."""
+    """All batches and results are counted, and a difference on the last page is found."""
     monkeypatch.setattr(check, "PAGE_BATCHES", 3)
     await insert_batches(database, [f"batch-{number}" for number in range(7)])
     await report(store, *results(4, batch_id="batch-0"), *results(2, batch_id="batch-6"))
@@ -81,6 +81,6 @@ async def test_every_batch_is_checked(
     assert [page.differences for page in pages] == [[], [], [Difference("batch-6", "failed_jobs", 1, 0)]]
 
 
-async def test_an_empty_database_has_nothing_wrong(store: BatchStore) -> None:
-    """No batches are no pages."""
+async def test_checking_an_empty_database_yields_no_pages(store: BatchStore) -> None:
+    """There is nothing to compare."""
     assert [page async for page in store.check()] == []

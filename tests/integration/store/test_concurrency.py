@@ -1,4 +1,4 @@
-"""Many at once: every result is counted once, and no error of the database surfaces."""
+"""Concurrent operations: every result is counted once, and no error of the database surfaces."""
 
 import asyncio
 from collections import Counter
@@ -29,12 +29,12 @@ Ending = Callable[[str, str, int], JobOutcome]
 
 
 def agreed(batch_id: str, job_id: str, attempt: int) -> JobOutcome:
-    """Return how an attempt ended, the same for whoever reports it."""
+    """Return the outcome of an attempt, the same for everyone who reports it."""
     return Random(f"{batch_id} {job_id} {attempt}").choice(list(JobOutcome))
 
 
 def dealt_out(chance: Random, ending: Ending) -> list[Groups]:
-    """Return what each recorder records: all attempts of all jobs, each twice, in any order."""
+    """Return the groups of each recorder: all attempts of all jobs, each twice, in random order."""
     attempts = [
         *((batch_id, job_id, 1) for batch_id in BATCH_IDS for job_id in JOBS),
         *((batch_id, job_id, 2) for batch_id in BATCH_IDS for job_id in RETRIED_JOBS),
@@ -49,7 +49,7 @@ def dealt_out(chance: Random, ending: Ending) -> list[Groups]:
 
 
 async def record_all(stores: list[BatchStore], recorders: list[Groups]) -> list[Recording]:
-    """Let all recorders record their groups at once, on two replicas."""
+    """Let all recorders record their groups concurrently, on two replicas."""
 
     async def record(store: BatchStore, groups: Groups) -> list[Recording]:
         return [await store.record_results(group, WORKER) for group in groups]
@@ -59,8 +59,10 @@ async def record_all(stores: list[BatchStore], recorders: list[Groups]) -> list[
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_every_result_counts_once(store: BatchStore, other_store: BatchStore, seed: int) -> None:
-    """Twenty recorders report each attempt twice: the tallies are those of the highest attempts, exactly."""
+async def test_concurrent_results_are_counted_once(
+    store: BatchStore, other_store: BatchStore, seed: int
+) -> None:
+    """Twenty recorders report each attempt twice; the tallies are exactly those of the highest attempts."""
     for batch_id in BATCH_IDS:
         await create(store, len(JOBS), batch_id)
     recordings = await record_all([store, other_store], dealt_out(Random(seed), agreed))
@@ -77,8 +79,10 @@ async def test_every_result_counts_once(store: BatchStore, other_store: BatchSto
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_every_change_has_its_revision(store: BatchStore, other_store: BatchStore, seed: int) -> None:
-    """Each group that changed a batch has a revision of its own, and together they leave no gap."""
+async def test_concurrent_changes_have_consecutive_revisions(
+    store: BatchStore, other_store: BatchStore, seed: int
+) -> None:
+    """Each group that changed a batch has a revision of its own, without gaps."""
     for batch_id in BATCH_IDS:
         await create(store, len(JOBS), batch_id)
     recordings = await record_all([store, other_store], dealt_out(Random(seed), agreed))
@@ -90,8 +94,10 @@ async def test_every_change_has_its_revision(store: BatchStore, other_store: Bat
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_conflicting_results(store: BatchStore, other_store: BatchStore, seed: int) -> None:
-    """Of results that contradict each other one is recorded, and the counters are still the rows."""
+async def test_one_of_conflicting_results_is_recorded(
+    store: BatchStore, other_store: BatchStore, seed: int
+) -> None:
+    """The counters still equal the rows."""
     chance = Random(seed)
     for batch_id in BATCH_IDS:
         await create(store, len(JOBS), batch_id)
@@ -107,8 +113,8 @@ async def test_conflicting_results(store: BatchStore, other_store: BatchStore, s
     assert await differences(store) == []
 
 
-async def test_a_check_meanwhile(store: BatchStore, other_store: BatchStore) -> None:
-    """A check that runs while results come in finds nothing: each of its pages is of one moment."""
+async def test_a_check_during_reports_finds_no_difference(store: BatchStore, other_store: BatchStore) -> None:
+    """Each page of the check is a snapshot."""
     for batch_id in BATCH_IDS:
         await create(store, len(JOBS), batch_id)
     recording = asyncio.create_task(record_all([store, other_store], dealt_out(Random(1), agreed)))
@@ -121,8 +127,10 @@ async def test_a_check_meanwhile(store: BatchStore, other_store: BatchStore) -> 
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_everything_at_once(store: BatchStore, other_store: BatchStore, seed: int) -> None:
-    """Whatever is done to the same batches at the same time, all that is ever refused is by their rules."""
+async def test_concurrent_operations_fail_only_by_the_rules(
+    store: BatchStore, other_store: BatchStore, seed: int
+) -> None:
+    """No error of the database surfaces, and the counters equal the rows."""
     chance = Random(seed)
     for batch_id in BATCH_IDS:
         await create(store, 20, batch_id, sealed=chance.random() < 0.5, team="sync")
@@ -141,7 +149,7 @@ async def test_everything_at_once(store: BatchStore, other_store: BatchStore, se
 
 
 async def _one_step(store: BatchStore, chance: Random) -> None:
-    """Do one thing of all that can be done to a batch."""
+    """Do one random operation on a batch."""
     batch_id, number = chance.choice(BATCH_IDS), chance.randrange(1_000_000)
     reports = [
         result(
@@ -172,7 +180,7 @@ async def _one_step(store: BatchStore, chance: Random) -> None:
 
 
 def _check_history(history: list[Batch]) -> None:
-    """Check that from revision to revision nothing runs backwards."""
+    """Check that nothing runs backwards from one revision to the next."""
     for earlier, later in pairwise(history):
         assert later.tally.ended >= earlier.tally.ended
         assert later.last_result_time is not None

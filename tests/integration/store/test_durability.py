@@ -1,4 +1,4 @@
-"""Whether the database keeps what it says it has committed."""
+"""The database flushes what it has committed, or a warning says that it does not."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,8 +23,8 @@ def warning(name: str, value: int) -> str:
 
 @pytest.fixture
 def setting(own_server: DatabaseServer, database: Database) -> Setting:
-    """Return what changes a setting of the server for a while."""
-    del own_server  # asked for since only a server of our own may be changed
+    """Return a context manager that changes a setting of the server."""
+    del own_server  # requested, since only a server of our own may be changed
 
     @asynccontextmanager
     async def changed(name: str, value: int) -> AsyncIterator[None]:
@@ -38,20 +38,20 @@ def setting(own_server: DatabaseServer, database: Database) -> Setting:
     return changed
 
 
-async def test_the_default_is_durable(database: Database) -> None:
-    """A server with its engine's defaults, and SQLite as we open it, give no warning."""
+async def test_default_settings_give_no_warning(database: Database) -> None:
+    """Neither do the settings of SQLite connections."""
     assert await durability_warnings(database) == []
 
 
 @on_servers
-async def test_a_lazy_log(database: Database, setting: Setting) -> None:
-    """A redo log that is not flushed with the commit is warned of in a sentence."""
+async def test_a_redo_log_that_is_not_flushed_is_warned_of(database: Database, setting: Setting) -> None:
+    """The warning names the setting, the risk and the remedy."""
     async with setting("innodb_flush_log_at_trx_commit", 2):
         assert await durability_warnings(database) == [warning("innodb_flush_log_at_trx_commit", 2)]
 
 
 @on_mysql
-async def test_a_lazy_binary_log(database: Database, setting: Setting) -> None:
-    """A binary log that is written, but not flushed with the commit, is warned of too."""
+async def test_a_binary_log_that_is_not_flushed_is_warned_of(database: Database, setting: Setting) -> None:
+    """MariaDB has no binary log by default."""
     async with setting("sync_binlog", 0):
         assert await durability_warnings(database) == [warning("sync_binlog", 0)]

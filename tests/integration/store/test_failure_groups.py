@@ -1,4 +1,4 @@
-"""Failures in groups of errors that are alike."""
+"""Failures in groups of similar errors."""
 
 import pytest
 
@@ -10,8 +10,8 @@ from tests.integration.store.steps import create, execute, report
 from tests.support.samples import FAILED, SKIPPED, failure, result
 
 
-async def test_errors_that_are_alike_are_one_group(store: BatchStore) -> None:
-    """One type and one template are one group: the largest first, then by its first job."""
+async def test_similar_errors_are_one_group(store: BatchStore) -> None:
+    """Groups are ordered by size, the largest first, then by their first job."""
     await create(store, 100)
     await report(
         store,
@@ -35,8 +35,8 @@ async def test_errors_that_are_alike_are_one_group(store: BatchStore) -> None:
     ]
 
 
-async def test_a_failure_that_was_retried_is_in_no_group(store: BatchStore) -> None:
-    """Only the latest attempt of a job counts, with its own error, and only this batch's jobs."""
+async def test_only_the_latest_attempt_is_grouped(store: BatchStore) -> None:
+    """A retried failure counts with its latest outcome and error."""
     await create(store, 10)
     await create(store, 10, "other")
     await report(store, failure("a", "E"), failure("b", "E"), result("c", FAILED, batch_id="other"))
@@ -44,8 +44,8 @@ async def test_a_failure_that_was_retried_is_in_no_group(store: BatchStore) -> N
     assert await store.list_failure_groups("batch") == [FailureGroup("", 1, "", "", "b")]
 
 
-async def test_the_largest_failure_groups(store: BatchStore) -> None:
-    """Of more kinds of error than a person reads, the largest are listed."""
+async def test_the_largest_groups_are_listed(store: BatchStore) -> None:
+    """There may be more groups than the limit."""
     await create(store, 1_000)
     rare = [failure(f"rare-{number:03}", f"Rare{number:03}") for number in range(150)]
     await report(store, *rare, *(failure(f"often-{number}", "Zebra") for number in range(2)))
@@ -54,8 +54,10 @@ async def test_the_largest_failure_groups(store: BatchStore) -> None:
     assert [group.error_type for group in groups] == ["Zebra", *(f"Rare{number:03}" for number in range(99))]
 
 
-async def test_a_call_looks_at_so_many_failures(store: BatchStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of more failures than one call may cost, the groups are those of the first jobs."""
+async def test_failures_beyond_the_limit_are_not_read(
+    store: BatchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The groups are those of the first jobs."""
     monkeypatch.setattr(failures, "FAILURES_GROUPED_MAX", 5)
     await create(store, 10)
     await report(store, *(failure(f"j{number}", f"E{number // 4}") for number in reversed(range(8))))
@@ -65,8 +67,8 @@ async def test_a_call_looks_at_so_many_failures(store: BatchStore, monkeypatch: 
     ]
 
 
-async def test_rows_of_a_server_from_before(store: BatchStore, database: Database) -> None:
-    """What a server of the schema before writes into this one is listed, grouped by its type alone."""
+async def test_rows_without_a_fingerprint_are_grouped_by_type(store: BatchStore, database: Database) -> None:
+    """Servers of schema 0001 write such rows."""
     await create(store, 10)
     await report(store, failure("new", "E", "row 1"), result("there"))
     columns = "batch_key, job_id, attempt, outcome, source, error_type, error_message, record_time"
@@ -81,10 +83,10 @@ async def test_rows_of_a_server_from_before(store: BatchStore, database: Databas
     ]
 
 
-async def test_a_failure_that_a_server_from_before_wrote_over_another(
+async def test_rows_with_an_outdated_fingerprint_are_grouped_by_type(
     store: BatchStore, database: Database
 ) -> None:
-    """Such a row keeps the kind of the attempt before; no group has errors of two types."""
+    """A server of schema 0001 that replaces a failure keeps the old fingerprint."""
     await create(store, 10)
     await report(store, failure("j1", "Timeout", "after 1 s"), failure("j2", "Timeout", "after 2 s"))
     values = "attempt = 2, error_type = 'KeyError', error_message = 'no such row'"

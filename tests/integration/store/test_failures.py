@@ -1,4 +1,4 @@
-"""The database fails: what may go better is run again unseen, what does not is told in time."""
+"""Failures of the database: transient ones are retried, all others are reported in time."""
 
 import asyncio
 import time
@@ -20,35 +20,35 @@ from tests.integration.store.steps import (
     connections_in_use,
     create,
     execute,
-    ignore,
-    note,
-    notes,
+    insert_row,
+    lock_row,
     on_servers,
     open_connections,
     recorded,
     report,
+    row_names,
     scalar,
-    touch,
+    select_one,
     wait_until,
 )
 from tests.support.samples import result
 
 
 @on_servers
-async def test_a_deadlock_is_run_again(database: Database, other_database: Database) -> None:
-    """Of two transactions that wait for each other the database ends one, and it is begun anew unseen."""
-    await database.write(lambda connection: note(connection, "a"))
-    await database.write(lambda connection: note(connection, "b"))
+async def test_a_deadlock_is_retried(database: Database, other_database: Database) -> None:
+    """The database ends one of two transactions that wait for each other."""
+    await database.write(lambda connection: insert_row(connection, "a"))
+    await database.write(lambda connection: insert_row(connection, "b"))
     tries: Counter[str] = Counter()
     held = {"a": asyncio.Event(), "b": asyncio.Event()}
 
     def crossing(first: str, second: str) -> Callable[[AsyncConnection], Awaitable[None]]:
         async def work(connection: AsyncConnection) -> None:
             tries[first] += 1
-            await touch(connection, first)
+            await lock_row(connection, first)
             held[first].set()
             await held[second].wait()
-            await touch(connection, second)
+            await lock_row(connection, second)
 
         return work
 
@@ -57,13 +57,13 @@ async def test_a_deadlock_is_run_again(database: Database, other_database: Datab
 
 
 @on_servers
-async def test_a_lock_time_out_is_run_again(
+async def test_a_lock_time_out_is_retried(
     database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever waits for a lock too long begins anew, and gets it when it is free."""
+    """The retry gets the lock when it is free."""
     monkeypatch.setattr(database_module, "LOCK_WAIT_SECONDS_MAX", 1)
     impatient = Database(database_url, connections_max=1)
-    await database.write(lambda connection: note(connection, "a"))
+    await database.write(lambda connection: insert_row(connection, "a"))
     tries, tried_again = 0, asyncio.Event()
 
     async def work(connection: AsyncConnection) -> None:
@@ -71,10 +71,10 @@ async def test_a_lock_time_out_is_run_again(
         tries += 1
         if tries == 2:
             tried_again.set()
-        await touch(connection, "a")
+        await lock_row(connection, "a")
 
     async with database.engine.begin() as holder, asyncio.timeout(WAIT_SECONDS_MAX):
-        await touch(holder, "a")
+        await lock_row(holder, "a")
         writing = asyncio.create_task(impatient.write(work))
         await tried_again.wait()
     await writing
@@ -84,7 +84,7 @@ async def test_a_lock_time_out_is_run_again(
 
 @on_servers
 async def test_a_value_that_does_not_fit_is_refused(store: BatchStore, database: Database) -> None:
-    """A value without room is told apart from a database that is away, and what is told quotes no value."""
+    """The error differs from that of an unavailable database, and does not contain the value."""
     await create(store, 2)
     with pytest.raises(ValueRefused) as refused:
         await report(store, result("fits"), result("j" * 1_000))
@@ -95,18 +95,18 @@ async def test_a_value_that_does_not_fit_is_refused(store: BatchStore, database:
 
 @on_servers
 @pytest.mark.parametrize("transaction", [Database.write, Database.read])
-async def test_a_lost_connection_is_run_again(
+async def test_a_transaction_is_retried_when_its_connection_is_lost(
     database: Database,
     other_database: Database,
     transaction: Callable[[Database, Callable[[AsyncConnection], Awaitable[int]]], Awaitable[int]],
 ) -> None:
-    """A connection that ends between two statements is replaced, and the transaction begun anew unseen."""
+    """The retry uses a new connection."""
     tries = 0
 
     async def work(connection: AsyncConnection) -> int:
         nonlocal tries
         tries += 1
-        await note(connection, f"try {tries}")
+        await insert_row(connection, f"try {tries}")
         if tries == 1:
             number = await connection.scalar(text("SELECT CONNECTION_ID()"))
             await execute(other_database, f"KILL {number}")
@@ -114,13 +114,13 @@ async def test_a_lost_connection_is_run_again(
 
     assert await transaction(database, work) == 42
     assert tries == 2
-    assert await database.read(notes) == (["try 2"] if transaction is Database.write else [])
+    assert await database.read(row_names) == (["try 2"] if transaction is Database.write else [])
     assert connections_in_use(database) == 0
 
 
 @on_servers
-async def test_a_whole_pool_of_lost_connections(database: Database, other_database: Database) -> None:
-    """All connections were cut while idle, by a proxy or a restart: nobody who uses them next sees it."""
+async def test_lost_idle_connections_are_replaced(database: Database, other_database: Database) -> None:
+    """A proxy or a restart closed the whole pool; no caller notices."""
     await open_connections(database, 8)
     others = (
         "SELECT GROUP_CONCAT(id) FROM information_schema.processlist"
@@ -128,21 +128,22 @@ async def test_a_whole_pool_of_lost_connections(database: Database, other_databa
     )
     for number in (await scalar(other_database, others)).split(","):
         await execute(other_database, f"KILL {number}")
-    await asyncio.gather(*(database.write(ignore) for _ in range(20)))
+    await asyncio.gather(*(database.write(select_one) for _ in range(20)))
     assert connections_in_use(database) == 0
 
 
 @on_servers
 @pytest.mark.parametrize("is_connected", [True, False], ids=["connected", "not yet connected"])
 @pytest.mark.parametrize("transaction", [Database.write, Database.read])
-async def test_a_frozen_database(
+async def test_callers_of_a_suspended_database_get_an_error_in_time(
     own_server: DatabaseServer,
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     transaction: Callable[[Database, Callable[[AsyncConnection], Awaitable[None]]], Awaitable[None]],
-    is_connected: bool,  # noqa: FBT001
+    *,
+    is_connected: bool,
 ) -> None:
-    """Callers are told in time that it does not answer; the pool is whole as soon as it goes on."""
+    """The pool is complete again as soon as the server continues."""
     for name, seconds in (("STATEMENT", 0.4), ("TRANSACTION", 0.8), ("CONNECT", 0.4)):
         monkeypatch.setattr(database_module, f"{name}_SECONDS_MAX", seconds)
     database = Database(database_url, connections_max=3)
@@ -151,7 +152,7 @@ async def test_a_frozen_database(
     await asyncio.to_thread(own_server.pause)
     begin = time.monotonic()
     outcomes = await asyncio.gather(
-        *(transaction(database, ignore) for _ in range(6)), return_exceptions=True
+        *(transaction(database, select_one) for _ in range(6)), return_exceptions=True
     )
     took_seconds = time.monotonic() - begin
     own_server.resume()
@@ -162,8 +163,8 @@ async def test_a_frozen_database(
     await database.close()
 
 
-async def test_a_statement_that_is_wrong_is_not_repeated(database: Database) -> None:
-    """Only what may go better the next time is run again, however the failure is called."""
+async def test_an_invalid_statement_is_not_retried(database: Database) -> None:
+    """Only errors that may disappear are retried."""
     tries = 0
 
     async def work(connection: AsyncConnection) -> None:
@@ -176,8 +177,8 @@ async def test_a_statement_that_is_wrong_is_not_repeated(database: Database) -> 
     assert tries == 1
 
 
-async def test_nothing_of_the_url_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """Neither the error nor the log says where the database is, or with which password."""
+async def test_errors_do_not_contain_the_url(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither the error nor the log names the server, the user or the password."""
     database = Database("mysql+asyncmy://worker:secret@127.0.0.1:1/name", connections_max=1)
     with pytest.raises(DatabaseUnavailable) as unavailable:
         await database.ping()
@@ -192,6 +193,6 @@ async def test_nothing_of_the_url_is_told(capsys: pytest.CaptureFixture[str]) ->
 async def _opens_connections(database: Database, number: int) -> bool:
     try:
         await open_connections(database, number)
-    except DatabaseUnavailable:  # the server wakes up, the limits are those of this test
+    except DatabaseUnavailable:  # the server is resuming, and the limits of this test are short
         return False
     return True

@@ -1,4 +1,4 @@
-"""The lease: one holder at a time, by the database's clock."""
+"""A lease has one holder at a time, by the database's clock."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -13,19 +13,19 @@ from tests.integration.store.steps import execute, wait_until
 
 LONG_SECONDS = 3_600.0
 SHORT_SECONDS = 0.3
-"""Long against the milliseconds of a statement, short for whoever waits for its end."""
+"""Far above the milliseconds of a statement, but short enough to wait for."""
 
 
 async def test_a_second_holder_is_refused(store: BatchStore, other_store: BatchStore) -> None:
-    """While somebody holds the lease nobody else gets it; another lease is another matter."""
+    """Leases with other names are independent."""
     assert await store.acquire_lease("pass", "first", LONG_SECONDS)
     assert not await other_store.acquire_lease("pass", "second", LONG_SECONDS)
     assert not await store.acquire_lease("pass", "FIRST", LONG_SECONDS)
     assert await other_store.acquire_lease("Pass", "second", LONG_SECONDS)
 
 
-async def test_a_holder_renews(store: BatchStore, database: Database) -> None:
-    """Acquired again by its holder, the lease lasts from now on; a shorter time shortens it."""
+async def test_a_holder_can_renew_its_lease(store: BatchStore, database: Database) -> None:
+    """The new duration counts from the renewal."""
     await store.acquire_lease("pass", "first", SHORT_SECONDS)
     first_end = await _expire_time(database)
     assert await store.acquire_lease("pass", "first", LONG_SECONDS)
@@ -34,22 +34,22 @@ async def test_a_holder_renews(store: BatchStore, database: Database) -> None:
 
 
 async def test_a_released_lease_is_free(store: BatchStore) -> None:
-    """The holder gives it back, and the next one gets it at once."""
+    """The next holder gets it at once."""
     await store.acquire_lease("pass", "first", LONG_SECONDS)
     await store.release_lease("pass", "first")
     assert await store.acquire_lease("pass", "second", LONG_SECONDS)
 
 
-async def test_only_the_holder_releases(store: BatchStore) -> None:
-    """A pass that overslept does not free what is another one's by now."""
+async def test_only_the_holder_can_release_a_lease(store: BatchStore) -> None:
+    """A suspended pass must not release the lease that another pass has acquired."""
     await store.acquire_lease("pass", "second", LONG_SECONDS)
     await store.release_lease("pass", "first")
     await store.release_lease("unknown", "first")
     assert not await store.acquire_lease("pass", "third", LONG_SECONDS)
 
 
-async def test_a_lease_ends_by_the_databases_clock(store: BatchStore, database: Database) -> None:
-    """The next holder gets it when its time is over by the database's clock, and not before."""
+async def test_a_lease_expires_by_the_databases_clock(store: BatchStore, database: Database) -> None:
+    """The next holder gets it when it has expired, and not before."""
     await store.acquire_lease("pass", "first", SHORT_SECONDS)
     end = await _expire_time(database)
     await wait_until(lambda: store.acquire_lease("pass", "second", LONG_SECONDS))
@@ -58,16 +58,18 @@ async def test_a_lease_ends_by_the_databases_clock(store: BatchStore, database: 
     assert not await store.acquire_lease("pass", "first", LONG_SECONDS)
 
 
-async def test_an_expired_lease_can_still_be_renewed(store: BatchStore, database: Database) -> None:
-    """A holder that overslept and that nobody replaced goes on."""
+async def test_an_expired_lease_can_be_renewed(store: BatchStore, database: Database) -> None:
+    """This holds as long as no other holder has acquired it."""
     await store.acquire_lease("pass", "first", LONG_SECONDS)
     await execute(database, "UPDATE leases SET expire_time = '2000-01-01 00:00:00.000000'")
     assert await store.acquire_lease("pass", "first", LONG_SECONDS)
     assert not await store.acquire_lease("pass", "second", LONG_SECONDS)
 
 
-async def test_seekers_at_once(store: BatchStore, other_store: BatchStore, database: Database) -> None:
-    """Of twelve seekers on two replicas one gets the lease, the first time and after its end."""
+async def test_one_of_concurrent_holders_gets_the_lease(
+    store: BatchStore, other_store: BatchStore, database: Database
+) -> None:
+    """Twelve holders on two replicas compete for it, three times."""
     for _ in range(3):
         got = await asyncio.gather(
             *(

@@ -1,4 +1,4 @@
-"""What is listed: pages that are complete, stable and in order."""
+"""Lists: their pages are complete, stable and ordered."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,7 +21,7 @@ PageReader = Callable[[Any], Awaitable[Page[Any, Any]]]
 
 
 async def pages(read: PageReader) -> list[list[Any]]:
-    """Read page after page to the last one."""
+    """Read all pages."""
     found, key = [], None
     while True:
         page = await read(key)
@@ -34,27 +34,29 @@ async def pages(read: PageReader) -> list[list[Any]]:
 async def batch_ids(
     store: BatchStore, state: BatchState | None = None, labels: dict[str, str] | None = None
 ) -> list[str]:
-    """Return the ids of all batches listed."""
+    """Return the ids of all listed batches."""
     page = await store.list_batches(BatchFilter(state, labels or {}), before_key=None, size=100)
     return [batch.batch_id for batch in page.items]
 
 
-async def test_batches_newest_first(store: BatchStore) -> None:
-    """Batches are listed in the opposite order of their creation, whatever their ids."""
+async def test_batches_are_listed_newest_first(store: BatchStore) -> None:
+    """The order does not depend on the ids."""
     for batch_id in ("b", "c", "a"):
         await create(store, 1, batch_id)
     assert await batch_ids(store) == ["a", "c", "b"]
 
 
-async def test_no_batches(store: BatchStore) -> None:
-    """An empty list is one empty page."""
+async def test_an_empty_list_is_one_empty_page(store: BatchStore) -> None:
+    """It has no next page."""
     page = await store.list_batches(BatchFilter(), before_key=None, size=10)
     assert (page.items, page.next_key) == ([], None)
 
 
 @pytest.mark.parametrize(("size", "lengths"), [(1, [1] * 7), (3, [3, 3, 1]), (7, [7]), (8, [7])])
-async def test_pages_of_batches(store: BatchStore, database: Database, size: int, lengths: list[int]) -> None:
-    """Pages hold as many as asked for, and there is no empty page at the end."""
+async def test_pages_have_the_requested_size(
+    store: BatchStore, database: Database, size: int, lengths: list[int]
+) -> None:
+    """There is no empty page at the end."""
     await insert_batches(database, [f"batch-{number}" for number in range(7)])
     found = await pages(lambda key: store.list_batches(BatchFilter(), before_key=key, size=size))
     assert [len(page) for page in found] == lengths
@@ -63,8 +65,8 @@ async def test_pages_of_batches(store: BatchStore, database: Database, size: int
     ]
 
 
-async def test_pages_stay_stable(store: BatchStore, database: Database) -> None:
-    """Batches that are created between two pages shift nothing: each old one is listed once."""
+async def test_new_batches_do_not_shift_pages(store: BatchStore, database: Database) -> None:
+    """Each old batch is listed once."""
     await insert_batches(database, [f"old-{number}" for number in range(6)])
     first = await store.list_batches(BatchFilter(), before_key=None, size=3)
     await insert_batches(database, [f"new-{number}" for number in range(6)])
@@ -75,8 +77,8 @@ async def test_pages_stay_stable(store: BatchStore, database: Database) -> None:
     assert second.next_key is None
 
 
-async def test_batches_of_a_state(store: BatchStore) -> None:
-    """The filter lists the batches that are in that state now."""
+async def test_batches_are_filtered_by_state(store: BatchStore) -> None:
+    """Their present state counts."""
     for batch_id in ("processing", "completed", "cancelled"):
         await create(store, 1, batch_id)
     await report(store, result("job", batch_id="completed"))
@@ -102,8 +104,10 @@ async def test_batches_of_a_state(store: BatchStore) -> None:
         ({"team": "sync", "env": "prod", "other": "x"}, []),
     ],
 )
-async def test_batches_with_labels(store: BatchStore, labels: dict[str, str], expected: list[str]) -> None:
-    """A batch is listed if it carries all of the labels with these values, byte for byte."""
+async def test_batches_are_filtered_by_labels(
+    store: BatchStore, labels: dict[str, str], expected: list[str]
+) -> None:
+    """A batch must have all of the labels, compared byte by byte."""
     await create(store, 1, "sync", team="sync")
     await create(store, 1, "prod", env="prod", empty="")
     await create(store, 1, "both", team="sync", env="prod", zone="a")
@@ -113,8 +117,8 @@ async def test_batches_with_labels(store: BatchStore, labels: dict[str, str], ex
     assert await batch_ids(store, labels=labels) == expected
 
 
-async def test_batches_with_a_prefix(store: BatchStore, database: Database) -> None:
-    """Ids that begin so, byte for byte, page by page; a page continues after a batch that it lists."""
+async def test_batches_are_filtered_by_prefix(store: BatchStore, database: Database) -> None:
+    """Ids are compared byte by byte, on every page."""
     own = ["a-%", "a-1", "a-", "a-~", "a--"]
     others = ["a", "a.", "a,z", "A-1", "b-1", "A-", "a/1"]
     mixed = [one for pair in zip(own, others, strict=False) for one in pair]
@@ -131,8 +135,8 @@ async def test_batches_with_a_prefix(store: BatchStore, database: Database) -> N
 
 
 @on_servers
-async def test_a_prefix_reads_no_batch_of_others(database: Database) -> None:
-    """However many others there are that are newer, and whatever the page: what is read are one's own."""
+async def test_a_prefix_reads_no_other_batches(database: Database) -> None:
+    """The cost of a page does not depend on newer batches of others."""
     own, others, size = 1_000, 10_000, 10
     await insert_batches(database, [f"own-{number}" for number in range(own)])
     await insert_batches(database, [f"other-{number}" for number in range(others)])
@@ -149,13 +153,13 @@ async def test_a_prefix_reads_no_batch_of_others(database: Database) -> None:
 
 
 async def rows_read(connection: AsyncConnection) -> int:
-    """Return how many rows of tables and indexes this connection has read so far."""
+    """Return the number of rows of tables and indexes that this connection has read so far."""
     counters = await connection.execute(text("SHOW SESSION STATUS LIKE 'Handler_read%'"))
     return sum(int(number) for _, number in counters)
 
 
-async def test_filters_together_and_paged(store: BatchStore) -> None:
-    """State, labels and pages combine."""
+async def test_filters_and_pages_can_be_combined(store: BatchStore) -> None:
+    """Only batches that match all filters are listed."""
     for number in range(6):
         await create(store, number % 2, f"batch-{number}", parity=str(number % 2), all="yes")
     found = await pages(
@@ -166,8 +170,8 @@ async def test_filters_together_and_paged(store: BatchStore) -> None:
     assert [[batch.batch_id for batch in page] for page in found] == [["batch-4", "batch-2"], ["batch-0"]]
 
 
-async def test_results_in_byte_order(store: BatchStore) -> None:
-    """Results are listed in ascending byte order of job_id, on every page."""
+async def test_results_are_listed_in_byte_order(store: BatchStore) -> None:
+    """This holds across pages."""
     ids = ["b", "a", "B", "A", "a1", "a10", "a2", "~", "!", "_", "-", "a.", "a!", "Z", "0"]
     await create(store, len(ids))
     await report(store, *map(result, ids))
@@ -186,10 +190,10 @@ async def test_results_in_byte_order(store: BatchStore) -> None:
         (SKIPPED, ["k1"]),
     ],
 )
-async def test_results_of_an_outcome(
+async def test_results_are_filtered_by_outcome(
     store: BatchStore, outcome: JobOutcome | None, expected: list[str], size: int
 ) -> None:
-    """The filter lists one outcome, on small pages as on a large one, and of this batch only."""
+    """Results of other batches are not listed, whatever the page size."""
     await create(store, 10)
     await create(store, 10, "other")
     await report(store, result("s2"), result("f1", FAILED), result("k1", SKIPPED), result("s1"))
@@ -198,15 +202,15 @@ async def test_results_of_an_outcome(
     assert [row.job_id for page in found for row in page] == expected
 
 
-async def test_no_results(store: BatchStore) -> None:
-    """A batch without results lists none."""
+async def test_a_batch_without_results_lists_none(store: BatchStore) -> None:
+    """The empty page is the last one."""
     await create(store, 10)
     page = await store.list_results("batch", outcome=FAILED, after_job_id=None, size=10)
     assert (page.items, page.next_key) == ([], None)
 
 
-async def test_repairs_newest_first(store: BatchStore) -> None:
-    """The repairs of a batch are listed in the opposite order of their making, page by page."""
+async def test_repairs_are_listed_newest_first(store: BatchStore) -> None:
+    """Repairs of other batches are not listed."""
     batch: Batch | None = await create(store, 10)
     await create(store, 10, "other")
     for one in results(5):
@@ -218,8 +222,8 @@ async def test_repairs_newest_first(store: BatchStore) -> None:
     assert [[repair.reason[-1] for repair in page] for page in found] == [["4", "3"], ["2", "1"], ["0"]]
 
 
-async def test_processing_batches_by_key(store: BatchStore) -> None:
-    """The reconciler walks the batches that have not ended, oldest first, from any key on."""
+async def test_processing_batches_are_listed_by_key(store: BatchStore) -> None:
+    """The oldest is first, and ended batches are left out."""
     created = [await create(store, number % 3, f"batch-{number}") for number in range(9)]
     await store.cancel_batch("batch-1")
     alive = [

@@ -1,4 +1,4 @@
-"""The answer to a commit was lost: the transaction runs again, and is carried out once."""
+"""The answer to a commit is lost: the transaction is retried and takes effect once."""
 
 from collections.abc import AsyncIterator
 
@@ -37,25 +37,26 @@ def proxy(databases: Databases) -> LosingProxy:
 async def cut_off(
     database_url: str, proxy: LosingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[BatchStore]:
-    """Return a store on the other side of the proxy."""
+    """Return a store that connects through the proxy."""
     monkeypatch.setattr(database_module, "STATEMENT_SECONDS_MAX", 0.5)
     async with proxy.listening() as port:
         url = make_url(database_url).set(host="127.0.0.1", port=port)
         database = Database(url.render_as_string(hide_password=False), connections_max=1)
-        await database.ping()  # the driver commits once after it has connected
+        await database.ping()  # the driver commits once after connecting
         yield BatchStore(database)
         await database.close()
     assert proxy.lost_answers == 1
 
 
 @pytest.mark.parametrize("stays_silent", [False, True], ids=["hangs up", "stays silent"])
-async def test_results(
+async def test_results_are_recorded_once(
     store: BatchStore,
     cut_off: BatchStore,
     proxy: LosingProxy,
-    stays_silent: bool,  # noqa: FBT001
+    *,
+    stays_silent: bool,
 ) -> None:
-    """They were recorded: sent again by the retry they are duplicates, and counted once."""
+    """The retry finds them as duplicates."""
     await create(store, 10)
     proxy.answers_to_lose, proxy.stays_silent = 1, stays_silent
     assert await report(cut_off, *results(3), result("job", FAILED)) == [DUPLICATE] * 4
@@ -65,40 +66,42 @@ async def test_results(
     assert await differences(store) == []
 
 
-async def test_a_creation(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
-    """The retry finds the batch that it created itself."""
+async def test_a_batch_is_created_once(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
+    """The retry finds the batch that the first try created."""
     proxy.answers_to_lose = 1
     created = await create(cut_off, 10, team="sync")
     assert (await store.get_batch("batch")).batch_key == created.batch_key
     assert created.revision == 1
 
 
-async def test_an_addition(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
-    """The jobs are added once."""
+async def test_jobs_are_added_once(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
+    """The retry finds its request_id used."""
     await create(store, 10, sealed=False)
     proxy.answers_to_lose = 1
     assert (await cut_off.add_jobs("batch", 5, "request")).total_jobs == 15
     assert (await store.get_batch("batch")).total_jobs == 15
 
 
-async def test_a_seal(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
-    """The batch is sealed by one change."""
+async def test_a_seal_is_one_change(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
+    """The retry finds the batch sealed."""
     await create(store, 0, sealed=False)
     proxy.answers_to_lose = 1
     batch = await cut_off.seal_batch("batch")
     assert (batch.state, batch.revision) == (BatchState.COMPLETED, 2)
 
 
-async def test_a_cancellation(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
-    """The batch is cancelled by one change."""
+async def test_a_cancellation_is_one_change(
+    store: BatchStore, cut_off: BatchStore, proxy: LosingProxy
+) -> None:
+    """The retry finds the batch cancelled."""
     await create(store, 10)
     proxy.answers_to_lose = 1
     batch = await cut_off.cancel_batch("batch")
     assert (batch.state, batch.revision) == (BatchState.CANCELLED, 2)
 
 
-async def test_a_repair(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
-    """The retry finds the batch changed, by itself, and does nothing: the repair is made and kept once."""
+async def test_a_repair_is_made_once(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
+    """The retry finds the batch changed, by the first try, and does nothing."""
     await create(store, 10)
     plan = RepairPlan("batch", 1, "reason", closes=True, total_jobs=5, unattributed=Tally(5))
     proxy.answers_to_lose = 1
@@ -108,8 +111,8 @@ async def test_a_repair(store: BatchStore, cut_off: BatchStore, proxy: LosingPro
     assert len((await store.list_repairs("batch", before_key=None, size=10)).items) == 1
 
 
-async def test_a_lease(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
-    """Its holder has it."""
+async def test_a_lease_is_acquired(store: BatchStore, cut_off: BatchStore, proxy: LosingProxy) -> None:
+    """The retry renews it."""
     proxy.answers_to_lose = 1
     assert await cut_off.acquire_lease("pass", "first", 60)
     assert not await store.acquire_lease("pass", "second", 60)

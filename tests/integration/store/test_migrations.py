@@ -1,4 +1,4 @@
-"""Bringing a database to this version's schema, and refusing any other."""
+"""Upgrading a database to this version's schema, and refusing other versions."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ async def new_database(new_database_url: str) -> AsyncIterator[Database]:
 
 
 async def version_of(database: Database) -> str | None:
-    """Return the schema version a database has; None for an empty one."""
+    """Return the schema version of a database; None for an empty one."""
 
     async def read(connection: AsyncConnection) -> str | None:
         return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
@@ -39,8 +39,8 @@ async def version_of(database: Database) -> str | None:
     return await database.read(read)
 
 
-async def test_an_upgrade_from_nothing(new_database: Database) -> None:
-    """The first upgrade makes the tables, the second one finds them."""
+async def test_an_upgrade_creates_the_tables(new_database: Database) -> None:
+    """A second upgrade changes nothing."""
     assert await version_of(new_database) is None
     assert await migrate.upgrade(new_database) == (None, HEAD)
     assert await migrate.upgrade(new_database) == (HEAD, HEAD)
@@ -48,13 +48,13 @@ async def test_an_upgrade_from_nothing(new_database: Database) -> None:
     assert (await create(BatchStore(new_database), 10)).total_jobs == BATCH.total_jobs
 
 
-async def test_the_migrations_make_the_schema(database: Database) -> None:
-    """A migrated database is what schema.py says, to the last column and index."""
+async def test_migrations_and_schema_are_equal(database: Database) -> None:
+    """A migrated database has every column and index of schema.py, and no others."""
     assert await _differences_to_schema(database) == []
 
 
-async def test_a_difference_would_be_seen(new_database: Database) -> None:
-    """The comparison is not blind: a column too many and a lost index are found."""
+async def test_differences_from_the_schema_are_found(new_database: Database) -> None:
+    """An additional column and a missing index are found."""
     await migrate.upgrade(new_database)
     await execute(new_database, "ALTER TABLE leases ADD COLUMN colour VARCHAR(7)")
     await execute(new_database, f"DROP INDEX batches_by_complete_time{_on(new_database, 'batches')}")
@@ -62,8 +62,8 @@ async def test_a_difference_would_be_seen(new_database: Database) -> None:
 
 
 @on_servers
-async def test_text_is_compared_by_its_bytes(database: Database) -> None:
-    """Every text column has a binary collation, whatever the default of the database."""
+async def test_every_text_column_has_a_binary_collation(database: Database) -> None:
+    """The default of the database does not matter."""
     query = (
         "SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE()"
         " AND table_name <> 'alembic_version' AND collation_name NOT IN ('ascii_bin', 'utf8mb4_bin')"
@@ -72,7 +72,7 @@ async def test_text_is_compared_by_its_bytes(database: Database) -> None:
 
 
 async def test_an_empty_database_is_refused(new_database: Database) -> None:
-    """A server that starts before the migrations ran says what to do."""
+    """The error of a server that starts before the migration says what to do."""
     with pytest.raises(SchemaMismatch) as refused:
         await migrate.require_usable(new_database)
     assert str(refused.value) == (
@@ -81,13 +81,13 @@ async def test_an_empty_database_is_refused(new_database: Database) -> None:
 
 
 async def test_this_versions_schema_is_accepted(database: Database) -> None:
-    """A migrated database is what a server starts on."""
+    """A server starts on a migrated database."""
     await migrate.require_usable(database)
 
 
 @pytest.mark.parametrize("oldest", [None, "9999"])
 async def test_a_newer_version_is_refused(new_database: Database, oldest: str | None) -> None:
-    """Neither a server nor an upgrade touches a newer schema that does not say this program runs on it."""
+    """A server and an upgrade refuse a newer schema that does not name this program's version."""
     await _newer_schema(new_database, oldest)
     for step in (migrate.require_usable, migrate.upgrade):
         with pytest.raises(SchemaMismatch) as refused:
@@ -99,8 +99,10 @@ async def test_a_newer_version_is_refused(new_database: Database, oldest: str | 
 
 
 @pytest.mark.parametrize("oldest", ["0001", HEAD])
-async def test_a_newer_version_that_allows_it(new_database: Database, oldest: str) -> None:
-    """A newer schema that names this program's version, or an older one, is used and left as it is."""
+async def test_a_newer_version_that_allows_this_program_is_accepted(
+    new_database: Database, oldest: str
+) -> None:
+    """An upgrade leaves it as it is."""
     await _newer_schema(new_database, oldest)
     await migrate.require_usable(new_database)
     assert await migrate.upgrade(new_database) == ("9999", "9999")
@@ -108,7 +110,7 @@ async def test_a_newer_version_that_allows_it(new_database: Database, oldest: st
 
 
 async def test_an_older_version_is_refused(new_database: Database) -> None:
-    """A server that starts before the migration of its version says what to do."""
+    """The error of a server that starts before the migration says what to do."""
     await migrate.upgrade(new_database)
     await execute(new_database, "UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(SchemaMismatch, match=f"has schema 0001, but this version needs schema {HEAD}: run"):
@@ -126,8 +128,8 @@ async def _newer_schema(database: Database, oldest_program: str | None) -> None:
 
 
 @pytest.mark.parametrize("number", [2, 4])
-async def test_upgrades_at_once(new_database_url: str, number: int) -> None:
-    """Upgrades that are started together take turns: all of them succeed and the schema is right."""
+async def test_concurrent_upgrades_take_turns(new_database_url: str, number: int) -> None:
+    """All of them succeed, and the schema is correct."""
     databases = [Database(new_database_url, connections_max=2) for _ in range(number)]
     try:
         versions = await asyncio.gather(*map(migrate.upgrade, databases))
@@ -138,8 +140,8 @@ async def test_upgrades_at_once(new_database_url: str, number: int) -> None:
 
 
 @on_servers
-async def test_an_upgrade_that_was_cut_short(new_database: Database) -> None:
-    """MySQL commits each table by itself: what is missing is made by the next upgrade."""
+async def test_an_interrupted_upgrade_can_be_run_again(new_database: Database) -> None:
+    """MySQL commits each table separately; the next upgrade creates the missing ones."""
     await migrate.upgrade(new_database)
     for table in ("job_results", "repairs", "deleted_batches"):
         await execute(new_database, f"DROP TABLE {table}")
@@ -149,10 +151,10 @@ async def test_an_upgrade_that_was_cut_short(new_database: Database) -> None:
 
 
 @on_servers
-async def test_an_upgrade_waits_longer_than_a_statement_may_take(
+async def test_an_upgrade_may_take_longer_than_a_statement(
     new_database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A change of a large table takes longer than any statement that a caller waits for."""
+    """Changing a large table takes longer than any statement that a caller waits for."""
     monkeypatch.setattr(database_module, "STATEMENT_SECONDS_MAX", 0.3)
     impatient = Database(new_database_url, connections_max=1)
     waiting = (
@@ -172,10 +174,10 @@ async def test_an_upgrade_waits_longer_than_a_statement_may_take(
 
 
 @on_servers
-async def test_an_upgrade_that_does_not_end(
+async def test_an_upgrade_stops_waiting_for_another_one(
     new_database: Database, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever waits for another upgrade too long gives up with a sentence, and has changed nothing."""
+    """It has changed nothing, and its error says what to do."""
     monkeypatch.setattr(migrate, "LOCK_SECONDS_MAX", 0)
     async with database.engine.connect() as other:
         await other.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": migrate.LOCK_NAME})
@@ -186,8 +188,8 @@ async def test_an_upgrade_that_does_not_end(
 
 
 @on_mariadb
-async def test_mariadb_by_its_own_name(new_database_url: str) -> None:
-    """A URL that begins with mariadb+asyncmy makes the same tables."""
+async def test_mariadb_urls_create_the_same_tables(new_database_url: str) -> None:
+    """Such URLs begin with mariadb+asyncmy."""
     database = Database(new_database_url.replace("mysql+", "mariadb+", 1), connections_max=2)
     try:
         await migrate.upgrade(database)
@@ -198,7 +200,7 @@ async def test_mariadb_by_its_own_name(new_database_url: str) -> None:
 
 
 async def _differences_to_schema(database: Database) -> list[Any]:
-    """Return what alembic would change to bring the database to schema.py."""
+    """Return what alembic would change to match schema.py."""
 
     def compare(connection: Connection) -> list[Any]:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

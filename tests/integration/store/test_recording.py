@@ -1,4 +1,4 @@
-"""Recording results: what is kept of them, and each report exactly once."""
+"""Recording results: each report is stored and counted exactly once."""
 
 from dataclasses import replace
 
@@ -42,8 +42,8 @@ from tests.support.samples import (
 )
 
 
-async def test_a_result_is_kept_as_reported(store: BatchStore) -> None:
-    """A row has all of the report, its source, and the time at which its batch changed."""
+async def test_a_row_has_all_of_its_report(store: BatchStore) -> None:
+    """It also has its source, and the time at which its batch changed."""
     await create(store, 10)
     error = JobResult("batch", "job", FAILED, 3, "builtins.ValueError", "no such row")
     recording = await store.record_results([error], WORKER)
@@ -53,8 +53,8 @@ async def test_a_result_is_kept_as_reported(store: BatchStore) -> None:
     assert row.record_time == recording.batches["batch"].last_result_time
 
 
-async def test_a_report_moves_its_batch(store: BatchStore) -> None:
-    """A group is one change of its batch, and what is returned is what is read."""
+async def test_a_group_is_one_change(store: BatchStore) -> None:
+    """What is returned is what is read."""
     await create(store, 10)
     recording = await store.record_results([result("a"), result("b", FAILED), result("c", SKIPPED)], WORKER)
     batch = await store.get_batch("batch")
@@ -74,10 +74,10 @@ async def test_a_report_moves_its_batch(store: BatchStore) -> None:
         (result("job", SUCCEEDED, attempt=2), ResultConflict, Tally(0, 1)),
     ],
 )
-async def test_a_second_report(
+async def test_verdicts_on_a_further_report(
     store: BatchStore, again: JobResult, verdict: Disposition | type[BatchError], tally: Tally
 ) -> None:
-    """A job whose second attempt FAILED: what a further report is, now and when it is sent again."""
+    """The second attempt of a job FAILED: the verdict on a further report, and on its repetition."""
     await create(store, 10)
     await report(store, result("job", FAILED, attempt=2))
     assert await report(store, again) == [verdict]
@@ -87,8 +87,8 @@ async def test_a_second_report(
     assert await differences(store) == []
 
 
-async def test_nothing_changed_is_nothing_written(store: BatchStore) -> None:
-    """Duplicates, stale results and errors leave revision, times and row as they were."""
+async def test_reports_without_news_write_nothing(store: BatchStore) -> None:
+    """Duplicates, stale results and errors leave the batch and the row as they were."""
     await create(store, 10)
     await report(store, failure("job", "E", "the first"))
     before, row = await store.get_batch("batch"), await recorded(store)
@@ -110,8 +110,8 @@ async def test_a_superseded_row_has_nothing_of_the_earlier_attempt(store: BatchS
     assert recording.batches["batch"].reconciled_jobs == 0
 
 
-async def test_the_last_result_completes(store: BatchStore) -> None:
-    """The batch is COMPLETED with the commit of its last result, and takes no further job."""
+async def test_the_last_result_completes_the_batch(store: BatchStore) -> None:
+    """Further jobs are refused."""
     await create(store, 3)
     assert await report(store, *results(3), result("fourth")) == [RECORDED] * 3 + [BatchFull]
     batch = await store.get_batch("batch")
@@ -120,8 +120,8 @@ async def test_the_last_result_completes(store: BatchStore) -> None:
     assert len(await recorded(store)) == 3
 
 
-async def test_jobs_are_told_apart_byte_for_byte(store: BatchStore) -> None:
-    """Ids that differ in case or in trailing characters only are different jobs."""
+async def test_job_ids_are_compared_byte_by_byte(store: BatchStore) -> None:
+    """Ids that differ only in case or in trailing characters are different jobs."""
     ids = ["a", "A", "aa", "a.", "a_", "a-", "a~", "a!", "a%", "a\\", "a'", 'a"', ".a", "ab", "aB"]
     await create(store, len(ids))
     assert await report(store, *map(result, ids)) == [RECORDED] * len(ids)
@@ -129,8 +129,8 @@ async def test_jobs_are_told_apart_byte_for_byte(store: BatchStore) -> None:
     assert set(await recorded(store)) == set(ids)
 
 
-async def test_every_character_of_an_id(store: BatchStore) -> None:
-    """Each printable character of ASCII is an id of its own, and one of 128 is kept whole."""
+async def test_ids_may_contain_every_printable_character(store: BatchStore) -> None:
+    """An id of 128 characters is stored unchanged."""
     ids = [chr(code) for code in range(0x21, 0x7F)]
     longest = ["".join(ids) + "x" * (128 - len(ids)), "".join(ids) + "X" * (128 - len(ids))]
     await create(store, len(ids) + 2)
@@ -143,8 +143,8 @@ async def test_every_character_of_an_id(store: BatchStore) -> None:
     ["x", "ü", "漢", "🎉", "\\", "'", '"', "%", "\n", "\t", "\0", " "],
     ids=lambda character: f"U+{ord(character):04X}",
 )
-async def test_error_text_is_kept_whole(store: BatchStore, character: str) -> None:
-    """The longest error type and message come back as they were, whatever they consist of."""
+async def test_error_texts_are_stored_unchanged(store: BatchStore, character: str) -> None:
+    """This holds for any character, up to the maximum length."""
     await create(store, 1)
     error_type = character * ERROR_TYPE_CHARACTERS_MAX
     error_message = character * ERROR_MESSAGE_CHARACTERS_MAX
@@ -153,8 +153,8 @@ async def test_error_text_is_kept_whole(store: BatchStore, character: str) -> No
     assert (row.error_type, row.error_message) == (error_type, error_message)
 
 
-async def test_text_that_looks_like_sql(store: BatchStore) -> None:
-    """Placeholders, quotes and comments are text like any other."""
+async def test_text_that_looks_like_sql_is_stored_unchanged(store: BatchStore) -> None:
+    """Placeholders, quotes and comments have no meaning."""
     text = """%s %(name)s :name ? {0} '; DROP TABLE batches; -- /* " ` \\' \\"""
     await create(store, 1)
     await report(store, failure("job", text, text))
@@ -162,8 +162,8 @@ async def test_text_that_looks_like_sql(store: BatchStore) -> None:
     assert (row.error_type, row.error_message) == (text, text)
 
 
-async def test_a_group_of_several_batches(store: BatchStore) -> None:
-    """One transaction records for many batches; what is wrong with one result is its own verdict."""
+async def test_one_transaction_records_results_of_several_batches(store: BatchStore) -> None:
+    """The error of a result is its own verdict."""
     await create(store, 2, "one")
     await create(store, 1, "two")
     verdicts = await report(
@@ -181,20 +181,20 @@ async def test_a_group_of_several_batches(store: BatchStore) -> None:
     assert await differences(store) == []
 
 
-async def test_a_group_without_results(store: BatchStore) -> None:
-    """Nothing to record is nothing done."""
+async def test_an_empty_group_changes_nothing(store: BatchStore) -> None:
+    """It has no verdicts."""
     recording = await store.record_results([], WORKER)
     assert (recording.verdicts, recording.changed) == ([], [])
 
 
-async def test_a_group_of_unknown_batches_only(store: BatchStore, database: Database) -> None:
-    """No batch is found, no row is written."""
+async def test_results_of_unknown_batches_are_not_recorded(store: BatchStore, database: Database) -> None:
+    """No row is written."""
     assert await report(store, *results(3, batch_id="unknown")) == [BatchNotFound] * 3
     assert await scalar(database, "SELECT COUNT(*) FROM job_results") == 0
 
 
-async def test_the_largest_group(store: BatchStore) -> None:
-    """Ten thousand results in one group are recorded once, and found again when sent twice."""
+async def test_ten_thousand_results_are_one_group(store: BatchStore) -> None:
+    """Sent again, all of them are duplicates."""
     await create(store, 10_000)
     assert set(await report(store, *results(10_000))) == {RECORDED}
     assert set(await report(store, *results(10_000))) == {DUPLICATE}
@@ -202,8 +202,10 @@ async def test_the_largest_group(store: BatchStore) -> None:
     assert (batch.state, batch.tally, batch.revision) == (BatchState.COMPLETED, Tally(10_000), 2)
 
 
-async def test_a_group_of_many_batches(store: BatchStore, database: Database) -> None:
-    """More results of different batches than one statement looks up are one group, on the real limits."""
+async def test_a_group_may_have_more_batches_than_one_statement(
+    store: BatchStore, database: Database
+) -> None:
+    """The real limits apply."""
     batch_ids = [f"batch-{number}" for number in range(1_001)]
     await insert_batches(database, batch_ids)
     reports = [result("job", batch_id=batch_id) for batch_id in batch_ids]
@@ -213,7 +215,7 @@ async def test_a_group_of_many_batches(store: BatchStore, database: Database) ->
 
 
 async def test_jobs_are_looked_up_in_portions(store: BatchStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However the look-ups are cut, each recorded attempt is found."""
+    """Each recorded attempt is found, whatever the size of a portion."""
     monkeypatch.setattr(attempts_module, "READ_JOBS_MAX", 7)
     monkeypatch.setattr(attempts_module, "READ_BATCHES_MAX", 2)
     ids = ["one", "two", "three"]
@@ -225,7 +227,7 @@ async def test_jobs_are_looked_up_in_portions(store: BatchStore, monkeypatch: py
 
 
 async def test_recorded_attempts_are_read(store: BatchStore) -> None:
-    """The reconciler asks which of the queue's jobs have a result, and gets those that do."""
+    """Jobs without a result are left out."""
     batch = await create(store, 10)
     await report(store, result("a", FAILED, attempt=2))
     await report(store, result("b"), source=RECONCILER)
@@ -237,8 +239,8 @@ async def test_recorded_attempts_are_read(store: BatchStore) -> None:
 
 
 @pytest.mark.parametrize("job_ids", [["b", "d"], ["d", "b"], ["b", "c", "d"], ["a", "zz"]], ids=" ".join)
-async def test_attempts_are_those_asked_for(store: BatchStore, job_ids: list[str]) -> None:
-    """Whether jobs are asked for in order or not, side by side or far apart, exactly theirs are returned."""
+async def test_only_the_wanted_attempts_are_returned(store: BatchStore, job_ids: list[str]) -> None:
+    """The jobs may be ordered or not, and side by side or far apart."""
     batch, other = await create(store, 20), await create(store, 20, "other")
     recorded = [*"abcdefgh", "zz"]
     await report(store, *map(result, recorded), result("c", batch_id=other.batch_id))
@@ -247,7 +249,7 @@ async def test_attempts_are_those_asked_for(store: BatchStore, job_ids: list[str
 
 
 async def test_attempts_of_the_longest_ids(store: BatchStore) -> None:
-    """A megabyte of ids is read whole, also by MariaDB, which cuts long texts."""
+    """A megabyte of ids is read completely, also by MariaDB, which cuts long texts."""
     job_ids = [f"{number:04}".ljust(IDENTIFIER_CHARACTERS_MAX, "x") for number in range(9_000)]
     batch = await create(store, len(job_ids))
     await report(store, *map(result, job_ids))
@@ -256,8 +258,10 @@ async def test_attempts_of_the_longest_ids(store: BatchStore) -> None:
 
 
 @pytest.mark.parametrize("source", list(ResultSource))
-async def test_the_source_of_a_result(store: BatchStore, source: ResultSource) -> None:
-    """Results of the reconciler are counted as reconciled, those of workers are not."""
+async def test_only_results_of_the_reconciler_count_as_reconciled(
+    store: BatchStore, source: ResultSource
+) -> None:
+    """Rows have their source."""
     await create(store, 10)
     await report(store, *results(3), source=source)
     batch = await store.get_batch("batch")

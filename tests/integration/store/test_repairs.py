@@ -1,4 +1,4 @@
-"""Repairs: what is written, and only on the batch as it was read."""
+"""Repairs are written only to a batch that has not changed since it was read."""
 
 import asyncio
 from dataclasses import replace
@@ -24,7 +24,7 @@ from tests.integration.store.steps import (
 from tests.support.samples import FAILED, RECONCILER, SKIPPED, WORKER, result, results
 
 PLAN = RepairPlan("batch", revision=2, reason="the queue says so")
-"""On the batch of `stuck`."""
+"""A plan for the batch of stuck()."""
 
 
 async def stuck(store: BatchStore) -> None:
@@ -38,8 +38,8 @@ async def repairs_of(store: BatchStore) -> list[Repair]:
     return (await store.list_repairs("batch", before_key=None, size=100)).items
 
 
-async def test_missing_results(store: BatchStore) -> None:
-    """What the queue lists and no worker reported becomes rows of the reconciler and completes the batch."""
+async def test_missing_results_are_recorded_as_reconciled(store: BatchStore) -> None:
+    """The last of them completes the batch."""
     await stuck(store)
     found = (result("a"), result("b", FAILED, attempt=2), result("c", SKIPPED))
     batch = await store.write_repair(replace(PLAN, results=found))
@@ -52,8 +52,8 @@ async def test_missing_results(store: BatchStore) -> None:
     assert await differences(store) == []
 
 
-async def test_the_record_of_a_repair(store: BatchStore) -> None:
-    """Kept are the numbers before and after, the reason, and when."""
+async def test_a_repair_is_kept_with_numbers_reason_and_time(store: BatchStore) -> None:
+    """The numbers are those before and after it."""
     await stuck(store)
     batch = await store.write_repair(replace(PLAN, results=(result("a"), result("b", FAILED))))
     assert batch is not None
@@ -64,8 +64,8 @@ async def test_the_record_of_a_repair(store: BatchStore) -> None:
     assert batch.create_time <= kept.repair_time <= (await store.get_batch("batch")).read_time
 
 
-async def test_counts_without_rows(store: BatchStore) -> None:
-    """The queue's counts complete the batch, are kept apart from rows, and the check understands them."""
+async def test_counts_complete_the_batch_without_rows(store: BatchStore) -> None:
+    """The check accepts them."""
     await stuck(store)
     plan = replace(PLAN, closes=True, total_jobs=12, unattributed=Tally(3, 1, 1))
     batch = await store.write_repair(plan)
@@ -79,8 +79,8 @@ async def test_counts_without_rows(store: BatchStore) -> None:
     assert await differences(store) == []
 
 
-async def test_late_reports_after_counts(store: BatchStore) -> None:
-    """Each late report takes one counted result for its own: the sum stays, and the row is there."""
+async def test_late_reports_replace_counts(store: BatchStore) -> None:
+    """The sum stays, and the rows are there."""
     await stuck(store)
     await store.write_repair(replace(PLAN, closes=True, total_jobs=10, unattributed=Tally(2, 1)))
     late = [result("a"), result("b", FAILED), result("c", FAILED)]
@@ -92,8 +92,8 @@ async def test_late_reports_after_counts(store: BatchStore) -> None:
     assert await differences(store) == []
 
 
-async def test_a_worker_supersedes_the_reconciler(store: BatchStore) -> None:
-    """A late report of a higher attempt replaces the reconciler's row; of the same, it is a duplicate."""
+async def test_a_higher_attempt_of_a_worker_supersedes_the_reconciler(store: BatchStore) -> None:
+    """A report of the same attempt is a duplicate."""
     await stuck(store)
     await store.write_repair(replace(PLAN, results=(result("a", FAILED), result("b"))))
     verdicts = await report(store, result("a", attempt=2), result("b"))
@@ -104,8 +104,8 @@ async def test_a_worker_supersedes_the_reconciler(store: BatchStore) -> None:
     assert await differences(store) == []
 
 
-async def test_a_cancelled_queue_batch(store: BatchStore) -> None:
-    """It ends as CANCELLED, with what never ran as skipped."""
+async def test_a_batch_cancelled_in_the_queue_is_cancelled(store: BatchStore) -> None:
+    """Jobs that never ran are skipped."""
     await stuck(store)
     plan = replace(
         PLAN, closes=True, cancels=True, total_jobs=10, results=tuple(results(3, SKIPPED, first=50))
@@ -117,8 +117,8 @@ async def test_a_cancelled_queue_batch(store: BatchStore) -> None:
     assert await differences(store) == []
 
 
-async def test_a_plan_on_an_older_revision(store: BatchStore, database: Database) -> None:
-    """A batch that got a report since it was read is left as it is, and no repair is kept."""
+async def test_a_plan_for_an_older_revision_is_not_carried_out(store: BatchStore, database: Database) -> None:
+    """The batch got a report meanwhile; no repair is kept."""
     await stuck(store)
     await report(store, result("late"))
     before = await store.get_batch("batch")
@@ -133,15 +133,15 @@ async def test_a_plan_on_an_older_revision(store: BatchStore, database: Database
 async def test_an_ended_batch_is_not_repaired(
     store: BatchStore, database: Database, state: BatchState
 ) -> None:
-    """What has ended stays as it is, even for a plan on its very revision."""
+    """This holds even for a plan for its present revision."""
     await stuck(store)
     await execute(database, "UPDATE batches SET state = :state", state=int(state))
     assert await store.write_repair(replace(PLAN, closes=True, total_jobs=7)) is None
     assert await repairs_of(store) == []
 
 
-async def test_a_plan_that_brings_nothing_new(store: BatchStore) -> None:
-    """Results that are recorded already change nothing: no revision, no repair."""
+async def test_a_plan_without_news_changes_nothing(store: BatchStore) -> None:
+    """No repair is kept."""
     await stuck(store)
     batch = await store.write_repair(replace(PLAN, results=(*results(6), result("failed", FAILED))))
     assert batch is not None
@@ -149,8 +149,8 @@ async def test_a_plan_that_brings_nothing_new(store: BatchStore) -> None:
     assert await repairs_of(store) == []
 
 
-async def test_the_same_plan_at_once(store: BatchStore, other_store: BatchStore) -> None:
-    """Of two passes that decided the same, one repairs and the other one finds the batch changed."""
+async def test_one_of_two_equal_plans_is_carried_out(store: BatchStore, other_store: BatchStore) -> None:
+    """The other pass finds the batch changed."""
     await stuck(store)
     plan = replace(PLAN, results=(result("a"),))
     outcomes = await asyncio.gather(*(one.write_repair(plan) for one in (store, other_store)))
@@ -160,7 +160,7 @@ async def test_the_same_plan_at_once(store: BatchStore, other_store: BatchStore)
 
 
 async def test_a_long_reason_is_cut(store: BatchStore) -> None:
-    """A reason beyond the column is cut: a repair never fails on its words."""
+    """A repair never fails because of its text."""
     await stuck(store)
     await store.write_repair(replace(PLAN, reason="🎉" * 600, results=(result("a"),)))
     assert (await repairs_of(store))[0].reason == "🎉" * schema.REASON_CHARACTERS_MAX

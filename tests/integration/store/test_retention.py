@@ -1,4 +1,4 @@
-"""Deleting batches that ended long ago."""
+"""Purging batches that ended long ago."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ LONG_AGO = "2000-01-01 00:00:00.000000"
 
 
 async def age(database: Database, *batch_ids: str) -> None:
-    """Let batches have ended long ago; those that have not ended stay so."""
+    """Let batches that have ended have ended long ago."""
     for batch_id in batch_ids:
         await execute(
             database,
@@ -40,8 +40,8 @@ async def age(database: Database, *batch_ids: str) -> None:
         )
 
 
-async def ended(store: BatchStore, batch_id: str = "batch", jobs: int = 3) -> None:
-    """Create a batch with something in every table, and let it complete."""
+async def completed(store: BatchStore, batch_id: str = "batch", jobs: int = 3) -> None:
+    """Complete a batch that has rows in every table."""
     await create(store, 0, batch_id, sealed=False, team="sync", env="prod")
     await store.add_jobs(batch_id, jobs, "request")
     await report(store, *results(jobs - 1, batch_id=batch_id))
@@ -51,16 +51,16 @@ async def ended(store: BatchStore, batch_id: str = "batch", jobs: int = 3) -> No
 
 
 async def delete_all(store: BatchStore) -> int:
-    """Delete chunk by chunk; return how many it took."""
+    """Delete all chunks; return their number."""
     chunks = 0
     while await store.delete_chunk():
         chunks += 1
     return chunks
 
 
-async def test_a_forgotten_batch_is_unknown_at_once(store: BatchStore, database: Database) -> None:
-    """It is gone for every reader and every report before its rows are deleted."""
-    await ended(store)
+async def test_a_purged_batch_does_not_exist(store: BatchStore, database: Database) -> None:
+    """This holds before its rows are deleted, for readers and for reports."""
+    await completed(store)
     await age(database, "batch")
     assert await store.purge_ended(DAY_SECONDS) == 1
     with pytest.raises(BatchNotFound):
@@ -69,11 +69,11 @@ async def test_a_forgotten_batch_is_unknown_at_once(store: BatchStore, database:
     assert await store.read_changed({"batch": 1}) == ([], ["batch"])
 
 
-async def test_nothing_of_it_stays(store: BatchStore, database: Database) -> None:
-    """After the last chunk no table has a row of it; another batch has kept all of its rows."""
-    await ended(store, "other")
+async def test_all_rows_of_a_purged_batch_are_deleted(store: BatchStore, database: Database) -> None:
+    """Another batch keeps all of its rows."""
+    await completed(store, "other")
     kept = await count_rows(database)
-    await ended(store)
+    await completed(store)
     await age(database, "batch")
     await store.purge_ended(DAY_SECONDS)
     await delete_all(store)
@@ -82,8 +82,8 @@ async def test_nothing_of_it_stays(store: BatchStore, database: Database) -> Non
     assert await differences(store) == []
 
 
-async def test_only_what_ended_long_ago_goes(store: BatchStore, database: Database) -> None:
-    """A batch that has not ended stays however old it is, and one that ended just now stays too."""
+async def test_only_batches_that_ended_long_ago_are_purged(store: BatchStore, database: Database) -> None:
+    """Others stay, however old they are."""
     for batch_id in ("completed", "cancelled", "processing", "recent"):
         await create(store, 1, batch_id)
     await report(store, result("job", batch_id="completed"), result("job", batch_id="recent"))
@@ -95,20 +95,20 @@ async def test_only_what_ended_long_ago_goes(store: BatchStore, database: Databa
     assert [batch.batch_id for batch in page.items] == ["recent", "processing"]
 
 
-async def test_no_retention_at_all(store: BatchStore) -> None:
-    """Nothing to forget and nothing to delete is said so."""
+async def test_purging_without_ended_batches_does_nothing(store: BatchStore) -> None:
+    """There is nothing to delete either."""
     await create(store, 1)
     assert await store.purge_ended(0) == 0
     assert await store.delete_chunk() is False
 
 
-async def test_a_deletion_that_was_cut_short_goes_on(
+async def test_an_interrupted_deletion_continues(
     store: BatchStore, other_store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each chunk is bounded and committed; whoever comes next takes up where it ended."""
+    """Each chunk is bounded and committed."""
     monkeypatch.setattr(retention, "CHUNK_ROWS", 10)
     for batch_id in ("one", "two"):
-        await ended(store, batch_id, jobs=35)
+        await completed(store, batch_id, jobs=35)
     await age(database, "one", "two")
     await store.purge_ended(DAY_SECONDS)
     assert await store.delete_chunk()
@@ -117,12 +117,12 @@ async def test_a_deletion_that_was_cut_short_goes_on(
     assert await count_rows(database) == {}
 
 
-async def test_an_id_can_be_used_again(
+async def test_the_id_of_a_purged_batch_can_be_reused(
     store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new batch of the same id has nothing of the old one, even while that is still being deleted."""
+    """The new batch has nothing of the old one, whose rows are still being deleted."""
     monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
-    await ended(store, jobs=5)
+    await completed(store, jobs=5)
     await age(database, "batch")
     await store.purge_ended(DAY_SECONDS)
     await store.delete_chunk()
@@ -138,8 +138,8 @@ async def test_an_id_can_be_used_again(
     assert await differences(store) == []
 
 
-async def test_a_key_is_never_given_again(store: BatchStore, database: Database) -> None:
-    """Even when the newest batch is deleted, the next one gets a higher key."""
+async def test_the_key_of_a_purged_batch_is_never_reused(store: BatchStore, database: Database) -> None:
+    """The next batch has a higher key."""
     await create(store, 0)
     old = await store.get_batch("batch")
     await age(database, "batch")
@@ -147,10 +147,10 @@ async def test_a_key_is_never_given_again(store: BatchStore, database: Database)
     assert (await create(store, 0)).batch_key > old.batch_key
 
 
-async def test_the_oldest_go_first(
+async def test_the_oldest_batches_are_purged_first(
     store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One call forgets a bounded number, those that ended first."""
+    """One call purges a bounded number."""
     monkeypatch.setattr(retention, "CHUNK_BATCHES", 2)
     for batch_id in ("c", "a", "b", "d", "e"):
         await create(store, 0, batch_id)
@@ -163,10 +163,10 @@ async def test_the_oldest_go_first(
     assert [await store.purge_ended(DAY_SECONDS) for _ in range(3)] == [2, 1, 0]
 
 
-async def test_passes_at_once(
+async def test_concurrent_passes_purge_each_batch_once(
     store: BatchStore, other_store: BatchStore, database: Database, other_database: Database
 ) -> None:
-    """Passes that run at the same time forget each batch once and delete it, without an error."""
+    """No error of the database surfaces."""
     ids = [f"batch-{number}" for number in range(30)]
     await insert_batches(database, ids)
     await report(store, *(result("job", batch_id=batch_id) for batch_id in ids))
