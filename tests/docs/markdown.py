@@ -1,20 +1,21 @@
 """Reads Markdown pages: their links, headings and code blocks."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^( *)```(\w*)([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)|\b(?:src|srcset|href)=\"([^\"]+)\"")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced code block."""
+    """A fenced code block; after its language may stand attributes, which are not shown to readers."""
 
     language: str
+    attributes: Mapping[str, str]
     text: str
 
 
@@ -27,8 +28,8 @@ def pages() -> list[Path]:
 
 def blocks(page: Path) -> Iterator[Block]:
     """Yield the fenced code blocks of a page, in order."""
-    for _, language, text in FENCE.findall(page.read_text(encoding="utf-8")):
-        yield Block(language, text)
+    for _, language, attributes, text in FENCE.findall(page.read_text(encoding="utf-8")):
+        yield Block(language, dict(one.split("=") for one in attributes.split()), text)
 
 
 def links(page: Path) -> Iterator[str]:
