@@ -1,15 +1,11 @@
 """The JSON that pages ask for; equal requests share one call to the progress server."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
-from google.protobuf.message import Message
-
-from batchprogress.v1 import progress_pb2 as pb
 from services.dashboard import listing
 from services.dashboard.convert import to_list, to_repair
-from services.dashboard.listing import BatchFilter, Errors, Page
+from services.dashboard.listing import BatchFilter, Errors, Found
 from services.dashboard.progress_client import ProgressClient
 from services.dashboard.shared_answers import SharedAnswers
 
@@ -22,13 +18,15 @@ class Api:
 
     def __init__(self, progress: ProgressClient, shared: SharedAnswers) -> None:
         self._progress = progress
+        self._client = progress.client
         self._shared = shared
 
     async def batches(self, sought: BatchFilter) -> bytes:
         """Return a page of batches, newest first."""
 
         async def ask() -> bytes:
-            return _page_json("batches", await listing.list_batches(self._progress, sought))
+            with self._progress.translated():
+                return _page_json("batches", await listing.list_batches(self._client, sought))
 
         return await self._shared.get(("batches", sought), ask)
 
@@ -36,8 +34,8 @@ class Api:
         """Return the failure groups of a batch, largest first."""
 
         async def ask() -> bytes:
-            answer = await self._progress.list_failure_groups(batch_id)
-            return _json(failure_groups=to_list(answer.failure_groups))
+            with self._progress.translated():
+                return _json(failure_groups=to_list(await self._client.failures(batch_id)))
 
         return await self._shared.get(("failure groups", batch_id), ask)
 
@@ -45,8 +43,9 @@ class Api:
         """Return a page of the jobs that failed with one kind of error, by job id."""
 
         async def ask() -> bytes:
-            page = await listing.list_failed_jobs(self._progress, batch_id, errors, page_token)
-            return _page_json("job_results", page)
+            with self._progress.translated():
+                found = await listing.list_failed_jobs(self._client, batch_id, errors, page_token)
+                return _page_json("job_results", found)
 
         return await self._shared.get(("failed jobs", batch_id, errors, page_token), ask)
 
@@ -54,17 +53,16 @@ class Api:
         """Return the repairs of a batch, newest first."""
 
         async def ask() -> bytes:
-            request = pb.ListRepairsRequest(batch_id=batch_id, page_size=REPAIRS_MAX)
-            answer = await self._progress.list_repairs(request)
-            return _json(repairs=[to_repair(repair) for repair in answer.repairs])
+            with self._progress.translated():
+                page = await anext(self._client.repairs(batch_id, page_size=REPAIRS_MAX).pages())
+                return _json(repairs=[to_repair(repair) for repair in page.items])
 
         return await self._shared.get(("repairs", batch_id), ask)
 
 
-def _page_json(name: str, page: Page[Any]) -> bytes:
-    items: Iterable[Message] = page.items
-    fields = {name: to_list(items), "next_page_token": page.next_page_token, "searched": page.searched}
-    return _json(**fields)
+def _page_json(name: str, found: Found[Any]) -> bytes:
+    fields = {name: to_list(found.items), "next_page_token": found.next_page_token}
+    return _json(**fields, searched=found.searched)
 
 
 def _json(**fields: object) -> bytes:

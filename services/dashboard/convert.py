@@ -1,32 +1,39 @@
-"""Converts messages to the JSON of pages, with the field names of the contract.
+"""Converts what the client returns to the JSON of pages, with the field names of the contract.
 
 As in ProtoJSON, 64-bit numbers are strings and times are RFC 3339; enum names lose their prefix.
 """
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
-from batchprogress.v1 import progress_pb2 as pb
-from services.dashboard.states import BatchState
+from batchprogress import Batch, Repair
+from services.dashboard.states import Snapshot
 
 Fields = dict[str, Any]
 
 
-def to_state(batch: pb.Batch) -> BatchState:
+class HasMessage(Protocol):
+    """A value that keeps the message it was read from."""
+
+    @property
+    def message(self) -> Message:
+        """The message."""
+
+
+def to_snapshot(batch: Batch) -> Snapshot:
     """Return a batch as the hub passes it to viewers."""
-    newest = batch.last_result_time if batch.HasField("last_result_time") else batch.create_time
-    return BatchState(
+    return Snapshot(
         revision=batch.revision,
-        has_ended=batch.state != pb.BATCH_STATE_PROCESSING,
-        created_at=_seconds(batch.create_time),
-        newest_result_at=_seconds(newest),
-        ended_jobs=batch.total_jobs - batch.pending_jobs,
+        has_ended=batch.has_ended,
+        created_at=batch.create_time.timestamp(),
+        newest_result_at=(batch.last_result_time or batch.create_time).timestamp(),
+        ended_jobs=batch.ended_jobs,
         failed_jobs=batch.failed_jobs,
-        json=json.dumps(to_fields(batch)),
+        json=json.dumps(to_fields(batch.message)),
     )
 
 
@@ -41,15 +48,12 @@ def to_fields(message: Message) -> Fields:
     return fields
 
 
-def to_repair(repair: pb.Repair) -> Fields:
+def to_repair(repair: Repair) -> Fields:
     """Return a repair with the tallies before and after."""
-    return to_fields(repair) | {"before": to_fields(repair.before), "after": to_fields(repair.after)}
+    tallies = {"before": to_fields(repair.before.message), "after": to_fields(repair.after.message)}
+    return to_fields(repair.message) | tallies
 
 
-def to_list(messages: Iterable[Message]) -> list[Fields]:
-    """Return the fields of each message."""
-    return [to_fields(message) for message in messages]
-
-
-def _seconds(time: Any) -> float:
-    return float(time.ToNanoseconds() / 1e9)
+def to_list(values: Iterable[HasMessage]) -> list[Fields]:
+    """Return the fields of each value."""
+    return [to_fields(value.message) for value in values]

@@ -7,7 +7,7 @@ POINTS_MAX = 512
 
 
 @dataclass(frozen=True, slots=True)
-class BatchState:
+class Snapshot:
     """A batch at one revision. Times are seconds since 1970 by the database's clock."""
 
     revision: int
@@ -43,7 +43,7 @@ class History:
         self._apart_seconds = 0.0
         self._newest: Point | None = None
 
-    def add(self, state: BatchState) -> None:
+    def add(self, state: Snapshot) -> None:
         """Add the point of a state, unless it is too close to the previous one."""
         point = self._newest = Point(state.newest_result_at, state.ended_jobs, state.failed_jobs)
         if not self._points or point.at - self._points[-1].at >= self._apart_seconds:

@@ -4,14 +4,14 @@ import asyncio
 from dataclasses import dataclass, field
 
 from services.dashboard.errors import BatchUnknown, DashboardError
-from services.dashboard.states import BatchState, History
+from services.dashboard.states import History, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What a viewer should see now."""
 
-    state: BatchState | None
+    state: Snapshot | None
     """The newest known state."""
     problem: DashboardError | None
     """Why the state may be out of date; None if it is current."""
@@ -43,7 +43,7 @@ class Topic:
         """The revision of the newest state; 0 if none is known."""
         return self.view.state.revision if self.view.state else 0
 
-    def update(self, state: BatchState) -> None:
+    def update(self, state: Snapshot) -> None:
         """Show a state of the server; an older one than the known state only clears the problem."""
         known = self.view.state
         if known is None or state.revision > known.revision:

@@ -16,7 +16,7 @@ import structlog
 
 from batchprogress.cli.idle import with_silences
 from services.dashboard.errors import BatchUnknown, DashboardError, Defective, ServerAway, TooMany
-from services.dashboard.states import BatchState, Point
+from services.dashboard.states import Point, Snapshot
 from services.dashboard.topic import Topic, View
 
 SILENT_SECONDS = 5.0
@@ -37,10 +37,10 @@ _log = structlog.get_logger()
 class BatchSource(Protocol):
     """The source of batches; raises DashboardErrors."""
 
-    async def get_batch(self, batch_id: str) -> BatchState:
+    async def get_batch(self, batch_id: str) -> Snapshot:
         """Return a batch as it is now."""
 
-    def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[BatchState]:
+    def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[Snapshot]:
         """Yield the states after a revision, until the batch ends."""
 
 
@@ -180,7 +180,7 @@ class ViewerHub:
         if not topic.view.is_last:
             raise ServerAway  # a stream that ends before its batch has been cut
 
-    async def _states(self, batch_id: str, topic: Topic) -> AsyncGenerator[BatchState, None]:
+    async def _states(self, batch_id: str, topic: Topic) -> AsyncGenerator[Snapshot, None]:
         """Yield the states of one stream, and polled states before it and while it is silent."""
         if topic.view.problem is not None:
             # A stream after the newest revision stays silent, so only a poll shows that the server is back.

@@ -5,11 +5,10 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from batchprogress._grpc.connection import Connection
-from batchprogress.tls import TlsFiles
+from batchprogress import AsyncClient, TlsFiles
 from services.dashboard.api import Api
 from services.dashboard.app import Dashboard
-from services.dashboard.progress_client import ProgressClient
+from services.dashboard.progress_client import ANSWER_SECONDS_MAX, ProgressClient
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.shared_answers import SharedAnswers
 from services.dashboard.token_file import token_in
@@ -49,19 +48,21 @@ async def dashboard_server(
     settings: DashboardSettings,
 ) -> AsyncIterator[tuple[DashboardServer, asyncio.Task[None]]]:
     """Serve while the context is open; the progress server may start later or restart."""
-    progress = ProgressClient(_connection(settings))
-    try:
-        server = DashboardServer(settings, progress)
+    async with _client(settings) as client:
+        server = DashboardServer(settings, ProgressClient(client))
         async with server.running() as serving:
             yield server, serving
-    finally:
-        await progress.close()
 
 
-def _connection(settings: DashboardSettings) -> Connection:
+def _client(settings: DashboardSettings) -> AsyncClient:
     token_file = settings.progress_token_file
-    token = None if token_file is None else (lambda: token_in(token_file))
-    return Connection(settings.progress_target, _tls(settings), token)
+    return AsyncClient(
+        settings.progress_target,
+        credentials=_tls(settings),
+        token=None if token_file is None else (lambda: token_in(token_file)),
+        timeout=ANSWER_SECONDS_MAX,
+        retry=False,
+    )
 
 
 def _tls(settings: DashboardSettings) -> TlsFiles | None:

@@ -1,26 +1,17 @@
 """The dashboard before a server that asks for TLS, a certificate and a token."""
 
 import asyncio
-from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
-import grpc
 import pytest
 from structlog.testing import capture_logs
 
-from batchprogress._grpc.connection import Connection
-from batchprogress.tls import TlsFiles
-from batchprogress.v1 import progress_pb2 as pb
-from services.dashboard import progress_channel
 from services.dashboard.errors import Refused, ServerAway
-from services.dashboard.progress_channel import ProgressChannel
 from tests.integration.cli.test_security import TOKEN, Place
 from tests.support.certificates import Authority
 from tests.support.dashboard import SECONDS_MAX, Page, dashboard
 from tests.support.progress import served
-
-UNAVAILABLE = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
 
 
 async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
@@ -87,32 +78,6 @@ async def test_its_certificate_is_read_again(sqlite_url: str, tmp_path: Path) ->
         authority.sign("dashboard").write(tmp_path, "dashboard")
         assert (await anext(events)).name == "unknown"
         await _until_answered(page)
-
-
-async def test_a_newer_channel_cuts_no_stream(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A call that finds the server away opens a new channel; a stream goes on over the one it began on."""
-    monkeypatch.setattr(progress_channel, "REOPENED_SECONDS_MIN", 0.0)
-    authority = Authority("ours")
-    certificate, key = authority.sign("server").write(tmp_path, "server")
-    ca = authority.write(tmp_path)
-    async with served(sqlite_url, tls_certificate_file=certificate, tls_key_file=key) as server:
-        channel = ProgressChannel(Connection(f"127.0.0.1:{server.port}", TlsFiles(ca)))
-        async with channel.call() as before:
-            await before.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
-            stream = before.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
-            states = aiter(stream)
-            await anext(states)
-            with suppress(grpc.aio.AioRpcError):
-                async with channel.call():
-                    raise UNAVAILABLE
-            async with channel.call() as after:
-                await after.CancelBatch(pb.CancelBatchRequest(batch_id="b"))
-            assert (await anext(states)).batch.state == pb.BATCH_STATE_CANCELLED
-        with pytest.raises(grpc.aio.UsageError):
-            await before.ListBatches(pb.ListBatchesRequest())
-        await channel.close()
 
 
 async def _until_answered(page: Page) -> None:

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from services.dashboard.states import POINTS_MAX, BatchState, History
+from services.dashboard.states import POINTS_MAX, History, Snapshot
 
 
 def test_history_is_bounded_and_even() -> None:
@@ -27,5 +27,5 @@ def test_the_newest_point_is_listed_once() -> None:
     assert [point.ended_jobs for point in history.points()] == [1, 2]
 
 
-def _state(number: int) -> BatchState:
-    return BatchState(number, False, 0.0, float(number), number, 0, "{}")  # noqa: FBT003  # has not ended
+def _state(number: int) -> Snapshot:
+    return Snapshot(number, False, 0.0, float(number), number, 0, "{}")  # noqa: FBT003  # has not ended

@@ -1,7 +1,7 @@
 """The current view of a watched batch."""
 
 from services.dashboard.errors import ServerAway
-from services.dashboard.states import BatchState
+from services.dashboard.states import Snapshot
 from services.dashboard.topic import Topic
 
 
@@ -15,7 +15,7 @@ def test_an_older_state_replaces_no_newer_one() -> None:
     assert topic.revision == 2
 
 
-def _state(revision: int) -> BatchState:
-    return BatchState(
+def _state(revision: int) -> Snapshot:
+    return Snapshot(
         revision, has_ended=False, created_at=0, newest_result_at=0, ended_jobs=0, failed_jobs=0, json=""
     )

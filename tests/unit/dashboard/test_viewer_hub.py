@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from services.dashboard import viewer_hub
 from services.dashboard.errors import BatchUnknown, Defective, ServerAway, TooMany
-from services.dashboard.states import BatchState
+from services.dashboard.states import Snapshot
 from services.dashboard.topic import View
 from services.dashboard.viewer_hub import ViewerHub
 
@@ -23,13 +23,13 @@ class Source:
         self.now = _state(1)
         self.opened: list[tuple[str, int]] = []
         self.open = 0
-        self.news: asyncio.Queue[BatchState | Exception | None] = asyncio.Queue()
+        self.news: asyncio.Queue[Snapshot | Exception | None] = asyncio.Queue()
 
-    async def get_batch(self, _batch_id: str) -> BatchState:
+    async def get_batch(self, _batch_id: str) -> Snapshot:
         """Return the current state."""
         return self.now
 
-    async def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[BatchState]:
+    async def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[Snapshot]:
         """Yield the states of the test, raise its errors, and end at None."""
         self.opened.append((batch_id, after_revision))
         self.open += 1
@@ -241,8 +241,8 @@ def _hub(source: Source, **options: float) -> ViewerHub:
     return ViewerHub(source, **chosen)  # type: ignore[arg-type]  # numbers
 
 
-def _state(revision: int, *, has_ended: bool = False, json: str = "{}") -> BatchState:
-    return BatchState(revision, has_ended, 0.0, float(revision), revision, 0, json)
+def _state(revision: int, *, has_ended: bool = False, json: str = "{}") -> Snapshot:
+    return Snapshot(revision, has_ended, 0.0, float(revision), revision, 0, json)
 
 
 def _revision(seen: tuple[View, object]) -> int:

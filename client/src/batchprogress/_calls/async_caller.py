@@ -49,8 +49,8 @@ class AsyncCaller:
                     call.request, timeout=attempts.seconds_left(time.monotonic()), metadata=metadata
                 )
             except grpc.RpcError as error:
-                delay = attempts.delay_after(error, time.monotonic())
                 self._channels.note(error, channel)
+                delay = attempts.delay_after(error, time.monotonic())
             else:
                 return call.read(response)
             await asyncio.sleep(delay)

@@ -48,8 +48,8 @@ class Caller:
                     call.request, timeout=attempts.seconds_left(time.monotonic()), metadata=metadata
                 )
             except grpc.RpcError as error:
-                delay = attempts.delay_after(error, time.monotonic())
                 self._channels.note(error, channel)
+                delay = attempts.delay_after(error, time.monotonic())
             else:
                 return call.read(response)
             time.sleep(delay)
