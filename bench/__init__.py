@@ -1,1 +1,1 @@
-"""Speed and cost, measured; nothing here is a test."""
+"""Benchmarks: the speed and the cost of the server compared with alternatives."""

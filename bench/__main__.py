@@ -1,4 +1,4 @@
-"""python -m bench: our server beside what a user would pick instead, measured in one run."""
+"""python -m bench: measure our server and its alternatives in one run."""
 
 import asyncio
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
+from bench.load.processes import CHECKOUT
 from bench.load.workload import FULL, QUICK, Pace
 from bench.measure import machine
 from bench.measure.contestants import Inexact
-from bench.measure.processes import CHECKOUT
 from bench.measure.run import Run
 from bench.measure.stores import mysql
 from bench.report.markdown import PLOTS, markdown
@@ -30,27 +30,29 @@ app = typer.Typer(add_completion=False)
 
 
 @app.command(
-    help="Measure rows (all, if none is named) and print a table of ratios. Rows: " + ", ".join(ROWS) + "."
-    " A whole run at full length is kept in bench/RESULTS.md; any other only where --out says."
+    help="Measure rows (by default all) and print a report with their ratios. Rows: " + ", ".join(ROWS) + "."
+    " A run of all rows at full length is written to bench/RESULTS.md, any other run only to --out."
 )
 def main(
-    rows: Annotated[list[str] | None, typer.Argument(help="Which rows.", metavar="ROW")] = None,
-    out: Annotated[Path | None, typer.Option(help=f"Folder to write {REPORT} into.", file_okay=False)] = None,
+    rows: Annotated[list[str] | None, typer.Argument(help="Measure these rows only.", metavar="ROW")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help=f"Write {REPORT} and its plots into this folder.", file_okay=False)
+    ] = None,
     quick: Annotated[  # noqa: FBT002  # a flag of the command line
-        bool, typer.Option("--quick", help="One short round each: shows that it works; numbers mean little.")
+        bool, typer.Option("--quick", help="Measure one short round each, to see that it works.")
     ] = False,
 ) -> None:
-    """Measure, print, keep."""
+    """Measure rows, print the report, and write it to a file."""
     names = _checked(rows or list(ROWS))
     folder = out or (CHECKOUT / "bench" if not rows and not quick else None)
     try:
         with redis_server() as redis:
             report, plots = asyncio.run(_measure(names, redis, QUICK if quick else FULL))
     except Inexact as error:
-        typer.echo(f"inexact, so nothing else counts: {error}", err=True)
+        typer.echo(f"a count is wrong, so there is no report: {error}", err=True)
         raise typer.Exit(EXIT_INEXACT) from None
     except (DatabaseServerUnavailable, PackageUnavailable, CommandFailed) as error:
-        typer.echo(f"a store is missing: {error}", err=True)
+        typer.echo(f"cannot start a store: {error}", err=True)
         raise typer.Exit(EXIT_NO_STORE) from None
     typer.echo(report)
     if folder is not None:
@@ -62,7 +64,7 @@ def main(
 def _checked(names: list[str]) -> list[str]:
     unknown = [name for name in names if name not in ROWS]
     if unknown:
-        raise typer.BadParameter(f"no row {', '.join(unknown)}; there are: {', '.join(ROWS)}")
+        raise typer.BadParameter(f"no row is called {', '.join(unknown)}; the rows are {', '.join(ROWS)}")
     return names
 
 

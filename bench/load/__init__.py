@@ -1,1 +1,1 @@
-"""Processes that send load: reporters, watchers, reports at a fixed rate."""
+"""Processes that make load: reporters, watchers, reports at a fixed rate, filled tables."""

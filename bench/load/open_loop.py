@@ -1,8 +1,8 @@
-"""python -m bench.load.open_loop: reports sent at a fixed rate, whether or not those before were answered.
+"""python -m bench.load.open_loop: a timed process that reports at a fixed rate, answered or not.
 
-A timed process. A call's latency counts from the moment at which it was due, so that a
-generator or a server that falls behind cannot hide it. A call that is refused is counted
-and not sent again; it must be RESOURCE_EXHAUSTED and say when to try again.
+The latency of a call counts from the moment when it was due, so that neither generator nor server can hide
+that it falls behind. A refused call is counted and not sent again; it must be RESOURCE_EXHAUSTED and carry
+a retry delay.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ from bench.load.timed import Outcome, Window, outlast, read_plan, wait_for_windo
 
 @dataclass(frozen=True, slots=True)
 class OpenPlan:
-    """What one process sends."""
+    """What the process sends, and where."""
 
     targets: list[str]
     batch_ids: list[str]
     name: str
-    """Begins the ids of its jobs."""
+    """The prefix of its job ids."""
     calls: int
-    """All are made before the start."""
+    """Their number; all are made before the window starts."""
     calls_per_second: float
     connections: int
     results_per_call: int
@@ -39,31 +39,31 @@ class OpenPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOutcome(Outcome):
-    """What became of them; the latencies are of those answered in the window."""
+    """What became of the calls; latencies are of the calls that were answered in the window."""
 
     refused: int
     """Calls that were refused in the window."""
     late_ms: float
-    """The latest that a call was sent after it was due: the generator's own delay."""
+    """The longest time from when a call was due until it was sent: the delay of the generator."""
     last_answer: float
-    """When the last call was answered, by the monotonic clock."""
+    """When the last call was answered, on the monotonic clock."""
 
 
 @dataclass(slots=True)
 class _Sent:
-    """A call and what came of it."""
+    """A call and its answer."""
 
     request: Request
     due: float
     began: float
     ended: float = 0.0
     payload: bytes | None = None
-    """None: refused."""
+    """The answer; None if the call was refused."""
 
 
 @dataclass(slots=True)
 class _Load:
-    """Everything sent so far."""
+    """All calls sent so far."""
 
     sent: list[_Sent] = field(default_factory=list)
 
@@ -78,8 +78,8 @@ class _Load:
 
 
 def main() -> None:
-    """Send, wait for every answer, and tell what came of it."""
-    gc.disable()  # everything is kept until the end anyway
+    """Send all calls, wait for every answer, and print the outcome."""
+    gc.disable()  # all objects are kept until the end anyway
     write_outcome(asyncio.run(_run(OpenPlan(**read_plan()))))
 
 
@@ -95,19 +95,21 @@ async def _run(plan: OpenPlan) -> OpenOutcome:
         async with asyncio.TaskGroup() as group:
             for number, request in enumerate(requests):
                 due = window.start + number / plan.calls_per_second
-                await asyncio.sleep(max(0.0, due - time.monotonic()))  # 0 lets answers in, too
+                await asyncio.sleep(
+                    max(0.0, due - time.monotonic())
+                )  # also with 0, which lets answers be read
                 group.create_task(load.send(calls[number % len(calls)], request, due))
         await outlast(window)
         return _outcome(plan, window, load.sent)
 
 
 def _require_polite(error: grpc.aio.AioRpcError) -> None:
-    """Raise an error that is no refusal with a time to wait."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it has what is read of a call
+    """Raise unless the error is RESOURCE_EXHAUSTED with a retry delay."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it has the parts of a call that are read
     details = status.details if status is not None else []
     names_a_delay = any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in details)
     if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED or not names_a_delay:
-        raise RuntimeError(f"overload is answered by {error.code()}: {error.details()}")
+        raise RuntimeError(f"overload was answered with {error.code()}: {error.details()}")
 
 
 def _outcome(plan: OpenPlan, window: Window, sent: Sequence[_Sent]) -> OpenOutcome:

@@ -1,8 +1,8 @@
-"""python -m bench.load.reporters: workers that report results to a server, in a process of their own.
+"""python -m bench.load.reporters: a timed process of workers that report results to a server.
 
-Each worker sends its next report when the one before is answered. Requests are made and
-answers are read outside of the calls (bytes go in and out), so that the generator costs
-as little as Python allows; what it costs is measured and told.
+Each worker sends its next report when the last one is answered. Requests are built before and
+answers are parsed after the calls, which carry bytes: the load generator costs as little as Python
+allows, and its cost is measured and shown.
 """
 
 import asyncio
@@ -23,31 +23,31 @@ from bench.load.timed import Outcome, Window, read_plan, wait_for_window, write_
 SERVICE = pb.DESCRIPTOR.services_by_name["ProgressService"].full_name
 CONNECT_SECONDS_MAX = 10
 CHANNEL_OPTIONS = (
-    ("grpc.use_local_subchannel_pool", 1),  # a connection of its own for each channel, as processes have
+    ("grpc.use_local_subchannel_pool", 1),  # a connection per channel, as separate processes have
     ("grpc.max_receive_message_length", 16 * 2**20),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one process sends."""
+    """What one process sends, and where."""
 
     targets: list[str]
     batch_ids: list[str]
     name: str
-    """Begins the ids of its jobs: no other process sends them."""
+    """The prefix of its job ids, which no other process has."""
     workers: int
     connections: int
     results_per_call: int
     copies: int
-    """1, or 2: every result is sent twice, in turn by another worker at the same time and right after."""
+    """1, or 2 to send each result twice: alternately at the same time by another worker, or right after."""
     prepared_calls: int
-    """Requests made before the start; any further ones are made as they are needed."""
+    """Requests made before the window starts; further ones are made when they are needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call's bytes, and what is counted of it."""
+    """The bytes of a call, and the batch that it reports to."""
 
     payload: bytes
     batch_id: str
@@ -68,8 +68,8 @@ class Answer:
 
 
 def main() -> None:
-    """Send until the window ends, and tell what came of it."""
-    gc.disable()  # everything is kept until the end anyway
+    """Report until the window ends, and print the outcome."""
+    gc.disable()  # all objects are kept until the end anyway
     write_outcome(asyncio.run(_run(Plan(**read_plan()))))
 
 
@@ -92,7 +92,7 @@ async def _run(plan: Plan) -> Outcome:
 async def report_methods(
     stack: AsyncExitStack, targets: Sequence[str], connections: int, results_per_call: int
 ) -> list[Any]:
-    """Open connections to servers in turn; return what reports on each: a callable from bytes to bytes."""
+    """Open connections to the servers in turn; return for each a method that takes and returns bytes."""
     channels = [await connect(stack, targets[number % len(targets)]) for number in range(connections)]
     method = "ReportJobResult" if results_per_call == 1 else "ReportJobResults"
     # Without serializers bytes pass as they are; the type stubs do not know.
@@ -100,7 +100,7 @@ async def report_methods(
 
 
 async def connect(stack: AsyncExitStack, target: str) -> grpc.aio.Channel:
-    """Open a connection of its own to a server."""
+    """Open a connection to a server."""
     channel = await stack.enter_async_context(grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS))
     async with asyncio.timeout(CONNECT_SECONDS_MAX):
         await channel.channel_ready()
@@ -135,7 +135,7 @@ def _errands(plan: Plan) -> Iterator[Errand]:
 
 
 def report_of(batch_id: str, name: str, number: int, results_per_call: int) -> Request:
-    """Return a process's call of this number."""
+    """Return the request with this number."""
     first = number * results_per_call
     results = [
         pb.ReportJobResultRequest(batch_id=batch_id, job_id=f"{name}-{job}", outcome=pb.JOB_OUTCOME_SUCCEEDED)
@@ -160,7 +160,7 @@ def _outcome(plan: Plan, window: Window, answers: Sequence[Answer]) -> Outcome:
 
 
 def recorded_in(payload: bytes, results_per_call: int) -> int:
-    """Read an answer: each result must be in it, without an error; returns how many were new."""
+    """Return how many results of an answer were new; each result must be in it without an error."""
     if results_per_call == 1:
         results = [pb.ReportedResult(disposition=pb.ReportJobResultResponse.FromString(payload).disposition)]
     else:

@@ -1,8 +1,8 @@
-"""Processes that work in one common window of time: started, let go together, asked for their outcome.
+"""Processes that work during one common window of time.
 
-Parent and process speak by lines: the plan (JSON) goes in, "ready" comes out, the moment to
-start goes in, the outcome (JSON) comes out. Moments are of the monotonic clock, which all
-processes of a machine share.
+Parent and process exchange lines: the process reads its plan (JSON), prints "ready", reads the
+window (JSON) and prints its outcome (JSON). Times are of the monotonic clock, which all processes of
+a machine share.
 """
 
 import asyncio
@@ -13,25 +13,25 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from bench.measure.processes import end, launch
+from bench.load.processes import end, launch
 
 OUTCOME_BYTES_MAX = 64 * 2**20
-"""A line with every latency of a window: some 10 bytes each."""
+"""The outcome is one line with every latency of a window, of about 10 bytes each."""
 READY_SECONDS_MAX = 60
-"""Imports and prepared requests take a second or two; the rest is for a busy machine."""
+"""Imports and prepared requests take a second or two; the rest allows for a busy machine."""
 AFTER_WINDOW_SECONDS_MAX = 120
-"""Calls under way are finished, then every answer is read: seconds, on a slow peer more."""
+"""Pending calls are finished and every answer is read, which takes seconds, more with a slow peer."""
 
 LINGER_SECONDS = 0.5
-"""How late the parent may be, on a busy machine."""
+"""How late the parent may read the CPU times on a busy machine."""
 
 Told = TypeVar("Told")
-"""What a kind of process tells at its end: a dataclass of plain values."""
+"""The type of a process's outcome: a dataclass of plain values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Work goes on from `start`; what ends between `begin` and `end` is measured."""
+    """Load is sent from `start` on; calls that end between `begin` and `end` are measured."""
 
     start: float
     warm_up_seconds: float
@@ -39,35 +39,34 @@ class Window:
 
     @property
     def begin(self) -> float:
-        """When measuring begins."""
+        """When the measurement begins, after the warm-up."""
         return self.start + self.warm_up_seconds
 
     @property
     def end(self) -> float:
-        """When measuring ends and no more work is begun."""
+        """When the measurement ends; no call begins later."""
         return self.begin + self.measure_seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a process did; the first three in the window, the others from start to end."""
+    """What a process did; the first three fields in the window, the others over its whole life."""
 
     calls: int
     results: int
     latencies_ms: list[float]
     jobs: dict[str, int]
-    """Different jobs whose result was sent, by batch."""
+    """The number of different jobs that were reported, by batch."""
     sent: int
-    """Results sent, copies among them; every one was answered without an error."""
+    """Results that were sent, copies included; each was answered without an error."""
     recorded: int
     """Results that were answered RECORDED."""
 
 
 class TimedProcess:
-    """The parent's end."""
+    """A timed process, as its parent controls it."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Take a process that was just started."""
         self._process = process
 
     @property
@@ -76,17 +75,17 @@ class TimedProcess:
         return self._process.pid
 
     async def prepare(self, plan: Mapping[str, Any]) -> None:
-        """Tell the plan and wait until the process is ready."""
+        """Send the plan and wait until the process is ready."""
         self._write(json.dumps(plan))
         async with asyncio.timeout(READY_SECONDS_MAX):
             await self._read()
 
     def let_go(self, window: Window) -> None:
-        """Tell when to start."""
+        """Send the window."""
         self._write(json.dumps(asdict(window)))
 
     async def outcome(self, kind: type[Told]) -> Told:
-        """Wait for the end, and return what is told."""
+        """Wait for the end of the process and return its outcome."""
         async with asyncio.timeout(AFTER_WINDOW_SECONDS_MAX):
             return kind(**json.loads(await self._read()))
 
@@ -98,7 +97,9 @@ class TimedProcess:
         assert self._process.stdout is not None  # noqa: S101
         line = await self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"a timed process ended early, code {await self._process.wait()}: see above")
+            raise RuntimeError(
+                f"a timed process ended early with exit code {await self._process.wait()}: see above"
+            )
         return line.decode()
 
 
@@ -113,12 +114,12 @@ async def timed_process(module: str) -> AsyncIterator[TimedProcess]:
 
 
 def read_plan() -> dict[str, Any]:
-    """Return the plan; called by the process itself, as are the following."""
+    """Return the plan; this and the functions below are for the process itself."""
     return dict(json.loads(sys.stdin.readline()))
 
 
 async def wait_for_window() -> Window:
-    """Say that all is ready, and return once the window has started."""
+    """Report that the process is ready, and return when the window starts."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     window = Window(**json.loads(await asyncio.to_thread(sys.stdin.readline)))
@@ -127,11 +128,11 @@ async def wait_for_window() -> Window:
 
 
 async def outlast(window: Window) -> None:
-    """Stay until the parent has read this process's CPU time at the window's end, if all is done earlier."""
+    """Keep the process alive until the parent has read its CPU time at the end of the window."""
     await asyncio.sleep(window.end + LINGER_SECONDS - asyncio.get_running_loop().time())
 
 
 def write_outcome(outcome: Any) -> None:
-    """Tell what was done."""
+    """Print the outcome."""
     sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
     sys.stdout.flush()

@@ -1,7 +1,7 @@
-"""python -m bench.load.watchers: watchers of one batch, in a timed process of their own.
+"""python -m bench.load.watchers: a timed process of watchers of one batch.
 
-Messages stay bytes and are only counted: reading them would cost more than the server's
-sending. The last one of each watch is read, since it must be the batch's end.
+Messages are counted as bytes, since parsing them would cost more than the server spends on sending
+them. Only the last one of each watch is parsed: it must show the end of the batch.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from bench.load.reporters import SERVICE, connect
 from bench.load.timed import Window, outlast, read_plan, wait_for_window, write_outcome
 
 OPENED_AT_ONCE = 250
-"""Watches that wait for their first message at the same time: a fleet's do not begin in one millisecond."""
+"""Watches that wait for their first message at the same time; real watches do not all start at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class WatchPlan:
-    """Who watches what."""
+    """The watches to open."""
 
     target: str
     batch_id: str
@@ -35,14 +35,14 @@ class WatchPlan:
 
 @dataclass(frozen=True, slots=True)
 class WatchOutcome:
-    """What the watchers were sent."""
+    """The messages that the watchers received."""
 
     messages: int
-    """In the window."""
+    """Received in the window."""
     message_bytes: int
-    """Of the last message."""
+    """The size of the last message."""
     finals: list[float]
-    """When each watcher was sent the batch's end, by the monotonic clock."""
+    """When each watcher received the end of the batch, on the monotonic clock."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class _Watcher:
     last: bytes = b""
 
     async def read(self) -> bool:
-        """Take one message; False if the watch has ended."""
+        """Read one message; return False if the watch has ended."""
         message = await self.call.read()
         if message is grpc.aio.EOF:
             return False
@@ -68,8 +68,8 @@ class _Watcher:
 
 
 def main() -> None:
-    """Watch to the end, and tell what was sent."""
-    gc.disable()  # everything is kept until the end anyway
+    """Watch to the end of the batch, and print the outcome."""
+    gc.disable()  # all objects are kept until the end anyway
     write_outcome(asyncio.run(_run(WatchPlan(**read_plan()))))
 
 

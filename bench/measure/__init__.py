@@ -1,1 +1,1 @@
-"""What is measured and how: contestants, windows, CPU time, memory, the databases of a run."""
+"""Measuring: contestants, windows, CPU time and memory, and the stores of a run."""

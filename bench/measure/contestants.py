@@ -1,4 +1,4 @@
-"""What is measured: our server or a peer, its processes, its load, and the proof that it counted right."""
+"""What is measured: our server or a peer, its processes, its load, and the check of its counts."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -13,41 +13,47 @@ from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from batchprogress.v1 import progress_pb2_grpc
 from bench.load.reporters import Plan
 from bench.load.timed import Outcome
 from bench.load.workload import Workload
 from bench.peers.insert_only import ROWS_PER_STATEMENT
-from tests.support.progress import stub_of
 
 TOTAL_JOBS = 100_000_000
-"""Of every batch: more than a window holds, so that none is full or completes in the middle of it."""
+"""Jobs of every batch: more than are reported in a window, so that no batch completes in it."""
 CONNECTIONS_MAX = 16
-"""From each load process: the workers of a process share its connection, and a fleet has some processes."""
+"""Connections of each load process: workers of one process share its connection."""
 
 
 class Inexact(Exception):
-    """A contestant has not counted what was sent: a fast wrong answer is no answer."""
+    """A contestant's counts differ from what was sent, so its speed says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """A timed process that makes the load, and its plan."""
+    """A timed process that makes load, and its plan."""
 
     module: str
     plan: Mapping[str, Any]
 
 
 class Contestant(ABC):
-    """One that is measured."""
+    """A server or process that is measured.
+
+    Args:
+        name: How the report calls it.
+        server_pids: The processes whose CPU time is the server's.
+        store_pids: The processes whose CPU time is the store's; empty if it cannot be read.
+
+    """
 
     def __init__(self, name: str, server_pids: Sequence[int], store_pids: Sequence[int]) -> None:
-        """Take whose CPU time is counted; none of the store's if it cannot be read."""
         self.name = name
         self.server_pids = server_pids
         self.store_pids = store_pids
 
     drives_itself = False
-    """Whether the load's processes are the contestant's own, so that their CPU time is its server's."""
+    """Whether the load processes are the contestant itself, so that their CPU time is the server's."""
 
     @abstractmethod
     async def prepare(self, batch_ids: Sequence[str]) -> None:
@@ -55,11 +61,16 @@ class Contestant(ABC):
 
     @abstractmethod
     def drivers(self, workload: Workload, batch_ids: Sequence[str]) -> list[Driver]:
-        """Return the processes that make the load."""
+        """Return the timed processes that make the load."""
 
     @abstractmethod
     async def verify(self, outcomes: Sequence[Outcome]) -> None:
-        """Compare what was counted with what was sent; Inexact if they differ."""
+        """Compare the counts with what was sent.
+
+        Raises:
+            Inexact: they differ.
+
+        """
 
 
 class Server(Contestant):
@@ -68,24 +79,22 @@ class Server(Contestant):
     def __init__(
         self, name: str, targets: Sequence[str], server_pids: Sequence[int], store_pids: Sequence[int]
     ) -> None:
-        """Take where its processes serve."""
         super().__init__(name, server_pids, store_pids)
         self.targets = targets
 
     async def prepare(self, batch_ids: Sequence[str]) -> None:
-        """Create the batches through the first process."""
+        """Create the batches, each larger than what is sent in a window."""
         await self.create(batch_ids, TOTAL_JOBS)
 
     async def create(self, batch_ids: Sequence[str], total_jobs: int) -> None:
-        """Create batches of so many jobs through the first process."""
+        """Create batches through the first process."""
         async with grpc.aio.insecure_channel(self.targets[0]) as channel:
+            stub = progress_pb2_grpc.ProgressServiceStub(channel)
             for batch_id in batch_ids:
-                await stub_of(channel).CreateBatch(
-                    pb.CreateBatchRequest(batch_id=batch_id, total_jobs=total_jobs)
-                )
+                await stub.CreateBatch(pb.CreateBatchRequest(batch_id=batch_id, total_jobs=total_jobs))
 
     def drivers(self, workload: Workload, batch_ids: Sequence[str]) -> list[Driver]:
-        """Return load processes that share the workers between them."""
+        """Return load processes to which the workers are distributed."""
         plans = [
             Plan(
                 targets=list(self.targets),
@@ -102,17 +111,18 @@ class Server(Contestant):
         return [Driver("bench.load.reporters", asdict(plan)) for plan in plans]
 
     async def count_of(self, batch_id: str) -> int:
-        """Return how many results the server says the batch has."""
+        """Return the number of results that the server counted for a batch."""
         async with grpc.aio.insecure_channel(self.targets[0]) as channel:
-            answer = await stub_of(channel).GetBatch(pb.GetBatchRequest(batch_id=batch_id))
+            stub = progress_pb2_grpc.ProgressServiceStub(channel)
+            answer = await stub.GetBatch(pb.GetBatchRequest(batch_id=batch_id))
         return answer.batch.succeeded_jobs
 
 
 class CountingPeer(Server):
-    """A peer: it must have counted every job; none is sent a result twice, since most know no duplicates."""
+    """A peer that must count every job. Each result is sent once, since most peers count duplicates."""
 
     async def verify(self, outcomes: Sequence[Outcome]) -> None:
-        """Compare each batch's number with the jobs that were sent."""
+        """Compare the count of each batch with the jobs that were sent."""
         for batch_id, jobs in jobs_by_batch(outcomes).items():
             equal(self.name, f"count of {batch_id}", await self.count_of(batch_id), jobs)
 
@@ -121,18 +131,17 @@ class NotCountingPeer(Server):
     """A peer that shows a limit and counts nothing."""
 
     async def prepare(self, batch_ids: Sequence[str]) -> None:
-        """Need no batches."""
+        """Do nothing: it has no batches."""
 
     async def verify(self, outcomes: Sequence[Outcome]) -> None:
-        """Have nothing to show: every call was answered, or the load would have failed."""
+        """Do nothing: the load generator fails if a call is not answered."""
 
 
 class OurServer(Server):
-    """Processes of `python -m services.progress` on one database."""
+    """Processes of `python -m services.progress` on one database, to which checks connect too."""
 
     checks_each_window = True
-    """Whether every window is followed by a check of all counters; where the table is large, the row
-    calls `check` once itself."""
+    """Whether all counters are checked after every window; rows with large tables call `check` once."""
 
     def __init__(
         self,
@@ -142,7 +151,6 @@ class OurServer(Server):
         store_pids: Sequence[int],
         database: Database,
     ) -> None:
-        """Take the database, to look into it from beside."""
         super().__init__(name, targets, server_pids, store_pids)
         self._database = database
 
@@ -173,23 +181,22 @@ class OurServer(Server):
 
 
 class InsertOnly(Contestant):
-    """Multi-row INSERTs of the rows that our server would write, and nothing else."""
+    """A process that only inserts the rows that our server would write, many per statement."""
 
     drives_itself = True
 
     def __init__(self, name: str, store_pids: Sequence[int], url: str, database: Database) -> None:
-        """Take a database with our tables."""
         super().__init__(name, [], store_pids)
         self._url = url
         self._database = database
         self._batch_key = 0
 
-    async def prepare(self, batch_ids: Sequence[str]) -> None:  # noqa: ARG002  # it numbers its own
-        """Take a new batch."""
+    async def prepare(self, batch_ids: Sequence[str]) -> None:  # noqa: ARG002  # it numbers batches itself
+        """Begin a new batch."""
         self._batch_key += 1
 
     def drivers(self, workload: Workload, batch_ids: Sequence[str]) -> list[Driver]:  # noqa: ARG002
-        """Return the one process."""
+        """Return the one process that inserts."""
         plan = {
             "url": self._url,
             "batch_key": self._batch_key,
@@ -206,13 +213,18 @@ class InsertOnly(Contestant):
 
 
 async def check(name: str, database: Database) -> None:
-    """Compare all counters of a database with all its rows; Inexact if they differ."""
+    """Compare all counters of a database with all its rows.
+
+    Raises:
+        Inexact: they differ.
+
+    """
     async for page in BatchStore(database).check():
         equal(name, "differences found by the check", page.differences, [])
 
 
 def jobs_by_batch(outcomes: Sequence[Outcome]) -> Counter[str]:
-    """Return how many different jobs were sent, by batch."""
+    """Return the number of different jobs that were reported, by batch."""
     jobs: Counter[str] = Counter()
     for outcome in outcomes:
         jobs.update(outcome.jobs)
@@ -220,6 +232,11 @@ def jobs_by_batch(outcomes: Sequence[Outcome]) -> Counter[str]:
 
 
 def equal(contestant: str, what: str, found: object, expected: object) -> None:
-    """Raise Inexact if two numbers differ."""
+    """Compare a number with the expected one.
+
+    Raises:
+        Inexact: they differ.
+
+    """
     if found != expected:
         raise Inexact(f"{contestant}: {what}: {found!r} instead of {expected!r}")

@@ -1,4 +1,4 @@
-"""What a run was made on: without it numbers say nothing."""
+"""Describes the machine and the software that a run was made on."""
 
 import os
 import platform
@@ -14,22 +14,22 @@ from database_servers.redis import RedisServer
 
 DISTRIBUTIONS = ("grpcio", "protobuf", "SQLAlchemy", "asyncmy", "redis", "hiredis", "celery")
 SYNCS = 100
-"""Appends to a file, each brought to the disk: a tenth of a second on a fast disk."""
+"""Appends to a file with fsync; together a tenth of a second on a fast disk."""
 SYNC_BYTES = 4_096
-FRAME_NOTE = "asyncio's own loop in all servers (no uvloop)"
+EVENT_LOOP = "asyncio's own event loop in all servers (no uvloop)"
 
 
 async def describe(mysql: MysqlServer, redis: RedisServer) -> dict[str, str]:
-    """Return names and values, in the order they are shown."""
+    """Return names and values in the order in which the report shows them."""
     shown = await mysql.variables(("version", *DURABLE))
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "CPU": f"{_cpu_model()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
-        "load before": f"{os.getloadavg()[0]:.1f} (others' work on the machine makes every number noisy)",
+        "load before": f"{os.getloadavg()[0]:.1f} (other work on the machine makes every number noisy)",
         "disk": f"{_sync_ms():.2f} ms for an append of {SYNC_BYTES:,} bytes and fsync (median)",
-        "Python": f"{platform.python_version()}, {FRAME_NOTE}",
+        "Python": f"{platform.python_version()}, {EVENT_LOOP}",
         "packages": ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS),
         "MySQL": f"{shown.pop('version')}: {', '.join(f'{name}={value}' for name, value in shown.items())}",
         "Redis": f"{redis.version}, writing nothing to disk",
@@ -37,14 +37,14 @@ async def describe(mysql: MysqlServer, redis: RedisServer) -> dict[str, str]:
 
 
 def _cpu_model() -> str:
-    """Return the processor's name; some architectures do not tell it."""
+    """Return the model of the processor, or the architecture if the kernel does not name a model."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.machine())
 
 
 def _sync_ms() -> float:
-    """Measure what a durable commit waits for at least, where the databases keep their files."""
+    """Return the median time of an append with fsync, which a durable commit waits for, in milliseconds."""
     times = []
     with tempfile.TemporaryFile(buffering=0) as file:
         for _ in range(SYNCS):

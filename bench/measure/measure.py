@@ -1,4 +1,4 @@
-"""One contestant under one load for one window: rates, latencies and CPU time."""
+"""Measures one contestant under one load for one window: rates, latencies and CPU time."""
 
 import asyncio
 import os
@@ -8,22 +8,22 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count
 
+from bench.load.operating_system import busy_cpu_seconds, cpu_seconds
 from bench.load.timed import Outcome, TimedProcess, Window, timed_process
 from bench.load.workload import Pace, Workload
 from bench.measure.contestants import Contestant
-from bench.measure.operating_system import busy_cpu_seconds, cpu_seconds
 
 LEAD_SECONDS = 0.1
-"""Between telling the start and the start: all processes have read it by then."""
+"""From announcing the start to the start: enough for every process to read it."""
 BUSY_SHARE_MIN = 0.9
-"""A generator's share of a core from which on it may be what limits the rate."""
+"""From this share of a core on, a load generator may be what limits the rate."""
 
 _batch_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """What was seen in one window."""
+    """The figures of one window."""
 
     contestant: str
     calls_per_second: float
@@ -31,18 +31,26 @@ class Measurement:
     p50_ms: float
     p99_ms: float
     server_us_per_result: float
-    """CPU time, user and system, of the contestant's own processes, without the load's and the store's."""
+    """User and system CPU time of the contestant's own processes, without load generator and store."""
     store_us_per_result: float
-    """The same of MySQL or Redis; 0 if there is none or it cannot be read."""
+    """The same of MySQL or Redis; 0 if there is no store or its CPU time cannot be read."""
     generator_share: float
-    """How much of a core the busiest load process took; 0 if the contestant drives itself."""
+    """The share of a core that the busiest load process used; 0 if the contestant makes its own load."""
     machine_share: float
-    """How much of all cores was taken, by whomever."""
+    """The share of all cores that anything on the machine used."""
+
+    def __str__(self) -> str:
+        """Return the figures in one line, printed while the benchmark runs."""
+        return (
+            f"{self.contestant:28} {self.results_per_second:9,.0f} results/s  p99 {self.p99_ms:7,.0f} ms"
+            f"  server {self.server_us_per_result:6.1f} µs  store {self.store_us_per_result:6.1f} µs"
+            f"  load generator {self.generator_share:4.0%} of a core  machine {self.machine_share:4.0%}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _CpuTimes:
-    """CPU seconds so far."""
+    """CPU seconds used until one moment."""
 
     server: float
     store: float
@@ -51,7 +59,12 @@ class _CpuTimes:
 
 
 async def measure(contestant: Contestant, workload: Workload, pace: Pace) -> Measurement:
-    """Measure one window; raises Inexact if the contestant has not counted right."""
+    """Measure one window.
+
+    Raises:
+        Inexact: the contestant's counts differ from what was sent.
+
+    """
     batch_ids = [f"bench-{next(_batch_numbers)}" for _ in range(workload.batches)]
     await contestant.prepare(batch_ids)
     drivers = contestant.drivers(workload, batch_ids)
@@ -105,5 +118,5 @@ def _measurement(
 
 
 def percentile(ordered: Sequence[float], percent: int) -> float:
-    """Return the smallest value that so many per cent do not exceed."""
+    """Return the smallest of the ascending values that this percentage of them does not exceed."""
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

@@ -1,4 +1,4 @@
-"""What a row is given: the stores, the contestants to measure, and the taking of turns."""
+"""What every row uses: the stores, the contestants, and measuring them in turns."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -7,27 +7,32 @@ from itertools import count
 
 from batches.migrations import migrate
 from batches.store.database import Database
+from bench.load.processes import peer_process, progress_process
 from bench.load.workload import Pace, Workload
 from bench.measure.contestants import Contestant, CountingPeer, InsertOnly, NotCountingPeer, OurServer
 from bench.measure.measure import Measurement, measure
-from bench.measure.processes import peer_process
 from bench.measure.stores import MysqlServer
-from bench.report.markdown import line_of
 from database_servers.redis import RedisServer
-from tests.support.progress import progress_process
 
 OURS = "ours"
 Fill = Callable[[Database], Awaitable[None]]
-"""Puts rows into new tables before a server is started on them."""
+"""Inserts rows into new tables before a server starts on them."""
 
 
 class Run:
-    """One run of the benchmark."""
+    """One run of the benchmark.
+
+    Args:
+        mysql: The MySQL server of all rows.
+        redis: The Redis server of all rows.
+        pace: How often and how long each contestant is measured.
+        tell: Called with a line for each measurement as soon as it is made.
+
+    """
 
     def __init__(
         self, mysql: MysqlServer, redis: RedisServer, pace: Pace, tell: Callable[[str], None]
     ) -> None:
-        """Take what all rows share, and who hears a line of each measurement as it is made."""
         self._mysql = mysql
         self._redis = redis
         self.tell = tell
@@ -38,9 +43,14 @@ class Run:
     async def ours(
         self, name: str = OURS, *, processes: int = 1, fill: Fill | None = None, **settings: str
     ) -> AsyncIterator[OurServer]:
-        """Run our server, in so many processes on one new database, which may be filled before.
+        """Run our server on a new database while the context is open.
 
-        It has its defaults, except for the settings given.
+        Args:
+            name: How the report calls it.
+            processes: The number of server processes on the database.
+            fill: Fills the tables before the servers start.
+            settings: Settings that differ from the defaults.
+
         """
         async with AsyncExitStack() as stack:
             url, database = await stack.enter_async_context(self.tables())
@@ -54,42 +64,42 @@ class Run:
 
     @asynccontextmanager
     async def mysql_peer(self, name: str, peer: str) -> AsyncIterator[Contestant]:
-        """Run a peer on a new database."""
+        """Run a peer on a new MySQL database while the context is open."""
         async with self._new_database() as url, peer_process(peer, url) as process:
             yield CountingPeer(name, [process.target], [process.pid], self._mysql.pids)
 
     @asynccontextmanager
     async def redis_peer(self, name: str, peer: str) -> AsyncIterator[Contestant]:
-        """Run a peer on Redis; batch ids are new in each window, so that peers may share it."""
+        """Run a peer on the shared Redis while the context is open; each window has new batch ids."""
         async with peer_process(peer, self._redis.url) as process:
             yield CountingPeer(name, [process.target], [process.pid], [self._redis.pid])
 
     @property
     def redis_url(self) -> str:
-        """Where Redis serves."""
+        """The URL of Redis."""
         return self._redis.url
 
     @asynccontextmanager
     async def empty_handler(self) -> AsyncIterator[Contestant]:
-        """Run the server that does nothing."""
+        """Run the server that only answers while the context is open."""
         async with peer_process("empty", "") as process:
             yield NotCountingPeer("empty handler", [process.target], [process.pid], [])
 
     @asynccontextmanager
     async def bare_stream(self, name: str, total_jobs: int) -> AsyncIterator[NotCountingPeer]:
-        """Run the server that only streams, until it was sent so many results."""
+        """Run the server that only streams; its streams end after `total_jobs` results."""
         async with peer_process("bare_stream", str(total_jobs)) as process:
             yield NotCountingPeer(name, [process.target], [process.pid], [])
 
     @asynccontextmanager
     async def insert_only(self) -> AsyncIterator[Contestant]:
-        """Give the INSERTs a new database with our tables."""
+        """Make a new database with our tables for the process that only inserts."""
         async with self.tables() as (url, database):
             yield InsertOnly("multi-row INSERT alone", self._mysql.pids, url, database)
 
     @asynccontextmanager
     async def tables(self) -> AsyncIterator[tuple[str, Database]]:
-        """Make a new database with our tables; yields its URL, and a connection to look into it."""
+        """Make a new database with our tables; yield its URL and a connection for checks."""
         async with self._new_database() as url, _upgraded(url) as database:
             yield url, database
 
@@ -100,9 +110,9 @@ class Run:
         warm_up_factor: float = 1,
         rounds: int | None = None,
     ) -> dict[str, list[Measurement]]:
-        """Measure each under its load, one after the other, round after round.
+        """Measure each contestant under its load, one after the other, round after round.
 
-        What drifts on the machine drifts for all.
+        In turns, so that slow changes of the machine affect all contestants alike.
         """
         pace = replace(self.pace, warm_up_seconds=self.pace.warm_up_seconds * warm_up_factor)
         measurements: dict[str, list[Measurement]] = {one.name: [] for one in contestants}
@@ -110,7 +120,7 @@ class Run:
             for contestant, workload in contestants.items():
                 measurement = await measure(contestant, workload, pace)
                 measurements[contestant.name].append(measurement)
-                self.tell(line_of(measurement))
+                self.tell(str(measurement))
         return measurements
 
     async def measure_once(self, contestant: Contestant, workload: Workload) -> Measurement:
@@ -126,7 +136,7 @@ class Run:
 
 @asynccontextmanager
 async def _upgraded(url: str) -> AsyncIterator[Database]:
-    """Make our tables, and stay connected to look at them."""
+    """Create our tables, and stay connected for checks."""
     database = Database(url, connections_max=1)
     try:
         await migrate.upgrade(database)

@@ -1,32 +1,32 @@
-"""A process that is run to its end: how long it took, its CPU time, the most memory it had."""
+"""Runs a process to its end and measures its duration, CPU time and peak memory."""
 
 import asyncio
 import time
 from dataclasses import dataclass
 
-from bench.measure.operating_system import cpu_seconds, peak_resident_mib
-from bench.measure.processes import end, launch
+from bench.load.operating_system import cpu_seconds, peak_resident_mib
+from bench.load.processes import end, launch
 
 POLL_SECONDS = 0.02
-"""Between looks at CPU time and memory, which end with the process: what its last moment adds is not seen."""
+"""Between readings of CPU time and memory, which are gone with the process: its last moment is missed."""
 SECONDS_MAX = 300
-"""Longer than any takes: a million jobs are some 20 s."""
+"""Longer than any run takes: a pass over a million jobs takes 20 s."""
 
 
 @dataclass(frozen=True, slots=True)
-class Metered:
-    """What was seen of a process."""
+class ProcessRun:
+    """The figures and the output of a process that has ended."""
 
     seconds: float
-    """From its start to its end, imports included."""
+    """From start to end, imports included."""
     cpu_seconds: float
     peak_mib: float
     code: int
     output: str
 
 
-async def run_metered(module: str, *arguments: str, **environment: str) -> Metered:
-    """Run `python -m module` to its end."""
+async def run_and_measure(module: str, *arguments: str, **environment: str) -> ProcessRun:
+    """Run `python -m module` to its end and return its figures."""
     began = time.monotonic()
     process = await launch(module, *arguments, environment=environment)
     try:
@@ -37,11 +37,11 @@ async def run_metered(module: str, *arguments: str, **environment: str) -> Meter
             cpu, peak = await meter
     finally:
         await end(process)
-    return Metered(seconds, cpu, peak, process.returncode or 0, output.decode())
+    return ProcessRun(seconds, cpu, peak, process.returncode or 0, output.decode())
 
 
 async def _meter(process: asyncio.subprocess.Process) -> tuple[float, float]:
-    """Return the CPU time and the peak memory as they were last seen."""
+    """Return the last CPU time and peak memory that could be read."""
     cpu = peak = 0.0
     while process.returncode is None:
         try:

@@ -1,4 +1,4 @@
-"""The MySQL of a run, with durable settings, started and ended by the run."""
+"""The MySQL server of a run, with durable settings, started and stopped by the run."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,24 +14,30 @@ DURABLE = {
     "innodb_flush_log_at_trx_commit": "1",
     "sync_binlog": "1",
     "log_bin": "binlog",
-    # Not durability: the rows of a run stay in memory, as on a server made for the work. For all peers alike.
+    # The rows of a run stay in memory, as on a database server of this size. The same for all peers.
     "innodb_buffer_pool_size": "1G",
 }
 
 
 class MysqlServer:
-    """A MySQL server that runs."""
+    """A running MySQL server.
+
+    Args:
+        server: The server.
+        engine: A connection pool for statements of the benchmark itself.
+        pid: The server process; None if its CPU time cannot be read, as in a container.
+
+    """
 
     def __init__(self, server: DatabaseServer, engine: AsyncEngine, pid: int | None) -> None:
-        """Take the server and a pool of the benchmark's own to it."""
         self._server = server
         self._engine = engine
         self.pids = [] if pid is None else [pid]
-        """Empty if it runs where its CPU time cannot be read, such as in a container."""
+        """The server process; empty if its CPU time cannot be read."""
 
     @asynccontextmanager
     async def database(self, name: str) -> AsyncIterator[str]:
-        """Make a database and return its URL; it goes when the context ends."""
+        """Create a database, yield its URL, and drop it at the end of the context."""
         await self._execute(f"CREATE DATABASE {name}")
         try:
             yield self._server.url(name)
@@ -39,7 +45,7 @@ class MysqlServer:
             await self._execute(f"DROP DATABASE {name}")
 
     async def variables(self, names: tuple[str, ...]) -> dict[str, str]:
-        """Return global variables as the server itself tells them."""
+        """Return the values of global variables."""
         async with self._engine.connect() as connection:
             return {name: str(await connection.scalar(text(f"SELECT @@GLOBAL.{name}"))) for name in names}
 
@@ -69,5 +75,5 @@ async def _mysql_pid(engine: AsyncEngine) -> int | None:
 
 
 def _number_in(file: Path) -> int | None:
-    """Return the number that a file holds; None if it is not on this machine, but in a container."""
+    """Return the number in a file; None if the file is not on this machine but in a container."""
     return int(file.read_text()) if file.is_file() else None

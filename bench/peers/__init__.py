@@ -1,5 +1,5 @@
-"""What a user would pick instead: each file is one server, with the contract's messages, read top to bottom.
+"""The alternatives: each file is one server that speaks the contract.
 
-All of them get the frame and the options of ours that matter (frame.py), the same event
-loop, and drivers and pools as their own documentation advises.
+All get the options of our server that matter for speed (peer_server.py), the same event loop, and the
+drivers and pools that their own documentation advises.
 """

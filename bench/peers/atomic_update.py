@@ -1,7 +1,7 @@
-"""python -m bench.peers.atomic_update: UPDATE … SET n = n + 1 for each report, in a transaction of its own.
+"""python -m bench.peers.atomic_update: a transaction with UPDATE … SET n = n + 1 for each report.
 
-One statement instead of the lock, the read and the write; it still waits for the row, and
-knows no duplicates. Many reports in a call share one transaction.
+One statement replaces lock, read and write. It still waits for the row, and counts duplicates twice. The
+reports of one call share a transaction.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ _ADD_ONE = (
 
 
 class AtomicUpdate(MysqlPeer):
-    """Adds one in the database."""
+    """Adds one to a number in the database."""
 
     async def ReportJobResult(
         self, request: pb.ReportJobResultRequest, _context: Any

@@ -1,8 +1,8 @@
-"""python -m bench.peers.bare_stream JOBS: streams ready bytes to every watcher, and does nothing else.
+"""python -m bench.peers.bare_stream JOBS: stream prepared bytes to every watcher.
 
-The bytes are those of our answer, made once for all watchers; they are sent when results
-came in, at most as often as ours sends them. A watcher that is slow skips some, as with
-ours. Results are counted in memory and not recorded; the streams end after JOBS of them.
+The bytes are those of our answer, made once for all watchers. They are sent after results came in, at most
+as often as our server sends them; a slow watcher skips messages, as with ours. Results are counted in
+memory only. The streams end after JOBS results.
 """
 
 import asyncio
@@ -19,23 +19,27 @@ from services.progress.change_feed import PAUSE_SECONDS
 
 
 class BareStream(Peer):
-    """One batch, whatever its id."""
+    """A server with one batch, which has any id.
+
+    Args:
+        total_jobs: The number of results after which streams end.
+
+    """
 
     def __init__(self, total_jobs: str) -> None:
-        """Take when the streams end."""
         self._total_jobs = int(total_jobs)
         self._count = 0
         self._came = asyncio.Event()
         self._next = asyncio.Event()
-        """Set for the watchers that wait now; those of the next bytes wait for a new one."""
+        """Wakes the watchers that wait for the next bytes; replaced by a new event each time."""
         self._take_count()
 
     async def open(self) -> None:
-        """Begin to send."""
+        """Start to send."""
         self._ticking = asyncio.create_task(self._tick())
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Name the methods to the server by hand: the stream has no serializer."""
+        """Register the methods by hand, since the stream has no serializer."""
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "CreateBatch": grpc.unary_unary_rpc_method_handler(
                 self.CreateBatch,
@@ -79,7 +83,7 @@ class BareStream(Peer):
             await asyncio.sleep(PAUSE_SECONDS)
 
     def _take_count(self) -> None:
-        """Make the bytes that are sent from now on."""
+        """Make the bytes with the current count."""
         pending = self._total_jobs - self._count
         self._is_last = not pending
         now = Timestamp()

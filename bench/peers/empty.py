@@ -1,4 +1,4 @@
-"""python -m bench.peers.empty: answers and does nothing else: what gRPC in Python itself costs."""
+"""python -m bench.peers.empty: only answer, to show what gRPC in Python itself costs."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from bench.peers.peer_server import Peer, all_recorded, recorded, serve
 
 
 class Empty(Peer):
-    """Counts nothing."""
+    """Answers every report without counting it."""
 
     def __init__(self, _store_url: str) -> None:
-        """Need nothing."""
+        """Ignore the URL: there is no store."""
 
     async def ReportJobResult(
         self, _request: pb.ReportJobResultRequest, _context: Any

@@ -1,9 +1,8 @@
-"""python -m bench.peers.insert_only: inserts the rows that our server would, and does nothing else.
+"""python -m bench.peers.insert_only: a timed process that only inserts the rows that our server would insert.
 
-No gRPC, no lock, no look for duplicates, no counters: multi-row INSERTs through the driver
-(asyncmy) without SQLAlchemy, on one connection, each committed durably before the next. It
-is a timed process, server and load in one. Rows are made before the clock runs as far as
-they last.
+Multi-row INSERTs through the driver (asyncmy) without SQLAlchemy, on one connection, each committed before
+the next; without gRPC, locks, duplicate check and counters. The process is server and load in one. As many
+rows as the plan asks for are made before the window starts.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ from batches.store import schema
 from bench.load.timed import Outcome, read_plan, wait_for_window, write_outcome
 
 ROWS_PER_STATEMENT = 2_000
-"""As many as the largest group of ours: a smaller one commits more often, a larger one gains little."""
+"""As many as in the largest group of our server: more gain little, fewer commit more often."""
 COLUMNS = (
     "batch_key",
     "job_id",
@@ -34,7 +33,7 @@ COLUMNS = (
     "record_time",
 )
 INSERT = (
-    f"INSERT INTO {schema.job_results.name} ({', '.join(COLUMNS)})"  # noqa: S608  # all of it stands above
+    f"INSERT INTO {schema.job_results.name} ({', '.join(COLUMNS)})"  # noqa: S608  # built from constants
     f" VALUES ({', '.join(['%s'] * len(COLUMNS))})"
 )
 
@@ -42,7 +41,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 def main() -> None:
-    """Insert until the window ends, and tell how many rows."""
+    """Insert until the window ends, and print the outcome."""
     write_outcome(asyncio.run(_run(**read_plan())))
 
 

@@ -1,6 +1,6 @@
-"""python -m bench.peers.job_status JOBS: a queue that knows every batch, of JOBS jobs that all succeeded.
+"""python -m bench.peers.job_status JOBS: a queue with every batch id and JOBS jobs each, which succeeded.
 
-Pages are the same for every batch and kept as bytes: whoever asks is what takes the time.
+Pages are the same for every batch and kept as bytes, so that the queue costs next to nothing.
 """
 
 import asyncio
@@ -12,20 +12,24 @@ import grpc
 
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
-from bench.measure.bulk import job_id_of
+from bench.load.filled_tables import job_id_of
 from bench.peers.list_only import PAGE_JOBS
 from bench.peers.peer_server import serve_until_input_ends
 
 SERVICE = pb.DESCRIPTOR.services_by_name["JobStatusService"].full_name
 PAGES_KEPT = 1_000
-"""Those of a million jobs are 201."""
+"""A million jobs fill 201 pages."""
 
 
 class JobStatus:
-    """Answers in bytes."""
+    """Answers with prepared bytes.
+
+    Args:
+        jobs: The number of jobs of every batch.
+
+    """
 
     def __init__(self, jobs: int) -> None:
-        """Take the size of every batch."""
         self._jobs = jobs
         self._status = pb.GetBatchStatusResponse(
             total=jobs, succeeded=jobs, finished=True, lists_jobs=True
@@ -33,7 +37,7 @@ class JobStatus:
         self._page = lru_cache(PAGES_KEPT)(self._make_page)
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Name the methods to the server, with bytes for answers."""
+        """Register the methods with the server; they return bytes."""
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "GetBatchStatus": grpc.unary_unary_rpc_method_handler(self._tell_status),
             "ListJobStatuses": grpc.unary_unary_rpc_method_handler(
@@ -58,7 +62,7 @@ class JobStatus:
         return pb.ListJobStatusesResponse(job_statuses=statuses, next_page_token=token).SerializeToString()
 
     def make_pages(self, size: int) -> None:
-        """Make all pages of a size before the first is asked for."""
+        """Make all pages of a size in advance."""
         for begin in range(0, self._jobs, size):
             self._page(begin, size)
 

@@ -1,25 +1,25 @@
-"""python -m bench.peers.list_only TARGET BATCHES: lists every batch's jobs from the job-status service.
+"""python -m bench.peers.list_only TARGET BATCHES: list the jobs of every batch, and count them.
 
-With the reconciler's own client, the same pages and as many batches at the same time, and
-nothing is done with them: what a pass takes at least. It prints how many jobs it saw.
+Uses the reconciler's own client, page size and concurrency, and does nothing with the jobs: the least that
+a pass can take.
 """
 
 import asyncio
 import sys
 from collections.abc import Iterator
 
-from bench.measure.bulk import batch_id_of
+from bench.load.filled_tables import batch_id_of
 from process import collector
 from reconciler.queue.client import JobStatusClient, open_channel
 from reconciler.queue.listing import RESULTS_MAX
 from reconciler.settings import ReconcilerSettings
 
 PAGE_JOBS = (RESULTS_MAX - 1) // 2
-"""What a pass asks for."""
+"""The page size of a pass."""
 
 
 async def list_all(target: str, batches: int) -> int:
-    """Return how many jobs were listed."""
+    """Return the number of jobs that were listed."""
     collector.settle()  # as a pass does
     settings = ReconcilerSettings()
     batch_ids = map(batch_id_of, range(1, batches + 1))
@@ -31,7 +31,7 @@ async def list_all(target: str, batches: int) -> int:
 
 
 async def _list_some(client: JobStatusClient, batch_ids: Iterator[str]) -> int:
-    """List one batch after the other, as long as there are any."""
+    """List batches, one after the other, until there are no more."""
     jobs = 0
     for batch_id in batch_ids:
         await client.batch_counts(batch_id)

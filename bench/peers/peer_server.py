@@ -1,4 +1,4 @@
-"""The frame around every peer: a plain grpc.aio server, without the interceptor and checks of ours."""
+"""The server of every peer: plain grpc.aio, without the interceptors and checks of our server."""
 
 import asyncio
 import sys
@@ -10,30 +10,30 @@ from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 
 PENDING_REQUESTS_MAX = 100_000
-"""As in ours: gRPC's default of 1,000 would cancel calls of 1,037 workers."""
+"""The same as in our server; the default of gRPC, 1,000, would cancel calls of 1,037 workers."""
 MESSAGE_BYTES_MAX = 16 * 2**20
-"""As in ours."""
+"""The same as in our server."""
 UNREQUESTED_SECONDS_MAX = 300
-"""gRPC cancels calls that a busy event loop has not taken up within 30 s."""
+"""By default, gRPC cancels calls that a busy event loop has not started after 30 s."""
 CONNECTIONS = 32
-"""Of each peer's pool: enough to keep MySQL's and Redis's one thread busy; more only wait in them."""
+"""Pool size of each peer: enough to keep the store busy; more connections would only wait there."""
 POOL_SECONDS_MAX = 60
-"""How long a report may wait for a connection: longer than any does."""
+"""How long a report may wait for a connection; no report waits this long."""
 
 
 class Peer(progress_pb2_grpc.ProgressServiceServicer):
     """A server that counts results in its own way."""
 
     async def open(self) -> None:
-        """Make what is needed before the first call."""
+        """Prepare for the first call."""
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Name the methods to the server."""
+        """Register the methods with the server."""
         progress_pb2_grpc.add_ProgressServiceServicer_to_server(self, server)
 
 
 def serve(make: Callable[[str], Peer]) -> None:
-    """Serve until the input ends; the one argument is the peer's, for most the URL of the store."""
+    """Serve until stdin ends; the command line has one argument for the peer, often the URL of the store."""
     asyncio.run(_serve(make, sys.argv[1]))
 
 
@@ -44,7 +44,7 @@ async def _serve(make: Callable[[str], Peer], argument: str) -> None:
 
 
 async def serve_until_input_ends(register: Callable[[grpc.aio.Server], None]) -> None:
-    """Serve on a free port, and tell it on a line."""
+    """Serve on a free port, and print its number."""
     server = grpc.aio.server(
         options=[
             ("grpc.server.max_pending_requests", PENDING_REQUESTS_MAX),
@@ -58,7 +58,7 @@ async def serve_until_input_ends(register: Callable[[grpc.aio.Server], None]) ->
     await server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.read)  # ends with the process that started us
+    await asyncio.to_thread(sys.stdin.read)  # ends with the process that started this one
     await server.stop(None)
 
 

@@ -1,6 +1,6 @@
-"""python -m bench.peers.redis_hincrby: HINCRBY for each report; many in a call go through one pipeline.
+"""python -m bench.peers.redis_hincrby: HINCRBY for each report, in a pipeline for those of one call.
 
-Fast and easy; it knows no duplicates, and what Redis has not written to disk is lost with it.
+Fast and easy. It counts duplicates twice, and loses what Redis has not written to disk.
 """
 
 from typing import Any
@@ -22,10 +22,9 @@ FIELD = "processed"
 
 
 class RedisHincrby(Peer):
-    """A batch is a hash."""
+    """Keeps each batch as a hash in Redis."""
 
     def __init__(self, store_url: str) -> None:
-        """Take the URL of Redis."""
         self.redis = Redis(
             connection_pool=BlockingConnectionPool.from_url(
                 store_url, max_connections=CONNECTIONS, timeout=POOL_SECONDS_MAX

@@ -1,7 +1,6 @@
-"""python -m bench.peers.row_lock: the way it is done today, a row lock for each report.
+"""python -m bench.peers.row_lock: the usual way, a row lock for each report.
 
-It is Laravel's `lockForUpdate()`, +1, `save()` in a transaction, and what an ORM anywhere
-does. It knows no duplicates: a report sent twice counts twice.
+The same as Laravel's `lockForUpdate()`, +1, `save()` in a transaction. It counts duplicates twice.
 """
 
 from typing import Any
@@ -19,7 +18,7 @@ _SAVE = (
 
 
 class RowLock(MysqlPeer):
-    """Locks, adds one, saves."""
+    """Locks the row of a batch, adds one, and saves it."""
 
     async def ReportJobResult(
         self, request: pb.ReportJobResultRequest, _context: Any

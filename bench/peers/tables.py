@@ -1,4 +1,4 @@
-"""What the two peers on MySQL share: one row for each batch, and the pool."""
+"""The table and the connection pool of the peers on MySQL: one row for each batch."""
 
 from typing import Any
 
@@ -17,16 +17,15 @@ progress = Table(
 
 
 class MysqlPeer(Peer):
-    """A batch is a row with a number."""
+    """Keeps each batch as a row with a number."""
 
     def __init__(self, store_url: str) -> None:
-        """Take the database's URL."""
         self.engine = create_async_engine(
             store_url, pool_size=CONNECTIONS, max_overflow=0, pool_timeout=POOL_SECONDS_MAX
         )
 
     async def open(self) -> None:
-        """Make the table."""
+        """Create the table."""
         async with self.engine.begin() as connection:
             await connection.run_sync(progress.create, checkfirst=True)
 

@@ -1,1 +1,1 @@
-"""What a run shows: comparisons with their targets, Markdown and plots."""
+"""The report of a run: comparisons with their targets, Markdown and plots."""

@@ -1,4 +1,4 @@
-"""Shows the rows as Markdown: the ratios first, absolute numbers as side information."""
+"""The report in Markdown: first the ratios, then absolute numbers for information."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
@@ -8,15 +8,15 @@ from bench.measure.measure import Measurement
 from bench.report.results import Comparison, Row
 
 PLOTS = "plots"
-"""The folder of the plots, beside the report."""
-COMPARED = ("measured", "beside", "ours", "theirs", "ratio", "rounds", "target", "reached")
+"""The folder of the plots, next to the report."""
+COMPARED = ("measured", "compared with", "ours", "theirs", "ratio", "rounds", "target", "reached")
 MEASURED = ("median of", "results/s", "p50, ms", "p99, ms", "server µs", "store µs", "load", "machine")
 INTRODUCTION = """\
-Our server beside what a user would pick instead and beside the limits, on one machine in one run. Ratios
-are ours to the other's, the median of rounds measured in turns; absolute numbers are side information. CPU
-is user plus system time from the operating system, for each result. After every window each contestant's
-counts were compared with what was sent, ours also with its rows (as `python -m batches check` does); a
-difference ends the run without a report.
+Our server compared with alternatives and with limits, on one machine in one run. A ratio is our number
+divided by the other one, the median of rounds measured in turns; absolute numbers are for information. CPU
+is user plus system time per result, as the operating system counts it. After every window, the counts of
+each contestant were compared with what was sent, and those of our server also with its rows (as `python -m
+batches check` does). A difference ends the run without a report.
 """
 
 
@@ -33,15 +33,6 @@ def markdown(rows: Sequence[Row], machine: Mapping[str, str], pace: Pace) -> str
             *(line for row in rows for line in _row_lines(row)),
             "",
         ]
-    )
-
-
-def line_of(one: Measurement) -> str:
-    """Return one measurement on one line, for those who wait."""
-    return (
-        f"{one.contestant:28} {one.results_per_second:9,.0f} results/s  p99 {one.p99_ms:7,.0f} ms"
-        f"  server {one.server_us_per_result:6.1f} µs  store {one.store_us_per_result:6.1f} µs"
-        f"  load generator {one.generator_share:4.0%} of a core  machine {one.machine_share:4.0%}"
     )
 
 

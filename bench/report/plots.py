@@ -1,4 +1,4 @@
-"""Draws the plots of a report as SVG files: the same numbers always give the same bytes."""
+"""Draws the plots of a report as SVG files. The same numbers always give the same bytes."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,21 +10,21 @@ from matplotlib.figure import Figure
 from bench.report.results import Plot
 
 SIZE_INCHES = (7, 4)
-"""Fits a page of text and a window of half a screen."""
+"""Fits a page of text, and half the width of a screen."""
 STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "batch-progress",  # else the ids within a file are random
-    "svg.fonttype": "none",  # text stays text: small files that can be searched and compared
+    "svg.hashsalt": "batch-progress",  # without it, the ids in a file are random
+    "svg.fonttype": "none",  # keeps files small, and their text searchable
     "axes.grid": True,
     "grid.alpha": 0.3,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
 METADATA = {"Date": None, "Creator": None}
-"""Neither says anything of the numbers, and both change from run to run or from version to version."""
+"""Left out, since they change from run to run or with the version."""
 
 
 def draw(plots: Iterable[Plot], folder: Path) -> None:
-    """Write one file for each plot."""
+    """Write one file per plot into a folder."""
     for plot in plots:
         folder.mkdir(parents=True, exist_ok=True)
         with mpl.rc_context(STYLE):

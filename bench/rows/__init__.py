@@ -1,6 +1,6 @@
-"""The rows of the benchmark: a file each, or a folder with its own helpers; `measure_row` measures it.
+"""The rows of the benchmark: one file per row, or a folder if it needs helpers.
 
-To add a row: write its file, and name it here.
+To add a row, write a file with `measure_row` and add it to ROWS.
 """
 
 from collections.abc import Awaitable, Callable

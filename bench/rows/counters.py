@@ -1,14 +1,14 @@
-"""Beside counters that many would pick: Redis HINCRBY, a set and a counter in Redis, UPDATE n = n + 1."""
+"""Compares our server with usual counters: Redis HINCRBY, a set and a counter in Redis, UPDATE n = n + 1."""
 
 from contextlib import AsyncExitStack
 
 from bench.load.workload import MANY, UNARY
 from bench.measure.run import OURS, Run
-from bench.report.results import Row, ahead
+from bench.report.results import Row, compare_speed
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure all with one result a call, then with 500."""
+    """Measure all contestants with one result per call, then with 500."""
     async with AsyncExitStack() as stack:
         contestants = [
             await stack.enter_async_context(one)
@@ -28,5 +28,5 @@ async def measure_row(run: Run) -> list[Row]:
     for row in rows:
         for name, theirs in row.measurements.items():
             if name != OURS:
-                row.comparisons += ahead(row.measurements[OURS], theirs)
+                row.comparisons += compare_speed(row.measurements[OURS], theirs)
     return rows

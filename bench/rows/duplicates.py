@@ -1,4 +1,4 @@
-"""Every result sent twice, half of them at the same time and half right after, beside each sent once."""
+"""Compares results that are all sent twice with results that are sent once."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ TWICE = replace(UNARY, copies=2)
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure calls a second, in turns."""
+    """Measure calls per second."""
     async with run.ours("ours, each once") as once, run.ours("ours, each twice") as twice:
         seen = await run.take_turns({twice: TWICE, once: UNARY})
         doubled, single = seen[twice.name], seen[once.name]

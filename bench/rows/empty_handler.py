@@ -1,4 +1,4 @@
-"""What our server costs above gRPC itself: CPU time for each unary report beside an empty handler."""
+"""Compares the CPU time of a unary report with that of an empty handler, the cost of gRPC itself."""
 
 from bench.load.workload import UNARY
 from bench.measure.run import OURS, Run
@@ -8,7 +8,7 @@ CPU_RATIO_MAX = 1.25
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure CPU time; the rates are the load generator's as much as the servers'."""
+    """Measure CPU time; rates depend on the load generator as much as on the servers."""
     async with run.ours() as ours, run.empty_handler() as peer:
         seen = await run.take_turns(dict.fromkeys([ours, peer], UNARY))
         theirs = seen[peer.name]

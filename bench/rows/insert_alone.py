@@ -1,4 +1,4 @@
-"""500 results a call, exact and durable, beside INSERTs of the same rows and nothing else."""
+"""Compares 500 results per call, exact and durable, with bare INSERTs of the same rows."""
 
 from bench.load.workload import MANY
 from bench.measure.run import OURS, Run
@@ -8,7 +8,7 @@ RATE_RATIO_MIN = 0.5
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure rows a second."""
+    """Measure rows per second."""
     async with run.ours() as ours, run.insert_only() as peer:
         seen = await run.take_turns(dict.fromkeys([ours, peer], MANY))
         theirs = seen[peer.name]

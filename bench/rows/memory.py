@@ -1,25 +1,25 @@
-"""What a server's memory does over many windows of load: an hour's reports, in a minute."""
+"""Measures whether the memory of a server grows over many windows: the reports of an hour in a minute."""
 
 from itertools import cycle, islice
 
+from bench.load.operating_system import resident_mib
 from bench.load.workload import MANY, UNARY
 from bench.measure.contestants import OurServer
 from bench.measure.measure import Measurement
-from bench.measure.operating_system import resident_mib
 from bench.measure.run import OURS, Run
-from bench.report.results import Comparison, Row, Table, at_most, beside
+from bench.report.results import Comparison, Row, Table, at_most, compare_values
 
 WINDOWS = 12
 WINDOWS_QUICK = 4
 WARM_UP_SHARE = 1 / 3
-"""Of the windows: pools fill, and the allocator gets what the largest groups need."""
+"""Share of the windows in which pools fill and the allocator reaches the size of the largest groups."""
 WARM_UP_WINDOWS_MIN = 2
-"""One of either load."""
+"""One window of each load."""
 GROWTH_RATIO_MAX = 1.05
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure windows with one result and with 500 results a call in turn, on one server."""
+    """Measure windows with 500 results per call and with one, in turns, on one server."""
     windows = WINDOWS if run.pace.is_full else WINDOWS_QUICK
     loads = islice(cycle((MANY.prepared_for(run.pace), UNARY)), windows)
     seen: list[tuple[Measurement, float]] = []
@@ -41,7 +41,7 @@ async def measure_row(run: Run) -> list[Row]:
 
 def _growth(sizes: list[float]) -> Comparison:
     warm = max(WARM_UP_WINDOWS_MIN, round(len(sizes) * WARM_UP_SHARE))
-    return beside(
+    return compare_values(
         "most resident after a window, MiB",
         f"the first {warm} windows",
         [max(sizes[warm:])],

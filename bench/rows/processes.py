@@ -1,4 +1,4 @@
-"""Two and three server processes on one database beside one: all workers on one batch, or on many."""
+"""Compares two and three server processes on one database with one process, on one batch and on many."""
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -11,17 +11,17 @@ from bench.report.results import Comparison, Row, at_least, compare, results_per
 
 PROCESSES = (1, 2, 3)
 BATCHES = 64
-"""Some 16 workers each, as where many small batches run at a time."""
+"""About 16 workers each, as with many small batches at the same time."""
 LOSS_RATIO_MIN = 0.9
-"""No loss: a tenth is what rounds differ by on a quiet machine."""
+"""No loss, since rounds differ by a tenth on a quiet machine."""
 GROWTH_RATIO_MIN = 1.2
-"""Growth: clearly more than what rounds differ by."""
+"""Growth: clearly more than rounds differ by."""
 FULL_SHARE_MIN = 0.9
-"""From this share of all cores on, they are full and nothing can grow."""
+"""From this share of all cores on, the machine is full and the rate cannot grow."""
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure all numbers of processes in turns, on one batch, then on many."""
+    """Measure each number of processes on one batch, then on many."""
     async with AsyncExitStack() as stack:
         contestants = [
             await stack.enter_async_context(run.ours(_name(processes), processes=processes))
@@ -30,8 +30,12 @@ async def measure_row(run: Run) -> list[Row]:
         one_batch = await run.take_turns(dict.fromkeys(contestants, UNARY))
         many_batches = await run.take_turns(dict.fromkeys(contestants, replace(UNARY, batches=BATCHES)))
     return [
-        Row("Unary, 1,037 workers, one batch", one_batch, _beside_one(one_batch, grows=False)),
-        Row(f"Unary, 1,037 workers, {BATCHES} batches", many_batches, _beside_one(many_batches, grows=True)),
+        Row("Unary, 1,037 workers, one batch", one_batch, _compare_with_one(one_batch, grows=False)),
+        Row(
+            f"Unary, 1,037 workers, {BATCHES} batches",
+            many_batches,
+            _compare_with_one(many_batches, grows=True),
+        ),
     ]
 
 
@@ -39,13 +43,11 @@ def _name(processes: int) -> str:
     return f"ours, {processes} process{'es' if processes > 1 else ''}"
 
 
-def _beside_one(seen: dict[str, list[Measurement]], *, grows: bool) -> list[Comparison]:
+def _compare_with_one(seen: dict[str, list[Measurement]], *, grows: bool) -> list[Comparison]:
     one, *others = seen.values()
     is_full = median(measurement.machine_share for measurement in one) >= FULL_SHARE_MIN
     target = at_least(GROWTH_RATIO_MIN if grows and not is_full else LOSS_RATIO_MIN)
-    note = (
-        "one process fills all cores already: no loss is all there is to reach" if grows and is_full else ""
-    )
+    note = "one process already uses all cores, so the target is no loss" if grows and is_full else ""
     return [
         compare(f"results/s of {them[0].contestant}", results_per_second, them, one, target, note)
         for them in others

@@ -1,4 +1,4 @@
-"""A pass over stuck batches, beside a process that lists the same pages and does nothing else."""
+"""Compares a pass over stuck batches with a process that only lists the same pages."""
 
 import json
 from collections.abc import Sequence
@@ -10,18 +10,17 @@ from sqlalchemy import func, select
 from batches.batch import BatchState
 from batches.store import schema
 from batches.store.database import Database
-from bench.measure.bulk import fill
+from bench.load.filled_tables import fill
+from bench.load.processes import peer_process
 from bench.measure.contestants import check, equal
-from bench.measure.processes import peer_process
 from bench.measure.run import OURS, Run
-from bench.measure.run_and_measure import Metered, run_metered
-from bench.report.results import Comparison, Plot, Row, Table, at_most, beside, within
+from bench.measure.run_and_measure import ProcessRun, run_and_measure
+from bench.report.results import Comparison, Plot, Row, Table, at_most, compare_values, compare_with_limit
 
 TIME_RATIO_MAX = 2
 PEAK_MIB_MAX = 200
 GROWTH_RATIO_MAX = 1.3
-"""A job more costs the same from the middle size to the largest as from the smallest to the middle one, and
-some for caches that are cold and rounds that differ."""
+"""Each further job should cost the same at any size; the rest allows for cold caches and different rounds."""
 PEER = "listing alone"
 SHARES = (0.01, 0.1, 1.0)
 SHARES_QUICK = (0.01, 0.03)
@@ -30,19 +29,19 @@ SHARES_QUICK = (0.01, 0.03)
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """How stuck batches look at full size."""
+    """Stuck batches at full size."""
 
     title: str
     name: str
     batches: int
     jobs: int
-    """Of each batch."""
+    """The number of jobs in each batch."""
     unreported_every: int
     grows_by_batches: bool
-    """Else by jobs."""
+    """Whether larger sizes have more batches, rather than more jobs in each."""
 
     def sized(self, share: float) -> "_Size":
-        """Return a smaller or the full size."""
+        """Return a size that is this share of the full size."""
         batches, jobs = (
             (round(self.batches * share), self.jobs)
             if self.grows_by_batches
@@ -53,7 +52,7 @@ class _Shape:
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """What one pass finds."""
+    """The number of stuck batches and their jobs in one measurement."""
 
     batches: int
     jobs: int
@@ -61,21 +60,21 @@ class _Size:
 
     @property
     def all_jobs(self) -> int:
-        """Of all batches."""
+        """The number of jobs in all batches."""
         return self.batches * self.jobs
 
     @property
     def unreported(self) -> int:
-        """Of all batches; the first job of each, and then every so manieth."""
+        """The number of unreported jobs in all batches; the first job of each is one."""
         return self.batches * -(-self.jobs // self.unreported_every)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pass:
-    """A pass and the listing of the same."""
+    """A pass, and the process that lists the same pages."""
 
-    ours: Metered
-    theirs: Metered
+    ours: ProcessRun
+    theirs: ProcessRun
 
 
 SHAPES = (
@@ -91,7 +90,7 @@ SHAPES = (
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure three sizes of each shape; the largest once, since it takes long enough to be sure of."""
+    """Measure three sizes of each shape; the largest only once, since it takes long."""
     return [await _measure_shape(run, shape) for shape in SHAPES]
 
 
@@ -105,12 +104,17 @@ async def _measure_shape(run: Run, shape: _Shape) -> Row:
 
 
 async def _measure(run: Run, size: _Size) -> _Pass:
-    """Run both on a new database; raises Inexact if a batch is not repaired as it must be."""
+    """Run both on a new database.
+
+    Raises:
+        Inexact: a batch was not repaired as it should be.
+
+    """
     async with run.tables() as (url, database), peer_process("job_status", str(size.jobs)) as queue:
         await fill(database, batches=size.batches, jobs=size.jobs, unreported_every=size.unreported_every)
-        theirs = await run_metered("bench.peers.list_only", queue.target, str(size.batches))
+        theirs = await run_and_measure("bench.peers.list_only", queue.target, str(size.batches))
         equal(PEER, "jobs listed", int(theirs.output), size.all_jobs)
-        ours = await run_metered(
+        ours = await run_and_measure(
             "reconciler", "--all", BATCHES_DATABASE_URL=url, RECONCILER_JOB_STATUS_TARGET=queue.target
         )
         await _verify(ours, size, database)
@@ -121,8 +125,8 @@ async def _measure(run: Run, size: _Size) -> _Pass:
     return _Pass(ours, theirs)
 
 
-async def _verify(one: Metered, size: _Size, database: Database) -> None:
-    """Compare what the pass says, and what it left in the database, with what was missing."""
+async def _verify(one: ProcessRun, size: _Size, database: Database) -> None:
+    """Compare the report of the pass and the database with what was missing."""
     equal("reconciler", "exit code", one.code, 0)
     said = json.loads(one.output.splitlines()[-1])
     equal("reconciler", "batches completed", said["completed"], size.batches)
@@ -138,14 +142,14 @@ async def _verify(one: Metered, size: _Size, database: Database) -> None:
 def _comparisons(seen: dict[_Size, list[_Pass]]) -> list[Comparison]:
     *_, largest = seen.values()
     return [
-        beside(
+        compare_values(
             "seconds of a pass, largest size",
             PEER,
             [one.ours.seconds for one in largest],
             [one.theirs.seconds for one in largest],
             at_most(TIME_RATIO_MAX),
         ),
-        within(
+        compare_with_limit(
             "peak memory at any size, MiB",
             [max(one.ours.peak_mib for rounds in seen.values() for one in rounds)],
             PEAK_MIB_MAX,
@@ -155,14 +159,14 @@ def _comparisons(seen: dict[_Size, list[_Pass]]) -> list[Comparison]:
 
 
 def _growth(seen: dict[_Size, list[_Pass]]) -> list[Comparison]:
-    """Compare what a job more costs between the largest sizes and between the smallest ones."""
+    """Compare the cost of each further job between the larger sizes and between the smaller ones."""
     if len(seen) < len(SHARES):
         return []
     points = [(size.all_jobs, _median_seconds(rounds)) for size, rounds in seen.items()]
     small, middle, large = points
-    what = "µs a job more, the two largest sizes"
+    what = "µs per further job, the two largest sizes"
     return [
-        beside(
+        compare_values(
             what,
             "the two smallest",
             [_slope_us(middle, large)],

@@ -1,4 +1,4 @@
-"""Unary reports of 1,037 workers to one batch, beside a row lock for each report."""
+"""Compares unary reports of 1,037 workers to one batch with a row lock for each report."""
 
 from bench.load.workload import UNARY
 from bench.measure.run import OURS, Run
@@ -7,7 +7,7 @@ from bench.report.results import Row, at_least, at_most, compare, p99_ms, result
 RATE_RATIO_MIN = 8
 P99_RATIO_MAX = 1 / 5
 WARM_UP_FACTOR = 3
-"""With the row lock a call takes seconds: its warm-up must be longer than that."""
+"""Calls take seconds with the row lock, and the warm-up must be longer."""
 
 
 async def measure_row(run: Run) -> list[Row]:

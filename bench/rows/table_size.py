@@ -1,12 +1,12 @@
-"""What a report costs as the table of results grows: our server beside itself on fewer rows."""
+"""Compares the cost of a report on large tables of results with the cost on a small one."""
 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from statistics import median
 
+from bench.load.filled_tables import fill
 from bench.load.workload import MANY
-from bench.measure.bulk import fill
 from bench.measure.contestants import OurServer
 from bench.measure.measure import Measurement
 from bench.measure.run import Run
@@ -24,12 +24,12 @@ from bench.report.results import (
 ROWS = (10_000, 1_000_000, 10_000_000)
 ROWS_QUICK = (10_000, 100_000)
 JOBS_PER_BATCH = 10_000
-"""The rows before are of many batches that ended, as real tables have them."""
+"""The existing rows belong to many completed batches, as in real tables."""
 COST_RATIO_MAX = 1.3
 RATE_RATIO_MIN = 0.77
-"""The same, said of the rate."""
+"""The same bound for the rate."""
 LOAD = replace(MANY, batches=64)
-"""Many a call, so that the tables and not gRPC are most of the cost; several batches grow at a time."""
+"""Many results per call, so that tables cost more than gRPC; several batches grow at the same time."""
 
 
 async def measure_row(run: Run) -> list[Row]:
@@ -46,7 +46,7 @@ async def measure_row(run: Run) -> list[Row]:
         for contestant in contestants.values():
             await contestant.check()
     first, *larger = seen.values()
-    row = Row(f"500 results a call, 16 callers, {LOAD.batches} batches, on tables of so many rows", seen)
+    row = Row(f"500 results a call, 16 callers, {LOAD.batches} batches, on tables of different sizes", seen)
     for them in larger:
         row.comparisons += [
             compare(

@@ -1,4 +1,4 @@
-"""Rate and latency from one worker to the story's 1,037, beside a row lock for each report."""
+"""Compares rate and latency with a row lock for each report, from one worker to 1,037."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,13 +13,13 @@ WORKERS = (1, 10, 100, 1_037)
 WORKERS_QUICK = (1, 100)
 PEER = "row lock a report"
 WARM_UP_FACTOR = 3
-"""As in the row about the row lock: its calls take seconds."""
+"""Calls take seconds with the row lock, and the warm-up must be longer."""
 
 Seen = dict[str, list[Measurement]]
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure each number of workers in turns; side information, without a target."""
+    """Measure each number of workers; there is no target."""
     async with run.ours() as ours, run.mysql_peer(PEER, "row_lock") as peer:
         seen = {
             workers: await run.take_turns(

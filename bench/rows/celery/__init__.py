@@ -1,1 +1,1 @@
-"""A Celery group watched through our server, beside the group polled for its own count."""
+"""Compares a Celery group that is watched through our server with one that is polled."""

@@ -1,6 +1,6 @@
-"""python -m celery -A bench.rows.celery.app worker: an app whose tasks do nothing but tell when they ran.
+"""python -m celery -A bench.rows.celery.app worker: an app whose tasks only return when they ran.
 
-It reports to us if it is told where; else it is Celery alone.
+The tasks report to our server if the environment names one.
 """
 
 import time
@@ -13,7 +13,7 @@ from batchprogress.integrations.celery import CeleryProgress
 
 
 class Settings(BaseSettings):
-    """What the benchmark tells the worker that it starts."""
+    """Environment of the Celery worker."""
 
     model_config = SettingsConfigDict(env_prefix="BENCH_CELERY_")
 
@@ -22,14 +22,14 @@ class Settings(BaseSettings):
 
 
 def make_app(redis_url: str) -> Celery:
-    """Return an app with Celery's defaults; broker and results are Redis."""
+    """Return an app with the defaults of Celery, with broker and results in Redis."""
     made = Celery("bench", broker=redis_url, backend=redis_url)
     made.task(name=NOOP)(noop)
     return made
 
 
 def noop() -> float:
-    """Do nothing; return the moment, by the monotonic clock, which all processes of a machine share."""
+    """Return the time on the monotonic clock, which all processes of a machine share."""
     return time.monotonic()
 
 
@@ -37,7 +37,7 @@ NOOP = "bench.noop"
 
 
 def __getattr__(name: str) -> Celery:
-    """Make the worker's app when Celery's command line asks for it; who only imports needs no settings."""
+    """Make the app when Celery's command line asks for it, so that an import needs no settings."""
     if name != "app":
         raise AttributeError(name)
     settings = Settings()  # type: ignore[call-arg]  # from the environment

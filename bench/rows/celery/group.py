@@ -1,4 +1,4 @@
-"""A group of tasks run by a real Celery worker: what it cost, and how late its progress was seen."""
+"""Runs a group of tasks on a real Celery worker and measures its cost and the lag of its progress."""
 
 import asyncio
 import time
@@ -14,24 +14,24 @@ from celery.result import GroupResult
 
 from batchprogress import Reporter, watch_async
 from batchprogress.integrations.celery import CeleryProgress
+from bench.load.operating_system import cpu_seconds
+from bench.load.processes import end, launch
 from bench.measure.contestants import Inexact, OurServer
 from bench.measure.measure import percentile
-from bench.measure.operating_system import cpu_seconds
-from bench.measure.processes import end, launch
 from bench.rows.celery.app import NOOP, make_app
 
 POOL_PROCESSES = 2
 START_SECONDS_MAX = 60.0
-"""A worker takes some three seconds."""
+"""A Celery worker starts in about three seconds."""
 STOP_SECONDS_MAX = 30.0
 GROUP_SECONDS_MAX = 300.0
-"""Thousands of tasks take some ten seconds."""
+"""Thousands of tasks take about ten seconds."""
 ASK_SECONDS = 0.5
-"""Between two questions for `completed_count()`: as often as the progress must be seen."""
+"""Between two calls of `completed_count()`, as often as progress has to be seen."""
 PING_SECONDS = 0.2
 QUEUE = "celery"
-"""Where Celery publishes by default. The worker takes from it only once all is published and looked at, so
-that publishing, which takes as long as the tasks, is no part of what is measured."""
+"""Celery's default. The worker consumes it only after everything is published and watched: publishing takes
+as long as the tasks, and is not measured."""
 QUEUE_OF_NO_TASKS = "nothing"
 
 _groups = count(1)
@@ -39,7 +39,7 @@ _groups = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How many tasks were seen to be done, and when, by the monotonic clock."""
+    """How many tasks were seen to be done at one moment of the monotonic clock."""
 
     moment: float
     done: int
@@ -47,21 +47,21 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class GroupRun:
-    """What was seen of one group."""
+    """The figures of one group."""
 
     tasks: int
     publish_seconds: float
     seconds: float
-    """From the first task that ran to the last."""
+    """From the run of the first task to that of the last."""
     worker_us_per_task: float
-    """CPU time of the worker's processes."""
+    """CPU time of all processes of the Celery worker."""
     lag_p50_ms: float
-    """From a task's end to the moment at which it is seen to be done."""
+    """From the end of a task until it is seen to be done."""
     lag_p99_ms: float
     looks: int
 
     def __str__(self) -> str:
-        """Return it on one line, for those who wait."""
+        """Return the figures in one line, printed while the benchmark runs."""
         return (
             f"{self.tasks:,} tasks in {self.seconds:6.2f} s  worker {self.worker_us_per_task:6.0f} µs a task"
             f"  seen p50 {self.lag_p50_ms:6,.0f} ms, p99 {self.lag_p99_ms:6,.0f} ms later"
@@ -69,14 +69,14 @@ class GroupRun:
 
 
 async def run_alone(redis_url: str, tasks: int) -> GroupRun:
-    """Run a group, and ask for its completed_count() again and again."""
+    """Run a group and poll its completed_count()."""
     app = make_app(redis_url)
     jobs = group_of(app.signature(NOOP) for _ in range(tasks))
     return await _measure(app, {"BENCH_CELERY_REDIS_URL": redis_url}, tasks, jobs.apply_async, _ask)
 
 
 async def run_reporting(redis_url: str, tasks: int, ours: OurServer) -> GroupRun:
-    """Run a group whose tasks report to us, and watch it."""
+    """Run a group whose tasks report to our server, and watch its batch."""
     app, batch_id = make_app(redis_url), f"celery-{next(_groups)}"
     target = ours.targets[0]
     with _reporter(target) as reporter:
@@ -138,7 +138,7 @@ async def _ask(result: GroupResult, tasks: int) -> list[Seen]:
 
 
 def _lags_ms(ran: Sequence[float], seen: Sequence[Seen]) -> Iterator[float]:
-    """Yield for each task, in the order of their ends, how much later that many were seen to be done."""
+    """Yield the lag of each task, in the order in which they ended."""
     dones = [one.done for one in seen]
     for number, moment in enumerate(ran, start=1):
         yield max(0.0, seen[bisect_left(dones, number)].moment - moment) * 1_000
@@ -146,7 +146,7 @@ def _lags_ms(ran: Sequence[float], seen: Sequence[Seen]) -> Iterator[float]:
 
 @asynccontextmanager
 async def _worker(app: Celery, environment: dict[str, str]) -> AsyncIterator[list[int]]:
-    """Run a worker that takes no tasks yet while the context is open; yields the ids of its processes."""
+    """Run a Celery worker that does not consume QUEUE yet; yield its process ids."""
     pool = ("--pool", "prefork", "--concurrency", str(POOL_PROCESSES))
     quiet = ("--loglevel", "ERROR", "--without-gossip", "--without-mingle", "--queues", QUEUE_OF_NO_TASKS)
     command = ("celery", "-A", "bench.rows.celery.app", "worker", *pool, *quiet)
@@ -162,7 +162,7 @@ async def _worker(app: Celery, environment: dict[str, str]) -> AsyncIterator[lis
 
 
 async def _pool_of(app: Celery) -> Iterable[int]:
-    """Return the ids of a worker's pool processes, once it answers."""
+    """Wait for the worker, and return the ids of its pool processes."""
     while True:
         answers = await asyncio.to_thread(app.control.inspect(timeout=PING_SECONDS).stats)
         if answers:

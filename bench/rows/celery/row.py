@@ -1,9 +1,9 @@
-"""A Celery group whose tasks report to us and are watched, beside one whose completed_count() is polled."""
+"""Compares a Celery group that reports and is watched with one whose completed_count() is polled."""
 
 from statistics import median
 
 from bench.measure.run import OURS, Run
-from bench.report.results import Comparison, Row, Table, beside, within
+from bench.report.results import Comparison, Row, Table, compare_values, compare_with_limit
 from bench.rows.celery.group import ASK_SECONDS, GroupRun, run_alone, run_reporting
 
 TASKS = 5_000
@@ -13,7 +13,7 @@ PEER = "completed_count() polled"
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure both in turns, each with a worker of its own."""
+    """Measure both in turns, each with its own Celery worker."""
     tasks = TASKS if run.pace.is_full else TASKS_QUICK
     seen: dict[str, list[GroupRun]] = {OURS: [], PEER: []}
     async with run.ours() as ours:
@@ -30,20 +30,20 @@ async def measure_row(run: Run) -> list[Row]:
 def _comparisons(seen: dict[str, list[GroupRun]]) -> list[Comparison]:
     ours, theirs = seen[OURS], seen[PEER]
     return [
-        within("progress is seen after, p99, ms", [one.lag_p99_ms for one in ours], LAG_MS_MAX),
-        beside(
+        compare_with_limit("progress is seen after, p99, ms", [one.lag_p99_ms for one in ours], LAG_MS_MAX),
+        compare_values(
             "progress is seen after, p99, ms",
             f"{PEER} every {ASK_SECONDS:g} s",
             [one.lag_p99_ms for one in ours],
             [one.lag_p99_ms for one in theirs],
         ),
-        beside(
+        compare_values(
             "worker CPU a task, µs",
             PEER,
             [one.worker_us_per_task for one in ours],
             [one.worker_us_per_task for one in theirs],
         ),
-        beside(
+        compare_values(
             "seconds from the first task to the last",
             PEER,
             [one.seconds for one in ours],

@@ -1,1 +1,1 @@
-"""More reports than the server can record."""
+"""Measures what happens if more is reported than the server can record."""

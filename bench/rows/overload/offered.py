@@ -1,4 +1,4 @@
-"""Reports at a fixed rate for one window: what was recorded, what was refused, how long it took."""
+"""Measures one window of reports at a fixed rate: recorded, refused, and their latency."""
 
 import asyncio
 import time
@@ -6,35 +6,35 @@ from dataclasses import asdict, dataclass
 from itertools import count
 
 from bench.load.open_loop import OpenOutcome, OpenPlan
+from bench.load.operating_system import cpu_seconds
 from bench.load.timed import Window, timed_process
 from bench.load.workload import Pace
 from bench.measure.contestants import CONNECTIONS_MAX, OurServer
 from bench.measure.measure import LEAD_SECONDS, percentile
-from bench.measure.operating_system import cpu_seconds
 
 _batch_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What was seen in one window; rates are of results a second."""
+    """The figures of one window; rates are results per second."""
 
     offered: float
     goodput: float
-    """Recorded and answered."""
+    """Results that were recorded and answered."""
     refused: float
     p50_ms: float
-    """From the moment at which a call was due, refused calls apart."""
+    """From when a call was due; refused calls are not included."""
     p99_ms: float
     server_us_per_result: float
-    """The server's CPU time, refusals included, for each result recorded."""
+    """CPU time of the server per recorded result, refusals included."""
     late_ms: float
-    """The latest that the generator sent a call after it was due."""
+    """The longest delay with which the generator sent a call that was due."""
     generator_share: float
-    """How much of a core it took."""
+    """The share of a core that the load generator used."""
 
     def __str__(self) -> str:
-        """Return it on one line, for those who wait."""
+        """Return the figures in one line, printed while the benchmark runs."""
         return (
             f"{self.offered:9,.0f} offered/s {self.goodput:9,.0f} recorded/s {self.refused:9,.0f} refused/s"
             f"  p99 {self.p99_ms:7,.0f} ms  sent late {self.late_ms:5,.0f} ms"
@@ -43,7 +43,12 @@ class Offered:
 
 
 async def measure_offered(ours: OurServer, rate: float, results_per_call: int, pace: Pace) -> Offered:
-    """Measure one window; raises Inexact if what was answered is not what was recorded."""
+    """Measure one window.
+
+    Raises:
+        Inexact: the recorded results differ from the answered ones.
+
+    """
     batch_id = f"offered-{next(_batch_numbers)}"
     await ours.prepare([batch_id])
     plan = _plan(ours, batch_id, rate / results_per_call, results_per_call, pace)

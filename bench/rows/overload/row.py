@@ -1,7 +1,7 @@
-"""More reports than the server can record: what still is recorded, how soon, and how the rest is refused.
+"""Measures an overloaded server: what it still records, how fast, and how it refuses the rest.
 
-The knee is what a closed loop gets recorded, in which every caller waits for its answer. Then calls
-are sent at fixed rates below and above it, whether or not those before were answered.
+The knee is the rate of a closed loop, in which every caller waits for its answer. Then calls are sent at
+fixed rates below and above the knee, whether or not earlier calls were answered.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,25 +12,25 @@ from bench.load.workload import MANY, UNARY, Workload
 from bench.measure.contestants import OurServer
 from bench.measure.measure import BUSY_SHARE_MIN, Measurement
 from bench.measure.run import Run
-from bench.report.results import Comparison, Plot, Row, Table, at_least, beside
+from bench.report.results import Comparison, Plot, Row, Table, at_least, compare_values
 from bench.rows.overload.offered import Offered, measure_offered
 
 FACTORS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 FACTORS_QUICK = (0.5, 2.0)
-"""Of the knee."""
+"""Multiples of the knee."""
 WINDOW_FACTOR = 2
-"""What was sent before the knee is reached must not be most of it."""
+"""Longer windows, so that what was sent before the backlog fills is the smaller part."""
 BACKLOG_RESULTS_MAX = 10_000
-"""The least that may be set: with the default of 100,000 a slow machine would not fill it in a window."""
+"""The lowest setting; a slow machine would not fill the default of 100,000 in one window."""
 GOODPUT_RATIO_MIN = 0.8
 CLOSED_LOOP = "closed loop"
 SENT_LATE_MS_MAX = 250
-"""From here on the generator itself is behind, and the rate offered is less than the plan's."""
+"""From this delay on, the load generator itself is behind and offers less than planned."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Load:
-    """A way to send, and the closed loop that finds its knee."""
+    """A number of results per call, and the closed loop that finds its knee."""
 
     title: str
     name: str
@@ -44,7 +44,7 @@ LOADS = (
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure with many results a call, then with one."""
+    """Measure with many results per call, then with one."""
     async with run.ours(PROGRESS_BACKLOG_RESULTS_MAX=str(BACKLOG_RESULTS_MAX)) as ours:
         ours.checks_each_window = False
         rows = [await _measure(run, ours, load) for load in LOADS]
@@ -53,7 +53,7 @@ async def measure_row(run: Run) -> list[Row]:
 
 
 async def _measure(run: Run, ours: OurServer, load: _Load) -> Row:
-    """Find the knee, offer less and more, then repeat the knee and the most in turns."""
+    """Find the knee, offer less and more, then repeat the knee and the highest rate in turns."""
     closed_load = load.closed.prepared_for(run.pace)
     closed = [await run.measure_once(ours, closed_load)]
     knee = closed[0].results_per_second
@@ -84,7 +84,7 @@ def _comparison(rate: str, closed: Sequence[Measurement], most: Sequence[Offered
     share = median(one.generator_share for one in most)
     is_bound = late_ms > SENT_LATE_MS_MAX or share >= BUSY_SHARE_MIN
     note = f"the load generator is a bottleneck: up to {late_ms:,.0f} ms late, at {share:.0%} of a core"
-    return beside(
+    return compare_values(
         f"results/s recorded at {rate}",
         CLOSED_LOOP,
         [one.goodput for one in most],

@@ -1,1 +1,1 @@
-"""The cost of a report in the thread of the job."""
+"""Measures what a report costs the thread of its job."""

@@ -1,6 +1,6 @@
-"""python -m bench.rows.report_cost.job TARGET BATCH_ID CALLS: what a report costs the thread of the job.
+"""python -m bench.rows.report_cost.job TARGET BATCH_ID CALLS: time reports in the thread of a job.
 
-Prints the microseconds of each call, of an empty function and of Reporter.succeeded in turns, as JSON.
+Calls an empty function and Reporter.succeeded in turns, and prints the microseconds of each call as JSON.
 """
 
 import json
@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from batchprogress import Reporter
 
 PAUSE_SECONDS = 0.001
-"""The job's own work: a thousand reports a second from one process, and its sender has something to do."""
+"""The work of a job: a process makes a thousand reports per second, which keeps its sender busy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Of each call, in microseconds."""
+    """The duration of each call, in microseconds."""
 
     empty: list[float]
     report: list[float]
@@ -28,7 +28,7 @@ def empty(job_id: str) -> None:
 
 
 def main() -> None:
-    """Report job after job, and print what that took."""
+    """Report jobs, and print the duration of each call."""
     target, batch_id, calls = sys.argv[1], sys.argv[2], int(sys.argv[3])
     costs = Costs([], [])
     with Reporter(target, batch_id, strict=True) as reporter:

@@ -1,4 +1,4 @@
-"""What a report costs the job's own thread, beside a call of an empty function there."""
+"""Compares a report in the thread of its job with the call of an empty function."""
 
 import json
 from statistics import median
@@ -6,8 +6,8 @@ from statistics import median
 from bench.measure.contestants import OurServer, equal
 from bench.measure.measure import percentile
 from bench.measure.run import OURS, Run
-from bench.measure.run_and_measure import run_metered
-from bench.report.results import Row, beside
+from bench.measure.run_and_measure import run_and_measure
+from bench.report.results import Row, compare_values
 from bench.rows.report_cost.job import Costs
 
 CALLS = 5_000
@@ -16,13 +16,13 @@ PEER = "an empty call"
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure a worker's process, each round with a batch of its own."""
+    """Measure the process of a worker, with a new batch in each round."""
     calls = CALLS if run.pace.is_full else CALLS_QUICK
     async with run.ours() as ours:
         rounds = [await _measure(run, ours, f"costs-{number}", calls) for number in range(run.pace.rounds)]
         await ours.check()
     comparisons = [
-        beside(
+        compare_values(
             f"µs a call, p{percent}",
             PEER,
             [percentile(sorted(one.report), percent) for one in rounds],
@@ -30,12 +30,12 @@ async def measure_row(run: Run) -> list[Row]:
         )
         for percent in (50, 99)
     ]
-    return [Row(f"{calls:,} reports of one process, some thousand a second", comparisons=comparisons)]
+    return [Row(f"{calls:,} reports of one process, about a thousand per second", comparisons=comparisons)]
 
 
 async def _measure(run: Run, ours: OurServer, batch_id: str, calls: int) -> Costs:
     await ours.create([batch_id], calls)
-    job = await run_metered("bench.rows.report_cost.job", ours.targets[0], batch_id, str(calls))
+    job = await run_and_measure("bench.rows.report_cost.job", ours.targets[0], batch_id, str(calls))
     costs = Costs(**json.loads(job.output))
     equal(OURS, f"jobs of {batch_id}", await ours.count_of(batch_id), calls)
     run.tell(f"a report {median(costs.report):6.1f} µs, {PEER} {median(costs.empty):6.2f} µs")

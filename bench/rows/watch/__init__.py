@@ -1,1 +1,1 @@
-"""Thousands of watchers of one batch."""
+"""Measures thousands of watchers of one batch."""

@@ -1,4 +1,4 @@
-"""Thousands of watchers of one batch while results come in, beside a bare stream of the same bytes."""
+"""Compares thousands of watchers of one batch with a bare stream of the same bytes."""
 
 from dataclasses import replace
 from statistics import median
@@ -6,25 +6,34 @@ from statistics import median
 from bench.load.workload import Pace
 from bench.measure.measure import BUSY_SHARE_MIN
 from bench.measure.run import OURS, Run
-from bench.report.results import Comparison, Plot, Row, Table, at_least, at_most, beside, within
+from bench.report.results import (
+    Comparison,
+    Plot,
+    Row,
+    Table,
+    at_least,
+    at_most,
+    compare_values,
+    compare_with_limit,
+)
 from bench.rows.watch.watching import RESULTS_PER_CALL, RESULTS_PER_SECOND, Watched, calls_of, measure_watches
 
 WATCHERS = (100, 1_000, 5_000)
 WATCHERS_QUICK = (50, 200)
 RATE_RATIO_MIN = 0.8
 CPU_RATIO_MAX = 1 / RATE_RATIO_MIN
-"""The same, said of the cost: it counts wherever the watchers and not the server are the limit."""
+"""The same bound for the cost, which counts where the watchers and not the server are the limit."""
 LAG_MS_MAX = 1_000
 PEER = "bare stream"
 WINDOW_FACTOR = 2
-"""Thousands of watchers on a few cores are sent a message or two a second each: longer than other windows."""
+"""Longer windows, since thousands of watchers on a few cores get only a message or two per second."""
 
 Seen = dict[str, list[Watched]]
-"""Rounds by contestant."""
+"""The rounds of each contestant."""
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure the largest number of watchers in rounds, the others once, for the plot."""
+    """Measure the largest number of watchers in all rounds, smaller numbers once for the plot."""
     *fewer, most = WATCHERS if run.pace.is_full else WATCHERS_QUICK
     pace = replace(run.pace, measure_seconds=run.pace.measure_seconds * WINDOW_FACTOR)
     by_watchers = {watchers: await _measure(run, watchers, replace(pace, rounds=1)) for watchers in fewer}
@@ -41,7 +50,7 @@ async def measure_row(run: Run) -> list[Row]:
 async def _measure(run: Run, watchers: int, pace: Pace) -> Seen:
     seen: Seen = {OURS: [], PEER: []}
     for _ in range(pace.rounds):
-        # Servers of their own for each window: what earlier watches left would hide what these take.
+        # A new server for each window, since memory that earlier watches left would hide what these need.
         async with run.ours() as ours:
             seen[OURS].append(await measure_watches(ours, watchers, pace))
         async with run.bare_stream(PEER, calls_of(pace) * RESULTS_PER_CALL) as peer:
@@ -54,10 +63,10 @@ async def _measure(run: Run, watchers: int, pace: Pace) -> Seen:
 def _comparisons(seen: Seen) -> list[Comparison]:
     ours, theirs = seen[OURS], seen[PEER]
     is_bound = any(median(one.watchers_share for one in side) >= BUSY_SHARE_MIN for side in (ours, theirs))
-    note = "the watchers' process is the bottleneck: server CPU decides" if is_bound else ""
-    late = "on this machine the reports themselves fell behind" if any(one.is_behind for one in ours) else ""
+    note = "the watchers' process is the bottleneck, so server CPU decides" if is_bound else ""
+    late = "the reports themselves were late on this machine" if any(one.is_behind for one in ours) else ""
     return [
-        beside(
+        compare_values(
             "messages/s",
             PEER,
             [one.messages_per_second for one in ours],
@@ -65,14 +74,16 @@ def _comparisons(seen: Seen) -> list[Comparison]:
             None if is_bound else at_least(RATE_RATIO_MIN),
             note,
         ),
-        beside(
+        compare_values(
             "server CPU a message, µs",
             PEER,
             [one.server_us_per_message for one in ours],
             [one.server_us_per_message for one in theirs],
             at_most(CPU_RATIO_MAX),
         ),
-        within("lag of the final state p99, ms", [one.lag_p99_ms for one in ours], LAG_MS_MAX, late),
+        compare_with_limit(
+            "lag of the final state p99, ms", [one.lag_p99_ms for one in ours], LAG_MS_MAX, late
+        ),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Many watchers of one batch while results come in: messages, their cost, and how late the end is seen."""
+"""Measures many watchers of one batch: messages, their cost, and the lag of the final state."""
 
 import asyncio
 import time
@@ -8,42 +8,42 @@ from dataclasses import asdict, dataclass
 from itertools import count
 
 from bench.load.open_loop import OpenOutcome, OpenPlan
+from bench.load.operating_system import cpu_seconds, resident_mib
 from bench.load.timed import TimedProcess, Window, timed_process
 from bench.load.watchers import WatchOutcome, WatchPlan
 from bench.load.workload import Pace
 from bench.measure.contestants import CONNECTIONS_MAX, Server
 from bench.measure.measure import LEAD_SECONDS, percentile
-from bench.measure.operating_system import cpu_seconds, resident_mib
 
 RESULTS_PER_SECOND = 2_000
 RESULTS_PER_CALL = 100
-"""20 calls a second: a small part of what the server does, since what is measured is the watches, and as
-often as a change is told."""
+"""20 calls per second: a small part of the server's work, since watches are measured, and as often as changes
+are sent."""
 
 _batch_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was seen in one window."""
+    """The figures of one window."""
 
     contestant: str
     messages_per_second: float
     server_us_per_message: float
-    """CPU time of the server's process, reports included."""
+    """CPU time of the server process, reports included."""
     lag_p50_ms: float
-    """From the last acknowledgement of a report to a watcher's final state."""
+    """From the answer to the last report until a watcher receives the final state."""
     lag_p99_ms: float
     kib_per_watcher: float
-    """What the server's resident memory grew by, to the end of the window."""
+    """The growth of the server's resident memory until the end of the window."""
     message_bytes: int
     watchers_share: float
-    """How much of a core the watchers' process took."""
+    """The share of a core that the process of the watchers used."""
     is_behind: bool
-    """Whether the reports were not acknowledged at the rate at which they were due."""
+    """Whether reports were answered more slowly than they were due."""
 
     def __str__(self) -> str:
-        """Return it on one line, for those who wait."""
+        """Return the figures in one line, printed while the benchmark runs."""
         return (
             f"{self.contestant:28} {self.messages_per_second:9,.0f} messages/s"
             f"  server {self.server_us_per_message:6.1f} µs  lag p99 {self.lag_p99_ms:6,.0f} ms"
@@ -52,7 +52,12 @@ class Watched:
 
 
 async def measure_watches(contestant: Server, watchers: int, pace: Pace) -> Watched:
-    """Measure one window; the batch ends with it. Raises Inexact if the contestant has not counted right."""
+    """Measure one window, at whose end the batch completes.
+
+    Raises:
+        Inexact: the contestant's counts differ from what was sent.
+
+    """
     batch_id = f"watched-{next(_batch_numbers)}"
     calls = calls_of(pace)
     await contestant.create([batch_id], calls * RESULTS_PER_CALL)
@@ -88,7 +93,7 @@ async def measure_watches(contestant: Server, watchers: int, pace: Pace) -> Watc
 
 
 def calls_of(pace: Pace) -> int:
-    """Return how many calls report a batch from the first to the last job, within a window."""
+    """Return the number of calls that report a whole batch in one window."""
     return round((pace.warm_up_seconds + pace.measure_seconds) * RESULTS_PER_SECOND / RESULTS_PER_CALL)
 
 
@@ -115,7 +120,7 @@ def _watch_plan(contestant: Server, batch_id: str, watchers: int, calls: int) ->
 
 
 async def _cpu_in(window: Window, server_pid: int, watching: TimedProcess) -> tuple[float, float]:
-    """Return the CPU seconds of server and watchers within the window."""
+    """Return the CPU seconds of server and watchers in the window."""
     await asyncio.sleep(window.begin - time.monotonic())
     before = [cpu_seconds([pid]) for pid in (server_pid, watching.pid)]
     await asyncio.sleep(window.end - time.monotonic())
@@ -124,5 +129,5 @@ async def _cpu_in(window: Window, server_pid: int, watching: TimedProcess) -> tu
 
 
 def _lags_ms(finals: Sequence[float], last_answer: float) -> list[float]:
-    """Return the lags in order; a watcher may well be told before the reporter is."""
+    """Return the lags in ascending order; a watcher may be notified before the reporter is."""
     return sorted(max(0.0, moment - last_answer) * 1_000 for moment in finals)

@@ -1,7 +1,7 @@
-"""Puts very many rows into our tables within MySQL, in the state in which servers would have left them.
+"""Fills our tables with millions of rows inside MySQL, as servers would have left them.
 
-One batch is made row by row, then copied within the database, twice as many each time:
-a million rows take seconds instead of a minute.
+One batch is generated, then all batches are copied inside the database again and again, which
+doubles their number each time: a million rows take seconds instead of a minute.
 """
 
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ from batches.store import schema
 from batches.store.database import Database
 
 ROWS_PER_STATEMENT = 500_000
-"""Copied in one transaction: some seconds, and an undo log that does not matter."""
+"""Copied in one transaction, which takes a few seconds and a small undo log."""
 FIRST_KEY = 1
 
 _FIRST_RESULTS = text(
@@ -27,23 +27,28 @@ _FIRST_RESULTS = text(
     f" SELECT {FIRST_KEY}, CONCAT('job-', LPAD(number, 7, '0')), 1, 1, 1, :now FROM numbers"
     " WHERE :every = 0 OR number % :every <> 0"
 )
-"""SUCCEEDED, from workers: 1 is both in the schema."""
+"""Outcome SUCCEEDED and source WORKER are both 1 in the schema."""
 
 
 def batch_id_of(key: int) -> str:
-    """Return the id of the batch with this key, counted from 1."""
+    """Return the id of the batch with this key; keys start at 1."""
     return f"batch-{key}"
 
 
 def job_id_of(number: int) -> str:
-    """Return the id of a batch's job, counted from 0."""
+    """Return the id of the job with this number in its batch; numbers start at 0."""
     return f"job-{number:07}"
 
 
 async def fill(database: Database, *, batches: int, jobs: int, unreported_every: int = 0) -> None:
-    """Add batches of so many jobs to new tables.
+    """Add batches to new tables.
 
-    They are complete, or every so manieth job, the first among them, was never reported.
+    Args:
+        database: A database with our tables, all empty.
+        batches: The number of batches.
+        jobs: The number of jobs in each batch.
+        unreported_every: Leave out the results of jobs whose number this divides; 0 leaves out none.
+
     """
     await _make_first(database, jobs, unreported_every)
     made = 1
@@ -93,14 +98,14 @@ def _batch(jobs: int, reported: int, now: datetime) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _connection(database: Database) -> AsyncIterator[AsyncConnection]:
-    """Begin a transaction of which no replica hears: nothing of it is measured."""
+    """Begin a transaction that is not in the binary log, since filling is not measured."""
     async with database.migration() as connection:
         await connection.execute(text("SET SESSION sql_log_bin = 0"))
         yield connection
 
 
 def _copy(table: Table, shift: int, batches: int) -> Insert:
-    """Copy the first so many batches, their keys shifted."""
+    """Copy the first batches, with their keys shifted."""
     key = table.c.batch_key + shift
     changed: dict[str, ColumnElement[Any]] = {"batch_key": key}
     if table is schema.batches:

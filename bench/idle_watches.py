@@ -1,7 +1,7 @@
-"""python -m bench.load.idle_watches: what a server costs that holds open watches of quiet batches.
+"""python -m bench.idle_watches: measure what open watches of idle batches cost a server.
 
-Starts MySQL and a server process, opens one watch for each of so many batches, and reads
-the server's CPU time from the operating system over some seconds in which nothing happens.
+Starts MySQL and a server process, opens one watch on each batch, and reads the CPU time that the
+server uses while nothing happens.
 """
 
 import asyncio
@@ -13,16 +13,17 @@ from sqlalchemy import text
 from batches.migrations import migrate
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
-from bench.measure.operating_system import cpu_seconds, resident_mib
+from batchprogress.v1 import progress_pb2_grpc
+from bench.load.operating_system import cpu_seconds, resident_mib
+from bench.load.processes import progress_process
 from database_servers import database_server
-from tests.support.progress import Stub, progress_process, stub_of
 
 CREATE_AT_ONCE = 50
-"""Batches created at a time: enough to be quick, few enough for the server's pool."""
+"""Batches created at the same time: few enough for the connection pool of the server."""
 
 
 def main(watches: int = 1_000, seconds: int = 20) -> None:
-    """Measure and print one line."""
+    """Print the share of a core and the memory that the server uses."""
     with database_server("mysql", own=True) as server:
         asyncio.run(_measure(server.url(), server.url("idle"), watches, seconds))
 
@@ -30,12 +31,12 @@ def main(watches: int = 1_000, seconds: int = 20) -> None:
 async def _measure(server_url: str, url: str, watches: int, seconds: int) -> None:
     await _create_database(server_url, url)
     async with progress_process(url) as process, grpc.aio.insecure_channel(process.target) as channel:
-        calls = await _watch_quiet_batches(stub_of(channel), watches)
+        calls = await _watch_quiet_batches(progress_pb2_grpc.ProgressServiceStub(channel), watches)
         before = cpu_seconds([process.pid])
         await asyncio.sleep(seconds)
         share = (cpu_seconds([process.pid]) - before) / seconds
         print(  # noqa: T201  # the command's output
-            f"{watches:,} open watches of as many quiet batches: {share:.1%} of a core over {seconds} s,"
+            f"{watches:,} open watches of idle batches: {share:.1%} of a core over {seconds} s,"
             f" {resident_mib(process.pid):.0f} MiB resident"
         )
         for call in calls:
@@ -53,9 +54,9 @@ async def _create_database(server_url: str, url: str) -> None:
 
 
 async def _watch_quiet_batches(
-    stub: Stub, watches: int
+    stub: "progress_pb2_grpc.ProgressServiceAsyncStub", watches: int
 ) -> list[grpc.aio.UnaryStreamCall[pb.WatchBatchRequest, pb.WatchBatchResponse]]:
-    """Open the watches and wait until each has been sent its batch."""
+    """Open the watches and wait for the first message of each."""
     ids = [f"batch-{number}" for number in range(watches)]
     for first in range(0, watches, CREATE_AT_ONCE):
         portion = ids[first : first + CREATE_AT_ONCE]
