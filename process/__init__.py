@@ -1,1 +1,1 @@
-"""What every deployable needs around its work: settings, logs, signals. Knows no gRPC and no database."""
+"""What every program needs around its work: settings, logs, signals. Knows no gRPC and no database."""

@@ -1,4 +1,4 @@
-"""Settings from the environment, or one clear line for each that is wrong."""
+"""Settings from the environment, or one clear line for each invalid setting."""
 
 import sys
 from typing import NoReturn, TypeVar
@@ -7,13 +7,24 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 EXIT_BAD_CONFIGURATION = 78
-"""EX_CONFIG of sysexits.h: trying again cannot help, so a CronJob's podFailurePolicy ends the Job on it."""
+"""EX_CONFIG of sysexits.h. Another try cannot help, so a CronJob's podFailurePolicy fails the Job on it."""
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
 def load(settings: type[Settings]) -> Settings:
-    """Read settings from the environment; exit 78 and name the variables at fault if they are wrong."""
+    """Read settings from the environment.
+
+    Args:
+        settings: the class of the settings.
+
+    Returns:
+        The settings.
+
+    Raises:
+        SystemExit: with code 78, after naming each invalid variable on standard error.
+
+    """
     try:
         return settings()
     except ValidationError as error:
@@ -22,16 +33,24 @@ def load(settings: type[Settings]) -> Settings:
 
 
 def refuse(*problems: str) -> NoReturn:
-    """Print the problems and exit 78."""
+    """Print the problems and exit with code 78.
+
+    Args:
+        problems: a sentence for each.
+
+    Raises:
+        SystemExit: always.
+
+    """
     for problem in problems:
         print(f"configuration: {problem}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
     raise SystemExit(EXIT_BAD_CONFIGURATION)
 
 
 def _describe(prefix: str, location: tuple[int | str, ...], message: str) -> str:
-    """Name the variable, not its value: a database URL holds a password."""
+    """Name the variable but not its value: a database URL contains a password."""
     sentence = message.removeprefix("Value error, ")
-    if not location:  # about several of them, which the sentence names
+    if not location:  # the problem is a combination of variables, which the sentence names
         return sentence
     name = ".".join(str(part) for part in location)
     return f"{prefix}{name}".upper() + ": " + sentence

@@ -1,4 +1,4 @@
-"""Structured logs on standard error: lines for people on a terminal, JSON for machines."""
+"""Structured logs on standard error: readable lines on a terminal, JSON elsewhere."""
 
 import logging
 import sys
@@ -7,11 +7,16 @@ from contextvars import ContextVar
 import structlog
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request that is being answered; every line that is logged meanwhile carries it."""
+"""The id of the request that is being handled; each line that is logged in its context carries it."""
 
 
 def configure(*, level: int = logging.INFO) -> None:
-    """Set up structlog for this process; called once, by a `__main__`."""
+    """Set up structlog for this process. Only a `__main__` calls it, once.
+
+    Args:
+        level: the lowest level that is logged.
+
+    """
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )

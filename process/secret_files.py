@@ -1,20 +1,27 @@
-"""Secrets from files: a variable with _FILE names a file that holds the value of the one without."""
+"""Secrets from files: a variable whose name ends in _FILE names the file that holds the value."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 SECRET_BYTES_MAX = 64 * 1024
-"""A URL or a token has some hundred bytes; a larger file is another file."""
+"""A URL or a token takes some hundred bytes; a larger file is not a secret's file."""
 
 
 def with_secret_files(prefix: str, values: Any, *names: str) -> Any:
-    """Return the values of settings with each secret `name` read from the file that `name`_file names.
+    """Fill in the secrets that settings take from files.
 
-    The prefix is that of their variables.
+    Args:
+        prefix: the prefix of the settings' variables.
+        values: the values of the settings, as a pydantic validator of mode `before` gets them.
+        names: the settings that hold secrets; the secret `x` may be read from the file that `x_file` names.
+
+    Returns:
+        The values, with the secrets read from their files.
 
     Raises:
-        ValueError: both are set, or the file cannot be read; the text names the file, never the content.
+        ValueError: a secret and its file are both set, or the file cannot be used. The text names the file
+            and never quotes its content.
 
     """
     if not isinstance(values, Mapping):
@@ -34,10 +41,17 @@ def with_secret_files(prefix: str, values: Any, *names: str) -> Any:
 
 
 def read_secret(path: Path) -> str:
-    """Return what a file holds, without the line break at its end.
+    """Read the secret in a file.
+
+    Args:
+        path: the file, UTF-8.
+
+    Returns:
+        The content, without white space around it.
 
     Raises:
-        ValueError: it cannot be read, or holds nothing that is a secret.
+        ValueError: the file cannot be read, or does not hold a secret. The text names the file and never
+            quotes its content.
 
     """
     try:
@@ -46,7 +60,27 @@ def read_secret(path: Path) -> str:
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ValueError(f"{path} is no text") from None
+        raise ValueError(f"{path} is not UTF-8") from None
     if not secret or len(secret) > SECRET_BYTES_MAX:
         raise ValueError(f"{path} holds no secret")
     return secret
+
+
+def read_token(path: Path) -> str:
+    """Read the bearer token in a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The token, without white space around it.
+
+    Raises:
+        ValueError: the file cannot be read, or does not hold a token that a header can carry. The text names
+            the file and never quotes its content.
+
+    """
+    token = read_secret(path)
+    if not (token.isascii() and token.isprintable()):
+        raise ValueError(f"{path} is not one line of printable ASCII characters")
+    return token

@@ -1,4 +1,4 @@
-"""The first SIGTERM or SIGINT asks to stop, the second one ends the process."""
+"""The first SIGTERM or SIGINT asks the process to stop, the second one ends it."""
 
 import asyncio
 import os
@@ -6,11 +6,16 @@ import signal
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_KILLED_BASE = 128
-"""Shells report 128 + n for a process that ended on signal n."""
+"""Shells report 128 + n for a process that was ended by signal n."""
 
 
 def stop_requested() -> asyncio.Event:
-    """Return an event of the running loop that the first stop signal sets."""
+    """Install the signal handlers in the running loop.
+
+    Returns:
+        An event that the first stop signal sets.
+
+    """
     event = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:

@@ -10,7 +10,7 @@ import typer
 
 from batches.errors import DatabaseUnavailable, SchemaMismatch
 from batches.settings import DatabaseSettings
-from process import collector, logs
+from process import gc_tuning, logs
 from process.configuration import load, refuse
 from process.signals import stop_requested
 from reconciler import usage
@@ -83,7 +83,7 @@ async def _run(
     options: PassOptions,
     lines: JsonLines | None,
 ) -> PassReport:
-    collector.settle()
+    gc_tuning.tune_gc()
     end = PassEnd(settings.pass_seconds_max)
     stopping = asyncio.create_task(_cut_on_signal(stop_requested(), end))
     try:

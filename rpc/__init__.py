@@ -1,1 +1,1 @@
-"""What every gRPC server here shares: refusals, field checks, page tokens, health, the server itself."""
+"""What every gRPC server shares: answers, callers, settings, telemetry, serving."""

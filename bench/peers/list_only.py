@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from bench.load.filled_tables import batch_id_of
-from process import collector
+from process import gc_tuning
 from reconciler.queue.client import JobStatusClient, open_channel
 from reconciler.queue.listing import RESULTS_MAX
 from reconciler.settings import ReconcilerSettings
@@ -20,7 +20,7 @@ PAGE_JOBS = (RESULTS_MAX - 1) // 2
 
 async def list_all(target: str, batches: int) -> int:
     """Return the number of jobs that were listed."""
-    collector.settle()  # as a pass does
+    gc_tuning.tune_gc()  # as a pass does
     settings = ReconcilerSettings()
     batch_ids = map(batch_id_of, range(1, batches + 1))
     async with open_channel(target) as channel:

@@ -1,1 +1,1 @@
-"""What leaves a server besides results: refusals, checked fields, page tokens, the error boundary."""
+"""What a server sends besides results: refusals, field violations and page tokens."""

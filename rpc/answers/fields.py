@@ -1,4 +1,4 @@
-"""Checks of request fields: all violations of a request are collected, then refused at once."""
+"""Checks of request fields: a refusal names all violations of a request at once."""
 
 import re
 
@@ -6,21 +6,20 @@ from rpc.answers.refusal import Refusal, Violation, invalid_fields
 
 IDENTIFIER = re.compile(r"[\x21-\x7e]{1,128}")
 IDENTIFIER_RULE = "1 to 128 printable ASCII characters without spaces"
-"""The same in words, for whoever broke it."""
+"""The rule in words, for error messages."""
 
 PAGE_SIZE_DEFAULT = 50
-"""A screen or two; the page size a client gets that did not ask."""
+"""The page size for clients that do not ask for one: a screen or two."""
 
 
 class FieldChecks:
-    """Collects what is wrong with the fields of one request."""
+    """Collects the violations of one request. Each check returns the value that it was given."""
 
     def __init__(self) -> None:
-        """Start with no violations."""
         self._violations: list[Violation] = []
 
     def reject(self, field: str, description: str) -> None:
-        """Note that a field is wrong."""
+        """Add a violation."""
         self._violations.append(Violation(field, description))
 
     def identifier(self, field: str, value: str) -> str:
@@ -30,7 +29,7 @@ class FieldChecks:
         return value
 
     def between(self, field: str, value: int, least: int, most: int) -> int:
-        """Check that a number lies within its bounds, both included."""
+        """Check that a number lies between two bounds, which are allowed themselves."""
         if not least <= value <= most:
             self.reject(field, f"must be from {least} to {most}")
         return value
@@ -42,17 +41,32 @@ class FieldChecks:
         return value
 
     def page_size(self, value: int, most: int, default: int = PAGE_SIZE_DEFAULT) -> int:
-        """Return the page size to use: the default for 0, never above the most (AIP-158)."""
+        """Check a page size (AIP-158).
+
+        Args:
+            value: the requested size.
+            most: the largest page; a larger size is lowered to it.
+            default: the size for a request of 0.
+
+        Returns:
+            The size to use.
+
+        """
         if value < 0:
             self.reject("page_size", "must not be negative")
         return min(value or default, most)
 
     def refusal(self) -> Refusal | None:
-        """Return the refusal of the request, None if every field is right."""
+        """Return the refusal of the request; None if no check failed."""
         return invalid_fields(self._violations) if self._violations else None
 
     def done(self) -> None:
-        """Raise the refusal of the request if a field is wrong."""
+        """Finish the checks.
+
+        Raises:
+            Refusal: a check failed.
+
+        """
         refusal = self.refusal()
         if refusal is not None:
             raise refusal

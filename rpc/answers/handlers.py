@@ -1,4 +1,4 @@
-"""Puts a context manager around what answers a call, whatever kind of call it is."""
+"""Wraps the handlers of calls, of any kind of call."""
 
 import inspect
 from collections.abc import AsyncIterator, Callable
@@ -14,10 +14,44 @@ else:
     Handler = grpc.RpcMethodHandler  # generic in its stubs only
 
 Around = Callable[[Context], AbstractContextManager[None]]
+"""Returns the context manager that a call is answered in."""
+Wrap = Callable[[Handler, str], Handler]
+"""Wraps a handler, given the full name of its method."""
+
+
+class WrappedHandlers:
+    """Wraps the handler of each method once, not once per call.
+
+    Args:
+        wrap: wraps a handler; it gets the handler and the full name of the method.
+
+    """
+
+    def __init__(self, wrap: Wrap) -> None:
+        self._wrap = wrap
+        self._known: dict[str, tuple[Handler | None, Handler]] = {}
+
+    def of(self, handler: Handler, method: str) -> Handler:
+        """Return the wrapped handler of a method."""
+        known, result = self._known.get(method, (None, handler))
+        if known is not handler:
+            result = self._wrap(handler, method)
+            if not handler.request_streaming:  # a refused call has a new, streaming handler each time
+                self._known[method] = handler, result
+        return result
 
 
 def wrapped(handler: Handler, around: Around) -> Handler:
-    """Return a handler that answers as the one given does, inside of a context."""
+    """Put a context manager around the answers of a handler.
+
+    Args:
+        handler: the handler.
+        around: makes the context manager of a call.
+
+    Returns:
+        A handler of the same kind.
+
+    """
     make, behavior = _kind_of(handler)
     answer = _stream if handler.response_streaming else _unary
     same: Handler = make(
@@ -29,7 +63,7 @@ def wrapped(handler: Handler, around: Around) -> Handler:
 
 
 def code_of(context: Context) -> grpc.StatusCode:
-    """Return the code of a call that was aborted, which grpc.aio may keep as a number."""
+    """Return the status code of an aborted call, which grpc.aio may keep as a number."""
     return _CODES.get(context.code(), grpc.StatusCode.UNKNOWN)
 
 
@@ -60,7 +94,7 @@ def _stream(behavior: Any, around: Around) -> Any:
 
 
 def _kind_of(handler: Handler) -> tuple[Any, Any]:
-    """Return what makes a handler of this kind, and what it calls."""
+    """Return the function that makes a handler of this kind, and the behavior of this one."""
     if not handler.response_streaming:
         return grpc.unary_unary_rpc_method_handler, handler.unary_unary
     if not handler.request_streaming:

@@ -1,4 +1,4 @@
-"""Page tokens (AIP-158): opaque to clients, and good only for the call they came from."""
+"""Page tokens (AIP-158): opaque to clients, and valid only for the listing they came from."""
 
 import base64
 import binascii
@@ -10,11 +10,11 @@ from rpc.answers.fields import IDENTIFIER
 from rpc.answers.refusal import Violation, invalid_fields
 
 TOKEN_CHARACTERS_MAX = 512
-"""A token holds a fingerprint and one key of at most 128 characters, some of them escaped: 384 in base64.
-Anything longer is not ours, and is not decoded."""
+"""A token contains a fingerprint and a key of at most 128 characters, some of them escaped: 384 characters in
+base64. A longer text is not one of our tokens and is not decoded."""
 
 NUMBER_MAX = 2**63 - 1
-"""A row's key; a database refuses a greater number, each in its own way."""
+"""The largest key of a row. Databases refuse a larger number, each in its own way."""
 
 _FINGERPRINT_BYTES = 8
 
@@ -22,20 +22,36 @@ Key = TypeVar("Key", int, str)
 
 
 def encode_token(call: str, filters: object, key: int | str) -> str:
-    """Return the token of the page after `key` in a listing.
+    """Make the token of the next page.
 
-    `call` names the RPC, `filters` is whatever JSON-like value must stay the same from page to page.
+    Args:
+        call: the name of the RPC.
+        filters: a JSON-like value of everything that must stay the same from page to page.
+        key: the key after which the page begins.
+
+    Returns:
+        The token, in unpadded URL-safe base64.
+
     """
     text = json.dumps([_fingerprint(call, filters), key], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_token(call: str, filters: object, token: str, kind: type[Key]) -> Key | None:
-    """Return the key a token holds, None for the first page.
+    """Read the key in a token.
+
+    Args:
+        call: the name of the RPC.
+        filters: as for `encode_token`.
+        token: the token of the request.
+        kind: the type of the keys of this listing.
+
+    Returns:
+        The key after which the page begins; None for an empty token, which asks for the first page.
 
     Raises:
-        Refusal: INVALID_FIELD for a token of another call, of other filters, or of no call at all, and for
-            one made by hand around a key that no row can have: a token is no secret.
+        Refusal: INVALID_FIELD for a text that is not a token, for a token of another call or other filters,
+            and for a handmade token with a key that no row can have: tokens are not secret.
 
     """
     if not token:
@@ -58,7 +74,7 @@ def _key_of(fingerprint: str, token: str) -> object:
 
 
 def _is_possible(key: object) -> bool:
-    """Whether a row may have the key: a number that is one (JSON's true is not), or an identifier."""
+    """Return whether a row can have the key. JSON's true is not a number."""
     if isinstance(key, str):
         return IDENTIFIER.fullmatch(key) is not None
     return type(key) is int and 0 <= key <= NUMBER_MAX

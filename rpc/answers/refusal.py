@@ -1,4 +1,4 @@
-"""An answer other than OK, with the details the contract promises."""
+"""A gRPC error with the details that the contract promises."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,23 @@ _STATUS_DETAILS_KEY = "grpc-status-details-bin"
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A request field and what is wrong with it, as a sentence."""
+    """A request field, and a sentence about what is wrong with it."""
 
     field: str
     description: str
 
 
 class Refusal(Exception):
-    """A status code, an UPPER_SNAKE reason and a sentence that may leave the server."""
+    """An answer other than OK. All of it may leave the server.
+
+    Args:
+        code: the status code.
+        reason: the reason in the ErrorInfo, UPPER_SNAKE.
+        message: a sentence for people.
+        violations: the invalid fields, if any; they are sent as BadRequest.
+        retry_delay_seconds: when another try makes sense; it is sent as RetryInfo.
+
+    """
 
     def __init__(
         self,
@@ -31,7 +40,6 @@ class Refusal(Exception):
         violations: Sequence[Violation] = (),
         retry_delay_seconds: float | None = None,
     ) -> None:
-        """Hold what is answered; retry_delay_seconds is sent as RetryInfo."""
         super().__init__(message)
         self.code = code
         self.reason = reason
@@ -46,7 +54,15 @@ class Refusal(Exception):
         return number
 
     def trailing_metadata(self, request_id: str = "") -> tuple[tuple[str, bytes], ...]:
-        """Return the google.rpc.Status for the wire: exactly one ErrorInfo, and what goes with it."""
+        """Serialize the google.rpc.Status of this refusal.
+
+        Args:
+            request_id: the id of the refused request, for its RequestInfo; empty: none is sent.
+
+        Returns:
+            The trailing metadata. It carries exactly one ErrorInfo, and the details that apply.
+
+        """
         status = status_pb2.Status(code=self.number, message=self.message)
         _pack(status.details.add(), error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN))
         if self.violations:
@@ -61,7 +77,12 @@ class Refusal(Exception):
 
 
 def invalid_fields(violations: Sequence[Violation]) -> Refusal:
-    """Return the refusal of a request with bad fields."""
+    """Return the refusal of a request with invalid fields.
+
+    Args:
+        violations: at least one.
+
+    """
     names = ", ".join(violation.field for violation in violations)
     return Refusal(
         grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD", f"invalid: {names}", violations=violations

@@ -1,4 +1,4 @@
-"""Who may make which call: the interceptor inside the error boundary, before any message is read."""
+"""Decides which calls a caller may make, inside the error interceptor, before a message is read."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -7,50 +7,55 @@ from grpc_health.v1 import health
 
 from rpc.answers.handlers import Handler
 from rpc.answers.refusal import Refusal
-from rpc.callers.authentication import Authenticator
 from rpc.callers.principal import Principal, Role, set_caller
 
 PUBLIC_PREFIX = f"/{health.SERVICE_NAME}/"
-"""Health says only whether a server is ready, and load balancers ask for it without a token."""
+"""Health reveals only whether a server is ready, and load balancers ask for it without a token."""
 
 _AUTHORIZATION = "authorization"
 
+Authenticate = Callable[[str], Principal | None]
+"""Returns the caller that an `authorization` header belongs to; None if it has no valid token."""
 
-class Gate(grpc.aio.ServerInterceptor):
-    """Lets a call in if its caller is known and has the role that the method needs."""
 
-    def __init__(self, authenticator: Authenticator, needed: Mapping[str, Role]) -> None:
-        """Take who knows the callers, and the role for each method (/package.Service/Method).
+class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
+    """Allows a call if its caller is known and has the role that the method requires.
 
-        A method that is not named there is let in for nobody.
-        """
-        self._authenticator = authenticator
-        self._needed = needed
+    Args:
+        authenticate: finds the caller of a call.
+        required_roles: the role that each method (/package.Service/Method) requires. A method without an
+            entry is forbidden to everybody.
+
+    """
+
+    def __init__(self, authenticate: Authenticate, required_roles: Mapping[str, Role]) -> None:
+        self._authenticate = authenticate
+        self._required_roles = required_roles
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
-        """Let the call in, or raise Refusal."""
+        """Return the handler of an allowed call.
+
+        Raises:
+            Refusal: TOKEN_INVALID, CALLER_RATE or ROLE_MISSING.
+
+        """
         method = handler_call_details.method
         if method.startswith(PUBLIC_PREFIX):
             return await continuation(handler_call_details)
-        principal = self._recognised(handler_call_details)
-        # Before anything else is refused: what it may not do counts towards its rate, and is logged as its.
-        set_caller(principal)
-        principal.usage.take_call(principal.limits)
-        handler = await continuation(handler_call_details)
-        if handler is not None:  # else the boundary says that there is no such method
-            _require(principal, self._needed.get(method))
-        return handler
-
-    def _recognised(self, details: grpc.HandlerCallDetails) -> Principal:
-        """Return who calls; every token that is missing or wrong gets one answer: it tells nothing."""
-        principal = self._authenticator.principal(_authorization_of(details))
-        if principal is None:
+        principal = self._authenticate(_authorization_of(handler_call_details))
+        if principal is None:  # missing or wrong: the same answer, so that it reveals nothing
             raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "this call needs a valid token")
-        return principal
+        # Before anything is refused: a forbidden call counts towards the caller's rate, and the log names it.
+        set_caller(principal)
+        principal.usage.count_call(principal.limits)
+        handler = await continuation(handler_call_details)
+        if handler is not None:  # otherwise the error interceptor answers that the method does not exist
+            _require(principal, self._required_roles.get(method))
+        return handler
 
 
 def _authorization_of(details: grpc.HandlerCallDetails) -> str:
@@ -62,5 +67,5 @@ def _authorization_of(details: grpc.HandlerCallDetails) -> str:
 
 def _require(principal: Principal, role: Role | None) -> None:
     if role is None or role not in principal.roles:
-        needed = f"the role {role}" if role is not None else "a role that there is not"
+        needed = f"the role {role}" if role is not None else "a role that does not exist"
         raise Refusal(grpc.StatusCode.PERMISSION_DENIED, "ROLE_MISSING", f"this call needs {needed}")

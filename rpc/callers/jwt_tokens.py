@@ -1,4 +1,4 @@
-"""Tokens that an identity provider signed (JWT): one pinned algorithm, audience and issuer, and an expiry."""
+"""Tokens signed by an identity provider (JWT): one pinned algorithm, audience and issuer, and an expiry."""
 
 import time
 from collections.abc import Callable
@@ -12,22 +12,21 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ValidationError, field_validator
 
 from rpc.callers.limits import Limits
-from rpc.callers.principal import Principal, Role
+from rpc.callers.principal import BatchPrefix, CallerName, Principal, Role
 from rpc.callers.reloaded_files import read
-from rpc.callers.token_file import BatchPrefix, Name, digest_of
 
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
-"""With a public key only: what can verify a token cannot make one."""
+"""Only algorithms with a public key: a server that can verify a token must not be able to make one."""
 
 LEEWAY_SECONDS = 5
-"""How far the clocks of the issuer and of this machine may differ."""
+"""How much the clocks of the issuer and of this machine may differ."""
 REMEMBERED_MAX = 10_000
-"""Tokens whose signatures are not verified again: callers of one server, several times over."""
+"""Tokens whose signatures need no second verification: several times the callers of one server."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedTokenRules:
-    """Which signed tokens are believed."""
+    """Which signed tokens are accepted."""
 
     key: Path
     """The issuer's public key, PEM."""
@@ -37,9 +36,9 @@ class SignedTokenRules:
 
 
 class _Claims(BaseModel):
-    """What a token says; whatever else it says is not looked at."""
+    """The claims that are used; others are ignored."""
 
-    sub: Name
+    sub: CallerName
     exp: float
     roles: frozenset[Role]
     batch_prefix: BatchPrefix = ""
@@ -55,27 +54,39 @@ class _Claims(BaseModel):
 
 
 class SignedTokens:
-    """Verifies signed tokens with one key; remembers by their digests those that were right."""
+    """Verifies signed tokens with one key, and remembers the valid ones by their digests.
+
+    Args:
+        rules: which tokens are accepted.
+        limits: the limits of callers with such a token.
+        with_shared_usage: gives a principal the usage that all tokens of its name share.
+
+    Raises:
+        ValueError: the key cannot be read, or is not a public key for the algorithm.
+
+    """
 
     def __init__(
-        self, rules: SignedTokenRules, limits: Limits, counted: Callable[[Principal], Principal]
+        self, rules: SignedTokenRules, limits: Limits, with_shared_usage: Callable[[Principal], Principal]
     ) -> None:
-        """Read the key; `counted` joins a principal to what the other tokens of its name use.
-
-        Raises:
-            ValueError: it cannot be read, or is none for the algorithm.
-
-        """
         self._rules = rules
         self._limits = limits
-        self._counted = counted
+        self._with_shared_usage = with_shared_usage
         self._algorithm = jwt.get_algorithm_by_name(rules.algorithm)
         self._key = self._prepared(read(rules.key))
         self._remembered: dict[str, tuple[Principal, float]] = {}
 
-    def principal(self, token: str) -> Principal | None:
-        """Return whose token it is; None if it is not to be believed, or not any more."""
-        digest = digest_of(token)
+    def principal(self, token: str, digest: str) -> Principal | None:
+        """Authenticate a caller.
+
+        Args:
+            token: the token.
+            digest: its digest, under which it is remembered: the token itself is not kept.
+
+        Returns:
+            The caller; None if the token is not valid, or has expired.
+
+        """
         principal, expiry = self._remembered.get(digest) or self._remember(digest, token)
         return principal if time.time() < expiry else None
 
@@ -84,9 +95,9 @@ class SignedTokens:
         if claims is None:
             return None, 0.0
         if len(self._remembered) >= REMEMBERED_MAX:
-            del self._remembered[next(iter(self._remembered))]  # the oldest: it is verified again
+            del self._remembered[next(iter(self._remembered))]  # the oldest, which will be verified again
         principal = Principal(claims.sub, claims.roles, claims.batch_prefix, self._limits)
-        known = self._counted(principal), claims.exp + LEEWAY_SECONDS
+        known = self._with_shared_usage(principal), claims.exp + LEEWAY_SECONDS
         self._remembered[digest] = known
         return known
 
@@ -108,7 +119,7 @@ class SignedTokens:
 
     def _prepared(self, pem: bytes) -> Any:
         try:
-            load_pem_public_key(pem)  # a private key here would be a secret where none is needed
+            load_pem_public_key(pem)  # refuses a private key, a secret that is not needed here
             key: Any = self._algorithm.prepare_key(pem)
         except (ValueError, TypeError, UnsupportedAlgorithm, jwt.PyJWTError):
             raise ValueError(f"{self._rules.key} holds no public key for {self._rules.algorithm}") from None

@@ -1,4 +1,4 @@
-"""What one caller may use at a time, so that none of them takes a server for itself."""
+"""Limits on what one caller uses at a time, so that no caller takes a whole server."""
 
 import time
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ import grpc
 from rpc.answers.refusal import Refusal
 
 IN_FLIGHT_RETRY_SECONDS = 0.5
-"""Results are recorded within a second; half of it leaves room without idling."""
+"""Results are recorded within a second; half of it makes room without leaving the server idle."""
 WATCHES_RETRY_SECONDS = 30.0
-"""Watches end when batches do: in minutes."""
+"""Watches end when their batches do, which takes minutes."""
 ROUNDING_SECONDS = 1e-6
-"""The last call of a second must not be refused for what floating point makes of its sum."""
+"""Tolerance for floating point: the last allowed call of a second must not be refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a caller may use; None is no limit."""
+    """The limits of a caller; None means unlimited."""
 
     calls_per_second_max: float | None = None
     results_in_flight_max: int | None = None
-    """Results that it sent and that are not answered, whether or not it still waits."""
+    """Results that were sent and are not recorded yet, even if their call was cancelled."""
     watches_max: int | None = None
 
 
@@ -29,47 +29,61 @@ UNLIMITED = Limits()
 
 
 class Usage:
-    """What a caller uses right now, and when it called."""
+    """What a caller uses now, and when it called."""
 
     def __init__(self) -> None:
-        """Begin with nothing in use."""
         self._results = 0
         self._watches = 0
         self._full_at = 0.0
-        """When, by the monotonic clock, all of a second's calls may be made at once again."""
+        """When, on the monotonic clock, a whole second's calls may be made at once again."""
 
-    def take_call(self, limits: Limits) -> None:
-        """Count a call; raises Refusal if a second's calls were made already."""
+    def count_call(self, limits: Limits) -> None:
+        """Count a call.
+
+        Raises:
+            Refusal: CALLER_RATE; the call is not counted.
+
+        """
         if limits.calls_per_second_max is None:
             return
         now, period = time.monotonic(), 1 / limits.calls_per_second_max
         full_at = max(self._full_at, now) + period
         wait_seconds = full_at - now - max(1.0, period)
         if wait_seconds > ROUNDING_SECONDS:
-            raise _exhausted("CALLER_RATE", "this caller makes more calls than it may", wait_seconds)
+            raise _exhausted("CALLER_RATE", "this caller makes too many calls per second", wait_seconds)
         self._full_at = full_at
 
-    def take_results(self, number: int, limits: Limits) -> None:
-        """Count results under way; raises Refusal beyond the limit, except for the only call under way."""
+    def acquire_results(self, number: int, limits: Limits) -> None:
+        """Count results in flight. A caller with none in flight may send any number.
+
+        Raises:
+            Refusal: CALLER_RESULTS; none of them is counted.
+
+        """
         most = limits.results_in_flight_max
         if most is not None and self._results and self._results + number > most:
-            message = "this caller has as many unrecorded results as it may"
+            message = "this caller has too many unrecorded results"
             raise _exhausted("CALLER_RESULTS", message, IN_FLIGHT_RETRY_SECONDS)
         self._results += number
 
-    def give_results(self, number: int) -> None:
-        """Take results off again that were answered."""
+    def release_results(self, number: int) -> None:
+        """Stop counting results that are no longer in flight."""
         self._results -= number
 
-    def take_watch(self, limits: Limits) -> None:
-        """Count a watch; raises Refusal beyond the limit."""
+    def acquire_watch(self, limits: Limits) -> None:
+        """Count an open watch.
+
+        Raises:
+            Refusal: CALLER_WATCHES; the watch is not counted.
+
+        """
         if limits.watches_max is not None and self._watches >= limits.watches_max:
-            message = "this caller holds as many watches as it may"
+            message = "this caller has too many open watches"
             raise _exhausted("CALLER_WATCHES", message, WATCHES_RETRY_SECONDS)
         self._watches += 1
 
-    def give_watch(self) -> None:
-        """Take a watch off again that ended."""
+    def release_watch(self) -> None:
+        """Stop counting a watch that was closed."""
         self._watches -= 1
 
 

@@ -1,51 +1,57 @@
-"""Who makes a call: one object, made when the call is let in, asked for by whoever needs it."""
+"""The caller of a request: made when the call is authenticated, available to all code that answers it."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import StringConstraints
 
 from rpc.callers.limits import UNLIMITED, Limits, Usage
 
+CallerName = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+BatchPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{0,64}$")]
+
 
 class Role(StrEnum):
-    """What a caller may do; a service says which of its methods needs which."""
+    """What a caller may do; each service says which of its methods needs which role."""
 
     WORKER = "worker"
     """Reports results."""
     READER = "reader"
-    """Reads and watches."""
+    """Reads and watches batches."""
     OPERATOR = "operator"
     """Creates, changes and cancels batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller that was recognised."""
+    """An authenticated caller."""
 
-    name: str
+    name: CallerName
     roles: frozenset[Role]
-    batch_prefix: str = ""
-    """What the ids of its batches begin with; other batches do not exist for it. Empty: all are its own."""
+    batch_prefix: BatchPrefix = ""
+    """The caller's batches are those whose ids begin with this; others do not exist for it. Empty: all."""
     limits: Limits = UNLIMITED
     usage: Usage = field(default_factory=Usage, compare=False)
-    """What it uses right now; one for all tokens with its name."""
+    """What the caller uses now; all tokens with its name share it."""
 
     def owns(self, batch_id: str) -> bool:
-        """Whether it may know of a batch."""
+        """Return whether a batch exists for the caller."""
         return batch_id.startswith(self.batch_prefix)
 
 
 ANYONE = Principal("anyone", frozenset(Role))
-"""Every caller of a server that asks for no tokens; of one that does, whoever showed none that it knows."""
+"""The caller of a server without authentication, and of a call before it is authenticated."""
 
 _caller: ContextVar[Principal] = ContextVar("caller", default=ANYONE)
 
 
 def caller() -> Principal:
-    """Return who makes the call that is being answered."""
+    """Return the caller of the request that is being answered."""
     return _caller.get()
 
 
 def set_caller(principal: Principal) -> None:
-    """Say who makes the call; its handler runs in the same context."""
+    """Set the caller of the request; its handler runs in the same context."""
     _caller.set(principal)

@@ -1,4 +1,4 @@
-"""Files that others replace while this process runs: certificates, tokens, keys."""
+"""Files that are replaced while this process runs: certificates, tokens, keys."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -7,49 +7,57 @@ from typing import Generic, TypeVar
 import structlog
 
 FILE_BYTES_MAX = 1024 * 1024
-"""A certificate chain takes some 10 KiB, a thousand tokens 200 KiB; a larger file is another file."""
+"""A certificate chain takes some 10 KiB and a thousand tokens 200 KiB; a larger file is not one of these."""
 
-Made = TypeVar("Made")
+Content = TypeVar("Content")
 _Signature = tuple[int, int, int] | None
 
 _log = structlog.get_logger()
 
 
-class FromFiles(Generic[Made]):
-    """What is made of some files; what they hold now, as far as it can be used."""
+class ReloadedFiles(Generic[Content]):
+    """The parsed content of some files, and of the files that replace them if those can be parsed.
 
-    def __init__(self, paths: Iterable[Path], make: Callable[[], Made]) -> None:
-        """Take the files, and what reads them all and makes one thing of them.
+    Args:
+        paths: the files.
+        parse: reads all of them and returns their content; raises ValueError if they cannot be used.
 
-        Raises:
-            ValueError: they cannot be used, as `make` says.
+    Raises:
+        ValueError: as `parse`.
 
-        """
+    """
+
+    def __init__(self, paths: Iterable[Path], parse: Callable[[], Content]) -> None:
         self._paths = tuple(paths)
-        self._make = make
+        self._parse = parse
         self._used = self._refused = self._signatures()
-        self.current = make()
+        self.current = parse()
 
     @property
     def is_stale(self) -> bool:
-        """Whether the files were changed into what cannot be used; what was made before still holds."""
+        """Whether the files were replaced by files that cannot be used; the old content stays in use."""
         return self._refused != self._used
 
     def refresh(self) -> bool:
-        """Make it anew if a file was replaced, and tell whether it was; a look costs microseconds."""
+        """Read the files again if one of them was replaced. A check costs microseconds.
+
+        Returns:
+            Whether `current` has changed.
+
+        """
         found = self._signatures()
         if found == self._used:
             self._refused = found
             return False
         try:
-            made = self._make()
+            content = self._parse()
         except ValueError as error:
             self._refuse(found, str(error))
             return False
         if self._signatures() != found:
-            return False  # half of it may be old: the next look finds it whole
-        self.current, self._used, self._refused = made, found, found
-        _log.info("files read again", files=[str(path) for path in self._paths])
+            return False  # replaced during the read, so half of it may be old: the next refresh reads all
+        self.current, self._used, self._refused = content, found, found
+        _log.info("files reloaded", files=[str(path) for path in self._paths])
         return True
 
     def _refuse(self, found: tuple[_Signature, ...], reason: str) -> None:
@@ -62,10 +70,16 @@ class FromFiles(Generic[Made]):
 
 
 def read(path: Path) -> bytes:
-    """Return the content of a file.
+    """Read a file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The content.
 
     Raises:
-        ValueError: it cannot be read, or is larger than FILE_BYTES_MAX; the text names the file only.
+        ValueError: the file cannot be read, or is larger than FILE_BYTES_MAX; the text names only the file.
 
     """
     try:
@@ -79,7 +93,7 @@ def read(path: Path) -> bytes:
 
 
 def _signature(path: Path) -> _Signature:
-    """Return what changes when a file is replaced, also behind the links of a Kubernetes volume."""
+    """Return a value that changes when a file is replaced, even behind the links of a Kubernetes volume."""
     try:
         status = path.stat()
     except OSError:

@@ -1,8 +1,8 @@
 """TLS of a server, with certificates that are replaced while it runs.
 
-gRPC asks for the certificate at each handshake, so a new one serves the next connection
-and no connection that stands is cut. A pair that does not fit together (half of it is
-written) is left until it does; meanwhile the old one serves.
+gRPC asks for the certificate at each handshake, so a new certificate is used for the next connection and
+established connections are not cut. If certificate and key do not match, as when only one of them has been
+replaced yet, the old pair stays in use until they do.
 """
 
 from collections.abc import Callable
@@ -14,66 +14,67 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from rpc.callers.reloaded_files import FromFiles, read
+from rpc.callers.reloaded_files import ReloadedFiles, read
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Where the certificate of a server is kept, all PEM."""
+    """The files of a server's certificate, all PEM."""
 
     certificate: Path
-    """With the intermediate certificates below it."""
+    """Followed by the intermediate certificates."""
     key: Path
     client_ca: Path | None = None
-    """Whose certificates clients must have; None: clients need none."""
+    """The authorities of the certificates that clients must have; None: clients need no certificate."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """All of them."""
+        """All files that are set."""
         return tuple(path for path in (self.certificate, self.key, self.client_ca) if path is not None)
 
 
 class ServerCertificate:
-    """The certificate that is on the disk now, as far as it is whole."""
+    """The certificate on disk, or the last valid one.
+
+    Args:
+        files: where it is.
+
+    Raises:
+        ValueError: a file cannot be read, or the key belongs to another certificate.
+
+    """
 
     def __init__(self, files: TlsFiles) -> None:
-        """Read it.
-
-        Raises:
-            ValueError: a file cannot be read, or the key is another certificate's.
-
-        """
-        self._loaded = FromFiles(files.paths, lambda: _load(files))
-        self.asks_clients = files.client_ca is not None
-        """Whether clients must have a certificate too."""
+        self._files = ReloadedFiles(files.paths, lambda: _load(files))
+        self.requires_client_certificates = files.client_ca is not None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """Return credentials that always serve the newest certificate."""
+        """Return credentials that always use the newest certificate."""
         make: Callable[..., grpc.ServerCredentials] = grpc.dynamic_ssl_server_credentials
         return make(
-            self._loaded.current.configuration,
+            self._files.current.configuration,
             self._renewed,
-            require_client_authentication=self.asks_clients,
+            require_client_authentication=self.requires_client_certificates,
         )
 
     @property
     def expiry(self) -> datetime:
-        """When the one in use expires."""
-        return self._loaded.current.expiry
+        """When the certificate in use expires."""
+        return self._files.current.expiry
 
     @property
     def is_stale(self) -> bool:
-        """Whether the files hold another certificate, which cannot be used."""
-        return self._loaded.is_stale
+        """Whether the files were replaced by files that cannot be used."""
+        return self._files.is_stale
 
     def _renewed(self) -> object | None:
-        """Return what the next handshakes use; None: what they used before. Called by gRPC's own threads."""
-        return self._loaded.current.configuration if self._loaded.refresh() else None
+        """Return the configuration of the next handshakes; None: unchanged. gRPC's own threads call this."""
+        return self._files.current.configuration if self._files.refresh() else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What gRPC serves, and when it expires."""
+    """A certificate as gRPC uses it, and when it expires."""
 
     configuration: object
     expiry: datetime

@@ -1,14 +1,14 @@
-"""The file of opaque tokens: TOML, one table a token, with the token's SHA-256 and what it may do.
+"""The file of opaque tokens: TOML with one table per token, which holds the token's SHA-256 and its rights.
 
     [[token]]
     name = "billing-workers"
     sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     roles = ["worker", "reader"]
-    batch_prefix = "billing-"        # optional: it knows of no other batches
+    batch_prefix = "billing-"        # optional: other batches do not exist for it
     results_in_flight_max = 1000     # optional, as are calls_per_second_max and watches_max
 
-A plain hash is enough, and fast: a token has 256 random bits, which nobody tries through. Who reads the
-file learns no token. Looking a hash up tells nothing about a token by the time it takes.
+A plain hash is fast and sufficient: a token has 256 random bits, too many to try. The file does not reveal
+the tokens, and the time that the lookup of a hash takes reveals nothing about a token.
 """
 
 import hashlib
@@ -21,22 +21,19 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from rpc.callers.limits import Limits
-from rpc.callers.principal import Principal, Role
+from rpc.callers.principal import BatchPrefix, CallerName, Principal, Role
 from rpc.callers.reloaded_files import read
 
 TOKEN_BYTES = 32
-TOKEN_PREFIX = "bp_"  # noqa: S105  # what scanners for leaked secrets recognise one by
-
-Name = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
-BatchPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{0,64}$")]
+TOKEN_PREFIX = "bp_"  # noqa: S105  # by which scanners recognise a leaked token
 
 
 class TokenEntry(BaseModel):
-    """A token as it stands in the file."""
+    """A token's table in the file."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    name: Name
+    name: CallerName
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     roles: frozenset[Role] = Field(min_length=1)
     batch_prefix: BatchPrefix = ""
@@ -44,14 +41,14 @@ class TokenEntry(BaseModel):
     results_in_flight_max: int | None = Field(default=None, ge=1)
     watches_max: int | None = Field(default=None, ge=1)
 
-    def principal(self, limits: Limits) -> Principal:
-        """Return who has the token; where the file names no limit, the one given is taken."""
-        own = Limits(
-            self.calls_per_second_max or limits.calls_per_second_max,
-            self.results_in_flight_max or limits.results_in_flight_max,
-            self.watches_max or limits.watches_max,
+    def principal(self, default: Limits) -> Principal:
+        """Return the caller with this token; `default` has the limits that the file leaves open."""
+        limits = Limits(
+            self.calls_per_second_max or default.calls_per_second_max,
+            self.results_in_flight_max or default.results_in_flight_max,
+            self.watches_max or default.watches_max,
         )
-        return Principal(self.name, self.roles, self.batch_prefix, own)
+        return Principal(self.name, self.roles, self.batch_prefix, limits)
 
 
 class _File(BaseModel):
@@ -61,20 +58,29 @@ class _File(BaseModel):
 
 
 def digest_of(token: str) -> str:
-    """Return what the file holds of a token."""
+    """Return the SHA-256 of a token, in lower-case hexadecimal digits."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def new_token() -> str:
-    """Return a token that nobody guesses."""
+    """Return a new random token."""
     return TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
 
 
 def entry_text(name: str, token: str, roles: Iterable[Role], batch_prefix: str = "") -> str:
-    """Return the lines to add to the file for a token.
+    """Write a token's table for the file.
+
+    Args:
+        name: the name of the caller.
+        token: the token, of which only the hash is written.
+        roles: what the caller may do.
+        batch_prefix: the prefix of the caller's batches; empty: all batches.
+
+    Returns:
+        The lines of the table.
 
     Raises:
-        ValueError: what they would say is not allowed there.
+        ValueError: a value is not allowed in the file.
 
     """
     digest = digest_of(token)
@@ -88,19 +94,26 @@ def entry_text(name: str, token: str, roles: Iterable[Role], batch_prefix: str =
     return "\n".join(lines) + "\n"
 
 
-def read_tokens(path: Path, limits: Limits) -> dict[str, Principal]:
-    """Return who has which token, by its digest.
+def read_tokens(path: Path, default: Limits) -> dict[str, Principal]:
+    """Read the file.
+
+    Args:
+        path: the file.
+        default: the limits of callers for whom the file has none.
+
+    Returns:
+        The callers by the digests of their tokens.
 
     Raises:
-        ValueError: the file cannot be read, or is no such file; its text holds nothing of the content.
+        ValueError: the file cannot be read, or is not a file of tokens; the text quotes nothing of it.
 
     """
     try:
         content = tomllib.loads(read(path).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise ValueError(f"{path} is no TOML") from None
+        raise ValueError(f"{path} is not TOML") from None
     try:
-        return {entry.sha256: entry.principal(limits) for entry in _checked(content)}
+        return {entry.sha256: entry.principal(default) for entry in _checked(content)}
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -113,7 +126,7 @@ def _checked(content: object) -> list[TokenEntry]:
         place = ".".join(str(part) for part in problem["loc"])
         raise ValueError(f"{place}: {problem['msg']}") from None
     if len({entry.sha256 for entry in entries}) < len(entries):
-        raise ValueError("a token is there twice")
+        raise ValueError("duplicate token")
     return entries
 
 

@@ -1,1 +1,1 @@
-"""How one gRPC deployable runs: the server, its guard, health, admin ports and drain."""
+"""How a gRPC deployable runs: server, security, health, admin ports, background tasks, drain."""

@@ -1,8 +1,8 @@
-"""grpc.health.v1: ready while the backing store answers and the server is not draining.
+"""Readiness and liveness of a server, as grpc.health.v1.
 
-Three names are served: "" and the service's own name tell readiness, "liveness" tells
-that the process runs. Readiness takes a pod out of its Service, liveness kills it: a
-database that is away must do the first only.
+Three names are served: "" and the name of the service tell whether the server is ready, "liveness" tells
+that the process runs. Kubernetes removes a pod that is not ready from its Service but kills a pod that is not
+alive: if the database is away, only the former may happen.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from rpc.serving.health_servicer import HealthServicer
 
 LIVENESS = "liveness"
 CHECK_PERIOD_SECONDS = 2.0
-"""Well below the 10 s period of Kubernetes' probes, so that a probe never sees an old answer."""
+"""Well below the 10 s between Kubernetes' probes, so that a probe never gets an old answer."""
 CHECK_SECONDS_MAX = 2.0
 """A store that takes longer for the smallest read is not ready."""
 
@@ -26,10 +26,15 @@ _log = structlog.get_logger()
 
 
 class Health:
-    """Keeps the health servicer in step with the backing store."""
+    """Checks the backing store regularly, and tells the health servicer. Not ready before the first check.
+
+    Args:
+        service: the full name of the service.
+        check: a call that fails while the store does not answer.
+
+    """
 
     def __init__(self, service: str, check: Callable[[], Awaitable[object]]) -> None:
-        """Take the full name of the service and a call that fails while the store is away."""
         self._names = ("", service)
         self.servicer = HealthServicer({LIVENESS: _SERVING, **dict.fromkeys(self._names, _NOT_SERVING)})
         self._check = check
@@ -38,29 +43,29 @@ class Health:
         self._checking: asyncio.Future[object] | None = None
 
     async def run(self) -> None:
-        """Check for ever; when cancelled, let a check under way end, since its store is closed next."""
+        """Check for ever. When cancelled, let a running check end, since its store is closed next."""
         try:
             while True:
-                self._set_ready(ready=await self._answers())
+                self._set_ready(ready=await self._store_answers())
                 await asyncio.sleep(CHECK_PERIOD_SECONDS)
         finally:
             if self._checking is not None:
-                with suppress(Exception):  # what it tells no longer matters
+                with suppress(Exception):  # its result no longer matters
                     await asyncio.wait_for(self._checking, CHECK_SECONDS_MAX)
 
     def drain(self) -> None:
-        """Say not-ready from now on, and end watches; the process lives on until its calls are answered."""
+        """Stay not ready from now on, and end the watches of health."""
         self._draining = True
         self._set_ready(ready=False)
         self.servicer.close()
 
     @property
     def is_ready(self) -> bool:
-        """Whether it says so now."""
+        """Whether the server is ready."""
         return self._ready is True
 
-    async def _answers(self) -> bool:
-        """Ask once; a check that still waits is not asked again, or a frozen store would collect them."""
+    async def _store_answers(self) -> bool:
+        """Check once. A check that still waits is not repeated: a frozen store would collect them."""
         if self._checking is None:
             self._checking = asyncio.ensure_future(self._check())
         done, _ = await asyncio.wait([self._checking], timeout=CHECK_SECONDS_MAX)

@@ -1,8 +1,8 @@
-"""grpc.health.v1 as the protocol has it, with watchers that cost nobody anything but themselves.
+"""grpc.health.v1, with watchers that cannot slow each other down.
 
-grpcio-health-checking has a servicer too. It writes to a watcher under the lock that the next
-state needs, so that one watcher who takes nothing holds up all the others, and the drain; and
-it lets in as many watchers as there are.
+grpcio-health-checking has a servicer too. It writes to a watcher while it holds the lock that the next state
+needs, so that one watcher that does not read delays all others, and the drain; and it accepts any number of
+watchers.
 """
 
 import asyncio
@@ -16,26 +16,30 @@ from rpc.answers.handlers import Context
 from rpc.answers.refusal import Refusal
 
 WATCHERS_MAX = 2_000
-"""A client that minds health holds one for each connection: twice the workers we are made for. Whoever
-reaches the port may open them, without a token."""
+"""A client that watches health does so once per connection: twice the number of workers we are made for.
+Anybody who reaches the port may open watches, without a token."""
 WATCHERS_RETRY_SECONDS = 30.0
-"""Watchers leave when connections age: in minutes."""
+"""Watchers leave when their connections age, which takes minutes."""
 
 Response = health_pb2.HealthCheckResponse
 
 
 class HealthServicer(health_pb2_grpc.HealthServicer):
-    """Answers with the newest state of each name, and tells it to watchers when they take it."""
+    """Answers with the newest state of a name; a watcher gets the newest state when it reads.
+
+    Args:
+        states: the first state (HealthCheckResponse.ServingStatus) of each name.
+
+    """
 
     def __init__(self, states: Mapping[str, int]) -> None:
-        """Take the names that are served, with their first states (HealthCheckResponse.ServingStatus)."""
         self._states = dict(states)
         self._watchers: set[asyncio.Event] = set()
         self._closed = False
 
     @property
     def watchers(self) -> int:
-        """How many there are."""
+        """The number of open watches."""
         return len(self._watchers)
 
     def set(self, name: str, state: int) -> None:
@@ -44,14 +48,14 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         self._wake()
 
     def close(self) -> None:
-        """End each watch once it has told the state of now; who takes nothing ends with the stop's grace."""
+        """End each watch after its next state is sent; a watch that is not read ends with the server."""
         self._closed = True
         self._wake()
 
     async def Check(  # noqa: N802  # the protocol's name
         self, request: health_pb2.HealthCheckRequest, _context: Context
     ) -> Response:
-        """Answer at once; NOT_FOUND for a name that is not served."""
+        """Answer at once; NOT_FOUND for an unknown name."""
         state = self._states.get(request.service)
         if state is None:
             raise Refusal(grpc.StatusCode.NOT_FOUND, "UNKNOWN_SERVICE", "no such service")
@@ -60,15 +64,15 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     async def Watch(  # noqa: N802  # the protocol's name
         self, request: health_pb2.HealthCheckRequest, _context: Context
     ) -> AsyncIterator[Response]:
-        """Tell the state now and whenever it is another; a name that is not served is SERVICE_UNKNOWN."""
-        told = None
+        """Send the state now and whenever it changes; SERVICE_UNKNOWN for an unknown name."""
+        sent = None
         with self._watching() as changed:
             while True:
                 changed.clear()
                 state = self._states.get(request.service, Response.SERVICE_UNKNOWN)
-                if state != told:
+                if state != sent:
                     yield Response(status=state)
-                    told = state
+                    sent = state
                 elif self._closed:
                     return
                 else:
@@ -77,11 +81,10 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
     @contextmanager
     def _watching(self) -> Iterator[asyncio.Event]:
         if self.watchers >= WATCHERS_MAX:
-            message = "as many watch this server's health as may"
             raise Refusal(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
                 "TOO_MANY_WATCHES",
-                message,
+                "too many open watches of this server's health",
                 retry_delay_seconds=WATCHERS_RETRY_SECONDS,
             )
         changed = asyncio.Event()

@@ -1,8 +1,8 @@
-"""What is seen of every call: how long it took, how it ended, and an id that its log lines share.
+"""Observes every call: how long it took, how it ended, and the id that its log lines share.
 
-The outermost interceptor, around the error boundary, so that it sees the answers that the
-boundary makes. A caller may name its call by `x-request-id`; an error tells the id back
-in a google.rpc.RequestInfo.
+This interceptor is the outermost: it sees the answers that the error interceptor makes. A
+caller may choose the id of a call with `x-request-id`; an error returns the id in a
+google.rpc.RequestInfo.
 """
 
 import itertools
@@ -17,32 +17,38 @@ import grpc
 import structlog
 
 from process.logs import REQUEST_ID
-from rpc.answers.handlers import Context, Handler, code_of, wrapped
+from rpc.answers.handlers import Context, Handler, WrappedHandlers, code_of, wrapped
 from rpc.callers.principal import caller
 
 REQUEST_ID_KEY = "x-request-id"
 REQUEST_ID_ALLOWED = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-"""Room for a UUID or a trace id; nothing that could break a log line or fill a disk."""
+"""Long enough for a UUID or a trace id, and unable to break a log line or fill a disk."""
 
-CallEnded = Callable[[str, grpc.StatusCode, float], None]
-"""Is told of each call: its method, its status code and the seconds it took."""
+ObserveCall = Callable[[str, grpc.StatusCode, float], None]
+"""Gets the method, the status code and the seconds of each call that is over."""
 
 _PROCESS = secrets.token_hex(6)
 _numbers = itertools.count(1)
-"""Ids that the server makes: this process's part, then a number; a random one each costs a microsecond."""
+"""Ids made by the server: a part of this process, then a number. A random id per call costs a microsecond."""
 
 _log = structlog.get_logger()
 
 
 class CallObserver(grpc.aio.ServerInterceptor):
-    """Tells of the end of every call, and gives each call its id."""
+    """Gives each call its id, and reports each call that is over.
 
-    def __init__(self, ended: CallEnded, *, log_calls: bool) -> None:
-        """Take who is told, and whether each call is logged."""
-        self._ended = ended
+    Args:
+        observe: gets every call that is over.
+        log_calls: whether each call is logged as well.
+
+    """
+
+    def __init__(self, observe: ObserveCall, *, log_calls: bool) -> None:
+        self._observe = observe
         self._log_calls = log_calls
-        self._observed: dict[str, tuple[Handler, Handler]] = {}
-        """By method: the handler as it was last, and what was put around it; not made anew for each call."""
+        self._handlers = WrappedHandlers(
+            lambda handler, method: wrapped(handler, partial(self._observed, method))
+        )
 
     async def intercept_service(
         self,
@@ -50,23 +56,14 @@ class CallObserver(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
         """Wrap the handler of a method."""
-        method = handler_call_details.method
         REQUEST_ID.set(_request_id_of(handler_call_details))
         handler = await continuation(handler_call_details)
-        return None if handler is None else self._around(handler, method)
-
-    def _around(self, handler: Handler, method: str) -> Handler:
-        same, observed = self._observed.get(method, (None, handler))
-        if same is not handler:
-            observed = wrapped(handler, partial(self._until_its_end, method))
-            if not handler.request_streaming:  # what refuses a call does, and is another each time
-                self._observed[method] = handler, observed
-        return observed
+        return None if handler is None else self._handlers.of(handler, handler_call_details.method)
 
     @contextmanager
-    def _until_its_end(self, method: str, context: Context) -> Iterator[None]:
+    def _observed(self, method: str, context: Context) -> Iterator[None]:
         started = time.perf_counter()
-        code = grpc.StatusCode.CANCELLED  # what stays if neither an answer nor a refusal is given
+        code = grpc.StatusCode.CANCELLED  # unless the call is answered or refused
         try:
             yield
             code = grpc.StatusCode.OK
@@ -75,7 +72,7 @@ class CallObserver(grpc.aio.ServerInterceptor):
             raise
         finally:
             seconds = time.perf_counter() - started
-            self._ended(method, code, seconds)
+            self._observe(method, code, seconds)
             if self._log_calls:
                 _log_call(method, code, seconds)
 

@@ -1,4 +1,9 @@
-"""The port that metrics are read from: HTTP, Prometheus' text format, in threads of its own."""
+"""The port of the metrics: HTTP, Prometheus format, answered by threads of its own.
+
+prometheus_client has a server too. It starts a thread for every connection and waits for ever for a
+client that says nothing, so a stranger could exhaust the process's threads. This one limits the number
+of connections and the time of each.
+"""
 
 import asyncio
 import socket
@@ -13,77 +18,81 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from process.addresses import split_address
 from process.configuration import refuse
 
-END_POLL_SECONDS = 0.05
-"""How soon the thread sees that it is to end; twenty looks a second cost nothing that could be measured."""
+STOP_POLL_SECONDS = 0.05
+"""How soon the thread notices that it must stop; twenty polls per second cost nothing measurable."""
 REQUEST_SECONDS_MAX = 5.0
-"""Who takes longer to ask and to read is cut: a scrape takes milliseconds."""
+"""A connection that takes longer is cut: a scrape takes milliseconds."""
 CONNECTIONS_MAX = 16
-"""A Prometheus or two, and whoever looks by hand; each has a thread meanwhile."""
+"""A Prometheus or two, and people who look at the metrics; each occupies a thread."""
 
 
 class _Handler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # as the base class has it
-        """Say nothing: a line for each scrape helps nobody."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name in the base class
+        """Do not log scrapes."""
 
 
 class _Server(ThreadingWSGIServer):
-    """A thread for each connection, up to a number of them."""
+    """Answers each connection in a thread, up to CONNECTIONS_MAX of them."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[WSGIRequestHandler]) -> None:
         self._free = threading.BoundedSemaphore(CONNECTIONS_MAX)
-        super().__init__(*args, **options)
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread; cut who is one too many."""
+        """Start a thread for a connection; close the connection if there are too many."""
         if not self._free.acquire(blocking=False):
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
-        except RuntimeError:  # no thread could be started, so none gives it back
+        except RuntimeError:  # no thread could be started, so none will release it
             self._free.release()
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer within the time, however slowly it is asked, and make room for the next."""
-        end = threading.Timer(REQUEST_SECONDS_MAX, _shut, [request])
-        end.daemon = True
+        """Answer, and cut the connection after REQUEST_SECONDS_MAX, even if a byte comes now and then."""
+        cut = threading.Timer(REQUEST_SECONDS_MAX, _shut_down, [request])
+        cut.daemon = True
         try:
-            end.start()
+            cut.start()
             super().process_request_thread(request, client_address)
         finally:
-            end.cancel()
+            cut.cancel()
             self._free.release()
 
 
-class _Server6(_Server):
-    address_family = socket.AF_INET6
-
-
-def _shut(connection: socket.socket) -> None:
-    with suppress(OSError):  # it has ended meanwhile
+def _shut_down(connection: socket.socket) -> None:
+    with suppress(OSError):  # it was closed meanwhile
         connection.shutdown(socket.SHUT_RDWR)
 
 
 class MetricsPort:
-    """Open until it is closed."""
+    """Serves metrics until it is closed.
+
+    Args:
+        registry: the metrics.
+        listen: host:port; port 0 takes a free one.
+
+    Raises:
+        SystemExit: with code 78, if the port cannot be opened.
+
+    """
 
     def __init__(self, registry: CollectorRegistry, listen: str) -> None:
-        """Serve a registry on host:port; exit 78 if it cannot be opened."""
         host, port = split_address(listen)
-        kind = _Server6 if ":" in host else _Server
         try:
-            self._server = make_server(host, port, make_wsgi_app(registry), kind, _Handler)
+            self._server = make_server(host, port, make_wsgi_app(registry), _Server, _Handler)
         except OSError:
             refuse(f"cannot listen on {listen} for metrics: is the port taken?")
         self.port: int = self._server.server_port
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(END_POLL_SECONDS,), name="metrics", daemon=True
+            target=self._server.serve_forever, args=(STOP_POLL_SECONDS,), name="metrics", daemon=True
         )
         self._thread.start()
 
     async def close(self) -> None:
-        """Close it."""
+        """Close the port."""
         await asyncio.to_thread(self._server.shutdown)
         self._thread.join()
         self._server.server_close()

@@ -1,4 +1,4 @@
-"""What is seen of a server: metrics and logs of its calls, and traces if they are asked for."""
+"""A server's telemetry: metrics and logs of its calls, and traces if they are enabled."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -14,20 +14,29 @@ if TYPE_CHECKING:  # an extra, which may not be installed
     from rpc.telemetry.tracing import Traces
 
 
-class Observing:
-    """Made first and closed last."""
+class Telemetry:
+    """The registry of metrics, the traces and the interceptors that feed both.
+
+    Args:
+        settings: the settings of the server.
+        service: the full name of the service, which traces carry.
+        methods: the methods (/package.Service/Method) that have metrics of their own.
+
+    Raises:
+        SystemExit: with code 78, if traces are enabled and their extra is not installed.
+
+    """
 
     def __init__(self, settings: ServerSettings, service: str, methods: Iterable[str]) -> None:
-        """Take the methods (/package.Service/Method) that metrics name; exit 78 if traces cannot be made."""
         self.registry = new_registry()
         self.traces = _traces(settings.traces_endpoint, service)
         metrics = CallMetrics(self.registry, methods)
-        observer = CallObserver(metrics.ended, log_calls=settings.log_calls)
+        observer = CallObserver(metrics.observe, log_calls=settings.log_calls)
         traced = () if self.traces is None else (self.traces.interceptor,)
         self.interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (observer, *traced)
 
     async def close(self) -> None:
-        """Send the spans that are left."""
+        """Send the remaining spans."""
         if self.traces is not None:
             await self.traces.close()
 
@@ -36,9 +45,9 @@ def _traces(endpoint: str | None, service: str) -> "Traces | None":
     if endpoint is None:
         return None
     try:
-        from rpc.telemetry.tracing import Traces  # noqa: PLC0415  # only if asked for
+        from rpc.telemetry.tracing import Traces  # noqa: PLC0415  # only if traces are enabled
     except ImportError:
         refuse(
-            "traces are asked for, and the extra `traces` is not installed (opentelemetry-sdk, OTLP exporter)"
+            "traces are enabled, but the extra `traces` is not installed (opentelemetry-sdk, OTLP exporter)"
         )
     return Traces(endpoint, service)

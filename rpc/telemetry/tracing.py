@@ -1,12 +1,13 @@
-"""OpenTelemetry traces: a span for each call, and for whatever else is named.
+"""OpenTelemetry traces: a span for each call, and for any other work that is given a name.
 
-Imported only if traces are asked for: the extra `traces` may not be installed, and each
-span costs some time.
+Imported only if traces are enabled: the extra `traces` may not be installed, and each span
+takes some time.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 import grpc
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -17,19 +18,24 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from process.logs import REQUEST_ID
-from rpc.answers.handlers import Context, Handler, code_of, wrapped
+from rpc.answers.handlers import Context, Handler, WrappedHandlers, code_of, wrapped
 
 EXPORT_SECONDS_MAX = 2
-"""At the end a server waits so long for its collector; Kubernetes gives it 5 s after its drain."""
+"""How long a stopping server waits for its collector; Kubernetes leaves 5 s after the drain."""
 
 _OK = grpc.StatusCode.OK
 
 
 class Traces:
-    """Sends spans to a collector, in a thread of its own; a collector that is away costs no call anything."""
+    """Sends spans to a collector, from a thread of its own; a collector that is away slows no call down.
+
+    Args:
+        endpoint: http://host:port of an OTLP collector.
+        service: the service that the spans belong to.
+
+    """
 
     def __init__(self, endpoint: str, service: str) -> None:
-        """Take http://host:port of an OTLP collector, and the name that the spans are of."""
         self._provider = TracerProvider(resource=Resource.create({"service.name": service}))
         exporter = OTLPSpanExporter(
             endpoint=endpoint, insecure=endpoint.startswith("http://"), timeout=EXPORT_SECONDS_MAX
@@ -39,16 +45,24 @@ class Traces:
 
     @property
     def interceptor(self) -> grpc.aio.ServerInterceptor:
-        """What makes a span of each call; to stand outside of the error boundary."""
+        """The interceptor that makes a span of each call; it belongs outside of the error interceptor."""
         return _TracedCalls(self.span)
 
     @contextmanager
     def span(
         self, name: str, *, kind: SpanKind = SpanKind.INTERNAL, parent: str = "", **attributes: str | int
     ) -> Iterator[Span]:
-        """Make a span of what is done meanwhile; `parent` is a traceparent as in W3C Trace Context."""
+        """Make a span that lasts as long as the context.
+
+        Args:
+            name: the name of the span.
+            kind: its kind.
+            parent: the traceparent of the caller (W3C Trace Context); empty: a new trace begins.
+            attributes: the attributes of the span.
+
+        """
         context = TraceContextTextMapPropagator().extract({"traceparent": parent} if parent else {})
-        # Not as the current one: a stream's context may be left in another task than it was entered in.
+        # Not the current span: a stream's context may be left in another task than it was entered in.
         span = self._tracer.start_span(name, context, kind, attributes)
         try:
             yield span
@@ -56,13 +70,16 @@ class Traces:
             span.end()
 
     async def close(self) -> None:
-        """Send what is left, if the collector takes it in time."""
+        """Send the remaining spans, if the collector receives them in time."""
         await asyncio.to_thread(self._provider.shutdown)
 
 
 class _TracedCalls(grpc.aio.ServerInterceptor):
     def __init__(self, span: Callable[..., AbstractContextManager[Span]]) -> None:
         self._span = span
+        self._handlers = WrappedHandlers(
+            lambda handler, method: wrapped(handler, partial(self._traced, method))
+        )
 
     async def intercept_service(
         self,
@@ -70,16 +87,14 @@ class _TracedCalls(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
         handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
-        method, parent = handler_call_details.method, _parent_of(handler_call_details)
-        return wrapped(handler, lambda context: self._around(method, parent, context))
+        return None if handler is None else self._handlers.of(handler, handler_call_details.method)
 
     @contextmanager
-    def _around(self, method: str, parent: str, context: Context) -> Iterator[None]:
+    def _traced(self, method: str, context: Context) -> Iterator[None]:
         service, _, name = method.removeprefix("/").partition("/")
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
         attributes["request_id"] = REQUEST_ID.get()
+        parent = _parent_of(context)
         with self._span(f"{service}/{name}", kind=SpanKind.SERVER, parent=parent, **attributes) as span:
             code = grpc.StatusCode.CANCELLED
             try:
@@ -94,8 +109,8 @@ class _TracedCalls(grpc.aio.ServerInterceptor):
                     span.set_status(Status(StatusCode.ERROR, code.name))
 
 
-def _parent_of(details: grpc.HandlerCallDetails) -> str:
-    for key, value in details.invocation_metadata or ():
+def _parent_of(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
         if key == "traceparent" and isinstance(value, str):
             return value
     return ""

@@ -1,1 +1,1 @@
-"""The deployable in front of a queue: JobStatusService over one source, one file a source."""
+"""JobStatusService in front of a queue: one source per queue, in a file of its own."""

@@ -1,4 +1,4 @@
-"""python -m services.job_status: serve until SIGTERM or SIGINT."""
+"""python -m services.job_status: serve JobStatusService until SIGTERM or SIGINT."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from process.configuration import load
 from process.options import settings_help
 from process.signals import stop_requested
 from services.job_status.settings import JobStatusSettings
-from services.job_status.wiring import build
+from services.job_status.wiring import job_status_server, open_source
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -20,27 +20,22 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     epilog=settings_help(JobStatusSettings),
 )
 def main() -> None:
-    """Read the settings, then serve; exit 78 if they are wrong."""
+    """Read the settings and serve; exit 78 if they are invalid."""
     logs.configure()
-    asyncio.run(_serve(load(JobStatusSettings)))
+    asyncio.run(serve(load(JobStatusSettings)))
 
 
-async def _serve(settings: JobStatusSettings) -> None:
+async def serve(settings: JobStatusSettings) -> None:
+    """Serve until a signal.
+
+    Raises:
+        Exception: a background task died; the server has been stopped.
+
+    """
     stop = stop_requested()
-    log = structlog.get_logger()
-    deployment = build(settings)
-    port, admin = await deployment.start(), deployment.admin
-    log.info(
-        "serving",
-        port=port,
-        source=settings.source,
-        admin_port=admin.port,
-        metrics_port=admin.metrics_port,
-    )
-    await stop.wait()
-    log.info("draining", seconds_max=settings.drain_seconds)
-    await deployment.stop()
-    log.info("stopped")
+    async with job_status_server(settings, open_source(settings)) as server:
+        await server.run_until(stop, source=settings.source)
+    structlog.get_logger().info("stopped")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From what a source tells to messages. What the contract cannot carry is a contradiction of the queue."""
+"""From a source's answers to messages; one that no message can carry is a contradiction of the queue."""
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
 from batchprogress.v1 import job_status_pb2 as pb
@@ -14,11 +14,16 @@ _OUTCOMES = {
     JobOutcome.SKIPPED: progress_pb2.JOB_OUTCOME_SKIPPED,
 }
 _WITH_ERROR = (JobOutcome.FAILED, JobOutcome.SKIPPED)
-"""Elsewhere an error is an earlier attempt's, and ReportJobResult takes none either."""
+"""The error of any other job is that of an earlier attempt; ReportJobResult accepts none for it either."""
 
 
 def to_batch_status(counts: BatchCounts) -> pb.GetBatchStatusResponse:
-    """Return the counts as a message; QueueContradiction if one is beyond 64 bits."""
+    """Return the message of a batch's counts.
+
+    Raises:
+        QueueContradiction: a count is beyond 64 bits.
+
+    """
     try:
         return pb.GetBatchStatusResponse(
             total=counts.total,
@@ -35,7 +40,12 @@ def to_batch_status(counts: BatchCounts) -> pb.GetBatchStatusResponse:
 
 
 def to_job_status(status: JobStatus) -> pb.JobStatus:
-    """Return a job as a message; QueueContradiction if it is none that a worker could have reported."""
+    """Return the message of a job.
+
+    Raises:
+        QueueContradiction: no worker could have reported a job with this id or attempt.
+
+    """
     _check(status)
     message = pb.JobStatus(job_id=status.job_id, attempt=status.attempt)
     if status.outcome is None:

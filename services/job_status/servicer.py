@@ -6,7 +6,7 @@ import grpc
 
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import job_status_pb2_grpc
-from rpc.answers.error_boundary import MESSAGE_BYTES_MAX
+from rpc.answers.error_interceptor import MESSAGE_BYTES_MAX
 from rpc.answers.fields import FieldChecks
 from rpc.answers.page_tokens import decode_token, encode_token
 from rpc.answers.refusal import Refusal
@@ -17,59 +17,63 @@ from services.job_status.source import BatchUnknown, JobPage, JobStatusSource
 Context = grpc.aio.ServicerContext[Any, Any]
 
 JOBS_PER_PAGE_MAX = 5_000
-"""Some 0.5 MB of jobs without errors, so one message; a million-job batch takes 200 calls."""
+"""Some 0.5 MB of jobs without errors, which fits one message; a batch of a million jobs takes 200 calls."""
 JOBS_PER_PAGE_DEFAULT = 1_000
-"""All of an ordinary batch in one or two calls."""
+"""An ordinary batch takes one or two calls."""
 
 _LISTING = "ListJobStatuses"
 
 
 class JobStatusServicer(job_status_pb2_grpc.JobStatusServiceServicer):
-    """Checks requests, asks the source, converts its answers; errors are the boundary's."""
+    """Checks requests, asks the source and converts its answers; the error interceptor answers errors.
+
+    Args:
+        source: the queue.
+
+    """
 
     def __init__(self, source: JobStatusSource) -> None:
-        """Take the queue to ask."""
         self._source = source
 
     async def GetBatchStatus(
         self, request: pb.GetBatchStatusRequest, _context: Context
     ) -> pb.GetBatchStatusResponse:
-        """Tell the counts of a batch."""
+        """Return the counts of a batch."""
         checks = FieldChecks()
-        checks.identifier("batch_id", request.batch_id)
+        batch_id = checks.identifier("batch_id", request.batch_id)
         checks.done()
-        return to_batch_status(await self._source.batch_counts(_own(request.batch_id)))
+        return to_batch_status(await self._source.batch_counts(_require_visible(batch_id)))
 
     async def ListJobStatuses(
         self, request: pb.ListJobStatusesRequest, _context: Context
     ) -> pb.ListJobStatusesResponse:
-        """List a page of a batch's jobs."""
+        """Return a page of a batch's jobs."""
         checks = FieldChecks()
-        checks.identifier("batch_id", request.batch_id)
+        batch_id = checks.identifier("batch_id", request.batch_id)
         size = checks.page_size(request.page_size, JOBS_PER_PAGE_MAX, JOBS_PER_PAGE_DEFAULT)
-        after = _key_of_page(checks, request)
+        after = _checked_key(checks, request)
         checks.done()
-        return await self._page_that_fits(_own(request.batch_id), after, size)
+        return await self._page_that_fits(_require_visible(batch_id), after, size)
 
     async def _page_that_fits(
         self, batch_id: str, after: str | None, size: int
     ) -> pb.ListJobStatusesResponse:
-        """Cut the page in half until a client with gRPC's default limit can read it; one job always fits."""
+        """Halve the page until a client with gRPC's default limit can read it; a single job always fits."""
         page = await self._source.job_page(batch_id, after, size)
         while (response := _to_response(batch_id, page)).ByteSize() > MESSAGE_BYTES_MAX:
             page = _first_half(page)
         return response
 
 
-def _own(batch_id: str) -> str:
-    """Return the id of a batch that is asked for; raises BatchUnknown if the caller may not know of it."""
+def _require_visible(batch_id: str) -> str:
+    """Return the id of a batch that the caller asks for; raise BatchUnknown if it does not exist for it."""
     if not caller().owns(batch_id):
         raise BatchUnknown
     return batch_id
 
 
-def _key_of_page(checks: FieldChecks, request: pb.ListJobStatusesRequest) -> str | None:
-    """Return the key in the page token, after which the page begins; note what is wrong with it."""
+def _checked_key(checks: FieldChecks, request: pb.ListJobStatusesRequest) -> str | None:
+    """Return the key in the page token, after which the page begins; collect its violations."""
     try:
         return decode_token(_LISTING, request.batch_id, request.page_token, str)
     except Refusal as refusal:

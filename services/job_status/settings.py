@@ -1,4 +1,4 @@
-"""What can be set, each from the environment variable JOB_STATUS_<NAME>."""
+"""The settings of the job-status server."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from rpc.settings import ServerSettings
 from services.job_status.sources import database, redis
 
 _LABEL_KEY = r"^([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
-"""As Kubernetes has it: a DNS name of 253 characters and a slash, or nothing, and a name of 63."""
+"""Kubernetes' rule: an optional DNS name of 253 characters and a slash, then a name of 63 characters."""
 _NAMESPACE = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 _TABLE_NAME = r"^[A-Za-z0-9_$]{1,64}$"
-"""MySQL's own limit of 64 characters; the schema is the URL's."""
+"""MySQL's limit is 64 characters; the URL names the schema."""
 
 
 class JobStatusSettings(ServerSettings):
@@ -24,39 +24,39 @@ class JobStatusSettings(ServerSettings):
 
     listen: str = Field(
         default="127.0.0.1:50052",
-        description="host:port to serve on; port 0 takes a free one. Default: this machine only, since"
-        " whoever reaches it is let in unless tokens are set up.",
+        description="host:port to serve on; port 0 takes a free one. Default: only this machine, since"
+        " without tokens whoever reaches the server is let in.",
     )
     source: str = Field(
         default="laravel",
-        description="The queue to ask: laravel (counts from job_batches), job_table (a table with one row a"
-        " job), celery (its result backend), rq, or kubernetes (Jobs). Default laravel: it needs no change to"
-        " the application.",
+        description="The queue: laravel (counts from job_batches), job_table (a table with one row per job),"
+        " celery (its result backend), rq, or kubernetes (Jobs). Default laravel: it needs no change to the"
+        " application.",
     )
     database_url: SecretStr | None = Field(
         default=None,
         description="SQLAlchemy URL of the queue's database, mysql+asyncmy://user:password@host/database,"
         " postgresql+asyncpg://… or sqlite+aiosqlite:///file.db. It is only read: a user with SELECT on the"
-        " tables is enough. Name the primary: a replica tells old counts. Default: none; laravel and"
-        " job_table need it, and celery if its results are in a database.",
+        " tables is enough. Use the primary: a replica may return old counts. Default: none; laravel and"
+        " job_table need it, as does celery if its results are in a database.",
     )
     database_url_file: Path | None = Field(
         default=None,
-        description="A file that holds the URL, instead of JOB_STATUS_DATABASE_URL. Default: none.",
+        description="A file that contains the URL, instead of JOB_STATUS_DATABASE_URL. Default: none.",
     )
     redis_url: SecretStr | None = Field(
         default=None,
         description="URL of the queue's Redis, redis://user:password@host:6379/0 or rediss://…. It is only"
-        " read. Default: none; rq needs it, and celery if its results are in Redis.",
+        " read. Default: none; rq needs it, as does celery if its results are in Redis.",
     )
     redis_url_file: Path | None = Field(
         default=None,
-        description="A file that holds the URL, instead of JOB_STATUS_REDIS_URL. Default: none.",
+        description="A file that contains the URL, instead of JOB_STATUS_REDIS_URL. Default: none.",
     )
     celery_result_extended: bool = Field(
         default=False,
-        description="Source celery with a database: whether the application sets result_extended, so that its"
-        " table has the column retries, from which attempts are told. Default false, as Celery's own.",
+        description="Source celery with a database: whether the application sets result_extended, so that the"
+        " table has the column retries, from which attempts are computed. Default false, as Celery's own.",
     )
     kubernetes_namespace: str | None = Field(
         default=None,
@@ -66,44 +66,25 @@ class JobStatusSettings(ServerSettings):
     kubernetes_batch_label: str = Field(
         default="batchprogress.dev/batch-id",
         pattern=_LABEL_KEY,
-        description="Source kubernetes: the label of a Job that holds its batch's id. Default"
-        " batchprogress.dev/batch-id: a label of ours, so that nobody else's selector meets it.",
+        description="Source kubernetes: the label of a Job that contains the id of its batch. Default"
+        " batchprogress.dev/batch-id: a label of this project, which no other selector matches.",
     )
     kubernetes_config: Path | None = Field(
         default=None,
-        description="Source kubernetes: a kubeconfig file to find the API server by. Default: none; the pod's"
-        " own service account is used.",
+        description="Source kubernetes: a kubeconfig file for the connection to the API server. Default:"
+        " none; the pod's own service account is used.",
     )
     laravel_table: str = Field(
         default="job_batches",
         pattern=_TABLE_NAME,
         description="Source laravel: the table of the batches. Default job_batches, Laravel's own; an"
-        " application may have another in its queue.batching.table.",
+        " application may set another one in its queue.batching.table.",
     )
     job_table: str = Field(
         default="jobs",
         pattern=_TABLE_NAME,
         description="Source job_table: the table of the jobs. Default jobs, as in its CREATE TABLE"
         " (services/job_status/sources/job_table.py).",
-    )
-    drain_seconds: float = Field(
-        default=20,
-        ge=0,
-        le=3_600,
-        description="Seconds that calls under way may take after SIGTERM. Default 20: twice what a query may"
-        " take, and with 5 s of Kubernetes' preStop below its 30 s of grace.",
-    )
-    reflection: bool = Field(
-        default=False,
-        description="Let tools such as grpcurl list the services of this port; the admin port always lists"
-        " its own. Default: off, as in production.",
-    )
-    connection_age_seconds_max: int = Field(
-        default=600,
-        ge=10,
-        le=86_400,
-        description="Seconds after which a connection is asked to end, so that clients find new replicas."
-        " Default 600: ten minutes after a rollout load is even again.",
     )
 
     @model_validator(mode="before")
@@ -113,14 +94,14 @@ class JobStatusSettings(ServerSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _names_a_database(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_database_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             database.check_url(value.get_secret_value())
         return value
 
     @field_validator("redis_url")
     @classmethod
-    def _names_a_redis(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_redis_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             redis.check_url(value.get_secret_value())
         return value

@@ -1,25 +1,71 @@
-"""The one place where the objects of this deployable are made.
+"""The one place where the job-status server is put together.
 
-A queue's library costs up to 60 MiB and half a second, so a source is imported when it is asked for.
+A queue's library costs up to 60 MiB and half a second, so a source is imported only when it is used.
 """
 # ruff: noqa: PLC0415
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 
+from batchprogress.v1 import job_status_pb2_grpc
 from process.configuration import refuse
-from services.job_status.deployment import Deployment
+from rpc.callers.limits import Limits
+from rpc.serving.deployable import Deployable, Service
+from rpc.telemetry.telemetry import Telemetry
+from services.job_status.permissions import REQUIRED_ROLES, SERVICE
+from services.job_status.servicer import JobStatusServicer
 from services.job_status.settings import JobStatusSettings
 from services.job_status.source import JobStatusSource
 from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.redis import QueueRedis
+from services.job_status.status import ERRORS
 
 
-def build(settings: JobStatusSettings) -> Deployment:
-    """Return the deployable, not started; exit 78 if there is no such source."""
-    open_source = SOURCES.get(settings.source)
-    if open_source is None:
+@asynccontextmanager
+async def job_status_server(
+    settings: JobStatusSettings, source: JobStatusSource
+) -> AsyncIterator[Deployable]:
+    """Serve while the context is open; leaving it drains.
+
+    Args:
+        settings: the settings of the server.
+        source: the queue; it is closed at the end.
+
+    Yields:
+        The running server.
+
+    """
+    try:
+        service = Service(
+            name=SERVICE,
+            required_roles=REQUIRED_ROLES,
+            errors=ERRORS,
+            add_to_server=partial(
+                job_status_pb2_grpc.add_JobStatusServiceServicer_to_server, JobStatusServicer(source)
+            ),
+            check=source.check,
+        )
+        telemetry = Telemetry(settings, SERVICE, REQUIRED_ROLES)
+        limits = Limits(settings.caller_calls_per_second_max)
+        server = Deployable(settings, service, telemetry, limits)
+        async with server.running():
+            yield server
+    finally:
+        await source.close()
+
+
+def open_source(settings: JobStatusSettings) -> JobStatusSource:
+    """Return the source that the settings name; nothing is connected yet.
+
+    Raises:
+        SystemExit: with code 78, if the source does not exist or lacks a setting.
+
+    """
+    opening = SOURCES.get(settings.source)
+    if opening is None:
         refuse(f"JOB_STATUS_SOURCE: must be one of {', '.join(SOURCES)}")
-    return Deployment(open_source(settings), settings)
+    return opening(settings)
 
 
 def _laravel(settings: JobStatusSettings) -> JobStatusSource:
@@ -71,7 +117,7 @@ SOURCES: dict[str, Callable[[JobStatusSettings], JobStatusSource]] = {
     "rq": _rq,
     "kubernetes": _kubernetes,
 }
-"""The queues that can be asked, by the name that JOB_STATUS_SOURCE gives them."""
+"""The sources by their names in JOB_STATUS_SOURCE."""
 
 
 def _database(settings: JobStatusSettings) -> QueueDatabase:

@@ -1,1 +1,1 @@
-"""ProgressService: workers report, results are recorded in groups, watchers see it."""
+"""ProgressService: workers report results, which are recorded in groups and shown to watchers."""

@@ -1,4 +1,4 @@
-"""python -m services.progress: serve ProgressService until SIGTERM."""
+"""python -m services.progress: serve ProgressService until SIGTERM or SIGINT."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import typer
 
 from batches.errors import DatabaseUnavailable, SchemaMismatch
 from batches.settings import DatabaseSettings
-from process import collector, logs, signals
+from process import gc_tuning, logs, signals
 from process.configuration import load, refuse
 from process.options import settings_help
 from services.progress.settings import ProgressSettings
@@ -22,12 +22,12 @@ app = typer.Typer(add_completion=False)
     help="Serve ProgressService until SIGTERM or SIGINT, then drain; a second signal exits at once.",
     epilog=settings_help(ProgressSettings, DatabaseSettings),
 )
-def serve() -> None:
-    """Serve until a signal."""
+def main() -> None:
+    """Read the settings and serve; exit 78 if they are invalid, 1 if the database does not answer."""
     logs.configure()
     settings, database = load(ProgressSettings), load(DatabaseSettings)
     try:
-        asyncio.run(_serve(settings, database))
+        asyncio.run(serve(settings, database))
     except SchemaMismatch as error:
         refuse(str(error))
     except DatabaseUnavailable:
@@ -35,17 +35,18 @@ def serve() -> None:
         raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 
-async def _serve(settings: ProgressSettings, database: DatabaseSettings) -> None:
-    log = structlog.get_logger()
+async def serve(settings: ProgressSettings, database: DatabaseSettings) -> None:
+    """Serve until a signal.
+
+    Raises:
+        Exception: a background task died; the server has been stopped.
+
+    """
     stop = signals.stop_requested()
     async with progress_server(settings, database) as server:
-        collector.settle()
-        log.info(
-            "serving", port=server.port, admin_port=server.admin.port, metrics_port=server.admin.metrics_port
-        )
-        await server.wait(stop)
-        log.info("draining", seconds_max=settings.drain_seconds)
-    log.info("stopped")
+        gc_tuning.tune_gc()
+        await server.run_until(stop)
+    structlog.get_logger().info("stopped")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""From the domain to messages."""
+"""From the domain to messages of the contract."""
 
 import time
+from dataclasses import dataclass
 from datetime import datetime
-from weakref import WeakKeyDictionary
 
 from google.protobuf import timestamp_pb2
 
@@ -12,34 +12,51 @@ from batches.errors import BatchError
 from batches.repair import Repair, Tallies
 from batches.result import FailureGroup, RecordedResult, ResultSource
 from batchprogress.v1 import progress_pb2 as pb
+from rpc.answers.error_table import refusal_of
 from rpc.answers.refusal import Refusal
 from services.progress.group_commit import Answer
-from services.progress.status import to_refusal
+from services.progress.status import ERRORS
 from services.progress.watch_hub import Snapshot
 
 SHARED_SECONDS_MAX = 0.5
-"""How long the message of a snapshot is given to one watcher after the other: only the rate, the expected
-end and the stall's reason depend on the time, and no reader sees half a second in them."""
+"""How long watchers share the message of a snapshot. Only the rate, the estimated end and the stall reason
+depend on the time, and nobody notices half a second in them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _SharedMessage:
+    made_at: float
+    message: pb.WatchBatchResponse
 
 
 class BatchConverter:
-    """Makes batch messages; holds what a stall's reason depends on."""
+    """Makes the messages of batches.
+
+    Args:
+        stuck_after_seconds: when the reconciler checks a batch without results; stall reasons mention it.
+
+    """
 
     def __init__(self, stuck_after_seconds: float) -> None:
-        """Take after how long the reconciler looks at a quiet batch."""
         self._stuck_after_seconds = stuck_after_seconds
-        self._shared: WeakKeyDictionary[Snapshot, tuple[float, pb.WatchBatchResponse]] = WeakKeyDictionary()
 
     def to_watch_response(self, snapshot: Snapshot) -> pb.WatchBatchResponse:
-        """Return the message of a snapshot, made once for the thousands who watch; nobody may change it."""
-        made_at, message = self._shared.get(snapshot, (0.0, None))
-        if message is None or time.monotonic() - made_at > SHARED_SECONDS_MAX:
-            message = pb.WatchBatchResponse(batch=self.to_batch(snapshot.batch, snapshot.database_time()))
-            self._shared[snapshot] = time.monotonic(), message
+        """Return the message of a snapshot, made once for thousands of watchers. It must not be changed."""
+        now = time.monotonic()
+        if snapshot.shared is None or now - snapshot.shared.made_at > SHARED_SECONDS_MAX:
+            batch = self.to_batch(snapshot.batch, snapshot.database_time())
+            snapshot.shared = _SharedMessage(now, pb.WatchBatchResponse(batch=batch))
+        message: pb.WatchBatchResponse = snapshot.shared.message
         return message
 
     def to_batch(self, batch: Batch, now: datetime | None = None) -> pb.Batch:
-        """Return the message of a batch as of `now`, by default as of its read."""
+        """Return the message of a batch.
+
+        Args:
+            batch: the batch.
+            now: the current time of the database; None: the time at which the batch was read.
+
+        """
         now = now or batch.read_time
         return pb.Batch(
             batch_id=batch.batch_id,
@@ -65,7 +82,12 @@ class BatchConverter:
 
 
 def to_response(answer: Answer) -> pb.ReportJobResultResponse:
-    """Return the answer to one report; raises the error it is."""
+    """Return the answer to one report.
+
+    Raises:
+        BatchError: the answer is an error.
+
+    """
     if isinstance(answer, BatchError):
         raise answer
     return pb.ReportJobResultResponse(
@@ -77,12 +99,10 @@ def to_response(answer: Answer) -> pb.ReportJobResultResponse:
 
 def to_reported_result(answer: Answer | Refusal) -> pb.ReportedResult:
     """Return the answer to one of many reports."""
-    if isinstance(answer, BatchError):
-        refusal = to_refusal(answer)
-        assert refusal is not None  # noqa: S101  # every BatchError has an answer: a test
+    if isinstance(answer, Exception):
+        refusal = refusal_of(answer, ERRORS)
+        assert refusal is not None  # noqa: S101  # a test proves that every BatchError has an answer
         return pb.ReportedResult(error=_to_error(refusal))
-    if isinstance(answer, Refusal):
-        return pb.ReportedResult(error=_to_error(answer))
     return pb.ReportedResult(
         disposition=pb.Disposition.ValueType(answer.disposition),
         batch_state=pb.BatchState.ValueType(answer.batch_state),

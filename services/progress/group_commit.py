@@ -1,17 +1,17 @@
 """Group commit: one transaction carries the results of hundreds of workers.
 
-Callers append their results and wait. One flusher takes what has gathered, records it
-in one transaction, and answers every caller after the commit; the next group gathers
-meanwhile. A lone call is recorded at once. While calls come in company, a group is left
-open until no more arrive or its first has waited GATHER_SECONDS_MAX: calls trickle out
-of the transport one by one, and a transaction costs as much for ten of them as for a hundred.
+Callers append their results and wait. One flusher records all pending results in one
+transaction and answers every caller after the commit; the next group gathers meanwhile. A
+lone call is recorded at once. If the last group had several calls, the next one stays open
+until no more arrive or its first call has waited GATHER_SECONDS_MAX: calls come out of the
+transport one by one, and a transaction for ten of them costs as much as one for a hundred.
 
     caller ──▶ pending ──▶ flusher ──▶ record (one transaction) ──▶ answers
     caller ──▶    │                          │
     caller ──▶    └── the next group ◀───────┘
 
-The flusher is a task of its own: a caller that gives up cancels its wait, never the
-transaction that carries its neighbours' results.
+The flusher is a task of its own: a caller that gives up cancels its wait, but never the
+transaction, which carries the results of other callers too.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from batches.result import Disposition, JobResult
 from services.progress.errors import BacklogFull, ShuttingDown
 
 GROUP_RESULTS_MAX = 2_000
-"""Results in one transaction (a single call may bring more): twice the workers we are made for, and some
-20 ms of work, so that no group keeps the next one waiting for long."""
+"""Results in one transaction (a single call may have more): twice the number of workers we are made for, and
+some 20 ms of work, so that no group delays the next one for long."""
 
 GATHER_SECONDS_MAX = 0.03
-"""The longest that a call waits for others to share its transaction: some hundred come in that time, after
-which a transaction's fixed cost is a tenth of what the calls cost by themselves (docs/decisions/0006)."""
+"""How long a call may wait for others to share its transaction. Some hundred calls arrive in that time, with
+which the fixed cost of a transaction is a tenth of the cost of its calls (docs/decisions/0006)."""
 GATHER_STEP_SECONDS = 0.002
-"""No arrival for so long ends the wait: on a busy server several calls arrive in it."""
+"""The wait ends if no call arrives for this long; on a busy server several do."""
 
 _log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ Record = Callable[[Sequence[JobResult]], Awaitable[Recording]]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of a result, and the batch after the group it was recorded in."""
+    """The disposition of a result, and its batch after the group was recorded."""
 
     disposition: Disposition
     batch_state: BatchState
@@ -57,65 +57,79 @@ Answer = Recorded | BatchError
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """The results of one call and the future its caller waits for."""
+    """The results of one call, and the future that its caller waits for."""
 
     results: Sequence[JobResult]
     answers: asyncio.Future[list[Answer]]
-    ended: Callable[[], None]
-    """Told when the group has answered, which a caller that gave up does not wait for."""
+    release: Callable[[], None]
+    """Called when the results are answered, even if the caller has given up."""
     arrival_seconds: float
-    """On the loop's clock."""
+    """On the clock of the event loop."""
 
 
 class GroupCommit:
-    """Takes results from any number of callers and records them in groups."""
+    """Records the results of any number of callers in groups.
+
+    Args:
+        record: records a group.
+        changed: gets the ids of the batches that a group has changed.
+        backlog_results_max: results that may wait.
+
+    """
 
     def __init__(
         self, record: Record, changed: Callable[[Iterable[str]], None], *, backlog_results_max: int
     ) -> None:
-        """Take what records a group, and what is told the ids of the batches it changed."""
         self._record = record
         self._changed = changed
         self._backlog_results_max = backlog_results_max
         self._pending: deque[_Entry] = deque()
         self._backlog_results = 0
         self._arrived = asyncio.Event()
-        self._in_company = False
+        self._has_company = False
         self._closing = False
 
     @property
     def backlog_results(self) -> int:
-        """Results that were taken and are not answered yet."""
+        """Results that were accepted and are not answered yet."""
         return self._backlog_results
 
     async def submit(
-        self, results: Sequence[JobResult], ended: Callable[[], None] = lambda: None
+        self, results: Sequence[JobResult], release: Callable[[], None] = lambda: None
     ) -> list[Answer]:
-        """Record results and return an answer for each, after the commit.
+        """Record results.
 
-        `ended` is called once they are under way no more: with the answer even if the caller gave up
-        long before, or at once if they are not taken.
+        Args:
+            results: the results of one call.
+            release: called once, when the results are no longer in flight: when they are answered, even if
+                the caller has given up, or at once if they are not accepted.
+
+        Returns:
+            An answer for each result, after the commit.
 
         Raises:
-            BacklogFull: nothing was taken; try again shortly.
-            ShuttingDown: nothing was taken; try another server.
-            DatabaseUnavailable: the outcome is unknown; try again.
+            BacklogFull: nothing was accepted; try again shortly.
+            ShuttingDown: nothing was accepted; try another server.
+            DatabaseUnavailable: it is unknown whether the results were recorded; try again.
 
         """
         try:
             self.require_room(len(results))
         except (BacklogFull, ShuttingDown):
-            ended()
+            release()
             raise
         loop = asyncio.get_running_loop()
-        entry = _Entry(results, loop.create_future(), ended, loop.time())
+        entry = _Entry(results, loop.create_future(), release, loop.time())
         self._backlog_results += len(results)
         self._pending.append(entry)
         self._arrived.set()
         return await entry.answers
 
     def require_room(self, results: int) -> None:
-        """Fail if so many results would not be taken now: asked before work is put into reading them.
+        """Check that results would be accepted now, before any work is done for them.
+
+        Args:
+            results: their number.
 
         Raises:
             BacklogFull, ShuttingDown: as `submit`.
@@ -127,13 +141,13 @@ class GroupCommit:
             raise BacklogFull
 
     async def run(self) -> None:
-        """Flush group after group; returns once closed and everything taken is answered."""
+        """Flush group after group; return when closed and all accepted results are answered."""
         while True:
             await self._arrived.wait()
             while self._pending:
                 await self._gather()
                 group = self._next_group()
-                self._in_company = len(group) > 1
+                self._has_company = len(group) > 1
                 await self._flush(group)
             if self._closing:
                 return
@@ -145,16 +159,16 @@ class GroupCommit:
         self._arrived.set()
 
     async def _gather(self) -> None:
-        """Leave the group open while calls keep coming, if the last one's had company."""
+        """Leave the group open while calls keep coming, if the last group had several calls."""
         clock = asyncio.get_running_loop().time
         close = self._pending[0].arrival_seconds + GATHER_SECONDS_MAX
-        seen = 0 if self._in_company else len(self._pending)
+        seen = 0 if self._has_company else len(self._pending)
         while seen < len(self._pending) and self._backlog_results < GROUP_RESULTS_MAX and clock() < close:
             seen = len(self._pending)
             await asyncio.sleep(GATHER_STEP_SECONDS)
 
     def _next_group(self) -> list[_Entry]:
-        """Take whole calls from the front, up to the size of a group, but always one."""
+        """Remove whole calls from the front of the queue, up to the size of a group, but at least one."""
         group: list[_Entry] = []
         size = 0
         while self._pending and (not group or size + len(self._pending[0].results) <= GROUP_RESULTS_MAX):
@@ -164,33 +178,33 @@ class GroupCommit:
         return group
 
     async def _flush(self, group: list[_Entry]) -> None:
-        """Record a group and end each of its calls, once, whatever happens."""
+        """Record a group and answer each of its calls exactly once, whatever happens."""
         try:
             answers = await self._record_group(group)
         except DatabaseUnavailable:
             for entry in group:
-                self._end(entry, DatabaseUnavailable())
-        except Exception as error:  # noqa: BLE001  # whatever it is, every caller gets an answer
-            if len(group) > 1:  # one bad result never fails its neighbours
+                self._answer(entry, DatabaseUnavailable())
+        except Exception as error:  # noqa: BLE001  # every caller gets an answer
+            if len(group) > 1:  # a bad result must not fail the others
                 for entry in group:
                     await self._flush([entry])
                 return
             _log.error("a result cannot be recorded", exc_info=error)
-            self._end(group[0], error)
+            self._answer(group[0], error)
         else:
             for entry in group:
-                self._end(entry, [next(answers) for _ in entry.results])
+                self._answer(entry, [next(answers) for _ in entry.results])
 
     async def _record_group(self, group: list[_Entry]) -> Iterator[Answer]:
         results = [result for entry in group for result in entry.results]
         recording = await self._record(results)
         self._changed(batch.batch_id for batch in recording.changed)
-        return iter([*_answers(results, recording)])  # all of them, before the first caller is answered
+        return iter([*_answers(results, recording)])  # complete before the first caller is answered
 
-    def _end(self, entry: _Entry, outcome: list[Answer] | Exception) -> None:
+    def _answer(self, entry: _Entry, outcome: list[Answer] | Exception) -> None:
         self._backlog_results -= len(entry.results)
-        entry.ended()
-        if entry.answers.done():  # a caller that gave up has cancelled it
+        entry.release()
+        if entry.answers.done():  # cancelled by a caller that gave up
             return
         if isinstance(outcome, Exception):
             entry.answers.set_exception(outcome)

@@ -1,4 +1,4 @@
-"""The metrics that only the progress server has: read from its parts at each scrape."""
+"""The metrics of the progress server, read from its parts at each scrape."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Metric = GaugeMetricFamily | CounterMetricFamily
 
 @dataclass(frozen=True, slots=True)
 class Gauges:
-    """What can be read of a server at any moment, from any thread; each returns a number."""
+    """The current values of a server's parts, which any thread may read."""
 
     backlog_results: Callable[[], float]
     watches: Callable[[], float]
@@ -31,17 +31,23 @@ class Gauges:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What those may reach."""
+    """The limits of these values."""
 
     backlog_results_max: int
     watches_max: int
 
 
 class ProgressCollector(Collector):
-    """Reads the parts of a server at each scrape; none of it touches the database."""
+    """Reads the parts of a server at each scrape, without a query.
+
+    Args:
+        gauges: the current values.
+        bounds: their limits.
+        databases: whose retries and failures are counted.
+
+    """
 
     def __init__(self, gauges: Gauges, bounds: Bounds, databases: Sequence[Database]) -> None:
-        """Take what is read."""
         self._gauges = gauges
         self._bounds = bounds
         self._databases = databases
@@ -57,42 +63,46 @@ class ProgressCollector(Collector):
     def _of_the_server(self) -> Iterator[Metric]:
         gauges, bounds = self._gauges, self._bounds
         yield _gauge("backlog_results", "Results that wait to be recorded.", gauges.backlog_results())
-        yield _gauge("backlog_results_max", "How many may wait.", bounds.backlog_results_max)
+        yield _gauge("backlog_results_max", "The limit of backlog_results.", bounds.backlog_results_max)
         yield _gauge("watches", "Open watches.", gauges.watches())
-        yield _gauge("watches_max", "How many may be open.", bounds.watches_max)
+        yield _gauge("watches_max", "The limit of watches.", bounds.watches_max)
         yield _gauge(
             "feed_lag_seconds",
-            "Seconds since the change feed last looked: how late watchers learn of changes.",
+            "Seconds since the change feed read all watched batches: how late watchers learn of changes.",
             gauges.feed_lag_seconds(),
         )
 
     def _of_the_database(self) -> Iterator[Metric]:
         retries = sum(database.retries for database in self._databases)
         failures = sum(database.failures for database in self._databases)
-        yield _counter("database_retries", "Transactions that were run again.", retries)
+        yield _counter("database_retries", "Transactions that were retried.", retries)
         yield _counter("database_failures", "Transactions that failed after their retries.", failures)
 
 
 class FlushMetrics:
-    """How large the groups of results are, and how long their transactions take."""
+    """The sizes of the groups of results and the durations of their transactions.
+
+    Args:
+        registry: where the metrics are registered.
+
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        """Make the series."""
         self._results = Histogram(
             "batchprogress_flush_results",
-            "Results in one committed transaction, with those found recorded already.",
+            "Results in one committed transaction, including those that were already recorded.",
             registry=registry,
             buckets=FLUSH_RESULTS_BUCKETS,
         )
         self._seconds = Histogram(
             "batchprogress_flush_seconds",
-            "Seconds a transaction of results took, with its retries, whether or not it succeeded.",
+            "Seconds per transaction of results, including its retries, whether or not it succeeded.",
             registry=registry,
             buckets=FLUSH_SECONDS_BUCKETS,
         )
 
     def measured(self, record: Record) -> Record:
-        """Return the same, measured."""
+        """Return a function that records a group as `record` does, and measures it."""
 
         async def measure(results: Sequence[JobResult]) -> Recording:
             with self._seconds.time():
@@ -112,18 +122,18 @@ def _of_the_batches(overview: Overview) -> Iterator[Metric]:
     yield batches
     yield _gauge(
         "stuck_batches",
-        "Batches under way without a result for PROGRESS_STUCK_AFTER.",
+        "Batches in progress without a result for PROGRESS_STUCK_AFTER.",
         overview.stuck_batches,
     )
     yield _gauge(
         "oldest_silence_seconds",
-        "How long the batch under way that is silent for the longest has had no result.",
+        "Seconds since the last result of the batch in progress that has waited longest for one.",
         overview.oldest_silence_seconds,
     )
     yield _gauge("recent_repairs", "Batches repaired within the last hour.", overview.recent_repairs)
     yield _gauge(
         "recent_repaired_jobs",
-        "Results that only the queue knew, of that hour.",
+        "Results within the last hour that only the queue knew.",
         overview.recent_repaired_jobs,
     )
 

@@ -1,4 +1,4 @@
-"""Reads how all batches are, again and again, for the metrics: never at a scrape, which must cost nothing."""
+"""Reads the overview of all batches regularly, for the metrics: a scrape must not cost a query."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,23 +9,27 @@ from batches.errors import DatabaseUnavailable
 from batches.overview import Overview
 
 READ_SECONDS = 15.0
-"""As often as Prometheus usually asks; a batch is stuck after minutes."""
+"""As often as Prometheus usually scrapes; a batch is stuck only after minutes."""
 
 _log = structlog.get_logger()
 
 
 class OverviewReader:
-    """Keeps the newest overview."""
+    """Keeps the newest overview.
+
+    Args:
+        read: reads an overview.
+
+    """
 
     def __init__(self, read: Callable[[], Awaitable[Overview]]) -> None:
-        """Take what reads it."""
         self._read = read
         self._is_broken = False
         self.newest: Overview | None = None
-        """None until it was read once, and while it cannot be read: no number is told then."""
+        """None before the first read and while reads fail: the metrics are missing then."""
 
     async def run(self) -> None:
-        """Read for ever; nothing that goes wrong here ends the server, which works without metrics."""
+        """Read for ever. No error here ends the server, which works without these metrics."""
         while True:
             self.newest = await self._read_or_none()
             await asyncio.sleep(READ_SECONDS)
@@ -34,15 +38,15 @@ class OverviewReader:
         try:
             overview = await self._read()
         except DatabaseUnavailable:
-            return None  # the store has logged why
-        except Exception as error:  # noqa: BLE001  # a defect, of metrics only
-            self._tell(error)
+            return None  # the store has logged the reason
+        except Exception as error:  # noqa: BLE001  # a defect that only metrics suffer from
+            self._log_first(error)
             return None
         self._is_broken = False
         return overview
 
-    def _tell(self, error: Exception) -> None:
-        """Log the first of a row of failures."""
+    def _log_first(self, error: Exception) -> None:
+        """Log the first of consecutive failures."""
         if not self._is_broken:
             _log.error("the metrics of the batches cannot be read", exc_info=error)
         self._is_broken = True

@@ -1,4 +1,4 @@
-"""Which role each method of ProgressService needs. A method without a line here is let in for nobody."""
+"""The role that each method of ProgressService requires; a method without an entry is forbidden to all."""
 
 from batchprogress.v1 import progress_pb2
 from rpc.callers.principal import Role
@@ -21,8 +21,8 @@ _ROLES = {
     "ReportJobResults": Role.WORKER,
 }
 
-NEEDED = {
+REQUIRED_ROLES = {
     **{f"/{SERVICE}/{name}": role for name, role in _ROLES.items()},
     **dict.fromkeys(REFLECTION_METHODS, Role.READER),
 }
-"""The same by the full name of the method."""
+"""The roles by the full names of the methods."""

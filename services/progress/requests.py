@@ -1,4 +1,4 @@
-"""From messages to the domain: every field checked, all violations of a message told at once."""
+"""From messages of the contract to the domain; all violations of a message are reported at once."""
 
 import re
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from rpc.answers.refusal import Refusal
 LABELS_MAX = 32
 LABEL_KEY = re.compile(rf"[A-Za-z0-9._/-]{{1,{LABEL_KEY_CHARACTERS_MAX}}}")
 RESULTS_MAX = 10_000
-"""With short errors some 1 MiB, and a tenth of a second's work: more would hold up others' groups."""
+"""With short errors some 1 MiB, and a tenth of a second of work; more would delay the groups of others."""
 PAGE_SIZE_MAX = 1_000
 MIN_INTERVAL_SECONDS_MAX = 60
 REVISION_MAX = 2**63 - 1
@@ -39,7 +39,7 @@ _STATES = {int(state): state for state in BatchState}
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a watcher asks for."""
+    """A request to watch a batch."""
 
     batch_id: str
     after_revision: int
@@ -47,13 +47,13 @@ class Watch:
 
 
 class _NamesBatch(Protocol):
-    """Any request that is about one batch."""
+    """Any request about one batch."""
 
     batch_id: str
 
 
 def to_batch_id(message: _NamesBatch) -> str:
-    """Check a request that has a batch_id and nothing else to check."""
+    """Check a request in which only the batch_id needs a check."""
     checks = FieldChecks()
     batch_id = checks.identifier("batch_id", message.batch_id)
     checks.done()
@@ -61,7 +61,7 @@ def to_batch_id(message: _NamesBatch) -> str:
 
 
 def to_new_batch(message: pb.CreateBatchRequest, batch_prefix: str = "") -> NewBatch:
-    """Check CreateBatch; an id that begins with the prefix is made if none is given."""
+    """Check CreateBatch; a request without an id gets a new one that begins with the prefix."""
     checks = FieldChecks()
     new = NewBatch(
         batch_id=checks.identifier("batch_id", message.batch_id or f"{batch_prefix}{uuid4()}"),
@@ -75,7 +75,7 @@ def to_new_batch(message: pb.CreateBatchRequest, batch_prefix: str = "") -> NewB
 
 
 def to_addition(message: pb.AddJobsRequest) -> tuple[str, int, str]:
-    """Check AddJobs; returns batch_id, additional_jobs and request_id."""
+    """Check AddJobs; return batch_id, additional_jobs and request_id."""
     checks = FieldChecks()
     batch_id = checks.identifier("batch_id", message.batch_id)
     additional_jobs = checks.between("additional_jobs", message.additional_jobs, 1, TOTAL_JOBS_MAX)
@@ -85,7 +85,7 @@ def to_addition(message: pb.AddJobsRequest) -> tuple[str, int, str]:
 
 
 def to_result(message: pb.ReportJobResultRequest) -> JobResult | Refusal:
-    """Check one report; its refusal is a value, since it must not fail its neighbours."""
+    """Check one report. A refusal is returned, not raised, since it must not fail the other reports."""
     checks = FieldChecks()
     outcome = _OUTCOMES.get(message.outcome)
     if outcome is None:
@@ -102,7 +102,7 @@ def to_result(message: pb.ReportJobResultRequest) -> JobResult | Refusal:
 
 
 def to_size(message: pb.ReportJobResultsRequest) -> int:
-    """Check how many reports there are, and return it."""
+    """Check the number of reports, and return it."""
     checks = FieldChecks()
     size = checks.between("results", len(message.results), 1, RESULTS_MAX)
     checks.done()
@@ -110,12 +110,12 @@ def to_size(message: pb.ReportJobResultsRequest) -> int:
 
 
 def to_results(message: pb.ReportJobResultsRequest) -> list[JobResult | Refusal]:
-    """Check many reports, each for itself."""
+    """Check many reports, each on its own."""
     return [to_result(result) for result in message.results]
 
 
 def to_batch_filter(message: pb.ListBatchesRequest, id_prefix: str = "") -> tuple[BatchFilter, int]:
-    """Check ListBatches; returns which of the batches with the prefix to list, and the page size."""
+    """Check ListBatches; return the filter, for batches with the prefix, and the page size."""
     checks = FieldChecks()
     if message.state and message.state not in _STATES:
         checks.reject("state", "must be PROCESSING, COMPLETED or CANCELLED, or unset")
@@ -126,7 +126,7 @@ def to_batch_filter(message: pb.ListBatchesRequest, id_prefix: str = "") -> tupl
 
 
 def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, JobOutcome | None, int]:
-    """Check ListJobResults; returns batch_id, outcome and page size."""
+    """Check ListJobResults; return batch_id, outcome and page size."""
     checks = FieldChecks()
     batch_id = checks.identifier("batch_id", message.batch_id)
     if message.outcome and message.outcome not in _OUTCOMES:
@@ -137,7 +137,7 @@ def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, JobOutcome
 
 
 def to_repair_page(message: pb.ListRepairsRequest) -> tuple[str, int]:
-    """Check ListRepairs; returns batch_id and page size."""
+    """Check ListRepairs; return batch_id and page size."""
     checks = FieldChecks()
     batch_id = checks.identifier("batch_id", message.batch_id)
     size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
@@ -162,10 +162,10 @@ def to_watch(message: pb.WatchBatchRequest) -> Watch:
 
 def _labels(checks: FieldChecks, labels: dict[str, str]) -> dict[str, str]:
     if len(labels) > LABELS_MAX:
-        checks.reject("labels", f"must be at most {LABELS_MAX}")
+        checks.reject("labels", f"must have at most {LABELS_MAX} entries")
     if any(LABEL_KEY.fullmatch(key) is None for key in labels):
         checks.reject(
-            "labels", f"keys must be 1 to {LABEL_KEY_CHARACTERS_MAX} characters out of a-z A-Z 0-9 . _ / -"
+            "labels", f"keys must be 1 to {LABEL_KEY_CHARACTERS_MAX} characters from a-z A-Z 0-9 . _ / -"
         )
     if any(len(value) > LABEL_VALUE_CHARACTERS_MAX for value in labels.values()):
         checks.reject("labels", f"values must have at most {LABEL_VALUE_CHARACTERS_MAX} characters")

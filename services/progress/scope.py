@@ -1,7 +1,7 @@
-"""What a caller may know and use: batches under its token's prefix, and so many results at a time.
+"""What a caller may see and use: the batches under its prefix, within its limits.
 
-A batch of another prefix is answered as one that was never created, before the store is
-asked: nothing tells the two apart.
+A batch with another prefix is answered like a batch that was never created, before the store is asked:
+the answers do not differ.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -16,47 +16,75 @@ from services.progress.errors import ForeignBatchId
 from services.progress.group_commit import Answer
 
 Submit = Callable[[Sequence[JobResult], Callable[[], None]], Awaitable[list[Answer]]]
-"""Records results and returns an answer for each; calls what it is given when they are under way no more."""
+"""Records results, returns an answer for each, and calls its second argument when they are answered."""
 
 
-def own(batch_id: str) -> str:
-    """Return the id of a batch that is asked for; raises BatchNotFound if the caller may not know of it."""
+def require_visible(batch_id: str) -> str:
+    """Return the id of a batch that the caller asks for.
+
+    Raises:
+        BatchNotFound: the batch does not exist for the caller.
+
+    """
     if not caller().owns(batch_id):
         raise BatchNotFound(batch_id)
     return batch_id
 
 
-def creatable(new: NewBatch) -> NewBatch:
-    """Return a batch that is to be created; raises ForeignBatchId if its id is not the caller's to give."""
+def require_creatable(new: NewBatch) -> NewBatch:
+    """Return a batch that the caller creates.
+
+    Raises:
+        ForeignBatchId: its id does not have the caller's prefix.
+
+    """
     if not caller().owns(new.batch_id):
         raise ForeignBatchId(caller().batch_prefix)
     return new
 
 
-async def record(results: Sequence[JobResult], submit: Submit) -> list[Answer]:
-    """Record the caller's results within its limits; each of a batch that it may not know is refused."""
-    who = caller()
-    if not who.batch_prefix:
-        return await _record_of(who, results, submit)
-    known = [result for result in results if who.owns(result.batch_id)]
-    answers = iter(await _record_of(who, known, submit) if known else [])
+async def record_within_limits(results: Sequence[JobResult], submit: Submit) -> list[Answer]:
+    """Record the caller's results.
+
+    Args:
+        results: at least one result.
+        submit: records results.
+
+    Returns:
+        An answer for each; BatchNotFound for a result of a batch that does not exist for the caller.
+
+    Raises:
+        Refusal: the caller has too many results in flight; nothing was recorded.
+
+    """
+    principal = caller()
+    if not principal.batch_prefix:
+        return await _record(principal, results, submit)
+    visible = [result for result in results if principal.owns(result.batch_id)]
+    answers = iter(await _record(principal, visible, submit) if visible else [])
     return [
-        next(answers) if who.owns(result.batch_id) else BatchNotFound(result.batch_id) for result in results
+        next(answers) if principal.owns(result.batch_id) else BatchNotFound(result.batch_id)
+        for result in results
     ]
 
 
-async def _record_of(who: Principal, results: Sequence[JobResult], submit: Submit) -> list[Answer]:
-    """Count the results until their group is recorded: giving up the call takes none of them back."""
-    who.usage.take_results(len(results), who.limits)
-    return await submit(results, partial(who.usage.give_results, len(results)))
+async def _record(principal: Principal, results: Sequence[JobResult], submit: Submit) -> list[Answer]:
+    """Count the results until their group is recorded, even if the call is cancelled meanwhile."""
+    principal.usage.acquire_results(len(results), principal.limits)
+    return await submit(results, partial(principal.usage.release_results, len(results)))
 
 
 @contextmanager
-def watching() -> Iterator[None]:
-    """Count a watch of the caller while the context is open; raises Refusal if it holds too many."""
-    who = caller()
-    who.usage.take_watch(who.limits)
+def open_watch() -> Iterator[None]:
+    """Count a watch of the caller while the context is open.
+
+    Raises:
+        Refusal: the caller has too many open watches.
+
+    """
+    principal = caller()
+    principal.usage.acquire_watch(principal.limits)
     try:
         yield
     finally:
-        who.usage.give_watch()
+        principal.usage.release_watch()

@@ -1,6 +1,6 @@
-"""ProgressService: checks the request, asks the store, the group commit or the hub, makes the answer.
+"""ProgressService: checks requests, calls the store, the group commit or the hub, and makes the answers.
 
-Errors are raised, never handled: the boundary around every method answers them.
+Errors are not handled here: the error interceptor around every method answers them.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -17,7 +17,7 @@ from rpc.callers.principal import caller
 from services.progress import convert, requests, scope
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit
-from services.progress.scope import own
+from services.progress.scope import require_visible
 from services.progress.watch_hub import WatchHub
 
 if TYPE_CHECKING:  # the edge must not load SQLAlchemy to name the store
@@ -27,7 +27,16 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
-    """One method for each RPC; the contract's comments say what each does."""
+    """One method per RPC; the comments of the contract document each.
+
+    Args:
+        store: where the batches are.
+        group_commit: records results.
+        hub: has the states of watched batches.
+        converter: makes the messages of batches.
+        changed: gets the ids of the batches that a request has changed.
+
+    """
 
     def __init__(
         self,
@@ -37,7 +46,6 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         converter: BatchConverter,
         changed: Callable[[Iterable[str]], None],
     ) -> None:
-        """Take the parts, and what is told the id of a batch that a request changed."""
         self._store = store
         self._group_commit = group_commit
         self._hub = hub
@@ -45,28 +53,28 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self._changed = changed
 
     async def CreateBatch(self, request: pb.CreateBatchRequest, _context: Context) -> pb.CreateBatchResponse:
-        new = scope.creatable(requests.to_new_batch(request, caller().batch_prefix))
+        new = scope.require_creatable(requests.to_new_batch(request, caller().batch_prefix))
         batch = await self._store.create_batch(new)
         return pb.CreateBatchResponse(batch=self._converter.to_batch(batch))
 
     async def AddJobs(self, request: pb.AddJobsRequest, _context: Context) -> pb.AddJobsResponse:
         batch_id, additional_jobs, request_id = requests.to_addition(request)
-        batch = await self._store.add_jobs(own(batch_id), additional_jobs, request_id)
+        batch = await self._store.add_jobs(require_visible(batch_id), additional_jobs, request_id)
         self._changed([batch.batch_id])
         return pb.AddJobsResponse(batch=self._converter.to_batch(batch))
 
     async def SealBatch(self, request: pb.SealBatchRequest, _context: Context) -> pb.SealBatchResponse:
-        batch = await self._store.seal_batch(own(requests.to_batch_id(request)))
+        batch = await self._store.seal_batch(require_visible(requests.to_batch_id(request)))
         self._changed([batch.batch_id])
         return pb.SealBatchResponse(batch=self._converter.to_batch(batch))
 
     async def CancelBatch(self, request: pb.CancelBatchRequest, _context: Context) -> pb.CancelBatchResponse:
-        batch = await self._store.cancel_batch(own(requests.to_batch_id(request)))
+        batch = await self._store.cancel_batch(require_visible(requests.to_batch_id(request)))
         self._changed([batch.batch_id])
         return pb.CancelBatchResponse(batch=self._converter.to_batch(batch))
 
     async def GetBatch(self, request: pb.GetBatchRequest, _context: Context) -> pb.GetBatchResponse:
-        batch = await self._store.get_batch(own(requests.to_batch_id(request)))
+        batch = await self._store.get_batch(require_visible(requests.to_batch_id(request)))
         return pb.GetBatchResponse(batch=self._converter.to_batch(batch))
 
     async def ListBatches(self, request: pb.ListBatchesRequest, _context: Context) -> pb.ListBatchesResponse:
@@ -85,7 +93,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         result = requests.to_result(request)
         if isinstance(result, Refusal):
             raise result
-        (answer,) = await scope.record([result], self._group_commit.submit)
+        (answer,) = await scope.record_within_limits([result], self._group_commit.submit)
         return convert.to_response(answer)
 
     async def ReportJobResults(
@@ -94,7 +102,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self._group_commit.require_room(requests.to_size(request))
         results = requests.to_results(request)
         valid = [result for result in results if not isinstance(result, Refusal)]
-        answers = iter(await scope.record(valid, self._group_commit.submit) if valid else [])
+        answers = iter(await scope.record_within_limits(valid, self._group_commit.submit) if valid else [])
         return pb.ReportJobResultsResponse(
             results=[
                 convert.to_reported_result(result if isinstance(result, Refusal) else next(answers))
@@ -109,7 +117,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         filters = [batch_id, request.outcome]
         after_job_id = decode_token("ListJobResults", filters, request.page_token, str)
         page = await self._store.list_results(
-            own(batch_id), outcome=outcome, after_job_id=after_job_id, size=size
+            require_visible(batch_id), outcome=outcome, after_job_id=after_job_id, size=size
         )
         return pb.ListJobResultsResponse(
             job_results=[convert.to_job_result(result) for result in page.items],
@@ -119,7 +127,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ListFailureGroups(
         self, request: pb.ListFailureGroupsRequest, _context: Context
     ) -> pb.ListFailureGroupsResponse:
-        groups = await self._store.list_failure_groups(own(requests.to_batch_id(request)))
+        groups = await self._store.list_failure_groups(require_visible(requests.to_batch_id(request)))
         return pb.ListFailureGroupsResponse(
             failure_groups=[convert.to_failure_group(group) for group in groups]
         )
@@ -127,7 +135,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ListRepairs(self, request: pb.ListRepairsRequest, _context: Context) -> pb.ListRepairsResponse:
         batch_id, size = requests.to_repair_page(request)
         before_key = decode_token("ListRepairs", batch_id, request.page_token, int)
-        page = await self._store.list_repairs(own(batch_id), before_key=before_key, size=size)
+        page = await self._store.list_repairs(require_visible(batch_id), before_key=before_key, size=size)
         return pb.ListRepairsResponse(
             repairs=[convert.to_repair(repair) for repair in page.items],
             next_page_token=_next_token("ListRepairs", batch_id, page.next_key),
@@ -137,8 +145,10 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self, request: pb.WatchBatchRequest, _context: Context
     ) -> AsyncIterator[pb.WatchBatchResponse]:
         watch = requests.to_watch(request)
-        snapshots = self._hub.watch(own(watch.batch_id), watch.after_revision, watch.min_interval_seconds)
-        with scope.watching():
+        snapshots = self._hub.watch(
+            require_visible(watch.batch_id), watch.after_revision, watch.min_interval_seconds
+        )
+        with scope.open_watch():
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
                     yield self._converter.to_watch_response(snapshot)

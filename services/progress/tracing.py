@@ -1,4 +1,4 @@
-"""A span for each flush: one transaction carries the results of many calls, so it is no call's child."""
+"""A span for each flush; its transaction records the results of many calls, so it has no parent."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # an extra, which may not be installed
 
 
 def traced(record: Record, traces: "Traces") -> Record:
-    """Return what records a group, with a span around it."""
+    """Return a function that records a group as `record` does, within a span."""
 
     async def trace(results: Sequence[JobResult]) -> Recording:
         with traces.span("flush", results=len(results)):

@@ -1,8 +1,8 @@
-"""The watch hub: the newest state of each watched batch, and who waits for it.
+"""The watch hub: the newest state of each watched batch, and its watchers.
 
-Each watcher has one flag and no queue: it is told that something is newer, reads the
-newest, and sends it. So a slow watcher skips states and costs no memory. The hub learns
-of batches only by `deliver`, from the change feed.
+Each watcher has one flag and no queue: when its flag is set, it reads the newest state and
+sends it. So a slow watcher skips states and costs no memory. The hub learns of changes
+only from the change feed, by `deliver`.
 """
 
 import asyncio
@@ -11,39 +11,40 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from services.progress.errors import ShuttingDown, TooManyWatches
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False)
 class Snapshot:
-    """A batch as it was read, and when by this process's monotonic clock, in seconds.
-
-    One for all watchers of the batch, compared by identity.
-    """
+    """A batch as it was read. All watchers of the batch share it."""
 
     batch: Batch
     read_at: float
+    """On the monotonic clock of this process, in seconds."""
+    shared: Any = None
+    """What the edge made of the snapshot, kept for the next watcher; the hub does not look at it."""
 
     def database_time(self) -> datetime:
-        """Return the database's time now: its clock at the read, carried on by ours."""
+        """Return the current time of the database: its clock at the read, advanced by ours."""
         return self.batch.read_time + timedelta(seconds=time.monotonic() - self.read_at)
 
 
 @dataclass(slots=True, eq=False)
 class _Topic:
-    """A watched batch and the flags of its watchers."""
+    """A watched batch, and the flags of its watchers."""
 
     snapshot: Snapshot | None = None
     read: int = 0
-    """The number of the newest read of the store that looked at the batch."""
+    """The number of the newest read of the store that included the batch."""
     gone: bool = False
     unreadable: bool = False
     flags: set[asyncio.Event] = field(default_factory=set)
     newcomers: set[asyncio.Event] = field(default_factory=set)
-    """Those of the flags that wait for a read, whether or not it finds anything new."""
+    """The flags that wait for a read, whether or not it finds a change."""
 
     def wake(self) -> None:
         for flag in self.flags:
@@ -56,11 +57,16 @@ class _Topic:
 
 
 class WatchHub:
-    """Hands the newest state of batches to their watchers."""
+    """Hands the newest states of batches to their watchers.
 
-    def __init__(self, look: Callable[[Iterable[str]], None], *, watches_max: int) -> None:
-        """Take what asks the change feed to look at batches now."""
-        self._look = look
+    Args:
+        request_read: asks the change feed to read batches now.
+        watches_max: the open watches of this server.
+
+    """
+
+    def __init__(self, request_read: Callable[[Iterable[str]], None], *, watches_max: int) -> None:
+        self._request_read = request_read
         self._watches_max = watches_max
         self._watches = 0
         self._topics: dict[str, _Topic] = {}
@@ -70,28 +76,34 @@ class WatchHub:
     async def watch(
         self, batch_id: str, after_revision: int, min_interval_seconds: float
     ) -> AsyncGenerator[Snapshot, None]:
-        """Yield the batch if its revision is above the one given, then whenever it has risen, to its end.
+        """Watch a batch until it has ended.
 
-        The first state is from a read that began after the call. States come at most once in
-        min_interval_seconds, except the last one, which does not wait.
+        Args:
+            batch_id: the batch.
+            after_revision: only newer states are yielded.
+            min_interval_seconds: the shortest time between two states; the last state does not wait.
+
+        Yields:
+            The newest state whenever the revision has risen. The first state is from a read that began
+            after the call.
 
         Raises:
-            BatchNotFound: there is no such batch, or not any more.
+            BatchNotFound: the batch does not exist, or was deleted.
             DatabaseUnavailable: the batch could not be read when the watch began.
-            ShuttingDown: the hub was closed; watch on elsewhere, after the last revision.
-            TooManyWatches: the server holds as many as it may.
+            ShuttingDown: the hub was closed; continue on another server, after the last revision.
+            TooManyWatches: the server has too many open watches.
 
         """
         first_read = self._reads + 1
         with self._subscribed(batch_id) as (topic, flag):
             while True:
-                await self._readable(topic, flag, batch_id, first_read)
+                await self._until_read(topic, flag, batch_id, first_read)
                 snapshot = topic.snapshot
                 if snapshot and snapshot.batch.revision > after_revision:
                     after_revision = snapshot.batch.revision
                     yield snapshot
                     if snapshot.batch.has_ended:
-                        return  # though late results, a deletion or a stop may have come since
+                        return  # even if a late result, a deletion or a stop has come since
                     await self._pause(topic, flag, min_interval_seconds)
                 elif snapshot and snapshot.batch.has_ended:
                     return
@@ -100,43 +112,51 @@ class WatchHub:
 
     @property
     def watches(self) -> int:
-        """How many there are."""
+        """The number of open watches."""
         return self._watches
 
     def revisions(self) -> dict[str, int]:
-        """Return the revision known of each watched batch; 0 if none is."""
+        """Return the known revision of each watched batch; 0 if it was not read yet."""
         return {
             batch_id: topic.snapshot.batch.revision if topic.snapshot else 0
             for batch_id, topic in self._topics.items()
         }
 
     def begin_read(self) -> int:
-        """Number a read of the store that is about to begin."""
+        """Return the number of a read of the store that is about to begin."""
         self._reads += 1
         return self._reads
 
     def deliver(
-        self, read: int, looked_at: Iterable[str], changed: Iterable[Batch], gone: Iterable[str]
+        self, read: int, batch_ids: Iterable[str], changed: Iterable[Batch], gone: Iterable[str]
     ) -> None:
-        """Take what a read found: of the batches looked at, those that changed and those that are gone."""
+        """Use the result of a read.
+
+        Args:
+            read: the number of the read.
+            batch_ids: the batches that were read.
+            changed: those of them with a new revision.
+            gone: the ids of those that no longer exist.
+
+        """
         read_at = time.monotonic()
         newest = {batch.batch_id: Snapshot(batch, read_at) for batch in changed}
         missing = set(gone)
-        for batch_id, topic in self._topics_of(looked_at):
+        for batch_id, topic in self._topics_of(batch_ids):
             topic.read, topic.unreadable, topic.gone = read, False, batch_id in missing
             topic.snapshot = newest.get(batch_id, topic.snapshot)
             topic.wake_newcomers()
             if topic.gone or batch_id in newest:
                 topic.wake()
 
-    def fail(self, looked_at: Iterable[str]) -> None:
-        """Take that the store could not be read: watches that have just begun end, the others wait."""
-        for _, topic in self._topics_of(looked_at):
+    def fail(self, batch_ids: Iterable[str]) -> None:
+        """End the watches of these batches that have not had a read: the store cannot be read."""
+        for _, topic in self._topics_of(batch_ids):
             topic.unreadable = True
             topic.wake_newcomers()
 
     def close(self) -> None:
-        """End all watches, so that their clients resume elsewhere."""
+        """End all watches, so that their clients resume on another server."""
         self._closed = True
         for topic in self._topics.values():
             topic.wake()
@@ -150,7 +170,7 @@ class WatchHub:
         flag = asyncio.Event()
         topic.flags.add(flag)
         topic.unreadable = False
-        self._look([batch_id])
+        self._request_read([batch_id])
         try:
             yield topic, flag
         finally:
@@ -160,8 +180,8 @@ class WatchHub:
             if not topic.flags:
                 del self._topics[batch_id]
 
-    async def _readable(self, topic: _Topic, flag: asyncio.Event, batch_id: str, first_read: int) -> None:
-        """Return once the batch was read, with the flag lowered for what comes next."""
+    async def _until_read(self, topic: _Topic, flag: asyncio.Event, batch_id: str, first_read: int) -> None:
+        """Wait for the first read of this watch; leave the flag cleared for the next change."""
         while True:
             flag.clear()
             if self._closed:
@@ -176,7 +196,7 @@ class WatchHub:
             raise BatchNotFound(batch_id)
 
     async def _pause(self, topic: _Topic, flag: asyncio.Event, seconds: float) -> None:
-        """Wait out the interval, unless the batch ends or the hub closes meanwhile."""
+        """Wait for the interval to pass, the batch to end, or the hub to close."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             if self._closed or topic.gone or (topic.snapshot and topic.snapshot.batch.has_ended):

@@ -1,13 +1,10 @@
-"""The one place where the progress server is put together, started and stopped."""
+"""The one place where the progress server is put together."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
-import grpc
 import structlog
-from grpc_health.v1 import health_pb2_grpc
 
 from batches.migrations import migrate
 from batches.result import ResultSource
@@ -17,139 +14,42 @@ from batches.store.database import Database
 from batches.store.durability import durability_warnings
 from batchprogress.v1 import progress_pb2_grpc
 from rpc.callers.limits import Limits
-from rpc.serving.admin import AdminPorts
-from rpc.serving.guard import Guard
-from rpc.serving.health import Health
-from rpc.serving.server import ServerOptions, add_reflection, create_server, listen
-from rpc.telemetry.telemetry import Observing
+from rpc.serving.deployable import BackgroundTask, Deployable, Service
+from rpc.telemetry.telemetry import Telemetry
 from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit, Record
 from services.progress.metrics import Bounds, FlushMetrics, Gauges, ProgressCollector
-from services.progress.nudges import Nudges
 from services.progress.overview import OverviewReader
-from services.progress.permissions import NEEDED, SERVICE
+from services.progress.pending_ids import PendingIds
+from services.progress.permissions import REQUIRED_ROLES, SERVICE
 from services.progress.servicer import ProgressServicer
 from services.progress.settings import ProgressSettings
-from services.progress.status import to_refusal
+from services.progress.status import ERRORS
 from services.progress.tracing import traced
 from services.progress.watch_hub import WatchHub
 
 RECORDING_CONNECTIONS_MAX = 1
-"""There is one flusher; a connection of its own, so that no burst of reads holds up results."""
+"""One connection for the one flusher; it is separate, so that no burst of reads delays results."""
 
 _log = structlog.get_logger()
-
-
-class ProgressServer:
-    """A server and all that runs behind it."""
-
-    def __init__(self, settings: ProgressSettings, database: Database, recording: Database) -> None:
-        """Put the parts together; nothing runs yet."""
-        self._drain_seconds = settings.drain_seconds
-        self._guard = Guard(settings, NEEDED, _limits_of(settings))
-        self._guard.warn(settings.listen)
-        self._observing = Observing(settings, SERVICE, NEEDED)
-        self._tasks: list[asyncio.Task[None]] = []
-        store = BatchStore(database)
-        nudges = Nudges()
-        self._hub = WatchHub(nudges.add, watches_max=settings.watches_max)
-        self._feed = ChangeFeed(store.read_changed, self._hub, nudges)
-        self._group_commit = GroupCommit(
-            self._measured(partial(BatchStore(recording).record_results, source=ResultSource.WORKER)),
-            nudges.add,
-            backlog_results_max=settings.backlog_results_max,
-        )
-        self._health = Health(SERVICE, store.ping)
-        servicer = ProgressServicer(
-            store, self._group_commit, self._hub, BatchConverter(settings.stuck_after), nudges.add
-        )
-        options = ServerOptions(
-            settings.listen,
-            settings.connection_age_seconds_max,
-            settings.reuse_port,
-            self._guard.certificate,
-        )
-        self._server = self._create_server(options, servicer, reflection=settings.reflection)
-        self.port = listen(self._server, options)
-        self._overview = OverviewReader(partial(store.read_overview, settings.stuck_after))
-        bounds = Bounds(settings.backlog_results_max, settings.watches_max)
-        collector = ProgressCollector(self._gauges(), bounds, (database, recording))
-        self._observing.registry.register(collector)
-        self.admin = AdminPorts(settings, self._health, self._guard, self._observing.registry)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Serve while the context is open; leaving it drains."""
-        flusher = asyncio.create_task(self._group_commit.run())
-        readers = [
-            asyncio.create_task(run()) for run in (self._feed.run, self._health.run, self._overview.run)
-        ]
-        self._tasks = [flusher, *readers]
-        try:
-            await self.admin.start()
-            await self._server.start()
-            yield
-        finally:
-            await self._drain(flusher)
-            for task in readers:
-                task.cancel()
-            await asyncio.wait(readers)
-            await self.admin.stop()
-            await self._observing.close()
-
-    async def wait(self, stop: asyncio.Event) -> None:
-        """Return when asked to stop; raise if a part has died of a defect, since nothing works without it."""
-        stopping = asyncio.create_task(stop.wait())
-        done, _ = await asyncio.wait({stopping, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        for task in done:
-            await task
-
-    async def _drain(self, flusher: asyncio.Task[None]) -> None:
-        """Stop taking calls, answer those under way, end watches, record what was taken."""
-        self._health.drain()
-        stopping = asyncio.create_task(self._server.stop(self._drain_seconds))
-        self._hub.close()
-        await stopping
-        self._group_commit.close()
-        # Not awaited itself: if it has died, wait() has said so, and the rest is stopped all the same.
-        await asyncio.wait([flusher])
-
-    def _create_server(
-        self, options: ServerOptions, servicer: ProgressServicer, *, reflection: bool
-    ) -> grpc.aio.Server:
-        server = create_server(
-            options, to_refusal, outside=self._observing.interceptors, inside=self._guard.interceptors
-        )
-        progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
-        if reflection:
-            add_reflection(server, SERVICE)
-        return server
-
-    def _measured(self, record: Record) -> Record:
-        measured = FlushMetrics(self._observing.registry).measured(record)
-        traces = self._observing.traces
-        return measured if traces is None else traced(measured, traces)
-
-    def _gauges(self) -> Gauges:
-        return Gauges(
-            backlog_results=lambda: self._group_commit.backlog_results,
-            watches=lambda: self._hub.watches,
-            feed_lag_seconds=lambda: self._feed.lag_seconds,
-            overview=lambda: self._overview.newest,
-        )
 
 
 @asynccontextmanager
 async def progress_server(
     settings: ProgressSettings, database: DatabaseSettings
-) -> AsyncIterator[ProgressServer]:
-    """Open the database, check it, and serve.
+) -> AsyncIterator[Deployable]:
+    """Check the database and serve while the context is open; leaving it drains.
+
+    Args:
+        settings: the settings of the server.
+        database: where the batches are kept.
+
+    Yields:
+        The running server.
 
     Raises:
-        SchemaMismatch: this version does not run on the schema; its text says what to do.
+        SchemaMismatch: this version does not run on the schema; the text says what to do.
         DatabaseUnavailable: the database does not answer.
 
     """
@@ -158,7 +58,7 @@ async def progress_server(
     recording = Database(url, connections_max=RECORDING_CONNECTIONS_MAX)
     try:
         await _prepare(reads)
-        server = ProgressServer(settings, reads, recording)
+        server = _assemble(settings, reads, recording)
         async with server.running():
             yield server
     finally:
@@ -167,12 +67,66 @@ async def progress_server(
 
 
 async def _prepare(database: Database) -> None:
-    """An embedded file gets its tables by itself; a database server is upgraded by its operator, once."""
+    """Create the tables of an embedded file; a database server is upgraded by its operator, once."""
     if database.is_sqlite:
         await migrate.upgrade(database)
     await migrate.require_usable(database)
     for warning in await durability_warnings(database):
         _log.warning("database is not durable", reason=warning)
+
+
+def _assemble(settings: ProgressSettings, reads: Database, recording: Database) -> Deployable:
+    telemetry = Telemetry(settings, SERVICE, REQUIRED_ROLES)
+    store, pending = BatchStore(reads), PendingIds()
+    hub = WatchHub(pending.add, watches_max=settings.watches_max)
+    feed = ChangeFeed(store.read_changed, hub, pending)
+    group_commit = GroupCommit(
+        _measured(partial(BatchStore(recording).record_results, source=ResultSource.WORKER), telemetry),
+        pending.add,
+        backlog_results_max=settings.backlog_results_max,
+    )
+    overview = OverviewReader(partial(store.read_overview, settings.stuck_after))
+    gauges = Gauges(
+        backlog_results=lambda: group_commit.backlog_results,
+        watches=lambda: hub.watches,
+        feed_lag_seconds=lambda: feed.lag_seconds,
+        overview=lambda: overview.newest,
+    )
+    bounds = Bounds(settings.backlog_results_max, settings.watches_max)
+    telemetry.registry.register(ProgressCollector(gauges, bounds, (reads, recording)))
+    converter = BatchConverter(settings.stuck_after)
+    servicer = ProgressServicer(store, group_commit, hub, converter, pending.add)
+    tasks = (
+        BackgroundTask(group_commit.run, group_commit.close),
+        BackgroundTask(feed.run),
+        BackgroundTask(overview.run),
+    )
+    return Deployable(
+        settings,
+        _service(servicer, store, hub, tasks),
+        telemetry,
+        _limits_of(settings),
+        reuse_port=settings.reuse_port,
+    )
+
+
+def _service(
+    servicer: ProgressServicer, store: BatchStore, hub: WatchHub, tasks: Sequence[BackgroundTask]
+) -> Service:
+    return Service(
+        name=SERVICE,
+        required_roles=REQUIRED_ROLES,
+        errors=ERRORS,
+        add_to_server=partial(progress_pb2_grpc.add_ProgressServiceServicer_to_server, servicer),
+        check=store.ping,
+        tasks=tasks,
+        end_streams=hub.close,
+    )
+
+
+def _measured(record: Record, telemetry: Telemetry) -> Record:
+    measured = FlushMetrics(telemetry.registry).measured(record)
+    return measured if telemetry.traces is None else traced(measured, telemetry.traces)
 
 
 def _limits_of(settings: ProgressSettings) -> Limits:

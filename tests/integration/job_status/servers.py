@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import job_status_pb2_grpc
-from services.job_status.deployment import Deployment
+from rpc.serving.deployable import Deployable
 from services.job_status.settings import JobStatusSettings
-from services.job_status.wiring import build
+from services.job_status.wiring import job_status_server, open_source
 
 LISTEN = "127.0.0.1:0"
 
@@ -48,17 +48,14 @@ async def serving(source: str, url: str | None = None, **settings: Any) -> Async
     """Serve a queue, as the process would; stopped at the end."""
     if url is not None:
         settings["database_url"] = SecretStr(url)
-    deployment = build(JobStatusSettings(listen=LISTEN, source=source, drain_seconds=0, **settings))
-    async with running(deployment) as client:
+    chosen = JobStatusSettings(listen=LISTEN, source=source, drain_seconds=0, **settings)
+    async with job_status_server(chosen, open_source(chosen)) as server, connected(server) as client:
         yield client
 
 
 @asynccontextmanager
-async def running(deployment: Deployment) -> AsyncIterator[Client]:
-    """Run a deployment and connect to it; stopped at the end."""
-    port = await deployment.start()
-    try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield Client(channel, f"127.0.0.1:{port}")
-    finally:
-        await deployment.stop()
+async def connected(server: Deployable) -> AsyncIterator[Client]:
+    """Connect to a running server."""
+    target = f"127.0.0.1:{server.port}"
+    async with grpc.aio.insecure_channel(target) as channel:
+        yield Client(channel, target)

@@ -11,12 +11,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 from pydantic import SecretStr
 
-from services.job_status.deployment import Deployment
 from services.job_status.permissions import SERVICE
 from services.job_status.settings import JobStatusSettings
 from services.job_status.source import BatchCounts, JobPage
+from services.job_status.wiring import job_status_server
 from tests.integration.job_status.queues import JobTableQueue
-from tests.integration.job_status.servers import LISTEN, Client, running, serving
+from tests.integration.job_status.servers import LISTEN, Client, connected, serving
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -94,13 +94,13 @@ async def test_not_ready(service: str, queue_url: str) -> None:
 async def test_drain() -> None:
     """At the stop the server is not ready and takes no call; it answers those under way, then ends."""
     source = SlowSource()
-    deployment = Deployment(source, settings_of(drain_seconds=ANSWER_SECONDS_MAX))
-    async with running(deployment) as client:
+    settings = settings_of(drain_seconds=ANSWER_SECONDS_MAX)
+    async with job_status_server(settings, source) as server, connected(server) as client:
         call = asyncio.create_task(client.counts("batch"))
         await source.asked.wait()
         async with _health(client, SERVICE) as becomes:
             await becomes(SERVING)
-            stop = asyncio.create_task(deployment.stop())
+            stop = asyncio.create_task(server.stop())
             await becomes(NOT_SERVING)
             await client.channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
             with pytest.raises(grpc.aio.AioRpcError):
@@ -115,11 +115,11 @@ async def test_drain() -> None:
 async def test_drain_ends() -> None:
     """A call that takes longer than the drain is cut."""
     source = SlowSource()
-    deployment = Deployment(source, settings_of(drain_seconds=0))
-    async with running(deployment) as client:
+    settings = settings_of(drain_seconds=0)
+    async with job_status_server(settings, source) as server, connected(server) as client:
         call = asyncio.create_task(client.counts("batch"))
         await source.asked.wait()
-        await deployment.stop()
+        await server.stop()
         with pytest.raises(grpc.aio.AioRpcError):
             await call
     assert source.closed

@@ -10,8 +10,8 @@ from batches.settings import DatabaseSettings
 from process.configuration import EXIT_BAD_CONFIGURATION, load
 from reconciler.settings import ReconcilerSettings
 from rpc.callers.limits import UNLIMITED
-from rpc.serving.guard import Guard
-from rpc.telemetry.telemetry import Observing
+from rpc.serving.security import ServerSecurity
+from rpc.telemetry.telemetry import Telemetry
 from services.progress.settings import ProgressSettings
 from tests.integration.security.conftest import Issuer, Tokens
 from tests.support.certificates import Authority
@@ -113,7 +113,7 @@ def broken_files(folder: Path, tokens: Tokens) -> dict[str, tuple[dict[str, Any]
             {"tls_certificate_file": certificate, "tls_key_file": garbage},
             f"{garbage} holds no private key in PEM without a password",
         ),
-        "no tokens": ({"tokens_file": garbage}, f"{garbage} is no TOML"),
+        "no tokens": ({"tokens_file": garbage}, f"{garbage} is not TOML"),
         "tokens of another kind": ({"tokens_file": tokens.path}, f"{tokens.path}: token.0.sha256: "),
         "no such file": ({"tokens_file": folder / "none"}, "cannot be read: No such file or directory"),
         "a private key to verify with": (
@@ -133,7 +133,7 @@ def test_files_that_cannot_be_used(
     """Each is named in one sentence that quotes nothing of it."""
     for what, (settings, sentence) in broken_files(tmp_path, tokens).items():
         with pytest.raises(SystemExit) as ended:
-            Guard(ProgressSettings(**settings), {}, UNLIMITED)
+            ServerSecurity(ProgressSettings(**settings), {}, UNLIMITED)
         said = capsys.readouterr().err
         assert (ended.value.code, sentence in said) == (EXIT_BAD_CONFIGURATION, True), (what, said)
         assert said.count("\n") == 1
@@ -147,7 +147,7 @@ def test_traces_without_the_extra(
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", None)
     monkeypatch.delitem(sys.modules, "rpc.telemetry.tracing", raising=False)
     with pytest.raises(SystemExit) as ended:
-        Observing(ProgressSettings(traces_endpoint="http://127.0.0.1:4317"), "s", ())
+        Telemetry(ProgressSettings(traces_endpoint="http://127.0.0.1:4317"), "s", ())
     assert ended.value.code == EXIT_BAD_CONFIGURATION
     assert "the extra `traces`" in capsys.readouterr().err
 
@@ -155,7 +155,7 @@ def test_traces_without_the_extra(
 @pytest.mark.parametrize(
     ("listen", "with_tokens", "warning"),
     [
-        ("0.0.0.0:0", False, "no caller is asked for a token or a certificate"),
+        ("0.0.0.0:0", False, "callers need neither a token nor a certificate"),
         ("0.0.0.0:0", True, "tokens are sent in plaintext"),
         ("127.0.0.1:0", False, ""),
     ],

@@ -14,7 +14,7 @@ from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from rpc.callers.principal import Role
 from services.job_status.settings import JobStatusSettings
-from services.job_status.wiring import build
+from services.job_status.wiring import job_status_server, open_source
 from tests.integration.job_status.queues import JobTableQueue
 from tests.integration.security.conftest import Tokens
 from tests.support.certificates import Authority
@@ -60,27 +60,25 @@ async def test_a_pass_over_mutual_tls_with_a_token(sqlite_url: str, tokens: Toke
     queue = JobTableQueue(queue_url)
     await queue.create()
     await queue.put("b", {"j1": "succeeded", "j2": "succeeded"})
-    service = build(
-        JobStatusSettings(
-            listen="127.0.0.1:0",
-            source="job_table",
-            database_url=SecretStr(queue_url),
-            drain_seconds=0,
-            tls_certificate_file=certificate,
-            tls_key_file=key,
-            tls_client_ca_file=ca,
-            tokens_file=tokens.path,
-        )
+    settings = JobStatusSettings(
+        listen="127.0.0.1:0",
+        source="job_table",
+        database_url=SecretStr(queue_url),
+        drain_seconds=0,
+        tls_certificate_file=certificate,
+        tls_key_file=key,
+        tls_client_ca_file=ca,
+        tokens_file=tokens.path,
     )
     environment = {
         "BATCHES_DATABASE_URL": sqlite_url,
-        "RECONCILER_JOB_STATUS_TARGET": f"127.0.0.1:{await service.start()}",
         "RECONCILER_JOB_STATUS_CA_FILE": str(ca),
         "RECONCILER_JOB_STATUS_CERTIFICATE_FILE": str(own),
         "RECONCILER_JOB_STATUS_KEY_FILE": str(own_key),
         "RECONCILER_JOB_STATUS_TOKEN_FILE": str(token),
     }
-    try:
+    async with job_status_server(settings, open_source(settings)) as server:
+        environment["RECONCILER_JOB_STATUS_TARGET"] = f"127.0.0.1:{server.port}"
         token.write_text(worker, encoding="ascii")
         refused = await run_pass(**environment)
         assert (refused.code, "PERMISSION_DENIED" in refused.said, worker in refused.said) == (1, True, False)
@@ -88,6 +86,4 @@ async def test_a_pass_over_mutual_tls_with_a_token(sqlite_url: str, tokens: Toke
         repaired = await run_pass(**environment)
         assert repaired.code == 0, repaired.said
         assert (await BatchStore(database).get_batch("b")).state is BatchState.COMPLETED
-    finally:
-        await service.stop()
-        await database.close()
+    await database.close()

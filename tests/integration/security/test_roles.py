@@ -15,8 +15,8 @@ from tests.support.answers import answered
 from tests.support.progress import Served
 
 SERVICES = {
-    "progress": (progress_pb2.DESCRIPTOR.services_by_name["ProgressService"], progress.NEEDED),
-    "job_status": (job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"], job_status.NEEDED),
+    "progress": (progress_pb2.DESCRIPTOR.services_by_name["ProgressService"], progress.REQUIRED_ROLES),
+    "job_status": (job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"], job_status.REQUIRED_ROLES),
 }
 BY_ROLE = {
     Role.WORKER: {"ReportJobResult", "ReportJobResults"},
@@ -58,7 +58,7 @@ async def test_a_method_without_an_entry_is_let_in_for_nobody(
 ) -> None:
     """Denied by default: also whoever has every role."""
     token = tokens.add("all", *Role)
-    monkeypatch.delitem(progress.NEEDED, f"/{progress.SERVICE}/GetBatch")
+    monkeypatch.delitem(progress.REQUIRED_ROLES, f"/{progress.SERVICE}/GetBatch")
     async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
         assert await code_of(client, "GetBatch") == ("PERMISSION_DENIED", "ROLE_MISSING")
         assert await code_of(client, "ListBatches") == ("OK", "")

@@ -3,6 +3,7 @@
 import pytest
 from grpc import StatusCode
 
+from rpc.answers.error_table import refusal_of
 from services.job_status.source import (
     BatchUnknown,
     JobsNotListed,
@@ -10,7 +11,7 @@ from services.job_status.source import (
     QueueContradiction,
     QueueUnavailable,
 )
-from services.job_status.status import translate
+from services.job_status.status import ERRORS
 
 ANSWERS = [
     (BatchUnknown(), StatusCode.NOT_FOUND, "BATCH_NOT_FOUND", "The queue does not know the batch."),
@@ -38,7 +39,7 @@ ANSWERS = [
 @pytest.mark.parametrize(("error", "code", "reason", "message"), ANSWERS)
 def test_answers(error: JobStatusError, code: StatusCode, reason: str, message: str) -> None:
     """Each error of a source has its own documented answer."""
-    refusal = translate(error)
+    refusal = refusal_of(error, ERRORS)
     assert refusal is not None
     assert (refusal.code, refusal.reason, refusal.message) == (code, reason, message)
 
@@ -50,4 +51,4 @@ def test_no_error_is_forgotten() -> None:
 
 def test_defect() -> None:
     """An error that is none of a source's is left to the boundary."""
-    assert translate(KeyError("secret")) is None
+    assert refusal_of(KeyError("secret"), ERRORS) is None

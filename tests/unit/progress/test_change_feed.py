@@ -11,7 +11,7 @@ from batches.batch import Batch
 from batches.errors import DatabaseUnavailable
 from services.progress import change_feed
 from services.progress.change_feed import ChangeFeed
-from services.progress.nudges import Nudges
+from services.progress.pending_ids import PendingIds
 from services.progress.watch_hub import WatchHub
 from tests.unit.progress.memory_store import NOW
 
@@ -41,9 +41,9 @@ class Scene:
 
     def __init__(self) -> None:
         """Put them together."""
-        self.store, self.nudges = Store(), Nudges()
-        self.hub = WatchHub(self.nudges.add, watches_max=10)
-        self.feed = ChangeFeed(self.store.read_changed, self.hub, self.nudges)
+        self.store, self.pending = Store(), PendingIds()
+        self.hub = WatchHub(self.pending.add, watches_max=10)
+        self.feed = ChangeFeed(self.store.read_changed, self.hub, self.pending)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -73,7 +73,7 @@ async def test_a_change_is_seen_without_a_nudge_and_at_once_with_one(monkeypatch
             monkeypatch.setattr(change_feed, "TICK_SECONDS", 3_600.0)
             await scene.looked(1)  # the tick that was due; the next is in an hour
             scene.store.batch = replace(BATCH, revision=3)
-            scene.nudges.add(["b"])
+            scene.pending.add(["b"])
             assert (await anext(watch)).batch.revision == 3
 
 
@@ -87,7 +87,7 @@ async def test_a_feed_that_cannot_read_is_late_whatever_nudges_it() -> None:
             await scene.looked(1)
             late = scene.feed.lag_seconds
             for _ in range(3):
-                scene.nudges.add(["unwatched"])
+                scene.pending.add(["unwatched"])
                 await scene.looked(1)
                 assert scene.feed.lag_seconds > late
                 late = scene.feed.lag_seconds

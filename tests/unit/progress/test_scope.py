@@ -26,17 +26,17 @@ def made_by(batch_prefix: str = "") -> Principal:
 def nothing_under_way(who: Principal) -> bool:
     """Whether as many results as may be under way at all could be taken now."""
     try:
-        who.usage.take_results(3, LIMITS)
+        who.usage.acquire_results(3, LIMITS)
     except Refusal:
         return False
-    who.usage.give_results(3)
+    who.usage.release_results(3)
     return True
 
 
 async def send(commit: GroupCommit, job_id: str, batch_id: str = "b") -> object:
     """Record a result; return its answer, or the error that the call ends with."""
     async with asyncio.timeout(SECONDS_MAX):
-        call = scope.record(one(job_id, batch_id), commit.submit)
+        call = scope.record_within_limits(one(job_id, batch_id), commit.submit)
         (ended,) = await asyncio.gather(call, return_exceptions=True)
     return ended if isinstance(ended, BaseException) else ended[0]
 

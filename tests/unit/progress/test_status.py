@@ -4,7 +4,8 @@ import pytest
 
 from batches import errors as batch_errors
 from batches.errors import BatchError
-from services.progress.status import to_refusal
+from rpc.answers.error_table import refusal_of
+from services.progress.status import ERRORS
 
 ARGUMENTS = {
     "BatchConflict": ("b", 1),
@@ -19,11 +20,11 @@ ARGUMENTS = {
 def test_every_batch_error_has_an_answer(kind: type[BatchError]) -> None:
     """The reason is the error's name in upper snake case, as the contract has it."""
     options = {"sealed": True} if kind is batch_errors.BatchConflict else {}
-    refusal = to_refusal(kind(*ARGUMENTS.get(kind.__name__, ("b",)), **options))
+    refusal = refusal_of(kind(*ARGUMENTS.get(kind.__name__, ("b",)), **options), ERRORS)
     assert refusal is not None
     assert refusal.reason.replace("_", "").lower() == kind.__name__.lower()
 
 
 def test_a_defect_has_no_answer_of_its_own() -> None:
     """An unknown exception is left to the boundary, which answers INTERNAL without its text."""
-    assert to_refusal(ValueError("secret")) is None
+    assert refusal_of(ValueError("secret"), ERRORS) is None

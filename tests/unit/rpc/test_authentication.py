@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rpc.callers import jwt_tokens
-from rpc.callers.authentication import LOOK_SECONDS, AuthenticationRules, Authenticator
+from rpc.callers.authentication import REFRESH_SECONDS, AuthenticationRules, Authenticator
 from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.principal import Role
 from rpc.callers.token_file import entry_text, new_token
@@ -106,9 +106,9 @@ def test_files_are_looked_at_once_a_second(file: Path, clock: Clock) -> None:
     known = Authenticator(AuthenticationRules(file))
     assert known.principal(header) is not None
     file.write_text("", encoding="ascii")
-    clock.now += LOOK_SECONDS / 2
+    clock.now += REFRESH_SECONDS / 2
     assert known.principal(header) is not None
-    clock.now += LOOK_SECONDS
+    clock.now += REFRESH_SECONDS
     assert known.principal(header) is None
 
 
@@ -118,11 +118,11 @@ def test_a_broken_file_changes_nothing(file: Path, clock: Clock) -> None:
     known = Authenticator(AuthenticationRules(file))
     good = file.read_text()
     for content in ("garbage", "[[token]]\nname = 7\n", good + good):
-        clock.now += 2 * LOOK_SECONDS
+        clock.now += 2 * REFRESH_SECONDS
         file.write_text(content, encoding="ascii")
         assert known.principal(header) is not None
         assert known.is_stale
-    clock.now += 2 * LOOK_SECONDS
+    clock.now += 2 * REFRESH_SECONDS
     file.write_text(good + "\n", encoding="ascii")
     assert known.principal(header) is not None
     assert not known.is_stale
@@ -135,7 +135,7 @@ def test_tokens_of_a_name_share_what_they_use(file: Path, clock: Clock) -> None:
     usages = [principal.usage for one in (first, second, other) if (principal := known.principal(one))]
     assert usages[0] is usages[1] is not usages[2]
     file.write_text(file.read_text() + "\n", encoding="ascii")
-    clock.now += 2 * LOOK_SECONDS
+    clock.now += 2 * REFRESH_SECONDS
     again = known.principal(first)
     assert again is not None
     assert again.usage is usages[0]
@@ -158,7 +158,7 @@ def test_a_broken_key_keeps_no_token_alive(file: Path, clock: Clock, issuer: Sig
     assert known.principal(header) is not None
     issuer.rules.key.write_text("garbage", encoding="ascii")
     file.write_text("", encoding="ascii")
-    clock.now += 2 * LOOK_SECONDS
+    clock.now += 2 * REFRESH_SECONDS
     assert known.principal(header) is None
     assert known.principal(issuer.header("someone")) is not None
     assert known.is_stale
@@ -173,7 +173,7 @@ def test_the_machines_clock_decides_nothing_about_files(
     assert known.principal(header) is not None
     file.write_text("", encoding="ascii")
     monkeypatch.setattr("rpc.callers.authentication.time.time", lambda: 0.0)
-    clock.now += 2 * LOOK_SECONDS
+    clock.now += 2 * REFRESH_SECONDS
     assert known.principal(header) is None
 
 
@@ -183,7 +183,7 @@ def test_a_key_that_is_replaced_forgets_every_token(file: Path, clock: Clock, is
     header = issuer.header("someone")
     assert known.principal(header) is not None
     issuer.change_key()
-    clock.now += 2 * LOOK_SECONDS
+    clock.now += 2 * REFRESH_SECONDS
     assert known.principal(header) is None
     assert known.principal(issuer.header("someone")) is not None
 

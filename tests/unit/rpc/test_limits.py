@@ -12,18 +12,18 @@ def test_a_rate_allows_a_seconds_calls_at_once(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("rpc.callers.limits.time.monotonic", lambda: now)
     limits, used = Limits(calls_per_second_max=10), Usage()
     for _ in range(10):
-        used.take_call(limits)
+        used.count_call(limits)
     with pytest.raises(Refusal) as caught:
-        used.take_call(limits)
+        used.count_call(limits)
     wait = caught.value.retry_delay_seconds
     assert wait == pytest.approx(0.1)
     now += 0.1 + 1e-9
-    used.take_call(limits)
+    used.count_call(limits)
     with pytest.raises(Refusal):
-        used.take_call(limits)
+        used.count_call(limits)
     now += 60
     for _ in range(10):
-        used.take_call(limits)
+        used.count_call(limits)
 
 
 def test_less_than_a_call_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,34 +31,34 @@ def test_less_than_a_call_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("rpc.callers.limits.time.monotonic", lambda: now)
     limits, used = Limits(calls_per_second_max=0.1), Usage()
-    used.take_call(limits)
+    used.count_call(limits)
     with pytest.raises(Refusal) as caught:
-        used.take_call(limits)
+        used.count_call(limits)
     assert caught.value.retry_delay_seconds == pytest.approx(10)
 
 
 def test_results_beyond_the_limit_wait_for_others() -> None:
     """A call beyond the limit is refused while another one is under way, and taken when it is alone."""
     limits, used = Limits(results_in_flight_max=10), Usage()
-    used.take_results(4, limits)
-    used.take_results(6, limits)
+    used.acquire_results(4, limits)
+    used.acquire_results(6, limits)
     with pytest.raises(Refusal):
-        used.take_results(1, limits)
-    used.give_results(4)
-    used.give_results(6)
-    used.take_results(1_000, limits)
-    used.give_results(1_000)
-    used.take_results(10, limits)
+        used.acquire_results(1, limits)
+    used.release_results(4)
+    used.release_results(6)
+    used.acquire_results(1_000, limits)
+    used.release_results(1_000)
+    used.acquire_results(10, limits)
 
 
 def test_no_limit() -> None:
     """Without limits nothing is refused; what is used is still counted, for a limit that comes later."""
     used = Usage()
     for _ in range(1_000):
-        used.take_call(Limits())
-        used.take_results(10_000, Limits())
-        used.take_watch(Limits())
+        used.count_call(Limits())
+        used.acquire_results(10_000, Limits())
+        used.acquire_watch(Limits())
     with pytest.raises(Refusal):
-        used.take_watch(Limits(watches_max=1_000))
+        used.acquire_watch(Limits(watches_max=1_000))
     with pytest.raises(Refusal):
-        used.take_results(1, Limits(results_in_flight_max=1_000))
+        used.acquire_results(1, Limits(results_in_flight_max=1_000))

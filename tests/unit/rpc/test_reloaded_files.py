@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rpc.callers.reloaded_files import FromFiles, read
+from rpc.callers.reloaded_files import ReloadedFiles, read
 
 
 class Pair:
@@ -15,7 +15,7 @@ class Pair:
         self.paths = folder / "one", folder / "two"
         self.replaced_meanwhile = ""
         self.write("old")
-        self.made = FromFiles(self.paths, self.make)
+        self.made = ReloadedFiles(self.paths, self.make)
 
     def write(self, text: str) -> None:
         """Replace both."""

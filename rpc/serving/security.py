@@ -1,4 +1,4 @@
-"""From the settings of a server to what guards it: certificate, authenticator, gate; else exit 78."""
+"""A server's security, built from its settings: certificate, authentication and authorization."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import structlog
 from process.addresses import is_loopback
 from process.configuration import refuse
 from rpc.callers.authentication import AuthenticationRules, Authenticator
-from rpc.callers.authorization import Gate
+from rpc.callers.authorization import AuthorizationInterceptor
 from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.limits import Limits
 from rpc.callers.principal import Role
@@ -17,37 +17,54 @@ from rpc.settings import ServerSettings
 _log = structlog.get_logger()
 
 
-class Guard:
-    """What stands between a server and its callers."""
+class ServerSecurity:
+    """The certificate, the authenticator and the interceptors of a server.
 
-    def __init__(self, settings: ServerSettings, needed: Mapping[str, Role], limits: Limits) -> None:
-        """Read certificates and tokens; exit 78 if they cannot be used."""
+    Args:
+        settings: the settings of the server.
+        required_roles: the role that each method (/package.Service/Method) requires.
+        limits: the limits of callers for whom the file of tokens has none.
+
+    Raises:
+        SystemExit: with code 78, if a certificate, a key or a file of tokens cannot be used.
+
+    """
+
+    def __init__(self, settings: ServerSettings, required_roles: Mapping[str, Role], limits: Limits) -> None:
         rules = _rules(settings, limits)
         try:
             self.certificate = _certificate(settings)
-            self.authenticator = Authenticator(rules) if rules.ask_for_tokens else None
+            self.authenticator = Authenticator(rules) if rules.require_tokens else None
         except ValueError as error:
             refuse(str(error))
-        self.interceptors = () if self.authenticator is None else (Gate(self.authenticator, needed),)
+        self.interceptors = (
+            ()
+            if self.authenticator is None
+            else (AuthorizationInterceptor(self.authenticator.principal, required_roles),)
+        )
 
     @property
     def is_stale(self) -> bool:
-        """Whether a file was changed into one that cannot be used, so that an older one is in use."""
+        """Whether a file was replaced by one that cannot be used, so that its old content stays in use."""
         return any(one is not None and one.is_stale for one in (self.certificate, self.authenticator))
 
     @property
     def certificate_expiry(self) -> float | None:
-        """When the certificate in use expires, as Unix time; None without TLS."""
+        """When the certificate in use expires, in Unix time; None without TLS."""
         return self.certificate.expiry.timestamp() if self.certificate is not None else None
 
     def warn(self, listen: str) -> None:
-        """Say what is open to whom, if it is open to other machines."""
+        """Log a warning if other machines can reach an address without a token or without encryption."""
         if is_loopback(listen):
             return
-        if self.authenticator is None and (self.certificate is None or not self.certificate.asks_clients):
-            _log.warning("no caller is asked for a token or a certificate", listen=listen)
+        if self.authenticator is None and not self._requires_client_certificates:
+            _log.warning("callers need neither a token nor a certificate", listen=listen)
         elif self.certificate is None:
-            _log.warning("tokens are sent in plaintext: encrypt on the way, or set up TLS", listen=listen)
+            _log.warning("tokens are sent in plaintext: encrypt the network, or set up TLS", listen=listen)
+
+    @property
+    def _requires_client_certificates(self) -> bool:
+        return self.certificate is not None and self.certificate.requires_client_certificates
 
 
 def _certificate(settings: ServerSettings) -> ServerCertificate | None:

@@ -1,8 +1,8 @@
-"""The interceptor around all that may fail: whatever goes wrong inside, only a documented answer leaves.
+"""The interceptor that turns every error into a documented answer.
 
-grpc.aio sends the text of an uncaught exception to the client, a DSN included, and
-answers UNKNOWN to bytes that are no message. So the boundary takes the bytes as they
-came, decodes them itself, and turns each exception into a Refusal.
+grpc.aio sends the text of an uncaught exception to the client, even a database URL with its
+password, and answers UNKNOWN to bytes that are not a message. So this interceptor receives
+the bytes, decodes them itself, and turns each exception into a Refusal.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,48 +12,48 @@ import grpc
 import structlog
 
 from process.logs import REQUEST_ID
-from rpc.answers.handlers import Context, Handler
+from rpc.answers.error_table import ErrorTable, refusal_of
+from rpc.answers.handlers import Context, Handler, WrappedHandlers
 from rpc.answers.refusal import Refusal, Violation
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-"""gRPC's own default; 10,000 results with short errors take some 1 MiB. Checked here, not in the transport,
-because the transport answers RESOURCE_EXHAUSTED, which tells a worker to try again for ever."""
-
-Translate = Callable[[Exception], Refusal | None]
-"""Turns an exception of the domain into its answer; None for one it does not know."""
+"""gRPC's own default; 10,000 results with short errors take some 1 MiB. It is checked here and not in the
+transport, because the transport answers RESOURCE_EXHAUSTED, which tells a worker to retry for ever."""
 
 _log = structlog.get_logger()
 
 
-class ErrorBoundary(grpc.aio.ServerInterceptor):
-    """Maps every exception of a handler, and every undecodable request, to a Refusal."""
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Answers every exception of a handler, and every request that cannot be decoded, with a Refusal.
 
-    def __init__(self, translate: Translate) -> None:
-        """Take the one function that knows the errors of the service's domain."""
-        self._translate = translate
-        self._answering: dict[str, Handler] = {}
-        """Made once for each method that is served, not once a call."""
+    Args:
+        errors: the answers to the errors of the service's domain; any other error is answered INTERNAL,
+            without its text.
+
+    """
+
+    def __init__(self, errors: ErrorTable) -> None:
+        self._errors = errors
+        self._handlers = WrappedHandlers(self._guard)
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        """Wrap the handler of a method; a call that is not let in is answered before its message is read."""
+        """Wrap the handler of a method; a forbidden call is answered before its message is read."""
+        method = handler_call_details.method
         try:
             handler = await continuation(handler_call_details)
         except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
-            return _refusing(self._refusal(handler_call_details.method, error))
+            return _refusing(self._refusal(method, error))
         if handler is None:
             return _refusing(Refusal(grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD", "no such method"))
+        return self._handlers.of(handler, method)
+
+    def _guard(self, handler: Handler, method: str) -> Handler:
         if handler.request_streaming:
             return handler  # only reflection streams requests, and it answers its own errors
-        method = handler_call_details.method
-        if method not in self._answering:
-            self._answering[method] = self._answering_of(handler, method)
-        return self._answering[method]
-
-    def _answering_of(self, handler: Handler, method: str) -> Handler:
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._stream(handler, method), response_serializer=handler.response_serializer
@@ -72,7 +72,7 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
-                await self._abort(context, method, error)
+                await _abort(context, self._refusal(method, error))
 
         return answer
 
@@ -87,23 +87,19 @@ class ErrorBoundary(grpc.aio.ServerInterceptor):
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
-                await self._abort(context, method, error)
+                await _abort(context, self._refusal(method, error))
 
         return answer
 
-    async def _abort(self, context: Context, method: str, error: Exception) -> NoReturn:
-        await abort(context, self._refusal(method, error))
-
     def _refusal(self, method: str, error: Exception) -> Refusal:
-        refusal = error if isinstance(error, Refusal) else self._translate(error)
+        refusal = refusal_of(error, self._errors)
         if refusal is None:
             _log.error("unexpected error", method=method, exc_info=error)
             refusal = Refusal(grpc.StatusCode.INTERNAL, "INTERNAL", "internal error")
         return refusal
 
 
-async def abort(context: Context, refusal: Refusal) -> NoReturn:
-    """End the call with the refusal."""
+async def _abort(context: Context, refusal: Refusal) -> NoReturn:
     await context.abort(refusal.code, refusal.message, refusal.trailing_metadata(REQUEST_ID.get()))
 
 
@@ -113,7 +109,7 @@ def _decoded(decode: Callable[[bytes], Any], raw: bytes) -> Any:
     try:
         return decode(raw)
     except Exception as error:  # protobuf's runtimes raise classes of their own
-        message = "the bytes are no message of this method"
+        message = "the bytes are not a message of this method"
         raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from error
 
 
@@ -124,9 +120,9 @@ def _too_large() -> Refusal:
 
 
 def _refusing(refusal: Refusal) -> Handler:
-    """Return a handler as of a stream: it answers before a message has come, whatever kind of call it is."""
+    """Return a streaming handler: it answers before a message has come, whatever the kind of the call."""
 
     async def refuse(_messages: AsyncIterator[bytes], context: Context) -> NoReturn:
-        await abort(context, refusal)
+        await _abort(context, refusal)
 
     return grpc.stream_stream_rpc_method_handler(refuse)

@@ -1,0 +1,15 @@
+"""Tuning of Python's garbage collector for processes that allocate millions of small objects."""
+
+import gc
+
+ALLOCATIONS_BETWEEN_COLLECTIONS = 50_000
+"""About what a full group of results allocates, so that each object is examined about once. With Python's
+default of 700, a sixth of a server's time under load was spent on examining results that were still in use.
+50,000 objects take some 10 MB."""
+
+
+def tune_gc() -> None:
+    """Collect once, exempt everything allocated so far from later collections, and collect less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)

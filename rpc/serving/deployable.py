@@ -1,0 +1,170 @@
+"""One gRPC service as a process runs it: start, health, admin ports, background tasks and drain."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2_grpc
+
+from rpc.answers.error_table import ErrorTable
+from rpc.callers.limits import Limits
+from rpc.callers.principal import Role
+from rpc.serving.admin import AdminPorts
+from rpc.serving.health import Health
+from rpc.serving.security import ServerSecurity
+from rpc.serving.server import ServerOptions, add_reflection, create_server, listen
+from rpc.settings import ServerSettings
+from rpc.telemetry.server_metrics import ServerCollector
+from rpc.telemetry.telemetry import Telemetry
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundTask:
+    """Work that the service cannot do without: the server runs only as long as all of it does."""
+
+    run: Callable[[], Coroutine[Any, Any, None]]
+    close: Callable[[], None] | None = None
+    """Makes `run` finish its work and return; None: `run` is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service, and what a deployable needs to know of it."""
+
+    name: str
+    """The full name, package.Service."""
+    required_roles: Mapping[str, Role]
+    """The role that each method (/package.Service/Method) requires."""
+    errors: ErrorTable
+    """The answers to the errors of its domain."""
+    add_to_server: Callable[[grpc.aio.Server], None]
+    """Registers its servicer."""
+    check: Callable[[], Awaitable[object]]
+    """Fails while the store behind the service does not answer."""
+    tasks: Sequence[BackgroundTask] = ()
+    """Started with the server; ended after its last call, one after the other in this order."""
+    end_streams: Callable[[], None] = lambda: None
+    """Called when the drain begins, to end the calls that last as long as their clients want."""
+
+
+class Deployable:
+    """A running service: its port, its admin ports and its background tasks. One event loop runs all of it.
+
+    Args:
+        settings: the settings of the server.
+        service: the service.
+        telemetry: made before the service, whose parts may be measured with it; closed by `stop`.
+        limits: the limits of callers for whom the file of tokens has none.
+        reuse_port: whether several processes may listen on the port.
+
+    Raises:
+        SystemExit: with code 78, if a certificate or a file of tokens cannot be used, or a port cannot be
+            opened.
+
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        service: Service,
+        telemetry: Telemetry,
+        limits: Limits,
+        *,
+        reuse_port: bool = False,
+    ) -> None:
+        self._service = service
+        self._telemetry = telemetry
+        self._drain_seconds = settings.drain_seconds
+        self._health = Health(service.name, service.check)
+        security = ServerSecurity(settings, service.required_roles, limits)
+        security.warn(settings.listen)
+        telemetry.registry.register(
+            ServerCollector(
+                is_ready=lambda: self._health.is_ready,
+                has_stale_files=lambda: security.is_stale,
+                certificate_expiry=lambda: security.certificate_expiry,
+            )
+        )
+        options = ServerOptions(
+            settings.listen, settings.connection_age_seconds_max, reuse_port, security.certificate
+        )
+        self._server = create_server(
+            options, service.errors, outside=telemetry.interceptors, inside=security.interceptors
+        )
+        service.add_to_server(self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
+        if settings.reflection:
+            add_reflection(self._server, service.name)
+        self.port = listen(self._server, options)
+        self.admin = AdminPorts(settings, self._health.servicer, telemetry.registry)
+        self._tasks: list[tuple[BackgroundTask, asyncio.Task[None]]] = []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve while the context is open; leaving it drains."""
+        try:
+            await self.start()
+            yield
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Start the background tasks, then serve."""
+        for task in (*self._service.tasks, BackgroundTask(self._health.run)):
+            self._tasks.append((task, asyncio.create_task(task.run())))
+        await self.admin.start()
+        await self._server.start()
+
+    async def run_until(self, stop: asyncio.Event, **described: str) -> None:
+        """Wait for the request to stop, and log the state of the process.
+
+        Args:
+            stop: set when the process is asked to stop.
+            described: what the log says of the server besides its ports.
+
+        Raises:
+            Exception: as `wait`.
+
+        """
+        ports = {"port": self.port, "admin_port": self.admin.port, "metrics_port": self.admin.metrics_port}
+        _log.info("serving", **ports, **described)
+        await self.wait(stop)
+        _log.info("draining", seconds_max=self._drain_seconds)
+
+    async def wait(self, stop: asyncio.Event) -> None:
+        """Wait for the request to stop.
+
+        Args:
+            stop: set when the process is asked to stop.
+
+        Raises:
+            Exception: what a background task died of; without the task the server is of no use.
+
+        """
+        stopping = asyncio.create_task(stop.wait())
+        running = [task for _, task in self._tasks]
+        done, _ = await asyncio.wait({stopping, *running}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for task in done:
+            await task
+
+    async def stop(self) -> None:
+        """Drain: become not ready, refuse new calls, finish running ones, end the tasks, close the ports.
+
+        A running call that takes longer than the settings' `drain_seconds` is cancelled. Another stop does
+        nothing more.
+        """
+        self._health.drain()
+        self._service.end_streams()
+        await self._server.stop(self._drain_seconds)
+        for background, task in self._tasks:
+            (background.close or task.cancel)()
+            await asyncio.wait([task])  # never raises: if the task died, wait() has raised the reason
+        await self.admin.stop()
+        await self._telemetry.close()

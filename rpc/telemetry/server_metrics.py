@@ -1,0 +1,37 @@
+"""Metrics of readiness, certificates and token files, read at each scrape."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCollector(Collector):
+    """Reads the state of a server at each scrape, from the thread of the scrape."""
+
+    is_ready: Callable[[], bool]
+    has_stale_files: Callable[[], bool]
+    certificate_expiry: Callable[[], float | None]
+    """Unix time, in seconds; None without TLS."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield every metric."""
+        yield GaugeMetricFamily(
+            "batchprogress_ready",
+            "1 while the backing store answers and the server does not drain.",
+            value=self.is_ready(),
+        )
+        yield GaugeMetricFamily(
+            "batchprogress_files_stale",
+            "1 while a certificate, key or token file cannot be used and its old content stays in use.",
+            value=self.has_stale_files(),
+        )
+        expiry = self.certificate_expiry()
+        if expiry is not None:
+            yield GaugeMetricFamily(
+                "batchprogress_certificate_expiry_timestamp_seconds",
+                "When the certificate in use expires.",
+                value=expiry,
+            )
