@@ -1,46 +1,46 @@
-"""What silence makes of a batch: the server's rule (its batches/pace.py), for who has got no message since.
+"""What a batch looks like after some time without a message: its rate fades, then it has stalled. Pure.
 
-A stall changes nothing in a batch, so no message tells of it. The state that was received last, and the time
-since then, tell the same. It stands here again because workers install no package of the server, and the
-server's rules know no protobuf; a test holds the two against each other. Pure.
+A stall changes nothing in a batch, so the server sends no message about it. The client works it out from the
+last state and the time since then, by the server's rule (batches/pace.py). The rule stands here a second time
+because workers do not install the server; a test compares the two.
 """
 
 import math
+from dataclasses import replace
 
-from batchprogress.v1 import progress_pb2 as pb
+from batchprogress.models import Batch
 
 RATE_WINDOW_SECONDS = 30.0
-"""The server's: what its average forgets in."""
+"""The time over which the server averages the rate."""
 STALL_SECONDS_MIN = 60.0
-"""The server's: before, a batch is not called stalled."""
+"""The server calls no batch stalled before this time without a result."""
 STALL_SECONDS_MAX = 3_600.0
-"""The server's: after it, it is, however slow it was."""
+"""The server calls every batch stalled after this time, however slow it was."""
 STALL_RESULTS = 5.0
-"""The server's: so many results have not come at the usual rate."""
+"""The server calls a batch stalled when this many results are missing at the usual rate."""
 
 _SECONDS_PER_MINUTE = 60
 _SECONDS_PER_HOUR = 3_600
 _SECONDS_PER_DAY = 86_400
 
 
-def after_silence(batch: pb.Batch, seconds: float) -> pb.Batch:
-    """Return a batch as it is so many seconds after it was received, if nothing has come since.
+def after_silence(batch: Batch, seconds: float) -> Batch:
+    """Return a batch as it is some seconds after it was received, if there was no result since.
 
-    Its rate fades, then it is stalled, as `stall_reason` says. One that had stalled already keeps the
-    server's words: for how long, only the server knows.
+    A batch that had stalled already stays as it is: only the server knows for how long.
     """
-    if batch.state != pb.BATCH_STATE_PROCESSING or batch.stall_reason:
+    if batch.has_ended or batch.stall_reason:
         return batch
-    aged = pb.Batch()
-    aged.CopyFrom(batch)
-    aged.jobs_per_second = rate_after_silence(batch.jobs_per_second, seconds)
-    if seconds >= stall_seconds(batch.jobs_per_second):
-        aged.stall_reason = f"no result for {duration_text(seconds)}"
-    return aged
+    stalled = seconds >= stall_seconds(batch.jobs_per_second)
+    return replace(
+        batch,
+        jobs_per_second=rate_after_silence(batch.jobs_per_second, seconds),
+        stall_reason=f"no result for {duration_text(seconds)}" if stalled else "",
+    )
 
 
 def rate_after_silence(rate: float, seconds: float) -> float:
-    """Return what is left of a rate: 0 once the batch has stalled."""
+    """Return what is left of a rate in jobs per second: 0 once the batch has stalled."""
     if seconds <= 0.0:
         return rate
     if seconds >= stall_seconds(rate):
@@ -50,7 +50,7 @@ def rate_after_silence(rate: float, seconds: float) -> float:
 
 
 def stall_seconds(rate: float) -> float:
-    """Return after how much silence a batch of this rate has stalled."""
+    """Return after how many seconds without a result a batch of this rate has stalled."""
     if rate <= 0.0:
         return STALL_SECONDS_MIN
     return min(STALL_SECONDS_MAX, max(STALL_SECONDS_MIN, STALL_RESULTS / rate))

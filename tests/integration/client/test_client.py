@@ -144,6 +144,9 @@ async def test_what_the_server_refuses_raises_its_own_error(client: Either) -> N
         error = raised.value
         assert (type(error), error.reason, error.batch_id) == (error_type, reason, arguments[0])
         assert repr(arguments[0]) in str(error)
+    with pytest.raises(InvalidRequest, match="total_jobs must be") as invalid:
+        await client.call("create", "b", -1)
+    assert [violation.field for violation in invalid.value.violations] == ["total_jobs"]
     for name in ("results", "repairs", "watch"):
         with pytest.raises(LookupError, match="'nope'"):
             await client.every(name, "nope")

@@ -4,6 +4,7 @@ import grpc
 import pytest
 
 from batchprogress._grpc.status_details import RETRY_SECONDS_MAX, STATUS_DETAILS_KEY, read_details
+from batchprogress.errors import FieldViolation
 from rpc.answers.refusal import Refusal, Violation
 
 
@@ -19,6 +20,7 @@ def test_reason_and_delay_are_read_as_the_server_writes_them(seconds: float) -> 
     )
     details = read_details((("other", "x"), *refusal.trailing_metadata()))
     assert (details.reason, details.retry_seconds) == ("BACKLOG_FULL", seconds)
+    assert details.violations == (FieldViolation("field", "is wrong"),)
 
 
 @pytest.mark.parametrize(("asked", "taken"), [(86_400.0, RETRY_SECONDS_MAX), (-1.0, 0.0)])

@@ -53,13 +53,17 @@ def refused(subject: Subject, failure: Failure) -> errors.CallFailed:
     if error_type is errors.BatchNotFound:
         sentence = f"there is no batch {subject.batch_id!r} at {subject.target}"
     else:
-        sentence = f"{subject} was refused: {failure.message or failure.code.name}"
-    return error_type(
+        detail = "; ".join(f"{one.field} {one.description}" for one in failure.violations)
+        sentence = f"{subject} was refused: {detail or failure.message or failure.code.name}"
+    error = error_type(
         f"{sentence}: {advice}",
         reason=failure.reason or failure.code.name,
         detail=failure.message,
         batch_id=subject.batch_id,
     )
+    if isinstance(error, errors.InvalidRequest):
+        error.violations = failure.violations
+    return error
 
 
 def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) -> errors.Unavailable:

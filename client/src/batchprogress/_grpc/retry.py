@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 import grpc
 
 from batchprogress._grpc.status_details import read_details
+from batchprogress.errors import FieldViolation
 
 RETRIED_CODES = frozenset(
     {
@@ -59,6 +60,8 @@ class Failure:
     """The reason of the server's ErrorInfo; empty without one."""
     retry_seconds: float = 0.0
     """The delay that the server asks for before the next try; 0 without one."""
+    violations: tuple[FieldViolation, ...] = ()
+    """The request's fields that break a rule of the contract."""
 
     @property
     def is_retried(self) -> bool:
@@ -77,7 +80,9 @@ def failure_of(error: BaseException) -> Failure:
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return Failure(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
     details = read_details(error.trailing_metadata())
-    return Failure(error.code(), error.details() or "", details.reason, details.retry_seconds)
+    return Failure(
+        error.code(), error.details() or "", details.reason, details.retry_seconds, details.violations
+    )
 
 
 class Method(Protocol[Request_contra, Response_co]):

@@ -13,6 +13,8 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from batchprogress.errors import FieldViolation
+
 STATUS_DETAILS_KEY = "grpc-status-details-bin"
 RETRY_SECONDS_MAX = 60.0
 """The longest delay that a server can ask for: a worker must not fall silent for hours."""
@@ -20,6 +22,9 @@ RETRY_SECONDS_MAX = 60.0
 _STATUS_DETAILS = 3
 _ERROR_INFO_REASON = 1
 _RETRY_INFO_DELAY = 1
+_BAD_REQUEST_VIOLATIONS = 1
+_VIOLATION_FIELD = 1
+_VIOLATION_DESCRIPTION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +35,26 @@ class StatusDetails:
     """The reason of the ErrorInfo, in UPPER_SNAKE; empty without one."""
     retry_seconds: float = 0.0
     """The delay of the RetryInfo; 0 without one."""
+    violations: tuple[FieldViolation, ...] = ()
+    """The fields at fault in the BadRequest; empty without one."""
 
 
 def read_details(trailing_metadata: Iterable[tuple[str, str | bytes]] | None) -> StatusDetails:
     """Return the error details of a call; a missing or malformed one is ignored."""
     raw = next((value for key, value in trailing_metadata or () if key == STATUS_DETAILS_KEY), b"")
-    reason, retry_seconds = "", 0.0
+    reason, retry_seconds, violations = "", 0.0, tuple[FieldViolation, ...]()
     try:
         for detail in _submessages(raw if isinstance(raw, bytes) else raw.encode(), _STATUS_DETAILS):
             packed = Any.FromString(detail)
             if packed.type_url.endswith("/google.rpc.ErrorInfo"):
-                reason = b"".join(_submessages(packed.value, _ERROR_INFO_REASON)).decode(errors="replace")
+                reason = _text(packed.value, _ERROR_INFO_REASON)
             elif packed.type_url.endswith("/google.rpc.RetryInfo"):
                 retry_seconds = _seconds(b"".join(_submessages(packed.value, _RETRY_INFO_DELAY)))
+            elif packed.type_url.endswith("/google.rpc.BadRequest"):
+                violations = tuple(map(_violation, _submessages(packed.value, _BAD_REQUEST_VIOLATIONS)))
     except DecodeError:
         pass
-    return StatusDetails(reason, retry_seconds)
+    return StatusDetails(reason, retry_seconds, violations)
 
 
 def _submessages(raw: bytes, number: int) -> Iterator[bytes]:
@@ -54,6 +63,14 @@ def _submessages(raw: bytes, number: int) -> Iterator[bytes]:
     for field in (fields[place] for place in range(len(fields))):
         if field.field_number == number and isinstance(field.data, bytes):
             yield field.data
+
+
+def _text(raw: bytes, number: int) -> str:
+    return b"".join(_submessages(raw, number)).decode(errors="replace")
+
+
+def _violation(raw: bytes) -> FieldViolation:
+    return FieldViolation(_text(raw, _VIOLATION_FIELD), _text(raw, _VIOLATION_DESCRIPTION))
 
 
 def _seconds(raw: bytes) -> float:
