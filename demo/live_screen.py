@@ -8,6 +8,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from batchprogress._calls.convert import to_batch
 from batchprogress.cli.views import Bars
 from batchprogress.v1 import progress_pb2 as pb
 from demo.screen import before_and_after
@@ -66,7 +67,7 @@ class LiveScreen:
     def _draw(self) -> None:
         rows: list[RenderableType] = [Text()]
         if self._batch is not None:
-            rows.append(Padding(Bars({self._batch.batch_id: self._batch}), (0, 1)))
+            rows.append(Padding(Bars({self._batch.batch_id: to_batch(self._batch)}), (0, 1)))
         if self._spinner is not None:
             rows.append(Padding(self._spinner, (0, 0, 0, 1)))
         self._live.update(Group(*rows))

@@ -1,4 +1,4 @@
-"""python -m batchprogress: the command line."""
+"""Runs the command line: python -m batchprogress."""
 
 from batchprogress.cli import main
 

@@ -40,7 +40,7 @@ class CallFailed(ProgressError):
     Attributes:
         reason: the server's reason in UPPER_SNAKE, for example `BATCH_SEALED`; if the server gave none, the
             name of the gRPC status, for example `UNAVAILABLE`.
-        detail: the server's own sentence, or gRPC's.
+        detail: what the server says, or gRPC if no server answered.
         batch_id: the batch that the call was about; empty if it was about none.
 
     """

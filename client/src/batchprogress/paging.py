@@ -20,6 +20,11 @@ class Pages(Generic[Item]):
     """A list on the server. Iterating over it yields its items; each page is read when it is reached.
 
     Each iteration starts again. Iterating raises the errors of the call that made the list.
+
+    Example:
+        >>> batches = client.list()
+        >>> newest = next(iter(batches), None)
+
     """
 
     def __init__(self, read: Callable[[str], Page[Item]], page_token: str) -> None:
@@ -55,7 +60,13 @@ class Pages(Generic[Item]):
 
 
 class AsyncPages(Generic[Item]):
-    """As `Pages`, for `async for`."""
+    """As `Pages`, for `async for`.
+
+    Example:
+        >>> batches = client.list()
+        >>> newest = await anext(aiter(batches), None)
+
+    """
 
     def __init__(self, read: Callable[[str], Awaitable[Page[Item]]], page_token: str) -> None:
         self._read = read

@@ -32,7 +32,8 @@ async def test_not_found(cli: CommandLine, command: str) -> None:
     """A batch that is not there is exit 4 and one sentence with what to do, from every command."""
     ended = await cli.run(*command.split())
     assert (ended.code, ended.out) == (4, "")
-    assert ended.err == "batchprogress: there is no batch nope: `batchprogress list` shows which there are\n"
+    advice = "`batchprogress list` shows the batches that exist"
+    assert ended.err == f"batchprogress: there is no batch nope: {advice}\n"
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ async def test_a_refused_line_is_named(progress: Served, cli: CommandLine) -> No
     ("bad", "why"),
     [
         ("{", "it is not JSON"),
-        ("[]\n", "it is no JSON object"),
+        ("[]\n", "it is not a JSON object"),
         (line(17), "job_id must be a string"),
         (line("j", "done"), "outcome must be one of"),
         (line("j", attempt=0), "attempt must be from 1"),
@@ -65,7 +65,7 @@ async def test_a_line_that_is_no_report(progress: Served, cli: CommandLine, bad:
     await progress.create("b", 9)
     ended = await cli.run("report", "b", "--from", "-", text=line("1") + "\n" + bad)
     assert (ended.code, ended.out) == (2, "1 recorded\n")
-    assert ended.err.startswith(f"batchprogress: line 3 is no report: {why}")
+    assert ended.err.startswith(f"batchprogress: line 3 is not a report: {why}")
     assert (await progress.get("b")).succeeded_jobs == 1
 
 

@@ -66,7 +66,7 @@ async def test_a_missing_token_is_named(guarded: Place) -> None:
     """A server that wants a token is not asked again and again: exit 6, and what to give."""
     ended = await CommandLine(guarded.server).run("list", BATCHPROGRESS_CA=str(guarded.ca))
     assert (ended.code, ended.out) == (6, "")
-    wanted = "wants a token: give a valid one with --token-file"
+    wanted = "asks for a token: give a valid one with --token-file"
     assert ended.err == f"batchprogress: the server at {guarded.server} {wanted}\n"
 
 

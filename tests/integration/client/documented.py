@@ -13,17 +13,19 @@ from typing import Any
 import batchprogress
 
 HEADING = "Example:"
+VALUES = ("batchprogress.models", "batchprogress.errors")
+"""Modules of classes that users receive and never make."""
 TARGET = "progress:50051"
 """The address of the server in every example."""
 
 
 def public_functions() -> Iterator[tuple[str, Any]]:
-    """Yield what a user may call, with its name: functions, constructors, and the methods of public classes."""
+    """Yield what a user may call, with its name: functions, classes, and their methods."""
     for name in batchprogress.__all__:
         member = getattr(batchprogress, name)
         if inspect.isfunction(member):
             yield name, member
-        elif inspect.isclass(member) and member.__module__ not in ("batchprogress.models", "batchprogress.errors"):
+        elif inspect.isclass(member) and member.__module__ not in VALUES:
             yield name, member
             yield from _methods(name, member)
 

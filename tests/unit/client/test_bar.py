@@ -1,7 +1,8 @@
-"""What a batch looks like in one line."""
+"""A batch in one line."""
 
 import pytest
 
+from batchprogress._calls.convert import to_batch
 from batchprogress.bar import line_of
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -9,7 +10,7 @@ PROCESSING, COMPLETED = pb.BATCH_STATE_PROCESSING, pb.BATCH_STATE_COMPLETED
 
 
 @pytest.mark.parametrize(
-    ("batch", "ending"),
+    ("message", "ending"),
     [
         (
             pb.Batch(total_jobs=1037, pending_jobs=7, percent_complete=99, state=PROCESSING, sealed=True),
@@ -35,14 +36,14 @@ PROCESSING, COMPLETED = pb.BATCH_STATE_PROCESSING, pb.BATCH_STATE_COMPLETED
         (pb.Batch(percent_complete=100, state=COMPLETED, sealed=True), "0/0, completed"),
     ],
 )
-def test_a_line_tells_counts_failures_pace_and_end(batch: pb.Batch, ending: str) -> None:
-    """Percent first, then the bar and the counts; time left only when the total is final and jobs move."""
-    line = line_of(batch)
-    assert line.startswith(f"{batch.percent_complete:3} % ")
+def test_a_line_shows_percent_counts_failures_rate_and_end(message: pb.Batch, ending: str) -> None:
+    """The time left is shown only when the total is final and jobs end."""
+    line = line_of(to_batch(message))
+    assert line.startswith(f"{message.percent_complete:3} % ")
     assert line.endswith(ending)
 
 
 def test_the_bar_is_full_only_at_100_percent() -> None:
-    """At 99 percent something is open, at 100 nothing."""
-    assert "░" in line_of(pb.Batch(percent_complete=99, state=PROCESSING))
-    assert "░" not in line_of(pb.Batch(percent_complete=100, state=COMPLETED))
+    """At 99 percent the bar has a gap."""
+    assert "░" in line_of(to_batch(pb.Batch(percent_complete=99, state=PROCESSING)))
+    assert "░" not in line_of(to_batch(pb.Batch(percent_complete=100, state=COMPLETED)))

@@ -32,6 +32,11 @@ class AsyncCaller:
         self._patience = patience
         self._channels = Channels(connection, connection.open_async if channel is None else lambda: channel)
 
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """The channel, opened if it was not."""
+        return self._channels.get()
+
     async def answer(self, call: Call[Answer]) -> Answer:
         """Return the answer to a call.
 

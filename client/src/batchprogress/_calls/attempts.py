@@ -54,5 +54,6 @@ class Attempts:
         self._tries += 1
         left = self._deadline - LAST_TRY_SECONDS_MIN - now
         if not self._patience.retry or left < max(0.0, failure.retry_seconds):
-            raise unavailable(self._subject, failure, now - self._started, self._tries) from error
+            seconds = self._patience.seconds_max if left < 0 else now - self._started
+            raise unavailable(self._subject, failure, seconds, self._tries) from error
         return min(left, failure.delay_seconds(self._tries - 1))

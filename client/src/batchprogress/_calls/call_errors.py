@@ -50,15 +50,16 @@ class Subject:
 def refused(subject: Subject, failure: Failure) -> errors.CallFailed:
     """Return the error of an answer that trying again does not change."""
     error_type, advice = _BY_REASON.get(failure.reason) or _BY_CODE.get(failure.code, _UNKNOWN)
+    violations = "; ".join(f"{one.field} {one.description}" for one in failure.violations)
+    detail = violations or failure.message
     if error_type is errors.BatchNotFound:
         sentence = f"there is no batch {subject.batch_id!r} at {subject.target}"
     else:
-        detail = "; ".join(f"{one.field} {one.description}" for one in failure.violations)
-        sentence = f"{subject} was refused: {detail or failure.message or failure.code.name}"
+        sentence = f"{subject} was refused: {detail or failure.code.name}"
     error = error_type(
         f"{sentence}: {advice}",
         reason=failure.reason or failure.code.name,
-        detail=failure.message,
+        detail=detail,
         batch_id=subject.batch_id,
     )
     if isinstance(error, errors.InvalidRequest):
@@ -71,7 +72,7 @@ def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) 
     error_type, advice = errors.Unavailable, "check that the server runs and that the address is right"
     if failure.code is _Code.RESOURCE_EXHAUSTED:
         error_type, advice = errors.ResourceExhausted, "call less often, or raise the limit"
-    tried = f"{seconds:.3g} s ({_times(tries)}; last: {cause_of(failure)})"
+    tried = f"{seconds:.3g} s ({_times(tries)}; last: {cause_of(failure.message) or failure.code.name})"
     error = error_type(
         f"no answer to {subject} within {tried}: {advice}",
         reason=failure.reason or failure.code.name,
@@ -82,10 +83,10 @@ def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) 
     return error
 
 
-def cause_of(failure: Failure) -> str:
-    """Return why there was no answer: the end of gRPC's long message, which names the cause."""
-    cause = failure.message.rpartition("last error: ")[2]
-    return cause.removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ") or failure.code.name
+def cause_of(detail: str) -> str:
+    """Return the end of gRPC's long message, which names the cause."""
+    cause = detail.rpartition("last error: ")[2]
+    return cause.removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ")
 
 
 def _times(tries: int) -> str:

@@ -50,9 +50,13 @@ class Caller:
             except grpc.RpcError as error:
                 self._channels.note(error, channel)
                 delay = attempts.delay_after(error, time.monotonic())
+                self.will_retry(error)
             else:
                 return call.read(response)
             time.sleep(delay)
+
+    def will_retry(self, error: grpc.RpcError) -> None:
+        """Be told that a call failed and will be tried again; the command line overrides this."""
 
     def watch(self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0) -> Iterator[Batch]:
         """Yield the states of a batch until it has ended.

@@ -102,7 +102,7 @@ class WatchCursor:
         """
         name = f"batch {self._subject.batch_id!r}"
         if self._batch is None:
-            why = f" ({cause_of(self._failure)})" if self._failure is not None else ""
+            why = f" ({cause_of(self._failure.message)})" if self._failure is not None else ""
             sentence = f"{self._subject.target} did not answer about {name} within {seconds_max:g} s{why}"
         elif not self._batch.has_ended:
             counts = f"{self._batch.ended_jobs:,} of {self._batch.total_jobs:,} jobs have a result"

@@ -1,4 +1,4 @@
-"""The command line `batchprogress`: needs the extra `cli` (typer and rich), which workers do without."""
+"""The command line `batchprogress`. It needs the extra `cli` (typer and rich), which workers do without."""
 
 import sys
 
@@ -19,6 +19,6 @@ def main() -> None:
             f"batchprogress: the command line needs {error.name}: pip install 'batchprogress[cli]'\n"
         )
         sys.exit(EXIT_NOT_INSTALLED)
-    except KeyboardInterrupt:  # later ones are typer's
+    except KeyboardInterrupt:  # once typer runs, it handles Ctrl-C itself
         sys.exit(EXIT_INTERRUPTED)
     app(prog_name="batchprogress")

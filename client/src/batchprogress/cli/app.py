@@ -1,19 +1,22 @@
-"""The command line: which commands there are."""
+"""The command line: its commands and the help of the whole."""
+
+from typing import Annotated
 
 import typer
 
+import batchprogress
 from batchprogress.cli import checking, failures, lifecycle, listing, reporting, showing, watching
 from batchprogress.cli.session import add_command
 
 HELP = """\
-Create batches, report how jobs ended, and watch how far batches are.
+Create batches, report how jobs ended, and watch batches live.
 
-The answer goes to standard output, everything else to standard error. On a terminal answers are tables and
-bars that move, elsewhere plain lines; NO_COLOR takes the colours away. With --json each line is an object
-with the names of the contract (progress.proto).
+The answer goes to standard output, everything else to standard error. A terminal shows tables and moving
+bars, anything else gets plain lines; NO_COLOR switches colours off. With --json each line is an object with
+the field names of the contract (progress.proto).
 
-`check` compares a batch with its results as the server lists them; all of the database is compared with
-itself where it is: `python -m batches check` on a server.
+`check` compares a batch with its results as the server lists them. To compare everything in the database with
+itself, run `python -m batches check` beside the database.
 
 \b
 Exit codes:
@@ -21,30 +24,48 @@ Exit codes:
   1  watch: completed, some jobs failed; check: there are differences
   2  wrong arguments
   3  watch: cancelled
-  4  there is no such batch
-  5  the server was away for longer than --timeout
-  6  the server refused it
-  7  check: the batch moved
+  4  the batch does not exist
+  5  the server did not answer within --timeout
+  6  the server refused the call
+  7  check: the batch changed while it was read
 130  Ctrl-C
 """
 EPILOG = """\
-Settings, each also an option of every command:
+Settings, each of which is also an option of every command:
 
-BATCHPROGRESS_SERVER (default 127.0.0.1:50051): host:port, or any gRPC name, as dns:///progress:50051.
+BATCHPROGRESS_SERVER (default 127.0.0.1:50051): host:port, or any gRPC name, such as dns:///progress:50051.
 
-BATCHPROGRESS_TLS, BATCHPROGRESS_CA: TLS with the system's roots, or with those in a PEM file.
+BATCHPROGRESS_TLS, BATCHPROGRESS_CA: use TLS with the system's roots, or with those in a PEM file.
 
-BATCHPROGRESS_CERTIFICATE, BATCHPROGRESS_KEY: PEM files of one's own certificate, for a server that asks.
+BATCHPROGRESS_CERTIFICATE, BATCHPROGRESS_KEY: the client's own certificate, for a server that asks for one.
 
 BATCHPROGRESS_TOKEN_FILE: a file with a bearer token.
 
-GRPC_VERBOSITY=NONE: without the lines that gRPC itself writes about a failed TLS handshake.
+GRPC_VERBOSITY=NONE: silence the lines that gRPC itself writes about a failed TLS handshake.
 """
 
-# No rich in the help: it keeps the line breaks of a docstring and then wraps each line.
+# Without rich, because its help keeps the line breaks of a docstring and then wraps each line.
 app = typer.Typer(
     help=HELP, epilog=EPILOG, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
 )
+
+
+def _print_version(*, is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"batchprogress {batchprogress.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options before the command."""
+
+
 for _command in (
     lifecycle.create,
     lifecycle.add,

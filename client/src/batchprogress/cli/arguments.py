@@ -1,4 +1,4 @@
-"""The kinds of arguments that several commands take."""
+"""Arguments that several commands take."""
 
 import re
 from collections.abc import Iterable
@@ -8,22 +8,23 @@ import typer
 
 IDENTIFIER = re.compile(r"[\x21-\x7e]{1,128}")
 IDENTIFIER_RULE = "1 to 128 printable ASCII characters without spaces"
-"""The contract's, said before anything is sent."""
+"""The rule of the contract, checked before anything is sent."""
 
 
 def identifier(value: str | None) -> str | None:
-    """Check an identifier."""
+    """Return an identifier if it follows the rule."""
     if value is not None and IDENTIFIER.fullmatch(value) is None:
         raise typer.BadParameter(f"must be {IDENTIFIER_RULE}")
     return value
 
 
 def identifiers(values: list[str]) -> list[str]:
-    """Check identifiers."""
-    return [identifier(value) or "" for value in values]
+    """Return identifiers, each once, if all follow the rule."""
+    return list(dict.fromkeys(identifier(value) or "" for value in values))
 
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", callback=identifier, help="The batch.")]
+BatchIds = Annotated[list[str], typer.Argument(metavar="ID...", callback=identifiers, help="The batches.")]
 
 
 def labels_in(pairs: Iterable[str]) -> dict[str, str]:

@@ -1,15 +1,25 @@
-"""What is said instead of a traceback: one sentence, what to do, and an exit code for scripts."""
+"""The end of a command that failed: one sentence with what to do, and an exit code for scripts."""
 
 from enum import IntEnum
 
 import grpc
 
-from batchprogress._grpc.retry import Failure
+from batchprogress._calls.call_errors import cause_of
 from batchprogress.cli.formatting import clean
+from batchprogress.errors import (
+    BatchNotFound,
+    CallFailed,
+    InvalidRequest,
+    PermissionDenied,
+    ServerError,
+    ServerTooOld,
+    Unauthenticated,
+    Unavailable,
+)
 
 
-class Exit(IntEnum):
-    """Exit codes; help tells them too."""
+class ExitCode(IntEnum):
+    """The exit codes that `--help` lists."""
 
     COMPLETED = 0
     WITH_FAILURES = 1
@@ -22,67 +32,61 @@ class Exit(IntEnum):
 
 
 ADVICE = {
-    "BATCH_NOT_FOUND": "`batchprogress list` shows which there are",
-    "BATCH_CONFLICT": "give it the same numbers, or another id",
+    "BATCH_NOT_FOUND": "`batchprogress list` shows the batches that exist",
+    "BATCH_CONFLICT": "give the same numbers, or another id",
     "BATCH_SEALED": "create batches that grow with --unsealed",
     "BATCH_CANCELLED": "create another batch",
-    "BATCH_COMPLETED": "it cannot be cancelled any more",
-    "REQUEST_CONFLICT": "use another --request-id for another addition",
+    "BATCH_COMPLETED": "a completed batch stays completed",
+    "REQUEST_CONFLICT": "give another --request-id for another addition",
     "RESULT_CONFLICT": "the first result stays; report a retry with a higher --attempt",
     "BATCH_FULL": "check the job id, or create batches that grow with --unsealed",
 }
 """What to do about a refusal, by its reason."""
 
-_BY_CODE = {
-    grpc.StatusCode.NOT_FOUND: Exit.NOT_FOUND,
-    grpc.StatusCode.INVALID_ARGUMENT: Exit.USAGE,
-}
-_ABOUT_THE_WAY = {
-    grpc.StatusCode.UNAUTHENTICATED: "wants a token: give a valid one with --token-file",
-    grpc.StatusCode.PERMISSION_DENIED: "does not let this token do it: give another one with --token-file",
-    grpc.StatusCode.UNIMPLEMENTED: "is no Batch Progress server, or an older one: check --server",
+_SERVER_SENTENCES: dict[type[CallFailed], str] = {
+    Unauthenticated: "asks for a token: give a valid one with --token-file",
+    PermissionDenied: "does not allow this with the given token: give another one with --token-file",
+    ServerTooOld: "is not a Batch Progress server, or an older one: check --server",
+    ServerError: "has a defect: its log holds the cause",
 }
 
 
-class Complaint(Exception):
-    """The end of a command that did not do what it was asked."""
+class CommandError(Exception):
+    """A command failed; `code` is the exit code."""
 
-    def __init__(self, sentence: str, code: Exit) -> None:
-        """Hold the sentence and the exit code."""
+    def __init__(self, sentence: str, code: ExitCode) -> None:
         super().__init__(sentence)
         self.code = code
 
 
-def no_batch(batch_id: str) -> Complaint:
-    """Complain that there is no such batch."""
-    return Complaint(f"there is no batch {clean(batch_id)}: {ADVICE['BATCH_NOT_FOUND']}", Exit.NOT_FOUND)
+def command_error(error: CallFailed, server: str) -> CommandError:
+    """Return how a command ends whose call failed."""
+    if isinstance(error, BatchNotFound):
+        return CommandError(
+            f"there is no batch {clean(error.batch_id)}: {ADVICE['BATCH_NOT_FOUND']}", ExitCode.NOT_FOUND
+        )
+    if isinstance(error, Unavailable):
+        return unavailable(server, error.seconds, error)
+    if type(error) in _SERVER_SENTENCES:
+        return CommandError(f"the server at {server} {_SERVER_SENTENCES[type(error)]}", ExitCode.REFUSED)
+    sentence = clean(error.detail) or error.reason
+    if error.reason in grpc.StatusCode.__members__:  # not the contract's: a proxy's, perhaps
+        sentence = f"the server at {server} answered {error.reason}: {sentence}"
+    if error.reason in ADVICE:
+        sentence += f": {ADVICE[error.reason]}"
+    return CommandError(sentence, ExitCode.USAGE if isinstance(error, InvalidRequest) else ExitCode.REFUSED)
 
 
-def away(server: str, seconds: float, last: Failure | None) -> Complaint:
-    """Complain that no answer came in time; `last` is why, as far as anyone said."""
-    why = f" ({reason_of(last)})" if last is not None else ""
-    return Complaint(
-        f"the server at {server} did not answer for {seconds:g} s{why}: is it running, and --server right?"
-        " --timeout waits longer",
-        Exit.UNAVAILABLE,
+def unavailable(server: str, seconds: float, error: CallFailed | None = None) -> CommandError:
+    """Return how a command ends that got no answer in time."""
+    why = f" ({reason_of(error)})" if error is not None else ""
+    return CommandError(
+        f"the server at {server} did not answer for {seconds:.3g} s{why}: check that it runs and that the"
+        " address is right, or wait longer with --timeout",
+        ExitCode.UNAVAILABLE,
     )
 
 
-def refused(failure: Failure, server: str) -> Complaint:
-    """Complain of an answer that trying again does not change."""
-    if failure.code in _ABOUT_THE_WAY:
-        return Complaint(f"the server at {server} {_ABOUT_THE_WAY[failure.code]}", Exit.REFUSED)
-    sentence = clean(failure.message) or failure.code.name
-    if not failure.reason:  # not the contract's: a proxy's, for instance
-        sentence = f"the server at {server} answers {failure.code.name}: {sentence}"
-    elif failure.reason == "INTERNAL":
-        sentence = f"the server at {server} has a defect: its log holds the cause"
-    if failure.reason in ADVICE:
-        sentence += f": {ADVICE[failure.reason]}"
-    return Complaint(sentence, _BY_CODE.get(failure.code, Exit.REFUSED))
-
-
-def reason_of(failure: Failure) -> str:
-    """Return why there was no answer: of gRPC's long story the end, which tells the cause."""
-    cause = clean(failure.message).rpartition("last error: ")[2]
-    return cause.removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ") or failure.code.name
+def reason_of(error: CallFailed) -> str:
+    """Return why there was no answer."""
+    return clean(cause_of(error.detail)) or error.reason

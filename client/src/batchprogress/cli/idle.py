@@ -1,4 +1,4 @@
-"""Noticing that nothing comes."""
+"""Notices that an iterator yields nothing."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 async def with_silences(items: AsyncIterator[Item], seconds: float) -> AsyncGenerator[Item | None, None]:
-    """Yield the items, and None each time none has come for so many seconds."""
+    """Yield the items, and None each time that this number of seconds has passed without one."""
 
     async def newer() -> Item | None:
         return await anext(items, None)
@@ -19,7 +19,7 @@ async def with_silences(items: AsyncIterator[Item], seconds: float) -> AsyncGene
             while not (await asyncio.wait({item}, timeout=seconds))[0]:
                 yield None
         finally:
-            if item.cancel():  # without effect on one that is done
+            if item.cancel():  # without effect once it is done
                 await asyncio.wait({item})
         received = item.result()
         if received is None:

@@ -1,10 +1,11 @@
-"""Reports as lines of JSON, read as they come and cut into calls."""
+"""Reports as lines of JSON, read as they arrive and divided into calls."""
 
 import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from batchprogress._calls.convert import OUTCOME_NUMBERS
 from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Report
 from batchprogress._reporting.report_methods import (
     ERROR_MESSAGE_CHARACTERS_MAX,
@@ -12,39 +13,34 @@ from batchprogress._reporting.report_methods import (
     clip,
 )
 from batchprogress.cli.arguments import IDENTIFIER, IDENTIFIER_RULE
-from batchprogress.cli.cli_errors import Complaint, Exit
-from batchprogress.v1 import progress_pb2 as pb
+from batchprogress.cli.cli_errors import CommandError, ExitCode
+from batchprogress.models import JobOutcome
 
 READ_BYTES_MAX = 1024 * 1024
-"""Of one read: with the batch's id before each line it still fits into a call of 4 MiB."""
+"""The size of a read: with the batch's id added to each line it still fits into a call of 4 MiB."""
 LINE_BYTES_MAX = 1024 * 1024
-"""Far above the longest report: what is longer is no file of lines."""
+"""Far more than the longest report: a longer line means that the input is not made of lines."""
 ATTEMPT_MAX = 2**31 - 1
 """The contract's int32."""
-OUTCOMES = {
-    "succeeded": pb.JOB_OUTCOME_SUCCEEDED,
-    "failed": pb.JOB_OUTCOME_FAILED,
-    "skipped": pb.JOB_OUTCOME_SKIPPED,
-}
 _FIELDS = frozenset({"job_id", "outcome", "attempt", "error_type", "error"})
 
 
 @dataclass(frozen=True, slots=True)
-class Numbered:
-    """A report, and the line it stood in."""
+class NumberedReport:
+    """A report and the number of its line, from 1."""
 
     line: int
     report: Report
 
 
-def calls_in(file: io.BufferedReader, batch_id: str) -> Iterator[list[Numbered]]:
-    """Yield the reports of a file in calls: those that are there already, as many as a call may carry.
+def calls_in(file: io.BufferedReader, batch_id: str) -> Iterator[list[NumberedReport]]:
+    """Yield the reports of a file in calls: the lines that are there, as many as a call may carry.
 
     Raises:
-        Complaint: a line is no report; those before it were yielded.
+        CommandError: a line is not a report; the lines before it were yielded.
 
     """
-    call: list[Numbered] = []
+    call: list[NumberedReport] = []
     number = 0
     for lines in _read(file):
         for line in lines:
@@ -52,14 +48,14 @@ def calls_in(file: io.BufferedReader, batch_id: str) -> Iterator[list[Numbered]]
             if not line.strip():
                 continue
             try:
-                call.append(Numbered(number, report_in(line, batch_id)))
+                call.append(NumberedReport(number, report_in(line, batch_id)))
             except ValueError as error:
                 if call:
                     yield call
-                raise Complaint(
-                    f"line {number} is no report: {error}; the lines before it were sent, those after it not:"
-                    " correct it and send all again, none is counted twice",
-                    Exit.USAGE,
+                raise CommandError(
+                    f"line {number} is not a report: {error}. The lines before it were sent, it and the lines"
+                    " after it were not: correct it and send all lines again, none is counted twice",
+                    ExitCode.USAGE,
                 ) from error
             if len(call) == CALL_REPORTS_MAX:
                 yield call
@@ -70,26 +66,31 @@ def calls_in(file: io.BufferedReader, batch_id: str) -> Iterator[list[Numbered]]
 
 
 def report_in(line: bytes, batch_id: str) -> Report:
-    """Return the report in a line; raises ValueError with what is wrong."""
+    """Return the report in a line.
+
+    Raises:
+        ValueError: the line is not a report; the message says why.
+
+    """
     try:
         values = json.loads(line)
     except ValueError:
         raise ValueError("it is not JSON") from None
     if not isinstance(values, dict):
-        raise ValueError("it is no JSON object")  # noqa: TRY004  # of the line, not of our caller
+        raise ValueError("it is not a JSON object")  # noqa: TRY004  # the line is wrong, not the caller
     if unknown := sorted(values.keys() - _FIELDS):
         raise ValueError(f"there is no field {unknown[0]!r}")
     job_id, outcome, attempt = values.get("job_id"), values.get("outcome"), values.get("attempt", 1)
     if not isinstance(job_id, str) or IDENTIFIER.fullmatch(job_id) is None:
         raise ValueError(f"job_id must be a string of {IDENTIFIER_RULE}")
-    if not isinstance(outcome, str) or outcome not in OUTCOMES:
-        raise ValueError(f"outcome must be one of {', '.join(OUTCOMES)}")
+    if not isinstance(outcome, str) or outcome not in list(JobOutcome):
+        raise ValueError(f"outcome must be one of {', '.join(JobOutcome)}")
     if type(attempt) is not int or not 1 <= attempt <= ATTEMPT_MAX:
         raise ValueError(f"attempt must be from 1 to {ATTEMPT_MAX}")
     return Report(
         batch_id=batch_id,
         job_id=job_id,
-        outcome=OUTCOMES[outcome],
+        outcome=OUTCOME_NUMBERS[JobOutcome(outcome)],
         attempt=attempt,
         error_type=_text(values, "error_type", ERROR_TYPE_CHARACTERS_MAX),
         error_message=_text(values, "error", ERROR_MESSAGE_CHARACTERS_MAX),
@@ -99,7 +100,7 @@ def report_in(line: bytes, batch_id: str) -> Report:
 def _text(values: dict[str, object], name: str, characters_max: int) -> str:
     value = values.get(name, "")
     if not isinstance(value, str):
-        raise ValueError(f"{name} must be a string")  # noqa: TRY004  # as above
+        raise ValueError(f"{name} must be a string")  # noqa: TRY004  # the line is wrong, not the caller
     return clip(value, characters_max)
 
 
@@ -109,8 +110,8 @@ def _read(file: io.BufferedReader) -> Iterator[list[bytes]]:
     while chunk := file.read1(READ_BYTES_MAX):
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > LINE_BYTES_MAX:
-            raise Complaint(
-                "a line of the input is longer than any report: give one object a line", Exit.USAGE
+            raise CommandError(
+                "a line of the input is longer than any report: put one object on each line", ExitCode.USAGE
             )
         yield lines
     yield [rest] if rest else []

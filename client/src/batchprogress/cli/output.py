@@ -1,4 +1,4 @@
-"""Where a command's answer goes: standard output, as JSON, as plain lines, or as tables on a terminal."""
+"""Standard output: JSON, plain lines, or tables on a terminal."""
 
 import json
 import sys
@@ -14,18 +14,22 @@ from rich.table import Table
 from rich.text import Text
 
 LOG_COLUMNS = 10_000
-"""Wider than any line of ours: a log must never cut or fold an id."""
+"""Wider than any line: a log must never cut or fold an id."""
 _INT64 = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})
 
 
 class Output:
-    """Standard output."""
+    """Writes the answer of a command.
+
+    Args:
+        as_json: whether the answer is JSON.
+
+    """
 
     def __init__(self, *, as_json: bool) -> None:
-        """Look once at where it goes."""
         self.as_json = as_json
         self.is_live = sys.stdout.isatty() and not Console().is_dumb_terminal
-        """Whether what was written can be written again."""
+        """Whether lines that were written can be redrawn."""
         self.console = Console(highlight=False, emoji=False, markup=False)
         if not self.console.is_terminal:
             self.console = Console(
@@ -33,13 +37,13 @@ class Output:
             )
 
     def line(self, text: str) -> None:
-        """Write a line, as it is."""
+        """Write a line as it is."""
         sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()  # whoever reads a pipe reads it now
+        sys.stdout.flush()  # the reader of a pipe gets it now
 
-    def message(self, message: Message, **more: object) -> None:
-        """Write a message, and what else belongs to it, as one line of JSON."""
-        self.values({**more, **values_of(message)})
+    def message(self, message: Message) -> None:
+        """Write a message as one line of JSON."""
+        self.values(values_of(message))
 
     def values(self, values: Mapping[str, object]) -> None:
         """Write one line of JSON."""
@@ -56,14 +60,14 @@ class Output:
         with self.console.capture() as capture:
             self.console.print(table)
         for line in capture.get().splitlines():
-            self.line(line.rstrip())  # rich fills each line up to the widest
+            self.line(line.rstrip())  # rich pads each line to the width of the table
 
 
 def values_of(message: Message) -> dict[str, Any]:
-    """Return a message for JSON: fields named as in the contract, none left out, int64 as numbers.
+    """Return a message for JSON: every field under its name in the contract, int64 as numbers.
 
-    The canonical JSON of protobuf makes int64 strings for the sake of JavaScript above 2^53; no number here
-    is that large, and scripts reckon with them.
+    Protobuf's own JSON writes int64 as strings, because JavaScript cannot hold numbers above 2^53. No number
+    of the contract is that large, and scripts calculate with them.
     """
     values: dict[str, Any] = MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True

@@ -1,56 +1,52 @@
-"""report: how a job ended, or many from a file or a pipe."""
+"""report: how one job ended, or many from a file or a pipe."""
 
 import io
 import sys
 from collections import Counter
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import grpc
 import typer
 
+from batchprogress._calls.convert import OUTCOME_NUMBERS
+from batchprogress._calls.requests import Call
 from batchprogress._reporting.report_methods import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
     clip,
 )
-from batchprogress.cli import cli_errors
 from batchprogress.cli.arguments import BatchId, identifier
-from batchprogress.cli.cli_errors import Complaint, Exit
-from batchprogress.cli.formatting import clean, state_of
-from batchprogress.cli.job_lines import ATTEMPT_MAX, OUTCOMES, Numbered, calls_in
+from batchprogress.cli.cli_errors import ADVICE, CommandError, ExitCode
+from batchprogress.cli.client import say
+from batchprogress.cli.formatting import clean
+from batchprogress.cli.job_lines import ATTEMPT_MAX, NumberedReport, calls_in
 from batchprogress.cli.output import values_of
 from batchprogress.cli.session import Session
+from batchprogress.models import JobOutcome
 from batchprogress.v1 import progress_pb2 as pb
 
 REFUSED = "refused"
-
-
-class Outcome(StrEnum):
-    """How a job may have ended."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    SKIPPED = "skipped"
 
 
 def report(  # noqa: PLR0913  # options
     session: Session,
     batch_id: BatchId,
     job_id: Annotated[str | None, typer.Argument(metavar="JOB", callback=identifier, help="The job.")] = None,
-    outcome: Annotated[Outcome | None, typer.Argument(help="How it ended.")] = None,
+    outcome: Annotated[JobOutcome | None, typer.Argument(help="How the job ended.")] = None,
     *,
     attempt: Annotated[
-        int, typer.Option(min=1, max=ATTEMPT_MAX, metavar="N", help="Which attempt of the job it was.")
+        int, typer.Option(min=1, max=ATTEMPT_MAX, metavar="N", help="The attempt of the job, from 1.")
     ] = 1,
     error_type: Annotated[
         str, typer.Option(metavar="TEXT", help="The kind of the error; failures are grouped by it.")
     ] = "",
-    error: Annotated[str, typer.Option(metavar="TEXT", help="The error in words.")] = "",
+    error: Annotated[str, typer.Option(metavar="TEXT", help="The error message.")] = "",
     source: Annotated[
         str | None,
-        typer.Option("--from", metavar="FILE", help="Report many: a JSON object a line; - is the input."),
+        typer.Option(
+            "--from", metavar="FILE", help="Report many: a JSON object a line. - is standard input."
+        ),
     ] = None,
 ) -> None:
     """Report how a job ended; the same report again is not counted again.
@@ -59,8 +55,8 @@ def report(  # noqa: PLR0913  # options
 
     {"job_id": "17", "outcome": "failed", "attempt": 2, "error_type": "Timeout", "error": "after 30 s"}
 
-    Lines of a pipe are sent as they come. Each report that is refused is named on standard error and the
-    others are counted; the exit code is then 6.
+    Lines of a pipe are sent as they arrive. A refused report is named on standard error, the others are
+    counted, and the exit code is 6.
     """
     if source is not None:
         if job_id is not None or outcome is not None:
@@ -72,38 +68,46 @@ def report(  # noqa: PLR0913  # options
     request = pb.ReportJobResultRequest(
         batch_id=batch_id,
         job_id=job_id,
-        outcome=OUTCOMES[outcome],
+        outcome=OUTCOME_NUMBERS[outcome],
         attempt=attempt,
         error_type=clip(error_type, ERROR_TYPE_CHARACTERS_MAX),
         error_message=clip(error, ERROR_MESSAGE_CHARACTERS_MAX),
     )
-    response = session.client.call(session.client.stub.ReportJobResult, request)
+    response = session.client.answer(Call("ReportJobResult", request, _as_it_is, batch_id))
     if session.out.as_json:
         session.out.message(response)
         return
     has_ended = response.batch_state != pb.BATCH_STATE_PROCESSING
-    ending = f"; the batch is {state_of(response.batch_state)}" if has_ended else ""
-    session.out.line(_name_of(response.disposition) + ending)
+    state = pb.BatchState.Name(response.batch_state).removeprefix("BATCH_STATE_").lower()
+    session.out.line(_name_of(response.disposition) + (f"; the batch is {state}" if has_ended else ""))
+
+
+def _as_it_is(response: pb.ReportJobResultResponse) -> pb.ReportJobResultResponse:
+    return response
+
+
+def _answers_in(response: pb.ReportJobResultsResponse) -> list[pb.ReportedResult]:
+    return list(response.results)
 
 
 def _report_many(session: Session, batch_id: str, source: str) -> None:
-    """Send what there is, as it comes; whatever ends it, tell what became of what was sent."""
+    """Send the lines as they arrive; whatever ends it, print what became of those that were sent."""
     tally: Counter[str] = Counter()
-    codes: set[Exit] = set()
+    codes: set[ExitCode] = set()
     with _opened(source) as file:
         try:
-            for call in calls_in(file, batch_id):
-                request = pb.ReportJobResultsRequest(results=[one.report for one in call])
-                answers = session.client.call(session.client.stub.ReportJobResults, request).results
-                for sent, answer in zip(call, answers, strict=True):
-                    tally[_told(session, sent, answer, codes)] += 1
+            for reports in calls_in(file, batch_id):
+                request = pb.ReportJobResultsRequest(results=[one.report for one in reports])
+                answers = session.client.answer(Call("ReportJobResults", request, _answers_in, batch_id))
+                for sent, answer in zip(reports, answers, strict=True):
+                    tally[_print_answer(session, sent, answer, codes)] += 1
         finally:
             if not session.out.as_json:
                 parts = [f"{number:,} {name}" for name, number in tally.items()]
                 session.out.line(", ".join(parts) or "no reports")
     if codes:
         sentence = f"{tally[REFUSED]:,} of {tally.total():,} reports were refused, each named above"
-        raise Complaint(sentence, min(codes))
+        raise CommandError(sentence, min(codes))
 
 
 def _opened(source: str) -> io.BufferedReader:
@@ -115,17 +119,18 @@ def _opened(source: str) -> io.BufferedReader:
         raise typer.BadParameter(f"{source}: {error.strerror}", param_hint="--from") from None
 
 
-def _told(session: Session, sent: Numbered, answer: pb.ReportedResult, codes: set[Exit]) -> str:
-    """Tell an answer as far as it is to be told; return its name, and note the exit code of a refusal."""
+def _print_answer(
+    session: Session, sent: NumberedReport, answer: pb.ReportedResult, codes: set[ExitCode]
+) -> str:
+    """Print an answer if it needs attention; return its name, and add the exit code of a refusal."""
     if session.out.as_json:
         session.out.values({"job_id": sent.report.job_id, **values_of(answer)})
     if not answer.HasField("error"):
         return _name_of(answer.disposition)
-    reason = answer.error.reason
-    not_found = answer.error.code == grpc.StatusCode.NOT_FOUND.value[0]
-    codes.add(Exit.NOT_FOUND if not_found else Exit.REFUSED)
-    advice = cli_errors.ADVICE.get(reason, reason)
-    typer.echo(f"batchprogress: line {sent.line}: {clean(answer.error.message)}: {advice}", err=True)
+    is_missing = answer.error.code == grpc.StatusCode.NOT_FOUND.value[0]
+    codes.add(ExitCode.NOT_FOUND if is_missing else ExitCode.REFUSED)
+    advice = ADVICE.get(answer.error.reason, answer.error.reason)
+    say(f"line {sent.line}: {clean(answer.error.message)}: {advice}")
     return REFUSED
 
 

@@ -1,129 +1,115 @@
-"""The options that every command has, and what they make: a client and an output."""
+"""The options of every command, and what a command gets from them: a client and an output."""
 
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 
 from batchprogress._grpc.connection import Connection
-from batchprogress.cli.cli_errors import Complaint
-from batchprogress.cli.client import Client
+from batchprogress.cli.cli_errors import CommandError, command_error
+from batchprogress.cli.client import AsyncCommandClient, CommandClient, say
 from batchprogress.cli.output import Output
+from batchprogress.errors import CallFailed
 from batchprogress.tls import TlsFiles
+
+DEFAULT_SERVER = "127.0.0.1:50051"
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """What a command works with."""
 
-    client: Client
+    client: CommandClient
+    async_client: AsyncCommandClient
     out: Output
+    server: str
+
+
+def _pem_file(variable: str, help_text: str) -> Any:
+    """Return the option of an existing file that is also a setting."""
+    return typer.Option(
+        envvar=variable, exists=True, dir_okay=False, readable=True, metavar="FILE", help=help_text
+    )
 
 
 @contextmanager
 def opened(  # noqa: PLR0913  # the options
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, an object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
     server: Annotated[
         str,
-        typer.Option(envvar="BATCHPROGRESS_SERVER", metavar="HOST:PORT", help="Where the server is."),
-    ] = "127.0.0.1:50051",
+        typer.Option(envvar="BATCHPROGRESS_SERVER", metavar="HOST:PORT", help="The address of the server."),
+    ] = DEFAULT_SERVER,
     timeout: Annotated[
         float | None,
         typer.Option(
             min=0.1,
             metavar="SECONDS",
-            help="How long the server may be away. Default: 10; for watch: as long as it is.",
+            help="Give up when the server has not answered for this time. Default: 10; watch: never.",
         ),
     ] = None,
     tls: Annotated[
-        bool, typer.Option("--tls", envvar="BATCHPROGRESS_TLS", help="Use TLS, with the system's roots.")
+        bool, typer.Option("--tls", envvar="BATCHPROGRESS_TLS", help="Use TLS with the system's roots.")
     ] = False,
     ca: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="BATCHPROGRESS_CA",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            metavar="FILE",
-            help="Use TLS, with the roots in this PEM file.",
-        ),
+        Path | None, _pem_file("BATCHPROGRESS_CA", "Use TLS with the roots in this PEM file.")
     ] = None,
     certificate: Annotated[
         Path | None,
-        typer.Option(
-            envvar="BATCHPROGRESS_CERTIFICATE",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            metavar="FILE",
-            help="Use TLS, and show the server the certificate in this PEM file.",
+        _pem_file(
+            "BATCHPROGRESS_CERTIFICATE", "Use TLS and show the server the certificate in this PEM file."
         ),
     ] = None,
     key: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="BATCHPROGRESS_KEY",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            metavar="FILE",
-            help="The key of that certificate, PEM.",
-        ),
+        Path | None, _pem_file("BATCHPROGRESS_KEY", "The PEM file with the key of that certificate.")
     ] = None,
     token_file: Annotated[
         Path | None,
-        typer.Option(
-            envvar="BATCHPROGRESS_TOKEN_FILE",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            metavar="FILE",
-            help="Send the bearer token in this file, read anew for each call. Use TLS with it.",
+        _pem_file(
+            "BATCHPROGRESS_TOKEN_FILE",
+            "Send the bearer token in this file; it is read again for each call. Use it with TLS.",
         ),
     ] = None,
 ) -> Iterator[Session]:
-    """Open a session; what a command complains of ends the process with one sentence."""
+    """Open a session. An error ends the process with one sentence and an exit code."""
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--certificate and --key go together")
     uses_tls = tls or ca is not None or certificate is not None
-    credentials = TlsFiles(ca, certificate, key) if uses_tls else None
+    credentials = TlsFiles(ca, certificate, key).credentials() if uses_tls else None
     token = None if token_file is None else _token_in(token_file)
+    connection = Connection(server, credentials, token)
+    client = CommandClient(connection, timeout)
     try:
-        with Client(Connection(server, credentials, token), timeout) as client:
-            yield Session(client, Output(as_json=as_json))
-    except Complaint as complaint:
-        typer.echo(f"batchprogress: {complaint}", err=True)
-        raise typer.Exit(complaint.code) from None
+        yield Session(client, AsyncCommandClient(connection, timeout), Output(as_json=as_json), server)
+    except CallFailed as error:
+        raise _exit(command_error(error, server)) from None
+    except CommandError as error:
+        raise _exit(error) from None
+    finally:
+        client.close()
 
 
-def add_command(app: typer.Typer, function: Callable[..., None]) -> None:
-    """Add a function of (session, its own options) as the command of its name, with its docstring as help."""
-    options = {name: one for name, one in _parameters(opened).items() if name != "return"}
-    own = {name: one for name, one in _parameters(function).items() if name != "session"}
+def add_command(app: typer.Typer, command: Callable[..., None]) -> None:
+    """Add a command: a function of a session and its own options. It gets those of every command too."""
+    own = [*inspect.signature(command).parameters.values()][1:]
+    shared = [*inspect.signature(opened).parameters.values()]
 
     def run(**values: Any) -> None:
-        with opened(**{name: values.pop(name) for name in options}) as session:
-            function(session, **values)
+        with opened(**{one.name: values.pop(one.name) for one in shared}) as session:
+            command(session, **values)
 
-    # typer reads both: the signature for defaults, the annotations for the rest.
-    run.__signature__ = inspect.Signature([*own.values(), *options.values()])  # type: ignore[attr-defined]
-    run.__annotations__ = {name: one.annotation for name, one in (own | options).items()}
-    app.command(name=function.__name__.rstrip("_"), help=inspect.getdoc(function))(run)
+    by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*own, *shared)]
+    run.__signature__ = inspect.Signature(by_name)  # type: ignore[attr-defined]  # what typer makes options from
+    app.command(name=command.__name__.rstrip("_"), help=inspect.getdoc(command))(run)
 
 
-def _parameters(function: Callable[..., object]) -> dict[str, inspect.Parameter]:
-    """Return the parameters as options are given: by name."""
-    hints = get_type_hints(function, include_extras=True)
-    return {
-        name: one.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, one in inspect.signature(function).parameters.items()
-    }
+def _exit(error: CommandError) -> typer.Exit:
+    say(str(error))
+    return typer.Exit(error.code)
 
 
 def _token_in(file: Path) -> Callable[[], str]:
@@ -133,5 +119,5 @@ def _token_in(file: Path) -> Callable[[], str]:
             raise typer.BadParameter(f"{file} holds no token", param_hint="--token-file")
         return text
 
-    token()  # a file that holds none is said before anything is sent
+    token()  # an empty file is reported before anything is sent
     return token

@@ -1,0 +1,23 @@
+"""Lists of which a command shows only the first items."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TypeVar
+
+from batchprogress._calls.requests import PAGE_SIZE_MAX
+from batchprogress.cli.client import say
+
+Item = TypeVar("Item")
+
+
+def page_size_for(limit: int) -> int:
+    """Return the size of a page that tells whether there are more items than the limit."""
+    return min(limit + 1, PAGE_SIZE_MAX)
+
+
+def first(items: Iterable[Item], limit: int) -> list[Item]:
+    """Return the first items, and say on standard error if there are more."""
+    taken = list(islice(items, limit + 1))
+    if len(taken) > limit:
+        say(f"there are more than {limit:,}; list more with --limit N")
+    return taken[:limit]
