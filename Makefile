@@ -85,6 +85,10 @@ dashboard: setup ## Serve the dashboard for make serve (or DASHBOARD_PROGRESS_TA
 dashboard-images: setup-dev ## Take the README's pictures of the dashboard (2 minutes)
 	DASHBOARD_SCREENSHOTS=docs/images $(BIN)/python -m pytest -k stuck_and_repaired tests/e2e/dashboard
 
+.PHONY: terminal-image
+terminal-image: setup-dev ## Take the README's picture of a terminal
+	TERMINAL_IMAGE=new $(BIN)/python -m pytest tests/docs/test_terminal_image.py
+
 .PHONY: test
 test: setup-dev ## Test every rule once (at most 5 minutes)
 	$(PYTEST) -m "not more"
@@ -120,7 +124,7 @@ mutants: setup-dev ## Change the code in listed ways; a test must fail each time
 	$(BIN)/python -m tests.mutants $(LISTS)
 
 .PHONY: dist
-dist: setup | $(UV) ## Build wheels and sdists into dist/, install each into an empty environment and run it
+dist: setup-dev | $(UV) ## Build wheels and sdists into dist/, install each into an empty environment and run it
 	@rm -rf dist
 	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist .
 	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist client
@@ -135,7 +139,7 @@ check-db: setup ## Compare the counters of every batch with its rows
 	$(BIN)/python -m batches check
 
 .PHONY: configuration
-configuration: setup ## Generate docs/configuration.md from the settings classes
+configuration: setup-dev ## Generate docs/configuration.md from the settings classes
 	$(BIN)/python -m docs.generate_configuration
 
 .PHONY: format

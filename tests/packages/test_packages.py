@@ -24,14 +24,15 @@ SERVER_PROGRAMS = (
 )
 ROUND_TRIP = """\
 import sys
-from batchprogress import Batches, Reporter, watch
+from batchprogress import Client
 
-Batches(sys.argv[1], strict=True).create("mail", 2)
-with Reporter(sys.argv[1], "mail") as reporter:
+client = Client(sys.argv[1])
+client.create("mail", 2)
+with client.reporter("mail") as reporter:
     for job_id in ("1", "2"):
         with reporter.job(job_id):
             pass
-print(*(batch.percent_complete for batch in watch(sys.argv[1], "mail")))
+print(*(batch.percent_complete for batch in client.watch("mail")))
 """
 
 

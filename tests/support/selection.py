@@ -21,6 +21,7 @@ LEFT_TO_MORE = {
     "tests/e2e/dashboard/": "drives a browser",
     "tests/e2e/test_real_queues.py": "tells the same story on four real queues",
     "tests/k8s/": "needs a Kubernetes API server",
+    "tests/packages/": "installs our packages into empty environments",
 }
 """Why the tests below a path are left out."""
 COLLECTED = pytest.StashKey[list[pytest.Item]]()
