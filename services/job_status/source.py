@@ -1,4 +1,4 @@
-"""What a queue must be able to tell to be a source of truth. Knows no gRPC, no protobuf, no database."""
+"""The interface between the JobStatusService and a queue: free of gRPC, protobuf and SQLAlchemy."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -8,12 +8,17 @@ from batches.result import JobOutcome
 
 
 class JobStatusError(Exception):
-    """The queue's answer cannot be given."""
+    """The queue cannot answer.
+
+    Args:
+        detail: what exactly is wrong. It is sent to callers, so it never contains data read from the queue
+            nor the text of another error.
+
+    """
 
     def __init__(self, detail: str = "") -> None:
-        """Say the class's sentence, with a detail that may leave the server: no value, no text of others."""
-        sentence = (type(self).__doc__ or type(self).__name__).removesuffix(".")
-        super().__init__(f"{sentence}: {detail}." if detail else f"{sentence}.")
+        summary = (type(self).__doc__ or type(self).__name__).removesuffix(".")
+        super().__init__(f"{summary}: {detail}." if detail else f"{summary}.")
 
 
 class BatchUnknown(JobStatusError):
@@ -21,38 +26,38 @@ class BatchUnknown(JobStatusError):
 
 
 class JobsNotListed(JobStatusError):
-    """The queue keeps only counts, no list of jobs."""
+    """The queue keeps only counts and cannot list jobs."""
 
 
 class QueueUnavailable(JobStatusError):
-    """The queue does not answer; nothing is known."""
+    """The queue is unavailable."""
 
 
 class QueueContradiction(JobStatusError):
-    """What the queue keeps of the batch cannot be read."""
+    """The queue's data about the batch is unusable."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
-    """The counts of a batch, in jobs, all read at one moment.
+    """The job counts of a batch, read at a single point in time.
 
-    They are the queue's own: counts that contradict each other (a negative one) are told
-    as they are, so that the reconciler sees it.
+    Counts are passed on as the queue has them, even if they contradict each other (such as a negative
+    count), so that the reconciler can detect it.
     """
 
     total: int
     succeeded: int
     failed: int
-    """Failed for good: a failure that will be retried is pending."""
+    """Failed permanently. A failed job that will be retried is pending."""
     skipped: int
-    """Ended, or will never start, without doing their work."""
+    """Ended without doing its work, or will never start."""
     pending: int
-    """Wait, run or will be retried."""
+    """Waiting, running or to be retried."""
     finished: bool
-    """Whether all have ended and the queue adds no more: False where it cannot know that."""
+    """Whether all jobs have ended and no more will be added. False if the queue cannot know."""
     cancelled: bool
     lists_jobs: bool = True
-    """Whether `job_page` lists them; False: only these counts are kept."""
+    """Whether `job_page` can list the jobs. False if the queue keeps only counts."""
 
     @classmethod
     def of(
@@ -63,7 +68,15 @@ class BatchCounts:
         cancelled: bool = False,
         lists_jobs: bool = True,
     ) -> Self:
-        """Return the counts of so many jobs of each outcome (None: pending), to which more may be added."""
+        """Return the counts of a batch from its number of jobs by outcome.
+
+        Args:
+            jobs: the number of jobs by outcome; the key None counts pending jobs.
+            may_grow: whether jobs may still be added to the batch.
+            cancelled: whether the batch was cancelled.
+            lists_jobs: whether `job_page` can list the jobs.
+
+        """
         return cls(
             total=jobs.total(),
             succeeded=jobs[JobOutcome.SUCCEEDED],
@@ -78,57 +91,63 @@ class BatchCounts:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """What the queue knows about one job."""
+    """The status of one job according to the queue."""
 
     job_id: str
     outcome: JobOutcome | None
-    """None: it waits, runs or will be retried."""
+    """None if the job is pending: waiting, running or to be retried."""
     attempt: int = 1
-    """Counted from 1."""
+    """The number of the latest attempt, starting at 1."""
     error_type: str = ""
     error_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Some of a batch's jobs, and the key that the next page begins after; None on the last page.
-
-    The key is the id of the page's last job: whoever cuts a page knows where the next one begins.
-    """
+    """A page of a batch's jobs."""
 
     statuses: tuple[JobStatus, ...]
     next_key: str | None = None
+    """The id of the last job on this page, to request the next page with. None on the last page.
+
+    Because the key is a job id, a page can be cut short anywhere and still be continued.
+    """
 
 
 class JobStatusSource(Protocol):
-    """A queue that can be asked. Reads only."""
+    """A queue that the service reads job statuses from. Read-only."""
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
         """Count the jobs of a batch.
 
         Raises:
-            BatchUnknown: the queue has no such batch; ids are compared byte for byte.
-            QueueContradiction: it has, but what it keeps of it is unreadable.
-            QueueUnavailable: it does not answer in time.
+            BatchUnknown: the queue has no such batch. Ids are compared byte for byte.
+            QueueContradiction: the queue's data about the batch is unreadable.
+            QueueUnavailable: the queue did not answer in time.
 
         """
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
-        """List at most `size` jobs after a key (None: from the first), each once, in a fixed order.
+        """List jobs of a batch in a stable order, each job once.
+
+        Args:
+            batch_id: the batch.
+            after: list the jobs after this id; None starts with the first job.
+            size: the maximum number of jobs to return.
 
         Raises:
-            JobsNotListed: only counts are kept.
+            JobsNotListed: the queue keeps only counts.
             BatchUnknown, QueueContradiction, QueueUnavailable: as for `batch_counts`.
 
         """
 
     async def check(self) -> None:
-        """Make the smallest read that shows that the queue can be asked.
+        """Check with a minimal read that the queue answers.
 
         Raises:
-            QueueUnavailable: it cannot.
+            QueueUnavailable: the queue did not answer in time.
 
         """
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""

@@ -1,4 +1,4 @@
-"""A queue behind a real gRPC JobStatusService that does what a test tells it to: lie, stall, fail, gibber."""
+"""A fake queue behind a real gRPC server of JobStatusService: it can lie, stall, fail or send garbage."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from batchprogress.v1 import job_status_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Failure = Callable[[str, str], grpc.StatusCode | None]
-"""Takes the method and the batch_id of a call, returns the status to fail it with, None to answer it."""
+"""Given the method and batch_id of a call, returns the status to fail it with; None to answer it."""
 
 JOBS_PER_PAGE_DEFAULT = 1_000
 JOBS_PER_PAGE_MAX = 5_000
@@ -23,7 +23,7 @@ JOBS_PER_PAGE_MAX = 5_000
 
 @dataclass(frozen=True, slots=True)
 class FakeJob:
-    """A job in the queue; `outcome` None is pending, a number is sent as it is."""
+    """A job in the queue; `outcome` None means pending, and a number is sent unchanged."""
 
     job_id: str
     outcome: JobOutcome | int | None = JobOutcome.SUCCEEDED
@@ -32,7 +32,7 @@ class FakeJob:
     error_message: str = ""
 
     def to_message(self) -> job_status_pb2.JobStatus:
-        """Return it as it is listed."""
+        """Return the job as it is listed."""
         message = job_status_pb2.JobStatus(
             job_id=self.job_id,
             attempt=self.attempt,
@@ -40,33 +40,35 @@ class FakeJob:
             error_message=self.error_message,
         )
         if self.outcome is not None:
-            message.outcome = self.outcome  # type: ignore[assignment]  # a number that there may not be
+            message.outcome = self.outcome  # type: ignore[assignment]  # possibly an unknown number
         return message
 
 
 @dataclass(slots=True)
 class FakeBatch:
-    """A batch in the queue: its counts are those of its jobs, unless it lies."""
+    """A batch in the queue; its answers match its jobs unless a field says otherwise."""
 
     jobs: list[FakeJob]
     lists_jobs: bool = True
     finished: bool = True
     cancelled: bool = False
     counts: dict[str, int] = field(default_factory=dict)
-    """Counts to tell instead of the true ones."""
+    """Counts to answer instead of the true ones."""
     listed: list[FakeJob] | None = None
     """Jobs to list instead of the true ones."""
     refuses_listing: bool = False
-    """Says that it lists jobs, and then does not."""
+    """Whether the listing is refused although `lists_jobs` is true."""
     raw_status: bytes | None = None
-    """Bytes to answer instead of the counts."""
+    """Bytes to send instead of the counts."""
     raw_page: bytes | None = None
-    """Bytes to answer instead of a page."""
+    """Bytes to send instead of a page."""
     same_token: bool = False
-    """Promises another page for ever."""
+    """Whether every page has a next page token."""
+    empty_pages: int = 0
+    """How many empty pages each listing starts with; their tokens are negative."""
 
     def to_message(self) -> job_status_pb2.GetBatchStatusResponse:
-        """Return the counts as they are told."""
+        """Return the counts."""
         outcomes = [job.outcome for job in self.jobs]
         numbers = {
             "total": len(outcomes),
@@ -83,28 +85,29 @@ class FakeBatch:
         )
 
     def page(self, token: str, size: int) -> job_status_pb2.ListJobStatusesResponse:
-        """Return a page; the token is the number of the job it begins with."""
+        """Return a page; the token is the position of its first job."""
         jobs = self.jobs if self.listed is None else self.listed
-        begin = int(token or 0)
-        end = begin + min(size or JOBS_PER_PAGE_DEFAULT, JOBS_PER_PAGE_MAX)
+        start = int(token or -self.empty_pages)
+        if start < 0:
+            return job_status_pb2.ListJobStatusesResponse(next_page_token=str(start + 1))
+        end = start + min(size or JOBS_PER_PAGE_DEFAULT, JOBS_PER_PAGE_MAX)
         return job_status_pb2.ListJobStatusesResponse(
-            job_statuses=[job.to_message() for job in jobs[begin:end]],
+            job_statuses=[job.to_message() for job in jobs[start:end]],
             next_page_token=str(end) if end < len(jobs) or self.same_token else "",
         )
 
 
 class Stall:
-    """Calls that wait until they are let go."""
+    """Makes calls wait until the test releases them."""
 
     def __init__(self) -> None:
-        """Start with calls waiting."""
         self.reached = asyncio.Event()
-        """Set when the first call waits."""
+        """Set when the first call is waiting."""
         self.over = asyncio.Event()
-        """Set it to let all calls go."""
+        """Set it to release all calls."""
 
     async def wait(self) -> None:
-        """Wait, as one of the calls."""
+        """Wait for the release."""
         self.reached.set()
         await self.over.wait()
 
@@ -112,32 +115,31 @@ class Stall:
 class QueueFake:
     """A scripted JobStatusService."""
 
-    def __init__(self) -> None:
-        """Start with no batch."""
-        self.batches: dict[str, FakeBatch] = {}
+    def __init__(self, batches: dict[str, FakeBatch] | None = None) -> None:
+        self.batches = batches or {}
         self.calls: list[tuple[str, str]] = []
-        """Every call that came: its method and its batch_id."""
+        """The method and batch_id of every call received."""
         self.failure: Failure = lambda _method, _batch_id: None
         self.stalls: dict[str, Stall] = {}
-        """By batch_id."""
+        """The batches whose calls wait, by batch_id."""
         self.before_page: Callable[[str, str], Any] | None = None
-        """Awaited with batch_id and page token before a page is answered: what happens meanwhile."""
+        """Awaited with batch_id and page token before a page is returned, to change something meanwhile."""
 
     def stall(self, batch_id: str) -> Stall:
-        """Let the calls for a batch wait."""
+        """Make the calls for a batch wait."""
         return self.stalls.setdefault(batch_id, Stall())
 
     async def get_batch_status(
         self, request: job_status_pb2.GetBatchStatusRequest, context: Context
     ) -> Message | bytes:
-        """Answer counts."""
+        """Return the counts, or do as the test says."""
         batch = await self._found("GetBatchStatus", request.batch_id, context)
         return batch.to_message() if batch.raw_status is None else batch.raw_status
 
     async def list_job_statuses(
         self, request: job_status_pb2.ListJobStatusesRequest, context: Context
     ) -> Message | bytes:
-        """Answer a page."""
+        """Return a page, or do as the test says."""
         batch = await self._found("ListJobStatuses", request.batch_id, context)
         if not batch.lists_jobs or batch.refuses_listing:
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "counts only")
@@ -160,19 +162,19 @@ class QueueFake:
 
 
 def failing(code: grpc.StatusCode, *batch_ids: str) -> Failure:
-    """Fail every call for these batches, or for all."""
+    """Fail every call for these batches; for all batches if none is named."""
     return lambda _method, batch_id: code if not batch_ids or batch_id in batch_ids else None
 
 
 def failing_at_random(codes: Iterable[grpc.StatusCode], share: float, seed: int) -> Failure:
-    """Fail so large a share of the calls."""
+    """Fail this share of the calls, each with a random status."""
     choice, chosen = random.Random(seed), tuple(codes)
     return lambda _method, _batch_id: choice.choice(chosen) if choice.random() < share else None
 
 
 @asynccontextmanager
 async def served(queue: QueueFake, port: int = 0) -> AsyncIterator[str]:
-    """Serve the queue on a port of this machine; yields host:port."""
+    """Serve the queue on a local port; yields host:port."""
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((_handlers(queue),))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
@@ -184,7 +186,7 @@ async def served(queue: QueueFake, port: int = 0) -> AsyncIterator[str]:
 
 
 def _handlers(queue: QueueFake) -> grpc.GenericRpcHandler:
-    """By hand instead of by the generated servicer, which would not send bytes that are no message."""
+    """Return handlers that may send any bytes, unlike those of the generated servicer."""
     return grpc.method_handlers_generic_handler(
         "batchprogress.v1.JobStatusService",
         {

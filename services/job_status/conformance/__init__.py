@@ -1,1 +1,1 @@
-"""The contract of JobStatusService as checks over gRPC, for a service in any language."""
+"""A conformance suite for implementations of JobStatusService in any language; it checks them over gRPC."""

@@ -1,4 +1,4 @@
-"""Calls of the service under test: an answer, or the code and reason it was refused with."""
+"""Calls the service under test; a call returns the response, or the error status it failed with."""
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
@@ -11,45 +11,44 @@ from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import job_status_pb2_grpc
 
 CALL_SECONDS_MAX = 30.0
-"""What the reconciler waits for one answer, with room for a slow queue."""
+"""Three times the default time-out of the reconciler, to leave room for a slow queue."""
 PAGES_MAX = 100_000
-"""A list that does not end by then, never will."""
+"""A listing that has not ended by then never will."""
 EMPTY_PAGES_MAX = 3
-"""So many in a row promise a next one in vain."""
+"""After this many empty pages in a row the listing is considered endless."""
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A status other than OK."""
+    """The error status of a call."""
 
     code: grpc.StatusCode
     reasons: tuple[str, ...]
-    """Of each ErrorInfo of the domain `batchprogress`."""
+    """The reason of each ErrorInfo with the domain `batchprogress`."""
 
 
 class Caller:
-    """A client of the service under test."""
+    """A client of the service under test, over a channel that it does not close."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        """Take a channel, which the caller closes."""
         self._stub = job_status_pb2_grpc.JobStatusServiceStub(channel)
 
     async def counts(self, batch_id: str) -> pb.GetBatchStatusResponse | Refused:
-        """Ask for the counts of a batch."""
+        """Return the counts of a batch."""
         request = pb.GetBatchStatusRequest(batch_id=batch_id)
-        return await _answered(self._stub.GetBatchStatus(request, timeout=CALL_SECONDS_MAX))
+        return await _call(self._stub.GetBatchStatus(request, timeout=CALL_SECONDS_MAX))
 
     async def page(
         self, batch_id: str, size: int = 0, token: str = ""
     ) -> pb.ListJobStatusesResponse | Refused:
-        """Ask for a page of jobs."""
+        """Return one page of jobs."""
         request = pb.ListJobStatusesRequest(batch_id=batch_id, page_size=size, page_token=token)
-        return await _answered(self._stub.ListJobStatuses(request, timeout=CALL_SECONDS_MAX))
+        return await _call(self._stub.ListJobStatuses(request, timeout=CALL_SECONDS_MAX))
 
     async def pages(self, batch_id: str, size: int) -> Sequence[pb.ListJobStatusesResponse] | Refused:
-        """Ask for page after page, until the last one, or until it is clear that there is none."""
+        """Return all pages of jobs, or those up to the point where the listing proves to be endless."""
         pages: list[pb.ListJobStatusesResponse] = []
         token, seen = "", {""}
         while len(pages) < PAGES_MAX:
@@ -58,14 +57,16 @@ class Caller:
                 return page
             pages.append(page)
             token = page.next_page_token
-            if token in seen or not any(one.job_statuses for one in pages[-EMPTY_PAGES_MAX:]):
+            latest = pages[-EMPTY_PAGES_MAX:]
+            stays_empty = len(latest) == EMPTY_PAGES_MAX and not any(one.job_statuses for one in latest)
+            if token in seen or stays_empty:
                 break
             seen.add(token)
         return pages
 
 
-async def _answered(call: Awaitable[Answer]) -> Answer | Refused:
-    """Wait for a call; a service that does not answer at all is no matter of the contract, and raises."""
+async def _call(call: Awaitable[Response]) -> Response | Refused:
+    """Await a call; raises if the service does not answer, which no rule of the contract covers."""
     try:
         return await call
     except grpc.aio.AioRpcError as error:

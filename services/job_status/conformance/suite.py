@@ -1,4 +1,4 @@
-"""The checks, each a rule in words and what is broken about it."""
+"""The checks of the suite; each yields a rule in words and the problems found."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,98 +6,106 @@ from dataclasses import dataclass
 import grpc
 
 from batchprogress.v1 import job_status_pb2 as pb
-from services.job_status.conformance import answers
+from services.job_status.conformance import rules
 from services.job_status.conformance.caller import Caller, Refused
 
-SMALL_PAGE_SHARE = 7
-"""A batch is also listed in some seven pages."""
-PAGE_DEFAULT = 1_000
-PAGE_MAX = 5_000
+PAGES_OF_SMALL_SIZE = 7
+"""Every batch is also listed in about this many pages."""
+PAGE_SIZE_DEFAULT = 1_000
+PAGE_SIZE_MAX = 5_000
+PAGE_SIZE_TOO_LARGE = 1_000_000
 UNKNOWN_SUFFIX = "-that-no-queue-has"
-BAD_IDS = ("", "two words", "x" * 129)
+INVALID_IDS = {"empty": "", "with a space": "two words", "129 characters": "x" * 129}
+
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
+INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule, and how it is broken; kept if it is not."""
+class RuleResult:
+    """A rule and the problems found; the rule is kept if there are none."""
 
     rule: str
-    broken: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
-async def check(caller: Caller, batch_id: str) -> AsyncIterator[Finding]:
-    """Check a service by a batch that its queue knows; best one that has ended, and one that runs."""
+async def check(caller: Caller, batch_id: str) -> AsyncIterator[RuleResult]:
+    """Check a service using a batch that its queue knows."""
     before = await caller.counts(batch_id)
     if isinstance(before, Refused):
-        yield Finding("the queue knows the batch", (f"GetBatchStatus answers {before.code.name}",))
+        yield RuleResult("the queue knows the batch", (_describe(before),))
         return
-    yield Finding("counts add up", tuple(answers.in_counts(before)))
-    for id_, what in _unknown_ids(batch_id):
-        yield _not_found(f"{what} is NOT_FOUND", await caller.counts(id_))
-    for id_ in BAD_IDS:
-        refused = await caller.counts(id_)
-        codes = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
-        sound = isinstance(refused, Refused) and refused.code in codes
-        yield Finding(
-            f"an id of {len(id_)} characters that is none is refused", () if sound else ("it is not",)
-        )
-    async for finding in _listing(caller, batch_id, before):
-        yield finding
+    yield RuleResult("counts add up", tuple(rules.counts_add_up(before)))
+    for what, unknown_id in _unknown_ids(batch_id):
+        yield _not_found(f"{what} is NOT_FOUND", await caller.counts(unknown_id))
+    for what, invalid_id in INVALID_IDS.items():
+        rule = f"an invalid batch id ({what}) is refused"
+        yield _refused(rule, await caller.counts(invalid_id), INVALID_ARGUMENT, NOT_FOUND)
+    async for result in _check_listing(caller, batch_id, before):
+        yield result
     after = await caller.counts(batch_id)
     if isinstance(after, pb.GetBatchStatusResponse):
-        yield Finding("what has ended stays ended", tuple(answers.in_later_counts(before, after)))
+        yield RuleResult("ended jobs stay ended", tuple(rules.ended_jobs_stay_ended(before, after)))
 
 
-async def _listing(
-    caller: Caller, batch_id: str, counts: pb.GetBatchStatusResponse
-) -> AsyncIterator[Finding]:
+async def _check_listing(caller: Caller, batch_id: str, counts: rules.Counts) -> AsyncIterator[RuleResult]:
     pages = await caller.pages(batch_id, 0)
     if not counts.lists_jobs:
-        refused = isinstance(pages, Refused) and pages.code is grpc.StatusCode.UNIMPLEMENTED
-        yield Finding(
-            "a queue that keeps only counts answers UNIMPLEMENTED", () if refused else ("it lists",)
-        )
+        rule = "without lists_jobs the listing is UNIMPLEMENTED"
+        yield _refused(rule, pages, grpc.StatusCode.UNIMPLEMENTED)
         return
     if isinstance(pages, Refused):
-        yield Finding("a queue that lists jobs lists them", (f"it answers {pages.code.name}",))
+        yield RuleResult("with lists_jobs the jobs are listed", (_describe(pages),))
         return
-    yield Finding("pages hold 1,000 jobs by default", tuple(answers.in_pages(pages, PAGE_DEFAULT)))
-    yield Finding("jobs are such as a worker could have reported", tuple(answers.in_jobs(pages)))
+    yield RuleResult(
+        "the listing ends, and its pages are bounded",
+        tuple(rules.pages_are_bounded(pages, PAGE_SIZE_DEFAULT)),
+    )
+    yield RuleResult("listed jobs are valid", tuple(rules.jobs_are_valid(pages)))
     if counts.pending == 0:
-        yield Finding("the list is as the counts", tuple(answers.in_list_of(counts, pages)))
-    for asked, size in ((max(1, counts.total // SMALL_PAGE_SHARE), None), (10**6, PAGE_MAX)):
-        others = await caller.pages(batch_id, asked)
-        yield Finding(f"pages of {asked} hold the same", tuple(_in_others(pages, others, size or asked)))
-    for id_, what in _unknown_ids(batch_id):
-        yield _not_found(f"the list of {what} is NOT_FOUND", await caller.page(id_))
-    for size, token in ((-1, ""), (1, "no token of any page")):
-        answer = await caller.page(batch_id, size, token)
-        sound = isinstance(answer, Refused) and answer.code is grpc.StatusCode.INVALID_ARGUMENT
-        what = "a made-up token" if token else "a negative page_size"
-        yield Finding(f"{what} is INVALID_ARGUMENT", () if sound else ("it is not",))
+        yield RuleResult("the listing matches the counts", tuple(rules.listing_matches_counts(counts, pages)))
+    for size in (max(1, counts.total // PAGES_OF_SMALL_SIZE), PAGE_SIZE_TOO_LARGE):
+        others = await caller.pages(batch_id, size)
+        yield RuleResult(f"page_size {size} lists the same jobs", tuple(_compare(pages, others, size)))
+    async for result in _check_bad_requests(caller, batch_id):
+        yield result
 
 
-def _in_others(
-    pages: Sequence[pb.ListJobStatusesResponse],
-    others: Sequence[pb.ListJobStatusesResponse] | Refused,
-    size: int,
+async def _check_bad_requests(caller: Caller, batch_id: str) -> AsyncIterator[RuleResult]:
+    for what, unknown_id in _unknown_ids(batch_id):
+        yield _not_found(f"the listing of {what} is NOT_FOUND", await caller.page(unknown_id))
+    negative = await caller.page(batch_id, -1)
+    yield _refused("a negative page_size is INVALID_ARGUMENT", negative, INVALID_ARGUMENT)
+    made_up = await caller.page(batch_id, 1, "not a page token")
+    yield _refused("a made-up page token is INVALID_ARGUMENT", made_up, INVALID_ARGUMENT)
+
+
+def _compare(
+    pages: rules.Pages, others: Sequence[pb.ListJobStatusesResponse] | Refused, size: int
 ) -> Iterator[str]:
     if isinstance(others, Refused):
-        yield f"it answers {others.code.name}"
+        yield _describe(others)
         return
-    yield from answers.in_pages(others, min(size, PAGE_MAX))
-    yield from answers.in_two_lists(pages, others)
+    yield from rules.pages_are_bounded(others, min(size, PAGE_SIZE_MAX))
+    yield from rules.listings_are_equal(pages, others)
 
 
 def _unknown_ids(batch_id: str) -> Iterator[tuple[str, str]]:
-    yield f"{batch_id[:100]}{UNKNOWN_SUFFIX}", "a batch that the queue does not have"
+    yield "an unknown batch", f"{batch_id[:100]}{UNKNOWN_SUFFIX}"
     if batch_id.swapcase() != batch_id:
-        yield batch_id.swapcase(), "the batch in the other case of letters"
+        yield "the batch id with upper and lower case swapped", batch_id.swapcase()
 
 
-def _not_found(rule: str, answer: object) -> Finding:
-    if not isinstance(answer, Refused) or answer.code is not grpc.StatusCode.NOT_FOUND:
-        return Finding(rule, ("it is not",))
-    if answer.reasons != ("BATCH_NOT_FOUND",):
-        return Finding(rule, ("it has no ErrorInfo of the domain batchprogress with BATCH_NOT_FOUND",))
-    return Finding(rule)
+def _refused(rule: str, answer: object, *codes: grpc.StatusCode) -> RuleResult:
+    is_refused = isinstance(answer, Refused) and answer.code in codes
+    return RuleResult(rule, () if is_refused else (_describe(answer),))
+
+
+def _not_found(rule: str, answer: object) -> RuleResult:
+    if isinstance(answer, Refused) and answer.code is NOT_FOUND and answer.reasons != ("BATCH_NOT_FOUND",):
+        return RuleResult(rule, ("the error has no ErrorInfo (batchprogress, BATCH_NOT_FOUND)",))
+    return _refused(rule, answer, NOT_FOUND)
+
+
+def _describe(answer: object) -> str:
+    return f"the service answers {answer.code.name if isinstance(answer, Refused) else 'OK'}"

@@ -1,1 +1,1 @@
-"""The queues that can be asked: one file a source, each registered by one line in `wiring`."""
+"""The supported queues: one module for each source, registered in `wiring.SOURCES`."""

@@ -1,7 +1,8 @@
-"""Comparing ids byte for byte, whatever the column's collation: `a` and `A` are two jobs.
+"""Compares and sorts ids byte for byte, whatever the collation of their column: `a` and `A` are two jobs.
 
-A plain comparison follows the collation, by default one that knows no case, and is the only
-one an index serves. So equality asks both ways: the index finds the few, the bytes decide.
+A plain comparison follows the column's collation, which by default ignores case, but it is the only one
+that can use an index. Equality therefore combines two conditions: the index finds the few candidates, and
+their bytes decide.
 """
 
 from collections.abc import Callable
@@ -12,17 +13,17 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-Key = Callable[[ColumnElement[Any]], ColumnElement[Any]]
-"""Turns an id, a column or a value, into what sorts and compares by its bytes."""
+SortKey = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+"""Turns an id, a column or a literal, into an expression that compares by bytes."""
 
 
-def same_bytes(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:
-    """Return the condition that a column holds exactly this id."""
-    return and_(column == value, as_bytes(column) == as_bytes(literal(value, String())))
+def bytes_equal(column: ColumnElement[Any], value: str) -> ColumnElement[bool]:
+    """Return the condition that a column holds exactly this id. Can use the column's index."""
+    return and_(column == value, to_bytes(column) == to_bytes(literal(value, String())))
 
 
 class _Bytes(FunctionElement[bytes]):
-    """The bytes of a text, which the databases spell differently."""
+    """The bytes of a text; the SQL depends on the dialect."""
 
     type = LargeBinary()
     inherit_cache = True
@@ -36,36 +37,36 @@ def _cast(element: _Bytes, compiler: SQLCompiler, **options: Any) -> str:
 
 @compiles(_Bytes, "postgresql")
 def _convert(element: _Bytes, compiler: SQLCompiler, **options: Any) -> str:
-    # A cast would read a backslash as the beginning of an escape.
+    # A cast would interpret a backslash as an escape.
     (text,) = element.clauses
     return compiler.process(func.convert_to(text, "UTF8"), **options)
 
 
-def as_bytes(expression: ColumnElement[Any]) -> ColumnElement[bytes]:
-    """Return an id as bytes. No index serves it."""
+def to_bytes(expression: ColumnElement[Any]) -> ColumnElement[bytes]:
+    """Return an id as bytes. Cannot use an index."""
     return _Bytes(expression)
 
 
-def as_is(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return an id as it is, for a column whose collation goes by bytes."""
+def unchanged(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an id as it is, for a column whose collation already compares bytes."""
     return expression
 
 
-def by_sqlite_bytes(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return an id under SQLite's own byte order, which the index of an ordinary column has."""
+def sqlite_binary(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an id with SQLite's collation BINARY, the default of columns and their indexes."""
     return collate(expression, "BINARY")
 
 
-def by_postgresql_bytes(expression: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return an id under PostgreSQL's byte order, which the index of a column with COLLATE "C" has."""
+def postgresql_c(expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return an id with PostgreSQL's collation "C"; uses the index of a column declared with it."""
     return collate(expression, "C")
 
 
 def collation_of(column: ColumnElement[Any]) -> ColumnElement[str]:
-    """Return the name of a column's collation, in MySQL and MariaDB."""
+    """Return an expression for the name of a column's collation in MySQL and MariaDB."""
     return func.collation(column, type_=String())
 
 
-def goes_by_bytes(collation: str) -> bool:
-    """Tell whether MySQL's collation compares bytes: `ascii_bin`, `utf8mb4_bin`, `binary`."""
+def is_binary(collation: str) -> bool:
+    """Return whether a collation of MySQL compares bytes: `ascii_bin`, `utf8mb4_bin`, `binary`."""
     return collation == "binary" or collation.endswith("_bin")

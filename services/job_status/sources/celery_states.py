@@ -1,4 +1,4 @@
-"""What Celery keeps of groups and tasks, without any backend. The states are told in `celery`."""
+"""Interprets what Celery stores about groups and tasks, without I/O. `celery` documents the states."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,62 +15,65 @@ OUTCOMES: dict[str, JobOutcome] = {
     states.FAILURE: JobOutcome.FAILED,
     states.REVOKED: JobOutcome.SKIPPED,
 }
-"""Any other state, also one that an application made up, is pending."""
+"""Every other state, including custom states of an application, is pending."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What is kept of one task."""
+    """The stored result of one task."""
 
     state: str
     error: object = None
-    """The error as Celery writes it: a mapping with exc_type and exc_message."""
+    """The error as Celery stores it: a mapping with exc_type and exc_message."""
     retries: object = None
-    """None unless the application keeps extended results."""
+    """None unless the application sets `result_extended`."""
 
 
 @dataclass(frozen=True, slots=True)
-class SavedTasks:
-    """What is kept of the tasks that a batch has."""
+class BatchTasks:
+    """The tasks of a batch."""
 
     ids: Sequence[str]
-    """Each once, sorted."""
+    """Distinct and sorted."""
     may_grow: bool
-    """Whether tasks were added to it, so that more may be."""
+    """Whether more tasks may be added."""
 
 
-def task_ids_of(groups: Iterable[object]) -> list[str]:
-    """Return the ids of saved groups' tasks, each once, sorted; a group inside is its tasks.
+def parse_task_ids(groups: Iterable[object]) -> list[str]:
+    """Return the distinct task ids in saved groups and their nested groups, sorted.
 
-    Celery writes a result as [[id, parent], children], with children None for a task.
+    Celery stores a result as [[id, parent], children], where children is None for a task.
+
+    Args:
+        groups: saved groups, or ids of single tasks.
 
     Raises:
-        QueueContradiction: it is nothing that Celery writes.
+        QueueContradiction: a group is not in Celery's format.
 
     """
     found: set[str] = set()
-    waiting = list(groups)
-    while waiting:
-        match waiting.pop():
+    unparsed = list(groups)
+    while unparsed:
+        match unparsed.pop():
             case [[str(), _], list(children)]:
-                waiting += children
+                unparsed += children
             case [[str(task_id), _], None] | str(task_id):
                 found.add(task_id)
             case _:
-                raise QueueContradiction("the saved group is none that Celery writes")
+                raise QueueContradiction("the saved group is not in the format of Celery")
     return sorted(found)
 
 
 def outcome_of(result: TaskResult | None) -> JobOutcome | None:
-    """Return how a task ended, if it has; one of which nothing is kept is pending: nobody knows that."""
+    """Return the outcome of a task, None if it is pending or has no stored result."""
     return OUTCOMES.get(result.state) if result else None
 
 
 def status_of(task_id: str, result: TaskResult | None) -> JobStatus:
-    """Return a task as a job."""
+    """Return the job of a task."""
     if result is None:
         return JobStatus(task_id, None)
-    error_type, error_message = _error_of(result.error)
+    error_type, error_message = _parse_error(result.error)
     return JobStatus(
         task_id,
         outcome_of(result),
@@ -80,27 +83,37 @@ def status_of(task_id: str, result: TaskResult | None) -> JobStatus:
     )
 
 
-def result_of(meta: object) -> TaskResult:
-    """Return what a key in Redis holds of a task; QueueContradiction if it is nothing that Celery writes."""
-    match meta:
+def parse_result(stored: object) -> TaskResult:
+    """Return the result of a task as Celery stores it in Redis.
+
+    Raises:
+        QueueContradiction: it is not in Celery's format.
+
+    """
+    match stored:
         case {"status": str(state), **rest}:
             return TaskResult(state, rest.get("result"), rest.get("retries"))
         case _:
-            raise QueueContradiction("a task's result is none that Celery writes")
+            raise QueueContradiction("a task's result is not in the format of Celery")
 
 
-def parsed(payload: str | bytes) -> Any:
-    """Return JSON as Python has it; QueueContradiction if it is none: a pickle is never read."""
+def parse_json(payload: str | bytes) -> Any:
+    """Return the content of a JSON text.
+
+    Raises:
+        QueueContradiction: the payload is not JSON, such as a pickle, which is never read.
+
+    """
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise QueueContradiction("a result is no JSON: pickles are never read") from error
+        raise QueueContradiction("a result is not JSON (pickles are not read)") from error
 
 
-def _error_of(error: object) -> tuple[str, str]:
-    """Return the type and the message of an error; the message is its arguments."""
+def _parse_error(error: object) -> tuple[str, str]:
+    """Return the type and the message of an error; the message consists of its arguments."""
     if not isinstance(error, Mapping):
         return "", ""
     message = error.get("exc_message", "")
-    parts = message if isinstance(message, list | tuple) else [message]
-    return str(error.get("exc_type", "")), ", ".join(map(str, parts))[:ERROR_MESSAGE_CHARACTERS_MAX]
+    arguments = message if isinstance(message, list | tuple) else [message]
+    return str(error.get("exc_type", "")), ", ".join(map(str, arguments))[:ERROR_MESSAGE_CHARACTERS_MAX]

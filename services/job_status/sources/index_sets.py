@@ -1,4 +1,4 @@
-"""The sets of numbers in a Job's status: `0-4003,4005,4007-4010`, of any size, never spelled out."""
+"""The index sets in a Job's status, such as `0-4003,4005,4007-4010`, kept as ranges whatever their size."""
 
 import re
 from bisect import bisect_left
@@ -7,54 +7,62 @@ from dataclasses import dataclass
 
 from services.job_status.source import QueueContradiction
 
-_PART = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
+_RANGE = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class IndexSet:
-    """Ranges, rising and apart, as Kubernetes writes them."""
+    """A set of numbers as disjoint ranges in ascending order."""
 
     firsts: tuple[int, ...] = ()
+    """The first number of each range."""
     lasts: tuple[int, ...] = ()
-    """Of each range the last number, which is in it."""
+    """The last number of each range, inclusive."""
 
     def __len__(self) -> int:
-        """Count the numbers."""
+        """Return how many numbers are in the set."""
         return sum(self.lasts) - sum(self.firsts) + len(self.firsts)
 
     def __contains__(self, index: int) -> bool:
-        """Tell whether a number is in one of the ranges."""
-        place = bisect_left(self.lasts, index)
-        return place < len(self.lasts) and self.firsts[place] <= index
+        """Return whether a number is in the set."""
+        position = bisect_left(self.lasts, index)
+        return position < len(self.lasts) and self.firsts[position] <= index
 
     def __iter__(self) -> Iterator[int]:
-        """Yield the numbers, rising."""
+        """Yield the numbers in ascending order."""
         for first, last in zip(self.firsts, self.lasts, strict=True):
             yield from range(first, last + 1)
 
-    def meets(self, other: "IndexSet") -> bool:
-        """Tell whether a number is in both: then one of the ranges begins within another."""
+    def overlaps(self, other: "IndexSet") -> bool:
+        """Return whether the sets share a number: then a range of one starts within a range of the other."""
         return any(first in other for first in self.firsts) or any(first in self for first in other.firsts)
 
 
-def parsed_index_set(text: str | None, end: int) -> IndexSet:
-    """Return the numbers below `end` of the set that a text tells; none or an empty text is the empty set.
+def parse_index_set(text: str | None, end: int) -> IndexSet:
+    """Parse an index set as Kubernetes writes it, ignoring numbers from `end` on.
 
-    A Job that was scaled down keeps indexes that it no longer has; Kubernetes passes over them too.
+    A Job that was scaled down keeps indexes beyond its completions; Kubernetes ignores them too.
+
+    Args:
+        text: the set; None or an empty text is the empty set.
+        end: the number of completions of the Job.
+
+    Returns:
+        The numbers below `end`.
 
     Raises:
-        QueueContradiction: it is none that Kubernetes writes: not rising, or no numbers.
+        QueueContradiction: the text is not a set of ascending ranges.
 
     """
     firsts: list[int] = []
     lasts: list[int] = []
-    before = -1
+    previous = -1
     for part in text.split(",") if text else ():
-        found = _PART.fullmatch(part)
+        found = _RANGE.fullmatch(part)
         first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        if last < first or first <= before:
-            raise QueueContradiction("a set of indexes is none that Kubernetes writes")
-        before = last
+        if last < first or first <= previous:
+            raise QueueContradiction("an index set is not in the format of Kubernetes")
+        previous = last
         if first < end:
             firsts.append(first)
             lasts.append(min(last, end - 1))

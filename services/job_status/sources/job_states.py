@@ -1,11 +1,11 @@
-"""What the rows of a job table say, without any database. The states are told in `job_table`."""
+"""Interprets the rows of a job table, without I/O. `job_table` documents the states."""
 
 from collections import Counter
 from collections.abc import Iterable
 
 from batches.result import JobOutcome
 from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
-from services.job_status.sources.numbers import whole_number
+from services.job_status.sources.columns import require_int
 
 CANCELLED = "cancelled"
 OUTCOMES: dict[str, JobOutcome | None] = {
@@ -19,16 +19,16 @@ OUTCOMES: dict[str, JobOutcome | None] = {
 
 
 def counts_of(jobs_by_state: Iterable[tuple[object, int]]) -> BatchCounts:
-    """Return the counts of a batch from how many jobs are in each state; a state may come twice.
+    """Return the counts of a batch from its number of jobs by state; a state may occur more than once.
 
     Raises:
-        QueueContradiction: a state is none that is known.
+        QueueContradiction: a state is unknown.
 
     """
     jobs: Counter[JobOutcome | None] = Counter()
     cancelled = False
-    for text, number in jobs_by_state:
-        state = _known_state(text)
+    for value, number in jobs_by_state:
+        state = _known_state(value)
         jobs[OUTCOMES[state]] += number
         cancelled = cancelled or state == CANCELLED
     return BatchCounts.of(jobs, may_grow=True, cancelled=cancelled)
@@ -37,25 +37,25 @@ def counts_of(jobs_by_state: Iterable[tuple[object, int]]) -> BatchCounts:
 def status_of(
     job_id: bytes, state: object, attempt: object, error_type: object, error_message: object
 ) -> JobStatus:
-    """Return the job of a row, given as the database returned it.
+    """Return the job that a row describes, given the column values as the database returned them.
 
     Raises:
-        QueueContradiction: its state is none that is known, or its attempt is no number.
+        QueueContradiction: the state is unknown, or the attempt is not an integer.
 
     """
     return JobStatus(
-        # An id that is not ASCII gets a character that no identifier has, and is refused as such.
+        # An id that is not ASCII gets a character that no identifier may have, and is then rejected.
         job_id=job_id.decode("ascii", "replace"),
         outcome=OUTCOMES[_known_state(state)],
-        attempt=whole_number("attempt", attempt or 1),
+        attempt=require_int("attempt", attempt or 1),
         error_type=str(error_type or ""),
         error_message=str(error_message or ""),
     )
 
 
-def _known_state(text: object) -> str:
-    """Return the state in small letters: `Failed` and `failed` are one to most collations of MySQL."""
-    state = str(text).lower()
+def _known_state(value: object) -> str:
+    """Return a state in lower case: most collations of MySQL treat `Failed` and `failed` as equal."""
+    state = str(value).lower()
     if state not in OUTCOMES:
-        raise QueueContradiction(f"a job's state is none of {', '.join(OUTCOMES)}")
+        raise QueueContradiction(f"a job's state is not one of {', '.join(OUTCOMES)}")
     return state

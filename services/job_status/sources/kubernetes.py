@@ -1,34 +1,36 @@
 """Kubernetes Jobs: a batch is the Jobs of one namespace that carry its id in a label.
 
-The label is `batchprogress.dev/batch-id` (a setting). A batch whose id cannot be a label's value (more
-than 63 characters, or others than letters, digits and `-_.` inside) has no Jobs: it is unknown.
+The label is `batchprogress.dev/batch-id` (a setting). A batch whose id is not a valid label value (more than
+63 characters, or characters other than letters, digits and `-_.` in between) cannot have Jobs, so it is
+unknown.
 
 | a Job | its jobs | their ids |
 | --- | --- | --- |
-| Indexed | one for each index: `completedIndexes` succeeded, `failedIndexes` failed | `<Job>/<index>`: `$(JOB_NAME)/$(JOB_COMPLETION_INDEX)` |
-| not indexed, `completions` 1, or none (a work queue) | one | `<Job>` |
-| not indexed, `completions` N | N, only counted: then the batch lists no jobs | |
+| Indexed | one per index; `completedIndexes` succeeded, `failedIndexes` failed | `<Job>/<index>`: `$(JOB_NAME)/$(JOB_COMPLETION_INDEX)` |
+| not indexed, `completions` 1 or unset (a work queue) | one | `<Job>` |
+| not indexed, `completions` N | N, known only as a count: the batch does not list jobs | |
 
-No name of a Job has a slash, so no two jobs share an id: the pod of index 1 of `a` is called like the Job `a-1`.
+A job id contains a slash because the name of a Job cannot: the pod of index 1 of `a` has the name of the Job
+`a-1`.
 
-| what became of a Job | its jobs without a result of their own |
+| state of a Job | its jobs without a result of their own |
 | --- | --- |
-| it runs, or waits to be started | pending |
+| running, or waiting to start | pending |
 | suspended | pending: it can be resumed at any time |
-| SuccessCriteriaMet or FailureTarget, but not yet ended | pending: pods still run |
-| Complete, by a successPolicy | skipped, with the reason |
-| Failed: backoffLimit, activeDeadlineSeconds, podFailurePolicy, maxFailedIndexes | failed, with Kubernetes' reason and message |
-| being deleted | as above; pending ones stay so until it is gone |
-| deleted, the only one | the batch is unknown |
-| deleted, one of several | a contradiction, by the annotation below |
+| SuccessCriteriaMet or FailureTarget, but not ended | pending: pods are still running |
+| Complete by a successPolicy | skipped, with the reason |
+| Failed: backoffLimit, activeDeadlineSeconds, podFailurePolicy, maxFailedIndexes | failed, with the reason and message of Kubernetes |
+| being deleted | as in its state above; pending jobs stay pending until it is gone |
+| deleted, the only Job of its batch | the batch is unknown |
+| deleted, one of several | a contradiction, detected by the annotation below |
 
-A Job that is deleted takes its results along, and the rest would pass for the batch. So each Job of a
-batch of several carries the annotation `batchprogress.dev/jobs`, their number; it must be there if they
-delete themselves (`ttlSecondsAfterFinished`). Without it one more may come, also of a single one: such a batch
-is never called finished.
+Deleting a Job deletes its results, and the remaining Jobs would look like the whole batch. Each Job of a
+batch with several Jobs should therefore carry the annotation `batchprogress.dev/jobs`, the number of Jobs in
+the batch. It is required if the Jobs delete themselves (`ttlSecondsAfterFinished`). Without the annotation a
+batch is never finished, even one with a single Job, because more Jobs may be created.
 
-Failures of pods are attempts, which Kubernetes does not count by index: every attempt is told as 1. A
-batch is never cancelled: whoever deletes its Jobs makes it unknown.
+Failures of pods are attempts. Kubernetes does not count them by index, so every attempt is reported as 1. A
+batch is never cancelled: deleting its Jobs makes it unknown.
 """  # noqa: E501  # the rows of tables
 
 import asyncio
@@ -40,32 +42,33 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import structlog
 from kubernetes.aio.client import ApiClient, BatchV1Api, Configuration
 from kubernetes.aio.client.exceptions import OpenApiException
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage, JobsNotListed, QueueUnavailable
-from services.job_status.sources.kubernetes_jobs import (
-    KubernetesJob,
-    counts_of,
-    job_of,
-    page_of,
-)
+from services.job_status.sources.kubernetes_jobs import KubernetesJob, counts_of, page_of, parse_job
+from services.job_status.sources.outages import OutageLog
 
 ANSWER_SECONDS_MAX = 10.0
-"""All a list of Jobs may take: a server needs a second for a thousand of them."""
+"""For all pages of a list of Jobs: the API server lists a thousand of them in a second."""
 JOBS_PER_PAGE = 500
-"""As kubectl: some 2 MB a page."""
+"""As in kubectl: about 2 MB per page."""
 HTTP_OK = 200
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?", re.ASCII)
 
-_log = structlog.get_logger()
-
 
 class KubernetesSource:
-    """Counts and jobs from the API server; it only lists Jobs, in one namespace."""
+    """Reads counts and jobs from the API server. The only request it makes is to list Jobs in one namespace.
+
+    Args:
+        namespace: the namespace of the Jobs.
+        batch_label: the label that holds the batch id.
+        config_file: a kubeconfig; None uses the pod's service account. It is read at the first request.
+        answer_seconds_max: the time-out for all pages of a list.
+
+    """
 
     def __init__(
         self,
@@ -75,35 +78,34 @@ class KubernetesSource:
         config_file: Path | None = None,
         answer_seconds_max: float = ANSWER_SECONDS_MAX,
     ) -> None:
-        """Take a kubeconfig, or none for the pod's own service account; nothing is read yet."""
         self._namespace = namespace
         self._batch_label = batch_label
         self._config_file = config_file
         self._answer_seconds_max = answer_seconds_max
         self._client: ApiClient | None = None
-        self._last_cause = ""
+        self._outages = OutageLog("the Kubernetes API server does not answer")
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
-        """Count the jobs of a batch, from one list of its Jobs."""
+        """Count the jobs of a batch."""
         return counts_of(await self._jobs(batch_id))
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
-        """List jobs by the names of their Jobs and then by index."""
+        """List jobs by the name of their Job, then by index."""
         jobs = await self._jobs(batch_id)
         if not all(job.lists_jobs for job in jobs):
             raise JobsNotListed
-        # One job more than asked for tells whether there is a next page.
+        # One more job than requested shows whether there is a next page.
         statuses = page_of(jobs, after, size + 1)
         next_key = statuses[size - 1].job_id if len(statuses) > size else None
         return JobPage(statuses[:size], next_key)
 
     async def check(self) -> None:
-        """Read a Job, if there is one."""
-        async with self._answering() as api:
+        """Read at most one Job."""
+        async with self._api() as api:
             await self._page(api, 1)
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Close all connections."""
         if self._client is not None:
             await self._client.close()
 
@@ -113,13 +115,13 @@ class KubernetesSource:
         manifests = await self._list(f"{self._batch_label}={batch_id}")
         if not manifests:
             raise BatchUnknown
-        return [job_of(one) for one in manifests]
+        return [parse_job(manifest) for manifest in manifests]
 
     async def _list(self, label_selector: str) -> list[dict[str, Any]]:
-        """Return all Jobs with a label, of one moment."""
+        """Return all Jobs with a label, as of a single point in time."""
         jobs: list[dict[str, Any]] = []
         token: str | None = None
-        async with self._answering() as api:
+        async with self._api() as api:
             while True:
                 page = await self._page(api, JOBS_PER_PAGE, label_selector, token)
                 jobs += page["items"]
@@ -130,29 +132,29 @@ class KubernetesSource:
     async def _page(
         self, api: BatchV1Api, limit: int, label_selector: str | None = None, token: str | None = None
     ) -> dict[str, Any]:
-        # As it was sent: the package's own models take a second for a thousand Jobs.
-        listed = await api.list_namespaced_job_without_preload_content(
+        # The raw response: the package's models take a second to parse a thousand Jobs.
+        response = await api.list_namespaced_job_without_preload_content(
             self._namespace, limit=limit, label_selector=label_selector, _continue=token
         )
-        body = await listed.read()
-        if listed.status != HTTP_OK:
-            raise OSError(f"the API server answers {listed.status}")
+        body = await response.read()
+        if response.status != HTTP_OK:
+            raise OSError(f"the API server answers {response.status}")
         page: dict[str, Any] = json.loads(body)
         return page
 
     @asynccontextmanager
-    async def _answering(self) -> AsyncIterator[BatchV1Api]:
-        """Give the API; whatever goes wrong, or takes too long, is QueueUnavailable."""
+    async def _api(self) -> AsyncIterator[BatchV1Api]:
+        """Yield the API; raise every error and a time-out as QueueUnavailable."""
         try:
             async with asyncio.timeout(self._answer_seconds_max):
                 yield BatchV1Api(await self._connected())
         except (OpenApiException, aiohttp.ClientError, ConfigException, OSError, ValueError) as error:
-            self._log_once(error)
+            self._outages.failed(error)
             raise QueueUnavailable from error
-        self._last_cause = ""
+        self._outages.recovered()
 
     async def _connected(self) -> ApiClient:
-        """Return the client, made at the first question: a pod's account may come after its start."""
+        """Return the client, created at the first request: a pod's account may become available late."""
         if self._client is None:
             configuration = Configuration()
             configuration.retries = False
@@ -166,10 +168,3 @@ class KubernetesSource:
                 )
             self._client = ApiClient(configuration)
         return self._client
-
-    def _log_once(self, error: Exception) -> None:
-        """Log a cause when it changes: readiness alone asks every two seconds."""
-        cause = str(error) or type(error).__name__
-        if cause != self._last_cause:
-            _log.warning("the Kubernetes API server does not answer", cause=cause)
-        self._last_cause = cause

@@ -1,4 +1,4 @@
-"""What a Kubernetes Job says of its jobs, without any API server. The table of answers is in `kubernetes`."""
+"""Interprets Kubernetes Jobs, without I/O. `kubernetes` documents the states in tables."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,143 +8,154 @@ from typing import Any
 
 from batches.result import JobOutcome
 from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
-from services.job_status.sources.index_sets import IndexSet, parsed_index_set
+from services.job_status.sources.index_sets import IndexSet, parse_index_set
 
 JOBS_ANNOTATION = "batchprogress.dev/jobs"
-"""On each Job of a batch of several: how many they are."""
+"""On each Job of a batch with several Jobs: their number."""
 FAILED_INDEX = "FailedIndexes"
-"""Kubernetes' own word for indexes that used up their retries; of a single one it keeps no reason."""
+"""Kubernetes' reason for indexes that used up their retries. It keeps no reason for a single index."""
 
 
 @dataclass(frozen=True, slots=True)
 class KubernetesJob:
-    """What is read of a Job."""
+    """What the source reads from a Job."""
 
     name: str
     completions: int
-    """How many jobs it stands for; 1 where Kubernetes has no number."""
+    """The number of jobs in the Job; 1 if Kubernetes has no number."""
     is_indexed: bool
     succeeded: IndexSet | int
     failed: IndexSet = field(default_factory=IndexSet)
-    rest: JobOutcome | None = None
-    """What became of the others: pending, until the Job has ended."""
+    rest_outcome: JobOutcome | None = None
+    """The outcome of all jobs without a result of their own; None (pending) until the Job has ended."""
     reason: str = ""
+    """Why the Job ended with that outcome."""
     message: str = ""
-    """Why it ended so."""
-    batch_jobs: int | None = None
-    """How many Jobs the batch has, if it says so."""
+    """The reason in words."""
+    jobs_in_batch: int | None = None
+    """The number of Jobs in the batch; None without the annotation."""
     deletes_itself: bool = False
 
     @property
     def lists_jobs(self) -> bool:
-        """Whether its jobs have ids: pods without an index are one as good as another."""
+        """Whether the jobs have ids: several pods without an index cannot be told apart."""
         return self.is_indexed or self.completions == 1
 
     def outcomes(self) -> Counter[JobOutcome | None]:
-        """Count its jobs by outcome."""
+        """Return the number of jobs by outcome."""
         succeeded = self.succeeded if isinstance(self.succeeded, int) else len(self.succeeded)
         counts: Counter[JobOutcome | None] = Counter()
         counts[JobOutcome.SUCCEEDED] += succeeded
         counts[JobOutcome.FAILED] += len(self.failed)
-        counts[self.rest] += self.completions - succeeded - len(self.failed)
+        counts[self.rest_outcome] += self.completions - succeeded - len(self.failed)
         return counts
 
     def status(self, index: int) -> JobStatus:
-        """Return one of its jobs, by its index."""
+        """Return the job with an index."""
         done = index in self.succeeded if isinstance(self.succeeded, IndexSet) else index < self.succeeded
-        # Not `-`, as in the names of pods: index 1 of `a` would be the Job `a-1`. No name has a slash.
+        # Not a hyphen as in the names of pods: index 1 of `a` would be the Job `a-1`. No name has a slash.
         job_id = f"{self.name}/{index}" if self.is_indexed else self.name
         if done:
             return JobStatus(job_id, JobOutcome.SUCCEEDED)
         if index in self.failed:
             return JobStatus(job_id, JobOutcome.FAILED, error_type=FAILED_INDEX)
-        return JobStatus(job_id, self.rest, error_type=self.reason, error_message=self.message)
+        return JobStatus(job_id, self.rest_outcome, error_type=self.reason, error_message=self.message)
 
 
 def counts_of(jobs: Sequence[KubernetesJob]) -> BatchCounts:
     """Return the counts of a batch.
 
     Raises:
-        QueueContradiction: some of its Jobs are gone, or may be: what is left says nothing of the batch.
+        QueueContradiction: some of the batch's Jobs are missing, or may be.
 
     """
-    _check_whole(jobs)
+    _check_complete(jobs)
     outcomes: Counter[JobOutcome | None] = Counter()
     for job in jobs:
         outcomes += job.outcomes()
-    # Only the annotation says how many Jobs there will be: without it another one may still be made.
-    may_grow = any(job.batch_jobs is None for job in jobs)
+    # Without the annotation more Jobs may be created. All Jobs have the same one, see _check_complete.
+    may_grow = jobs[0].jobs_in_batch is None
     return BatchCounts.of(outcomes, may_grow=may_grow, lists_jobs=all(job.lists_jobs for job in jobs))
 
 
 def page_of(jobs: Sequence[KubernetesJob], after: str | None, size: int) -> tuple[JobStatus, ...]:
-    """Return at most so many jobs after a job id, by the names of the Jobs and then by index."""
-    _check_whole(jobs)
-    return tuple(islice(_after(jobs, after), size))
+    """Return jobs of a batch, sorted by the name of their Job, then by index.
+
+    Args:
+        jobs: the Jobs of the batch.
+        after: return the jobs after this job id; None starts with the first job.
+        size: the maximum number of jobs to return.
+
+    Raises:
+        QueueContradiction: some of the batch's Jobs are missing, or may be.
+
+    """
+    _check_complete(jobs)
+    return tuple(islice(_statuses_after(jobs, after), size))
 
 
-def _after(jobs: Sequence[KubernetesJob], after: str | None) -> Iterator[JobStatus]:
+def _statuses_after(jobs: Sequence[KubernetesJob], after: str | None) -> Iterator[JobStatus]:
     after_name, _, after_index = (after or "").partition("/")
-    for job in sorted(jobs, key=lambda one: one.name):
+    for job in sorted(jobs, key=lambda job: job.name):
         if job.name >= after_name:
-            yield from map(job.status, range(_begin(job, after_name, after_index), job.completions))
+            start = _start(job, after_index) if job.name == after_name else 0
+            yield from map(job.status, range(start, job.completions))
 
 
-def _begin(job: KubernetesJob, after_name: str, after_index: str) -> int:
-    """Return the first of its jobs after an id; one without an index is all of a Job that is not indexed."""
-    if job.name != after_name:
-        return 0
+def _start(job: KubernetesJob, after_index: str) -> int:
+    """Return the index that follows; an id without an index is the only job of a Job that is not indexed."""
     return int(after_index) + 1 if after_index.isdecimal() else int(not job.is_indexed)
 
 
-def _check_whole(jobs: Sequence[KubernetesJob]) -> None:
-    announced = {job.batch_jobs for job in jobs}
+def _check_complete(jobs: Sequence[KubernetesJob]) -> None:
+    announced = {job.jobs_in_batch for job in jobs}
     if len(announced) > 1:
-        raise QueueContradiction(f"its Jobs differ in {JOBS_ANNOTATION}")
+        raise QueueContradiction(f"its Jobs disagree about {JOBS_ANNOTATION}")
     (number,) = announced
     if number is not None and number != len(jobs):
-        raise QueueContradiction(f"it has {len(jobs)} of the Jobs that {JOBS_ANNOTATION} tells of")
+        raise QueueContradiction(f"it has {len(jobs)} Jobs, but {JOBS_ANNOTATION} says {number}")
     if number is None and len(jobs) > 1 and any(job.deletes_itself for job in jobs):
-        raise QueueContradiction(
-            f"its Jobs delete themselves, and {JOBS_ANNOTATION} does not tell their number"
-        )
+        raise QueueContradiction(f"its Jobs delete themselves and do not carry {JOBS_ANNOTATION}")
 
 
-def job_of(manifest: Mapping[str, Any]) -> KubernetesJob:
-    """Read a Job as the API server writes it.
+def parse_job(manifest: Mapping[str, Any]) -> KubernetesJob:
+    """Return a Job from the manifest that the API server sends.
 
     Raises:
-        QueueContradiction: what its status says cannot be.
+        QueueContradiction: the status contradicts itself.
 
     """
     metadata, spec, status = (manifest.get(part) or {} for part in ("metadata", "spec", "status"))
     is_indexed = spec.get("completionMode") == "Indexed"
-    completions = spec.get("completions")
-    rest, reason, message = _end_of(status.get("conditions") or ())
-    # Without a number of completions it is one job, whose pods share a work queue of their own.
-    end = 1 if completions is None else int(completions)
+    is_work_queue = spec.get("completions") is None
+    # A Job without completions is one job, whose pods share a work queue of their own.
+    completions = 1 if is_work_queue else int(spec["completions"])
+    rest_outcome, reason, message = _end_of(status.get("conditions") or ())
+    succeeded: IndexSet | int = status.get("succeeded") or 0
+    if is_indexed:
+        succeeded = parse_index_set(status.get("completedIndexes"), completions)
+    elif is_work_queue:
+        succeeded = int(rest_outcome is JobOutcome.SKIPPED)  # the one job ends with the Job
     job = KubernetesJob(
         name=metadata["name"],
-        completions=end,
+        completions=completions,
         is_indexed=is_indexed,
-        succeeded=parsed_index_set(status.get("completedIndexes"), end)
-        if is_indexed
-        else _succeeded(status.get("succeeded") or 0, rest, is_one=completions is None),
-        failed=parsed_index_set(status.get("failedIndexes"), end),
-        rest=rest,
+        succeeded=succeeded,
+        failed=parse_index_set(status.get("failedIndexes"), completions),
+        rest_outcome=rest_outcome,
         reason=reason,
         message=message,
-        batch_jobs=_number_of_jobs((metadata.get("annotations") or {}).get(JOBS_ANNOTATION)),
+        jobs_in_batch=_parse_annotation((metadata.get("annotations") or {}).get(JOBS_ANNOTATION)),
         deletes_itself=spec.get("ttlSecondsAfterFinished") is not None,
     )
-    _check(job)
+    _check_consistent(job)
     return job
 
 
 def _end_of(conditions: Sequence[Mapping[str, Any]]) -> tuple[JobOutcome | None, str, str]:
-    """Return what became of the jobs without a result of their own, why, and that in words.
+    """Return the outcome of the jobs without a result of their own, its reason and its message.
 
-    SuccessCriteriaMet and FailureTarget are no end yet: pods still run, and may still succeed.
+    SuccessCriteriaMet and FailureTarget do not end a Job: pods are still running and may succeed.
     """
     for condition in conditions:
         if condition.get("status") == "True" and condition.get("type") in {"Complete", "Failed"}:
@@ -153,20 +164,15 @@ def _end_of(conditions: Sequence[Mapping[str, Any]]) -> tuple[JobOutcome | None,
     return None, "", ""
 
 
-def _succeeded(pods: int, rest: JobOutcome | None, *, is_one: bool) -> int:
-    """Return the jobs that succeeded; a work queue's are one, which ends with the Job."""
-    return int(rest is JobOutcome.SKIPPED) if is_one else pods
-
-
-def _number_of_jobs(text: str | None) -> int | None:
+def _parse_annotation(text: str | None) -> int | None:
     if text is None:
         return None
     if not text.isdecimal():
-        raise QueueContradiction(f"{JOBS_ANNOTATION} is no number")
+        raise QueueContradiction(f"{JOBS_ANNOTATION} is not a number")
     return int(text)
 
 
-def _check(job: KubernetesJob) -> None:
-    both = isinstance(job.succeeded, IndexSet) and job.succeeded.meets(job.failed)
-    if both or any(number < 0 for number in job.outcomes().values()):
-        raise QueueContradiction("a Job's results are none that it can have")
+def _check_consistent(job: KubernetesJob) -> None:
+    overlaps = isinstance(job.succeeded, IndexSet) and job.succeeded.overlaps(job.failed)
+    if overlaps or any(number < 0 for number in job.outcomes().values()):
+        raise QueueContradiction("the status of a Job contradicts itself")

@@ -1,35 +1,36 @@
-"""What a row of Laravel's `job_batches` says, without any database.
+"""Interprets a row of Laravel's `job_batches`, without I/O.
 
-What its columns mean (laravel/framework, src/Illuminate/Bus/DatabaseBatchRepository.php):
+The meaning of its columns (laravel/framework, src/Illuminate/Bus/DatabaseBatchRepository.php):
 
-- `pending_jobs` is lowered by a success only, so failed jobs stay in it;
-- `failed_job_ids` holds the jobs that are failed now: a retry that succeeds is taken out;
-- `failed_jobs` counts failures, not jobs: a job that fails twice counts twice. It is not read;
-- `finished_at` is set by cancel() while jobs still run, and never with allowed failures. It is not read;
-- a job that returns at once because the batch is cancelled is a success to Laravel, so it is to us.
+- `pending_jobs`: only a success lowers it, so failed jobs stay in it.
+- `failed_job_ids`: the jobs that are failed now; a retry that succeeds is removed.
+- `failed_jobs`: the number of failures, not of jobs: a job that fails twice counts twice. Not read.
+- `finished_at`: set by cancel() while jobs still run, and never set if failures are allowed. Not read.
+
+A job that returns early because its batch is cancelled counts as a success in Laravel, and therefore here.
 """
 
 import json
 
 from services.job_status.source import BatchCounts, QueueContradiction
-from services.job_status.sources.numbers import whole_number
+from services.job_status.sources.columns import require_int
 
 
 def counts_of(
     total_jobs: object, pending_jobs: object, failed_job_ids: object, cancelled_at: object
 ) -> BatchCounts:
-    """Return the counts of a row, given as the database returned it.
+    """Return the counts of a batch, given the column values as the database returned them.
 
-    All jobs have ended once none but failed ones are pending. Numbers that contradict each other come
-    out as a negative count.
+    All jobs have ended once the only pending ones are those that failed. Numbers that contradict each other
+    result in a negative count.
 
     Raises:
-        QueueContradiction: a number is none, or the failed jobs are no JSON.
+        QueueContradiction: a number is not an integer, or failed_job_ids is not a list of ids in JSON.
 
     """
-    total = whole_number("total_jobs", total_jobs)
-    failed = len(_failed_ids(failed_job_ids))
-    pending = _pending(whole_number("pending_jobs", pending_jobs), failed)
+    total = require_int("total_jobs", total_jobs)
+    failed = len(_parse_failed_ids(failed_job_ids))
+    pending = _pending(require_int("pending_jobs", pending_jobs), failed)
     return BatchCounts(
         total=total,
         succeeded=total - failed - pending,
@@ -43,33 +44,33 @@ def counts_of(
 
 
 def _pending(pending_jobs: int, failed: int) -> int:
-    """Return the jobs that have not ended.
+    """Return how many jobs have not ended.
 
-    A job delivered twice may succeed and then fail: more failed ids than pending jobs is no
-    contradiction. More successes than jobs is one, and must not be hidden as 0.
+    More failed jobs than pending ones is not a contradiction: a job that is delivered twice may succeed and
+    then fail. A negative number is one (more successes than jobs), and must not be hidden as 0.
     """
     return pending_jobs if pending_jobs < 0 else max(0, pending_jobs - failed)
 
 
-def _failed_ids(failed_job_ids: object) -> frozenset[str]:
-    """Return the distinct ids in JSON as PHP writes it: a list, or an object where the list had gaps."""
-    if failed_job_ids is None or failed_job_ids in ("", b""):
+def _parse_failed_ids(failed_job_ids: object) -> frozenset[str]:
+    """Return the distinct ids in JSON as PHP writes it: a list, or an object if the list had gaps."""
+    if failed_job_ids in (None, "", b""):
         return frozenset()
-    ids = _parse(failed_job_ids)
+    ids = _parse_json(failed_job_ids)
     if isinstance(ids, dict):
         ids = list(ids.values())
     if ids is None:
         return frozenset()
     if not isinstance(ids, list) or not all(isinstance(one, str | int) for one in ids):
-        raise QueueContradiction("failed_job_ids is no list of ids")
+        raise QueueContradiction("failed_job_ids is not a list of ids")
     return frozenset(map(str, ids))
 
 
-def _parse(text: object) -> object:
+def _parse_json(text: object) -> object:
     if not isinstance(text, str | bytes):
-        raise QueueContradiction("failed_job_ids is no text")
+        raise QueueContradiction("failed_job_ids is not text")
     try:
         parsed: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise QueueContradiction("failed_job_ids is no JSON") from error
+        raise QueueContradiction("failed_job_ids is not valid JSON") from error
     return parsed

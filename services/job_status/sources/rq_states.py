@@ -1,25 +1,25 @@
-"""What RQ keeps of a job, without any Redis. The states are told in `rq`."""
+"""Interprets what RQ stores about a job, without I/O. `rq` documents the states."""
 
 import zlib
 from base64 import b64decode
-from binascii import Error as NoBase64
+from binascii import Error as Base64Error
 from collections.abc import Sequence
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, JobOutcome
 from services.job_status.source import JobStatus, QueueContradiction
 
 FIELDS = ("status", "batchprogress_attempts", "number_of_retries", "result_ttl", "failure_ttl", "ttl")
-"""The fields of a job's hash that are read: never its data, result or meta, which are pickles.
+"""The fields of a job's hash that are read; never its data, result or meta, which are pickles.
 
-The second is of our own client: how many times a worker has begun the job.
+Our own client writes the second one: how many times a worker has started the job.
 """
 Fields = Sequence[bytes | None]
-"""Their values; all None: RQ has forgotten the job."""
+"""The values of FIELDS. All are None if RQ has deleted the job."""
 
 FAILED = b"failed"
-FOR_EVER = b"-1"
+FOREVER = b"-1"
 TRACEBACK_BYTES_MAX = 1024 * 1024
-"""Far more than a traceback has; what is packed may unpack to gigabytes."""
+"""Far more than any traceback. Without a limit, a small compressed text could expand to gigabytes."""
 
 OUTCOMES: dict[bytes, JobOutcome | None] = {
     b"created": None,
@@ -36,65 +36,70 @@ OUTCOMES: dict[bytes, JobOutcome | None] = {
 }
 
 
-def status_of(job_id: str, fields: Fields, packed_traceback: bytes | None) -> JobStatus:
-    """Return a job; its traceback, if there is one, as RQ packs it.
+def status_of(job_id: str, fields: Fields, compressed_traceback: bytes | None) -> JobStatus:
+    """Return a job.
+
+    Args:
+        job_id: RQ's id.
+        fields: the values of FIELDS.
+        compressed_traceback: the job's traceback as RQ stores it, if there is one.
 
     Raises:
-        QueueContradiction: its state is none that is known, or its retries are no number.
+        QueueContradiction: the status is unknown, or a number of attempts is not a number.
 
     """
-    begun, retries = fields[1:3]
-    error_type, error_message = _error_of(packed_traceback)
+    started, retries = fields[1:3]
+    error_type, error_message = _parse_error(compressed_traceback)
     return JobStatus(
         job_id,
         outcome_of(fields),
-        attempt=_whole_number(begun) or 1 + _whole_number(retries),
+        attempt=_parse_int(started) or 1 + _parse_int(retries),
         error_type=error_type,
         error_message=error_message,
     )
 
 
-def may_be_forgotten(fields: Fields) -> bool:
-    """Tell whether RQ has forgotten the job, or will: by default it keeps a result for 500 seconds."""
+def may_be_deleted(fields: Fields) -> bool:
+    """Return whether RQ has deleted a job or will delete it, as it does by default."""
     status, _, _, result_ttl, failure_ttl, ttl = fields
-    return status is None or result_ttl != FOR_EVER or failure_ttl not in (None, FOR_EVER) or ttl is not None
+    return status is None or result_ttl != FOREVER or failure_ttl not in (None, FOREVER) or ttl is not None
 
 
 def outcome_of(fields: Fields) -> JobOutcome | None:
-    """Return how a job ended, if it has; one that RQ has forgotten is pending: nobody knows how it ended.
+    """Return the outcome of a job, None if it is pending or RQ has deleted it.
 
     Raises:
-        QueueContradiction: its state is none that is known.
+        QueueContradiction: the status is unknown.
 
     """
-    state = fields[0]
-    if state is None:
+    status = fields[0]
+    if status is None:
         return None
-    if state not in OUTCOMES:
-        raise QueueContradiction("a job's status is none that RQ has")
-    return OUTCOMES[state]
+    if status not in OUTCOMES:
+        raise QueueContradiction("a job's status is unknown to RQ")
+    return OUTCOMES[status]
 
 
-def _whole_number(text: bytes | None) -> int:
+def _parse_int(text: bytes | None) -> int:
     try:
         return int(text or 0)
     except ValueError as error:
-        raise QueueContradiction("a job's count of attempts is no whole number") from error
+        raise QueueContradiction("a job's number of attempts is not a number") from error
 
 
-def _error_of(packed_traceback: bytes | None) -> tuple[str, str]:
-    """Return the type and message of the last line of a traceback; empty if there is no such line."""
-    lines = _unpacked(packed_traceback or b"").rstrip().splitlines()
+def _parse_error(compressed_traceback: bytes | None) -> tuple[str, str]:
+    """Return the error type and message in the last line of a traceback, empty if there is none."""
+    lines = _decompress(compressed_traceback or b"").rstrip().splitlines()
     if not lines:
         return "", ""
-    kind, _, message = lines[-1].partition(": ")
-    # An exception's name ends in itself; its module says nothing to who reads a table of errors.
-    return kind.rsplit(".", 1)[-1], message[:ERROR_MESSAGE_CHARACTERS_MAX]
+    error_type, _, message = lines[-1].partition(": ")
+    # Without the module, which only takes space in a table of errors.
+    return error_type.rsplit(".", 1)[-1], message[:ERROR_MESSAGE_CHARACTERS_MAX]
 
 
-def _unpacked(packed: bytes) -> str:
+def _decompress(compressed: bytes) -> str:
     try:
-        plain = zlib.decompressobj().decompress(b64decode(packed), TRACEBACK_BYTES_MAX) if packed else b""
-    except (zlib.error, NoBase64):
+        text = zlib.decompressobj().decompress(b64decode(compressed), TRACEBACK_BYTES_MAX)
+    except (zlib.error, Base64Error):
         return ""
-    return plain.decode(errors="replace")
+    return text.decode(errors="replace")

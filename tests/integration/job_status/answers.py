@@ -1,4 +1,4 @@
-"""What a client reads from a refused call."""
+"""The error status of a failed call."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -10,17 +10,17 @@ from google.rpc import error_details_pb2, status_pb2
 
 @dataclass(frozen=True)
 class Answer:
-    """A status other than OK, with the details that the contract promises."""
+    """An error status with the details that the contract guarantees."""
 
     code: grpc.StatusCode
     reason: str
     message: str
     fields: tuple[str, ...]
-    """The fields at fault."""
+    """The invalid fields."""
 
 
 async def refused(call: Awaitable[object]) -> Answer:
-    """Wait for a call that must be refused, with exactly one ErrorInfo."""
+    """Await a call that must fail with exactly one ErrorInfo."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     metadata = dict(caught.value.trailing_metadata() or ())

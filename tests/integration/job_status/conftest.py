@@ -1,6 +1,7 @@
-"""Databases and ports for the tests, and that nothing of them is left."""
+"""Databases and ports for the tests, and a check that they leave nothing behind."""
 
 import asyncio
+import gc
 import secrets
 import socket
 import threading
@@ -18,21 +19,21 @@ from database_servers.redis import redis_server
 from tests.support import not_run
 
 READER = "reader"
-"""What a queue's Redis knows us as."""
+"""Our account in a queue's Redis."""
 
 END_SECONDS_MAX = 5.0
-"""How long a task or a thread that was told to end may take on a busy machine."""
+"""How long a task or a thread may take to end on a busy machine."""
 
 
 @pytest.fixture
 def queue_url(tmp_path: Path) -> str:
-    """Return the URL of an empty database for a queue; the sources' own tests take one on each engine."""
+    """Return the URL of an empty SQLite database. The tests of a source override this for each engine."""
     return f"sqlite+aiosqlite:///{tmp_path / 'queue.db'}"
 
 
 @pytest.fixture(scope="session")
 def _postgresql_database() -> Iterator[str]:
-    """Run PostgreSQL while tests need it; gives the URL of a database of this run's own."""
+    """Run PostgreSQL; yields the URL of a new database."""
     name = f"batchprogress_test_{secrets.token_hex(4)}"
     try:
         with postgresql_server() as server:
@@ -45,7 +46,7 @@ def _postgresql_database() -> Iterator[str]:
 
 @pytest.fixture
 async def postgresql_url(_postgresql_database: str) -> AsyncIterator[str]:
-    """Return the URL of a database of PostgreSQL that is empty, and emptied afterwards."""
+    """Yield the URL of an empty PostgreSQL database, and empty it afterwards."""
     yield _postgresql_database
     await _execute(_postgresql_database, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 
@@ -60,17 +61,18 @@ async def _execute(url: str, *statements: str) -> None:
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """Run Redis while tests need it; gives its URL, for an account that may do everything."""
+    """Run Redis; yields its URL for an account with all permissions."""
     try:
         with redis_server() as server:
             yield server.url
+            gc.collect()  # Celery's results unsubscribe when they are collected, and would retry for a minute
     except PackageUnavailable as error:
         not_run.without(f"no Redis: {error}")
 
 
 @pytest.fixture
 def reader_url(redis_url: str) -> Iterator[str]:
-    """Return the URL of Redis for an account that may only read, all of which is gone afterwards."""
+    """Yield the URL of Redis for a read-only account; deletes the account and all keys afterwards."""
     with Redis.from_url(redis_url) as redis:
         redis.acl_setuser(READER, enabled=True, passwords=["+s3cret"], keys=["*"], categories=["+@read"])
         yield redis_url.replace("redis://", f"redis://{READER}:s3cret@")
@@ -80,7 +82,7 @@ def reader_url(redis_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def unused_port() -> Iterator[int]:
-    """Return a port that is taken but not listened on: connections to it are refused."""
+    """Yield a port that is bound but not listening: connections to it are refused."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
@@ -88,7 +90,7 @@ def unused_port() -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 async def _nothing_left_running() -> AsyncIterator[None]:
-    """Fail a test whose tasks do not end, or that leaves a connection to SQLite, which is a thread, open."""
+    """Fail a test that leaves tasks or connections to SQLite behind; each connection is a thread."""
     before = {asyncio.current_task(), *asyncio.all_tasks()}
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}

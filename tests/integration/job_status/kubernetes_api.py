@@ -1,9 +1,10 @@
-"""A small HTTP server that speaks the API server's wire for Jobs: enough to list, create, change and delete.
+"""A stand-in of the Kubernetes API server for Jobs: it lists, creates, changes and deletes them over HTTP.
 
-It stands in where no API server is given; the same tests run on a real one where there is one.
+The same tests run against a real API server where one is available.
 """
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,16 +12,16 @@ from typing import Any
 from aiohttp import web
 
 TOKEN = "the-tests-own-reader"
+LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?")
 
 
 class ApiServer:
-    """Keeps Jobs by name, in one namespace."""
+    """The Jobs of one namespace by their names."""
 
     def __init__(self) -> None:
-        """Start without Jobs."""
         self.jobs: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str]] = []
-        """The method and the path of each request."""
+        """The method and path of each request."""
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a request as the API server does."""
@@ -41,17 +42,19 @@ class ApiServer:
         return web.json_response({"kind": "Status", "apiVersion": "v1", "status": "Success"})
 
     def _list(self, request: web.Request) -> web.Response:
-        """Answer a page; the token is the number of the Job it begins with."""
+        """Return a page; the token is the position of its first Job."""
         key, _, value = request.query.get("labelSelector", "").partition("=")
+        if key and not LABEL_VALUE.fullmatch(value):
+            return _status(400, "BadRequest")
         matching = [
             job
             for _, job in sorted(self.jobs.items())
             if not key or (job["metadata"].get("labels") or {}).get(key) == value
         ]
-        begin = int(request.query.get("continue", 0))
-        end = begin + int(request.query.get("limit", len(matching) or 1))
+        start = int(request.query.get("continue", 0))
+        end = start + int(request.query.get("limit", len(matching) or 1))
         metadata = {"resourceVersion": "1"} | ({"continue": str(end)} if end < len(matching) else {})
-        items = matching[begin:end]
+        items = matching[start:end]
         body = {"kind": "JobList", "apiVersion": "batch/v1", "metadata": metadata, "items": items}
         return web.json_response(body)
 
@@ -63,7 +66,7 @@ def _status(code: int, reason: str) -> web.Response:
 
 @asynccontextmanager
 async def serving_api(api: ApiServer) -> AsyncIterator[str]:
-    """Serve on a free port of this machine; gives the URL."""
+    """Serve on a free port; yields the URL."""
     app = web.Application()
     path = "/apis/batch/v1/namespaces/{namespace}/jobs"
     for one in (path, f"{path}/{{name}}", f"{path}/{{name}}/status"):
@@ -72,7 +75,7 @@ async def serving_api(api: ApiServer) -> AsyncIterator[str]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    assert site._server is not None  # noqa: SLF001  # aiohttp tells the port nowhere else
+    assert site._server is not None  # noqa: SLF001  # aiohttp has no other way to find the port
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # noqa: SLF001
     try:
         yield f"http://127.0.0.1:{port}"
@@ -81,7 +84,7 @@ async def serving_api(api: ApiServer) -> AsyncIterator[str]:
 
 
 def kubeconfig(url: str, token: str = TOKEN) -> str:
-    """Return a kubeconfig for a server."""
+    """Return a kubeconfig for the server."""
     return json.dumps(
         {
             "apiVersion": "v1",

@@ -1,4 +1,4 @@
-"""An API server as whoever runs Jobs uses it: one that is given, or the stand-in."""
+"""The use of an API server, real or stand-in, by somebody who runs Jobs."""
 
 import json
 import secrets
@@ -16,21 +16,21 @@ from tests.support.control_plane import ControlPlane
 
 LABEL = "batchprogress.dev/batch-id"
 NO_NODE = {"batchprogress.dev/no-node": "true"}
-"""Pods that no node takes: their ends are the test's to tell, on any cluster."""
+"""A selector that matches no node: on any cluster the test alone decides how pods end."""
 
 
 @dataclass
 class Cluster:
-    """An API server, used as whoever runs Jobs uses it."""
+    """A namespace of an API server."""
 
     api: BatchV1Api
     config_file: Path
     namespace: str
     has_controllers: bool = False
-    """Whether Jobs get pods."""
+    """Whether controllers create pods for Jobs."""
 
     async def put(self, name: str, batch_id: str, *, number: int | None = None, **spec: Any) -> None:
-        """Create a Job, by default a suspended one: it gets no pods, so that its status is the test's."""
+        """Create a Job, suspended by default: without pods, only the test changes its status."""
         pod = {
             "restartPolicy": "Never",
             "nodeSelector": NO_NODE,
@@ -58,7 +58,7 @@ class Cluster:
         return found
 
     async def pods(self, job: str) -> list[dict[str, Any]]:
-        """Read the pods that the controller made for a Job."""
+        """Read the pods that the controller created for a Job."""
         listed = await CoreV1Api(self.api.api_client).list_namespaced_pod_without_preload_content(
             self.namespace, label_selector=f"batch.kubernetes.io/job-name={job}"
         )
@@ -66,14 +66,14 @@ class Cluster:
         return found
 
     async def end_pod(self, name: str, phase: str) -> None:
-        """Tell what the kubelet tells when a pod has ended."""
+        """Report the end of a pod as the kubelet does."""
         changed = await CoreV1Api(self.api.api_client).patch_namespaced_pod_status_without_preload_content(
             name, self.namespace, {"status": {"phase": phase}}
         )
         assert changed.status < 300, await changed.text()
 
     async def delete(self, name: str) -> None:
-        """Delete a Job, and its pods with it."""
+        """Delete a Job and its pods."""
         await self.api.delete_namespaced_job_without_preload_content(
             name, self.namespace, propagation_policy="Background"
         )
@@ -81,7 +81,7 @@ class Cluster:
 
 @asynccontextmanager
 async def stand_in(folder: Path) -> AsyncIterator[Cluster]:
-    """Give a small server of ours, which runs no controllers."""
+    """Yield the stand-in, which has no controllers."""
     file = folder / "kubeconfig"
     async with serving_api(ApiServer()) as url:
         file.write_text(kubeconfig(url))
@@ -91,7 +91,7 @@ async def stand_in(folder: Path) -> AsyncIterator[Cluster]:
 
 @asynccontextmanager
 async def cluster_of(control: ControlPlane) -> AsyncIterator[Cluster]:
-    """Give a namespace of a real one, which is deleted afterwards."""
+    """Yield a new namespace of a real API server; deletes it at exit."""
     async with await _connected(control.kubeconfig) as client:
         namespace = f"batchprogress-test-{secrets.token_hex(4)}"
         core = CoreV1Api(client)
@@ -103,7 +103,7 @@ async def cluster_of(control: ControlPlane) -> AsyncIterator[Cluster]:
 
 
 def indexed(completions: int, **more: Any) -> dict[str, Any]:
-    """Return what makes a Job an Indexed one."""
+    """Return the spec of an Indexed Job."""
     return {"completionMode": "Indexed", "completions": completions, "parallelism": 1, **more}
 
 

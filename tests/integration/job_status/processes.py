@@ -1,4 +1,4 @@
-"""Programs that a test starts beside itself."""
+"""Programs that a test runs in processes of their own."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ END_SECONDS_MAX = 20.0
 
 @contextmanager
 def program(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `python arguments…` while the context is open; it is killed at the end if it still runs."""
+    """Run `python arguments…`; kills it at exit if it is still running."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=CHECKOUT,
@@ -30,7 +30,7 @@ def program(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[byte
 
 @contextmanager
 def celery_worker(broker: str, backend: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a real Celery worker over `celery_app`."""
+    """Run a real Celery worker of `celery_app`."""
     command = ("-m", "celery", "--app", "tests.integration.job_status.celery_app", "worker")
     quiet = ("--pool=solo", "--without-gossip", "--without-mingle", "--without-heartbeat")
     with program(*command, *quiet, *options, QUEUE_BROKER=broker, QUEUE_BACKEND=backend) as process:
@@ -39,7 +39,7 @@ def celery_worker(broker: str, backend: str, *options: str) -> Iterator[subproce
 
 @contextmanager
 def rq_worker(url: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a real RQ worker, which runs the jobs in its own process."""
+    """Run a real RQ worker that executes jobs in its own process."""
     command = (
         "-m",
         "rq.cli",

@@ -1,20 +1,20 @@
-"""Jobs as users of RQ write them."""
+"""RQ jobs as users write them."""
 
 from rq import Retry, get_current_job
 
 
-def well() -> str:
-    """Succeed, and return something that nobody reads."""
+def succeed() -> str:
+    """Succeed with a return value that nobody reads."""
     return "x" * 1_000
 
 
-def badly() -> None:
-    """Fail for good."""
+def fail() -> None:
+    """Fail permanently."""
     raise ValueError("no such row")
 
 
-def at_the_second_try() -> int | Retry:
-    """Ask for another try once, then succeed."""
+def succeed_at_second_attempt() -> int | Retry:
+    """Request a retry once, then succeed."""
     job = get_current_job()
     assert job is not None
     return job.number_of_retries or Retry(max=2)

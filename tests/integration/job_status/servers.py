@@ -1,4 +1,4 @@
-"""Real servers on free ports, and clients of them."""
+"""Real servers on free ports, and clients for them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,20 +23,20 @@ class Client:
 
     channel: grpc.aio.Channel
     target: str = ""
-    """host:port, if it was connected here."""
+    """host:port if this module started the server."""
 
     async def counts(self, batch_id: str) -> pb.GetBatchStatusResponse:
-        """Ask for the counts of a batch."""
+        """Return the counts of a batch."""
         stub = job_status_pb2_grpc.JobStatusServiceStub(self.channel)
         return await stub.GetBatchStatus(pb.GetBatchStatusRequest(batch_id=batch_id))
 
     async def page(self, batch_id: str, size: int = 0, token: str = "") -> pb.ListJobStatusesResponse:
-        """Ask for a page of jobs."""
+        """Return a page of jobs."""
         request = pb.ListJobStatusesRequest(batch_id=batch_id, page_size=size, page_token=token)
         return await job_status_pb2_grpc.JobStatusServiceStub(self.channel).ListJobStatuses(request)
 
     async def pages(self, batch_id: str, size: int) -> list[pb.ListJobStatusesResponse]:
-        """Ask for every page of jobs."""
+        """Return all pages of jobs."""
         pages = [await self.page(batch_id, size)]
         while pages[-1].next_page_token:
             pages.append(await self.page(batch_id, size, pages[-1].next_page_token))
@@ -45,7 +45,7 @@ class Client:
 
 @asynccontextmanager
 async def serving(source: str, url: str | None = None, **settings: Any) -> AsyncIterator[Client]:
-    """Serve a queue, as the process would; stopped at the end."""
+    """Serve a queue as the process would; stops at exit."""
     if url is not None:
         settings["database_url"] = SecretStr(url)
     chosen = JobStatusSettings(listen=LISTEN, source=source, drain_seconds=0, **settings)

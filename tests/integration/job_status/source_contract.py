@@ -1,4 +1,4 @@
-"""What every source must do, whichever queue it asks."""
+"""The contract of every source, whatever its queue."""
 
 import pytest
 
@@ -18,13 +18,13 @@ ENDED = {"a": "succeeded", "A": "failed", "b": "succeeded"}
 
 
 class SourceContract:
-    """The rules; a subclass gives the fixtures `queue` (made, empty) and `source` (over that queue)."""
+    """The rules. A subclass defines the fixtures `queue` (created, empty) and `source` (over that queue)."""
 
     knows_the_end = True
-    """Whether the queue itself knows when no more jobs will be added to a batch."""
+    """Whether the queue knows when no more jobs will be added to a batch."""
 
-    async def test_counts(self, queue: Queue, source: JobStatusSource) -> None:
-        """Jobs that wait or run are pending, and every job is counted once."""
+    async def test_each_job_is_counted_once(self, queue: Queue, source: JobStatusSource) -> None:
+        """Waiting and running jobs are pending."""
         await queue.put(BATCH, MIXED)
         counts = await source.batch_counts(BATCH)
         assert (counts.total, counts.succeeded, counts.failed, counts.skipped, counts.pending) == (
@@ -32,14 +32,18 @@ class SourceContract:
         )
         assert (counts.finished, counts.cancelled) == (False, False)
 
-    async def test_finished(self, queue: Queue, source: JobStatusSource) -> None:
-        """A batch whose jobs have all ended is finished, failures or not, where no more can be added."""
+    async def test_batch_is_finished_when_all_jobs_have_ended(
+        self, queue: Queue, source: JobStatusSource
+    ) -> None:
+        """Failed jobs have ended. If jobs may still be added, the batch is not finished."""
         await queue.put(BATCH, ENDED)
         counts = await source.batch_counts(BATCH)
         assert (counts.finished, counts.pending) == (self.knows_the_end, 0)
 
-    async def test_cancelled(self, queue: Queue, source: JobStatusSource) -> None:
-        """A cancelled batch is not finished while one of its jobs runs."""
+    async def test_cancelled_batch_is_not_finished_while_a_job_is_running(
+        self, queue: Queue, source: JobStatusSource
+    ) -> None:
+        """Its counts still add up."""
         await queue.put(BATCH, MIXED)
         await queue.cancel(BATCH)
         counts = await source.batch_counts(BATCH)
@@ -49,42 +53,50 @@ class SourceContract:
             counts.succeeded + counts.failed + counts.skipped + counts.pending == counts.total == len(MIXED)
         )
 
-    async def test_neighbours(self, queue: Queue, source: JobStatusSource) -> None:
-        """A batch's counts hold no job of another batch."""
+    async def test_jobs_of_other_batches_are_not_counted(self, queue: Queue, source: JobStatusSource) -> None:
+        """The id of the other batch starts with the id of this one."""
         await queue.put(BATCH, ENDED)
         await queue.put(f"{BATCH}-2", MIXED)
         assert (await source.batch_counts(BATCH)).total == len(ENDED)
 
-    async def test_unknown_batch(self, queue: Queue, source: JobStatusSource) -> None:
-        """A batch the queue does not have is unknown, not empty."""
+    async def test_unknown_batch_is_not_empty_but_unknown(
+        self, queue: Queue, source: JobStatusSource
+    ) -> None:
+        """It raises BatchUnknown."""
         await queue.put(BATCH, ENDED)
         with pytest.raises(BatchUnknown):
             await source.batch_counts("another")
 
     @pytest.mark.parametrize("other", [BATCH.lower(), BATCH.upper(), f"{BATCH}\t", f"{BATCH}%", "%"])
-    async def test_bytes_of_batch_ids(self, other: str, queue: Queue, source: JobStatusSource) -> None:
-        """Ids are compared byte for byte: one that only looks alike is unknown."""
+    async def test_batch_ids_are_compared_byte_for_byte(
+        self, other: str, queue: Queue, source: JobStatusSource
+    ) -> None:
+        """An id that is merely similar is unknown."""
         await queue.put(BATCH, ENDED)
         with pytest.raises(BatchUnknown):
             await source.batch_counts(other)
 
-    async def test_check(self, queue: Queue, source: JobStatusSource) -> None:
-        """A queue is ready when it can be read, even an empty one, and not before."""
+    async def test_check_passes_if_the_queue_can_be_read(self, queue: Queue, source: JobStatusSource) -> None:
+        """It passes for an empty queue too."""
         await source.check()
-        await queue.break_off()
+        await queue.make_unavailable()
         with pytest.raises(QueueUnavailable):
             await source.check()
 
-    async def test_queue_away(self, queue: Queue, source: JobStatusSource) -> None:
-        """Without the queue nothing is known: no batch is said to be unknown."""
+    async def test_no_batch_is_unknown_while_the_queue_is_unavailable(
+        self, queue: Queue, source: JobStatusSource
+    ) -> None:
+        """It raises QueueUnavailable."""
         await queue.put(BATCH, ENDED)
-        await queue.break_off()
+        await queue.make_unavailable()
         with pytest.raises(QueueUnavailable):
             await source.batch_counts(BATCH)
 
     @pytest.mark.parametrize("size", [1, 2, 3, 5, 1_000])
-    async def test_listing(self, size: int, queue: Queue, source: JobStatusSource) -> None:
-        """A source that lists jobs lists each once in pages of any size, as its counts have them."""
+    async def test_pages_of_any_size_list_each_job_once(
+        self, size: int, queue: Queue, source: JobStatusSource
+    ) -> None:
+        """The listing matches the counts. A source that keeps only counts raises JobsNotListed."""
         await queue.put(BATCH, MIXED)
         if not (await source.batch_counts(BATCH)).lists_jobs:
             with pytest.raises(JobsNotListed):
@@ -95,8 +107,10 @@ class SourceContract:
         assert sorted(status.job_id for status in statuses) == sorted(MIXED)
         assert sum(status.outcome is None for status in statuses) == counts.pending
 
-    async def test_listing_of_unknown_batch(self, queue: Queue, source: JobStatusSource) -> None:
-        """A batch the queue does not have has no list of jobs, not even an empty one."""
+    async def test_listing_of_an_unknown_batch_is_not_empty_but_unknown(
+        self, queue: Queue, source: JobStatusSource
+    ) -> None:
+        """It raises BatchUnknown."""
         await queue.put(BATCH, MIXED)
         counts = await source.batch_counts(BATCH)
         with pytest.raises(BatchUnknown if counts.lists_jobs else JobsNotListed):
@@ -104,7 +118,7 @@ class SourceContract:
 
 
 async def listed(source: JobStatusSource, batch_id: str, size: int) -> list[JobStatus]:
-    """Return all jobs of a batch, read in pages of a size."""
+    """Return all jobs of a batch, read in pages of this size."""
     statuses: list[JobStatus] = []
     page = JobPage((), None)
     while not statuses or page.next_key is not None:

@@ -1,4 +1,4 @@
-"""The contract suite for third parties: our own sources keep it, and each lie is found."""
+"""The conformance suite: our own sources pass it, and it finds each kind of wrong answer."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ from rq.job import JobStatus as RqStatus
 
 from batches.result import JobOutcome
 from services.job_status.conformance.caller import Caller
-from services.job_status.conformance.suite import check
+from services.job_status.conformance.suite import INVALID_IDS, check
 from tests.integration.job_status import rq_jobs
 from tests.integration.job_status.celery_app import make_app
 from tests.integration.job_status.kubernetes_api import ApiServer, kubeconfig, serving_api
@@ -30,13 +30,13 @@ RUNNING = {**JOBS, "job-1": "running"}
 pytestmark = pytest.mark.xdist_group("redis")
 
 
-async def broken(channel: grpc.aio.Channel, *batch_ids: str) -> dict[str, tuple[str, ...]]:
-    """Return the rules that a service breaks."""
+async def broken_rules(channel: grpc.aio.Channel, *batch_ids: str) -> dict[str, tuple[str, ...]]:
+    """Return the problems of each rule that a service breaks."""
     return {
-        finding.rule: finding.broken
+        result.rule: result.problems
         for batch_id in batch_ids
-        async for finding in check(Caller(channel), batch_id)
-        if finding.broken
+        async for result in check(Caller(channel), batch_id)
+        if result.problems
     }
 
 
@@ -64,29 +64,26 @@ def _put_rq(url: str, batch_id: str, jobs: Mapping[str, str]) -> None:
     states = {"succeeded": RqStatus.FINISHED, "failed": RqStatus.FAILED, "running": RqStatus.STARTED}
     with Redis.from_url(url) as redis:
         for job_id, state in jobs.items():
-            job = RqQueue(connection=redis).enqueue(rq_jobs.well, job_id=f"{batch_id}-{job_id}")
+            job = RqQueue(connection=redis).enqueue(rq_jobs.succeed, job_id=f"{batch_id}-{job_id}")
             job.set_status(states[state])
             redis.sadd(f"batchprogress:jobs:{batch_id}", job.id)
 
 
 @pytest.mark.parametrize("source", ["laravel", "job_table"])
-async def test_tables(source: str, queue_url: str) -> None:
-    """Sources that read tables keep the contract."""
+async def test_source_that_reads_tables_passes(source: str, queue_url: str) -> None:
     async with _tables(source, queue_url) as client:
-        assert await broken(client.channel, "ended", "running") == {}
+        assert await broken_rules(client.channel, "ended", "running") == {}
 
 
 @pytest.mark.parametrize("source", ["celery", "rq"])
-async def test_redis(source: str, redis_url: str, reader_url: str) -> None:
-    """Sources that read Redis keep the contract."""
+async def test_source_that_reads_redis_passes(source: str, redis_url: str, reader_url: str) -> None:
     for batch_id, jobs in (("ended", JOBS), ("running", RUNNING)):
         (_put_celery if source == "celery" else _put_rq)(redis_url, batch_id, jobs)
     async with serving(source, redis_url=reader_url) as client:
-        assert await broken(client.channel, "ended", "running") == {}
+        assert await broken_rules(client.channel, "ended", "running") == {}
 
 
-async def test_kubernetes(tmp_path: Path) -> None:
-    """The source of Kubernetes keeps the contract."""
+async def test_source_that_reads_kubernetes_passes(tmp_path: Path) -> None:
     api, file = ApiServer(), tmp_path / "kubeconfig"
     spec = {"completionMode": "Indexed", "completions": 60, "parallelism": 60}
     for name, done in (("ended", "0-59"), ("running", "0-41")):
@@ -95,61 +92,111 @@ async def test_kubernetes(tmp_path: Path) -> None:
     async with serving_api(api) as url:
         file.write_text(kubeconfig(url))
         async with serving("kubernetes", kubernetes_namespace="queue", kubernetes_config=file) as client:
-            assert await broken(client.channel, "ended", "running") == {}
+            assert await broken_rules(client.channel, "ended", "running") == {}
 
 
 def _jobs(number: int = 30) -> list[FakeJob]:
     return [FakeJob(f"job-{one}") for one in range(number)]
 
 
-LIES = {
+BOUNDED = "the listing ends, and its pages are bounded"
+VALID = "listed jobs are valid"
+WRONG_ANSWERS = {
     "counts that do not add up": (FakeBatch(_jobs(), counts={"total": 31}), "counts add up"),
     "a negative count": (FakeBatch(_jobs(), counts={"failed": -1, "succeeded": 31}), "counts add up"),
-    "a list without a job": (FakeBatch(_jobs(), listed=_jobs(29)), "the list is as the counts"),
-    "a job twice": (
-        FakeBatch(_jobs(), listed=[*_jobs(29), FakeJob("job-3")]),
-        "pages hold 1,000 jobs by default",
-    ),
-    "a list that never ends": (FakeBatch(_jobs(), same_token=True), "pages hold 1,000 jobs by default"),
-    "a list that is refused": (
-        FakeBatch(_jobs(), refuses_listing=True),
-        "a queue that lists jobs lists them",
-    ),
-    "an id that is none": (
-        FakeBatch([*_jobs(), FakeJob("two words")]),
-        "jobs are such as a worker could have reported",
-    ),
-    "an attempt below 0": (
-        FakeBatch([*_jobs(), FakeJob("a", attempt=-1)]),
-        "jobs are such as a worker could have reported",
-    ),
-    "an error of a success": (
+    "a missing job": (FakeBatch(_jobs(), listed=_jobs(29)), "the listing matches the counts"),
+    "a job listed twice": (FakeBatch(_jobs(), listed=[*_jobs(29), FakeJob("job-3")]), BOUNDED),
+    "an endless listing": (FakeBatch(_jobs(), same_token=True), BOUNDED),
+    "a refused listing": (FakeBatch(_jobs(), refuses_listing=True), "with lists_jobs the jobs are listed"),
+    "an invalid job id": (FakeBatch([*_jobs(), FakeJob("two words")]), VALID),
+    "a negative attempt": (FakeBatch([*_jobs(), FakeJob("a", attempt=-1)]), VALID),
+    "an error of a succeeded job": (
         FakeBatch([*_jobs(), FakeJob("a", JobOutcome.SUCCEEDED, error_type="E")]),
-        "jobs are such as a worker could have reported",
+        VALID,
     ),
-    "an outcome that there is not": (
+    "an unknown outcome": (
         FakeBatch([*_jobs(), FakeJob("a", 77)], counts={"total": 30, "succeeded": 30}),
-        "jobs are such as a worker could have reported",
+        VALID,
     ),
 }
 
 
-@pytest.mark.parametrize(("batch", "rule"), LIES.values(), ids=LIES)
-async def test_lies(batch: FakeBatch, rule: str) -> None:
-    """A service that lies is told which rule it breaks."""
-    queue = QueueFake()
-    queue.batches["batch"] = batch
+@pytest.mark.parametrize(("batch", "rule"), WRONG_ANSWERS.values(), ids=WRONG_ANSWERS)
+async def test_wrong_answer_breaks_a_rule(batch: FakeBatch, rule: str) -> None:
+    assert rule in await _broken_rules_of(QueueFake({"batch": batch}))
+
+
+async def test_error_needs_an_error_info_and_the_right_code() -> None:
+    """The fake has no ErrorInfo, accepts a negative page size and crashes on a made-up token."""
+    no_info = ("the error has no ErrorInfo (batchprogress, BATCH_NOT_FOUND)",)
+    assert await _broken_rules_of(QueueFake({"batch": FakeBatch(_jobs())})) == {
+        "an unknown batch is NOT_FOUND": no_info,
+        "the batch id with upper and lower case swapped is NOT_FOUND": no_info,
+        "the listing of an unknown batch is NOT_FOUND": no_info,
+        "the listing of the batch id with upper and lower case swapped is NOT_FOUND": no_info,
+        "a negative page_size is INVALID_ARGUMENT": ("the service answers OK",),
+        "a made-up page token is INVALID_ARGUMENT": ("the service answers UNKNOWN",),
+    }
+
+
+async def test_service_that_knows_every_id_breaks_rules() -> None:
+    """It knows unknown, similar and invalid ids."""
+    ids = ("batch", "BATCH", "batch-that-no-queue-has", *INVALID_IDS.values())
+    broken = await _broken_rules_of(QueueFake({batch_id: FakeBatch(_jobs()) for batch_id in ids}))
+    answers = {
+        "an unknown batch is NOT_FOUND",
+        "the batch id with upper and lower case swapped is NOT_FOUND",
+        *(f"an invalid batch id ({what}) is refused" for what in INVALID_IDS),
+    }
+    assert {rule for rule in answers if broken.get(rule) == ("the service answers OK",)} == answers
+
+
+async def test_ended_job_that_is_pending_again_breaks_a_rule() -> None:
+    """The queue changes while its jobs are listed."""
+    batch = FakeBatch(_jobs())
+    queue = QueueFake({"batch": batch})
+
+    async def restart_a_job(_batch_id: str, _token: str) -> None:
+        batch.jobs[0] = FakeJob("job-0", None)
+
+    queue.before_page = restart_a_job
+    problems = (await _broken_rules_of(queue))["ended jobs stay ended"]
+    assert problems == ("the number of ended jobs fell from 30 to 29",)
+
+
+async def test_unknown_batch_and_counts_only_are_checked_too() -> None:
+    """Without lists_jobs the listing must be refused."""
+    batch = FakeBatch(_jobs(), lists_jobs=False)
+    broken = await _broken_rules_of(QueueFake({"batch": batch}), "batch", "another")
+    assert broken["the queue knows the batch"] == ("the service answers NOT_FOUND",)
+    assert "without lists_jobs the listing is UNIMPLEMENTED" not in broken
+
+
+async def test_listing_of_a_running_batch_need_not_match_its_counts() -> None:
+    """Jobs may end between the two calls."""
+    batch = FakeBatch([*_jobs(), FakeJob("running", None)], listed=[*_jobs(), FakeJob("running")])
+    assert "the listing matches the counts" not in await _broken_rules_of(QueueFake({"batch": batch}))
+
+
+async def test_some_empty_pages_are_allowed() -> None:
+    """Two empty pages in a row do not make a listing endless."""
+    batch = FakeBatch(_jobs(3), empty_pages=2)
+    assert BOUNDED not in await _broken_rules_of(QueueFake({"batch": batch}))
+
+
+async def _broken_rules_of(queue: QueueFake, *batch_ids: str) -> dict[str, tuple[str, ...]]:
     async with served(queue) as target, grpc.aio.insecure_channel(target) as channel:
-        assert rule in await broken(channel, "batch")
+        return await broken_rules(channel, *(batch_ids or ("batch",)))
 
 
-async def test_command(queue_url: str) -> None:
-    """The command prints each rule; it exits 0 if all are kept, 1 if not, 69 if nobody answers."""
+async def test_exit_code_of_the_command(queue_url: str) -> None:
+    """It prints each rule, and exits 0 if all are kept, 1 if one is broken, 69 without an answer."""
     async with _tables("job_table", queue_url) as client:
         target = client.target
         code, out = await _run(target, "ended")
         assert (code, "BROKEN" in out, "kept    ended: counts add up" in out) == (0, False, True)
-        assert (await _run(target, "missing"))[0] == 1
+        code, out = await _run(target, "missing")
+        assert (code, "BROKEN  missing: the queue knows the batch\n        the service" in out) == (1, True)
     assert (await _run(target, "ended"))[0] == 69
 
 

@@ -1,4 +1,4 @@
-"""A table with one row a job, on a real database."""
+"""A table with one row per job in a real database."""
 
 from collections.abc import AsyncIterator
 
@@ -14,7 +14,7 @@ from tests.integration.job_status.source_contract import SourceContract, listed
 
 @pytest.fixture
 def queue_url(new_database_url: str) -> str:
-    """Return the URL of an empty database, on each engine in turn."""
+    """Return the URL of an empty database of each engine."""
     return new_database_url
 
 
@@ -28,30 +28,33 @@ async def queue(queue_url: str) -> JobTableQueue:
 
 @pytest.fixture
 async def source(queue_url: str) -> AsyncIterator[JobTableSource]:
-    """Return the source over it."""
+    """Yield the source over the queue."""
     source = JobTableSource(QueueDatabase(queue_url), "jobs")
     yield source
     await source.close()
 
 
 class TestContract(SourceContract):
-    """The job table keeps the contract of every source."""
+    """The contract of every source."""
 
     knows_the_end = False
 
 
-async def test_order(queue: JobTableQueue, source: JobTableSource) -> None:
-    """Jobs are listed in the order of their ids' bytes."""
+async def test_jobs_are_listed_in_the_byte_order_of_their_ids(
+    queue: JobTableQueue, source: JobTableSource
+) -> None:
     ids = ["b", "a", "B", "A", "_", "10", "9", "~", "!"]
     await queue.put("batch", dict.fromkeys(ids, "waiting"))
     assert [status.job_id for status in await listed(source, "batch", 2)] == sorted(ids)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
-async def test_column_without_case(size: int, queue_url: str, source: JobTableSource) -> None:
-    """Jobs that differ by case only are all listed, even from a column that takes them for one."""
+async def test_ids_that_differ_only_by_case_are_different_jobs(
+    size: int, queue_url: str, source: JobTableSource
+) -> None:
+    """Even if the collation of the column treats them as equal."""
     queue = JobTableQueue(queue_url)
-    await queue.create_without_case()
+    await queue.create_case_insensitive()
     ids = ["a", "A", "b", "B", "aa", "AA", "aA", "Aa"]
     await queue.put("batch", dict.fromkeys(ids, "succeeded"))
     await queue.put("BATCH", {"a": "failed"})
@@ -59,8 +62,8 @@ async def test_column_without_case(size: int, queue_url: str, source: JobTableSo
     assert (await source.batch_counts("batch")).total == len(ids)
 
 
-async def test_cancelled_batch(queue: JobTableQueue, source: JobTableSource) -> None:
-    """What a cancellation kept from running is skipped, in counts and list; what runs is pending."""
+async def test_cancelled_jobs_are_skipped(queue: JobTableQueue, source: JobTableSource) -> None:
+    """Running jobs stay pending."""
     await queue.put("batch", {"a": "succeeded", "b": "waiting", "c": "running"})
     await queue.cancel("batch")
     counts = await source.batch_counts("batch")
@@ -69,8 +72,8 @@ async def test_cancelled_batch(queue: JobTableQueue, source: JobTableSource) -> 
     assert outcomes == [JobOutcome.SUCCEEDED, JobOutcome.SKIPPED, None]
 
 
-async def test_job(queue: JobTableQueue, source: JobTableSource) -> None:
-    """A job is listed with its attempt and its error, the error no longer than the contract carries."""
+async def test_job_has_an_attempt_and_an_error(queue: JobTableQueue, source: JobTableSource) -> None:
+    """The error message is cut to the limit of the contract."""
     row = {"job": "a", "state": "failed", "attempt": 3, "type": "RuntimeError", "message": "é" * 5_000}
     await queue.put_rows("batch", row)
     assert await listed(source, "batch", 10) == [
@@ -78,14 +81,13 @@ async def test_job(queue: JobTableQueue, source: JobTableSource) -> None:
     ]
 
 
-async def test_nothing_known_but_the_state(queue: JobTableQueue, source: JobTableSource) -> None:
-    """A row needs no attempt and no error."""
+async def test_attempt_and_error_are_optional(queue: JobTableQueue, source: JobTableSource) -> None:
     await queue.put_rows("batch", {"job": "a", "state": "failed", "attempt": None})
     assert await listed(source, "batch", 10) == [JobStatus("a", JobOutcome.FAILED)]
 
 
-async def test_unknown_state(queue: JobTableQueue, source: JobTableSource) -> None:
-    """A state that does not exist is a contradiction, in counts and list."""
+async def test_unknown_state_is_a_contradiction(queue: JobTableQueue, source: JobTableSource) -> None:
+    """In the counts and in the listing."""
     await queue.put("batch", {"a": "succeeded", "b": "done"})
     with pytest.raises(QueueContradiction):
         await source.batch_counts("batch")
@@ -93,8 +95,10 @@ async def test_unknown_state(queue: JobTableQueue, source: JobTableSource) -> No
         await source.job_page("batch", None, 10)
 
 
-async def test_jobs_gone_between_pages(queue: JobTableQueue, source: JobTableSource) -> None:
-    """A listing whose remaining jobs were deleted ends; one whose batch was deleted says so."""
+async def test_listing_ends_if_the_remaining_jobs_are_deleted(
+    queue: JobTableQueue, source: JobTableSource
+) -> None:
+    """If the whole batch is deleted, it is unknown."""
     await queue.put("batch", {"a": "succeeded", "b": "succeeded"})
     await queue.remove("batch", "b")
     assert (await source.job_page("batch", "a", 10)).statuses == ()
@@ -103,8 +107,7 @@ async def test_jobs_gone_between_pages(queue: JobTableQueue, source: JobTableSou
         await source.job_page("batch", "a", 10)
 
 
-async def test_last_full_page(queue: JobTableQueue, source: JobTableSource) -> None:
-    """A page that is full and the last one has no next page."""
+async def test_last_page_that_is_full_has_no_next_key(queue: JobTableQueue, source: JobTableSource) -> None:
     await queue.put("batch", dict.fromkeys("abcd", "waiting"))
     first = await source.job_page("batch", None, 2)
     assert first.next_key is not None

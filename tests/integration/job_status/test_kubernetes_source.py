@@ -1,4 +1,4 @@
-"""Kubernetes Jobs, from the API server that is given (`make test-k8s`), and from a small one of ours."""
+"""Kubernetes Jobs from a stand-in of the API server and, in `make test-k8s`, from a real one."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -29,35 +29,35 @@ from tests.support.control_plane import ControlPlane, control_plane
 
 
 @pytest.fixture(scope="session")
-def given() -> Iterator[ControlPlane]:
-    """Return the API server that is given."""
+def real_server() -> Iterator[ControlPlane]:
+    """Yield the real API server."""
     with control_plane() as running:
         yield running
 
 
-@pytest.fixture(params=["stand-in", "given"])
+@pytest.fixture(params=["stand-in", "real"])
 async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
-    """Return each API server there is, with a namespace of this test's own."""
+    """Yield each API server with a new namespace."""
     if request.param == "stand-in":
         async with stand_in(tmp_path) as cluster:
             yield cluster
         return
     if reason := needs.server_missing():
         not_run.absent(reason)
-    async with cluster_of(request.getfixturevalue("given")) as cluster:
+    async with cluster_of(request.getfixturevalue("real_server")) as cluster:
         yield cluster
 
 
 @pytest.fixture
 async def source(cluster: Cluster) -> AsyncIterator[KubernetesSource]:
-    """Return the source over it."""
+    """Yield the source over the namespace."""
     source = KubernetesSource(cluster.namespace, LABEL, config_file=cluster.config_file)
     yield source
     await source.close()
 
 
-async def test_indexed_job(cluster: Cluster, source: KubernetesSource) -> None:
-    """An Indexed Job lists its indexes, also a suspended one, in counts and in pages."""
+async def test_indexed_job_lists_its_indexes(cluster: Cluster, source: KubernetesSource) -> None:
+    """It does so while it is suspended, too."""
     await cluster.put("sync", "batch", **indexed(5), backoffLimitPerIndex=1)
     assert (await source.batch_counts("batch")).pending == 5
     await cluster.set_status("sync", completedIndexes="0,3-4", succeeded=3, failedIndexes="1")
@@ -70,10 +70,12 @@ async def test_indexed_job(cluster: Cluster, source: KubernetesSource) -> None:
         JobStatus("sync/3", JobOutcome.SUCCEEDED),
         JobStatus("sync/4", JobOutcome.SUCCEEDED),
     ]
+    assert (await source.job_page("batch", None, 5)).next_key is None
 
 
-async def test_large_job(cluster: Cluster, source: KubernetesSource) -> None:
-    """A Job of 100,000 indexes is counted and listed, the last page too."""
+async def test_job_with_100_000_indexes_is_counted_and_listed(
+    cluster: Cluster, source: KubernetesSource
+) -> None:
     await cluster.put("large", "batch", **indexed(100_000))
     done = ",".join(f"{first}-{first + 8}" for first in range(0, 100_000, 10))
     await cluster.set_status("large", completedIndexes=done, succeeded=90_000)
@@ -84,26 +86,31 @@ async def test_large_job(cluster: Cluster, source: KubernetesSource) -> None:
     assert page.next_key is None
 
 
-async def test_many_jobs(cluster: Cluster, source: KubernetesSource) -> None:
-    """More Jobs than the API server gives at once are one batch; neighbours' are not in it."""
+async def test_batch_may_have_more_jobs_than_a_page_of_the_api(
+    cluster: Cluster, source: KubernetesSource
+) -> None:
+    """It does not contain the Jobs of other batches."""
     number = JOBS_PER_PAGE + 3
-    for place in range(number):
-        await cluster.put(f"one-{place}", "batch", number=number)
+    for position in range(number):
+        await cluster.put(f"one-{position}", "batch", number=number)
     await cluster.put("other", "batch-2")
     assert (await source.batch_counts("batch")).total == number
     assert len({status.job_id for status in await listed(source, "batch", 200)}) == number
 
 
-async def test_names_that_look_like_an_index(cluster: Cluster, source: KubernetesSource) -> None:
-    """Index 1 of the Job `a` and the Job `a-1` are two jobs of one batch, in the list as in the counts."""
+async def test_name_that_looks_like_an_index_is_another_job(
+    cluster: Cluster, source: KubernetesSource
+) -> None:
+    """Index 1 of the Job `a` and the Job `a-1` are two jobs."""
     await cluster.put("a", "batch", number=2, **indexed(2))
     await cluster.put("a-1", "batch", number=2)
     assert (await source.batch_counts("batch")).total == 3
     assert [status.job_id for status in await listed(source, "batch", 1)] == ["a/0", "a/1", "a-1"]
 
 
-async def test_counted_job(cluster: Cluster, source: KubernetesSource) -> None:
-    """A Job whose pods have no index is counted, not listed."""
+async def test_job_without_indexes_is_counted_but_not_listed(
+    cluster: Cluster, source: KubernetesSource
+) -> None:
     await cluster.put("sync", "batch", completions=4, parallelism=1)
     counts = await source.batch_counts("batch")
     assert (counts.pending, counts.lists_jobs) == (4, False)
@@ -111,8 +118,10 @@ async def test_counted_job(cluster: Cluster, source: KubernetesSource) -> None:
         await source.job_page("batch", None, 10)
 
 
-async def test_deleted_job(cluster: Cluster, source: KubernetesSource) -> None:
-    """A batch without its only Job is unknown; one without one of several is a contradiction."""
+async def test_batch_with_a_deleted_job_is_a_contradiction(
+    cluster: Cluster, source: KubernetesSource
+) -> None:
+    """If it was the only Job, the batch is unknown."""
     await cluster.put("only", "alone")
     for name in ("a", "b"):
         await cluster.put(name, "pair", number=2)
@@ -126,27 +135,29 @@ async def test_deleted_job(cluster: Cluster, source: KubernetesSource) -> None:
 
 
 @pytest.mark.parametrize("batch_id", ["x" * 64, "a=b", "a,b", "-a", "a b", "!", "BATCH"])
-async def test_unknown_batch(batch_id: str, cluster: Cluster, source: KubernetesSource) -> None:
-    """An id that no label holds, or that cannot be one's value, is an unknown batch."""
+async def test_batch_without_a_label_is_unknown(
+    batch_id: str, cluster: Cluster, source: KubernetesSource
+) -> None:
+    """Its id may be one that cannot be the value of a label."""
     await cluster.put("sync", "batch")
     with pytest.raises(BatchUnknown):
         await source.batch_counts(batch_id)
 
 
-async def test_no_access(cluster: Cluster, tmp_path: Path) -> None:
-    """Without a right to list Jobs the queue does not answer, and no batch is said to be unknown."""
+async def test_no_batch_is_unknown_without_permission(cluster: Cluster, tmp_path: Path) -> None:
+    """Without the permission to list Jobs the queue is unavailable."""
     wrong = tmp_path / "wrong"
     text = cluster.config_file.read_text(encoding="utf-8")
     wrong.write_text(text.replace('token": "', 'token": "x').replace("token: ", "token: x"), encoding="utf-8")
     source = KubernetesSource(cluster.namespace, LABEL, config_file=wrong)
-    for ask in (source.check(), source.batch_counts("batch")):
+    for call in (source.check(), source.batch_counts("batch")):
         with pytest.raises(QueueUnavailable):
-            await ask
+            await call
     await source.close()
 
 
-async def test_away(tmp_path: Path, unused_port: int) -> None:
-    """A server that is not there, and a pod's account outside a pod, are a queue that does not answer."""
+async def test_missing_server_or_account_is_unavailable(tmp_path: Path, unused_port: int) -> None:
+    """Outside a pod there is no service account."""
     file = tmp_path / "kubeconfig"
     file.write_text(kubeconfig(f"http://127.0.0.1:{unused_port}"))
     for config_file in (file, None):
@@ -156,8 +167,8 @@ async def test_away(tmp_path: Path, unused_port: int) -> None:
         await source.close()
 
 
-async def test_only_lists(tmp_path: Path) -> None:
-    """What is asked of the API server is what the Role allows: to list Jobs, in one namespace."""
+async def test_only_request_is_to_list_jobs_of_the_namespace(tmp_path: Path) -> None:
+    """It is all that the Role permits."""
     api, file = ApiServer(), tmp_path / "kubeconfig"
     async with serving_api(api) as url:
         file.write_text(kubeconfig(url))

@@ -1,4 +1,4 @@
-"""Laravel's `job_batches`, on a real database."""
+"""Laravel's `job_batches` in a real database."""
 
 from collections.abc import AsyncIterator
 
@@ -13,7 +13,7 @@ from tests.integration.job_status.source_contract import SourceContract
 
 @pytest.fixture
 def queue_url(new_database_url: str) -> str:
-    """Return the URL of an empty database, on each engine in turn."""
+    """Return the URL of an empty database of each engine."""
     return new_database_url
 
 
@@ -27,24 +27,24 @@ async def queue(queue_url: str) -> LaravelQueue:
 
 @pytest.fixture
 async def source(queue_url: str) -> AsyncIterator[LaravelSource]:
-    """Return the source over it."""
+    """Yield the source over the queue."""
     source = LaravelSource(QueueDatabase(queue_url), "job_batches")
     yield source
     await source.close()
 
 
 class TestContract(SourceContract):
-    """Laravel keeps the contract of every source."""
+    """The contract of every source."""
 
 
-async def test_contradicting_numbers(queue: LaravelQueue, source: LaravelSource) -> None:
-    """A row that contradicts itself in numbers is told as it is."""
+async def test_contradicting_numbers_are_passed_on(queue: LaravelQueue, source: LaravelSource) -> None:
+    """The reconciler is the one to detect them."""
     await queue.put_row("batch", 3, 5, "[]")
     assert (await source.batch_counts("batch")).succeeded == -2
 
 
-async def test_unreadable_failures(queue: LaravelQueue, source: LaravelSource) -> None:
-    """A row whose failed jobs are unreadable is a contradiction, in that batch only."""
+async def test_unreadable_failed_ids_are_a_contradiction(queue: LaravelQueue, source: LaravelSource) -> None:
+    """Other batches are not affected."""
     await queue.put_row("broken", 3, 3, "[")
     await queue.put_row("sound", 3, 3, None)
     with pytest.raises(QueueContradiction):
@@ -52,8 +52,8 @@ async def test_unreadable_failures(queue: LaravelQueue, source: LaravelSource) -
     assert (await source.batch_counts("sound")).pending == 3
 
 
-async def test_pruned_batch(queue: LaravelQueue, source: LaravelSource) -> None:
-    """A batch with an id as Laravel makes them is found, and one that was pruned is unknown."""
+async def test_pruned_batch_is_unknown(queue: LaravelQueue, source: LaravelSource) -> None:
+    """The ids are UUIDs, as in Laravel."""
     await queue.put("9b2f6c1e-7a53-4f0e-9d53-0e6a0c3f5a11", {"a": "succeeded"})
     assert (await source.batch_counts("9b2f6c1e-7a53-4f0e-9d53-0e6a0c3f5a11")).finished
     with pytest.raises(BatchUnknown):

@@ -95,13 +95,13 @@ async def test_needed_setting(source: str) -> None:
 
 BAD_SETTINGS = {
     "a driver that blocks": ("DATABASE_URL", "mysql+pymysql://user:s3cret@host/db", "is not async"),
-    "no URL": ("DATABASE_URL", "s3cret", "is no database URL"),
+    "no URL": ("DATABASE_URL", "s3cret", "is not a database URL"),
     "a source that does not exist": (
         "SOURCE",
         "redis",
         "must be one of laravel, job_table, celery, rq, kubernetes",
     ),
-    "a Redis that is none": ("REDIS_URL", "http://s3cret", "is no Redis URL"),
+    "a Redis that is none": ("REDIS_URL", "http://s3cret", "is not a Redis URL"),
     "an address that does not exist": ("LISTEN", "256.0.0.1:1", "cannot listen on"),
     "a drain in words": ("DRAIN_SECONDS", "long", "number"),
 }

@@ -1,1 +1,1 @@
-"""The rules by which a queue's own records become counts, jobs and refusals."""
+"""How the data of a queue becomes counts, jobs and errors."""

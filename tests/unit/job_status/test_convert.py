@@ -1,4 +1,4 @@
-"""From what a source tells to messages."""
+"""The conversion of counts and jobs to messages of the contract."""
 
 from dataclasses import replace
 
@@ -14,23 +14,21 @@ COUNTS = BatchCounts(total=15, succeeded=1, failed=2, skipped=4, pending=8, fini
 
 
 @pytest.mark.parametrize("lists_jobs", [True, False])
-def test_counts(lists_jobs: bool) -> None:  # noqa: FBT001  # a column of the table
-    """Every count stands in its own field."""
+def test_each_count_has_its_own_field(lists_jobs: bool) -> None:  # noqa: FBT001  # a column of the table
     assert to_batch_status(replace(COUNTS, lists_jobs=lists_jobs)) == pb.GetBatchStatusResponse(
         total=15, succeeded=1, failed=2, skipped=4, pending=8, cancelled=True, lists_jobs=lists_jobs
     )
 
 
-def test_negative_count() -> None:
-    """A contradiction in numbers is told as it is."""
+def test_negative_count_is_passed_on() -> None:
+    """The reconciler is the one to detect it."""
     counts = BatchCounts(
         total=1, succeeded=-1, failed=2, skipped=0, pending=0, finished=True, cancelled=False
     )
     assert to_batch_status(counts).succeeded == -1
 
 
-def test_count_beyond_64_bits() -> None:
-    """A count that the contract cannot carry is a contradiction."""
+def test_count_beyond_64_bits_is_a_contradiction() -> None:
     counts = BatchCounts(
         total=2**63, succeeded=2**63, failed=0, skipped=0, pending=0, finished=True, cancelled=False
     )
@@ -39,40 +37,36 @@ def test_count_beyond_64_bits() -> None:
 
 
 @pytest.mark.parametrize("outcome", JobOutcome)
-def test_outcome(outcome: JobOutcome) -> None:
-    """An outcome keeps its name."""
+def test_outcome_keeps_its_name(outcome: JobOutcome) -> None:
     message = to_job_status(JobStatus("a", outcome))
     assert progress_pb2.JobOutcome.Name(message.outcome) == f"JOB_OUTCOME_{outcome.name}"
 
 
-def test_pending() -> None:
-    """A job without an outcome is pending, expressly."""
+def test_job_without_outcome_is_explicitly_pending() -> None:
     assert to_job_status(JobStatus("a", None)).WhichOneof("status") == "pending"
 
 
 @pytest.mark.parametrize("outcome", [JobOutcome.FAILED, JobOutcome.SKIPPED])
-def test_error(outcome: JobOutcome) -> None:
-    """An error is told with a job that ended without success, cut to what the contract carries."""
+def test_error_of_an_unsuccessful_job_is_truncated(outcome: JobOutcome) -> None:
+    """It is cut to the limits of the contract."""
     message = to_job_status(JobStatus("a", outcome, 2, "E" * 201, "é" * 2_001))
     assert (message.attempt, message.error_type, message.error_message) == (2, "E" * 200, "é" * 2_000)
 
 
 @pytest.mark.parametrize("outcome", [None, JobOutcome.SUCCEEDED])
-def test_error_of_an_earlier_attempt(outcome: JobOutcome | None) -> None:
-    """A job that is pending or succeeded has no error, whatever an earlier attempt left."""
+def test_pending_or_succeeded_job_has_no_error(outcome: JobOutcome | None) -> None:
+    """An error that an earlier attempt left is dropped."""
     message = to_job_status(JobStatus("a", outcome, 2, "E", "why"))
     assert (message.error_type, message.error_message) == ("", "")
 
 
 @pytest.mark.parametrize("job_id", ["", "a b", "ü", "a\n", "x" * 129, "\ufffd"])
-def test_job_id(job_id: str) -> None:
-    """An id that no worker can report is a contradiction."""
+def test_invalid_job_id_is_a_contradiction(job_id: str) -> None:
     with pytest.raises(QueueContradiction):
         to_job_status(JobStatus(job_id, None))
 
 
 @pytest.mark.parametrize("attempt", [-1, 0, 2**31])
-def test_attempt(attempt: int) -> None:
-    """An attempt that no worker can report is a contradiction."""
+def test_invalid_attempt_is_a_contradiction(attempt: int) -> None:
     with pytest.raises(QueueContradiction):
         to_job_status(JobStatus("a", None, attempt))

@@ -1,22 +1,22 @@
-"""The compressed sets of a Job's status."""
+"""The index sets in a Job's status."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.job_status.source import QueueContradiction
-from services.job_status.sources.index_sets import parsed_index_set
+from services.job_status.sources.index_sets import parse_index_set
 
 END = 200_000
 INDEXES = st.sets(st.integers(0, 300))
 
 
-def written(indexes: set[int]) -> str:
-    """Return a set as Kubernetes writes it: neighbours in one range, two of them apart by a comma too."""
+def to_text(indexes: set[int]) -> str:
+    """Return a set in the format of Kubernetes, consecutive numbers as one range."""
     parts: list[str] = []
     rest = sorted(indexes)
     while rest:
-        last = next(place for place, one in enumerate(rest) if one + 1 not in indexes)
+        last = next(position for position, one in enumerate(rest) if one + 1 not in indexes)
         first, end = rest[0], rest[last]
         parts.append(f"{first}-{end}" if end > first else str(first))
         rest = rest[last + 1 :]
@@ -24,33 +24,31 @@ def written(indexes: set[int]) -> str:
 
 
 @given(INDEXES)
-def test_same_set(indexes: set[int]) -> None:
-    """What was written is read: its size, its members in order, and no others."""
-    parsed = parsed_index_set(written(indexes), END)
+def test_parsed_set_has_the_size_order_and_members_of_the_text(indexes: set[int]) -> None:
+    parsed = parse_index_set(to_text(indexes), END)
     assert len(parsed) == len(indexes)
     assert list(parsed) == sorted(indexes)
     assert {one for one in range(302) if one in parsed} == indexes
 
 
 @given(INDEXES, st.integers(0, 300))
-def test_scaled_down(indexes: set[int], end: int) -> None:
-    """Indexes that a Job no longer has are passed over."""
-    assert list(parsed_index_set(written(indexes), end)) == sorted(one for one in indexes if one < end)
+def test_indexes_beyond_the_completions_are_ignored(indexes: set[int], end: int) -> None:
+    """A Job that was scaled down keeps them in its status."""
+    assert list(parse_index_set(to_text(indexes), end)) == sorted(one for one in indexes if one < end)
 
 
 @given(INDEXES, INDEXES)
-def test_meeting(one: set[int], other: set[int]) -> None:
-    """Two sets meet if they have a member in common."""
-    assert parsed_index_set(written(one), END).meets(parsed_index_set(written(other), END)) == bool(
+def test_sets_with_a_common_member_overlap(one: set[int], other: set[int]) -> None:
+    assert parse_index_set(to_text(one), END).overlaps(parse_index_set(to_text(other), END)) == bool(
         one & other
     )
 
 
 @given(st.text(alphabet="0123456789-, x٣", max_size=12))
-def test_any_text(text: str) -> None:
-    """Any text is a rising set or a contradiction, never another error."""
+def test_any_text_is_an_ascending_set_or_a_contradiction(text: str) -> None:
+    """It never raises another error."""
     try:
-        parsed = parsed_index_set(text, END)
+        parsed = parse_index_set(text, END)
     except QueueContradiction:
         return
     members = [one for one, _ in zip(parsed, range(1_000), strict=False)]
@@ -60,21 +58,19 @@ def test_any_text(text: str) -> None:
 @pytest.mark.parametrize(
     "text", [",", "1,", "2,1", "1,1", "3-2", "1-3,3", "-1", "1-", "a", "1 ,2", "99999999999"]
 )
-def test_no_set(text: str) -> None:
-    """What Kubernetes never writes is a contradiction."""
+def test_other_format_is_a_contradiction(text: str) -> None:
     with pytest.raises(QueueContradiction):
-        parsed_index_set(text, END)
+        parse_index_set(text, END)
 
 
 @pytest.mark.parametrize("text", [None, ""])
-def test_empty(text: str | None) -> None:
-    """Nothing is the empty set."""
-    assert list(parsed_index_set(text, END)) == []
+def test_empty_or_missing_text_is_the_empty_set(text: str | None) -> None:
+    assert list(parse_index_set(text, END)) == []
 
 
-def test_large() -> None:
-    """A set of any size costs as much as it has ranges."""
-    everything = parsed_index_set("0-1999999999", 2_000_000_000)
+def test_large_set_is_kept_as_ranges() -> None:
+    """Its cost depends on the number of ranges, not of members."""
+    everything = parse_index_set("0-1999999999", 2_000_000_000)
     assert (len(everything), 1_999_999_999 in everything) == (2_000_000_000, True)
-    odd = parsed_index_set(",".join(str(one) for one in range(1, END, 2)), END)
+    odd = parse_index_set(",".join(str(one) for one in range(1, END, 2)), END)
     assert (len(odd), 99_999 in odd, 100_000 in odd) == (END // 2, True, False)

@@ -1,4 +1,4 @@
-"""What a Job says of its jobs."""
+"""The interpretation of Kubernetes Jobs."""
 
 from typing import Any
 
@@ -9,21 +9,21 @@ from services.job_status.source import JobStatus, QueueContradiction
 from services.job_status.sources.kubernetes_jobs import (
     JOBS_ANNOTATION,
     counts_of,
-    job_of,
     page_of,
+    parse_job,
 )
 
-S, F, K = JobOutcome.SUCCEEDED, JobOutcome.FAILED, JobOutcome.SKIPPED
+SUCCEEDED, FAILED, SKIPPED = JobOutcome.SUCCEEDED, JobOutcome.FAILED, JobOutcome.SKIPPED
 
 
 def manifest(name: str = "job", *, spec: dict[str, Any] | None = None, **status: Any) -> dict[str, Any]:
-    """Return a Job as the API server writes it; indexed with five indexes unless the spec says else."""
+    """Return a Job as the API server sends it, by default an Indexed Job with five indexes."""
     indexed = {"completions": 5, "completionMode": "Indexed", "parallelism": 5}
     return {"metadata": {"name": name}, "spec": indexed if spec is None else spec, "status": status}
 
 
 def ended(kind: str, reason: str) -> list[dict[str, str]]:
-    """Return conditions, the last of which says that and why a Job ended."""
+    """Return the conditions of a Job that has ended; the last one has the reason."""
     return [
         {"type": "SuccessCriteriaMet" if kind == "Complete" else "FailureTarget", "status": "True"},
         {"type": kind, "status": "True", "reason": reason, "message": "words"},
@@ -31,18 +31,22 @@ def ended(kind: str, reason: str) -> list[dict[str, str]]:
 
 
 SUSPENDED = [{"type": "Suspended", "status": "True", "reason": "JobSuspended"}]
-COUNTED = {"completions": 5, "completionMode": "NonIndexed"}
+NOT_INDEXED = {"completions": 5, "completionMode": "NonIndexed"}
 WORK_QUEUE = {"parallelism": 3}
 
 # succeeded, failed, skipped, pending
 ANSWERS: dict[str, tuple[dict[str, Any], tuple[int, int, int, int]]] = {
-    "just made": (manifest(), (0, 0, 0, 5)),
-    "some indexes done": (manifest(completedIndexes="0,2-3", active=2), (3, 0, 0, 2)),
+    "just created": (manifest(), (0, 0, 0, 5)),
+    "some indexes succeeded": (manifest(completedIndexes="0,2-3", active=2), (3, 0, 0, 2)),
     "an index used up its retries": (manifest(completedIndexes="0", failedIndexes="1"), (1, 1, 0, 3)),
-    "a pod failed and is tried again": (manifest(failed=4, active=1), (0, 0, 0, 5)),
+    "a failed pod is retried": (manifest(failed=4, active=1), (0, 0, 0, 5)),
     "suspended": (manifest(completedIndexes="0", conditions=SUSPENDED), (1, 0, 0, 4)),
+    "a condition that is not true": (
+        manifest(conditions=[{**ended("Failed", "DeadlineExceeded")[1], "status": "False"}]),
+        (0, 0, 0, 5),
+    ),
     "resumed": (manifest(conditions=[{**SUSPENDED[0], "status": "False"}]), (0, 0, 0, 5)),
-    "its end is near, pods still run": (
+    "about to end, pods still running": (
         manifest(completedIndexes="0", conditions=ended("Failed", "BackoffLimitExceeded")[:1]),
         (1, 0, 0, 4),
     ),
@@ -54,70 +58,73 @@ ANSWERS: dict[str, tuple[dict[str, Any], tuple[int, int, int, int]]] = {
         manifest(completedIndexes="0", conditions=ended("Complete", "SuccessPolicy")),
         (1, 0, 4, 0),
     ),
-    "too many retries": (
+    "failed by backoffLimit": (
         manifest(completedIndexes="0", conditions=ended("Failed", "BackoffLimitExceeded")),
         (1, 4, 0, 0),
     ),
-    "too late": (manifest(conditions=ended("Failed", "DeadlineExceeded")), (0, 5, 0, 0)),
+    "failed by activeDeadlineSeconds": (
+        manifest(conditions=ended("Failed", "DeadlineExceeded")),
+        (0, 5, 0, 0),
+    ),
     "failed by podFailurePolicy": (
         manifest(completedIndexes="0-2", failedIndexes="3", conditions=ended("Failed", "PodFailurePolicy")),
         (3, 2, 0, 0),
     ),
     "scaled down": (manifest(completedIndexes="0-9"), (5, 0, 0, 0)),
-    "counted": (manifest(spec=COUNTED, succeeded=2, failed=7), (2, 0, 0, 3)),
-    "counted and failed": (
-        manifest(spec=COUNTED, succeeded=2, conditions=ended("Failed", "BackoffLimitExceeded")),
+    "not indexed": (manifest(spec=NOT_INDEXED, succeeded=2, failed=7), (2, 0, 0, 3)),
+    "not indexed and failed": (
+        manifest(spec=NOT_INDEXED, succeeded=2, conditions=ended("Failed", "BackoffLimitExceeded")),
         (2, 3, 0, 0),
     ),
-    "a work queue": (manifest(spec=WORK_QUEUE, succeeded=1, active=2), (0, 0, 0, 1)),
-    "a work queue that is empty": (
+    "a running work queue": (manifest(spec=WORK_QUEUE, succeeded=1, active=2), (0, 0, 0, 1)),
+    "a completed work queue": (
         manifest(spec=WORK_QUEUE, succeeded=3, conditions=ended("Complete", "CompletionsReached")),
         (1, 0, 0, 0),
     ),
-    "no completions wanted": (manifest(spec={"completions": 0, "completionMode": "Indexed"}), (0, 0, 0, 0)),
+    "zero completions": (manifest(spec={"completions": 0, "completionMode": "Indexed"}), (0, 0, 0, 0)),
 }
 
 
 @pytest.mark.parametrize(("job", "expected"), ANSWERS.values(), ids=ANSWERS)
-def test_counts(job: dict[str, Any], expected: tuple[int, int, int, int]) -> None:
-    """Each situation of a Job has one answer, and its jobs add up."""
-    counts = counts_of([job_of(job)])
+def test_state_of_a_job_determines_its_counts(
+    job: dict[str, Any], expected: tuple[int, int, int, int]
+) -> None:
+    counts = counts_of([parse_job(job)])
     assert (counts.succeeded, counts.failed, counts.skipped, counts.pending) == expected
     assert counts.total == sum(expected)
     assert not counts.cancelled
 
 
 @pytest.mark.parametrize("job", [job for job, _ in ANSWERS.values()], ids=ANSWERS)
-def test_list_is_as_the_counts(job: dict[str, Any]) -> None:
-    """Where jobs are listed, they are as many of each outcome as counted."""
-    jobs = [job_of(job)]
+def test_listing_matches_the_counts(job: dict[str, Any]) -> None:
+    jobs = [parse_job(job)]
     counts = counts_of(jobs)
     outcomes = [status.outcome for status in page_of(jobs, None, 100)]
     if counts.lists_jobs:
-        assert [outcomes.count(one) for one in (S, F, K, None)] == [
+        assert [outcomes.count(one) for one in (SUCCEEDED, FAILED, SKIPPED, None)] == [
             *(counts.succeeded, counts.failed, counts.skipped, counts.pending)
         ]
     else:
-        assert job["spec"] == COUNTED
+        assert job["spec"] == NOT_INDEXED
 
 
-def test_jobs() -> None:
-    """A job of an Indexed Job is called by Job and index, and tells why it failed."""
+def test_job_of_an_indexed_job_has_an_id_and_an_error() -> None:
+    """The id consists of the Job's name and the index."""
     job = manifest(
         "sync", completedIndexes="0", failedIndexes="1", conditions=ended("Failed", "DeadlineExceeded")
     )
-    assert page_of([job_of(job)], None, 3) == (
-        JobStatus("sync/0", S),
-        JobStatus("sync/1", F, error_type="FailedIndexes"),
-        JobStatus("sync/2", F, error_type="DeadlineExceeded", error_message="words"),
+    assert page_of([parse_job(job)], None, 3) == (
+        JobStatus("sync/0", SUCCEEDED),
+        JobStatus("sync/1", FAILED, error_type="FailedIndexes"),
+        JobStatus("sync/2", FAILED, error_type="DeadlineExceeded", error_message="words"),
     )
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
-def test_pages(size: int) -> None:
-    """Pages of any size hold every job once under an id of its own, also of Jobs whose names look alike."""
-    plain = [job_of(manifest(name, spec=WORK_QUEUE)) for name in ("a-2", "b-4", "c-2")]
-    jobs = [job_of(manifest(name)) for name in ("a", "a-1", "b")] + plain
+def test_pages_list_every_job_once(size: int) -> None:
+    """Their ids differ, even if a Job's name looks like another Job's name with an index."""
+    plain = [parse_job(manifest(name, spec=WORK_QUEUE)) for name in ("a-2", "b-4", "c-2")]
+    jobs = [parse_job(manifest(name)) for name in ("a", "a-1", "b")] + plain
     found: list[str] = []
     key = None
     while True:
@@ -137,14 +144,14 @@ def _of_batch(name: str, number: str | None, **spec: int) -> dict[str, Any]:
     return job
 
 
-WHOLE = [
+COMPLETE = [
     [_of_batch("a", None)],
     [_of_batch("a", "1", ttlSecondsAfterFinished=60)],
     [_of_batch("a", None, ttlSecondsAfterFinished=60)],
     [_of_batch("a", "2", ttlSecondsAfterFinished=60), _of_batch("b", "2")],
     [_of_batch("a", None), _of_batch("b", None)],
 ]
-NOT_WHOLE = [
+INCOMPLETE = [
     [_of_batch("a", "2")],
     [_of_batch("a", "2"), _of_batch("b", "3")],
     [_of_batch("a", "2"), _of_batch("b", None)],
@@ -153,26 +160,25 @@ NOT_WHOLE = [
 ]
 
 
-@pytest.mark.parametrize("jobs", WHOLE)
-def test_whole_batch(jobs: list[dict[str, Any]]) -> None:
-    """A batch whose Jobs are all there is counted."""
-    assert counts_of([job_of(one) for one in jobs]).total == len(jobs)
+@pytest.mark.parametrize("jobs", COMPLETE)
+def test_complete_batch_is_counted(jobs: list[dict[str, Any]]) -> None:
+    assert counts_of([parse_job(one) for one in jobs]).total == len(jobs)
 
 
 @pytest.mark.parametrize("number", [None, "1"])
-def test_end_of_a_batch(number: str | None) -> None:
-    """Only who has announced how many Jobs the batch has says that it is finished: else one more may come."""
+def test_only_a_batch_with_the_annotation_is_finished(number: str | None) -> None:
+    """Without it more Jobs may be created."""
     job = _of_batch("a", number)
-    assert not counts_of([job_of(job)]).finished
+    assert not counts_of([parse_job(job)]).finished
     job["status"] = {"succeeded": 1, "conditions": ended("Complete", "CompletionsReached")}
-    assert counts_of([job_of(job)]).finished == (number is not None)
+    assert counts_of([parse_job(job)]).finished == (number is not None)
 
 
-@pytest.mark.parametrize("jobs", NOT_WHOLE)
-def test_part_of_a_batch(jobs: list[dict[str, Any]]) -> None:
-    """What is left of a batch, or may be only that, is a contradiction and never the batch."""
+@pytest.mark.parametrize("jobs", INCOMPLETE)
+def test_possibly_incomplete_batch_is_a_contradiction(jobs: list[dict[str, Any]]) -> None:
+    """The remaining Jobs never count as the whole batch."""
     with pytest.raises(QueueContradiction):
-        counts_of([job_of(one) for one in jobs])
+        counts_of([parse_job(one) for one in jobs])
 
 
 @pytest.mark.parametrize(
@@ -180,11 +186,10 @@ def test_part_of_a_batch(jobs: list[dict[str, Any]]) -> None:
     [
         manifest(completedIndexes="0-2", failedIndexes="2"),
         manifest(completedIndexes="2,1"),
-        manifest(spec=COUNTED, succeeded=6),
+        manifest(spec=NOT_INDEXED, succeeded=6),
         _of_batch("a", "several"),
     ],
 )
-def test_impossible(job: dict[str, Any]) -> None:
-    """A status that cannot be is a contradiction."""
+def test_status_that_contradicts_itself_is_a_contradiction(job: dict[str, Any]) -> None:
     with pytest.raises(QueueContradiction):
-        job_of(job)
+        parse_job(job)

@@ -1,4 +1,4 @@
-"""What a row of `job_batches` says."""
+"""The interpretation of the rows of Laravel's `job_batches`."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def _counts(*jobs: int, finished: bool = False, cancelled: bool = False) -> Batc
 
 
 SOUND = {
-    "nothing has ended": ((3, 3, "[]", None), _counts(3, 0, 0, 3)),
+    "no job has ended": ((3, 3, "[]", None), _counts(3, 0, 0, 3)),
     "successes lower pending_jobs": ((1037, 7, "[]", None), _counts(1037, 1030, 0, 7)),
     "all succeeded": ((3, 0, "[]", None), _counts(3, 3, 0, 0, finished=True)),
     "a failed job stays in pending_jobs": ((3, 2, '["a"]', None), _counts(3, 1, 1, 1)),
@@ -23,14 +23,14 @@ SOUND = {
         _counts(1037, 1035, 2, 0, finished=True),
     ),
     "all failed": ((2, 2, '["a", "b"]', None), _counts(2, 0, 2, 0, finished=True)),
-    "no jobs at all": ((0, 0, "[]", None), _counts(0, 0, 0, 0, finished=True)),
+    "a batch without jobs": ((0, 0, "[]", None), _counts(0, 0, 0, 0, finished=True)),
     "cancelled while jobs run": ((3, 2, "[]", 1_700_000_000), _counts(3, 1, 0, 2, cancelled=True)),
     "cancelled and all ended": (
         (3, 1, '["a"]', 1_700_000_000),
         _counts(3, 2, 1, 0, finished=True, cancelled=True),
     ),
-    "cancelled_at 0 is not cancelled, as in Laravel": ((1, 1, "[]", 0), _counts(1, 0, 0, 1)),
-    "a job that succeeded and failed when delivered again": (
+    "cancelled_at 0 means not cancelled, as in Laravel": ((1, 1, "[]", 0), _counts(1, 0, 0, 1)),
+    "a job that succeeded, then failed on a second delivery": (
         (3, 0, '["a"]', None),
         _counts(3, 2, 1, 0, finished=True),
     ),
@@ -38,8 +38,8 @@ SOUND = {
 
 
 @pytest.mark.parametrize(("row", "expected"), SOUND.values(), ids=SOUND)
-def test_counts(row: tuple[object, object, object, object], expected: BatchCounts) -> None:
-    """Failed jobs are the distinct failed ids, and no job that has ended is pending."""
+def test_counts_of_a_row(row: tuple[object, object, object, object], expected: BatchCounts) -> None:
+    """Failed jobs are the distinct failed ids, and jobs that have ended are not pending."""
     assert counts_of(*row) == expected
 
 
@@ -52,57 +52,58 @@ IDS = {
     "a list": ('["a","b"]', 2),
     "bytes": (b'["a","b"]', 2),
     "one id twice: a retried job that failed again": ('["a","b","a"]', 2),
+    "one id twice in an object": ('{"0":"a","2":"a"}', 1),
     "an object, as PHP writes a list with gaps": ('{"0":"a","2":"b"}', 2),
     "numbers": ("[1, 2, 3]", 3),
-    "a number and the same number as text": ('[1, "1"]', 1),
+    "a number, and the same number as text": ('[1, "1"]', 1),
     "ids that differ by case": ('["a","A"]', 2),
     "escapes, as PHP writes them": ('["\\u0061", "a\\/b"]', 2),
 }
 
 
 @pytest.mark.parametrize(("failed_job_ids", "failed"), IDS.values(), ids=IDS)
-def test_failed_ids(failed_job_ids: object, failed: int) -> None:
-    """The failed jobs are read from every form in which PHP leaves them."""
+def test_failed_ids_are_distinct_ids(failed_job_ids: object, failed: int) -> None:
+    """They are read in every format that PHP writes."""
     assert counts_of(10, 10, failed_job_ids, None).failed == failed
 
 
 NEGATIVE = {
     "more failed jobs than jobs": (1, 0, '["a","b"]', None),
     "more pending jobs than jobs": (3, 5, "[]", None),
-    "fewer than no pending jobs": (3, -1, "[]", None),
-    "fewer than no pending jobs, and failed ones": (3, -1, '["a"]', None),
-    "fewer than no jobs": (-1, 0, "[]", None),
+    "negative pending jobs": (3, -1, "[]", None),
+    "negative pending jobs, and failed ones": (3, -1, '["a"]', None),
+    "a negative total": (-1, 0, "[]", None),
     "more pending and failed jobs than jobs": (2, 4, '["a"]', None),
 }
 
 
 @pytest.mark.parametrize("row", NEGATIVE.values(), ids=NEGATIVE)
-def test_contradicting_numbers(row: tuple[object, object, object, object]) -> None:
-    """Numbers that contradict each other come out as a negative count, never smoothed to a finished batch."""
+def test_contradicting_numbers_result_in_a_negative_count(row: tuple[object, object, object, object]) -> None:
+    """They never look like a finished batch."""
     counts = counts_of(*row)
     assert min(counts.succeeded, counts.failed, counts.pending) < 0
     assert counts.succeeded + counts.failed + counts.pending == counts.total
 
 
 UNREADABLE = {
-    "cut JSON": (3, 3, '["a"', None),
+    "truncated JSON": (3, 3, '["a"', None),
     "PHP's serialize instead of JSON": (3, 3, 'a:1:{i:0;s:1:"a";}', None),
-    "a single text": (3, 3, '"a"', None),
+    "a single string": (3, 3, '"a"', None),
     "a number": (3, 3, "1", None),
     "lists in the list": (3, 3, '[["a"]]', None),
     "null in the list": (3, 3, "[null]", None),
-    "bytes that are no text": (3, 3, b"\xff", None),
-    "JSON nested without end": (3, 3, "[" * 100_000, None),
-    "no text": (3, 3, 1.5, None),
-    "no total": (None, 3, "[]", None),
+    "bytes that are not UTF-8": (3, 3, b"\xff", None),
+    "JSON nested too deeply": (3, 3, "[" * 100_000, None),
+    "neither text nor bytes": (3, 3, 1.5, None),
+    "a total of NULL": (None, 3, "[]", None),
     "a total in words": ("three", 3, "[]", None),
-    "no pending_jobs": (3, None, "[]", None),
+    "pending_jobs of NULL": (3, None, "[]", None),
     "half a job": (3, 1.5, "[]", None),
 }
 
 
 @pytest.mark.parametrize("row", UNREADABLE.values(), ids=UNREADABLE)
-def test_unreadable(row: tuple[object, object, object, object]) -> None:
-    """What cannot be read is a contradiction, never a count of 0."""
+def test_unreadable_row_is_a_contradiction(row: tuple[object, object, object, object]) -> None:
+    """It never becomes a count of 0."""
     with pytest.raises(QueueContradiction):
         counts_of(*row)

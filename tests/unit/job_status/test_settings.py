@@ -1,4 +1,4 @@
-"""What may be set."""
+"""The validation of settings."""
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -15,53 +15,50 @@ READABLE = [
     "sqlite+aiosqlite:////absolute/path.db",
 ]
 REFUSED = {
-    "no URL": ("s3cret", "is no database URL"),
-    "empty": ("", "is no database URL"),
-    "a port in words": ("mysql+asyncmy://user:s3cret@host:port/database", "is no database URL"),
+    "not a URL": ("s3cret", "is not a database URL"),
+    "empty": ("", "is not a database URL"),
+    "a port that is not a number": (
+        "mysql+asyncmy://user:s3cret@host:port/database",
+        "is not a database URL",
+    ),
     "a driver that blocks": ("mysql+pymysql://user:s3cret@host/database", "is not async"),
-    "no driver, so a default one that blocks": ("sqlite:///file.db", "is not async"),
+    "the default driver, which blocks": ("sqlite:///file.db", "is not async"),
     "a driver that is not shipped": ("mysql+aiomysql://user:s3cret@host/database", "is not installed"),
-    "no such database": ("nosuch+driver://user:s3cret@host/database", "is not installed"),
-    "no database": ("mysql+asyncmy://user:s3cret@host", "names no database"),
-    "a database that is gone with us": ("sqlite+aiosqlite:///:memory:", "names no database"),
-    "SQLite without a file": ("sqlite+aiosqlite://", "names no database"),
+    "an unknown database": ("nosuch+driver://user:s3cret@host/database", "is not installed"),
+    "a URL without a database": ("mysql+asyncmy://user:s3cret@host", "does not name a database"),
+    "a database in memory": ("sqlite+aiosqlite:///:memory:", "does not name a database"),
+    "SQLite without a file": ("sqlite+aiosqlite://", "does not name a database"),
 }
 
 
 @pytest.mark.parametrize("url", READABLE)
-def test_readable_urls(url: str) -> None:
-    """A URL with an async driver that is installed is taken."""
+def test_url_with_an_installed_async_driver_is_accepted(url: str) -> None:
     check_url(url)
 
 
 @pytest.mark.parametrize(("url", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_refused_urls(url: str, sentence: str) -> None:
-    """Any other URL is refused with a sentence that does not hold the password."""
+def test_other_url_is_refused_without_showing_the_password(url: str, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence) as caught:
         check_url(url)
     assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", "jobs; DROP TABLE jobs", "db.jobs", "x" * 65, "jöbs"])
-def test_table_names(name: str) -> None:
-    """A table's name is a plain word."""
+def test_table_name_with_other_characters_is_refused(name: str) -> None:
     with pytest.raises(ValidationError):
         JobStatusSettings(database_url=SecretStr(READABLE[0]), job_table=name)
 
 
-def test_every_setting_is_explained() -> None:
-    """Each setting says what it is and what its default is for."""
+def test_every_setting_describes_itself_and_its_default() -> None:
     for name, field in JobStatusSettings.model_fields.items():
         assert field.description, name
         assert ("Required" if field.is_required() else "Default") in field.description, name
 
 
-def test_every_source_is_named() -> None:
-    """Whoever asks for help learns of each source there is."""
+def test_help_names_every_source() -> None:
     description = JobStatusSettings.model_fields["source"].description or ""
     assert [name for name in SOURCES if name not in description] == []
 
 
-def test_password_is_not_shown() -> None:
-    """Settings that are printed do not show the password."""
+def test_printed_settings_do_not_show_the_password() -> None:
     assert "password" not in repr(JobStatusSettings(database_url=SecretStr(READABLE[0])))

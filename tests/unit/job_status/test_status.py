@@ -1,4 +1,4 @@
-"""From an error of a source to its answer."""
+"""The translation of a source's errors to gRPC statuses."""
 
 import pytest
 from grpc import StatusCode
@@ -19,36 +19,35 @@ ANSWERS = [
         JobsNotListed(),
         StatusCode.UNIMPLEMENTED,
         "JOBS_NOT_LISTED",
-        "The queue keeps only counts, no list of jobs.",
+        "The queue keeps only counts and cannot list jobs.",
     ),
     (
         QueueUnavailable(),
         StatusCode.UNAVAILABLE,
         "QUEUE_UNAVAILABLE",
-        "The queue does not answer; nothing is known.",
+        "The queue is unavailable.",
     ),
     (
-        QueueContradiction("failed_job_ids is no JSON"),
+        QueueContradiction("failed_job_ids is not valid JSON"),
         StatusCode.FAILED_PRECONDITION,
         "QUEUE_CONTRADICTION",
-        "What the queue keeps of the batch cannot be read: failed_job_ids is no JSON.",
+        "The queue's data about the batch is unusable: failed_job_ids is not valid JSON.",
     ),
 ]
 
 
 @pytest.mark.parametrize(("error", "code", "reason", "message"), ANSWERS)
-def test_answers(error: JobStatusError, code: StatusCode, reason: str, message: str) -> None:
-    """Each error of a source has its own documented answer."""
+def test_error_has_a_code_a_reason_and_a_message(
+    error: JobStatusError, code: StatusCode, reason: str, message: str
+) -> None:
     refusal = refusal_of(error, ERRORS)
     assert refusal is not None
     assert (refusal.code, refusal.reason, refusal.message) == (code, reason, message)
 
 
-def test_no_error_is_forgotten() -> None:
-    """Every kind of error that a source may raise has an answer."""
+def test_every_error_is_tested() -> None:
     assert {type(error) for error, *_ in ANSWERS} == set(JobStatusError.__subclasses__())
 
 
-def test_defect() -> None:
-    """An error that is none of a source's is left to the boundary."""
+def test_other_errors_are_not_translated() -> None:
     assert refusal_of(KeyError("secret"), ERRORS) is None

@@ -1,4 +1,4 @@
-"""What the contract says of answers, without any call: each function yields what is broken, in words."""
+"""The rules for the content of responses, without I/O: each function yields the problems it finds."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,8 @@ from batchprogress.v1 import progress_pb2
 from rpc.answers.fields import IDENTIFIER
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-"""What a gRPC client reads by default."""
+"""The default limit of a gRPC client."""
+PENDING = progress_pb2.JOB_OUTCOME_UNSPECIFIED
 SUCCEEDED, FAILED, SKIPPED = (
     progress_pb2.JOB_OUTCOME_SUCCEEDED,
     progress_pb2.JOB_OUTCOME_FAILED,
@@ -20,66 +21,66 @@ Counts = pb.GetBatchStatusResponse
 Pages = Sequence[pb.ListJobStatusesResponse]
 
 
-def in_counts(counts: Counts) -> Iterator[str]:
-    """Counts add up, and none is below 0."""
+def counts_add_up(counts: Counts) -> Iterator[str]:
+    """The counts add up to the total, and none is negative."""
     parts = (counts.succeeded, counts.failed, counts.skipped, counts.pending)
     if sum(parts) != counts.total:
-        yield f"{' + '.join(map(str, parts))} is not the total, {counts.total}"
+        yield f"{' + '.join(map(str, parts))} does not add up to the total {counts.total}"
     if min(parts) < 0:
-        yield "a count is below 0"
+        yield "a count is negative"
 
 
-def in_later_counts(before: Counts, after: Counts) -> Iterator[str]:
-    """What has ended stays so: a failure that will be retried is pending."""
+def ended_jobs_stay_ended(before: Counts, after: Counts) -> Iterator[str]:
+    """The number of ended jobs and the total never fall: a failed job that will be retried is pending."""
     if _ended(after) < _ended(before):
-        yield f"{_ended(before)} jobs had ended, and then only {_ended(after)}"
+        yield f"the number of ended jobs fell from {_ended(before)} to {_ended(after)}"
     if after.total < before.total:
         yield f"the total fell from {before.total} to {after.total}"
 
 
-def in_pages(pages: Pages, size_max: int) -> Iterator[str]:
-    """Pages keep to their size, end, and hold each job once."""
+def pages_are_bounded(pages: Pages, size_max: int) -> Iterator[str]:
+    """Pages respect the size limits, come to an end, and list each job once."""
     if pages[-1].next_page_token:
-        yield "the list never ends: a page token comes twice, or pages stay empty"
+        yield "the listing does not end: a page token is repeated, or pages stay empty"
     if max(len(page.job_statuses) for page in pages) > size_max:
         yield f"a page has more than {size_max} jobs"
     if max(page.ByteSize() for page in pages) > MESSAGE_BYTES_MAX:
         yield "a page is larger than 4 MiB"
-    times = Counter(job.job_id for page in pages for job in page.job_statuses)
-    if any(number > 1 for number in times.values()):
+    times_listed = Counter(_ids(pages))
+    if any(number > 1 for number in times_listed.values()):
         yield "a job is listed twice"
 
 
-def in_jobs(pages: Pages) -> Iterator[str]:
+def jobs_are_valid(pages: Pages) -> Iterator[str]:
     """Each job is one that a worker could have reported."""
     for job in (job for page in pages for job in page.job_statuses):
         if IDENTIFIER.fullmatch(job.job_id) is None:
-            yield f"{job.job_id!r} is no job id"
+            yield f"{job.job_id!r} is not a valid job id"
         if job.attempt < 0:
-            yield f"{job.job_id} is at attempt {job.attempt}"
-        if job.outcome not in {0, SUCCEEDED, FAILED, SKIPPED}:
-            yield f"{job.job_id} has an outcome that does not exist: {job.outcome}"
+            yield f"{job.job_id} has attempt {job.attempt}"
+        if job.outcome not in {PENDING, SUCCEEDED, FAILED, SKIPPED}:
+            yield f"{job.job_id} has the unknown outcome {job.outcome}"
         if (job.error_type or job.error_message) and job.outcome not in {FAILED, SKIPPED}:
-            yield f"{job.job_id} has an error, and neither failed nor was skipped"
+            yield f"{job.job_id} has an error, although it neither failed nor was skipped"
         if len(job.error_type) > ERROR_TYPE_CHARACTERS_MAX:
             yield f"{job.job_id} has an error_type of more than {ERROR_TYPE_CHARACTERS_MAX} characters"
         if len(job.error_message) > ERROR_MESSAGE_CHARACTERS_MAX:
             yield f"{job.job_id} has an error_message of more than {ERROR_MESSAGE_CHARACTERS_MAX} characters"
 
 
-def in_list_of(counts: Counts, pages: Pages) -> Iterator[str]:
-    """The list of a batch that has ended says what its counts say."""
+def listing_matches_counts(counts: Counts, pages: Pages) -> Iterator[str]:
+    """The listing of a batch that has ended has as many jobs of each outcome as the counts."""
     outcomes: Counter[int] = Counter(job.outcome for page in pages for job in page.job_statuses)
-    listed = (outcomes[SUCCEEDED], outcomes[FAILED], outcomes[SKIPPED], outcomes[0])
+    listed = (outcomes[SUCCEEDED], outcomes[FAILED], outcomes[SKIPPED], outcomes[PENDING])
     counted = (counts.succeeded, counts.failed, counts.skipped, counts.pending)
     if listed != counted:
-        yield f"listed are {listed}, counted {counted} (succeeded, failed, skipped, pending)"
+        yield f"(succeeded, failed, skipped, pending) is {listed} in the listing, {counted} in the counts"
 
 
-def in_two_lists(one: Pages, other: Pages) -> Iterator[str]:
-    """Pages of any size hold the same jobs in the same order."""
+def listings_are_equal(one: Pages, other: Pages) -> Iterator[str]:
+    """Pages of any size list the same jobs in the same order."""
     if _ids(one) != _ids(other):
-        yield "pages of two sizes differ in their jobs, or in the order"
+        yield "listings with different page sizes differ in their jobs or the order"
 
 
 def _ids(pages: Pages) -> list[str]:
