@@ -53,6 +53,7 @@ lock: | $(UV) ## Resolve all dependencies and lock them with their hashes
 	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --output-file locks/runtime.txt
 	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
 	$(COMPILE) --upgrade locks/proto.in --output-file locks/proto.txt
+	$(COMPILE) --upgrade locks/recording.in --output-file locks/recording.txt
 	$(COMPILE) --upgrade pyproject.toml client/pyproject.toml locks/client-oldest.in --output-file locks/client-oldest.txt
 
 .PHONY: proto
@@ -65,13 +66,11 @@ proto: | $(UV) ## Generate the client's stubs from protos/
 run: setup ## Run a batch of 1,037 jobs that gets stuck, and repair it (KEEP=1 keeps the servers running)
 	@$(BIN)/python -m demo
 
-# A terminal emulator that nothing else needs, so it is not in the locks.
-PYTE := pyte==0.8.2
-
 .PHONY: recording
-recording: setup-dev | $(UV) ## Record make run for the README
-	$(UV) run --quiet --no-project --isolated --python $(BIN)/python --with $(PYTE) \
-		python -m demo.recording docs/images/run.svg $(BIN)/python -m demo
+recording: setup | $(UV) ## Record make run for the README, in a terminal
+	$(UV) run --quiet --no-project --isolated --with-requirements locks/recording.txt \
+		termtosvg docs/images/run.svg --command '$(BIN)/python -m demo' --screen-geometry 92x30 \
+		--min-frame-duration 200 --loop-delay 10000 --template window_frame
 
 .PHONY: serve
 serve: setup ## Serve ProgressService on an SQLite file (or BATCHES_DATABASE_URL)

@@ -1,1 +1,1 @@
-"""make run: the story this product exists for, on real processes. A user, outside: imports no server code."""
+"""make run: a batch gets stuck and is repaired, on real processes. Uses the client only, as users do."""

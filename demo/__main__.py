@@ -1,4 +1,4 @@
-"""python -m demo: tell the story; exit 0 if it came out as told, 1 with a sentence otherwise."""
+"""python -m demo: run the story; exit with 0 if everything happened as expected, otherwise with 1."""
 
 import asyncio
 import signal
@@ -8,37 +8,40 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import grpc
 import typer
 from rich.console import Console
 from rich.live import Live
 
+from batchprogress.errors import ProgressError
 from demo.line_screen import LineScreen
 from demo.live_screen import DRAWN_PER_SECOND, LiveScreen
 from demo.plan import Plan, plan_batch
-from demo.processes import Processes, StoryError, children_left
+from demo.processes import Processes, StoryError, bypass_proxies, children_left
 from demo.screen import Screen
 from demo.story import Story
 
-EXIT_OTHERWISE = 1
+EXIT_UNEXPECTED = 1
 EXIT_INTERRUPTED = 130
-"""As shells report a program that ended on Ctrl-C."""
+"""The exit code that shells use for a program ended by Ctrl-C."""
 
 WIDTH_MAX = 100
-"""Lines of more characters are hard to read, however wide the terminal."""
+"""Longer lines are hard to read, also in a wide terminal."""
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def main(
-    jobs: Annotated[int, typer.Option(min=100, max=20_000, help="Jobs of the batch.")] = 1_037,
-    seconds: Annotated[float, typer.Option(min=0.5, max=120, help="How long the work takes.")] = 6.0,
+    jobs: Annotated[
+        int, typer.Option(min=100, max=20_000, help="Set the number of jobs of the batch.")
+    ] = 1_037,
+    seconds: Annotated[float, typer.Option(min=0.5, max=120, help="Set the duration of the work.")] = 6.0,
     keep: Annotated[  # noqa: FBT002  # a flag of the command line
         bool, typer.Option("--keep", envvar="KEEP", help="Keep the servers running until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Tell how a batch of jobs sticks at 99 % and is brought to its end, on real processes and SQLite."""
+    """Show how a batch gets stuck at 99 % and is repaired, with real processes and SQLite."""
+    bypass_proxies()
     with _screen() as screen:
         exit_code = asyncio.run(_tell(plan_batch(jobs, seconds), screen, keep=keep))
     raise typer.Exit(exit_code)
@@ -46,7 +49,7 @@ def main(
 
 @contextmanager
 def _screen() -> Iterator[Screen]:
-    """Open the screen that suits where standard output goes."""
+    """Open a screen that suits standard output: a terminal or a log."""
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         yield LineScreen(console)
@@ -57,10 +60,10 @@ def _screen() -> Iterator[Screen]:
 
 
 async def _tell(plan: Plan, screen: Screen, *, keep: bool) -> int:
-    """Tell the story and leave nothing of it behind; return the exit code."""
+    """Run the story, leave nothing behind, and return the exit code."""
     with TemporaryDirectory(prefix="batchprogress-demo-") as name:
         folder = Path(name)
-        # A signal cancels the story alone, not this task: whatever comes, the processes are ended here.
+        # Signals cancel the story, not this task, so that the processes are always ended here.
         async with Processes(folder / "log.txt") as processes:
             story = asyncio.create_task(Story(plan, folder, processes, screen).tell(keep=keep))
             _cancel_on_signals(story)
@@ -69,19 +72,18 @@ async def _tell(plan: Plan, screen: Screen, *, keep: bool) -> int:
     screen.doing("")
     if children_left():
         screen.tell("A process was left behind.", mark="✗", style="red")
-        return EXIT_OTHERWISE
-    screen.tell("Nothing is left behind: every process has ended, the temporary folder is gone.")
+        return EXIT_UNEXPECTED
+    screen.tell("Nothing is left behind: every process has ended, the temporary folder is removed.")
     return exit_code
 
 
 async def _end_of(story: asyncio.Task[None], screen: Screen, processes: Processes) -> int:
     try:
         await story
-    except (StoryError, grpc.aio.AioRpcError) as error:
+    except (StoryError, ProgressError) as error:
         screen.quote(processes.last_words())
-        why = error.details() if isinstance(error, grpc.aio.AioRpcError) else error
-        screen.tell(f"The story did not come out as told: {why}.", mark="✗", style="red")
-        return EXIT_OTHERWISE
+        screen.tell(f"Something unexpected happened: {error}.", mark="✗", style="red")
+        return EXIT_UNEXPECTED
     except asyncio.CancelledError:
         screen.tell("Interrupted.", mark="✗", style="yellow")
         return EXIT_INTERRUPTED
@@ -89,7 +91,7 @@ async def _end_of(story: asyncio.Task[None], screen: Screen, processes: Processe
 
 
 def _cancel_on_signals(story: asyncio.Task[None]) -> None:
-    """Ctrl-C, `kill` and a closed terminal end the story; each signal after the first changes nothing."""
+    """End the story on Ctrl-C, `kill` and a closed terminal; further signals change nothing."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, story.cancel)
 

@@ -1,7 +1,7 @@
-"""The queue of the story: a SQLite table with one row a job, which its workers keep true.
+"""The queue of the story: an SQLite table with one row per job, which the workers update.
 
-It plays the queue a user already runs. `services.job_status` reads it with the source job_table,
-whose CREATE TABLE this is.
+It stands for the queue that a user already has. `services.job_status` reads it with the source job_table,
+which this CREATE TABLE is for.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from pathlib import Path
 from demo.plan import Job, Plan
 
 BUSY_SECONDS_MAX = 10.0
-"""Nine processes write, each for milliseconds; whoever waits ten seconds waits for a dead one."""
+"""Nine processes write, each for milliseconds."""
 _CREATE = """
     CREATE TABLE jobs (
         batch_id VARCHAR(128) NOT NULL,
@@ -29,9 +29,9 @@ _END = "UPDATE jobs SET state = ?, error_type = ?, error_message = ? WHERE batch
 
 
 def create_queue(file: Path, plan: Plan) -> None:
-    """Create the table with every job of the batch running: each has its worker at once."""
+    """Create the table with every job of the batch running, since each has a worker from the start."""
     with closing(_connect(file)) as connection:
-        # WAL: readers, the job-status server, never hold up workers. It is a property of the file.
+        # WAL, kept in the file: the job-status server reads without blocking the workers.
         connection.execute("PRAGMA journal_mode = WAL")
         with connection:
             connection.execute(_CREATE)
@@ -40,27 +40,32 @@ def create_queue(file: Path, plan: Plan) -> None:
 
 
 def count_ended(file: Path) -> int:
-    """Return how many jobs have ended by the queue's own word."""
+    """Return how many jobs have ended in the queue."""
     with closing(_connect(file)) as connection:
         (ended,) = connection.execute("SELECT count(*) FROM jobs WHERE state <> 'running'").fetchone()
         return int(ended)
 
 
 class QueueWriter:
-    """Ends jobs in the table: one transaction carries all that ended while the last one was written."""
+    """Writes the ends of jobs; one transaction holds all that ended during the last one.
+
+    Args:
+        connection: A connection that nothing else uses.
+        batch_id: The batch of the jobs.
+
+    """
 
     def __init__(self, connection: sqlite3.Connection, batch_id: str) -> None:
-        """Take a connection that is used by nobody else."""
         self._connection = connection
         self._batch_id = batch_id
         self._unwritten: dict[str, Job] = {}
         self._writing = asyncio.Lock()
 
     async def end(self, job: Job) -> None:
-        """Return once the queue has kept how the job ended."""
+        """Return after the queue has stored how the job ended."""
         self._unwritten[job.job_id] = job
         async with self._writing:
-            if job.job_id in self._unwritten:  # else whoever held the lock before us took it along
+            if job.job_id in self._unwritten:  # otherwise the last holder of the lock wrote this job, too
                 jobs, self._unwritten = self._unwritten, {}
                 await asyncio.to_thread(self._write, jobs.values())
 
@@ -72,7 +77,7 @@ class QueueWriter:
 
 @contextmanager
 def queue_writer(file: Path, batch_id: str) -> Iterator[QueueWriter]:
-    """Open the table for writing."""
+    """Open the table to write the ends of jobs."""
     with closing(_connect(file)) as connection:
         yield QueueWriter(connection, batch_id)
 
@@ -82,7 +87,7 @@ def _state(job: Job) -> str:
 
 
 def _connect(file: Path) -> sqlite3.Connection:
-    """Connect with BEGIN IMMEDIATE: a deferred transaction meets SQLITE_BUSY without waiting."""
+    """Connect with BEGIN IMMEDIATE, since a deferred transaction fails with SQLITE_BUSY without waiting."""
     return sqlite3.connect(
         file, timeout=BUSY_SECONDS_MAX, isolation_level="IMMEDIATE", check_same_thread=False
     )

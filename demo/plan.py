@@ -1,4 +1,4 @@
-"""Who does what in the story: which jobs fail, which workers are killed, how long each job takes."""
+"""The plan of the story: which jobs fail, which workers are killed, how long each job takes."""
 
 import json
 from collections.abc import Sequence
@@ -8,49 +8,49 @@ from pathlib import Path
 from typing import Self
 
 KILLED_WORKERS = 7
-"""As many as the batch this product began with lost: it stuck at 1030/1037."""
+"""As many as in the batch that led to this product, which got stuck at 1030/1037."""
 FAILED_JOBS = 12
-"""About 1 %, so that the tallies have something to tell: a batch completes with failures, too."""
+"""About 1 %, to show that a batch completes with failures, too."""
 WORKER_PROCESSES = 2
-"""They share the workers that live; more would only compete for the cores of a small machine."""
+"""For the workers that live; more processes would only compete for the cores of a small machine."""
 _ERRORS = (
     *(("TimeoutError", "the registry did not answer within 30 s"),) * 3,
     *(("ValidationError", "the record has no e-mail address"),) * 2,
     ("IntegrityError", "the record exists twice"),
 )
-"""Three kinds, of unlike frequency: 6, 4 and 2 of the 12."""
+"""Three kinds with different frequencies: 6, 4 and 2 of the 12."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job and what will become of it and of its worker."""
+    """One job, and what will happen to it and to its worker."""
 
     job_id: str
     work_seconds: float
     error_type: str = ""
-    """Empty: the job succeeds."""
+    """Empty if the job succeeds."""
     error_message: str = ""
     worker_is_killed: bool = False
-    """After the job has ended in the queue, before the result was reported."""
+    """Whether it is killed after the job has ended in the queue and before the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What one worker process is given, on its standard input: jobs that it works on all at once."""
+    """The jobs of one worker process, which it reads from stdin and runs at the same time."""
 
     target: str
-    """host:port of ProgressService."""
+    """The address of ProgressService, host:port."""
     batch_id: str
     queue_file: str
     jobs: tuple[Job, ...]
 
     def to_json(self) -> bytes:
-        """Return it as it travels."""
+        """Return the assignment as JSON."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        """Read what `to_json` wrote."""
+        """Read an assignment from the JSON of `to_json`."""
         fields = json.loads(text)
         return cls(**{**fields, "jobs": tuple(Job(**job) for job in fields["jobs"])})
 
@@ -64,11 +64,11 @@ class Plan:
 
     @property
     def reported(self) -> int:
-        """How many jobs have a worker that lives to report."""
+        """The number of jobs whose worker lives to report."""
         return len(self.jobs) - KILLED_WORKERS
 
     def assignments(self, target: str, queue_file: Path) -> list[Assignment]:
-        """Share the jobs out: a process of its own for each worker that is killed, a few for all others."""
+        """Distribute the jobs: one process for each worker that is killed, a few for all others."""
         killed = [[job] for job in self.jobs if job.worker_is_killed]
         living = [job for job in self.jobs if not job.worker_is_killed]
         shares = [living[first::WORKER_PROCESSES] for first in range(WORKER_PROCESSES)]
@@ -78,7 +78,7 @@ class Plan:
 
 
 def plan_batch(jobs: int, seconds: float) -> Plan:
-    """Plan a batch whose jobs, all begun at once, end evenly over so many seconds."""
+    """Plan a batch whose jobs start at the same time and end at even intervals over these seconds."""
     numbers = range(1, jobs + 1)
     killed = _evenly(KILLED_WORKERS, numbers)
     living = [number for number in numbers if number not in killed]
@@ -93,5 +93,5 @@ def plan_batch(jobs: int, seconds: float) -> Plan:
 
 
 def _evenly(count: int, numbers: Sequence[int]) -> list[int]:
-    """Take so many of the numbers, evenly spread, none at the very beginning or end."""
+    """Choose `count` of the numbers, evenly spread, none at the very beginning or end."""
     return [numbers[(2 * index + 1) * len(numbers) // (2 * count)] for index in range(count)]

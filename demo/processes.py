@@ -1,4 +1,4 @@
-"""The processes of the story: started, listened to, and ended, whatever happens."""
+"""The processes of the story: started, read, and ended in every case."""
 
 import asyncio
 import os
@@ -14,52 +14,56 @@ from typing import Self
 
 PROJECT = Path(__file__).parents[1]
 STOP_SECONDS_MAX = 10.0
-"""Twice what the servers may drain; what has not ended by then never will."""
+"""Twice the time in which the servers drain."""
 LAST_WORDS_LINES = 12
-"""A traceback's interesting end."""
+"""The end of a traceback."""
 _SETTINGS_PREFIXES = ("BATCHES_", "PROGRESS_", "JOB_STATUS_", "RECONCILER_", "DASHBOARD_")
-"""Of the environment none of these is handed on: the reconciler must never meet a user's own database."""
+"""Settings in the environment that are not passed on: the reconciler must never reach a user's database."""
 
 
 class StoryError(Exception):
-    """The story did not come out as it is told; the text says where."""
+    """Something did not happen as in the story; the text says what."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A process that has ended by itself."""
+    """The exit code and the output of a process that has ended."""
 
     exit_code: int
-    """Negative: the signal that killed it."""
+    """If negative, the signal that killed the process."""
     output: str
 
 
 class Processes:
-    """Every process that was started; leaving the context ends those that still run."""
+    """All processes of the story; the end of the context ends those that still run.
+
+    Args:
+        log_file: Receives what the processes write to stderr.
+
+    """
 
     def __init__(self, log_file: Path) -> None:
-        """Take the file for all that they write to standard error."""
         self._log_file = log_file
         self._running: set[Process] = set()
 
     async def start(self, module: str, settings: Mapping[str, str]) -> Process:
-        """Start a module that runs until it is stopped; its log is for the caller, who must read it."""
+        """Start a module that runs until it is stopped; the caller has to read its stderr."""
         return await self._start((module,), settings, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE)
 
     def log(self, line: str) -> None:
-        """Keep a line of a process that was started."""
+        """Write a line of a started process to the log file."""
         with self._log_file.open("a") as log:
             log.write(line)
 
     def last_words(self) -> str:
-        """Return the end of the log, for when the story went wrong."""
+        """Return the end of the log file."""
         lines = self._log_file.read_text().splitlines() if self._log_file.exists() else []
         return "\n".join(lines[-LAST_WORDS_LINES:])
 
     async def run(
         self, module: str, *arguments: str, settings: Mapping[str, str] | None = None, given: bytes = b""
     ) -> Ended:
-        """Run a module to its end, with something on its standard input."""
+        """Run a module to its end, with `given` on its stdin."""
         with self._log_file.open("a") as log:
             command = (module, *arguments)
             process = await self._start(command, settings or {}, stdin=PIPE, stdout=PIPE, stderr=log.fileno())
@@ -67,7 +71,7 @@ class Processes:
         return Ended(self._ended(process), output.decode())
 
     async def stop(self, process: Process) -> int:
-        """Ask a process to end and return its exit code; kill it if it does not."""
+        """End a process with SIGTERM, or SIGKILL after a while, and return its exit code."""
         with suppress(ProcessLookupError):
             process.terminate()
         try:
@@ -79,13 +83,13 @@ class Processes:
         return self._ended(process)
 
     async def __aenter__(self) -> Self:
-        """Nothing runs yet."""
+        """Return the processes."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End what still runs, all at once."""
+        """End all processes that still run, at the same time."""
         await asyncio.gather(*(self.stop(process) for process in tuple(self._running)))
 
     async def _start(
@@ -95,7 +99,7 @@ class Processes:
             *(sys.executable, "-m", *command),
             cwd=PROJECT,
             env=_environment(settings),
-            # A Ctrl-C in the terminal is for the story alone: it ends its processes in order.
+            # Ctrl-C in the terminal must reach the story only, which ends its processes in order.
             process_group=0,
             stdin=stdin,
             stdout=stdout,
@@ -107,12 +111,12 @@ class Processes:
     def _ended(self, process: Process) -> int:
         self._running.discard(process)
         if process.returncode is None:
-            raise StoryError("a process has closed its output and runs on")
+            raise StoryError("a process closed its output but did not end")
         return process.returncode
 
 
 def children_left() -> bool:
-    """Tell whether this process has a child, running or not waited for."""
+    """Return whether this process has children, running or not waited for."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -121,12 +125,16 @@ def children_left() -> bool:
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    ours = os.environ  # noqa: TID251  # read for no setting: handed on, without any
+    ours = os.environ  # noqa: TID251  # passed on without the settings in it
     inherited = {name: value for name, value in ours.items() if not name.startswith(_SETTINGS_PREFIXES)}
-    # A proxy of the user's has no way to a server on this machine's loopback.
-    return {**inherited, "no_grpc_proxy": "127.0.0.1", **settings}
+    return {**inherited, **settings}
+
+
+def bypass_proxies() -> None:
+    """Reach the servers directly, from this process and those it starts: a proxy has no way to loopback."""
+    os.environ.update(no_grpc_proxy="127.0.0.1")  # noqa: TID251  # read by gRPC
 
 
 def killed(ended: Ended) -> bool:
-    """Tell whether a process was killed."""
+    """Return whether a process was killed."""
     return ended.exit_code == -signal.SIGKILL

@@ -1,45 +1,44 @@
-"""Where the story is told, and what a batch looks like in it."""
+"""Where the story is shown, and how a batch and a repair look in it."""
 
 from typing import Protocol
 
 from rich.table import Table
 
-from batchprogress.v1 import progress_pb2 as pb
-from demo.watch import done
+from batchprogress import Batch, Repair, Tallies
 
 
 class Screen(Protocol):
-    """Where the story is told."""
+    """Where the story is shown."""
 
     def title(self, text: str) -> None:
-        """Say what the story is about."""
+        """Show what the story is about."""
 
     def doing(self, what: str) -> None:
-        """Say what is being waited for; nothing, if it is empty."""
+        """Show what is in progress; an empty text ends it."""
 
     def tell(self, text: str, *, mark: str = "✓", style: str = "green") -> None:
-        """Say what has happened."""
+        """Show what has happened."""
 
     def quote(self, output: str) -> None:
-        """Show what another program printed."""
+        """Show the output of another program."""
 
-    def show(self, batch: pb.Batch) -> None:
-        """Show how far the batch is."""
+    def show(self, batch: Batch) -> None:
+        """Show the progress of the batch."""
 
-    def repaired(self, repair: pb.Repair) -> None:
-        """Show what the reconciler did."""
+    def repaired(self, repair: Repair) -> None:
+        """Show a repair."""
 
     def summary(self, rows: dict[str, str]) -> None:
-        """Show how it came out."""
+        """Show the figures of the whole story."""
 
 
-def describe(batch: pb.Batch) -> str:
-    """Return how far a batch is: 1030/1037, 99 %, 12 failed, PROCESSING."""
-    tallies = f"{done(batch)}/{batch.total_jobs}, {batch.percent_complete} %, {batch.failed_jobs} failed"
-    return f"{tallies}, {_state(batch.state)}"
+def describe(batch: Batch) -> str:
+    """Return the progress of a batch, such as 1030/1037, 99 %, 12 failed, processing."""
+    counts = f"{batch.ended_jobs}/{batch.total_jobs}, {batch.percent_complete} %, {batch.failed_jobs} failed"
+    return f"{counts}, {batch.state}"
 
 
-def before_and_after(repair: pb.Repair) -> Table:
+def before_and_after(repair: Repair) -> Table:
     """Return a repair as a table of two rows, narrow enough for any terminal."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column()
@@ -51,7 +50,7 @@ def before_and_after(repair: pb.Repair) -> Table:
     return table
 
 
-def _cells(tallies: pb.Tallies) -> list[str]:
+def _cells(tallies: Tallies) -> list[str]:
     numbers = (
         tallies.total_jobs,
         tallies.succeeded_jobs,
@@ -59,8 +58,4 @@ def _cells(tallies: pb.Tallies) -> list[str]:
         tallies.skipped_jobs,
         tallies.pending_jobs,
     )
-    return [_state(tallies.state), *(f"{number:,}" for number in numbers)]
-
-
-def _state(state: pb.BatchState.ValueType) -> str:
-    return pb.BatchState.Name(state).removeprefix("BATCH_STATE_")
+    return [tallies.state, *(f"{number:,}" for number in numbers)]

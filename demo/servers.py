@@ -1,4 +1,4 @@
-"""The servers of the story: started on free ports, ready by their own word, stopped in order."""
+"""The servers of the story: started on free ports, watched until they are healthy, stopped in order."""
 
 import asyncio
 import json
@@ -10,31 +10,36 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from demo.processes import Processes, StoryError
-from demo.progress import open_channel
 
 READY_SECONDS_MAX = 60.0
-"""A server is ready in one or two seconds, on a machine that is busy with other work in many more."""
+"""A server is ready within two seconds; a busy machine may take much longer."""
 DRAIN_SECONDS = "5"
-"""For calls that are under way when the story is interrupted; each takes milliseconds."""
+"""For calls that are pending when the story is interrupted; each takes milliseconds."""
 
 
 class Server:
-    """A server process that said where it listens."""
+    """A server process.
+
+    Args:
+        processes: Stops the process.
+        process: A process that was just started, with its log on a pipe.
+        module: Its module, for messages.
+
+    """
 
     def __init__(self, processes: Processes, process: Process, module: str) -> None:
-        """Take a process that was just started."""
         self._processes = processes
         self._process = process
         self._module = module
         self._port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        # To the end: a server whose pipe is full stands still.
+        # Read to the end, since a server blocks when its pipe is full.
         self._reading = asyncio.create_task(self._read_log())
 
     async def ready(self) -> str:
-        """Return its address once its health says that it serves.
+        """Wait until the server is healthy, and return its address.
 
         Raises:
-            StoryError: it ended, or it is not ready in time.
+            StoryError: the server ended or is not ready in time.
 
         """
         address = await self.address()
@@ -46,7 +51,12 @@ class Server:
         return address
 
     async def address(self) -> str:
-        """Return its address once it listens; raises as `ready`."""
+        """Wait until the server listens, and return its address.
+
+        Raises:
+            StoryError: the server ended or is not ready in time.
+
+        """
         try:
             async with asyncio.timeout(READY_SECONDS_MAX):
                 return f"127.0.0.1:{await self._port}"
@@ -54,7 +64,12 @@ class Server:
             raise self._not_ready() from None
 
     async def stop(self) -> None:
-        """Ask it to end, as Kubernetes does; StoryError if it does not end well."""
+        """Stop the server with SIGTERM, as Kubernetes does.
+
+        Raises:
+            StoryError: its exit code is not 0.
+
+        """
         exit_code = await self._processes.stop(self._process)
         await self._reading
         if exit_code:
@@ -73,20 +88,20 @@ class Server:
             self._port.set_exception(StoryError(f"{self._module} ended before it served"))
 
     def _find_port(self, line: bytes) -> None:
-        """It took a free port (port 0) and logs which: no other process can have taken it meanwhile."""
+        """Read the port from the log: the server chose a free one, so no other process can take it."""
         if not self._port.done() and b'"serving"' in line:
             self._port.set_result(json.loads(line)["port"])
 
 
 async def start_server(processes: Processes, module: str, prefix: str, settings: Mapping[str, str]) -> Server:
-    """Start a server whose settings have a prefix, on a free port."""
+    """Start a server on a free port; its settings have this prefix."""
     own = {f"{prefix}LISTEN": "127.0.0.1:0", f"{prefix}DRAIN_SECONDS": DRAIN_SECONDS}
     return Server(processes, await processes.start(module, {**own, **settings}), module)
 
 
 async def _serving(address: str) -> None:
-    """Return once the server at the address tells through grpc.health.v1 that it serves."""
-    async with open_channel(address) as channel:
+    """Wait until a server reports SERVING through grpc.health.v1."""
+    async with grpc.aio.insecure_channel(address) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
         async for answer in health.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True):
             if answer.status == health_pb2.HealthCheckResponse.SERVING:

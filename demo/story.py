@@ -1,4 +1,4 @@
-"""The story: a batch sticks at 99 %, and is brought to its end by asking the queue."""
+"""The story: a batch gets stuck at 99 %, and is completed from the results in the queue."""
 
 import asyncio
 import json
@@ -8,40 +8,50 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batchprogress.v1 import progress_pb2 as pb
+from batchprogress import AsyncClient, Batch, BatchState
 from demo.job_queue import count_ended, create_queue
 from demo.plan import FAILED_JOBS, KILLED_WORKERS, WORKER_PROCESSES, Plan
 from demo.processes import Processes, StoryError, killed
-from demo.progress import Progress, open_channel, progress_on
 from demo.screen import Screen
 from demo.servers import Server, start_server
-from demo.watch import Watch, done, watching
+from demo.watch import Watch, watching
 
 STORY_SECONDS_MAX = 240
-"""Twice the longest work that may be asked for. It bounds all that has no limit of its own: a call to a
-server that hangs, a program that does not end."""
+"""Twice the longest work that can be set; for everything without its own limit, as a program that hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """The servers and how to reach them."""
+    """The servers and their addresses."""
 
     all: tuple[Server, ...]
     progress: str
     job_status: str
     dashboard: str = ""
-    """Of the page; empty if nobody is there to look at it."""
+    """The URL of the page; empty without a dashboard."""
 
     async def stop(self) -> None:
-        """Stop all; StoryError if one does not end well."""
+        """Stop all servers.
+
+        Raises:
+            StoryError: the exit code of one is not 0.
+
+        """
         await asyncio.gather(*(server.stop() for server in self.all))
 
 
 class Story:
-    """The acts, in their order in this file. Each raises StoryError if it comes out otherwise."""
+    """The acts, in the order of this file. Each raises StoryError if something unexpected happens.
+
+    Args:
+        plan: The batch and its jobs.
+        folder: A temporary folder for databases.
+        processes: Starts the processes.
+        screen: Shows the story.
+
+    """
 
     def __init__(self, plan: Plan, folder: Path, processes: Processes, screen: Screen) -> None:
-        """Take a temporary folder, what starts processes, and where to tell it."""
         self._plan = plan
         self._processes = processes
         self._screen = screen
@@ -50,12 +60,12 @@ class Story:
         self._queue = {"JOB_STATUS_DATABASE_URL": f"sqlite+aiosqlite:///{self._queue_file}"}
 
     async def tell(self, *, keep: bool) -> None:
-        """Tell it from the first act to the last; with keep, the servers then run until Ctrl-C."""
+        """Play all acts; with `keep`, the servers then run until Ctrl-C."""
         try:
             async with asyncio.timeout(STORY_SECONDS_MAX):
                 servers = await self._tell_acts(keep=keep)
         except TimeoutError:
-            raise StoryError(f"it is not at its end after {STORY_SECONDS_MAX} s") from None
+            raise StoryError(f"the story has not ended after {STORY_SECONDS_MAX} s") from None
         if keep:
             await self._keep(servers)
         await servers.stop()
@@ -65,18 +75,18 @@ class Story:
         servers = await self._start_servers()
         if keep:
             servers = await self._start_dashboard(servers)
-        async with self._batch(servers.progress) as (progress, watch):
+        async with self._batch(servers.progress) as (client, watch):
             await self._work(servers.progress, watch)
             self._tell_why_it_is_stuck(watch.batch)
-            await self._reconcile(servers.job_status, progress, watch)
+            await self._reconcile(servers.job_status, client, watch)
             await self._complete(watch)
             await self._check()
-            await self._sum_up(progress, watch, time.monotonic() - began)
+            await self._sum_up(client, watch, time.monotonic() - began)
         return servers
 
     async def _start_servers(self) -> Servers:
         self._screen.title(
-            f"{len(self._plan.jobs):,} jobs, a worker for each."
+            f"{len(self._plan.jobs):,} jobs, each with its own worker."
             f" {KILLED_WORKERS} workers will be killed before they report."
         )
         self._screen.doing("starting two servers")
@@ -91,7 +101,7 @@ class Story:
         return Servers(both, progress, job_status)
 
     async def _start_dashboard(self, servers: Servers) -> Servers:
-        """Let the user look on from the beginning."""
+        """Start the dashboard before the work begins, so that the user sees all of it."""
         target = {"DASHBOARD_PROGRESS_TARGET": servers.progress}
         dashboard = await start_server(self._processes, "services.dashboard", "DASHBOARD_", target)
         page = f"http://{await dashboard.address()}/"
@@ -99,53 +109,52 @@ class Story:
         return replace(servers, all=(*servers.all, dashboard), dashboard=page)
 
     @asynccontextmanager
-    async def _batch(self, target: str) -> AsyncIterator[tuple[Progress, Watch]]:
+    async def _batch(self, target: str) -> AsyncIterator[tuple[AsyncClient, Watch]]:
         """Create the batch and watch it while the context is open."""
-        async with open_channel(target) as channel:
-            progress = progress_on(channel)
-            request = pb.CreateBatchRequest(batch_id=self._plan.batch_id, total_jobs=len(self._plan.jobs))
-            await progress.CreateBatch(request)
-            async with watching(progress, self._plan.batch_id, self._screen.show) as watch:
+        # Without retries, so that the watch is one stream.
+        async with AsyncClient(target, retry=False) as client:
+            await client.create(self._plan.batch_id, len(self._plan.jobs))
+            async with watching(client, self._plan.batch_id, self._screen.show) as watch:
                 await watch.until(lambda batch: batch.total_jobs > 0)
-                self._screen.tell(f"The batch {self._plan.batch_id} is created, and watched by one stream.")
-                yield progress, watch
+                self._screen.tell(f"The batch {self._plan.batch_id} is created, and one stream watches it.")
+                yield client, watch
 
     async def _work(self, target: str, watch: Watch) -> None:
-        """Run every worker to its end."""
+        """Run all workers to their end."""
         self._screen.doing(
-            f"{len(self._plan.jobs):,} workers at once, {self._plan.reported:,} of them in"
-            f" {WORKER_PROCESSES} processes, {KILLED_WORKERS} in one each"
+            f"running {len(self._plan.jobs):,} workers: {self._plan.reported:,} in {WORKER_PROCESSES}"
+            f" processes and {KILLED_WORKERS} in a process each"
         )
         assignments = self._plan.assignments(target, self._queue_file)
         running = (self._processes.run("demo.worker", given=one.to_json()) for one in assignments)
         ended = await asyncio.gather(*running)
-        well = sum(one.exit_code == 0 for one in ended)
-        _expect(well == WORKER_PROCESSES, "a worker process failed")
-        _expect(sum(map(killed, ended)) == KILLED_WORKERS, "not every worker to be killed was")
-        await watch.until(lambda batch: done(batch) == self._plan.reported)
+        succeeded = sum(one.exit_code == 0 for one in ended)
+        _expect(succeeded == WORKER_PROCESSES, "a worker process failed")
+        _expect(sum(map(killed, ended)) == KILLED_WORKERS, "a worker that should have been killed was not")
+        await watch.until(lambda batch: batch.ended_jobs == self._plan.reported)
         self._screen.tell(f"{self._plan.reported:,} workers reported.")
 
-    def _tell_why_it_is_stuck(self, batch: pb.Batch) -> None:
+    def _tell_why_it_is_stuck(self, batch: Batch) -> None:
         ended = count_ended(self._queue_file)
         _expect(ended == len(self._plan.jobs), f"the queue counts {ended:,} ended jobs")
         self._screen.tell(
-            f"Stuck at {done(batch)}/{batch.total_jobs}, {batch.percent_complete} %: {KILLED_WORKERS} workers"
-            " were killed (SIGKILL) after their job had ended and before they said so. Nobody is left to"
-            f" report; only the queue knows that all {ended:,} jobs have ended.",
+            f"Stuck at {batch.ended_jobs}/{batch.total_jobs}, {batch.percent_complete} %: {KILLED_WORKERS}"
+            " workers were killed (SIGKILL) after their jobs had ended and before they reported them. Only"
+            f" the queue knows that all {ended:,} jobs have ended.",
             mark="✗",
             style="yellow",
         )
 
-    async def _reconcile(self, job_status: str, progress: Progress, watch: Watch) -> None:
-        """Let the reconciler say what it would do, then do it."""
+    async def _reconcile(self, job_status: str, client: AsyncClient, watch: Watch) -> None:
+        """Run the reconciler, first as a dry run."""
         stuck = watch.batch
         await self._run_reconciler(job_status, "--all", "--dry-run")
-        now = await progress.GetBatch(pb.GetBatchRequest(batch_id=self._plan.batch_id))
-        _expect(now.batch.revision == stuck.revision, "the dry run changed the batch")
+        now = await client.get(self._plan.batch_id)
+        _expect(now.revision == stuck.revision, "the dry run changed the batch")
         await self._run_reconciler(job_status, "--all")
-        answer = await progress.ListRepairs(pb.ListRepairsRequest(batch_id=self._plan.batch_id))
-        _expect(len(answer.repairs) == 1, f"{len(answer.repairs)} repairs were kept")
-        self._screen.repaired(answer.repairs[0])
+        repairs = [repair async for repair in client.repairs(self._plan.batch_id)]
+        _expect(len(repairs) == 1, f"there are {len(repairs)} repairs instead of 1")
+        self._screen.repaired(repairs[0])
 
     async def _run_reconciler(self, job_status: str, *options: str) -> None:
         command = " ".join(("python -m reconciler", *options))
@@ -153,7 +162,7 @@ class Story:
         settings = {**self._database, "RECONCILER_JOB_STATUS_TARGET": job_status}
         ended = await self._processes.run("reconciler", *options, settings=settings)
         _expect(ended.exit_code == 0, f"{command} ended with exit code {ended.exit_code}")
-        # The last line says for machines what the one before it says for people.
+        # The last line is JSON, the one before it says the same in words.
         *_, sentence, record = ended.output.splitlines()
         self._screen.tell(f"{command}:")
         self._screen.quote(sentence)
@@ -161,13 +170,13 @@ class Story:
         _expect(recorded == KILLED_WORKERS, f"{command} found {recorded} results")
 
     async def _complete(self, watch: Watch) -> None:
-        self._screen.doing("waiting for the stream to end by itself")
-        batch = await watch.until(lambda batch: batch.state != pb.BATCH_STATE_PROCESSING)
-        _expect(batch.state == pb.BATCH_STATE_COMPLETED, "the batch did not complete")
+        self._screen.doing("waiting for the end of the stream")
+        batch = await watch.until(lambda batch: batch.has_ended)
+        _expect(batch.state is BatchState.COMPLETED, "the batch did not complete")
         _expect(await watch.ended_well(), "the watch did not end with OK")
         self._screen.tell(
-            f"The same stream says {done(batch)}/{batch.total_jobs}, {batch.percent_complete} %, COMPLETED,"
-            " and has ended by itself (OK)."
+            f"The same stream says {batch.ended_jobs}/{batch.total_jobs}, {batch.percent_complete} %,"
+            " completed, and the server has ended it (OK)."
         )
 
     async def _check(self) -> None:
@@ -176,23 +185,23 @@ class Story:
         self._screen.tell(f"python -m batches check: {ended.output.strip()}.")
         _expect(ended.exit_code == 0, "the counters differ from the rows")
 
-    async def _sum_up(self, progress: Progress, watch: Watch, seconds: float) -> None:
+    async def _sum_up(self, client: AsyncClient, watch: Watch, seconds: float) -> None:
         batch = watch.batch
-        reported = done(batch) - batch.reconciled_jobs
-        _expect(reported == self._plan.reported, f"workers reported {reported:,}")
-        _expect(batch.reconciled_jobs == KILLED_WORKERS, f"{batch.reconciled_jobs} were repaired")
-        _expect(batch.failed_jobs == FAILED_JOBS, f"{batch.failed_jobs} failed")
-        _expect(watch.revisions_rise, "the watch went back")
-        groups = await progress.ListFailureGroups(pb.ListFailureGroupsRequest(batch_id=batch.batch_id))
-        errors = ", ".join(f"{group.failed_jobs} {group.error_type}" for group in groups.failure_groups)
+        reported = batch.ended_jobs - batch.reconciled_jobs
+        _expect(reported == self._plan.reported, f"workers reported {reported:,} jobs")
+        _expect(batch.reconciled_jobs == KILLED_WORKERS, f"{batch.reconciled_jobs} jobs were repaired")
+        _expect(batch.failed_jobs == FAILED_JOBS, f"{batch.failed_jobs} jobs failed")
+        _expect(watch.revisions_rise, "a revision of the watch was not newer than the one before")
+        groups = await client.failures(batch.batch_id)
+        errors = ", ".join(f"{group.failed_jobs} {group.error_type}" for group in groups)
         self._screen.summary(
             {
                 "reported by workers": f"{reported:,}",
-                "repaired": f"{batch.reconciled_jobs}, from the queue's own rows",
+                "repaired": f"{batch.reconciled_jobs}, from the rows of the queue",
                 "failed": f"{batch.failed_jobs}: {errors}",
-                "the one stream": f"{len(watch.revisions)} messages, revisions"
+                "the stream": f"{len(watch.revisions)} messages, revisions"
                 f" {watch.revisions[0]} to {watch.revisions[-1]}, strictly rising",
-                "told in": f"{seconds:.1f} s",
+                "duration": f"{seconds:.1f} s",
             }
         )
 
@@ -206,6 +215,6 @@ class Story:
             await asyncio.Event().wait()
 
 
-def _expect(come_true: bool, otherwise: str) -> None:  # noqa: FBT001  # reads as a sentence
-    if not come_true:
+def _expect(is_true: bool, otherwise: str) -> None:  # noqa: FBT001  # reads as a sentence
+    if not is_true:
         raise StoryError(otherwise)

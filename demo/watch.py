@@ -5,87 +5,99 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
-import grpc
-
-from batchprogress.v1 import progress_pb2 as pb
+from batchprogress import AsyncClient, Batch
+from batchprogress.errors import CallFailed
 from demo.processes import StoryError
-from demo.progress import Progress
 
 WAIT_SECONDS_MAX = 30.0
-"""News travels in milliseconds, so news that takes longer than the whole story will not come."""
+"""Changes arrive within milliseconds, and the whole story takes less than this."""
 
 
 class Watch:
-    """The newest state of a batch, as one stream tells it."""
+    """The latest state of a batch, as one stream delivers it.
 
-    def __init__(self, show: Callable[[pb.Batch], None]) -> None:
-        """Take what shows each state as it comes."""
+    Args:
+        show: Called with each state.
+
+    """
+
+    def __init__(self, show: Callable[[Batch], None]) -> None:
         self._show = show
-        self._news = asyncio.Condition()
-        self._end: grpc.StatusCode | None = None
-        self.batch = pb.Batch()
-        self.revisions: list[int] = []
+        self._changed = asyncio.Condition()
+        self._states: list[Batch] = []
+        self._end = ""
+
+    @property
+    def batch(self) -> Batch:
+        """The latest state."""
+        return self._states[-1]
+
+    @property
+    def revisions(self) -> list[int]:
+        """The revision of each state."""
+        return [batch.revision for batch in self._states]
 
     @property
     def revisions_rise(self) -> bool:
-        """Whether each message was newer than the one before."""
+        """Whether each state is newer than the one before."""
         return all(before < after for before, after in pairwise(self.revisions))
 
-    async def until(self, reached: Callable[[pb.Batch], bool]) -> pb.Batch:
-        """Return the first state that is as wanted."""
-        await self._wait(lambda: reached(self.batch) or self._end is not None)
-        if not reached(self.batch):
-            raise StoryError(f"the watch ended ({self._end}) at {done(self.batch)}/{self.batch.total_jobs}")
+    async def until(self, reached: Callable[[Batch], bool]) -> Batch:
+        """Wait for a state and return it.
+
+        Raises:
+            StoryError: the stream ended before, or nothing changes any more.
+
+        """
+        await self._wait(lambda: self._end != "" or self._has(reached))
+        if not self._has(reached):
+            raise StoryError(f"the watch ended ({self._end}) at {self._progress()}")
         return self.batch
 
     async def ended_well(self) -> bool:
-        """Tell, once the stream has ended, whether the server ended it, with OK."""
-        await self._wait(lambda: self._end is not None)
-        return self._end is grpc.StatusCode.OK
+        """Wait for the end of the stream; return whether the server ended it with OK."""
+        await self._wait(lambda: self._end != "")
+        return self._end == "OK"
 
-    async def read(self, progress: Progress, batch_id: str) -> None:
+    async def read(self, client: AsyncClient, batch_id: str) -> None:
         """Read the stream to its end."""
-        stream = progress.WatchBatch(pb.WatchBatchRequest(batch_id=batch_id))
         try:
-            async for message in stream:
-                await self._take(message.batch)
-            await self._finish(grpc.StatusCode.OK)
-        except grpc.aio.AioRpcError as error:
-            await self._finish(error.code())
+            async for batch in client.watch(batch_id):
+                async with self._changed:
+                    self._states.append(batch)
+                    self._show(batch)
+                    self._changed.notify_all()
+        except CallFailed as error:
+            await self._finish(error.reason)
+        else:
+            await self._finish("OK")
 
-    async def _take(self, batch: pb.Batch) -> None:
-        async with self._news:
-            self.batch = batch
-            self.revisions.append(batch.revision)
-            self._show(batch)
-            self._news.notify_all()
-
-    async def _finish(self, end: grpc.StatusCode) -> None:
-        async with self._news:
+    async def _finish(self, end: str) -> None:
+        async with self._changed:
             self._end = end
-            self._news.notify_all()
+            self._changed.notify_all()
 
-    async def _wait(self, come: Callable[[], bool]) -> None:
+    async def _wait(self, has_come: Callable[[], bool]) -> None:
         try:
-            async with asyncio.timeout(WAIT_SECONDS_MAX), self._news:
-                await self._news.wait_for(come)
+            async with asyncio.timeout(WAIT_SECONDS_MAX), self._changed:
+                await self._changed.wait_for(has_come)
         except TimeoutError:
-            where = f"{done(self.batch)}/{self.batch.total_jobs}"
-            raise StoryError(f"the watch stands at {where} for {WAIT_SECONDS_MAX:.0f} s") from None
+            raise StoryError(
+                f"the watch has stopped at {self._progress()} for {WAIT_SECONDS_MAX:.0f} s"
+            ) from None
 
+    def _has(self, reached: Callable[[Batch], bool]) -> bool:
+        return bool(self._states) and reached(self.batch)
 
-def done(batch: pb.Batch) -> int:
-    """Return how many jobs of a batch have a result."""
-    return batch.total_jobs - batch.pending_jobs
+    def _progress(self) -> str:
+        return f"{self.batch.ended_jobs}/{self.batch.total_jobs}" if self._states else "its beginning"
 
 
 @asynccontextmanager
-async def watching(
-    progress: Progress, batch_id: str, show: Callable[[pb.Batch], None]
-) -> AsyncIterator[Watch]:
+async def watching(client: AsyncClient, batch_id: str, show: Callable[[Batch], None]) -> AsyncIterator[Watch]:
     """Watch a batch while the context is open."""
     watch = Watch(show)
-    reading = asyncio.create_task(watch.read(progress, batch_id))
+    reading = asyncio.create_task(watch.read(client, batch_id))
     try:
         yield watch
     finally:

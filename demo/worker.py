@@ -1,6 +1,6 @@
-"""python -m demo.worker < assignment: concurrent workers, each does its job and reports it.
+"""python -m demo.worker < assignment: run concurrent workers, which do their jobs and report them.
 
-What a worker of a user does: work, tell the queue, tell ProgressService until it answers.
+Each does what a user's worker does: the work, then a note in the queue, then a report.
 """
 
 import asyncio
@@ -9,41 +9,29 @@ import signal
 import sys
 from pathlib import Path
 
-from batchprogress._grpc.retry import call_until_answered
-from batchprogress.v1 import progress_pb2 as pb
+from batchprogress import AsyncReporter
 from demo.job_queue import QueueWriter, queue_writer
 from demo.plan import Assignment, Job
-from demo.progress import Progress, open_channel, progress_on
 
 
 async def work_all(assignment: Assignment) -> None:
-    """Run a worker for each job, all at once."""
+    """Run a worker for each job, all at the same time."""
     with queue_writer(Path(assignment.queue_file), assignment.batch_id) as queue:
-        async with open_channel(assignment.target) as channel:
-            progress = progress_on(channel)
-            workers = (_work(job, assignment.batch_id, queue, progress) for job in assignment.jobs)
-            await asyncio.gather(*workers)
+        async with AsyncReporter(assignment.target, assignment.batch_id, strict=True) as reporter:
+            await asyncio.gather(*(_work(job, queue, reporter) for job in assignment.jobs))
 
 
-async def _work(job: Job, batch_id: str, queue: QueueWriter, progress: Progress) -> None:
+async def _work(job: Job, queue: QueueWriter, reporter: AsyncReporter) -> None:
     """Do a job and report it."""
     await asyncio.sleep(job.work_seconds)  # the work
     await queue.end(job)
     if job.worker_is_killed:
         os.kill(os.getpid(), signal.SIGKILL)
-    await call_until_answered(progress.ReportJobResult, _result(batch_id, job))
-
-
-def _result(batch_id: str, job: Job) -> pb.ReportJobResultRequest:
-    return pb.ReportJobResultRequest(
-        batch_id=batch_id,
-        job_id=job.job_id,
-        outcome=pb.JOB_OUTCOME_FAILED if job.error_type else pb.JOB_OUTCOME_SUCCEEDED,
-        error_type=job.error_type,
-        error_message=job.error_message,
-    )
+    if job.error_type:
+        reporter.failed(job.job_id, job.error_message, error_type=job.error_type)
+    else:
+        reporter.succeeded(job.job_id)
 
 
 if __name__ == "__main__":
-    assignment = Assignment.from_json(sys.stdin.buffer.read())
-    asyncio.run(work_all(assignment))
+    asyncio.run(work_all(Assignment.from_json(sys.stdin.buffer.read())))
