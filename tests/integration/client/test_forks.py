@@ -1,4 +1,4 @@
-"""Forks: each process sends its own reports, once."""
+"""Forks: each process sends its own reports once."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ AFTER_USE = f"""
     assert reporter.flush(60)
     children = []
     for child in range({CHILDREN}):
-        report(f"parent{{child}}")  # waits or is under way when the process forks
+        report(f"parent{{child}}")  # waits or is in flight when the process forks
         children.append(os.fork())
         if not children[-1]:
             report(f"child{{child}}")
@@ -35,18 +35,68 @@ AFTER_USE = f"""
 
 
 @pytest.mark.parametrize("spooled", [False, True])
-async def test_a_fork_after_use_sends_every_report_once_from_its_own_process(
+async def test_after_a_fork_each_process_sends_its_own_reports_once(
     progress: Served, target: str, tmp_path: Path, *, spooled: bool
 ) -> None:
-    """Reports that wait when a process forks stay its own; the child sends its own over its own channel."""
+    """Reports that wait during a fork stay with the parent; the child has a channel of its own."""
     await progress.create("b", 1 + 2 * CHILDREN * EACH)
     spool = f"{tmp_path}/spool" if spooled else ""
     assert await run(AFTER_USE, target, spool, GRPC_ENABLE_FORK_SUPPORT="1") == (0, "")
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
+async def test_a_fork_waits_for_the_call_in_flight_and_starts_no_other(progress: Served, target: str) -> None:
+    """GRPC survives no fork during a call."""
+    await progress.create("b", 2)
+    source = """
+        import os, sys, threading
+        from batchprogress import Reporter
+        calls, calling, may_go_on = [], threading.Event(), threading.Event()
+        def token():  # called at the start of each call
+            calls.append(1)
+            calling.set()
+            may_go_on.wait()
+            return "token"
+        reporter = Reporter(sys.argv[1], "b", token=token)
+        reporter.succeeded("a")
+        calling.wait()
+        reporter.succeeded("b")
+        threading.Timer(0.2, may_go_on.set).start()  # while the fork waits
+        if not (child := os.fork()):
+            os._exit(len(calls))
+        assert os.waitpid(child, 0)[1] >> 8 == 1, "the child was forked after one call"
+        assert reporter.counts.recorded >= 1, "and the parent had its answer"
+        assert reporter.close(60)
+    """
+    assert await run(source, target, GRPC_ENABLE_FORK_SUPPORT="1") == (0, "")
+
+
+async def test_a_multiprocessing_child_flushes_at_its_end(progress: Served, target: str) -> None:
+    """Its report is still unsent when its function returns."""
+    await progress.create("b", 1)
+    source = """
+        import multiprocessing, sys, time
+        from batchprogress import Reporter
+        has_returned = multiprocessing.get_context("fork").Event()
+        def token():
+            has_returned.wait()
+            time.sleep(0.5)  # until a child that does not flush has exited
+            return "token"
+        reporter = Reporter(sys.argv[1], "b", token=token)
+        def work():
+            reporter.succeeded("a")
+            has_returned.set()
+        worker = multiprocessing.get_context("fork").Process(target=work)
+        worker.start()
+        worker.join()
+        assert worker.exitcode == 0
+    """
+    assert await run(source, target) == (0, "")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
 async def test_a_prefork_worker_needs_nothing(progress: Served, target: str) -> None:
-    """A reporter made before the fork and used after it works, and a pool's processes flush at their end."""
+    """A reporter made before the fork works after it, and multiprocessing's processes flush at their end."""
     await progress.create("b", CHILDREN * EACH)
     source = f"""
         import multiprocessing, sys
@@ -67,8 +117,8 @@ async def test_a_prefork_worker_needs_nothing(progress: Served, target: str) -> 
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
-async def test_a_fork_that_grpc_may_not_survive_is_told(progress: Served, target: str) -> None:
-    """Without gRPC's own switch a child of a process that has reported is warned, and its jobs go on."""
+async def test_a_fork_that_grpc_may_not_survive_is_logged(progress: Served, target: str) -> None:
+    """Without gRPC's own switch, the child of a process that has reported logs a warning and goes on."""
     await progress.create("b", 2)
     source = """
         import os, sys
@@ -87,7 +137,7 @@ async def test_a_fork_that_grpc_may_not_survive_is_told(progress: Served, target
 
 
 async def test_threads_that_fork_at_once_leave_the_reporter_whole(progress: Served, target: str) -> None:
-    """No fork lets go of what another one holds, and none keeps it: afterwards reports go on."""
+    """No fork releases a lock that another one holds, and none keeps it: reports work afterwards."""
     await progress.create("b", 1)
     source = """
         import os, sys, threading

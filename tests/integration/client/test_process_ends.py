@@ -1,4 +1,4 @@
-"""How the process of a reporter ends: its reports are sent, or wait in the spool."""
+"""However the process of a reporter ends, its reports are sent or wait in the spool."""
 
 import signal
 from pathlib import Path
@@ -23,17 +23,17 @@ REPORT = f"""
 
 @pytest.mark.parametrize(("end", "code"), [("", 0), ("raise SystemExit(3)", 3), ("1 / 0", 1)])
 async def test_an_exit_flushes(progress: Served, target: str, end: str, code: int) -> None:
-    """A script that reports and ends, in whatever way Python ends, has its reports recorded."""
+    """A normal end, SystemExit and an uncaught exception."""
     await progress.create("b", JOBS)
     exit_code, _ = await run(f"{REPORT}\n    {end}", target)
     assert exit_code == code
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
-async def test_what_threads_report_after_the_main_one_has_ended_is_flushed(
+async def test_reports_of_threads_that_outlive_the_main_thread_are_flushed(
     progress: Served, target: str
 ) -> None:
-    """The first report of all may come from a thread that ends after the script did."""
+    """Even the first report may come from such a thread."""
     await progress.create("b", 1)
     late = """
         import sys, threading
@@ -49,7 +49,7 @@ async def test_what_threads_report_after_the_main_one_has_ended_is_flushed(
 
 
 async def test_an_exit_without_a_server_ends(servers: Cluster, target: str) -> None:
-    """An exit waits for answers only for so long, says how many reports are unsent, and ends as it would."""
+    """An exit waits a bounded time, logs how many reports are unsent, and keeps its exit code."""
     await servers.end(0, signal.SIGKILL)
     source = REPORT.replace('"b")', '"b", exit_seconds_max=0.2)')
     exit_code, errors = await run(source, target)
@@ -70,8 +70,7 @@ TERMINATED = f"""
     for number in range({JOBS}):
         reporter.succeeded(f"j{{{{number}}}}")
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # with all these reports unsent
-    while True:
-        time.sleep(60)
+    time.sleep(15)  # the flush takes 5 s at most, then the signal ends the script
 """
 
 
@@ -85,10 +84,10 @@ TERMINATED = f"""
 async def test_sigterm_flushes_and_then_does_what_it_did_before(
     progress: Served, target: str, before: str, code: int
 ) -> None:
-    """Where it was asked for, SIGTERM sends the reports first; the process ends as it would have without."""
+    """After flush_on_sigterm, the process ends as it would have, with its reports sent."""
     await progress.create("b", JOBS)
     async with script(TERMINATED.format(before=before), target) as worker:
-        await worker.says("ready")
+        await worker.prints("ready")
         worker.send(signal.SIGTERM)
         exit_code, _ = await worker.ended()
     assert exit_code == code
@@ -96,19 +95,19 @@ async def test_sigterm_flushes_and_then_does_what_it_did_before(
 
 
 async def test_sigterm_is_left_alone_where_it_cannot_be_chained(target: str) -> None:
-    """Outside the main thread nothing is installed, and the caller is told so."""
+    """Outside the main thread nothing is installed, and flush_on_sigterm returns False."""
     source = """
         import signal, sys, threading
         from batchprogress import Reporter
-        said = []
-        asking = threading.Thread(target=lambda: said.append(Reporter(sys.argv[1]).flush_on_sigterm()))
-        asking.start(); asking.join()
-        assert said == [False] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        returned = []
+        thread = threading.Thread(target=lambda: returned.append(Reporter(sys.argv[1]).flush_on_sigterm()))
+        thread.start(); thread.join()
+        assert returned == [False] and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     """
     assert await run(source, target) == (0, "")
 
 
-SPOOLS = """
+REPORTS_TO_SPOOL = """
     import signal, sys
     from batchprogress import Reporter
     reporter = Reporter(sys.argv[1], "b", spool=sys.argv[2])
@@ -117,7 +116,7 @@ SPOOLS = """
     print("reported", flush=True)
     signal.pause()
 """
-COMES_BACK = """
+RECOVERS = """
     import sys
     from batchprogress import Reporter
     with Reporter(sys.argv[1], "b", spool=sys.argv[2]) as reporter:
@@ -125,28 +124,28 @@ COMES_BACK = """
 """
 
 
-async def test_a_killed_worker_s_reports_are_sent_when_it_is_back(
+async def test_reports_of_killed_workers_are_sent_by_the_next_process(
     servers: Cluster, progress: Served, target: str, tmp_path: Path
 ) -> None:
-    """Two workers without a server are killed (SIGKILL); the next one sends what both had reported."""
+    """Two workers without a server are killed by SIGKILL; a third sends the reports of both."""
     await progress.create("b", JOBS)
     spool = tmp_path / "spool"
     await servers.end(0, signal.SIGKILL)
     for first, last in ((0, 200), (200, JOBS)):
-        async with script(SPOOLS, target, str(spool), str(first), str(last)) as worker:
-            await worker.says("reported")
+        async with script(REPORTS_TO_SPOOL, target, str(spool), str(first), str(last)) as worker:
+            await worker.prints("reported")
             worker.send(signal.SIGKILL)
             assert (await worker.ended())[0] == -signal.SIGKILL
     assert len(list(spool.iterdir())) == 2
     await servers.start(0)
-    assert await run(COMES_BACK, target, str(spool)) == (0, "")
+    assert await run(RECOVERS, target, str(spool)) == (0, "")
     batch = (await progress.stub.GetBatch(pb.GetBatchRequest(batch_id="b"), wait_for_ready=True)).batch
     assert (batch.succeeded_jobs, batch.state) == (JOBS, pb.BATCH_STATE_COMPLETED)
     assert list(spool.iterdir()) == []
 
 
 async def test_a_spool_that_cannot_be_written_fails_no_job(progress: Served, target: str) -> None:
-    """Reports still have the memory: they are sent, and the log says once that nothing keeps them."""
+    """Reports are sent from memory, and one log line says that they are not in the spool."""
     await progress.create("b", JOBS)
     source = REPORT.replace('"b")', '"b", spool="/dev/null/spool")')
     exit_code, errors = await run(source, target)
@@ -154,15 +153,15 @@ async def test_a_spool_that_cannot_be_written_fails_no_job(progress: Served, tar
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
-async def test_an_event_loop_sends_what_a_killed_worker_has_left(
+async def test_an_async_reporter_recovers_and_leaves_the_same_files(
     servers: Cluster, progress: Served, target: str, tmp_path: Path
 ) -> None:
-    """AsyncReporter keeps and adopts the same files: closed without a server, it leaves its reports too."""
+    """Closed without a server, it leaves its reports to the next one."""
     await progress.create("b", 2)
     spool = tmp_path / "spool"
     await servers.end(0, signal.SIGKILL)
-    async with script(SPOOLS, target, str(spool), "0", "1") as worker:
-        await worker.says("reported")
+    async with script(REPORTS_TO_SPOOL, target, str(spool), "0", "1") as worker:
+        await worker.prints("reported")
         worker.send(signal.SIGKILL)
         await worker.ended()
     unsent = AsyncReporter(target, "b", spool=spool)

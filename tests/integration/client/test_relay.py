@@ -1,4 +1,4 @@
-"""A relay: what a process that forks reports, its child sends."""
+"""The relay: a child process sends the reports of a process that forks."""
 
 import signal
 
@@ -8,6 +8,7 @@ from tests.support.progress import Served
 
 BEGIN = """
     import os, signal, sys
+    import batchprogress.integrations.relay
     from batchprogress import Reporter
     from batchprogress.integrations.relay import Relay, is_writable
     reporter = Reporter(sys.argv[1])
@@ -17,7 +18,7 @@ BEGIN = """
 
 
 async def test_a_process_and_its_forks_report_through_one_child(progress: Served, target: str) -> None:
-    """Forks before, between and after reports: all are sent, and no process but the child has called gRPC."""
+    """Forks before, between and after reports: all reports are sent, and only the child calls gRPC."""
     await progress.create("b", 40)
     source = f"""{BEGIN}
     for number in range(20):
@@ -34,8 +35,8 @@ async def test_a_process_and_its_forks_report_through_one_child(progress: Served
     assert (batch.succeeded_jobs, batch.failed_jobs, batch.state) == (20, 20, pb.BATCH_STATE_COMPLETED)
 
 
-async def test_what_a_killed_process_had_reported_is_sent(progress: Served, target: str) -> None:
-    """The child outlives its parent until everything in the pipe is answered."""
+async def test_reports_of_a_killed_worker_are_sent(progress: Served, target: str) -> None:
+    """The child outlives the worker until every report in the pipe is answered."""
     await progress.create("b", 500)
     source = f"""{BEGIN}
     for number in range(500):
@@ -49,14 +50,15 @@ async def test_what_a_killed_process_had_reported_is_sent(progress: Served, targ
     assert batch.succeeded_jobs == 500
 
 
-async def test_the_child_after_one_that_was_frozen_is_not(
-    target: str,
-) -> None:
-    """Reports wait again for room in the pipe of the next one."""
+async def test_a_child_that_replaces_a_frozen_one_is_waited_for_again(target: str) -> None:
+    """No report waits long for the frozen one; a report waits for room in the pipe of the next one."""
     source = f"""{BEGIN}
     os.kill(relay._child, signal.SIGSTOP)
+    signal.alarm(10)  # ends the script if a report waits
     while not relay._is_full:
         relay.succeeded("a", batch_id="b")
+    batchprogress.integrations.relay.WRITE_SECONDS_MAX = 3_600.0
+    relay.succeeded("b", batch_id="b")
     os.kill(relay._child, signal.SIGKILL)
     os.waitpid(relay._child, 0)
     relay.start()
@@ -67,24 +69,28 @@ async def test_the_child_after_one_that_was_frozen_is_not(
 
 
 async def test_a_killed_child_is_replaced(progress: Served, target: str) -> None:
-    """The report that finds it gone goes to the next one."""
+    """The next report goes to a new child, in the worker and in a process that it had forked before."""
     await progress.create("b", 2)
     source = f"""{BEGIN}
-    relay.succeeded("a", batch_id="b")
+    read, write = os.pipe()
+    if not (job := os.fork()):
+        os.read(read, 1)
+        relay.succeeded("job", batch_id="b")
+        relay.close()
+        os._exit(0)
     os.kill(relay._child, signal.SIGKILL)
     os.waitpid(relay._child, 0)
-    relay.succeeded("b", batch_id="b")
+    os.write(write, b"x")
+    assert os.waitpid(job, 0)[1] == 0
+    relay.succeeded("worker", batch_id="b")
     relay.close()
     """
     assert await run(source, target) == (0, "")
-    assert "b" in [
-        one.job_id
-        for one in (await progress.stub.ListJobResults(pb.ListJobResultsRequest(batch_id="b"))).job_results
-    ]
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
-async def test_a_child_that_ended_is_replaced_before_the_next_fork(progress: Served, target: str) -> None:
-    """Whoever forks starts it before: all processes forked after that share one, and no zombie is left."""
+async def test_a_child_that_exited_is_replaced_before_the_next_fork(progress: Served, target: str) -> None:
+    """After `start`, all processes forked later share one child, and no zombie is left."""
     await progress.create("b", 10)
     source = f"""{BEGIN}
     os.kill(relay._child, signal.SIGKILL)
@@ -108,10 +114,10 @@ async def test_a_child_that_ended_is_replaced_before_the_next_fork(progress: Ser
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
-async def test_a_child_that_is_frozen_stops_no_job(progress: Served, target: str) -> None:
-    """What the pipe has no room for is refused; what it has is sent when the child goes on.
+async def test_a_frozen_child_stops_no_job(progress: Served, target: str) -> None:
+    """Reports are refused while the pipe is full; those in the pipe are sent once the child runs again.
 
-    One report that is taken shows that it has gone on.
+    Once a report is accepted, the next ones wait for room again.
     """
     await progress.create("b", 6001)
     source = f"""{BEGIN}
@@ -133,18 +139,20 @@ async def test_a_child_that_is_frozen_stops_no_job(progress: Served, target: str
     assert batch.skipped_jobs == 1
 
 
-async def test_what_ends_a_whole_group_does_not_end_the_child_first(progress: Served, target: str) -> None:
-    """SIGINT and SIGTERM come to worker and relay alike; what the worker reports after them is sent."""
+async def test_a_signal_to_the_process_group_does_not_end_the_child(progress: Served, target: str) -> None:
+    """It reaches worker and relay at once; the relay sends what the worker reports afterwards."""
     await progress.create("b", 1)
     source = f"""{BEGIN.replace("relay.start()", "os.setpgrp(); relay.start()")}
     signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})
     print("ready", flush=True)
     signal.sigwait({{signal.SIGTERM}})
+    child = relay._child
     relay.succeeded("last", batch_id="b")
+    assert relay._child == child
     relay.close()
     """
     async with script(source, target) as worker:
-        await worker.says("ready")
+        await worker.prints("ready")
         worker.send_to_group(signal.SIGTERM)
         assert await worker.ended() == (0, "")
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED

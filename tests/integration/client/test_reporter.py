@@ -1,4 +1,4 @@
-"""Reporter beside a server that comes and goes."""
+"""Reporter and AsyncReporter with a server that restarts, refuses or is unavailable."""
 
 import asyncio
 import logging
@@ -15,19 +15,19 @@ from tests.faults.cluster import Cluster
 from tests.support.progress import Served
 
 SECONDS_MAX = 60.0
-"""Until every report is answered; who waits so long waits for one that got lost."""
+"""Until every report is answered; a test that waits longer waits for a lost one."""
 JOBS = 10_000
 RESTARTS = 5
 THREADS = 4
 
 
 async def get(progress: Served) -> pb.Batch:
-    """Read the batch, from a server that may just be back."""
+    """Read the batch from a server that may just have restarted."""
     return (await progress.stub.GetBatch(pb.GetBatchRequest(batch_id="b"), wait_for_ready=True)).batch
 
 
 async def restart(servers: Cluster, gates: Iterator[threading.Event]) -> None:
-    """Kill the server and start it again, some times; each change lets the next jobs end."""
+    """Kill and start the server RESTARTS times; each change opens the next gate."""
     next(gates).set()
     for _ in range(RESTARTS):
         await servers.end(0, signal.SIGKILL)
@@ -36,10 +36,10 @@ async def restart(servers: Cluster, gates: Iterator[threading.Event]) -> None:
         next(gates).set()
 
 
-async def test_every_report_arrives_once_though_the_server_is_killed_five_times(
+async def test_each_report_is_counted_once_though_the_server_is_killed_five_times(
     servers: Cluster, progress: Served, target: str
 ) -> None:
-    """10,000 reports from four threads, five SIGKILLs of the server: exact, and nothing raised in a job."""
+    """10,000 reports from four threads, five SIGKILLs of the server, and no exception in a job."""
     await progress.create("b", JOBS)
     gates = [threading.Event() for _ in range(1 + 2 * RESTARTS)]
 
@@ -60,10 +60,10 @@ async def test_every_report_arrives_once_though_the_server_is_killed_five_times(
     assert (reporter.counts.recorded, reporter.counts.dropped) == (JOBS, {})
 
 
-async def test_every_report_of_an_event_loop_arrives_once_though_the_server_is_killed(
+async def test_each_report_of_an_event_loop_is_counted_once_though_the_server_is_killed(
     servers: Cluster, progress: Served, target: str
 ) -> None:
-    """The same with AsyncReporter: all that was reported while the server was away is recorded afterwards."""
+    """Reports made while the server is down are recorded once it is back."""
     await progress.create("b", JOBS)
     async with AsyncReporter(target, "b") as reporter:
         for number in range(JOBS // 2):
@@ -81,7 +81,7 @@ async def test_every_report_of_an_event_loop_arrives_once_though_the_server_is_k
 
 
 async def test_a_lone_report_is_sent_at_once(progress: Served, target: str) -> None:
-    """Nobody flushes, nothing else is reported: a watcher sees it all the same."""
+    """Without a flush and without another report, a watcher sees it."""
     await progress.create("b", 2)
     threaded, looped = Reporter(target, "b"), AsyncReporter(target, "b")
     watching = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
@@ -96,7 +96,7 @@ async def test_a_lone_report_is_sent_at_once(progress: Served, target: str) -> N
 
 
 async def test_without_a_server_jobs_go_on_and_one_line_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A thousand jobs end as if nothing were wrong; the log has one line of it, with the reason."""
+    """A thousand jobs end undisturbed; the one log line has the reason."""
     caplog.set_level(logging.INFO, "batchprogress")
     reporter = Reporter(f"127.0.0.1:{free_port()}", "b")
     for number in range(1_000):
@@ -114,7 +114,7 @@ async def test_without_a_server_jobs_go_on_and_one_line_is_logged(caplog: pytest
 async def test_a_full_buffer_refuses_the_newest_and_counts_it(
     servers: Cluster, progress: Served, target: str
 ) -> None:
-    """Without a server ten reports wait and five are dropped; with it the ten arrive."""
+    """Without a server ten reports wait and five are dropped; the ten are recorded once it is back."""
     await progress.create("b", 15)
     await servers.end(0, signal.SIGKILL)
     reporter = Reporter(target, "b", reports_max=10)
@@ -128,8 +128,8 @@ async def test_a_full_buffer_refuses_the_newest_and_counts_it(
     assert [result.job_id for result in results.job_results] == [f"j{number:02}" for number in range(10)]
 
 
-async def test_what_the_server_refuses_for_good_is_dropped_and_counted(progress: Served, target: str) -> None:
-    """One job too many, an unknown batch, another outcome, an id with a space: each dropped by its reason."""
+async def test_a_refused_report_is_dropped_and_counted_by_its_reason(progress: Served, target: str) -> None:
+    """One job too many, an unknown batch, a conflicting outcome, an invalid id."""
     await progress.create("b", 1)
     reporter = Reporter(target, "b")
     reporter.succeeded("a")
@@ -144,14 +144,14 @@ async def test_what_the_server_refuses_for_good_is_dropped_and_counted(progress:
 
 
 async def test_strict_raises(progress: Served, target: str) -> None:
-    """A strict reporter tells at the end what was refused, and at once what it does not take."""
+    """At once for a report that is not taken, at the end for refused and unsent ones."""
     await progress.create("b", 1)
     strict = Reporter(target, "unknown", strict=True)
     strict.succeeded("a")
     with pytest.raises(ReportsRefused) as refused:
         await asyncio.to_thread(strict.flush, SECONDS_MAX)
     assert refused.value.reasons == {"BATCH_NOT_FOUND": 1}
-    assert await asyncio.to_thread(strict.close, SECONDS_MAX)  # told once
+    assert await asyncio.to_thread(strict.close, SECONDS_MAX)  # raised once
     with pytest.raises(ReportNotTaken, match="closed"):
         strict.succeeded("a")
     with pytest.raises(ReportsRefused):
@@ -163,8 +163,8 @@ async def test_strict_raises(progress: Served, target: str) -> None:
         await asyncio.to_thread(away.close, 0.0)
 
 
-async def test_the_job_s_own_exception_is_never_replaced(target: str) -> None:
-    """Even a strict reporter lets the exception of the context's block through."""
+async def test_an_exception_of_the_block_is_never_replaced(target: str) -> None:
+    """Not even by a strict reporter."""
 
     def script() -> None:
         with Reporter(target, "unknown", strict=True) as reporter:
@@ -175,28 +175,26 @@ async def test_the_job_s_own_exception_is_never_replaced(target: str) -> None:
         await asyncio.to_thread(script)
 
 
-async def test_the_token_is_sent_with_each_call_and_its_failure_loses_nothing(
-    progress: Served, target: str
-) -> None:
-    """A token that cannot be had is a way that does not work: the report waits for one that can."""
+async def test_a_token_function_that_raises_loses_no_report(progress: Served, target: str) -> None:
+    """It is called for each call; the report waits for a call with a token."""
     await progress.create("b", 1)
-    asked = 0
+    calls = 0
 
     def token() -> str:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
-            raise OSError("no token yet")
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise OSError("no token")
         return "secret"
 
     reporter = Reporter(target, "b", token=token)
     reporter.succeeded("a")
     assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
-    assert (asked, reporter.counts.recorded) == (2, 1)
+    assert (calls, reporter.counts.recorded) == (2, 1)
 
 
-async def test_a_report_from_outside_the_loop_raises_nothing(progress: Served, target: str) -> None:
-    """An AsyncReporter's report from another thread waits for the next one within the loop."""
+async def test_a_report_from_outside_the_event_loop_is_sent(progress: Served, target: str) -> None:
+    """AsyncReporter takes reports from every thread."""
     await progress.create("b", 2)
     reporter = AsyncReporter(target, "b")
     await asyncio.to_thread(reporter.succeeded, "outside")
@@ -205,21 +203,44 @@ async def test_a_report_from_outside_the_loop_raises_nothing(progress: Served, t
     assert (await progress.get("b")).succeeded_jobs == 2
 
 
-async def test_whoever_ends_every_task_of_a_loop_loses_no_report(
+async def test_cancelling_every_task_of_the_loop_loses_no_report(
     servers: Cluster, progress: Served, target: str
 ) -> None:
-    """The task that sends is one of them: it begins again with the next report, or at the end."""
+    """A task that flushes is one of them; its reports are sent all the same."""
     await progress.create("b", 2)
     await servers.end(0, signal.SIGKILL)
     reporter = AsyncReporter(target, "b")
-    reporter.succeeded("under-way")
+    reporter.succeeded("in-flight")
+    flushing = asyncio.create_task(reporter.flush())
     await asyncio.sleep(0)
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         if "AsyncReporter" in repr(task):
             task.cancel()
-    await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await flushing
     reporter.succeeded("next")
     await servers.start(0)
     assert await reporter.close(60)
     assert reporter.counts.recorded == 2
-    assert await reporter.close(60), "a second end changes nothing"
+    assert await reporter.close(60), "a second close changes nothing"
+
+
+async def test_a_flush_does_not_block_the_event_loop(target: str) -> None:
+    """Other tasks run while it waits for an answer."""
+    calling, may_answer = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def token() -> str:
+        loop.call_soon_threadsafe(calling.set)
+        may_answer.wait(SECONDS_MAX)
+        return "secret"
+
+    reporter = AsyncReporter(target, "unknown", token=token)
+    reporter.succeeded("a")
+    flushing = asyncio.create_task(reporter.flush())
+    await calling.wait()
+    assert not flushing.done()
+    may_answer.set()
+    assert await flushing
+    assert reporter.counts.dropped == {"BATCH_NOT_FOUND": 1}
+    await reporter.close()
