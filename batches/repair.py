@@ -15,7 +15,8 @@ class RepairPlan:
     batch_id: str
     revision: int
     """The revision that the decision is based on; a plan for an earlier revision is not carried out."""
-    reason: str
+    reason: str = ""
+    """Kept with the repair, for people."""
     results: tuple[JobResult, ...] = ()
     """Results that the queue lists and that are not recorded yet."""
     closes: bool = False

@@ -1,7 +1,8 @@
 """The reconciler: one pass over the batches that no worker will end, then exit.
 
-selection ─▶ crew ─▶ repairer ─▶ job_status ─▶ the queue
-                        │   └──▶ listing
-                        ├─▶ decide (pure)
-                        └─▶ writer ─▶ batches/store
+run/sweep ─▶ run/workers ─▶ run/repairer ─▶ queue/client ─▶ the queue
+                                  │   └───▶ queue/reader
+                                  ├───────▶ decision/decide (pure)
+                                  └───────▶ batches/store
+output/ shows what was done.
 """

@@ -13,18 +13,61 @@ from batches.settings import DatabaseSettings
 from process import gc_tuning, logs
 from process.configuration import load, refuse
 from process.signals import stop_requested
-from reconciler import usage
 from reconciler.output import progress_bar
 from reconciler.output.json_lines import JsonLines
-from reconciler.output.tables import print_report, report_console
-from reconciler.run.deadline import PassEnd
-from reconciler.run.result import PassResult, Record
-from reconciler.run.sweep import PassOptions, PassReport
+from reconciler.output.tables import note_of, print_report, report_console
+from reconciler.output.wording import sentence
+from reconciler.run.deadline import Deadline, StopReason
+from reconciler.run.result import Output, RunLog, RunReport, RunSummary
+from reconciler.run.sweep import RunOptions
 from reconciler.settings import ReconcilerSettings
 from reconciler.wiring import run_pass
 from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 
 EXIT_NOT_CLEAN = 1
+
+HELP = """\
+Repair batches that no worker will end, from what the queue knows about them, in one pass; then exit.
+
+By default, checks batches with no result for RECONCILER_STUCK_AFTER seconds. Results that were never
+reported are taken from the queue, and a batch ends once all its jobs have ended there. A reported result is
+kept unless the queue knows a later attempt of its job. Afterwards, batches that ended more than
+RECONCILER_RETENTION seconds ago are deleted, except with --batch-id or --dry-run.
+
+Only one pass runs at a time: a second one says so and exits 0. So does one within a minute after a pass that
+was killed. A dry run may run beside a pass.
+
+The batches are in the database that BATCHES_DATABASE_URL names. The last line of standard output is the
+summary as JSON. With --json, every line is a JSON object: one for each batch as soon as it was checked
+(batch_id, repaired, before and after with the field names of the contract, reasons, results_recorded,
+results_counted, left with its left_reason, is_error), then the summary, the only one without a batch_id.
+Everything else goes to standard error.
+
+\b
+Exit codes:
+ 0  clean, or another pass is running
+ 1  some batches failed, the batch does not exist, or the pass was stopped early:
+    by its time limit, by a signal, or because the queue or the database is
+    unavailable; try again
+ 2  wrong arguments
+78  invalid configuration, or a database with the schema of another version
+"""
+
+
+def settings_text() -> str:
+    """Return a paragraph for each setting: its variable, its default and its description."""
+    prefix = ReconcilerSettings.model_config["env_prefix"]
+    return "\n\n".join(
+        f"{prefix}{name.upper()} (default {_typed(field.default)}): {field.description}"
+        for name, field in ReconcilerSettings.model_fields.items()
+    )
+
+
+def _typed(default: object) -> str:
+    """Return a default as a user would type it."""
+    if default is None:
+        return "unset"
+    return f"{default:.0f}" if isinstance(default, float) else f"{default}"
 
 
 # No rich in the help: it keeps the line breaks of a docstring and then wraps each line.
@@ -37,70 +80,76 @@ def _identifier(value: str | None) -> str | None:
     return value
 
 
-@app.command(help=usage.HELP, epilog=usage.settings_text())
+@app.command(help=HELP, epilog=settings_text())
 def reconcile(
     *,
     batch_id: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", callback=_identifier, help="Look at this batch only, however fresh it is."
+            metavar="ID",
+            callback=_identifier,
+            help="Check only this batch, however recent its last result is.",
         ),
     ] = None,
-    every: Annotated[
-        bool, typer.Option("--all", help="Look at every batch that has not ended, however fresh it is.")
+    all_batches: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Check every batch that has not ended, however recent its last result is."
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; print what would be done.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, an object a line: each batch, then the summary.")
+        bool, typer.Option("--json", help="Print a line of JSON for each batch, then the summary.")
     ] = False,
 ) -> None:
     """Run one pass and exit with its code."""
-    if batch_id is not None and every:
+    if batch_id is not None and all_batches:
         raise typer.BadParameter("--batch-id and --all exclude each other")
-    options = PassOptions(batch_id=batch_id, every=every, dry_run=dry_run)
+    options = RunOptions(batch_id=batch_id, all_batches=all_batches, dry_run=dry_run)
     settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)
     logs.configure()
+    lines = JsonLines(sys.stdout) if as_json else None
     try:
-        lines = JsonLines(sys.stdout) if as_json else None
         report = asyncio.run(_run(settings, database_settings, options, lines))
     except SchemaMismatch as error:
         refuse(str(error))
     if lines is None:
         print_report(report_console(), report)
     else:
-        if report.note:
-            typer.echo(report.note, err=True)
-        lines.summary(report.result)
-    is_told = lines is None or not lines.is_broken
-    raise typer.Exit(0 if report.result.is_clean and is_told else EXIT_NOT_CLEAN)
+        if note := note_of(report):
+            typer.echo(note, err=True)
+        lines.write_summary(report.summary)
+    is_complete = lines is None or not lines.is_broken
+    raise typer.Exit(0 if report.summary.is_clean and is_complete else EXIT_NOT_CLEAN)
 
 
 async def _run(
     settings: ReconcilerSettings,
     database_settings: DatabaseSettings,
-    options: PassOptions,
+    options: RunOptions,
     lines: JsonLines | None,
-) -> PassReport:
+) -> RunReport:
     gc_tuning.tune_gc()
-    end = PassEnd(settings.pass_seconds_max)
-    stopping = asyncio.create_task(_cut_on_signal(stop_requested(), end))
+    deadline = Deadline(settings.pass_seconds_max)
+    stopping = asyncio.create_task(_stop_on_signal(stop_requested(), deadline))
     try:
-        with nullcontext(lines.looked) if lines else progress_bar.shown() as on_looked:
-            return await run_pass(settings, database_settings, options, end, on_looked)
+        with nullcontext(lines.write) if lines else progress_bar.shown() as on_result:
+            output = Output(on_result, sentence)
+            return await run_pass(settings, database_settings, options, deadline, output)
     except DatabaseUnavailable:
-        why = "the database does not answer"
-        return PassReport(PassResult(dry_run=options.dry_run, cut_short=why), Record())
+        summary = RunSummary(dry_run=options.dry_run, cut_short=StopReason.DATABASE_UNAVAILABLE)
+        return RunReport(summary, RunLog())
     finally:
         stopping.cancel()
-        end.close()
+        deadline.close()
 
 
-async def _cut_on_signal(stopped: asyncio.Event, end: PassEnd) -> None:
+async def _stop_on_signal(stopped: asyncio.Event, deadline: Deadline) -> None:
     await stopped.wait()
     structlog.get_logger().info("stopping")
-    end.cut("stopped by a signal")
+    deadline.stop(StopReason.SIGNAL)
 
 
 if __name__ == "__main__":

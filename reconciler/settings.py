@@ -15,60 +15,63 @@ class ReconcilerSettings(BaseSettings):
     job_status_target: str = Field(
         default="127.0.0.1:50052",
         min_length=1,
-        description="gRPC target of the JobStatusService in front of the queue. Default: where"
+        description="gRPC target of the JobStatusService in front of your queue. By default, where"
         " `python -m services.job_status` listens on the same machine.",
     )
     job_status_seconds_max: float = Field(
         default=10.0,
         gt=0,
         le=60,
-        description="Seconds one try of one call to it may take. A page of 5,000 jobs takes a queue some"
-        " 100 ms; a queue that needs 10 s for it is as good as away.",
+        description="Deadline of one attempt of a call to the JobStatusService, in seconds. A queue returns"
+        " a page of 5,000 jobs in about 100 ms; one that needs 10 s is treated as unavailable.",
     )
     job_status_ca_file: Path | None = Field(
         default=None,
-        description="PEM file of the authorities whose certificate that service may have; sets TLS."
-        " /etc/ssl/certs/ca-certificates.crt are the system's. Default: plaintext.",
+        description="PEM file of the certificate authorities that may have signed the service's certificate;"
+        " setting it turns TLS on. The system's authorities are usually in"
+        " /etc/ssl/certs/ca-certificates.crt. By default, calls are in plaintext.",
     )
     job_status_certificate_file: Path | None = Field(
         default=None,
-        description="PEM file of the reconciler's own certificate, for a service that asks. Default: none.",
+        description="PEM file of the reconciler's own certificate, for a service that requires one.",
     )
     job_status_key_file: Path | None = Field(
-        default=None, description="PEM file of that certificate's key. Default: none."
+        default=None, description="PEM file of the private key of that certificate."
     )
     job_status_token_file: Path | None = Field(
         default=None,
-        description="File of the bearer token for that service (role reader). Default: none is sent.",
+        description="File with the bearer token for the service; the token needs the role reader. By"
+        " default, no token is sent.",
     )
     stuck_after: float = Field(
         default=300.0,
         ge=0,
-        description="Seconds without a result after which a batch is looked at. 0: at once. Five minutes"
-        " are longer than most jobs take, and as long as a CronJob's usual period.",
+        description="Seconds without a result after which a batch is stuck and is checked; 0 checks every"
+        " batch that has not ended. Five minutes are longer than most jobs take, and as long as the usual"
+        " period of a CronJob.",
     )
     retention: float = Field(
         default=2_592_000.0,
         ge=0,
-        description="Seconds an ended batch is kept before it is deleted. 0: for ever. 30 days cover a"
-        " monthly report.",
+        description="Seconds after its end at which a batch is deleted; 0 keeps batches forever. 30 days"
+        " cover a monthly report.",
     )
     pass_seconds_max: float = Field(
         default=240.0,
         gt=0,
-        description="Seconds after which a pass begins no further batch. With the seconds it then gives to"
-        " those under way (8) it must stay below the CronJob's activeDeadlineSeconds (270).",
+        description="Seconds after which a pass starts no further batch. Batches in progress then have 8"
+        " more seconds; the sum must be below the CronJob's activeDeadlineSeconds (270).",
     )
     concurrency: int = Field(
         default=4,
         ge=1,
         le=32,
-        description="Batches looked at at the same time. A pass waits for the queue most of the time; four"
-        " hide that wait, and more would only press on a queue that is busy with its jobs.",
+        description="Number of batches checked at the same time. A pass mostly waits for the queue. Four"
+        " batches hide this wait; more would only load a queue that is busy with its jobs.",
     )
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_combinations(self) -> Self:
         own = (self.job_status_certificate_file, self.job_status_key_file)
         if None in own and own != (None, None):
             raise ValueError(

@@ -1,37 +1,38 @@
-"""Builds a pass out of its parts: the one place where they meet."""
+"""Builds a pass out of its parts, the only place where they meet."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batchprogress import TlsFiles
 from process.configuration import refuse
 from process.secret_files import read_secret
-from reconciler.queue.client import ClientTls, JobStatusClient, open_channel
-from reconciler.queue.listing import ListingReader
-from reconciler.run.deadline import PassEnd
+from reconciler.queue.client import JobStatusClient, open_channel
+from reconciler.run.deadline import Deadline
 from reconciler.run.repairer import Repairer
-from reconciler.run.sweep import PassOptions, PassReport, Sweep
-from reconciler.run.workers import OnLooked
-from reconciler.run.writer import DryRun, StoreWriter
+from reconciler.run.result import Output, RunReport
+from reconciler.run.sweep import RunOptions, Sweep
 from reconciler.settings import ReconcilerSettings
 
 
 async def run_pass(
     settings: ReconcilerSettings,
     database_settings: DatabaseSettings,
-    options: PassOptions,
-    end: PassEnd,
-    on_looked: OnLooked,
-) -> PassReport:
-    """Run one pass over the database and the queue of the settings.
+    options: RunOptions,
+    deadline: Deadline,
+    output: Output,
+) -> RunReport:
+    """Run one pass over the database and the queue that the settings name.
+
+    Exits with code 78 if a file that the settings name cannot be used.
 
     Raises:
-        SchemaMismatch: this version does not run on the schema of the database.
-        DatabaseUnavailable: it did not answer before anything was begun; later that is in the report.
+        SchemaMismatch: The database has a schema that this version does not run on.
+        DatabaseUnavailable: The database did not answer before the pass began. If it stops
+            answering later, the report says so.
 
     """
     tls, token = _credentials(settings)
@@ -40,29 +41,26 @@ async def run_pass(
         async with open_channel(settings.job_status_target, tls) as channel:
             client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
             store = BatchStore(database)
-            writer = DryRun(store) if options.dry_run else StoreWriter(store)
-            repairer = Repairer(client, store, ListingReader(client, store), writer)
-            return await Sweep(store, repairer, end, settings, options).run(on_looked)
+            repairer = Repairer(client, store, output.word, dry_run=options.dry_run)
+            return await Sweep(store, repairer.repair, deadline, settings, options).run(output.on_result)
 
 
-def _credentials(settings: ReconcilerSettings) -> tuple[ClientTls | None, str]:
-    """Return what is shown to the job-status service; exit 78 if a file cannot be used."""
+def _credentials(settings: ReconcilerSettings) -> tuple[TlsFiles | None, str]:
+    """Return the TLS files and the token for the job-status service; exit 78 if a file is unusable."""
     try:
         token = read_secret(settings.job_status_token_file) if settings.job_status_token_file else ""
         if settings.job_status_ca_file is None:
             return None, token
-        tls = ClientTls(
-            _pem(settings.job_status_ca_file),
-            _pem(settings.job_status_certificate_file),
-            _pem(settings.job_status_key_file),
+        tls = TlsFiles(
+            settings.job_status_ca_file,
+            settings.job_status_certificate_file,
+            settings.job_status_key_file,
         )
+    except OSError as error:
+        refuse(f"{error.filename} cannot be read: {error.strerror}")
     except ValueError as error:
         refuse(str(error))
     return tls, token
-
-
-def _pem(file: Path | None) -> bytes | None:
-    return None if file is None else read_secret(file).encode()
 
 
 @asynccontextmanager

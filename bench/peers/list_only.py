@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from bench.load.filled_tables import batch_id_of
 from process import gc_tuning
 from reconciler.queue.client import JobStatusClient, open_channel
-from reconciler.queue.listing import RESULTS_MAX
+from reconciler.queue.reader import RESULTS_MAX
 from reconciler.settings import ReconcilerSettings
 
 PAGE_JOBS = (RESULTS_MAX - 1) // 2

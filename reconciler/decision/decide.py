@@ -1,55 +1,75 @@
-"""What to do about a batch, given what the queue says of it. Pure: tested by tables.
+"""Decides what to do about a batch from what the queue says about it. Pure: tested by tables.
 
-The queue's counts decide, never its word `finished`: a queue may call a batch finished the
-moment it is cancelled, while its jobs still run. What a worker reported always stays; the
-queue only adds what nobody reported, and its total wins once all its jobs ended.
+The queue's counts decide, never its flag `finished`: a queue may call a batch finished as soon as
+it is cancelled, while its jobs still run. Reported results are kept; the queue only adds results
+that nobody reported. Its total wins once all its jobs have ended.
 """
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from batches.batch import Batch, Tally
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
-from reconciler.decision import contradictions, reasons
-from reconciler.decision.not_repaired import Leave, LeaveKind
-from reconciler.decision.reasons import one_sentence
+from reconciler.decision import contradictions
+from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
+from reconciler.decision.reasons import Reason, ReasonKind, Reasons
 from reconciler.queue.listing import Listing
 from reconciler.queue.port import QueueCounts
 
-Decision = Leave | RepairPlan
-
 _FILL_ORDER = (JobOutcome.FAILED, JobOutcome.SKIPPED, JobOutcome.SUCCEEDED)
-"""Which counts of the queue are believed first if there are more of them than missing results: a failure
-must never be hidden, and a job that was reported as skipped is most likely counted as succeeded."""
+"""Which of the queue's counts are used first if they exceed the missing results: a failure must never be
+hidden, and a job that was reported as skipped is most likely counted as succeeded."""
 
 
-def ended(batch: Batch) -> Leave:
-    """Return that the batch has ended, whatever the queue may say."""
-    return Leave(LeaveKind.ENDED, f"it has ended already: {batch.state.name}")
+@dataclass(frozen=True, slots=True)
+class PlannedRepair:
+    """The decision to repair a batch."""
+
+    plan: RepairPlan
+    """Its `reason` is empty until the reasons below are put into words."""
+    reasons: Reasons
 
 
-def settled_by_counts(batch: Batch, counts: QueueCounts) -> Leave | None:
-    """Return why the batch is left whatever a list of its jobs may say; None if that must be seen."""
+Decision = NotRepaired | PlannedRepair
+
+
+def already_ended(batch: Batch) -> NotRepaired:
+    """Return the decision about a batch that has ended, whatever the queue says."""
+    return NotRepaired.because(NotRepairedReason.ENDED, ReasonKind.ENDED, batch.state)
+
+
+def ruled_out_by_counts(batch: Batch, counts: QueueCounts) -> NotRepaired | None:
+    """Return why the batch is not repaired, whatever a list of its jobs says; None if the list matters."""
     if batch.has_ended:
-        return ended(batch)
+        return already_ended(batch)
     contradiction = contradictions.in_counts(counts)
-    if contradiction:
-        return Leave(LeaveKind.CONTRADICTION, contradiction)
-    # A cancelled queue without jobs says that none will come; any other may not have been filled yet.
+    if contradiction is not None:
+        return NotRepaired(NotRepairedReason.CONTRADICTION, (contradiction,))
+    # No job will ever come from a cancelled queue without jobs; any other may not have been filled yet.
     if counts.total == 0 and batch.total_jobs > 0 and not counts.cancelled:
-        return Leave(LeaveKind.NO_JOBS, "the queue has no jobs for it")
+        return NotRepaired.because(NotRepairedReason.NO_JOBS, ReasonKind.NO_JOBS)
     return None
 
 
 def decide(batch: Batch, counts: QueueCounts, listing: Listing | None) -> Decision:
-    """Return what to do; `listing` is None where the queue keeps only counts."""
-    settled = settled_by_counts(batch, counts)
-    if settled is not None:
-        return settled
+    """Return what to do about a batch.
+
+    Args:
+        batch: The batch as it was read.
+        counts: The queue's counts of its jobs.
+        listing: What the queue's list of its jobs says; None if the queue keeps only counts.
+
+    """
+    ruled_out = ruled_out_by_counts(batch, counts)
+    if ruled_out is not None:
+        return ruled_out
     unfinished = _unfinished(batch, counts)
     if listing is None:
         return unfinished or _close_by_counts(batch, counts)
     contradiction = contradictions.in_listing(counts, listing) or _misfit(batch, counts, listing)
-    if contradiction:
-        return Leave(LeaveKind.CONTRADICTION, contradiction)
+    if contradiction is not None:
+        return NotRepaired(NotRepairedReason.CONTRADICTION, (contradiction,))
     if unfinished is not None:
         return _record_only(batch, counts, listing, unfinished)
     if listing.left_out:
@@ -57,111 +77,111 @@ def decide(batch: Batch, counts: QueueCounts, listing: Listing | None) -> Decisi
     return _close_by_listing(batch, counts, listing)
 
 
-def _unfinished(batch: Batch, counts: QueueCounts) -> Leave | None:
+def _unfinished(batch: Batch, counts: QueueCounts) -> NotRepaired | None:
     """Return why the batch cannot end yet; None if it can."""
     if counts.pending > 0:
-        return Leave(LeaveKind.STILL_PENDING, reasons.still_pending(counts))
+        kind = ReasonKind.CANCELLED_STILL_PENDING if counts.cancelled else ReasonKind.STILL_PENDING
+        return NotRepaired.because(NotRepairedReason.STILL_PENDING, kind, counts.pending)
     if not (batch.sealed or counts.finished or counts.cancelled):
-        return Leave(LeaveKind.MAY_ADD_JOBS, "the queue may still add jobs")
+        return NotRepaired.because(NotRepairedReason.MAY_ADD_JOBS, ReasonKind.MAY_ADD_JOBS)
     return None
 
 
 def _final_total(batch: Batch, counts: QueueCounts) -> int:
-    """Return the total the batch ends with; a cancelled queue may have dropped what never ran."""
+    """Return the total the batch ends with; a cancelled queue may have dropped jobs that never ran."""
     return max(batch.total_jobs, counts.total) if counts.cancelled else counts.total
 
 
-def _ended_after(batch: Batch, listing: Listing) -> int:
-    """Return how many jobs have a result once the list is recorded: counted results become rows first."""
+def _results_after(batch: Batch, listing: Listing) -> int:
+    """Return how many results the batch has once the list is recorded; rows replace counted results first."""
     return batch.tally.ended + max(0, listing.new - batch.unattributed.ended)
 
 
-def _misfit(batch: Batch, counts: QueueCounts, listing: Listing) -> str:
-    """Return how the list and the recorded results cannot both be true."""
-    ended_after = _ended_after(batch, listing)
+def _misfit(batch: Batch, counts: QueueCounts, listing: Listing) -> Reason | None:
+    """Return why the list and the recorded results cannot both be true."""
+    results = _results_after(batch, listing)
     if counts.pending == 0:
         total = _final_total(batch, counts)
-        return contradictions.in_results(batch, ended_after, total, may_lack=counts.cancelled)
-    total = max(batch.announced_jobs, counts.total) if batch.sealed else ended_after
-    return contradictions.in_results(batch, ended_after, total, may_lack=True)
+        return contradictions.in_results(results, total, may_lack=counts.cancelled)
+    total = max(batch.announced_jobs, counts.total) if batch.sealed else results
+    return contradictions.in_results(results, total, may_lack=True)
 
 
-def _record_only(batch: Batch, counts: QueueCounts, listing: Listing, unfinished: Leave) -> Decision:
+def _record_only(batch: Batch, counts: QueueCounts, listing: Listing, unfinished: NotRepaired) -> Decision:
     """Record what is listed and not recorded; the batch goes on."""
     if not listing.missing:
         return unfinished
-    fills = batch.sealed and _ended_after(batch, listing) >= batch.announced_jobs
+    fills = batch.sealed and _results_after(batch, listing) >= batch.announced_jobs
     if fills and counts.total > batch.announced_jobs:
-        # It would complete without the jobs of the queue that it does not know of.
-        reason = one_sentence((unfinished.reason, reasons.other_total(batch, counts)))
-        return Leave(unfinished.kind, reason)
+        # The batch would complete without the queue's jobs that it does not know about.
+        return NotRepaired(unfinished.reason, (*unfinished.details, *_other_total(batch, counts)))
     total = max(batch.total_jobs, counts.total)
-    parts = (*_taken_from_list(listing, total), unfinished.reason)
-    return RepairPlan(batch.batch_id, batch.revision, one_sentence(parts), listing.missing)
+    plan = RepairPlan(batch.batch_id, batch.revision, results=listing.missing)
+    return PlannedRepair(plan, (*_from_list(listing, total), *unfinished.details))
 
 
-def _record_portion(batch: Batch, counts: QueueCounts, listing: Listing) -> RepairPlan:
-    """Record as much as one repair takes, when all jobs of the queue ended.
+def _record_portion(batch: Batch, counts: QueueCounts, listing: Listing) -> PlannedRepair:
+    """Record as much as one repair may, once all jobs of the queue have ended.
 
-    The queue's total is set before, so that the portion has room. If nothing new is
-    missing the batch may be full already, and its end must wait for the last portion.
+    The queue's total is set first, so that the portion has room. A portion without new results
+    does not set it: the batch may be full already, and must not end before the last portion.
     """
     total = _final_total(batch, counts)
-    return RepairPlan(
+    plan = RepairPlan(
         batch.batch_id,
         batch.revision,
-        one_sentence(_taken_from_list(listing, total)),
-        listing.missing,
+        results=listing.missing,
         closes=listing.new > 0,
         total_jobs=total,
     )
+    return PlannedRepair(plan, tuple(_from_list(listing, total)))
 
 
-def _close_by_listing(batch: Batch, counts: QueueCounts, listing: Listing) -> RepairPlan:
+def _close_by_listing(batch: Batch, counts: QueueCounts, listing: Listing) -> PlannedRepair:
     total = _final_total(batch, counts)
-    never_ran = total - _ended_after(batch, listing)
-    parts = (*_taken_from_list(listing, total), *_ending(batch, counts, never_ran))
-    return RepairPlan(
+    never_ran = total - _results_after(batch, listing)
+    plan = RepairPlan(
         batch.batch_id,
         batch.revision,
-        one_sentence(parts) or "every job has a result, only the end was missing",
-        listing.missing,
+        results=listing.missing,
         closes=True,
         total_jobs=total,
         unattributed=Tally(skipped=never_ran),
         cancels=counts.cancelled,
     )
+    reasons = (*_from_list(listing, total), *_ending(batch, counts, never_ran))
+    return PlannedRepair(plan, reasons or (Reason(ReasonKind.ONLY_END_MISSING),))
 
 
 def _close_by_counts(batch: Batch, counts: QueueCounts) -> Decision:
     total = _final_total(batch, counts)
-    contradiction = contradictions.in_results(batch, batch.tally.ended, total, may_lack=True)
-    if contradiction:
-        return Leave(LeaveKind.CONTRADICTION, contradiction)
+    contradiction = contradictions.in_results(batch.tally.ended, total, may_lack=True)
+    if contradiction is not None:
+        return NotRepaired(NotRepairedReason.CONTRADICTION, (contradiction,))
     missing = total - batch.tally.ended
     counted = counted_results(batch.tally, counts.tally, missing)
     never_ran = missing - counted.ended
-    parts = (
-        reasons.never_reported(counted.ended, total, "counts"),
-        reasons.surplus(batch, counts),
-        *_ending(batch, counts, never_ran),
-    )
-    return RepairPlan(
+    plan = RepairPlan(
         batch.batch_id,
         batch.revision,
-        one_sentence(parts) or "every job has a result, only the end was missing",
         closes=True,
         total_jobs=total,
         unattributed=counted + Tally(skipped=never_ran),
         cancels=counts.cancelled,
     )
+    reasons = (*_from_counts(batch, counts, counted, total), *_ending(batch, counts, never_ran))
+    return PlannedRepair(plan, reasons or (Reason(ReasonKind.ONLY_END_MISSING),))
 
 
 def counted_results(reported: Tally, counted: Tally, missing: int) -> Tally:
-    """Return the results to take from a queue's counts: what it has beyond the reported ones.
+    """Return the results to take from a queue's counts: those it has beyond the reported ones.
 
-    At most `missing` of them, in _FILL_ORDER: where more was reported of one outcome than
-    the queue counts, so much less of the others is missing.
+    Args:
+        reported: The results that the batch has.
+        counted: The queue's counts.
+        missing: How many results to return at most. If more jobs were reported with one outcome
+            than the queue counts, correspondingly fewer of the others are missing.
+
     """
     taken = dict.fromkeys(JobOutcome, 0)
     for outcome in _FILL_ORDER:
@@ -170,16 +190,34 @@ def counted_results(reported: Tally, counted: Tally, missing: int) -> Tally:
     return Tally(*(taken[outcome] for outcome in JobOutcome))
 
 
-def _taken_from_list(listing: Listing, total: int) -> tuple[str, ...]:
-    return (
-        reasons.never_reported(listing.new, total, "list"),
-        reasons.later_attempts(listing),
-        reasons.in_portions(listing),
-        reasons.conflicts(listing),
-    )
+def _from_list(listing: Listing, total: int) -> Iterator[Reason]:
+    if listing.new:
+        yield Reason(ReasonKind.NEVER_REPORTED_LISTED, (listing.new, total))
+    if listing.superseding:
+        yield Reason(ReasonKind.LATER_ATTEMPTS, (listing.superseding,))
+    if listing.left_out:
+        yield Reason(ReasonKind.PORTION, (len(listing.missing),))
+    if listing.conflicting:
+        yield Reason(ReasonKind.CONFLICTS, (listing.conflicting,))
 
 
-def _ending(batch: Batch, counts: QueueCounts, never_ran: int) -> tuple[str, ...]:
+def _from_counts(batch: Batch, counts: QueueCounts, counted: Tally, total: int) -> Iterator[Reason]:
+    if counted.ended:
+        yield Reason(ReasonKind.NEVER_REPORTED_COUNTED, (counted.ended, total))
+    for outcome in JobOutcome:
+        in_queue, reported = counts.tally.of(outcome), batch.tally.of(outcome)
+        if reported > in_queue:
+            yield Reason(ReasonKind.SURPLUS, (outcome, in_queue, reported))
+
+
+def _ending(batch: Batch, counts: QueueCounts, never_ran: int) -> Iterable[Reason]:
     if counts.cancelled:
-        return (reasons.never_ran(never_ran), reasons.other_total(batch, counts))
-    return (reasons.never_sealed(batch), reasons.other_total(batch, counts))
+        yield Reason(ReasonKind.CANCELLED, (never_ran,))
+    elif not batch.sealed:
+        yield Reason(ReasonKind.NEVER_SEALED)
+    yield from _other_total(batch, counts)
+
+
+def _other_total(batch: Batch, counts: QueueCounts) -> Iterator[Reason]:
+    if counts.total != batch.announced_jobs:
+        yield Reason(ReasonKind.OTHER_TOTAL, (counts.total, batch.announced_jobs))

@@ -1,56 +1,64 @@
-"""Why a batch was left as it is."""
+"""Why a batch was not repaired, or not completely. Pure."""
 
 import enum
 from dataclasses import dataclass
+from typing import Self
+
+from reconciler.decision.reasons import Reason, ReasonKind, Reasons
 
 
-class LeaveKind(enum.StrEnum):
-    """The kinds, as they are counted in the summary."""
+class NotRepairedReason(enum.StrEnum):
+    """The groups in which the summary counts batches that were not repaired."""
 
     ENDED = "ended"
-    """Another one was faster: a worker, a client, another pass."""
+    """A worker, a client or another pass ended it first."""
     STILL_PENDING = "still_pending"
-    """The queue still has jobs of it to run."""
+    """The queue still has jobs to run."""
     MAY_ADD_JOBS = "may_add_jobs"
-    """Nothing is pending, but the queue may add jobs."""
+    """No job is pending, but the queue may add jobs."""
     NO_JOBS = "no_jobs"
-    """The queue has not been given its jobs yet, or no longer keeps them."""
+    """The queue has not received the batch's jobs yet, or no longer keeps them."""
     UNKNOWN_TO_QUEUE = "unknown_to_queue"
     CHANGED_MEANWHILE = "changed_meanwhile"
-    """It moves, so it is not stuck."""
+    """Results keep coming in, so the batch is not stuck."""
     CONTRADICTION = "contradiction"
-    """What the queue says cannot be true; a person must look."""
+    """The queue's answers cannot be true; a person must look."""
     QUEUE_UNAVAILABLE = "queue_unavailable"
     QUEUE_FAULT = "queue_fault"
     DATABASE_UNAVAILABLE = "database_unavailable"
     NO_SUCH_BATCH = "no_such_batch"
     UNEXPECTED = "unexpected"
-    """A defect of ours; the log holds the class and the trace."""
+    """A defect in the reconciler; the log has the stack trace."""
     CUT_SHORT = "cut_short"
-    """The pass had to end; the next one goes on."""
+    """The pass had to stop; the next one continues."""
 
 
 ERRORS = frozenset(
     {
-        LeaveKind.CONTRADICTION,
-        LeaveKind.QUEUE_UNAVAILABLE,
-        LeaveKind.QUEUE_FAULT,
-        LeaveKind.DATABASE_UNAVAILABLE,
-        LeaveKind.NO_SUCH_BATCH,
-        LeaveKind.UNEXPECTED,
+        NotRepairedReason.CONTRADICTION,
+        NotRepairedReason.QUEUE_UNAVAILABLE,
+        NotRepairedReason.QUEUE_FAULT,
+        NotRepairedReason.DATABASE_UNAVAILABLE,
+        NotRepairedReason.NO_SUCH_BATCH,
+        NotRepairedReason.UNEXPECTED,
     }
 )
-"""Trying again, or a person, must help."""
+"""Reasons that another try, or a person, can remove; the others are normal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
-    """Nothing (more) is done about a batch, for a reason that is one sentence for a person."""
+class NotRepaired:
+    """The decision to write nothing (more) to a batch."""
 
-    kind: LeaveKind
-    reason: str
+    reason: NotRepairedReason
+    details: Reasons
 
     @property
     def is_error(self) -> bool:
-        """Whether the pass is not clean because of it."""
-        return self.kind in ERRORS
+        """Whether the pass is not clean because of this batch."""
+        return self.reason in ERRORS
+
+    @classmethod
+    def because(cls, reason: NotRepairedReason, kind: ReasonKind, *values: int | str) -> Self:
+        """Return a decision that one detail explains."""
+        return cls(reason, (Reason(kind, values),))

@@ -1,96 +1,72 @@
-"""Sentences for people: why a batch was repaired or left. Pure."""
+"""Why a batch is repaired or not, as data; output/wording.py puts it into words. Pure."""
 
-from collections.abc import Iterable
-
-from batches.batch import Batch, Tally
-from batches.result import JobOutcome
-from reconciler.queue.listing import Listing
-from reconciler.queue.port import QueueCounts
-
-_PLURALS = {"": "", "is": "are", "has": "have"}
+import enum
+from dataclasses import dataclass
 
 
-def one_sentence(parts: Iterable[str]) -> str:
-    """Return the parts that say something, as one sentence."""
-    return "; ".join(part for part in parts if part)
+class ReasonKind(enum.Enum):
+    """What a reason says. The text below a member names its values, in order."""
+
+    # Why a batch is repaired.
+    NEVER_REPORTED_LISTED = enum.auto()
+    """Unreported results that the queue lists; the batch's total."""
+    NEVER_REPORTED_COUNTED = enum.auto()
+    """Unreported results that the queue counts; the batch's total."""
+    PORTION = enum.auto()
+    """How many of the listed results this repair records."""
+    LATER_ATTEMPTS = enum.auto()
+    """Jobs of which the queue lists a later attempt than was reported."""
+    CONFLICTS = enum.auto()
+    """Results that were reported with another outcome than the queue lists."""
+    SURPLUS = enum.auto()
+    """An outcome; how many jobs the queue counts with it; the higher number that was reported."""
+    OTHER_TOTAL = enum.auto()
+    """The queue's number of jobs; the number that was announced."""
+    NEVER_SEALED = enum.auto()
+    CANCELLED = enum.auto()
+    """Jobs that never ran because the queue cancelled the batch."""
+    ONLY_END_MISSING = enum.auto()
+
+    # Why a batch is not repaired, or does not end yet.
+    STILL_PENDING = enum.auto()
+    """Pending jobs."""
+    CANCELLED_STILL_PENDING = enum.auto()
+    """Pending jobs of a cancelled batch."""
+    MAY_ADD_JOBS = enum.auto()
+    NO_JOBS = enum.auto()
+    ENDED = enum.auto()
+    """The batch's state."""
+    DELETED = enum.auto()
+    CHANGED_MEANWHILE = enum.auto()
+    CUT_SHORT = enum.auto()
+    DATABASE_UNAVAILABLE = enum.auto()
+    QUEUE_ERROR = enum.auto()
+    """The message of the QueueError."""
+    UNEXPECTED = enum.auto()
+    """The class of the exception; its text may hold secrets."""
+
+    # What cannot be true. COUNTS means: succeeded, failed, skipped, pending.
+    NEGATIVE_COUNT = enum.auto()
+    """COUNTS; the total."""
+    WRONG_SUM = enum.auto()
+    """COUNTS; the total."""
+    TOO_MANY_JOBS = enum.auto()
+    """COUNTS; the total."""
+    LISTED_TWICE = enum.auto()
+    LIST_DIFFERS = enum.auto()
+    """COUNTS of the list; COUNTS as the queue counts them."""
+    TOO_MANY_RESULTS = enum.auto()
+    """Results the batch would have; the total."""
+    TOO_FEW_RESULTS = enum.auto()
+    """Results the batch would have; the total."""
 
 
-def number_of(number: int, noun: str, verb: str = "") -> str:
-    """Return 1 job is, 1,037 jobs are."""
-    if number == 1:
-        return f"1 {noun} {verb}".rstrip()
-    nouns = f"{noun}es" if noun.endswith("ch") else f"{noun}s"
-    return f"{number:,} {nouns} {_PLURALS[verb]}".rstrip()
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that explains a decision."""
+
+    kind: ReasonKind
+    values: tuple[int | str, ...] = ()
 
 
-def still_pending(counts: QueueCounts) -> str:
-    """Say that the queue has jobs to run."""
-    if counts.cancelled:
-        return f"cancelled in the queue, {number_of(counts.pending, 'job')} still pending there"
-    return f"{number_of(counts.pending, 'job', 'is')} still pending in the queue"
-
-
-def never_reported(missing: int, total: int, source: str) -> str:
-    """Say how many results come from the queue."""
-    if not missing:
-        return ""
-    verb = "was" if missing == 1 else "were"
-    return (
-        f"{missing:,} of {number_of(total, 'result')} {verb} never reported; taken from the queue's {source}"
-    )
-
-
-def in_portions(listing: Listing) -> str:
-    """Say that a repair takes only a part of what is missing."""
-    return f"{len(listing.missing):,} of them now" if listing.left_out else ""
-
-
-def later_attempts(listing: Listing) -> str:
-    """Say that the queue knows later attempts than were reported."""
-    if not listing.superseding:
-        return ""
-    return f"{number_of(listing.superseding, 'job', 'has')} a later attempt in the queue"
-
-
-def conflicts(listing: Listing) -> str:
-    """Say that what was reported and what the queue lists differ."""
-    if not listing.conflicting:
-        return ""
-    return (
-        f"{number_of(listing.conflicting, 'result')} reported otherwise than the queue lists stay as reported"
-    )
-
-
-def surplus(batch: Batch, counts: QueueCounts) -> str:
-    """Say where more was reported than the queue counts."""
-    return one_sentence(
-        f"the queue counts {counts.tally.of(outcome):,} {outcome.name.lower()},"
-        f" {batch.tally.of(outcome):,} were reported"
-        for outcome in JobOutcome
-        if batch.tally.of(outcome) > counts.tally.of(outcome)
-    )
-
-
-def other_total(batch: Batch, counts: QueueCounts) -> str:
-    """Say that the queue has another number of jobs than the batch was announced with."""
-    if counts.total == batch.announced_jobs:
-        return ""
-    return f"the queue has {number_of(counts.total, 'job')}, {batch.announced_jobs:,} were announced"
-
-
-def never_sealed(batch: Batch) -> str:
-    """Say that only the end was missing."""
-    return "" if batch.sealed else "the batch was never sealed, but the queue is finished with it"
-
-
-def never_ran(number: int) -> str:
-    """Say what became of the jobs that a cancellation kept from running."""
-    if not number:
-        return "cancelled in the queue"
-    return f"cancelled in the queue, {number_of(number, 'job')} without any result never ran"
-
-
-def tally_text(tally: Tally, pending: int) -> str:
-    """Return 1,030 succeeded, 7 failed, 0 skipped, 0 pending."""
-    ended = f"{tally.succeeded:,} succeeded, {tally.failed:,} failed, {tally.skipped:,} skipped"
-    return f"{ended}, {pending:,} pending"
+Reasons = tuple[Reason, ...]

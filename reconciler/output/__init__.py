@@ -1,1 +1,1 @@
-"""What a pass shows: tables, JSON lines and a progress bar."""
+"""What a pass shows: the words of reasons, tables, JSON lines and a progress bar."""

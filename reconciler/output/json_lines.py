@@ -1,4 +1,4 @@
-"""What a pass did, for programs: an object a line, named as in the contract, the summary last."""
+"""Writes what a pass did for programs: one JSON object per line, named as in the contract, summary last."""
 
 import asyncio
 import json
@@ -9,61 +9,66 @@ from typing import Any, TextIO
 import structlog
 
 from batches.batch import Batch
-from reconciler.run.result import Looked, PassResult
+from reconciler.output.wording import sentence
+from reconciler.run.result import BatchResult, RunSummary
 
 _log = structlog.get_logger()
 
 
 class JsonLines:
-    """Writes a line for each batch as soon as it was looked at, however many there are."""
+    """Writes a line for each batch as soon as it was checked.
+
+    Args:
+        out: Where to write; flushed after each line.
+
+    """
 
     def __init__(self, out: TextIO) -> None:
-        """Take where to write."""
         self._out = out
         self._turn = asyncio.Lock()
         self.is_broken = False
-        """Whether lines were lost, other than by a reader who had seen enough."""
+        """Whether lines were lost, other than by a reader that stopped reading."""
 
-    async def looked(self, looked: Looked) -> None:
-        """Write what became of a batch; who reads slowly holds up its worker, no transaction."""
+    async def write(self, result: BatchResult) -> None:
+        """Write what was done about a batch; a slow reader holds up its worker, but no transaction."""
         async with self._turn:
-            await asyncio.to_thread(self._write, values_of(looked))
+            await asyncio.to_thread(self._write, values_of(result))
 
-    def summary(self, result: PassResult) -> None:
-        """Write the numbers of the pass: the one line without a batch_id."""
-        self._write(asdict(result))
+    def write_summary(self, summary: RunSummary) -> None:
+        """Write the numbers of the pass, the only line without a batch_id."""
+        self._write(asdict(summary))
 
     def _write(self, values: Mapping[str, Any]) -> None:
         try:
             self._out.write(json.dumps(values) + "\n")
-            self._out.flush()  # whoever reads a pipe reads it now
-        except BrokenPipeError:  # whoever stops to read does not stop the pass
+            self._out.flush()  # so that a pipe's reader sees the line now
+        except BrokenPipeError:  # a reader that stops reading does not stop the pass
             pass
         except OSError as error:  # nor does a full disk
             if not self.is_broken:
-                _log.error("lines cannot be written", reason=error.strerror)  # expected
+                _log.error("lines cannot be written", reason=error.strerror)  # expected, so without a trace
             self.is_broken = True
 
 
-def values_of(looked: Looked) -> dict[str, Any]:
-    """Return what became of a batch, no field left out; `left` is empty if all was done. Pure."""
-    left = looked.left
+def values_of(result: BatchResult) -> dict[str, Any]:
+    """Return every field of a batch's line; `left` is empty if everything was done. Pure."""
+    left = result.not_repaired
     return {
-        "batch_id": looked.before.batch_id,
-        "repaired": bool(looked.reasons),
-        "before": _tallies_of(looked.before),
-        "after": _tallies_of(looked.after),
-        "reasons": list(looked.reasons),
-        "results_recorded": looked.recorded,
-        "results_counted": looked.counted,
-        "left": left.kind.value if left else "",
-        "left_reason": left.reason if left else "",
+        "batch_id": result.before.batch_id,
+        "repaired": bool(result.repairs),
+        "before": _tallies_of(result.before),
+        "after": _tallies_of(result.after),
+        "reasons": [sentence(reasons) for reasons in result.repairs],
+        "results_recorded": result.recorded,
+        "results_counted": result.counted,
+        "left": left.reason.value if left else "",
+        "left_reason": sentence(left.details) if left else "",
         "is_error": bool(left and left.is_error),
     }
 
 
 def _tallies_of(batch: Batch) -> dict[str, Any]:
-    """Return the contract's Tallies."""
+    """Return the contract's message Tallies."""
     return {
         "state": f"BATCH_STATE_{batch.state.name}",
         "total_jobs": batch.total_jobs,

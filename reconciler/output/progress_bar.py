@@ -1,4 +1,4 @@
-"""A bar for a person who waits, on standard error; nothing where nobody looks."""
+"""A progress bar on standard error, for a person who waits; nothing if that is not a terminal."""
 
 import sys
 from collections.abc import Iterator
@@ -7,26 +7,25 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reconciler.run.result import Looked
-from reconciler.run.workers import OnLooked
+from reconciler.run.result import BatchResult, OnResult
 
 
 @contextmanager
-def shown() -> Iterator[OnLooked]:
-    """Show progress while the block runs; yields whom to tell of each batch. How many come is not known."""
+def shown() -> Iterator[OnResult]:
+    """Show the bar during the block; yield the function that advances it by a batch."""
     if not sys.stderr.isatty():
         yield ignore
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} batches"))
     bar = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
     with bar:
-        task = bar.add_task("looking at", total=None)
+        task = bar.add_task("checking", total=None)  # how many batches will come is not known
 
-        async def advance(_looked: Looked) -> None:
+        async def advance(_result: BatchResult) -> None:
             bar.advance(task)
 
         yield advance
 
 
-async def ignore(_looked: Looked) -> None:
+async def ignore(_result: BatchResult) -> None:
     """Show nothing."""

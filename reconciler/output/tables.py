@@ -1,7 +1,7 @@
-"""What a pass did, for people and, in the last line, for machines.
+"""Prints what a pass did: tables for people and, in the last line, JSON for programs.
 
-On a terminal the tables have colours and fold long ids; elsewhere they are plain lines of
-whatever length they need, since a log must never cut an id.
+On a terminal the tables have colours, and long ids fold. Elsewhere each row is one plain line,
+as long as it has to be, because a log must never cut an id.
 """
 
 import json
@@ -14,13 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from batches.batch import Batch
-from reconciler.decision.not_repaired import ERRORS, LeaveKind
-from reconciler.decision.reasons import number_of
-from reconciler.run.result import LISTED_MAX, Looked, PassResult
-from reconciler.run.sweep import PassReport
+from reconciler.decision.not_repaired import ERRORS, NotRepairedReason
+from reconciler.output.wording import number_of, sentence
+from reconciler.run.result import LISTED_MAX, BatchResult, RunReport, RunSummary
 
 LOG_COLUMNS = 10_000
-"""Wider than any line of ours: an id, a reason and the numbers."""
+"""Wider than any line of a report."""
 
 _NUMBERS: tuple[tuple[str, Callable[[Batch], str]], ...] = (
     ("state", lambda batch: batch.state.name),
@@ -34,45 +33,59 @@ _NUMBERS: tuple[tuple[str, Callable[[Batch], str]], ...] = (
 
 
 def report_console() -> Console:
-    """Return the console for a report: standard output, as wide as it needs where that is a log."""
+    """Return a console on standard output that is as wide as necessary if that is not a terminal."""
     console = Console(highlight=False, emoji=False, markup=False)
     if not console.is_terminal:
         console = Console(highlight=False, emoji=False, markup=False, width=LOG_COLUMNS, color_system=None)
     return console
 
 
-def print_report(console: Console, report: PassReport) -> None:
-    """Print the tables, the summary as a sentence, and it again as one line of JSON."""
-    record = report.record
-    _print_table(console, "Repaired", _repaired_table(console, record.repaired), report.result.repaired)
-    for kind in sorted(record.left, key=lambda kind: kind in ERRORS):
-        looked = record.left[kind]
-        _print_table(console, _title_of(kind), _left_table(console, looked), report.result.left[kind])
-    if report.note:
-        console.print(report.note)
-    console.print(summary(report.result))
-    # Not through rich: it would wrap the line at the width of a terminal.
-    console.file.write(json.dumps(asdict(report.result)) + "\n")
+def print_report(console: Console, report: RunReport) -> None:
+    """Print the tables, a note if there is one, the summary as text, and the summary as one line of JSON."""
+    numbers, log = report.summary, report.log
+    repaired = "Would be repaired" if numbers.dry_run else "Repaired"
+    _print_table(console, repaired, _repaired_table(console, log.repaired), numbers.repaired)
+    for reason in sorted(log.not_repaired, key=lambda reason: reason in ERRORS):
+        table = _not_repaired_table(console, log.not_repaired[reason])
+        _print_table(console, _title_of(reason), table, numbers.left[reason])
+    if note := note_of(report):
+        console.print(note)
+    console.print(summary(numbers))
+    # Not with console.print, which would wrap the line at the width of a terminal.
+    console.file.write(json.dumps(asdict(numbers)) + "\n")
     console.file.flush()
 
 
-def summary(result: PassResult) -> str:
-    """Return the numbers as a sentence or two."""
+def note_of(report: RunReport) -> str:
+    """Return why a pass did nothing; empty if it did something."""
+    if report.summary.lease_held_elsewhere:
+        return "another pass is running: nothing was done"
+    if report.log.missing_batch_id:
+        return f"there is no batch {report.log.missing_batch_id}"
+    return ""
+
+
+def summary(numbers: RunSummary) -> str:
+    """Return the numbers of a pass as text."""
+    be = "would be " if numbers.dry_run else ""
+    of_them = f"{numbers.completed:,} completed, {numbers.cancelled:,} cancelled"
     parts = [
-        f"looked at {number_of(result.looked_at, 'batch')}",
-        f"{result.repaired:,} repaired ({result.completed:,} completed, {result.cancelled:,} cancelled)",
-        f"{sum(result.left.values()):,} left ({number_of(result.errors, 'error')})",
-        f"{result.results_recorded:,} results recorded, {result.results_counted:,} only counted",
-        f"{result.batches_deleted:,} old batches deleted",
+        f"checked {number_of(numbers.looked_at, 'batch')} in {numbers.seconds:.1f} s",
+        f"{numbers.repaired:,} {be}repaired ({of_them})",
+        f"{sum(numbers.left.values()):,} not repaired ({number_of(numbers.errors, 'error')})",
+        f"{numbers.results_recorded:,} results {be}recorded, {numbers.results_counted:,} only counted",
     ]
-    text = f"{'; '.join(parts)}; {result.seconds:.1f} s."
-    if result.cut_short:
-        text += f" Cut short, {result.cut_short}: {number_of(result.not_looked_at, 'batch')} not looked at."
-    return f"Dry run, nothing was written: {text}" if result.dry_run else text
+    if not numbers.dry_run:
+        parts.append(f"{numbers.batches_deleted:,} old batches deleted")
+    text = "; ".join(parts) + "."
+    if numbers.cut_short:
+        not_checked = number_of(numbers.not_looked_at, "batch", "was")
+        text += f" Stopped early ({numbers.cut_short}): {not_checked} not checked."
+    return f"Dry run, nothing was written: {text}" if numbers.dry_run else text
 
 
 def changed(before: Batch, after: Batch, number: Callable[[Batch], str]) -> str:
-    """Return 1,026 -> 1,033, or one number if it is the same."""
+    """Return a number before and after, as in "1,026 -> 1,033", or once if it is the same."""
     old, new = number(before), number(after)
     return new if old == new else f"{old} -> {new}"
 
@@ -84,40 +97,41 @@ def _print_table(console: Console, title: str, table: Table, number: int) -> Non
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
-        console.file.write(line.rstrip() + "\n")  # rich fills each line up to the widest
+        console.file.write(line.rstrip() + "\n")  # rich pads every line to the widest
     if number > LISTED_MAX:
         console.print(f"... and {number - LISTED_MAX:,} more")
 
 
-def _repaired_table(console: Console, repaired: Iterable[Looked]) -> Table:
+def _repaired_table(console: Console, repaired: Iterable[BatchResult]) -> Table:
     table = _table(console, "batch", *(name for name, _ in _NUMBERS), "reason")
     for one in repaired:
         numbers = (changed(one.before, one.after, number) for _, number in _NUMBERS)
-        table.add_row(*map(Text, (one.before.batch_id, *numbers, _reason(one))))
+        table.add_row(*map(Text, (one.before.batch_id, *numbers, _reason_of(one))))
     return table
 
 
-def _left_table(console: Console, left: Iterable[Looked]) -> Table:
+def _not_repaired_table(console: Console, results: Iterable[BatchResult]) -> Table:
     table = _table(console, "batch", "pending", "reason")
-    for one in left:
-        reason = one.left.reason if one.left is not None else ""
+    for one in results:
+        reason = sentence(one.not_repaired.details) if one.not_repaired is not None else ""
         table.add_row(*map(Text, (one.before.batch_id, f"{one.after.pending_jobs:,}", reason)))
     return table
 
 
 def _table(console: Console, *columns: str) -> Table:
-    """On a terminal a cell folds where it is too long; nowhere is one cut."""
     table = Table(box=SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")
     return table
 
 
-def _reason(looked: Looked) -> str:
-    """Return why a batch was repaired; of many portions the first one tells how many results were missing."""
-    portions = len(looked.reasons)
-    return looked.reasons[0] + (f" (recorded in {portions:,} portions)" if portions > 1 else "")
+def _reason_of(repaired: BatchResult) -> str:
+    """Return why a batch was repaired; the first of several portions says how many results were missing."""
+    portions = len(repaired.repairs)
+    suffix = f" (in {portions:,} portions)" if portions > 1 else ""
+    return sentence(repaired.repairs[0]) + suffix
 
 
-def _title_of(kind: LeaveKind) -> str:
-    return ("Error: " if kind in ERRORS else "Left: ") + kind.value.replace("_", " ")
+def _title_of(reason: NotRepairedReason) -> str:
+    group = "Error" if reason in ERRORS else "Not repaired"
+    return f"{group} ({reason.replace('_', ' ')})"

@@ -1,1 +1,1 @@
-"""The queue as the reconciler reads it: the port, its gRPC client, and a listing of jobs."""
+"""The queue as the reconciler reads it: the port, its gRPC client, and the reading of job lists."""

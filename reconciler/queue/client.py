@@ -1,7 +1,6 @@
-"""The client of JobStatusService: the one file of the reconciler that knows gRPC and protobuf."""
+"""The client of JobStatusService: the only file of the reconciler that knows gRPC and protobuf."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
@@ -9,6 +8,7 @@ from google.protobuf.message import Message
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
+from batchprogress import TlsFiles
 from batchprogress.v1 import job_status_pb2, job_status_pb2_grpc
 from reconciler.queue.port import (
     JobPage,
@@ -23,64 +23,61 @@ from reconciler.queue.port import (
 from rpc.answers.fields import IDENTIFIER
 
 TRIES_MAX = 4
-"""With waits of up to 0.2, 0.4 and 0.8 s they bridge a restarting replica; a longer absence is the pass's."""
+"""With waits of up to 0.2, 0.4 and 0.8 s they bridge the restart of a replica. The pass deals with longer
+outages."""
 RETRY_WAIT_SECONDS = 0.2
-"""The longest first wait; each is drawn at random below its limit, which doubles."""
+"""Upper bound of the first random wait; the bound doubles with each retry."""
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-"""Our own server keeps its pages below gRPC's default of 4 MiB; another one may not know of it."""
+"""Our own server keeps its pages below gRPC's default of 4 MiB; others may not."""
 CONNECT_MS_MAX = 5_000
-"""For an attempt to connect, handshakes included; gRPC's own 20 s are longer than a call may take."""
+"""For an attempt to connect, including handshakes; gRPC's default of 20 s is longer than a call may take."""
 RECONNECT_MS_MIN = 100
-"""gRPC waits 1 s before it connects again: every retry above would fail without having tried."""
+"""With gRPC's default of 1 s before it reconnects, the retries above would fail without a connection."""
 
-_AWAY = frozenset(
+_UNAVAILABLE = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.CANCELLED,  # by the server, as it stops
+        grpc.StatusCode.CANCELLED,  # by a server that is shutting down
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
 )
-"""Worth another try."""
-_CLOSED = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
-"""Not worth one, and the same for every batch."""
-
-Answer = TypeVar("Answer", bound=Message)
+"""Worth a retry."""
+_DENIED = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
+"""Not worth a retry, and the same for every batch."""
 
 _OUTCOMES: dict[int, JobOutcome | None] = {0: None, **{int(outcome): outcome for outcome in JobOutcome}}
 """0: neither outcome nor pending is set, or the outcome is UNSPECIFIED."""
 _WITHOUT_ERROR = frozenset({None, JobOutcome.SUCCEEDED})
-
-
-@dataclass(frozen=True, slots=True)
-class ClientTls:
-    """Whose certificates the service may have, and one's own; all PEM."""
-
-    ca: bytes | None
-    certificate: bytes | None = None
-    key: bytes | None = None
-
+"""Outcomes with which an error belongs to an earlier attempt."""
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
     ("grpc.initial_reconnect_backoff_ms", RECONNECT_MS_MIN),
-    ("grpc.min_reconnect_backoff_ms", CONNECT_MS_MAX),  # despite its name
+    ("grpc.min_reconnect_backoff_ms", CONNECT_MS_MAX),  # despite its name, the limit of one attempt
 )
 
+Answer = TypeVar("Answer", bound=Message)
 
-def open_channel(target: str, tls: ClientTls | None = None) -> grpc.aio.Channel:
-    """Return a channel to a JobStatusService; nothing is connected yet."""
+
+def open_channel(target: str, tls: TlsFiles | None = None) -> grpc.aio.Channel:
+    """Return a channel that connects with the first call, in plaintext without TLS files."""
     if tls is None:
         return grpc.aio.insecure_channel(target, options=_OPTIONS)
-    credentials = grpc.ssl_channel_credentials(tls.ca, tls.key, tls.certificate)
-    return grpc.aio.secure_channel(target, credentials, options=_OPTIONS)
+    return grpc.aio.secure_channel(target, tls.credentials(), options=_OPTIONS)
 
 
 class JobStatusClient:
-    """A JobQueue over gRPC."""
+    """A JobQueue over gRPC.
+
+    Args:
+        channel: A channel to the JobStatusService; the caller closes it.
+        call_seconds_max: The deadline of one attempt of a call, in seconds.
+        token: The bearer token to send; none if empty.
+
+    """
 
     def __init__(self, channel: grpc.aio.Channel, *, call_seconds_max: float, token: str = "") -> None:
-        """Take a channel, which the caller closes, the deadline of one try, and a bearer token if any."""
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._stub = job_status_pb2_grpc.JobStatusServiceStub(channel)
         self._call_seconds_max = call_seconds_max
@@ -88,13 +85,7 @@ class JobStatusClient:
     async def batch_counts(self, batch_id: str) -> QueueCounts:
         """Return the counts of a batch; raises QueueError."""
         request = job_status_pb2.GetBatchStatusRequest(batch_id=batch_id)
-        return to_counts(
-            await _retried(
-                lambda: self._stub.GetBatchStatus(
-                    request, timeout=self._call_seconds_max, metadata=self._metadata
-                )
-            )
-        )
+        return to_counts(await self._call(self._stub.GetBatchStatus, request))
 
     async def job_page(self, batch_id: str, page_token: str, size: int) -> JobPage:
         """Return a page of jobs; raises QueueError."""
@@ -102,60 +93,60 @@ class JobStatusClient:
             batch_id=batch_id, page_size=size, page_token=page_token
         )
         try:
-            answer = await _retried(
-                lambda: self._stub.ListJobStatuses(
-                    request, timeout=self._call_seconds_max, metadata=self._metadata
-                )
-            )
+            answer = await self._call(self._stub.ListJobStatuses, request)
         except _Unimplemented as error:
             raise JobsNotListed("the queue keeps only counts") from error
         return JobPage(tuple(to_job(status) for status in answer.job_statuses), answer.next_page_token)
+
+    async def _call(self, method: Callable[..., Awaitable[Answer]], request: Message) -> Answer:
+        """Return the answer; while the service is unavailable, try again with a new deadline."""
+
+        async def once() -> Answer | None:
+            return await method(request, timeout=self._call_seconds_max, metadata=self._metadata)
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_is_unavailable),
+            wait=wait_random_exponential(multiplier=RETRY_WAIT_SECONDS),
+            stop=stop_after_attempt(TRIES_MAX),
+            reraise=True,
+        )
+        try:
+            answer: Answer | None = await retrying(once)
+        except grpc.aio.AioRpcError as error:
+            raise _translated(error.code()) from error
+        if answer is None:  # what grpc.aio returns for bytes that it cannot decode
+            raise QueueContradiction("the job-status service's answer cannot be decoded")
+        return answer
 
 
 class _Unimplemented(QueueFault):
     """The queue's service does not have this call."""
 
 
-async def _retried(call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Return the answer of a call, tried anew with a fresh deadline while the service is away."""
-
-    async def once() -> Answer | None:
-        return await call()
-
-    retrying = AsyncRetrying(
-        retry=retry_if_exception(_is_away),
-        wait=wait_random_exponential(multiplier=RETRY_WAIT_SECONDS),
-        stop=stop_after_attempt(TRIES_MAX),
-        reraise=True,
-    )
-    try:
-        answer: Answer | None = await retrying(once)
-    except grpc.aio.AioRpcError as error:
-        raise _translated(error.code()) from error
-    if answer is None:  # what grpc.aio makes of bytes that are no message
-        raise QueueContradiction("the queue's answer cannot be decoded")
-    return answer
-
-
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, grpc.aio.AioRpcError) and error.code() in _AWAY
+def _is_unavailable(error: BaseException) -> bool:
+    return isinstance(error, grpc.aio.AioRpcError) and error.code() in _UNAVAILABLE
 
 
 def _translated(code: grpc.StatusCode) -> Exception:
-    """Return the error of ours for a status; its text names the code only, never what another server says."""
+    """Return our error for a status code; the server's own text may hold secrets and is not repeated."""
     if code is grpc.StatusCode.NOT_FOUND:
         return QueueBatchUnknown("the queue does not know the batch")
     if code is grpc.StatusCode.FAILED_PRECONDITION:
-        return QueueContradiction("the queue cannot read its own batch")
+        return QueueContradiction("the job-status service found contradictory data in the queue")
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return _Unimplemented("the job-status service does not have this call")
-    if code in _AWAY or code in _CLOSED:
+    if code in _DENIED:
+        return QueueUnavailable(
+            f"the job-status service denies access ({code.name});"
+            " check RECONCILER_JOB_STATUS_TOKEN_FILE and the token's role"
+        )
+    if code in _UNAVAILABLE:
         return QueueUnavailable(f"the job-status service does not answer ({code.name})")
     return QueueFault(f"the job-status service answers {code.name}")
 
 
 def to_counts(answer: job_status_pb2.GetBatchStatusResponse) -> QueueCounts:
-    """Return the counts as they were said, true or not."""
+    """Return the counts as they were received, true or not."""
     return QueueCounts(
         total=answer.total,
         succeeded=answer.succeeded,
@@ -169,17 +160,22 @@ def to_counts(answer: job_status_pb2.GetBatchStatusResponse) -> QueueCounts:
 
 
 def to_job(status: job_status_pb2.JobStatus) -> QueueJob:
-    """Return a job; QueueContradiction if it is none that a worker could have reported."""
+    """Return a job as a worker could have reported it, its error cut to the permitted length.
+
+    Raises:
+        QueueContradiction: No worker could have reported it.
+
+    """
     job_id, attempt = status.job_id, status.attempt
     if IDENTIFIER.fullmatch(job_id) is None:
-        raise QueueContradiction("the queue lists a job whose id is none")
+        raise QueueContradiction("the queue lists a job with an invalid job id")
     if attempt < 0:
         raise QueueContradiction("the queue lists a job with a negative attempt")
     try:
         outcome = _OUTCOMES[status.outcome]
     except KeyError:
-        raise QueueContradiction("the queue lists a job with an outcome that there is not") from None
-    if outcome in _WITHOUT_ERROR:  # with these an error is an earlier attempt's
+        raise QueueContradiction("the queue lists a job with an unknown outcome") from None
+    if outcome in _WITHOUT_ERROR:
         return QueueJob(job_id, outcome, attempt or 1)
     return QueueJob(
         job_id,

@@ -1,4 +1,4 @@
-"""What the reconciler asks of a queue, and what can go wrong. Knows no gRPC."""
+"""What the reconciler asks a queue, and what can go wrong. Knows no gRPC."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -8,7 +8,7 @@ from batches.result import JobOutcome
 
 
 class QueueError(Exception):
-    """The queue gives no answer that can be used; the text is a sentence of ours, for people."""
+    """The queue gives no usable answer. The message is written here, never by the queue."""
 
 
 class QueueBatchUnknown(QueueError):
@@ -20,20 +20,20 @@ class JobsNotListed(QueueError):
 
 
 class QueueUnavailable(QueueError):
-    """The queue does not answer, for this batch or any other; nothing is known."""
+    """The queue does not answer, about this batch or any other."""
 
 
 class QueueFault(QueueError):
-    """The queue's service answers with an error of its own; it may well answer for the next batch."""
+    """The queue's service failed on this batch; it may answer about the next one."""
 
 
 class QueueContradiction(QueueError):
-    """What the queue says cannot be true, or cannot be read."""
+    """The queue's answer cannot be true, or cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueCounts:
-    """How many jobs of a batch are at what, as the queue says: nothing here was checked."""
+    """How many jobs of a batch are in each state, as the queue says; nothing here is checked yet."""
 
     total: int
     succeeded: int = 0
@@ -46,16 +46,19 @@ class QueueCounts:
 
     @property
     def tally(self) -> Tally:
-        """The jobs that ended."""
+        """The jobs that have ended."""
         return Tally(self.succeeded, self.failed, self.skipped)
 
 
 class QueueJob(NamedTuple):
-    """One job as the queue lists it. A tuple, since a pass makes millions: a third of a dataclass's time."""
+    """One job in the queue's list.
+
+    A tuple because a pass creates millions: it takes a third of the time of a dataclass.
+    """
 
     job_id: str
     outcome: JobOutcome | None
-    """None: it waits, runs or will be retried."""
+    """None: the job waits, runs or will be retried."""
     attempt: int = 1
     error_type: str = ""
     error_message: str = ""
@@ -63,17 +66,18 @@ class QueueJob(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """Some of a batch's jobs, and where the next page begins; empty on the last one."""
+    """One page of a batch's jobs."""
 
     jobs: tuple[QueueJob, ...]
     next_page_token: str = ""
+    """Empty on the last page."""
 
 
 class JobQueue(Protocol):
-    """A queue that can be asked about its batches. Both calls may raise any QueueError."""
+    """A queue that answers questions about its batches. Both methods may raise any QueueError."""
 
     async def batch_counts(self, batch_id: str) -> QueueCounts:
-        """Return the counts of a batch; QueueBatchUnknown if there is no such batch."""
+        """Return the counts of a batch."""
 
     async def job_page(self, batch_id: str, page_token: str, size: int) -> JobPage:
-        """Return at most `size` jobs; JobsNotListed if only counts are kept."""
+        """Return at most `size` jobs, from the page that the token names; "" names the first."""

@@ -1,1 +1,1 @@
-"""One pass: select stuck batches, look at each, write the repairs, keep within the deadline."""
+"""One pass: the lease, the workers, the repair of each batch, the deadline and the result."""

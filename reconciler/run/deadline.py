@@ -1,44 +1,63 @@
-"""When a pass begins no further batch, and when it gives up those under way."""
+"""When a pass stops starting batches, and when it abandons those in progress."""
 
 import asyncio
+import enum
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-TIME_IS_OVER = "its time was over"
-
 FINISH_SECONDS_MAX = 8.0
-"""What a batch under way still gets: below the 15 s between SIGTERM and SIGKILL and the 30 s between the
-pass's own limit and the Job's, so that the lease is given back and the report is printed."""
+"""How long batches in progress may still take. It is below the 15 s between SIGTERM and SIGKILL and the 30 s
+between the pass's own limit and the Job's, so that the lease is released and the report is printed."""
 
 
-class PassEnd:
-    """Ends a pass after its time, or earlier for a reason. Belongs to the running loop."""
+class StopReason(enum.StrEnum):
+    """Why a pass stops early, in the words of its report."""
+
+    TIME_UP = "its time was up"
+    SIGNAL = "stopped by a signal"
+    DATABASE_UNAVAILABLE = "the database does not answer"
+    QUEUE_UNAVAILABLE = "the job-status service does not answer"
+    LEASE_LOST = "another pass took its lease"
+
+
+class Deadline:
+    """Stops a pass when its time is up, or earlier. Belongs to the running event loop.
+
+    Args:
+        seconds_max: How long the pass may start batches.
+        finish_seconds_max: How long batches in progress may take after that.
+
+    """
 
     def __init__(self, seconds_max: float, *, finish_seconds_max: float = FINISH_SECONDS_MAX) -> None:
-        """Start the clock."""
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(seconds_max, self.cut, TIME_IS_OVER)
+        self._timer = self._loop.call_later(seconds_max, self.stop, StopReason.TIME_UP)
         self._finish_seconds_max = finish_seconds_max
         self._limits: set[asyncio.Timeout] = set()
-        self.why = ""
-        """Why it was cut short, as a sentence; empty as long as it is not."""
+        self.stop_reason: StopReason | None = None
+        """None while the pass goes on."""
 
     @property
     def is_over(self) -> bool:
-        """Whether no further batch may be begun."""
-        return bool(self.why)
+        """Whether no further batch may be started."""
+        return self.stop_reason is not None
 
-    def cut(self, why: str) -> None:
-        """Begin nothing more, and limit what is under way; the first reason stays."""
+    def stop(self, reason: StopReason) -> None:
+        """Start nothing more and limit what is in progress; only the first reason is kept."""
         if self.is_over:
             return
-        self.why = why
+        self.stop_reason = reason
         for limit in self._limits:
             limit.reschedule(self._loop.time() + self._finish_seconds_max)
 
     @asynccontextmanager
     async def limit(self) -> AsyncIterator[None]:
-        """Limit what goes on after the end; raises TimeoutError where it takes too long."""
+        """Limit the block once the pass has stopped.
+
+        Raises:
+            TimeoutError: The block took too long after that.
+
+        """
         async with asyncio.timeout(self._finish_seconds_max if self.is_over else None) as limit:
             self._limits.add(limit)
             try:

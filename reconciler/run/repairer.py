@@ -1,98 +1,123 @@
-"""One batch: ask the queue, decide, write; again if the batch moved meanwhile."""
+"""Repairs one batch: ask the queue, decide, write; again if the batch changed meanwhile."""
 
-from batches.repair import RepairPlan
+from dataclasses import replace
+
+from batches.batch import Batch
+from batches.repair import RepairPlan, repair
 from batches.store.batch_store import BatchStore
-from reconciler.decision.decide import decide, ended, settled_by_counts
-from reconciler.decision.not_repaired import Leave, LeaveKind
-from reconciler.queue.listing import Listing, ListingReader
+from reconciler.decision.decide import PlannedRepair, already_ended, decide, ruled_out_by_counts
+from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
+from reconciler.decision.reasons import ReasonKind
+from reconciler.queue.listing import Listing
 from reconciler.queue.port import JobQueue, JobsNotListed, QueueBatchUnknown, QueueContradiction, QueueCounts
-from reconciler.run.result import Draft
-from reconciler.run.writer import Writer
+from reconciler.queue.reader import ListingReader
+from reconciler.run.result import BatchInProgress, Word
 
-LOOKS_AGAIN_MAX = 3
-"""A batch that changes under each of four looks moves by itself, and needs no repair now."""
+RETRIES_MAX = 3
+"""A batch that changes during each of four tries gets results by itself, and needs no repair now."""
 
 
 class Repairer:
-    """Repairs one batch after the other; may be used for several at the same time."""
+    """Repairs batches, several at the same time if asked to.
 
-    def __init__(self, queue: JobQueue, store: BatchStore, reader: ListingReader, writer: Writer) -> None:
-        """Take the queue, where batches are kept, what reads the queue's lists, what carries out plans."""
+    Args:
+        queue: What the queue knows.
+        store: Where batches are kept.
+        word: Puts the reasons of a repair, which is kept with them, into words.
+        dry_run: Work out by the same rules what would be written, and write nothing.
+
+    """
+
+    def __init__(self, queue: JobQueue, store: BatchStore, word: Word, *, dry_run: bool) -> None:
         self._queue = queue
         self._store = store
-        self._reader = reader
-        self._writer = writer
+        self._reader = ListingReader(queue, store)
+        self._word = word
+        self._dry_run = dry_run
 
-    async def repair(self, draft: Draft) -> Leave | None:
-        """Repair a batch as far as it can be; return why no more was done, None if all was.
+    async def repair(self, batch: BatchInProgress) -> NotRepaired | None:
+        """Repair a batch as far as possible; what was done is noted in it, even if an error is raised.
+
+        Returns:
+            Why no more was done; None if everything that the queue knows is recorded.
 
         Raises:
-            QueueUnavailable, QueueFault, DatabaseUnavailable; what was done is in the draft.
+            QueueUnavailable: The queue does not answer.
+            QueueFault: The queue's service failed on this batch.
+            DatabaseUnavailable: The database does not answer.
 
         """
-        for _ in range(1 + LOOKS_AGAIN_MAX):
+        for _ in range(1 + RETRIES_MAX):
             try:
-                return await self._look(draft)
+                return await self._try(batch)
             except _ChangedMeanwhile:
-                draft.refresh(await self._store.get_batch(draft.current.batch_id))
-        return Leave(LeaveKind.CHANGED_MEANWHILE, "it changed each time it was looked at")
+                batch.refresh(await self._store.get_batch(batch.current.batch_id))
+        return NotRepaired.because(NotRepairedReason.CHANGED_MEANWHILE, ReasonKind.CHANGED_MEANWHILE)
 
-    async def _look(self, draft: Draft) -> Leave | None:
-        if draft.current.has_ended:
-            return ended(draft.current)
+    async def _try(self, batch: BatchInProgress) -> NotRepaired | None:
+        if batch.current.has_ended:
+            return already_ended(batch.current)
         try:
-            return await self._ask(draft)
+            counts = await self._queue.batch_counts(batch.current.batch_id)
+            not_repaired = await self._repair_by(counts, batch)
+            if not_repaired is not None and not_repaired.reason is NotRepairedReason.CONTRADICTION:
+                await self._require_unchanged(batch, counts)
         except QueueBatchUnknown as error:
-            return Leave(LeaveKind.UNKNOWN_TO_QUEUE, str(error))
+            return NotRepaired.because(NotRepairedReason.UNKNOWN_TO_QUEUE, ReasonKind.QUEUE_ERROR, str(error))
+        return not_repaired
 
-    async def _ask(self, draft: Draft) -> Leave | None:
-        counts = await self._queue.batch_counts(draft.current.batch_id)
-        left = await self._carry_out(draft, counts)
-        if left is not None and left.kind is LeaveKind.CONTRADICTION and await self._moved(draft, counts):
-            raise _ChangedMeanwhile
-        return left
-
-    async def _carry_out(self, draft: Draft, counts: QueueCounts) -> Leave | None:
-        left = settled_by_counts(draft.current, counts)
-        if left is not None:
-            return left
+    async def _repair_by(self, counts: QueueCounts, batch: BatchInProgress) -> NotRepaired | None:
+        ruled_out = ruled_out_by_counts(batch.current, counts)
+        if ruled_out is not None:
+            return ruled_out
         try:
-            return await self._repair_by_portions(draft, counts)
+            return await self._repair_by_portions(batch, counts)
         except QueueContradiction as error:
-            return Leave(LeaveKind.CONTRADICTION, str(error))
+            return NotRepaired.because(NotRepairedReason.CONTRADICTION, ReasonKind.QUEUE_ERROR, str(error))
 
-    async def _repair_by_portions(self, draft: Draft, counts: QueueCounts) -> Leave | None:
-        listing = await self._list(draft, counts)
+    async def _repair_by_portions(self, batch: BatchInProgress, counts: QueueCounts) -> NotRepaired | None:
+        listing = await self._list(batch, counts)
         while True:
-            decision = decide(draft.current, counts, listing)
-            if isinstance(decision, Leave):
+            decision = decide(batch.current, counts, listing)
+            if isinstance(decision, NotRepaired):
                 return decision
-            await self._write(draft, decision)
+            await self._carry_out(batch, decision)
             if listing is None or not listing.left_out:
                 return None
-            listing = await self._reader.go_on(draft.current, listing)
+            listing = await self._reader.read_next_portion(batch.current, listing)
 
-    async def _list(self, draft: Draft, counts: QueueCounts) -> Listing | None:
+    async def _list(self, batch: BatchInProgress, counts: QueueCounts) -> Listing | None:
         if not counts.lists_jobs:
             return None
         try:
-            return await self._reader.read(draft.current, counts)
-        except JobsNotListed:  # the counts are as good as those of a queue that says so at once
+            return await self._reader.read(batch.current, counts)
+        except JobsNotListed:  # the counts are as good as those of a queue that does not promise a list
             return None
 
-    async def _write(self, draft: Draft, plan: RepairPlan) -> None:
-        after = await self._writer.write(draft.current, plan)
+    async def _carry_out(self, batch: BatchInProgress, planned: PlannedRepair) -> None:
+        plan = replace(planned.plan, reason=self._word(planned.reasons))
+        if self._dry_run:
+            after: Batch | None = await self._simulate(batch.current, plan)
+        else:
+            after = await self._store.write_repair(plan)
         if after is None:
             raise _ChangedMeanwhile
-        draft.repaired(plan, after)
+        batch.add_repair(plan, planned.reasons, after)
 
-    async def _moved(self, draft: Draft, counts: QueueCounts) -> bool:
-        """Whether the batch or the queue moved, so that what was read belongs to different moments."""
-        batch = await self._store.get_batch(draft.current.batch_id)
-        return batch.revision != draft.current.revision or counts != await self._queue.batch_counts(
-            batch.batch_id
-        )
+    async def _simulate(self, batch: Batch, plan: RepairPlan) -> Batch:
+        """Return the batch as the repair would leave it, but with the revision that it still has."""
+        attempts = await self._store.read_attempts(batch.batch_key, [one.job_id for one in plan.results])
+        stored = {(batch.batch_key, job_id): attempt for job_id, attempt in attempts.items()}
+        return replace(repair(batch, stored, plan).batches[batch.batch_id], revision=batch.revision)
+
+    async def _require_unchanged(self, batch: BatchInProgress, counts: QueueCounts) -> None:
+        """Raise if the batch or the queue moved, so that the answers belong to different moments."""
+        stored = await self._store.get_batch(batch.current.batch_id)
+        if stored.revision != batch.current.revision:
+            raise _ChangedMeanwhile
+        if counts != await self._queue.batch_counts(stored.batch_id):
+            raise _ChangedMeanwhile
 
 
 class _ChangedMeanwhile(Exception):
-    """Somebody else changed the batch after it was read."""
+    """The batch, or the queue's answer about it, changed after it was read."""

@@ -1,143 +1,170 @@
-"""What one pass did: batch by batch while it runs, then as numbers."""
+"""What a pass did: batch by batch while it runs, and in numbers at its end."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from batches.batch import Batch, BatchState
 from batches.repair import RepairPlan
-from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
+from reconciler.decision.reasons import Reasons
 
 LISTED_MAX = 1_000
-"""Batches of each kind that a report names: more than a person reads, little enough to be held."""
+"""Batches of each group that a report names: more than a person reads, few enough to keep in memory."""
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What became of one batch."""
+class BatchResult:
+    """What a pass did about one batch."""
 
     before: Batch
     after: Batch
-    reasons: tuple[str, ...] = ()
-    """One for each repair; more than one if there was more to record than one transaction takes."""
+    repairs: tuple[Reasons, ...] = ()
+    """The reasons of each repair; several if one transaction could not record everything."""
     recorded: int = 0
-    """Results with rows."""
+    """Results that have rows."""
     counted: int = 0
     """Results that are only counted."""
-    left: Leave | None = None
-    """Why nothing, or no more, was done; None if all that the queue knows was."""
+    not_repaired: NotRepaired | None = None
+    """Why nothing (more) was done; None if everything that the queue knows was recorded."""
 
 
-class Draft:
-    """One batch while it is looked at."""
+OnResult = Callable[[BatchResult], Awaitable[None]]
+"""Receives the result of each batch. Its worker waits for it, but not long after the pass has stopped."""
+Word = Callable[[Reasons], str]
+"""Puts reasons into words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a pass needs from the output while it runs."""
+
+    on_result: OnResult
+    word: Word
+
+
+class BatchInProgress:
+    """A batch while it is being checked."""
 
     def __init__(self, batch: Batch) -> None:
-        """Take the batch as it was listed."""
         self.before = self.current = batch
-        self._reasons: list[str] = []
+        self._repairs: list[Reasons] = []
         self._recorded = self._counted = 0
 
     def refresh(self, batch: Batch) -> None:
-        """Take the batch as others have changed it."""
+        """Replace the batch by one that others have changed."""
         self.current = batch
-        if not self._reasons:
+        if not self._repairs:
             self.before = batch
 
-    def repaired(self, plan: RepairPlan, after: Batch) -> None:
+    def add_repair(self, plan: RepairPlan, reasons: Reasons, after: Batch) -> None:
         """Note a plan that was carried out."""
         self.current = after
-        self._reasons.append(plan.reason)
+        self._repairs.append(reasons)
         self._recorded += len(plan.results)
         self._counted += plan.unattributed.ended
 
-    def looked(self, left: Leave | None) -> Looked:
-        """Return what became of the batch."""
-        return Looked(self.before, self.current, tuple(self._reasons), self._recorded, self._counted, left)
+    def result(self, not_repaired: NotRepaired | None) -> BatchResult:
+        """Return what was done about the batch."""
+        return BatchResult(
+            self.before, self.current, tuple(self._repairs), self._recorded, self._counted, not_repaired
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassResult:
-    """A pass in numbers: the last line it prints, as JSON."""
+class RunSummary:
+    """A pass in numbers; printed as JSON in its last line, so the field names are public."""
 
     dry_run: bool = False
-    """Nothing was written: the numbers are what would have been done."""
+    """Nothing was written; the numbers are what would have been done."""
     lease_held_elsewhere: bool = False
-    """Another pass runs: this one did nothing."""
+    """Another pass is running; this one did nothing."""
     looked_at: int = 0
+    """Batches that were checked."""
     repaired: int = 0
     completed: int = 0
     cancelled: int = 0
     left: Mapping[str, int] = field(default_factory=dict)
-    """How many were left, by LeaveKind, errors included."""
+    """Batches that were not repaired, by NotRepairedReason; includes errors."""
     unknown_to_queue: int = 0
     errors: int = 0
     changed_meanwhile: int = 0
     not_looked_at: int = 0
-    """Batches that a pass cut short did not come to; 10,000 at most, 0 if they could not be counted."""
+    """Batches that a pass stopped early did not check: at most 10,000; 0 if they could not be counted."""
     results_recorded: int = 0
     results_counted: int = 0
     """Results taken from a queue's counts, which have no rows."""
     batches_deleted: int = 0
     seconds: float = 0.0
     cut_short: str = ""
-    """Why the pass did not come to its end; empty if it did."""
+    """Why the pass stopped early; empty if it did not."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is left that another try could help."""
+        """Whether there is nothing that another try could improve."""
         return not (self.errors or self.not_looked_at or self.cut_short)
 
 
-class Record:
-    """Collects what a pass does, as much as its report needs."""
+class RunLog:
+    """Collects what a pass does, as far as its report needs it."""
 
     def __init__(self) -> None:
-        """Start with nothing done."""
-        self.repaired: list[Looked] = []
-        self.left: dict[LeaveKind, list[Looked]] = {}
-        self._left: Counter[LeaveKind] = Counter()
+        self.repaired: list[BatchResult] = []
+        self.not_repaired: dict[NotRepairedReason, list[BatchResult]] = {}
+        self.missing_batch_id = ""
+        """The requested batch, if it does not exist."""
+        self._not_repaired: Counter[NotRepairedReason] = Counter()
         self._numbers: Counter[str] = Counter()
 
-    def add(self, looked: Looked) -> None:
-        """Note a batch that was looked at."""
+    def add(self, result: BatchResult) -> None:
+        """Add a batch that was checked."""
         self._numbers["looked_at"] += 1
-        self._numbers["results_recorded"] += looked.recorded
-        self._numbers["results_counted"] += looked.counted
-        if looked.reasons:
-            self._add_repaired(looked)
-        if looked.left is not None:
-            self._add_left(looked, looked.left)
+        self._numbers["results_recorded"] += result.recorded
+        self._numbers["results_counted"] += result.counted
+        if result.repairs:
+            self._add_repaired(result)
+        if result.not_repaired is not None:
+            self._add_not_repaired(result, result.not_repaired)
 
-    def count(self, kind: LeaveKind) -> int:
-        """Return how many batches were left so."""
-        return self._left[kind]
-
-    def add_missing(self) -> None:
-        """Note that the one batch asked for does not exist."""
-        self._left[LeaveKind.NO_SUCH_BATCH] += 1
+    def add_missing(self, batch_id: str) -> None:
+        """Note that the requested batch does not exist."""
+        self.missing_batch_id = batch_id
+        self._not_repaired[NotRepairedReason.NO_SUCH_BATCH] += 1
         self._numbers["errors"] += 1
 
-    def result(self) -> PassResult:
-        """Return the numbers; those of the pass as a whole are for the caller to add."""
-        numbers: dict[str, Any] = dict(self._numbers)
-        return PassResult(
+    def count(self, reason: NotRepairedReason) -> int:
+        """Return how many batches were not repaired for this reason."""
+        return self._not_repaired[reason]
+
+    def summary(self, **of_pass: Any) -> RunSummary:
+        """Return the numbers of all batches, together with those of the pass as a whole."""
+        numbers: dict[str, Any] = {**self._numbers, **of_pass}
+        return RunSummary(
+            left={reason.value: number for reason, number in sorted(self._not_repaired.items())},
+            unknown_to_queue=self.count(NotRepairedReason.UNKNOWN_TO_QUEUE),
+            changed_meanwhile=self.count(NotRepairedReason.CHANGED_MEANWHILE),
             **numbers,
-            left={kind.value: number for kind, number in sorted(self._left.items())},
-            unknown_to_queue=self._left[LeaveKind.UNKNOWN_TO_QUEUE],
-            changed_meanwhile=self._left[LeaveKind.CHANGED_MEANWHILE],
         )
 
-    def _add_repaired(self, looked: Looked) -> None:
+    def _add_repaired(self, result: BatchResult) -> None:
         self._numbers["repaired"] += 1
-        self._numbers["completed"] += looked.after.state is BatchState.COMPLETED
-        self._numbers["cancelled"] += looked.after.state is BatchState.CANCELLED
+        self._numbers["completed"] += result.after.state is BatchState.COMPLETED
+        self._numbers["cancelled"] += result.after.state is BatchState.CANCELLED
         if len(self.repaired) < LISTED_MAX:
-            self.repaired.append(looked)
+            self.repaired.append(result)
 
-    def _add_left(self, looked: Looked, left: Leave) -> None:
-        self._left[left.kind] += 1
-        self._numbers["errors"] += left.is_error
-        listed = self.left.setdefault(left.kind, [])
+    def _add_not_repaired(self, result: BatchResult, not_repaired: NotRepaired) -> None:
+        self._not_repaired[not_repaired.reason] += 1
+        self._numbers["errors"] += not_repaired.is_error
+        listed = self.not_repaired.setdefault(not_repaired.reason, [])
         if len(listed) < LISTED_MAX:
-            listed.append(looked)
+            listed.append(result)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What a pass did: its numbers, and the batches that a report names."""
+
+    summary: RunSummary
+    log: RunLog

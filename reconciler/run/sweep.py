@@ -1,128 +1,175 @@
-"""One pass: take the lease, look at the batches, delete the old ones, tell what was done."""
+"""One pass: take the lease, check the batches, delete old ones, return what was done."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import structlog
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.store.batch_store import BatchStore
-from reconciler.decision.not_repaired import LeaveKind
-from reconciler.run import selection
-from reconciler.run.deadline import TIME_IS_OVER, PassEnd
-from reconciler.run.lease import held
-from reconciler.run.purge import forget_ended
-from reconciler.run.repairer import Repairer
-from reconciler.run.result import Looked, PassResult, Record
-from reconciler.run.workers import Crew, OnLooked
+from reconciler.decision.not_repaired import NotRepairedReason
+from reconciler.run.deadline import Deadline, StopReason
+from reconciler.run.lease import hold_lease
+from reconciler.run.result import BatchResult, OnResult, RunLog, RunReport
+from reconciler.run.workers import Repair, WorkerPool
 from reconciler.settings import ReconcilerSettings
+
+PAGE_BATCHES = 200
+"""Batches read at once; one that has changed when its turn comes is read again."""
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassOptions:
-    """What was asked for on the command line."""
+class RunOptions:
+    """The options of the command line."""
 
     batch_id: str | None = None
-    """Only this batch, whatever its age."""
-    every: bool = False
-    """All batches that have not ended, whatever their age."""
+    """Check only this batch, however recent its last result is."""
+    all_batches: bool = False
+    """Check all batches that have not ended, however recent their last result is."""
     dry_run: bool = False
     """Write nothing, not even the lease."""
 
 
-@dataclass(frozen=True, slots=True)
-class PassReport:
-    """What a pass did: its numbers, and its batches as far as a report names them."""
-
-    result: PassResult
-    record: Record
-    note: str = ""
-    """What else is to be said of the pass, as a sentence; empty if nothing."""
-
-
 class Sweep:
-    """One pass. Used once."""
+    """One pass; used once.
+
+    Args:
+        store: Where batches are kept.
+        repair: Repairs a batch; returns why no more was done.
+        deadline: When the pass stops.
+        settings: What is stuck, what is old, and how many batches are checked at the same time.
+        options: The options of the command line.
+
+    """
 
     def __init__(
         self,
         store: BatchStore,
-        repairer: Repairer,
-        end: PassEnd,
+        repair: Repair,
+        deadline: Deadline,
         settings: ReconcilerSettings,
-        options: PassOptions,
+        options: RunOptions,
     ) -> None:
-        """Take where batches are kept, what repairs one, the pass's end, and what was asked for."""
         self._store = store
-        self._end = end
+        self._repair = repair
+        self._deadline = deadline
         self._settings = settings
         self._options = options
-        self._repairer = repairer
-        self._record = Record()
-        self._held_elsewhere = False
-        self._not_looked_at = self._deleted = 0
-        self._note = ""
+        self._run_log = RunLog()
+        self._lease_held_elsewhere = False
+        self._not_checked = self._deleted = 0
 
-    async def run(self, on_looked: OnLooked) -> PassReport:
-        """Run the pass and tell of each batch; whatever went wrong is in the report."""
+    async def run(self, on_result: OnResult) -> RunReport:
+        """Run the pass; whatever went wrong is in the report.
 
-        async def looked(one: Looked) -> None:
-            self._record.add(one)
-            await on_looked(one)
+        Args:
+            on_result: Receives what was done about each batch.
 
-        crew = Crew(self._repairer.repair, self._store.ping, self._end, looked)
+        """
+
+        async def add(result: BatchResult) -> None:
+            self._run_log.add(result)
+            await on_result(result)
+
+        pool = WorkerPool(self._repair, self._store.ping, self._deadline, add)
         start = asyncio.get_running_loop().time()
         try:
-            await self._with_lease(crew)
+            await self._run_with_lease(pool)
         except DatabaseUnavailable:
-            self._end.cut("the database does not answer")
-        except BatchNotFound as error:
-            self._note = str(error)
-            self._record.add_missing()
+            self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
+        except BatchNotFound:
+            self._run_log.add_missing(self._options.batch_id or "")
         return self._report(asyncio.get_running_loop().time() - start)
 
-    async def _with_lease(self, crew: Crew) -> None:
+    async def _run_with_lease(self, pool: WorkerPool) -> None:
         if self._options.dry_run:
-            await self._pass(crew)
+            await self._check(pool)
             return
-        async with held(self._store, self._end) as is_ours:
+        async with hold_lease(self._store, self._deadline) as is_ours:
             if is_ours:
-                await self._pass(crew)
+                await self._check(pool)
             else:
-                self._held_elsewhere = True
-                self._note = "another pass runs: nothing was done"
+                self._lease_held_elsewhere = True
 
-    async def _pass(self, crew: Crew) -> None:
+    async def _check(self, pool: WorkerPool) -> None:
         async with aclosing(await self._selected()) as batches:
-            self._not_looked_at = await crew.work(batches, self._settings.concurrency)
-        if self._deletes:
-            self._deleted = await forget_ended(self._store, self._end, self._settings.retention)
-
-    @property
-    def _deletes(self) -> bool:
-        """Whether old batches are deleted: not when a person looks at one batch."""
-        is_of_one = self._options.batch_id is not None
-        return not self._options.dry_run and not is_of_one and self._settings.retention > 0
+            self._not_checked = await pool.check(batches, self._settings.concurrency)
+        # A person who asks for one batch does not expect others to be deleted.
+        is_scheduled = self._options.batch_id is None and not self._options.dry_run
+        if is_scheduled and self._settings.retention > 0:
+            self._deleted = await purge_ended(self._store, self._deadline, self._settings.retention)
 
     async def _selected(self) -> AsyncGenerator[Batch]:
         if self._options.batch_id is not None:
-            return selection.one(await self._store.get_batch(self._options.batch_id))
-        if self._options.every:
-            return selection.every(self._store)
-        return selection.stuck(self._store, self._settings.stuck_after)
+            return _only(await self._store.get_batch(self._options.batch_id))
+        if self._options.all_batches:
+            return _unfinished(self._store)
+        return _stuck(self._store, self._settings.stuck_after)
 
-    def _report(self, seconds: float) -> PassReport:
-        # A pass whose time was over as it ended by itself, or as it deleted old batches, is complete.
-        is_cut = (
-            self._end.why != TIME_IS_OVER or self._not_looked_at or self._record.count(LeaveKind.CUT_SHORT)
+    def _report(self, seconds: float) -> RunReport:
+        # A pass whose time was up while it finished its last batch, or deleted old ones, is complete.
+        is_cut_short = (
+            self._deadline.stop_reason is not StopReason.TIME_UP
+            or self._not_checked
+            or self._run_log.count(NotRepairedReason.CUT_SHORT)
         )
-        result = replace(
-            self._record.result(),
+        summary = self._run_log.summary(
             dry_run=self._options.dry_run,
-            lease_held_elsewhere=self._held_elsewhere,
-            not_looked_at=self._not_looked_at,
+            lease_held_elsewhere=self._lease_held_elsewhere,
+            not_looked_at=self._not_checked,
             batches_deleted=self._deleted,
             seconds=round(seconds, 3),
-            cut_short=self._end.why if is_cut else "",
+            cut_short=(self._deadline.stop_reason or "") if is_cut_short else "",
         )
-        return PassReport(result, self._record, self._note)
+        return RunReport(summary, self._run_log)
+
+
+async def _only(batch: Batch) -> AsyncGenerator[Batch]:
+    yield batch
+
+
+async def _unfinished(store: BatchStore) -> AsyncGenerator[Batch]:
+    """Yield the batches that have not ended, by key."""
+    after_key = 0
+    while page := await store.list_processing(after_key=after_key, size=PAGE_BATCHES):
+        for batch in page:
+            yield batch
+        after_key = page[-1].batch_key
+
+
+async def _stuck(store: BatchStore, stuck_after_seconds: float) -> AsyncGenerator[Batch]:
+    async for batch in _unfinished(store):
+        if is_stuck(batch, stuck_after_seconds):
+            yield batch
+
+
+def is_stuck(batch: Batch, stuck_after_seconds: float) -> bool:
+    """Return whether a batch has had no result for that long, by the database's clock."""
+    return (batch.read_time - batch.quiet_since).total_seconds() >= stuck_after_seconds
+
+
+async def purge_ended(store: BatchStore, deadline: Deadline, retention_seconds: float) -> int:
+    """Remove batches that ended longer ago than that, then delete their rows, as long as there is time.
+
+    The next pass continues, also if the database stops answering.
+
+    Returns:
+        How many batches were removed.
+
+    """
+    removed = 0
+    try:
+        while not deadline.is_over and (some := await store.purge_ended(retention_seconds)):
+            removed += some
+        while not deadline.is_over and await store.delete_chunk():
+            pass
+    except DatabaseUnavailable:
+        deadline.stop(StopReason.DATABASE_UNAVAILABLE)
+    if deadline.is_over:
+        _log.info("the next pass continues the deletion")
+    return removed

@@ -1,4 +1,4 @@
-"""Workers that take one batch after the other; what goes wrong with one never stops the pass."""
+"""Workers that check one batch after the other; an error with one batch does not stop the pass."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,120 +8,125 @@ import structlog
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from reconciler.decision.not_repaired import Leave, LeaveKind
-from reconciler.queue.port import QueueContradiction, QueueFault, QueueUnavailable
-from reconciler.run.deadline import PassEnd
-from reconciler.run.result import Draft, Looked
+from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
+from reconciler.decision.reasons import ReasonKind
+from reconciler.queue.port import QueueContradiction, QueueError, QueueFault, QueueUnavailable
+from reconciler.run.deadline import Deadline, StopReason
+from reconciler.run.result import BatchInProgress, OnResult
 
 UNAVAILABLE_IN_A_ROW_MAX = 5
-"""Each took several tries already: the service is away, and a thousand batches more would only hammer it."""
-UNCOUNTED_BATCHES_MAX = 10_000
-"""How far the batches that were not looked at are counted: some 50 pages, a good quarter of a second."""
+"""Each of them took several tries already: the service is down, and more calls would only hammer it."""
+UNCHECKED_COUNTED_MAX = 10_000
+"""How many of the batches that were not checked are counted: some 50 pages, about a quarter of a second."""
 
-OnLooked = Callable[[Looked], Awaitable[None]]
-"""Hears what became of each batch; its worker waits for it, for a while after the pass's end at the most."""
+Repair = Callable[[BatchInProgress], Awaitable[NotRepaired | None]]
+Ping = Callable[[], Awaitable[None]]
 
 _log = structlog.get_logger()
 
 
-class Crew:
-    """Looks at batches, several at a time."""
+class WorkerPool:
+    """Checks batches, several at a time.
 
-    def __init__(
-        self,
-        repair: Callable[[Draft], Awaitable[Leave | None]],
-        ping: Callable[[], Awaitable[None]],
-        end: PassEnd,
-        on_looked: OnLooked,
-    ) -> None:
-        """Take what repairs a batch, what fails while the database is away, the end, whom to tell."""
+    Args:
+        repair: Repairs a batch; returns why no more was done.
+        ping: Raises DatabaseUnavailable while the database does not answer.
+        deadline: Stops the workers, and is stopped by them if no other batch could fare better.
+        on_result: Receives what was done about each batch.
+
+    """
+
+    def __init__(self, repair: Repair, ping: Ping, deadline: Deadline, on_result: OnResult) -> None:
         self._repair = repair
         self._ping = ping
-        self._end = end
-        self._on_looked = on_looked
+        self._deadline = deadline
+        self._on_result = on_result
         self._unavailable_in_a_row = 0
-        self._taking = asyncio.Lock()
+        self._next_batch = asyncio.Lock()
 
-    async def work(self, batches: AsyncIterator[Batch], workers: int) -> int:
-        """Look at all of them; return how many were not looked at because the pass ended."""
+    async def check(self, batches: AsyncIterator[Batch], workers: int) -> int:
+        """Check all batches; return how many were not checked because the pass stopped."""
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
                 group.create_task(self._worker(batches))
-        return await self._count_rest(batches) if self._end.is_over else 0
+        return await self._count_unchecked(batches) if self._deadline.is_over else 0
 
     async def _worker(self, batches: AsyncIterator[Batch]) -> None:
-        while not self._end.is_over:
+        while not self._deadline.is_over:
             batch = await self._next(batches)
             if batch is None:
                 return
-            await self._take(batch)
+            await self._check_one(BatchInProgress(batch))
 
     async def _next(self, batches: AsyncIterator[Batch]) -> Batch | None:
-        """Return the next batch: an iterator is asked by one worker at a time."""
         try:
-            async with self._taking:
+            async with self._next_batch:  # an iterator serves one caller at a time
                 return await anext(batches, None)
         except DatabaseUnavailable:
-            self._end.cut("the database does not answer")
+            self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
             return None
 
-    async def _take(self, batch: Batch) -> None:
-        draft = Draft(batch)
-        left = await self._left(draft)
-        await self._heed(left)
+    async def _check_one(self, batch: BatchInProgress) -> None:
+        not_repaired = await self._repaired(batch)
+        await self._stop_if_unavailable(not_repaired)
         with suppress(TimeoutError):
-            async with self._end.limit():
-                await self._on_looked(draft.looked(left))
+            async with self._deadline.limit():
+                await self._on_result(batch.result(not_repaired))
 
-    async def _left(self, draft: Draft) -> Leave | None:
-        """Repair; whatever went wrong is a reason why the batch was left."""
+    async def _repaired(self, batch: BatchInProgress) -> NotRepaired | None:
+        """Repair a batch; any error becomes the reason why it was not repaired."""
         try:
-            async with self._end.limit():
-                return await self._repair(draft)
+            async with self._deadline.limit():
+                return await self._repair(batch)
         except TimeoutError:
-            return Leave(LeaveKind.CUT_SHORT, "the pass ended before it")
-        except Exception as error:  # noqa: BLE001  # one bad batch never stops the pass
-            return _failure(draft.before.batch_id, error)
+            return NotRepaired.because(NotRepairedReason.CUT_SHORT, ReasonKind.CUT_SHORT)
+        except Exception as error:  # noqa: BLE001  # one bad batch does not stop the pass
+            return _failure(batch.before.batch_id, error)
 
-    async def _heed(self, left: Leave | None) -> None:
-        """End the pass where no other batch could fare better."""
-        kind = left.kind if left is not None else None
-        is_away = kind is LeaveKind.QUEUE_UNAVAILABLE
-        self._unavailable_in_a_row = self._unavailable_in_a_row + 1 if is_away else 0
+    async def _stop_if_unavailable(self, not_repaired: NotRepaired | None) -> None:
+        """Stop the pass if no other batch could fare better."""
+        reason = not_repaired.reason if not_repaired is not None else None
+        is_unavailable = reason is NotRepairedReason.QUEUE_UNAVAILABLE
+        self._unavailable_in_a_row = self._unavailable_in_a_row + 1 if is_unavailable else 0
         if self._unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW_MAX:
-            self._end.cut("the job-status service does not answer")
-        if kind is LeaveKind.DATABASE_UNAVAILABLE and not await self._database_answers():
-            self._end.cut("the database does not answer")
+            self._deadline.stop(StopReason.QUEUE_UNAVAILABLE)
+        if reason is NotRepairedReason.DATABASE_UNAVAILABLE and not await self._database_answers():
+            self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
 
     async def _database_answers(self) -> bool:
-        """Whether it was one batch's transaction only, for instance because somebody holds its row."""
+        """Return whether only one batch's transaction failed, for example because its row is locked."""
         try:
             await self._ping()
         except DatabaseUnavailable:
             return False
         return True
 
-    async def _count_rest(self, batches: AsyncIterator[Batch]) -> int:
-        rest = 0
+    async def _count_unchecked(self, batches: AsyncIterator[Batch]) -> int:
+        number = 0
         try:
-            while rest < UNCOUNTED_BATCHES_MAX and await anext(batches, None) is not None:
-                rest += 1
+            while number < UNCHECKED_COUNTED_MAX and await anext(batches, None) is not None:
+                number += 1
         except DatabaseUnavailable:
-            _log.warning("the batches that were not looked at could not be counted")
-        return rest
+            _log.warning("the batches that were not checked could not be counted")
+        return number
 
 
-def _failure(batch_id: str, error: Exception) -> Leave:
+def _failure(batch_id: str, error: Exception) -> NotRepaired:
     match error:
         case QueueUnavailable():
-            return Leave(LeaveKind.QUEUE_UNAVAILABLE, str(error))
+            return _queue_error(NotRepairedReason.QUEUE_UNAVAILABLE, error)
         case QueueFault():
-            return Leave(LeaveKind.QUEUE_FAULT, str(error))
+            return _queue_error(NotRepairedReason.QUEUE_FAULT, error)
         case QueueContradiction():
-            return Leave(LeaveKind.CONTRADICTION, str(error))
+            return _queue_error(NotRepairedReason.CONTRADICTION, error)
         case DatabaseUnavailable():
-            return Leave(LeaveKind.DATABASE_UNAVAILABLE, "the database does not answer")
+            reason, kind = NotRepairedReason.DATABASE_UNAVAILABLE, ReasonKind.DATABASE_UNAVAILABLE
+            return NotRepaired.because(reason, kind)
         case BatchNotFound():
-            return Leave(LeaveKind.ENDED, "it was deleted meanwhile")
+            return NotRepaired.because(NotRepairedReason.ENDED, ReasonKind.DELETED)
     _log.error("unexpected error", batch_id=batch_id, exc_info=error)
-    return Leave(LeaveKind.UNEXPECTED, f"unexpected {type(error).__name__}, see the log")
+    return NotRepaired.because(NotRepairedReason.UNEXPECTED, ReasonKind.UNEXPECTED, type(error).__name__)
+
+
+def _queue_error(reason: NotRepairedReason, error: QueueError) -> NotRepaired:
+    return NotRepaired.because(reason, ReasonKind.QUEUE_ERROR, str(error))

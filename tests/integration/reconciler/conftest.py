@@ -1,4 +1,4 @@
-"""A queue that does what it is told, beside a database."""
+"""An empty database and an empty queue."""
 
 from collections.abc import AsyncIterator
 

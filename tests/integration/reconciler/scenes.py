@@ -1,4 +1,4 @@
-"""Batches and their queues, passes over them, and everything that is in the database afterwards."""
+"""Batches, their queues, passes over them, and the rows in the database afterwards."""
 
 import asyncio
 import json
@@ -18,23 +18,25 @@ from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from reconciler.output.progress_bar import ignore
-from reconciler.run.deadline import PassEnd
-from reconciler.run.sweep import PassOptions, PassReport
+from reconciler.output.wording import sentence
+from reconciler.run.deadline import Deadline
+from reconciler.run.result import Output, RunReport
+from reconciler.run.sweep import RunOptions
 from reconciler.settings import ReconcilerSettings
 from reconciler.wiring import run_pass
 from tests.support.queue_fake import FakeBatch, FakeJob, QueueFake
 from tests.support.samples import NOON
 
 RECORD_MAX = 5_000
-"""Results a scene records in one transaction."""
+"""Results that a scene records in one transaction."""
 PROCESS_SECONDS_MAX = 60
-"""A pass over a few batches takes some two seconds, most of it for imports."""
+"""A pass over a few batches takes about two seconds, most of it for imports."""
 
 Tables = dict[str, list[tuple[Any, ...]]]
 
 
 def jobs(number: int, failed: int = 0, skipped: int = 0, pending: int = 0) -> list[FakeJob]:
-    """Return so many jobs, job-00000 and on: first the pending, then the failed, the skipped, the rest."""
+    """Return jobs named job-00000 and so on: pending ones first, then failed, skipped and succeeded ones."""
     outcomes: list[JobOutcome | None] = [None] * pending
     outcomes += [JobOutcome.FAILED] * failed + [JobOutcome.SKIPPED] * skipped
     outcomes += [JobOutcome.SUCCEEDED] * (number - len(outcomes))
@@ -43,7 +45,7 @@ def jobs(number: int, failed: int = 0, skipped: int = 0, pending: int = 0) -> li
 
 @dataclass
 class Scene:
-    """A database, a queue, and the address of the service in front of it."""
+    """A database, a queue, and the address of the service in front of the queue."""
 
     url: str
     database: Database
@@ -51,7 +53,7 @@ class Scene:
     queue: QueueFake
     target: str
     settings: dict[str, Any] = field(default_factory=dict)
-    """Settings of the passes, beside those that every one has."""
+    """Settings of the passes, in addition to those that every pass has."""
 
     async def batch(
         self,
@@ -60,7 +62,7 @@ class Scene:
         reported: Iterable[FakeJob] = (),
         **new: Any,
     ) -> Batch:
-        """Create a batch with as many jobs as its queue has, and report some of them."""
+        """Create a batch with as many jobs as its queue has, and report some of them as a worker."""
         if in_queue is not None:
             self.queue.batches[batch_id] = in_queue
         total = len(in_queue.jobs) if in_queue is not None else 1
@@ -69,7 +71,7 @@ class Scene:
         return await self.store.get_batch(batch_id)
 
     async def report(self, batch_id: str, reported: Iterable[FakeJob]) -> None:
-        """Record results as a worker's."""
+        """Report results as a worker."""
         results = [
             JobResult(batch_id, job.job_id, JobOutcome(job.outcome), job.attempt)
             for job in reported
@@ -82,22 +84,22 @@ class Scene:
         self,
         *,
         stuck_after: float = 0,
-        end: PassEnd | None = None,
+        deadline: Deadline | None = None,
         **options: Any,
-    ) -> PassReport:
-        """Run one pass in this process; every batch is stuck unless told otherwise."""
+    ) -> RunReport:
+        """Run one pass in this process; by default, every batch is stuck."""
         settings = {"job_status_target": self.target, "stuck_after": stuck_after, **self.settings}
-        end = end or PassEnd(PROCESS_SECONDS_MAX)
+        deadline = deadline or Deadline(PROCESS_SECONDS_MAX)
         try:
             return await run_pass(
                 ReconcilerSettings(**settings),
                 DatabaseSettings(database_url=SecretStr(self.url)),
-                PassOptions(**options),
-                end,
-                ignore,
+                RunOptions(**options),
+                deadline,
+                Output(ignore, sentence),
             )
         finally:
-            end.close()
+            deadline.close()
 
     async def tables(self) -> Tables:
         """Return every row of every table."""
@@ -111,18 +113,18 @@ class Scene:
             }
 
     async def let_the_lease_expire(self) -> None:
-        """Do what a minute does to the lease of a pass that was killed."""
+        """Let the lease of a killed pass expire, as it does after a minute."""
         async with self.database.engine.begin() as connection:
             await connection.execute(update(schema.leases).values(expire_time=NOON))
 
     async def differences(self) -> list[object]:
-        """Return every counter that does not fit its rows."""
+        """Return every counter that differs from the rows."""
         return [one async for page in self.store.check() for one in page.differences]
 
     async def start(
         self, *arguments: str, stderr: int = asyncio.subprocess.PIPE, **environment: str
     ) -> "Process":
-        """Start a pass as a process of its own."""
+        """Start a pass as a separate process."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -135,7 +137,7 @@ class Scene:
         return Process(process)
 
     async def run_process(self, *arguments: str, **environment: str) -> "Finished":
-        """Run a pass as a process of its own."""
+        """Run a pass as a separate process."""
         process = await self.start(*arguments, stderr=asyncio.subprocess.PIPE, **environment)
         return await process.finished()
 
@@ -149,7 +151,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a pass left behind."""
+    """The exit code and the output of a pass."""
 
     code: int
     lines: list[str]
@@ -163,10 +165,9 @@ class Finished:
 
 
 class Process:
-    """A pass that runs."""
+    """A running pass."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Take the process."""
         self._process = process
 
     def terminate(self) -> None:
@@ -174,7 +175,7 @@ class Process:
         self._process.terminate()
 
     async def says(self, text: str) -> None:
-        """Wait until the log says so."""
+        """Wait until the log contains the text."""
         assert self._process.stderr is not None
         async with asyncio.timeout(PROCESS_SECONDS_MAX):
             async for line in self._process.stderr:
@@ -183,12 +184,12 @@ class Process:
         raise AssertionError(f"the pass ended without saying {text}")
 
     async def kill(self) -> None:
-        """End it as a lost node does."""
+        """Kill it, as the loss of its node does."""
         self._process.kill()
         await self._process.communicate()
 
     async def finished(self) -> Finished:
-        """Wait for its end."""
+        """Wait until it has exited."""
         async with asyncio.timeout(PROCESS_SECONDS_MAX):
             stdout, stderr = await self._process.communicate()
         code = self._process.returncode

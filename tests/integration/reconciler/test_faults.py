@@ -1,5 +1,6 @@
-"""Queues that lie, stall, die and gibber: nothing is written that is not known to be true."""
+"""Queues that lie, stall and fail: nothing is written that may be wrong."""
 
+import asyncio
 from collections.abc import Callable
 
 import grpc
@@ -8,8 +9,10 @@ import pytest
 from batches.batch import BatchState
 from batches.result import JobResult, ResultSource
 from batchprogress.v1 import job_status_pb2
-from reconciler.decision.not_repaired import LeaveKind
-from reconciler.run.sweep import PassReport
+from reconciler.decision.not_repaired import NotRepairedReason
+from reconciler.output.wording import sentence
+from reconciler.run.deadline import StopReason
+from reconciler.run.result import RunReport
 from reconciler.run.workers import UNAVAILABLE_IN_A_ROW_MAX
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import (
@@ -43,43 +46,45 @@ LIARS: dict[str, Callable[[], FakeBatch]] = {
     "a list that is too short": lambda: FakeBatch(jobs(10), listed=jobs(9)),
     "other outcomes than counted": lambda: FakeBatch(jobs(10), listed=jobs(10, failed=1)),
     "other jobs than those reported": lambda: FakeBatch([FakeJob(f"other-{n}") for n in range(10)]),
-    "bytes that are no counts": lambda: FakeBatch(jobs(10), raw_status=b"\x0a\xff\xff"),
-    "bytes that are no page": lambda: FakeBatch(jobs(10), raw_page=b"\x0a\xff\xff"),
-    "text that is no UTF-8": lambda: FakeBatch(jobs(10), raw_page=b"\x0a\x03\x0a\x01\xff"),
-    "an outcome that there is not": lambda: FakeBatch(jobs(10), raw_page=job_message(job_id="a", outcome=9)),
+    "bytes that are not counts": lambda: FakeBatch(jobs(10), raw_status=b"\x0a\xff\xff"),
+    "bytes that are not a page": lambda: FakeBatch(jobs(10), raw_page=b"\x0a\xff\xff"),
+    "text that is not UTF-8": lambda: FakeBatch(jobs(10), raw_page=b"\x0a\x03\x0a\x01\xff"),
+    "an unknown outcome": lambda: FakeBatch(jobs(10), raw_page=job_message(job_id="a", outcome=9)),
     "a job without an id": lambda: FakeBatch(jobs(10), raw_page=job_message(outcome=1)),
     "an id that is too long": lambda: FakeBatch(jobs(10), raw_page=job_message(job_id="a" * 129)),
-    "an id that is no identifier": lambda: FakeBatch(jobs(10), raw_page=job_message(job_id="a b")),
+    "an id with a space": lambda: FakeBatch(jobs(10), raw_page=job_message(job_id="a b")),
     "a negative attempt": lambda: FakeBatch(jobs(10), raw_page=job_message(job_id="a", attempt=-1)),
-    "the same page for ever": lambda: FakeBatch(jobs(10), same_token=True, listed=[]),
-    "a page longer than asked for": lambda: FakeBatch(
+    "the same page forever": lambda: FakeBatch(jobs(10), same_token=True, listed=[]),
+    "a page longer than requested": lambda: FakeBatch(
         jobs(5_200), raw_page=FakeBatch(jobs(5_000), lists_jobs=True).page("", 5_000).SerializeToString()
     ),
 }
 
 
 @pytest.mark.parametrize("liar", LIARS.values(), ids=LIARS)
-async def test_lies(scene: Scene, liar: Callable[[], FakeBatch]) -> None:
-    """A queue that contradicts itself is an error; nothing of the batch is written, the others go on."""
+async def test_a_batch_whose_queue_contradicts_itself_is_not_written(
+    scene: Scene, liar: Callable[[], FakeBatch]
+) -> None:
+    """That is an error; the other batches are repaired."""
     await scene.batch("before", FakeBatch(jobs(2)))
     await scene.batch("lied-about", liar(), jobs(3))
     await scene.batch("after", FakeBatch(jobs(2)))
     untouched = await scene.store.get_batch("lied-about")
     report = await scene.run()
-    assert (report.result.completed, report.result.errors) == (2, 1)
-    assert report.result.left == {LeaveKind.CONTRADICTION: 1}
+    assert (report.summary.completed, report.summary.errors) == (2, 1)
+    assert report.summary.left == {NotRepairedReason.CONTRADICTION: 1}
     assert (await scene.store.get_batch("lied-about")).revision == untouched.revision
-    assert not report.result.is_clean
+    assert not report.summary.is_clean
 
 
-async def test_an_explicit_unspecified_outcome_is_pending(scene: Scene) -> None:
-    """A job whose outcome is not set, or set to nothing, counts as pending, and its attempt as the first."""
+async def test_a_job_with_an_unspecified_outcome_is_pending(scene: Scene) -> None:
+    """An unset outcome and an explicit 0 are the same; an attempt of 0 is the first."""
     raw_page = job_message(job_id="job-00000", outcome=0, attempt=0)
     await scene.batch("odd", FakeBatch(jobs(1, pending=1), raw_page=raw_page))
-    assert (await scene.run()).result.left == {LeaveKind.STILL_PENDING: 1}
+    assert (await scene.run()).summary.left == {NotRepairedReason.STILL_PENDING: 1}
 
 
-async def dump_and_run(scene: Scene) -> PassReport:
+async def run_without_changes(scene: Scene) -> RunReport:
     """Run a pass that must not change a row."""
     before = await scene.tables()
     report = await scene.run()
@@ -87,74 +92,78 @@ async def dump_and_run(scene: Scene) -> PassReport:
     return report
 
 
-async def test_away(scene: Scene) -> None:
-    """While the job-status service is away nothing is written, and the pass gives up after a few batches."""
+async def test_a_pass_without_the_job_status_service_stops_after_a_few_batches(scene: Scene) -> None:
+    """Nothing is written."""
     for number in range(20):
         await scene.batch(f"batch-{number}", FakeBatch(jobs(2)))
     async with served(QueueFake()) as target:
         pass
     scene.target = target  # nobody listens there any more
     scene.settings = {"concurrency": 1}
-    report = await dump_and_run(scene)
-    assert report.result.cut_short == "the job-status service does not answer"
-    assert report.result.looked_at == report.result.errors == UNAVAILABLE_IN_A_ROW_MAX
-    assert report.result.not_looked_at == 20 - UNAVAILABLE_IN_A_ROW_MAX
+    report = await run_without_changes(scene)
+    assert report.summary.cut_short == StopReason.QUEUE_UNAVAILABLE
+    assert report.summary.looked_at == report.summary.errors == UNAVAILABLE_IN_A_ROW_MAX
+    assert report.summary.not_looked_at == 20 - UNAVAILABLE_IN_A_ROW_MAX
 
 
 @pytest.mark.parametrize("code", [*AWAY, grpc.StatusCode.PERMISSION_DENIED], ids=lambda code: code.name)
-async def test_answers_that_mean_away(scene: Scene, code: grpc.StatusCode) -> None:
-    """A status that holds for every batch ends the pass instead of hammering the service."""
+async def test_a_status_that_holds_for_every_batch_stops_the_pass(
+    scene: Scene, code: grpc.StatusCode
+) -> None:
+    """Instead of hammering the service."""
     for number in range(10):
         await scene.batch(f"batch-{number}", FakeBatch(jobs(2)))
     scene.queue.failure = failing(code)
-    report = await dump_and_run(scene)
-    assert report.result.cut_short
-    assert report.result.not_looked_at > 0
+    report = await run_without_changes(scene)
+    assert report.summary.cut_short
+    assert report.summary.not_looked_at > 0
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"),
+    ("code", "reason"),
     [
-        (grpc.StatusCode.INTERNAL, LeaveKind.QUEUE_FAULT),
-        (grpc.StatusCode.UNKNOWN, LeaveKind.QUEUE_FAULT),
-        (grpc.StatusCode.UNIMPLEMENTED, LeaveKind.QUEUE_FAULT),
-        (grpc.StatusCode.FAILED_PRECONDITION, LeaveKind.CONTRADICTION),
-        (grpc.StatusCode.UNAVAILABLE, LeaveKind.QUEUE_UNAVAILABLE),
-        (grpc.StatusCode.NOT_FOUND, LeaveKind.UNKNOWN_TO_QUEUE),
+        (grpc.StatusCode.INTERNAL, NotRepairedReason.QUEUE_FAULT),
+        (grpc.StatusCode.UNKNOWN, NotRepairedReason.QUEUE_FAULT),
+        (grpc.StatusCode.UNIMPLEMENTED, NotRepairedReason.QUEUE_FAULT),
+        (grpc.StatusCode.FAILED_PRECONDITION, NotRepairedReason.CONTRADICTION),
+        (grpc.StatusCode.UNAVAILABLE, NotRepairedReason.QUEUE_UNAVAILABLE),
+        (grpc.StatusCode.NOT_FOUND, NotRepairedReason.UNKNOWN_TO_QUEUE),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-async def test_one_bad_batch(scene: Scene, code: grpc.StatusCode, kind: LeaveKind) -> None:
-    """What goes wrong with one batch is told of it, without a word of the queue's, and the others go on."""
+async def test_an_error_with_one_batch_does_not_stop_the_others(
+    scene: Scene, code: grpc.StatusCode, reason: NotRepairedReason
+) -> None:
+    """It is reported without the text of the queue's service, which may hold secrets."""
     for batch_id in ("before", "bad", "after"):
         await scene.batch(batch_id, FakeBatch(jobs(2)))
     scene.queue.failure = failing(code, "bad")
     report = await scene.run()
-    assert (report.result.completed, report.result.left) == (2, {kind: 1})
-    (bad,) = report.record.left[kind]
-    assert bad.left is not None
-    assert "secret" not in bad.left.reason
-    assert report.result.is_clean == (kind is LeaveKind.UNKNOWN_TO_QUEUE)
+    assert (report.summary.completed, report.summary.left) == (2, {reason: 1})
+    (bad,) = report.log.not_repaired[reason]
+    assert bad.not_repaired is not None
+    assert "secret" not in sentence(bad.not_repaired.details)
+    assert report.summary.is_clean == (reason is NotRepairedReason.UNKNOWN_TO_QUEUE)
 
 
-async def test_many_bad_batches_do_not_stop_the_pass(scene: Scene) -> None:
-    """A service that answers, with however many errors, is not away: the batches behind them are reached."""
+async def test_many_errors_of_a_service_that_answers_do_not_stop_the_pass(scene: Scene) -> None:
+    """The batches behind them are repaired."""
     bad = [f"bad-{number}" for number in range(2 * UNAVAILABLE_IN_A_ROW_MAX)]
     for batch_id in (*bad, "good"):
         await scene.batch(batch_id, FakeBatch(jobs(2)))
     scene.queue.failure = failing(grpc.StatusCode.INTERNAL, *bad)
     report = await scene.run()
-    assert (report.result.completed, report.result.errors, report.result.cut_short) == (1, len(bad), "")
+    assert (report.summary.completed, report.summary.errors, report.summary.cut_short) == (1, len(bad), "")
 
 
-async def test_a_third_of_all_answers_are_errors(scene: Scene) -> None:
-    """Passes over a queue that fails every third time end all batches, exactly."""
+async def test_passes_over_an_unreliable_queue_end_all_batches_exactly(scene: Scene) -> None:
+    """A third of its answers are errors."""
     for number in range(12):
         await scene.batch(f"batch-{number}", FakeBatch(jobs(20, failed=2)), jobs(20, failed=2)[number:])
     scene.queue.failure = failing_at_random(AWAY, share=0.3, seed=1_037)
     for _ in range(5):
         report = await scene.run()
-        if report.result.is_clean:
+        if report.summary.is_clean:
             break
     for number in range(12):
         batch = await scene.store.get_batch(f"batch-{number}")
@@ -162,20 +171,20 @@ async def test_a_third_of_all_answers_are_errors(scene: Scene) -> None:
     assert await scene.differences() == []
 
 
-async def test_a_service_that_stalls(scene: Scene) -> None:
-    """A call that is not answered in its time is tried again, then given up; the other batches go on."""
+async def test_a_call_without_an_answer_is_retried_and_then_given_up(scene: Scene) -> None:
+    """The other batches are repaired."""
     await scene.batch("stalled", FakeBatch(jobs(2)))
     await scene.batch("good", FakeBatch(jobs(2)))
     stall = scene.queue.stall("stalled")
     scene.settings = {"job_status_seconds_max": 0.1}
     report = await scene.run()
     stall.over.set()
-    assert (report.result.completed, report.result.left) == (1, {LeaveKind.QUEUE_UNAVAILABLE: 1})
+    assert (report.summary.completed, report.summary.left) == (1, {NotRepairedReason.QUEUE_UNAVAILABLE: 1})
     assert scene.queue.calls.count(("GetBatchStatus", "stalled")) > 1
 
 
-async def test_reports_that_come_meanwhile(scene: Scene) -> None:
-    """A batch that gets a report while it is looked at is looked at again, and ends right."""
+async def test_a_batch_that_gets_a_report_meanwhile_is_checked_again(scene: Scene) -> None:
+    """It ends with every result counted once."""
     await scene.batch("moving", FakeBatch(jobs(10, failed=1)), jobs(10)[5:])
 
     async def report_one(batch_id: str, _token: str) -> None:
@@ -186,11 +195,25 @@ async def test_reports_that_come_meanwhile(scene: Scene) -> None:
     report = await scene.run()
     batch = await scene.store.get_batch("moving")
     assert (batch.state, batch.tally.ended, batch.reconciled_jobs) == (BatchState.COMPLETED, 10, 4)
-    assert (report.result.results_recorded, report.result.is_clean) == (4, True)
+    assert (report.summary.results_recorded, report.summary.is_clean) == (4, True)
 
 
-async def test_forgotten_by_the_queue_meanwhile(scene: Scene) -> None:
-    """A batch that the queue forgets between two calls is unknown to it, and that is no error."""
+async def test_a_report_between_the_decision_and_the_write_prevents_the_write(scene: Scene) -> None:
+    """The batch is checked again, and the write that did not happen is not reported."""
+    await scene.batch("moving", FakeBatch(jobs(10), lists_jobs=False), jobs(10)[5:])
+    stall = scene.queue.stall("moving")
+    run = asyncio.create_task(scene.run())
+    await stall.reached.wait()
+    await scene.report("moving", jobs(10)[2:3])
+    stall.over.set()
+    report = await run
+    batch = await scene.store.get_batch("moving")
+    assert (batch.state, batch.tally.ended, batch.unattributed.ended) == (BatchState.COMPLETED, 10, 4)
+    assert (report.summary.results_counted, report.summary.is_clean) == (4, True)
+
+
+async def test_a_batch_that_the_queue_forgets_meanwhile_is_unknown_to_it(scene: Scene) -> None:
+    """That is not an error."""
     await scene.batch("pruned", FakeBatch(jobs(6_000)))
 
     async def forget(batch_id: str, _token: str) -> None:
@@ -198,12 +221,12 @@ async def test_forgotten_by_the_queue_meanwhile(scene: Scene) -> None:
 
     scene.queue.before_page = forget
     report = await scene.run()
-    assert report.result.left == {LeaveKind.UNKNOWN_TO_QUEUE: 1}
-    assert report.result.is_clean
+    assert report.summary.left == {NotRepairedReason.UNKNOWN_TO_QUEUE: 1}
+    assert report.summary.is_clean
 
 
-async def test_a_batch_that_always_moves(scene: Scene) -> None:
-    """A batch that gets a report each time it is looked at is left; it is not stuck, and that is no error."""
+async def test_a_batch_that_keeps_getting_reports_is_not_repaired(scene: Scene) -> None:
+    """It is not stuck, and that is not an error."""
     await scene.batch("moving", FakeBatch(jobs(10)))
     unreported = iter(jobs(10))
 
@@ -212,12 +235,12 @@ async def test_a_batch_that_always_moves(scene: Scene) -> None:
 
     scene.queue.before_page = report_one
     report = await scene.run()
-    assert report.result.left == {LeaveKind.CHANGED_MEANWHILE: 1}
-    assert (report.result.changed_meanwhile, report.result.is_clean) == (1, True)
+    assert report.summary.left == {NotRepairedReason.CHANGED_MEANWHILE: 1}
+    assert (report.summary.changed_meanwhile, report.summary.is_clean) == (1, True)
 
 
-async def test_a_queue_that_moves_meanwhile(scene: Scene) -> None:
-    """A list that disagrees with counts read before is no contradiction if the counts have moved since."""
+async def test_a_list_that_disagrees_with_outdated_counts_is_read_again(scene: Scene) -> None:
+    """It is a contradiction only if the counts have not changed."""
     in_queue = FakeBatch(jobs(10), listed=jobs(11))
     await scene.batch("growing", in_queue, jobs(5), sealed=False)
 
@@ -230,8 +253,8 @@ async def test_a_queue_that_moves_meanwhile(scene: Scene) -> None:
     assert (batch.state, batch.total_jobs) == (BatchState.COMPLETED, 11)
 
 
-async def test_a_list_that_changes_between_portions(scene: Scene) -> None:
-    """A list that changes between portions is an error; what was recorded stays, the next pass goes on."""
+async def test_a_list_that_changes_between_portions_is_an_error(scene: Scene) -> None:
+    """What was recorded stays, and the next pass continues; a dry run says the same."""
     many = jobs(12_000)
     in_queue = FakeBatch(many)
     await scene.batch("large", in_queue)
@@ -245,17 +268,17 @@ async def test_a_list_that_changes_between_portions(scene: Scene) -> None:
     dry = await scene.run(dry_run=True)
     pages_seen.clear()
     report = await scene.run()
-    assert dry.result.results_recorded == report.result.results_recorded
-    assert report.result.left == {LeaveKind.CONTRADICTION: 1}
+    assert dry.summary.results_recorded == report.summary.results_recorded
+    assert dry.summary.left == report.summary.left == {NotRepairedReason.CONTRADICTION: 1}
     assert 0 < (await scene.store.get_batch("large")).tally.ended < 12_000
     scene.queue.before_page, in_queue.listed = None, None
-    assert (await scene.run()).result.completed == 1
+    assert (await scene.run()).summary.completed == 1
     assert (await scene.store.get_batch("large")).tally.ended == 12_000
     assert await scene.differences() == []
 
 
-async def test_deleted_meanwhile(scene: Scene) -> None:
-    """A batch that ends and is deleted while it is looked at is left, and that is no error."""
+async def test_a_batch_that_ends_and_is_deleted_meanwhile_is_not_an_error(scene: Scene) -> None:
+    """There is nothing to repair."""
     await scene.batch("gone", FakeBatch(jobs(2)))
 
     async def end_and_delete(batch_id: str, _token: str) -> None:
@@ -268,5 +291,5 @@ async def test_deleted_meanwhile(scene: Scene) -> None:
 
     scene.queue.before_page = end_and_delete
     report = await scene.run()
-    assert report.result.left == {LeaveKind.ENDED: 1}
-    assert report.result.is_clean
+    assert report.summary.left == {NotRepairedReason.ENDED: 1}
+    assert report.summary.is_clean

@@ -1,4 +1,4 @@
-"""One pass at a time."""
+"""Only one pass runs at a time."""
 
 import asyncio
 from datetime import datetime
@@ -6,68 +6,69 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from batches.store import schema
-from reconciler.run.deadline import PassEnd
-from reconciler.run.lease import LEASE_NAME, held
+from reconciler.run.deadline import Deadline, StopReason
+from reconciler.run.lease import LEASE_NAME, hold_lease
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch
 
 
-async def test_two_passes_at_once(scene: Scene) -> None:
-    """While a pass runs a second one does nothing and says so; that is clean."""
+async def test_a_second_pass_does_nothing_and_is_clean(scene: Scene) -> None:
+    """The first one goes on."""
     await scene.batch("batch", FakeBatch(jobs(2)))
     stall = scene.queue.stall("batch")
     first = asyncio.create_task(scene.run())
     await stall.reached.wait()
-    second = await scene.run()
+    second = (await scene.run()).summary
     stall.over.set()
-    assert (second.result.lease_held_elsewhere, second.result.looked_at, second.result.is_clean) == (
-        True,
-        0,
-        True,
-    )
-    assert second.note == "another pass runs: nothing was done"
-    assert (await first).result.completed == 1
+    assert (second.lease_held_elsewhere, second.looked_at, second.is_clean) == (True, 0, True)
+    assert (await first).summary.completed == 1
 
 
-async def test_a_dry_run_beside_a_pass(scene: Scene) -> None:
-    """A dry run needs no lease."""
+async def test_a_dry_run_needs_no_lease(scene: Scene) -> None:
+    """It may run beside a pass."""
     await scene.batch("batch", FakeBatch(jobs(2)))
     assert await scene.store.acquire_lease(LEASE_NAME, "another", 60)
-    assert (await scene.run(dry_run=True)).result.completed == 1
+    assert (await scene.run(dry_run=True)).summary.completed == 1
 
 
-async def test_the_lease_is_given_back(scene: Scene) -> None:
-    """After a pass the next one may begin at once."""
+async def test_the_lease_is_released_at_the_end(scene: Scene) -> None:
+    """The next pass may begin at once."""
     await scene.run()
     assert (await scene.tables())["leases"] == []
 
 
-async def test_the_lease_is_renewed(scene: Scene) -> None:
-    """A lease is renewed for as long as its pass runs."""
-    end = PassEnd(60)
-    async with held(scene.store, end, seconds=30, renew_seconds=0.01), asyncio.timeout(10):
-        first = await until(scene)
-        while await until(scene) == first:
+async def test_the_lease_is_renewed_while_the_pass_runs(scene: Scene) -> None:
+    """However long that takes."""
+    deadline = Deadline(60)
+    async with (
+        hold_lease(scene.store, deadline, seconds=30, renew_seconds=0.01),
+        asyncio.timeout(10),
+    ):
+        first = await expire_time(scene)
+        while await expire_time(scene) == first:
             pass
-        assert not end.is_over
-    end.close()
+        assert not deadline.is_over
+    deadline.close()
 
 
-async def until(scene: Scene) -> datetime:
-    """Return when the lease ends."""
+async def expire_time(scene: Scene) -> datetime:
+    """Return when the lease expires."""
     async with scene.database.engine.connect() as connection:
         time: datetime = (await connection.execute(select(schema.leases.c.expire_time))).scalar_one()
         return time
 
 
-async def test_a_lost_lease_ends_the_pass(scene: Scene) -> None:
-    """A pass that slept past its lease, and finds another holder, begins no further batch."""
-    end = PassEnd(60)
-    async with held(scene.store, end, seconds=30, renew_seconds=0.01), asyncio.timeout(10):
+async def test_a_pass_that_has_lost_its_lease_stops(scene: Scene) -> None:
+    """For example after it slept past its lease; the other holder keeps it."""
+    deadline = Deadline(60)
+    async with (
+        hold_lease(scene.store, deadline, seconds=30, renew_seconds=0.01),
+        asyncio.timeout(10),
+    ):
         async with scene.database.engine.begin() as connection:
             await connection.execute(update(schema.leases).values(holder="another"))
-        while not end.is_over:
+        while not deadline.is_over:
             await scene.store.ping()
-    end.close()
-    assert end.why == "another pass took its lease"
+    deadline.close()
+    assert deadline.stop_reason is StopReason.LEASE_LOST
     assert (await scene.tables())["leases"][0][1] == "another"

@@ -1,4 +1,4 @@
-"""The pass as a process: what it prints, how it exits, what a kill leaves."""
+"""The pass as a process: what it prints, how it exits, what is left when it is killed."""
 
 import asyncio
 import json
@@ -12,15 +12,15 @@ from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch, failing
 
 AWKWARD_ID = "[red]" + "x" * 115 + ":smile:" + "]"
-"""As long as an id may be, and full of what a table might take for its own."""
+"""As long as an id may be, and full of markup that a table might interpret."""
 
 ON_SQLITE = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
-"""Where the database makes no difference: each process takes seconds to start."""
+"""For rules that do not depend on the database: each process takes seconds to start."""
 
 
 @ON_SQLITE
-async def test_clean(scene: Scene) -> None:
-    """A clean pass exits 0 and prints each repair, whole and without colours, and the summary as JSON."""
+async def test_a_clean_pass_exits_0_and_prints_each_repair(scene: Scene) -> None:
+    """Whole lines without colours, and the summary as JSON."""
     await scene.batch(AWKWARD_ID, FakeBatch(jobs(1_037, failed=7)), jobs(1_037)[11:])
     await scene.batch("unknown", None)
     finished = await scene.run_process()
@@ -36,8 +36,8 @@ async def test_clean(scene: Scene) -> None:
 
 
 @ON_SQLITE
-async def test_json(scene: Scene) -> None:
-    """With --json standard output is an object for each batch that was looked at, then the summary."""
+async def test_json_prints_an_object_for_each_checked_batch(scene: Scene) -> None:
+    """The summary is the last line."""
     await scene.batch(AWKWARD_ID, FakeBatch(jobs(10, failed=2)), jobs(10)[3:])
     await scene.batch("unknown", None)
     await scene.batch("bad", FakeBatch(jobs(3)))
@@ -63,8 +63,8 @@ async def test_json(scene: Scene) -> None:
 
 
 @ON_SQLITE
-async def test_dry_run(scene: Scene) -> None:
-    """A dry run says so, and changes nothing."""
+async def test_a_dry_run_says_so_and_changes_nothing(scene: Scene) -> None:
+    """Its report is that of the pass that would follow."""
     await scene.batch("batch", FakeBatch(jobs(3)))
     before = await scene.tables()
     finished = await scene.run_process("--dry-run")
@@ -74,8 +74,8 @@ async def test_dry_run(scene: Scene) -> None:
 
 
 @ON_SQLITE
-async def test_some_batches_failed(scene: Scene) -> None:
-    """A pass with an error exits 1 and names the batch and the reason."""
+async def test_a_pass_with_an_error_exits_1(scene: Scene) -> None:
+    """It names the batch and the reason."""
     await scene.batch("good", FakeBatch(jobs(3)))
     await scene.batch("bad", FakeBatch(jobs(3)))
     scene.queue.failure = failing(grpc.StatusCode.INTERNAL, "bad")
@@ -86,8 +86,8 @@ async def test_some_batches_failed(scene: Scene) -> None:
 
 
 @ON_SQLITE
-async def test_job_status_is_away(scene: Scene) -> None:
-    """Without the job-status service a pass exits 1 and writes nothing."""
+async def test_a_pass_without_the_job_status_service_exits_1(scene: Scene) -> None:
+    """It writes nothing."""
     await scene.batch("batch", FakeBatch(jobs(3)))
     before = await scene.tables()
     finished = await scene.run_process(RECONCILER_JOB_STATUS_TARGET="127.0.0.1:1")
@@ -96,24 +96,24 @@ async def test_job_status_is_away(scene: Scene) -> None:
 
 
 @ON_SQLITE
-async def test_one_batch(scene: Scene) -> None:
-    """--batch-id says why it left the batch; one that has ended is clean, one that is not there is not."""
+async def test_batch_id_says_why_the_batch_was_not_repaired(scene: Scene) -> None:
+    """A batch that has ended is clean; one that does not exist is not."""
     await scene.batch("ended", FakeBatch(jobs(1)), jobs(1))
     await scene.batch("running", FakeBatch(jobs(1, pending=1)))
-    said = {
+    passes = {
         batch_id: await scene.run_process("--batch-id", batch_id) for batch_id in ("ended", "running", "none")
     }
-    assert [one.code for one in said.values()] == [0, 0, 1]
+    assert [one.code for one in passes.values()] == [0, 0, 1]
     assert ("GetBatchStatus", "ended") not in scene.queue.calls
-    assert any(line.endswith("it has ended already: COMPLETED") for line in said["ended"].lines)
-    assert any(line.endswith("1 job is still pending in the queue") for line in said["running"].lines)
-    assert "there is no batch none" in said["none"].lines
-    assert said["none"].summary["errors"] == 1
+    assert any(line.endswith("the batch has already ended: COMPLETED") for line in passes["ended"].lines)
+    assert any(line.endswith("1 job is still pending in the queue") for line in passes["running"].lines)
+    assert "there is no batch none" in passes["none"].lines
+    assert passes["none"].summary["errors"] == 1
 
 
 @ON_SQLITE
-async def test_progress_on_a_terminal(scene: Scene) -> None:
-    """Where standard error is a terminal a bar is shown there; standard output stays as it is."""
+async def test_a_progress_bar_is_shown_on_a_terminal(scene: Scene) -> None:
+    """On standard error; standard output stays as it is."""
     await scene.batch("batch", FakeBatch(jobs(3)))
     ours, theirs = os.openpty()
     process = await scene.start(stderr=theirs)
@@ -122,12 +122,12 @@ async def test_progress_on_a_terminal(scene: Scene) -> None:
     shown = os.read(ours, 65_536).decode()
     os.close(ours)
     assert (finished.code, finished.summary["completed"]) == (0, 1)
-    assert "looking at" in shown
+    assert "checking" in shown
     assert "\x1b" not in "".join(finished.lines)
 
 
-async def test_two_passes(scene: Scene) -> None:
-    """A second pass exits 0 and says that another one runs."""
+async def test_a_second_pass_exits_0(scene: Scene) -> None:
+    """It says that another one is running."""
     await scene.batch("batch", FakeBatch(jobs(3)))
     stall = scene.queue.stall("batch")
     first = await scene.start()
@@ -135,12 +135,12 @@ async def test_two_passes(scene: Scene) -> None:
     second = await scene.run_process()
     stall.over.set()
     assert (second.code, second.summary["lease_held_elsewhere"]) == (0, True)
-    assert "another pass runs: nothing was done" in second.lines
+    assert "another pass is running: nothing was done" in second.lines
     assert (await first.finished()).code == 0
 
 
-async def test_sigterm(scene: Scene) -> None:
-    """SIGTERM ends a pass after the batch under way: it gives its lease back, reports and exits 1."""
+async def test_sigterm_stops_a_pass_after_the_batch_in_progress(scene: Scene) -> None:
+    """It releases its lease, prints its report and exits 1."""
     for number in range(3):
         await scene.batch(f"batch-{number}", FakeBatch(jobs(2)))
     stall = scene.queue.stall("batch-1")
@@ -155,8 +155,8 @@ async def test_sigterm(scene: Scene) -> None:
     assert (await scene.tables())["leases"] == []
 
 
-async def test_killed_twice(scene: Scene) -> None:
-    """Passes that are killed in the middle leave nothing that a later one does not set right."""
+async def test_a_later_pass_finishes_what_killed_passes_began(scene: Scene) -> None:
+    """One was killed before, one in the middle of a large batch."""
     await scene.batch("first", FakeBatch(jobs(20)), jobs(20)[5:])
     await scene.batch("large", FakeBatch(jobs(12_000)))
     await scene.batch("last", FakeBatch(jobs(20)))
@@ -176,7 +176,7 @@ async def test_killed_twice(scene: Scene) -> None:
 
 
 async def kill_at(scene: Scene, reached: asyncio.Event) -> None:
-    """Run a pass, one batch after the other, kill it when it has come so far, and let its lease expire."""
+    """Run a pass with one worker, kill it when the event is set, and let its lease expire."""
     process = await scene.start(RECONCILER_CONCURRENCY="1")
     await reached.wait()
     await process.kill()
@@ -184,7 +184,7 @@ async def kill_at(scene: Scene, reached: asyncio.Event) -> None:
 
 
 def second_portion_of(scene: Scene) -> asyncio.Event:
-    """Let calls wait as soon as a page is asked for again: the first portion is recorded then."""
+    """Block calls as soon as a page is requested again: the first portion is recorded then."""
     seen: set[str] = set()
     reached, never = asyncio.Event(), asyncio.Event()
 
@@ -208,24 +208,24 @@ BAD_CONFIGURATIONS = {
 
 @ON_SQLITE
 @pytest.mark.parametrize(("name", "value"), BAD_CONFIGURATIONS.items(), ids=BAD_CONFIGURATIONS)
-async def test_bad_configuration(scene: Scene, name: str, value: str) -> None:
-    """A wrong setting exits 78 and is named, without its value."""
+async def test_an_invalid_setting_exits_78(scene: Scene, name: str, value: str) -> None:
+    """It is named without its value, which may be a secret."""
     finished = await scene.run_process(**{name: value})
     assert (finished.code, finished.lines) == (78, [])
     assert finished.stderr.startswith(f"configuration: {name}: ")
     assert "secret" not in finished.stderr
 
 
-async def test_a_database_of_another_version(scene: Scene, new_database_url: str) -> None:
-    """A database without this version's tables exits 78 and says how to upgrade it."""
+async def test_a_database_of_another_version_exits_78(scene: Scene, new_database_url: str) -> None:
+    """The message says how to upgrade it."""
     finished = await scene.run_process(BATCHES_DATABASE_URL=new_database_url)
     assert finished.code == 78
     assert "python -m batches upgrade" in finished.stderr
 
 
 @ON_SQLITE
-async def test_the_database_is_away(scene: Scene) -> None:
-    """Without a database a pass exits 1, with a summary and without the URL."""
+async def test_a_pass_without_a_database_exits_1(scene: Scene) -> None:
+    """It prints a summary, and never the URL."""
     url = "mysql+asyncmy://user:secret@127.0.0.1:1/database"
     finished = await scene.run_process(BATCHES_DATABASE_URL=url)
     assert (finished.code, finished.summary["cut_short"]) == (1, "the database does not answer")
@@ -234,14 +234,14 @@ async def test_the_database_is_away(scene: Scene) -> None:
 
 @ON_SQLITE
 @pytest.mark.parametrize("arguments", [("--batch-id", "a", "--all"), ("--batch-id", "a b"), ("--nonsense",)])
-async def test_wrong_arguments(scene: Scene, arguments: tuple[str, ...]) -> None:
-    """Wrong arguments exit 2."""
+async def test_wrong_arguments_exit_2(scene: Scene, arguments: tuple[str, ...]) -> None:
+    """Two options that exclude each other, an invalid id, an unknown option."""
     assert (await scene.run_process(*arguments)).code == 2
 
 
 @ON_SQLITE
-async def test_help(scene: Scene) -> None:
-    """--help names every option, setting and exit code."""
+async def test_help_names_options_settings_and_exit_codes(scene: Scene) -> None:
+    """A few of each."""
     text = "\n".join((await scene.run_process("--help")).lines)
-    for told in ("--batch-id", "--all", "--dry-run", "RECONCILER_PASS_SECONDS_MAX", "Exit codes", "78"):
-        assert told in text
+    for name in ("--batch-id", "--all", "--dry-run", "RECONCILER_PASS_SECONDS_MAX", "Exit codes", "78"):
+        assert name in text

@@ -1,10 +1,10 @@
-"""What one pass makes of a batch."""
+"""What one pass does about a batch."""
 
 import pytest
 
 from batches.batch import BatchState, Tally
 from batches.result import JobOutcome, ResultSource
-from reconciler.decision.not_repaired import LeaveKind
+from reconciler.decision.not_repaired import NotRepairedReason
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch, FakeJob
 
@@ -12,18 +12,18 @@ THE_STORY = jobs(1_037, failed=7)
 """The sync that stuck at 99 %."""
 
 
-async def test_eleven_of_1037_were_never_reported(scene: Scene) -> None:
-    """Results that workers never reported come from the queue's list, and one pass completes the batch."""
+async def test_results_that_were_never_reported_come_from_the_queues_list(scene: Scene) -> None:
+    """One pass completes the batch."""
     await scene.batch("sync", FakeBatch(THE_STORY), THE_STORY[:-11])
-    report = await scene.run()
+    summary = (await scene.run()).summary
     batch = await scene.store.get_batch("sync")
     assert (batch.state, batch.tally, batch.reconciled_jobs) == (BatchState.COMPLETED, Tally(1_030, 7), 11)
-    assert (report.result.completed, report.result.results_recorded, report.result.is_clean) == (1, 11, True)
+    assert (summary.completed, summary.results_recorded, summary.is_clean) == (1, 11, True)
     assert await scene.differences() == []
 
 
-async def test_the_repair_is_kept(scene: Scene) -> None:
-    """Each repair is kept with its tallies before and after and one sentence that says why."""
+async def test_a_repair_is_kept_with_its_reason(scene: Scene) -> None:
+    """And with the tallies before and after."""
     await scene.batch("sync", FakeBatch(THE_STORY), THE_STORY[:-11])
     await scene.run()
     (repair,) = (await scene.store.list_repairs("sync", before_key=None, size=10)).items
@@ -32,8 +32,8 @@ async def test_the_repair_is_kept(scene: Scene) -> None:
     assert repair.reason == "11 of 1,037 results were never reported; taken from the queue's list"
 
 
-async def test_errors_come_along(scene: Scene) -> None:
-    """A failure taken from the queue keeps its error, cut to what a report may have."""
+async def test_a_failure_from_the_queue_keeps_its_error(scene: Scene) -> None:
+    """It is cut to the length that a report may have."""
     job = FakeJob("job-00000", JobOutcome.FAILED, 3, "E" * 300, "ü" * 3_000)
     await scene.batch("sync", FakeBatch([job]))
     await scene.run()
@@ -43,8 +43,8 @@ async def test_errors_come_along(scene: Scene) -> None:
     assert one.source is ResultSource.RECONCILER
 
 
-async def test_healthy_and_fresh_batches(scene: Scene) -> None:
-    """A batch that is not stuck is not asked about; one that still runs keeps its revision."""
+async def test_the_queue_is_not_asked_about_batches_that_are_not_stuck(scene: Scene) -> None:
+    """A checked batch that still runs keeps its revision."""
     running = jobs(10, pending=2)
     await scene.batch("healthy", FakeBatch(running, finished=False), running)
     await scene.batch("fresh", FakeBatch(jobs(5)), jobs(5)[:3])
@@ -52,29 +52,29 @@ async def test_healthy_and_fresh_batches(scene: Scene) -> None:
     await scene.run(stuck_after=3_600)
     assert scene.queue.calls == []
     del scene.queue.batches["fresh"]
-    report = await scene.run(every=True, stuck_after=3_600)
-    assert report.result.left == {"still_pending": 1, "unknown_to_queue": 1}
+    report = await scene.run(all_batches=True, stuck_after=3_600)
+    assert report.summary.left == {"still_pending": 1, "unknown_to_queue": 1}
     assert await scene.tables() == before
 
 
-async def test_all_looks_at_fresh_batches_too(scene: Scene) -> None:
-    """With --all a batch is looked at however fresh it is."""
+async def test_all_checks_recent_batches_too(scene: Scene) -> None:
+    """A batch need not be stuck."""
     await scene.batch("fresh", FakeBatch(jobs(5)), jobs(5)[:3])
-    report = await scene.run(every=True, stuck_after=3_600)
-    assert report.result.completed == 1
+    report = await scene.run(all_batches=True, stuck_after=3_600)
+    assert report.summary.completed == 1
 
 
-async def test_one_batch(scene: Scene) -> None:
-    """With --batch-id that batch alone is looked at, however fresh it is."""
+async def test_a_batch_id_checks_that_batch_only(scene: Scene) -> None:
+    """It need not be stuck."""
     await scene.batch("this", FakeBatch(jobs(5)))
     await scene.batch("other", FakeBatch(jobs(5)))
     report = await scene.run(batch_id="this", stuck_after=3_600)
-    assert (report.result.looked_at, report.result.completed) == (1, 1)
+    assert (report.summary.looked_at, report.summary.completed) == (1, 1)
     assert (await scene.store.get_batch("other")).revision == 1
 
 
-async def test_a_second_pass_and_a_dry_run_change_nothing(scene: Scene) -> None:
-    """A dry run changes no row before, and a second pass none after, the pass that repairs."""
+async def test_a_dry_run_and_a_second_pass_change_nothing(scene: Scene) -> None:
+    """Not a row of any table."""
     await scene.batch("listed", FakeBatch(THE_STORY), THE_STORY[:-11])
     await scene.batch("counted", FakeBatch(jobs(20, failed=2), lists_jobs=False), jobs(20, failed=1)[:15])
     await scene.batch("cancelled", FakeBatch(jobs(9, skipped=4), cancelled=True), jobs(9)[4:])
@@ -85,25 +85,28 @@ async def test_a_second_pass_and_a_dry_run_change_nothing(scene: Scene) -> None:
     assert await scene.tables() == broken
     real = await scene.run()
     repaired = await scene.tables()
-    assert real.result.repaired == dry.result.repaired == 4
-    assert (await scene.run()).result.repaired == 0
+    assert real.summary.repaired == dry.summary.repaired == 4
+    assert (await scene.run()).summary.repaired == 0
     assert await scene.tables() == repaired
 
 
-async def test_a_dry_run_tells_what_a_pass_does(scene: Scene) -> None:
-    """A dry run reports the numbers, the tallies and the reasons of the pass that follows."""
+async def test_a_dry_run_reports_what_the_next_pass_does(scene: Scene) -> None:
+    """Numbers, tallies and reasons are the same."""
     await scene.batch("listed", FakeBatch(THE_STORY), THE_STORY[:-11])
     await scene.batch("cancelled", FakeBatch(jobs(9, skipped=4), cancelled=True), jobs(9)[4:])
     dry, real = await scene.run(dry_run=True), await scene.run()
-    told = [
-        [(one.after.state, one.after.tally, one.reasons, one.recorded) for one in report.record.repaired]
+    reported = [
+        {
+            one.before.batch_id: (one.after.state, one.after.tally, one.repairs, one.recorded)
+            for one in report.log.repaired
+        }
         for report in (dry, real)
     ]
-    assert sorted(told[0]) == sorted(told[1])
+    assert reported[0] == reported[1]
 
 
-async def test_unsealed(scene: Scene) -> None:
-    """An unsealed batch gets what the queue lists, and ends only once the queue is finished with it."""
+async def test_an_unsealed_batch_ends_only_once_its_queue_is_finished(scene: Scene) -> None:
+    """Until then, what the queue lists is recorded."""
     in_queue = FakeBatch(jobs(6), finished=False)
     await scene.batch("growing", in_queue, jobs(4), sealed=False, total_jobs=4)
     await scene.run()
@@ -115,8 +118,8 @@ async def test_unsealed(scene: Scene) -> None:
     assert (ended.state, ended.total_jobs, ended.sealed) == (BatchState.COMPLETED, 6, True)
 
 
-async def test_later_attempts(scene: Scene) -> None:
-    """An attempt that the queue knows and that is higher than the recorded one takes its place."""
+async def test_a_later_attempt_of_the_queue_replaces_the_recorded_one(scene: Scene) -> None:
+    """The tallies follow."""
     failed = [FakeJob("job-00000", JobOutcome.FAILED)]
     await scene.batch("retried", FakeBatch([FakeJob("job-00000", attempt=2), *jobs(3)[1:]]), failed)
     await scene.run()
@@ -125,8 +128,8 @@ async def test_later_attempts(scene: Scene) -> None:
     assert await scene.differences() == []
 
 
-async def test_reports_win(scene: Scene) -> None:
-    """An outcome that a worker reported stays, whatever the queue lists for the same attempt."""
+async def test_a_reported_outcome_stays(scene: Scene) -> None:
+    """Whatever the queue lists for the same attempt."""
     await scene.batch("mixed", FakeBatch(jobs(3)), [FakeJob("job-00000", JobOutcome.FAILED)])
     await scene.run()
     batch = await scene.store.get_batch("mixed")
@@ -134,16 +137,16 @@ async def test_reports_win(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("total", [8, 12])
-async def test_the_queue_knows_how_many_jobs_there_are(scene: Scene, total: int) -> None:
-    """The queue's number of jobs wins over the announced one once all of them ended."""
+async def test_the_queues_total_wins_over_the_announced_one(scene: Scene, total: int) -> None:
+    """Once all its jobs have ended."""
     await scene.batch("miscounted", FakeBatch(jobs(total)), jobs(7), total_jobs=10)
     await scene.run()
     batch = await scene.store.get_batch("miscounted")
     assert (batch.state, batch.total_jobs, batch.tally.ended) == (BatchState.COMPLETED, total, total)
 
 
-async def test_counts_only(scene: Scene) -> None:
-    """A queue that keeps only counts completes the batch with results that have no rows."""
+async def test_a_queue_that_keeps_only_counts_completes_a_batch(scene: Scene) -> None:
+    """The results taken from it have no rows."""
     await scene.batch("counted", FakeBatch(THE_STORY, lists_jobs=False), THE_STORY[:-11])
     report = await scene.run()
     batch = await scene.store.get_batch("counted")
@@ -152,12 +155,12 @@ async def test_counts_only(scene: Scene) -> None:
         Tally(1_030, 7),
         Tally(11),
     )
-    assert (report.result.results_recorded, report.result.results_counted) == (0, 11)
+    assert (report.summary.results_recorded, report.summary.results_counted) == (0, 11)
     assert await scene.differences() == []
 
 
-async def test_a_late_report_moves_no_sum(scene: Scene) -> None:
-    """A report that comes after its job was counted turns the count into a row; the sum stays."""
+async def test_a_late_report_of_a_counted_job_changes_no_tally(scene: Scene) -> None:
+    """It turns the count into a row."""
     await scene.batch("counted", FakeBatch(jobs(10, failed=2), lists_jobs=False), jobs(10, failed=1)[:8])
     await scene.run()
     for late in (FakeJob("job-00008", JobOutcome.FAILED), FakeJob("job-00009"), FakeJob("one-too-many")):
@@ -168,49 +171,49 @@ async def test_a_late_report_moves_no_sum(scene: Scene) -> None:
     assert batch.unattributed == Tally()
 
 
-async def test_says_that_it_lists_and_does_not(scene: Scene) -> None:
-    """A queue that does not list its jobs after all is taken at its counts."""
+async def test_the_counts_of_a_queue_that_refuses_to_list_are_used(scene: Scene) -> None:
+    """Although it said that it lists its jobs."""
     await scene.batch("counted", FakeBatch(jobs(10), refuses_listing=True), jobs(8))
     await scene.run()
     batch = await scene.store.get_batch("counted")
     assert (batch.state, batch.unattributed) == (BatchState.COMPLETED, Tally(2))
 
 
-async def test_cancelled_with_running_jobs(scene: Scene) -> None:
-    """A batch cancelled in the queue, which calls it finished, is left alone while its jobs run."""
+async def test_a_cancelled_batch_is_left_alone_while_its_jobs_run(scene: Scene) -> None:
+    """Although the queue calls it finished."""
     running = FakeBatch(jobs(10, skipped=3, pending=2), cancelled=True, finished=True, lists_jobs=False)
     await scene.batch("cancelled", running, jobs(10)[6:])
     before = await scene.tables()
     report = await scene.run()
-    assert report.result.left == {LeaveKind.STILL_PENDING: 1}
+    assert report.summary.left == {NotRepairedReason.STILL_PENDING: 1}
     assert await scene.tables() == before
 
 
-async def test_cancelled(scene: Scene) -> None:
-    """A batch cancelled in the queue is CANCELLED once no job runs; what never ran is skipped."""
+async def test_a_batch_cancelled_in_the_queue_is_cancelled_once_no_job_runs(scene: Scene) -> None:
+    """Jobs that never ran are skipped."""
     await scene.batch("cancelled", FakeBatch(jobs(10, skipped=3)[:8], cancelled=True), total_jobs=10)
     report = await scene.run()
     batch = await scene.store.get_batch("cancelled")
     assert (batch.state, batch.tally, batch.total_jobs) == (BatchState.CANCELLED, Tally(5, 0, 5), 10)
-    assert (batch.unattributed, report.result.cancelled) == (Tally(skipped=2), 1)
+    assert (batch.unattributed, report.summary.cancelled) == (Tally(skipped=2), 1)
     assert await scene.differences() == []
 
 
-async def test_more_than_one_transaction_takes(scene: Scene) -> None:
-    """More than 10,000 missing results are recorded in portions, all in one pass, and dry as well."""
+async def test_more_results_than_a_transaction_takes_are_recorded_in_portions(scene: Scene) -> None:
+    """All in one pass; a dry run works them out in the same way."""
     many = jobs(25_003, failed=5)
     await scene.batch("large", FakeBatch(many), many[:2])
     dry, real = await scene.run(dry_run=True), await scene.run()
     batch = await scene.store.get_batch("large")
     assert (batch.state, batch.tally) == (BatchState.COMPLETED, Tally(24_998, 5))
-    assert dry.record.repaired[0].after.tally == batch.tally
-    assert dry.result.results_recorded == real.result.results_recorded == 25_001
-    assert len(real.record.repaired[0].reasons) == 3
+    assert dry.log.repaired[0].after.tally == batch.tally
+    assert dry.summary.results_recorded == real.summary.results_recorded == 25_001
+    assert len(real.log.repaired[0].repairs) == 3
     assert await scene.differences() == []
 
 
-async def test_portions_when_more_jobs_than_announced(scene: Scene) -> None:
-    """A portion never completes a batch that was announced with fewer jobs than the queue has."""
+async def test_a_portion_does_not_complete_a_batch_announced_with_fewer_jobs(scene: Scene) -> None:
+    """The queue's total is set first."""
     many = jobs(12_000)
     await scene.batch("large", FakeBatch(many), total_jobs=6_000)
     await scene.run()
@@ -218,10 +221,10 @@ async def test_portions_when_more_jobs_than_announced(scene: Scene) -> None:
     assert (batch.state, batch.tally.ended, batch.total_jobs) == (BatchState.COMPLETED, 12_000, 12_000)
 
 
-async def test_more_batches_than_a_page_holds(scene: Scene) -> None:
-    """A pass walks more batches than one page holds, each once."""
+async def test_a_pass_checks_more_batches_than_a_page_holds(scene: Scene) -> None:
+    """Each of them once."""
     for number in range(210):
         await scene.batch(f"batch-{number}", FakeBatch(jobs(1), lists_jobs=False))
     report = await scene.run()
-    assert (report.result.looked_at, report.result.completed) == (210, 210)
+    assert (report.summary.looked_at, report.summary.completed) == (210, 210)
     assert len(scene.queue.calls) == 210

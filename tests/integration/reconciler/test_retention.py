@@ -1,9 +1,13 @@
-"""Old batches are deleted by the scheduled passes, and by nothing else."""
+"""Scheduled passes delete old batches; nothing else does."""
 
 from typing import Any
 
 import pytest
 
+from batches.store.batch_store import BatchStore
+from batches.store.database import Database
+from reconciler.run.deadline import Deadline, StopReason
+from reconciler.run.sweep import purge_ended
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch
 
@@ -16,14 +20,14 @@ async def ended_and_not(scene: Scene) -> None:
     await scene.batch("processing", FakeBatch(jobs(3, pending=1), finished=False), jobs(3)[1:])
 
 
-@pytest.mark.parametrize("options", [{}, {"every": True}], ids=["stuck", "all"])
-async def test_old_batches_are_deleted(scene: Scene, options: dict[str, Any]) -> None:
-    """A scheduled pass deletes batches that ended long ago, with all their rows, and no other."""
+@pytest.mark.parametrize("options", [{}, {"all_batches": True}], ids=["stuck", "all"])
+async def test_a_pass_deletes_batches_that_ended_long_ago(scene: Scene, options: dict[str, Any]) -> None:
+    """With all their rows, and no others."""
     await ended_and_not(scene)
     scene.settings = AT_ONCE
     report = await scene.run(**options)
     tables = await scene.tables()
-    assert report.result.batches_deleted == 1
+    assert report.summary.batches_deleted == 1
     assert [row[1] for row in tables["batches"]] == ["processing"]
     assert (len(tables["job_results"]), tables["deleted_batches"]) == (2, [])
 
@@ -31,8 +35,8 @@ async def test_old_batches_are_deleted(scene: Scene, options: dict[str, Any]) ->
 @pytest.mark.parametrize(
     "options", [{"dry_run": True}, {"batch_id": "processing"}], ids=["dry run", "one batch"]
 )
-async def test_nothing_is_deleted_by_hand(scene: Scene, options: dict[str, Any]) -> None:
-    """A dry run, and a look at one batch, delete nothing."""
+async def test_a_pass_started_by_hand_deletes_nothing(scene: Scene, options: dict[str, Any]) -> None:
+    """Neither a dry run nor a pass over one batch."""
     await ended_and_not(scene)
     scene.settings = AT_ONCE
     before = await scene.tables()
@@ -41,16 +45,16 @@ async def test_nothing_is_deleted_by_hand(scene: Scene, options: dict[str, Any])
 
 
 @pytest.mark.parametrize("retention", [0, 3_600], ids=["off", "not yet"])
-async def test_kept(scene: Scene, retention: float) -> None:
-    """Batches are kept for the time of the setting; for ever if that is 0."""
+async def test_a_batch_is_kept_for_the_retention_time(scene: Scene, retention: float) -> None:
+    """Forever if that is 0."""
     await ended_and_not(scene)
     scene.settings = {"retention": retention}
-    assert (await scene.run()).result.batches_deleted == 0
+    assert (await scene.run()).summary.batches_deleted == 0
     assert len((await scene.tables())["batches"]) == 2
 
 
-async def test_more_than_a_chunk(scene: Scene) -> None:
-    """Deletion goes on, chunk by chunk, until nothing old is left, what an earlier pass left included."""
+async def test_a_pass_deletes_chunk_by_chunk_until_nothing_old_is_left(scene: Scene) -> None:
+    """Including what an earlier pass did not get to."""
     many = jobs(2_500)
     await scene.batch("large", FakeBatch(many), many)
     for number in range(101):
@@ -59,5 +63,15 @@ async def test_more_than_a_chunk(scene: Scene) -> None:
     scene.settings = AT_ONCE
     report = await scene.run()
     tables = await scene.tables()
-    assert report.result.batches_deleted == 2
+    assert report.summary.batches_deleted == 2
     assert (tables["batches"], tables["job_results"], tables["deleted_batches"]) == ([], [], [])
+
+
+async def test_a_database_that_does_not_answer_the_deletion_stops_the_pass() -> None:
+    """Its report must not look like that of a complete pass."""
+    database = Database("mysql+asyncmy://user:password@127.0.0.1:1/database", connections_max=1)
+    deadline = Deadline(60)
+    assert await purge_ended(BatchStore(database), deadline, retention_seconds=1) == 0
+    deadline.close()
+    await database.close()
+    assert deadline.stop_reason is StopReason.DATABASE_UNAVAILABLE

@@ -1,4 +1,4 @@
-"""Whatever a queue says, truth or lies, what is made of it keeps the rules of a batch."""
+"""Whatever a queue says, true or false, the rules of a batch hold."""
 
 import asyncio
 from dataclasses import replace
@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from batches.batch import BatchState, Tally
-from batches.repair import RepairPlan
 from batches.result import Disposition, JobOutcome, ResultSource, StoredAttempt
-from reconciler.decision.not_repaired import Leave, LeaveKind
+from reconciler.decision.decide import PlannedRepair
+from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.queue.port import QueueCounts, QueueJob
 from tests.support.samples import BATCH, Stored, tally_of
 from tests.unit.reconciler.model import World, batch_of
@@ -25,18 +25,18 @@ ATTEMPTS = st.sampled_from([1, 1, 1, 2, 3])
 RECORDED = st.sampled_from(["not", "not", "alike", "alike", "at random"])
 SOURCES = st.sampled_from(ResultSource)
 COUNTED = st.just(Tally()) | st.builds(Tally, st.integers(0, 2), st.integers(0, 2))
-"""Results without rows. A processing batch has none today, and only portions rely on that."""
+"""Results without rows. No batch in PROCESSING has any today; only portions rely on that."""
 LIES = st.dictionaries(
     st.sampled_from(["total", "succeeded", "failed", "skipped", "pending"]), st.integers(-2, 9), min_size=1
 )
 FLAGS = st.fixed_dictionaries({name: st.booleans() for name in ("finished", "cancelled", "lists_jobs")})
 PROPERTY = settings(max_examples=150, deadline=None)
-"""A world takes some 10 ms to draw and settle. A run of 3,000 found no more."""
+"""A world takes about 10 ms to draw and repair. A run of 3,000 examples found no more."""
 
 
 @st.composite
 def jobs_and_rows(draw: st.DrawFn, outcomes: st.SearchStrategy[JobOutcome | None]) -> tuple[Jobs, Stored]:
-    """Draw the jobs that a queue has, and which are recorded, as the queue knows them or otherwise."""
+    """Draw the jobs of a queue and which of them are recorded, with the queue's outcome or another."""
     jobs, stored = [], {}
     for number in range(draw(st.integers(0, JOBS_MAX) | st.just(JOBS_MAX))):
         job = QueueJob(f"job-{number}", draw(outcomes), draw(ATTEMPTS))
@@ -56,7 +56,7 @@ def honest_worlds(
     outcomes: st.SearchStrategy[JobOutcome | None] = OUTCOMES_OR_PENDING,
     sealed: st.SearchStrategy[bool] = SEALED,
 ) -> World:
-    """Draw a batch and what a queue that tells the truth says of it."""
+    """Draw a batch and a queue that tells the truth about it."""
     jobs, stored = draw(jobs_and_rows(outcomes))
     results_max = draw(st.sampled_from([2, 2, 3, 10_000]))
     without_rows = draw(COUNTED) if results_max > JOBS_MAX else Tally()
@@ -68,7 +68,7 @@ def honest_worlds(
 
 @st.composite
 def lying_worlds(draw: st.DrawFn) -> World:
-    """Draw one whose queue tells lies: other counts, other jobs, jobs twice."""
+    """Draw a batch whose queue lies: wrong counts, unknown jobs, duplicates."""
     world = draw(honest_worlds())
     if draw(st.booleans()):
         lies: dict[str, Any] = draw(LIES)
@@ -96,13 +96,13 @@ WORLDS = honest_worlds() | lying_worlds()
 
 @PROPERTY
 @given(WORLDS)
-def test_a_batch_stays_one(world: World) -> None:
-    """After every repair the tallies add up to the total, none is negative, and they equal the rows."""
+def test_tallies_add_up_after_every_repair(world: World) -> None:
+    """None is negative, and they equal the rows."""
 
     async def rule() -> None:
         decision, listing = await world.decide()
-        while isinstance(decision, RepairPlan):
-            world.carry_out(decision)
+        while isinstance(decision, PlannedRepair):
+            world.carry_out(decision.plan)
             batch = world.batch
             numbers = (batch.tally.succeeded, batch.tally.failed, batch.tally.skipped, batch.pending_jobs)
             assert min(numbers) >= 0
@@ -117,10 +117,10 @@ def test_a_batch_stays_one(world: World) -> None:
 
 @PROPERTY
 @given(WORLDS)
-def test_reports_stay(world: World) -> None:
-    """No recorded result is ever removed, and only a higher attempt takes its place."""
+def test_only_a_higher_attempt_replaces_a_recorded_result(world: World) -> None:
+    """No recorded result is ever removed."""
     before = dict(world.stored)
-    asyncio.run(world.settle())
+    asyncio.run(world.repair())
     for key, attempt in before.items():
         after = world.stored[key]
         assert after == attempt or after.attempt > attempt.attempt
@@ -128,53 +128,53 @@ def test_reports_stay(world: World) -> None:
 
 @PROPERTY
 @given(WORLDS)
-def test_a_plan_records_just_what_it_says(world: World) -> None:
-    """Every result of a plan is recorded: the report counts them without asking again."""
+def test_every_result_of_a_plan_is_recorded(world: World) -> None:
+    """The report counts them without asking again."""
     decision, _ = asyncio.run(world.decide())
-    if isinstance(decision, RepairPlan):
-        verdicts = world.carry_out(decision).verdicts
+    if isinstance(decision, PlannedRepair):
+        verdicts = world.carry_out(decision.plan).verdicts
         assert set(verdicts) <= {Disposition.RECORDED, Disposition.SUPERSEDED_EARLIER}
 
 
 @PROPERTY
 @given(WORLDS)
-def test_settled_at_once(world: World) -> None:
-    """A second look, right after the first, finds nothing to do."""
+def test_a_second_repair_finds_nothing_to_do(world: World) -> None:
+    """One repair does everything that can be done."""
 
     async def rule() -> None:
-        await world.settle()
+        await world.repair()
         decision, _ = await world.decide()
-        assert isinstance(decision, Leave)
+        assert isinstance(decision, NotRepaired)
 
     asyncio.run(rule())
 
 
 @PROPERTY
 @given(WORLDS)
-def test_contradictions_write_nothing(world: World) -> None:
-    """A queue that contradicts itself changes nothing, not even by the portions before it was noticed."""
-    plans, left = asyncio.run(world.settle())
-    if left is not None and left.kind is LeaveKind.CONTRADICTION:
+def test_a_contradiction_writes_nothing(world: World) -> None:
+    """Not even the portions before it was noticed."""
+    plans, left = asyncio.run(world.repair())
+    if left is not None and left.reason is NotRepairedReason.CONTRADICTION:
         assert plans == []
 
 
 @PROPERTY
 @given(WORLDS)
-def test_no_end_while_jobs_are_pending(world: World) -> None:
-    """Counts with pending jobs never end a batch that has fewer results than the queue has jobs."""
+def test_no_batch_ends_while_jobs_are_pending(world: World) -> None:
+    """Unless it has as many results as the queue has jobs."""
     assume(world.counts.pending > 0 and not world.batch.has_ended)
-    asyncio.run(world.settle())
+    asyncio.run(world.repair())
     if world.batch.has_ended:
         assert world.batch.tally.ended >= world.counts.total
 
 
 @PROPERTY
 @given(honest_worlds(OUTCOMES, sealed=st.sampled_from([True])))
-def test_an_honest_queue_ends_its_batch(world: World) -> None:
-    """A sealed batch whose jobs all ended in the queue ends with the queue's total, however long the list."""
+def test_a_sealed_batch_whose_jobs_have_ended_ends(world: World) -> None:
+    """It ends with the queue's total, however long the list."""
     assume(not world.batch.has_ended)
     assume(world.jobs and world.batch.unattributed == Tally())
-    asyncio.run(world.settle())
+    asyncio.run(world.repair())
     if world.counts.cancelled:
         assert world.batch.state is BatchState.CANCELLED
         assert world.batch.pending_jobs == 0
@@ -186,9 +186,9 @@ def test_an_honest_queue_ends_its_batch(world: World) -> None:
 @PROPERTY
 @given(honest_worlds(OUTCOMES))
 def test_portions_make_no_difference(world: World) -> None:
-    """In however small portions a list is recorded, the batch ends as if it were recorded at once."""
+    """However small the portions of a list, the batch ends as if it were recorded at once."""
     whole = replace(world, results_max=10_000)
-    asyncio.run(world.settle())
-    asyncio.run(whole.settle())
+    asyncio.run(world.repair())
+    asyncio.run(whole.repair())
     assert replace(world.batch, revision=0) == replace(whole.batch, revision=0)
     assert world.stored == whole.stored

@@ -1,4 +1,4 @@
-"""Lines for programs, however they are read."""
+"""JSON lines, however slowly they are read."""
 
 import asyncio
 import os
@@ -6,17 +6,17 @@ import threading
 from contextlib import suppress
 
 from reconciler.output.json_lines import JsonLines
-from reconciler.run.result import Looked
+from reconciler.run.result import BatchResult
 from tests.support.samples import BATCH
 
 SECONDS_MAX = 10.0
-LOOKED = Looked(BATCH, BATCH)
+RESULT = BatchResult(BATCH, BATCH)
 LINES = 1_000
-"""Several times what a pipe holds."""
+"""Several times as many as a pipe holds."""
 
 
-async def test_a_reader_who_takes_nothing_holds_up_no_other_task() -> None:
-    """While a line waits for its reader the event loop goes on; then all are read."""
+async def test_a_slow_reader_blocks_no_other_task() -> None:
+    """While a line waits for its reader, the event loop goes on; in the end all lines are read."""
     reading, writing = os.pipe()
     loop_goes_on = threading.Event()
 
@@ -28,17 +28,17 @@ async def test_a_reader_who_takes_nothing_holds_up_no_other_task() -> None:
     reader = asyncio.create_task(asyncio.to_thread(read))
     with os.fdopen(writing, "w", encoding="utf-8") as out:
         lines = JsonLines(out)
-        told = asyncio.gather(*(lines.looked(LOOKED) for _ in range(LINES)))
+        written = asyncio.gather(*(lines.write(RESULT) for _ in range(LINES)))
         await asyncio.sleep(0)
-        assert not told.done()
+        assert not written.done()
         loop_goes_on.set()
-        await told
+        await written
     assert await reader == (True, LINES)
 
 
-async def test_lines_that_cannot_be_written_end_no_pass() -> None:
-    """A full disk is noted, and raises nothing."""
+async def test_a_full_disk_does_not_end_the_pass() -> None:
+    """It is remembered, and raises nothing."""
     with suppress(OSError), os.fdopen(os.open("/dev/full", os.O_WRONLY), "w", encoding="utf-8") as full:
         lines = JsonLines(full)
-        await lines.looked(LOOKED)
+        await lines.write(RESULT)
     assert lines.is_broken

@@ -1,117 +1,73 @@
-"""What is kept of a list of jobs."""
+"""What is kept of a list of jobs, and how a duplicate is found."""
 
 import pytest
 
-from batches.result import JobOutcome
-from reconciler.queue.listing import ListingReader, ListingWalk, SeenJobs
-from reconciler.queue.port import JobPage, QueueContradiction, QueueCounts, QueueJob
-from tests.support.samples import BATCH, FAILED, SUCCEEDED, Stored, stored
-from tests.unit.reconciler.model import World
+from batches.result import StoredAttempt
+from reconciler.queue.listing import ListingWalk, SeenJobs
+from tests.support.samples import FAILED, SUCCEEDED, WORKER
+from tests.unit.reconciler.jobs import job
 
-
-def job(job_id: str, outcome: JobOutcome | None = SUCCEEDED, attempt: int = 1) -> QueueJob:
-    """Return a job without an error."""
-    return QueueJob(job_id, outcome, attempt)
-
-
-def world(jobs: list[QueueJob], recorded: Stored, results_max: int = 10_000) -> World:
-    """Return a batch whose queue lists these jobs, with what is recorded of them."""
-    return World(BATCH, recorded, QueueCounts(total=len(jobs), lists_jobs=True), jobs, results_max)
-
-
-async def test_what_is_missing() -> None:
-    """Missing are ended jobs that are not recorded, or with a lower attempt; others are counted."""
-    recorded = {**stored("same"), **stored("lower"), **stored("higher", attempt=2), **stored("other", FAILED)}
-    jobs = [job("new"), job("same"), job("lower", attempt=2), job("higher"), job("other"), job("runs", None)]
-    listing = await ListingReader(*2 * [world(jobs, recorded)]).read(BATCH, QueueCounts(total=6))
-    assert {(one.job_id, one.attempt) for one in listing.missing} == {("new", 1), ("lower", 2)}
-    assert (listing.new, listing.superseding, listing.conflicting) == (1, 1, 1)
-    assert (listing.ended.ended, listing.pending, listing.listed_twice) == (5, 1, False)
-
-
-@pytest.mark.parametrize("results_max", [2, 3, 5, 8, 100])
-async def test_portions(results_max: int) -> None:
-    """Portions hold at most so many results, each missing one once, and the last one has something new."""
-    jobs = [job(f"job-{number}", attempt=1 + number % 3) for number in range(20)]
-    recorded = {key: one for number in range(0, 20, 4) for key, one in stored(f"job-{number}").items()}
-    reader = ListingReader(*2 * [world(jobs, recorded, results_max)], results_max=results_max)
-    portion = await reader.read(BATCH, QueueCounts(total=20))
-    missing = list(portion.missing)
-    while portion.left_out:
-        assert 0 < len(portion.missing) <= results_max
-        assert portion.new > portion.new_in_missing
-        portion = await reader.go_on(BATCH, portion)
-        missing += portion.missing
-    names = [one.job_id for one in missing]
-    assert len(names) == len(set(names)) == 15 + sum(number % 3 > 0 for number in range(0, 20, 4))
-
-
-async def test_listed_twice() -> None:
-    """A job that is listed twice is noticed, however far apart."""
-    jobs = [job(f"job-{number}") for number in range(20_000)]
-    again = world([*jobs, jobs[7]], {})
-    listing = await ListingReader(again, again).read(BATCH, QueueCounts(total=20_001))
-    assert listing.listed_twice
-
-
-@pytest.mark.parametrize("name", ["job-{}", "job-{:07}"], ids=["in any order", "ascending"])
-@pytest.mark.parametrize("twice", [0, 999_999], ids=["the first", "the last"])
-def test_a_million_jobs_are_not_one(name: str, twice: int) -> None:
-    """Different jobs are told apart, and one that comes again is found, near or far."""
-    seen = SeenJobs()
-    for begin in range(0, 1_000_000, 5_000):
-        seen.add([name.format(number) for number in range(begin, begin + 5_000)])
-    seen.add([])
-    assert not seen.has_twice()
-    seen.add([name.format(twice)])
-    assert seen.has_twice()
-
-
-def test_a_job_twice_on_a_page() -> None:
-    """Neighbours are told apart too."""
-    seen = SeenJobs()
-    seen.add(["a", "b", "b", "c"])
-    assert seen.has_twice()
-
-
-class Endless:
-    """A queue whose list does not end."""
-
-    def __init__(self, page: JobPage) -> None:
-        """Take the page that it answers again and again, with a token of its own or a new one."""
-        self.pages = 0
-        self._page = page
-
-    async def batch_counts(self, batch_id: str) -> QueueCounts:
-        """Not asked for."""
-        raise NotImplementedError
-
-    async def job_page(self, batch_id: str, page_token: str, size: int) -> JobPage:  # noqa: ARG002
-        """Return a page that promises another."""
-        self.pages += 1
-        return JobPage(self._page.jobs, self._page.next_page_token or str(self.pages))
-
-
-ENDLESS = {
-    "the same token again": JobPage((), "token"),
-    "ever new tokens without jobs": JobPage(()),
-    "ever the same jobs": JobPage((job("job"),)),
+RECORDED = {
+    "same": StoredAttempt(1, SUCCEEDED, WORKER),
+    "lower": StoredAttempt(1, SUCCEEDED, WORKER),
+    "higher": StoredAttempt(2, SUCCEEDED, WORKER),
+    "higher and other": StoredAttempt(2, FAILED, WORKER),
+    "other": StoredAttempt(1, FAILED, WORKER),
 }
 
 
-@pytest.mark.parametrize("page", ENDLESS.values(), ids=ENDLESS)
-async def test_endless(page: JobPage) -> None:
-    """A list that does not end is given up soon."""
-    queue = Endless(page)
-    with pytest.raises(QueueContradiction):
-        await ListingReader(queue, world([], {})).read(BATCH, QueueCounts(total=10))
-    assert queue.pages < 200
+def test_missing_are_ended_jobs_without_a_result_or_with_a_lower_attempt() -> None:
+    """The other jobs are only counted; one that still runs is pending."""
+    walk = ListingWalk("batch", results_max=10)
+    jobs = [job("new"), job("same"), job("lower", attempt=2), job("higher"), job("other"), job("runs", None)]
+    walk.add_page("", jobs, RECORDED)
+    listing = walk.listing()
+    assert {(one.job_id, one.attempt) for one in listing.missing} == {("new", 1), ("lower", 2)}
+    assert (listing.new, listing.superseding, listing.conflicting) == (1, 1, 1)
+    assert (listing.tally.ended, listing.pending, listing.has_duplicate) == (5, 1, False)
 
 
-def test_kept_results_are_bounded() -> None:
-    """A walk keeps no more results than it may, however many pages come."""
+def test_a_lower_attempt_with_another_outcome_is_no_conflict() -> None:
+    """The recorded attempt came later, so it says more than the queue."""
+    walk = ListingWalk("batch", results_max=10)
+    walk.add_page("", [job("higher and other")], RECORDED)
+    listing = walk.listing()
+    assert (listing.conflicting, listing.missing) == (0, ())
+
+
+def test_a_walk_keeps_no_more_results_than_allowed() -> None:
+    """However many pages come, the rest is only counted."""
     walk = ListingWalk("batch", results_max=10)
     for number in range(100):
-        walk.take(str(number), [job(f"job-{number}-{index}") for index in range(4)], {})
+        walk.add_page(str(number), [job(f"job-{number}-{index}") for index in range(4)], {})
     listing = walk.listing()
     assert (len(listing.missing), listing.new, listing.left_out) == (7, 400, 393)
+
+
+@pytest.mark.parametrize("pages", [3, 4, 5])
+def test_the_result_set_aside_counts_towards_the_limit(pages: int) -> None:
+    """A last portion holds it beside the others."""
+    walk = ListingWalk("batch", results_max=3)
+    for number in range(pages):
+        walk.add_page(str(number), [job(f"job-{number}")], {})
+    assert len(walk.listing().missing) <= 3
+
+
+@pytest.mark.parametrize("name", ["job-{}", "job-{:07}"], ids=["in any order", "ascending"])
+@pytest.mark.parametrize("again", [0, 999_999], ids=["the first", "the last"])
+def test_a_job_among_a_million_is_found_again(name: str, again: int) -> None:
+    """A million different jobs have no duplicate."""
+    seen = SeenJobs(1_000_000)
+    for begin in range(0, 1_000_000, 5_000):
+        seen.add([name.format(number) for number in range(begin, begin + 5_000)])
+    seen.add([])
+    assert not seen.has_duplicate()
+    seen.add([name.format(again)])
+    assert seen.has_duplicate()
+
+
+def test_a_job_is_found_twice_on_one_page() -> None:
+    """Neighbours are compared too."""
+    seen = SeenJobs(4)
+    seen.add(["a", "b", "b", "c"])
+    assert seen.has_duplicate()

@@ -9,131 +9,154 @@ from rich.console import Console
 
 from batches.batch import Batch, BatchState, Tally
 from batches.repair import RepairPlan
-from reconciler.decision.not_repaired import Leave, LeaveKind
-from reconciler.decision.reasons import number_of
+from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
+from reconciler.decision.reasons import ReasonKind
 from reconciler.output.tables import LOG_COLUMNS, changed, print_report, summary
-from reconciler.run.result import LISTED_MAX, Draft, Looked, PassResult, Record
-from reconciler.run.sweep import PassReport
+from reconciler.run.result import LISTED_MAX, BatchInProgress, BatchResult, RunLog, RunReport, RunSummary
 from tests.support.samples import BATCH
+from tests.unit.reconciler.decisions import because
 
 BEFORE = replace(BATCH, tally=Tally(7, 1))
 AFTER = replace(BATCH, tally=Tally(8, 2), state=BatchState.COMPLETED)
+REASONS = (because(ReasonKind.NEVER_REPORTED_LISTED, 2, 10),)
+REASON = "2 of 10 results were never reported; taken from the queue's list"
 
 
-def repaired(batch_id: str = "batch", portions: int = 1) -> Looked:
+def repaired(batch_id: str = "batch", portions: int = 1) -> BatchResult:
     """Return a batch that was repaired."""
-    draft = Draft(replace(BEFORE, batch_id=batch_id))
+    batch = BatchInProgress(replace(BEFORE, batch_id=batch_id))
     for _ in range(portions):
-        draft.repaired(RepairPlan(batch_id, 1, "two were missing"), replace(AFTER, batch_id=batch_id))
-    return draft.looked(None)
+        batch.add_repair(RepairPlan(batch_id, 1), REASONS, replace(AFTER, batch_id=batch_id))
+    return batch.result(None)
 
 
-def left(kind: LeaveKind, batch: Batch = BATCH) -> Looked:
-    """Return a batch that was left."""
-    return Draft(batch).looked(Leave(kind, "for a reason"))
+def left(reason: NotRepairedReason, batch: Batch = BATCH) -> BatchResult:
+    """Return a batch that was not repaired."""
+    not_repaired = NotRepaired.because(reason, ReasonKind.QUEUE_ERROR, "for a reason")
+    return BatchInProgress(batch).result(not_repaired)
 
 
-def printed(*looked: Looked, width: int = LOG_COLUMNS, is_terminal: bool = False) -> list[str]:
-    """Return what is printed of these batches."""
-    record = Record()
-    for one in looked:
-        record.add(one)
+def printed(
+    *results: BatchResult, width: int = LOG_COLUMNS, is_terminal: bool = False, **of_pass: object
+) -> list[str]:
+    """Return what is printed about these batches."""
+    log = RunLog()
+    for one in results:
+        log.add(one)
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=is_terminal, markup=False, highlight=False)
-    print_report(console, PassReport(record.result(), record, "a note"))
+    print_report(console, RunReport(log.summary(**of_pass), log))
     return file.getvalue().splitlines()
 
 
-def test_a_line_in_a_log() -> None:
-    """In a log each repaired batch is one line of what changed, without colours, boxes or trailing blanks."""
+def test_a_repaired_batch_is_one_line_in_a_log() -> None:
+    """The line says what changed, without colours, boxes or trailing blanks."""
     lines = printed(repaired())
     numbers = "PROCESSING -> COMPLETED 10 7 -> 8 1 -> 2 0 2 -> 0 80 % -> 100 %"
     assert lines[0] == "Repaired: 1"
-    assert " ".join(lines[2].split()) == f"batch {numbers} two were missing"
+    assert " ".join(lines[2].split()) == f"batch {numbers} {REASON}"
     assert all(line == line.rstrip() and line.isascii() and line.isprintable() for line in lines)
 
 
-def test_nothing_is_cut_on_a_terminal() -> None:
-    """On a narrow terminal a long id folds, whole, and the last line is still one line of JSON."""
+def test_nothing_is_cut_on_a_narrow_terminal() -> None:
+    """A long id folds, and the last line is still one line of JSON."""
     lines = printed(repaired("#" * 128), width=60, is_terminal=True)
     assert "".join(lines).count("#") == 128
     assert json.loads(lines[-1])["repaired"] == 1
 
 
-def test_ids_are_no_markup() -> None:
-    """An id is printed as it is, whatever a table might read into it."""
+def test_an_id_is_not_markup() -> None:
+    """It is printed as it is."""
     batch_id = "[bold]:smile:[/nonsense]"
     assert printed(repaired(batch_id))[2].startswith(batch_id + " ")
 
 
-def test_portions_are_one_line() -> None:
-    """A batch that was repaired in portions is one line, with the first reason, and counts once."""
+def test_a_batch_repaired_in_portions_is_one_line() -> None:
+    """It has the first reason, and counts once."""
     lines = printed(repaired(portions=3))
-    assert lines[2].endswith("two were missing (recorded in 3 portions)")
+    assert lines[2].endswith(f"{REASON} (in 3 portions)")
     assert json.loads(lines[-1])["repaired"] == 1
 
 
-def test_left_batches_are_named_errors_last() -> None:
-    """Every batch that was left is named with its reason; errors come last, nearest to the summary."""
-    looked = (left(LeaveKind.CONTRADICTION), left(LeaveKind.STILL_PENDING), left(LeaveKind.UNKNOWN_TO_QUEUE))
-    titles = [line for line in printed(*looked) if line.startswith(("Left", "Error"))]
-    assert titles == ["Left: still pending: 1", "Left: unknown to queue: 1", "Error: contradiction: 1"]
-    assert sum(line.endswith("for a reason") for line in printed(*looked)) == 3
+def test_batches_that_were_not_repaired_are_named_with_errors_last() -> None:
+    """So that errors are nearest to the summary."""
+    reasons = (
+        NotRepairedReason.CONTRADICTION,
+        NotRepairedReason.STILL_PENDING,
+        NotRepairedReason.UNKNOWN_TO_QUEUE,
+    )
+    lines = printed(*map(left, reasons))
+    assert [line for line in lines if line.startswith(("Not repaired", "Error"))] == [
+        "Not repaired (still pending): 1",
+        "Not repaired (unknown to queue): 1",
+        "Error (contradiction): 1",
+    ]
+    assert sum(line.endswith("for a reason") for line in lines) == 3
 
 
 def test_a_report_has_an_end() -> None:
-    """Of very many batches a report names the first and says how many more there are."""
+    """It names the first of very many batches, and says how many more there are."""
     lines = printed(*[repaired() for _ in range(LISTED_MAX + 5)])
     assert "... and 5 more" in lines
     assert len(lines) < LISTED_MAX + 10
 
 
-def test_a_batch_may_be_repaired_and_left() -> None:
-    """A batch of which a part was repaired before something went wrong is in both tables."""
-    draft = Draft(BEFORE)
-    draft.repaired(RepairPlan("batch", 1, "a portion"), AFTER)
-    record = Record()
-    record.add(draft.looked(Leave(LeaveKind.CONTRADICTION, "it changed")))
-    assert (record.result().repaired, record.result().errors) == (1, 1)
-
-
-def test_summary() -> None:
-    """The summary is a sentence; what cut a pass short is another."""
-    result = PassResult(looked_at=1, repaired=1, completed=1, results_recorded=1_037, seconds=0.25)
-    assert summary(result) == (
-        "looked at 1 batch; 1 repaired (1 completed, 0 cancelled); 0 left (0 errors);"
-        " 1,037 results recorded, 0 only counted; 0 old batches deleted; 0.2 s."
+def test_a_batch_may_be_repaired_in_part_before_an_error() -> None:
+    """It is in both tables."""
+    batch = BatchInProgress(BEFORE)
+    batch.add_repair(RepairPlan("batch", 1), REASONS, AFTER)
+    log = RunLog()
+    log.add(
+        batch.result(NotRepaired.because(NotRepairedReason.CONTRADICTION, ReasonKind.QUEUE_ERROR, "changed"))
     )
-    cut = summary(replace(result, cut_short="stopped by a signal", not_looked_at=2, dry_run=True))
-    assert cut.startswith("Dry run, nothing was written: ")
-    assert cut.endswith(" Cut short, stopped by a signal: 2 batches not looked at.")
+    assert (log.summary().repaired, log.summary().errors) == (1, 1)
+
+
+def test_the_summary_is_one_sentence() -> None:
+    """A pass that was stopped early says so in another."""
+    numbers = RunSummary(looked_at=1, repaired=1, completed=1, results_recorded=1_037, seconds=0.25)
+    assert summary(numbers) == (
+        "checked 1 batch in 0.2 s; 1 repaired (1 completed, 0 cancelled); 0 not repaired (0 errors);"
+        " 1,037 results recorded, 0 only counted; 0 old batches deleted."
+    )
+    stopped = summary(replace(numbers, cut_short="stopped by a signal", not_looked_at=2))
+    assert stopped.endswith(" Stopped early (stopped by a signal): 2 batches were not checked.")
+
+
+def test_a_dry_run_is_reported_in_the_conditional() -> None:
+    """Nobody must take it for a repair."""
+    numbers = RunSummary(looked_at=2, repaired=1, completed=1, results_recorded=3, dry_run=True)
+    assert summary(numbers) == (
+        "Dry run, nothing was written: checked 2 batches in 0.0 s;"
+        " 1 would be repaired (1 completed, 0 cancelled); 0 not repaired (0 errors);"
+        " 3 results would be recorded, 0 only counted."
+    )
+    assert printed(repaired(), dry_run=True)[0] == "Would be repaired: 1"
+
+
+def test_a_pass_that_did_nothing_says_why() -> None:
+    """Another pass is running."""
+    assert "another pass is running: nothing was done" in printed(lease_held_elsewhere=True)
 
 
 CLEAN = {
-    "nothing to do": (PassResult(), True),
-    "another pass runs": (PassResult(lease_held_elsewhere=True), True),
-    "batches unknown to the queue": (PassResult(unknown_to_queue=3), True),
-    "batches that move": (PassResult(changed_meanwhile=3), True),
-    "an error": (PassResult(errors=1), False),
-    "batches not looked at": (PassResult(not_looked_at=1), False),
-    "cut short": (PassResult(cut_short="stopped by a signal"), False),
+    "nothing to do": (RunSummary(), True),
+    "another pass is running": (RunSummary(lease_held_elsewhere=True), True),
+    "batches unknown to the queue": (RunSummary(unknown_to_queue=3), True),
+    "batches that change": (RunSummary(changed_meanwhile=3), True),
+    "an error": (RunSummary(errors=1), False),
+    "batches that were not checked": (RunSummary(not_looked_at=1), False),
+    "stopped early": (RunSummary(cut_short="stopped by a signal"), False),
 }
 
 
-@pytest.mark.parametrize(("result", "is_clean"), CLEAN.values(), ids=CLEAN)
-def test_clean(result: PassResult, is_clean: bool) -> None:  # noqa: FBT001  # the rule's answer
-    """A pass is clean unless another try, or a person, could help."""
-    assert result.is_clean == is_clean
+@pytest.mark.parametrize(("numbers", "is_clean"), CLEAN.values(), ids=CLEAN)
+def test_a_pass_is_clean_unless_another_try_could_help(numbers: RunSummary, *, is_clean: bool) -> None:
+    """What is normal, or needs no action, is clean."""
+    assert numbers.is_clean == is_clean
 
 
-def test_numbers_in_words() -> None:
-    """Numbers are told with their nouns and verbs, in thousands."""
-    assert number_of(1, "job", "is") == "1 job is"
-    assert number_of(1_037, "job", "has") == "1,037 jobs have"
-    assert number_of(0, "batch") == "0 batches"
-
-
-def test_what_did_not_change_is_told_once() -> None:
-    """A number that did not change has no arrow."""
+def test_a_number_that_did_not_change_is_printed_once() -> None:
+    """Without an arrow."""
     assert changed(BEFORE, AFTER, lambda batch: f"{batch.total_jobs}") == "10"
     assert changed(BEFORE, AFTER, lambda batch: f"{batch.tally.failed}") == "1 -> 2"

@@ -5,20 +5,20 @@ from dataclasses import replace
 import pytest
 
 from batches.batch import Batch
-from reconciler.run.selection import is_stuck
+from reconciler.run.sweep import is_stuck
 from tests.support.samples import BATCH, at
 
 STUCK = {
     "created just now": (replace(BATCH, read_time=at(0)), 300, False),
     "created long ago, nothing reported": (replace(BATCH, read_time=at(300)), 300, True),
     "not quite long enough": (replace(BATCH, read_time=at(299.9)), 300, False),
-    "reported lately": (replace(BATCH, last_result_time=at(100), read_time=at(300)), 300, False),
+    "reported recently": (replace(BATCH, last_result_time=at(100), read_time=at(300)), 300, False),
     "reported long ago": (replace(BATCH, last_result_time=at(100), read_time=at(400)), 300, True),
     "at once": (BATCH, 0, True),
 }
 
 
 @pytest.mark.parametrize(("batch", "seconds", "stuck"), STUCK.values(), ids=STUCK)
-def test_stuck(batch: Batch, seconds: float, stuck: bool) -> None:  # noqa: FBT001  # the rule's answer
-    """A batch is stuck so long after its last result, or its creation, by the clock it was read by."""
+def test_a_batch_is_stuck_long_after_its_last_result(batch: Batch, seconds: float, *, stuck: bool) -> None:
+    """Without a result its creation counts; the time is that of the clock it was read by."""
     assert is_stuck(batch, seconds) is stuck
