@@ -1,11 +1,12 @@
-"""Batches: what enqueuing does before it enqueues."""
+"""Batches: what the integrations create batches with."""
 
 import asyncio
 import signal
 
 import pytest
 
-from batchprogress import Batches, BatchNotChanged
+from batchprogress.batches import Batches
+from batchprogress.errors import BatchNotChanged
 from tests.faults.cluster import Cluster
 from tests.support.progress import Served
 
@@ -29,19 +30,32 @@ async def test_a_batch_is_created_grows_and_is_sealed(progress: Served, target: 
     )
 
 
-async def test_what_the_server_refuses_fails_nobody_unless_strict(progress: Served, target: str) -> None:
-    """A conflict is told by the return value and the log, or raised with the server's reason."""
+async def test_a_refusal_is_logged_and_raised_only_if_strict(
+    progress: Served, target: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The return value and the log tell of a conflict; strict raises it with the server's reason."""
     await progress.create("b", 3)
     assert not await asyncio.to_thread(Batches(target).create, "b", 4)
+    assert "BATCH_CONFLICT" in caplog.text
     with pytest.raises(BatchNotChanged) as raised:
         await asyncio.to_thread(Batches(target, strict=True).create, "b", 4)
     assert raised.value.reason == "BATCH_CONFLICT"
 
 
-async def test_a_server_that_is_restarted_is_waited_for(
-    servers: Cluster, progress: Served, target: str
+async def test_a_token_that_cannot_be_read_fails_no_job(
+    target: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """For a while; one that stays away is told."""
+    """The error of the user's own token function is logged."""
+
+    def token() -> str:
+        raise OSError("no such file")
+
+    assert not await asyncio.to_thread(Batches(target, token=token).create, "b", 1)
+    assert "OSError: no such file" in caplog.text
+
+
+async def test_a_restart_of_the_server_is_waited_for(servers: Cluster, progress: Served, target: str) -> None:
+    """The call returns False if the server stays away."""
     await servers.end(0, signal.SIGKILL)
     assert not await asyncio.to_thread(Batches(target, answer_seconds_max=0.1).create, "b", 1)
     creating = asyncio.create_task(asyncio.to_thread(Batches(target, answer_seconds_max=60).create, "b", 1))

@@ -1,7 +1,6 @@
 """Client and AsyncClient against a real server."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -23,20 +22,25 @@ from batchprogress import (
     JobOutcome,
     Reporter,
     RequestConflict,
-    Unavailable,
     WaitTimeout,
 )
 from batchprogress.v1 import progress_pb2 as pb
-from database_servers.ports import free_port
-from tests.faults.cluster import Cluster
 from tests.integration.client.either import Either, opened
-from tests.support.progress import Served
+from tests.support.progress import Served, served
+
+pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
 
 SECONDS_MAX = 60.0
-KINDS = [Client, AsyncClient]
 
 
-@pytest_asyncio.fixture(params=KINDS)
+@pytest_asyncio.fixture
+async def progress(database_url: str) -> AsyncIterator[Served]:
+    """A server in the test's own loop."""
+    async with served(database_url) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(params=[Client, AsyncClient])
 async def client(request: pytest.FixtureRequest, target: str) -> AsyncIterator[Either]:
     """A client of either kind."""
     async with opened(request.param, target) as either:
@@ -152,38 +156,6 @@ async def test_what_the_server_refuses_raises_its_own_error(client: Either) -> N
             await client.every(name, "nope")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_a_server_that_is_away_raises_unavailable(kind: type[Client | AsyncClient]) -> None:
-    """The error tells how often and how long it was tried, and why there was no answer."""
-    target = f"127.0.0.1:{free_port()}"
-    async with opened(kind, target, timeout=1.0) as client:
-        with pytest.raises(Unavailable, match="refused") as raised:
-            await client.call("get", "b")
-    error = raised.value
-    assert error.reason == "UNAVAILABLE"
-    assert error.tries > 1
-    assert 0.0 < error.seconds <= 1.0
-    assert target in str(error)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-async def test_without_retry_the_first_failure_is_raised(kind: type[Client | AsyncClient]) -> None:
-    """Neither a call nor a watch is tried again."""
-    async with opened(kind, f"127.0.0.1:{free_port()}", retry=False) as client:
-        for work in (client.call("get", "b"), client.every("watch", "b"), client.call("wait", "b", 60)):
-            with pytest.raises(Unavailable) as raised:
-                await work
-            assert raised.value.tries == 1
-
-
-async def test_a_call_is_tried_until_the_server_is_back(client: Either, servers: Cluster) -> None:
-    """A call that is made while the server is away succeeds once it serves again."""
-    await servers.end(0, signal.SIGKILL)
-    creating = asyncio.create_task(client.call("create", "b", 7))
-    await servers.start(0)
-    assert (await creating).total_jobs == 7
-
-
 async def test_wait_returns_the_ended_batch(client: Either, progress: Served) -> None:
     """Neither a restart nor a state in between ends the wait."""
     await progress.create("b", 1)
@@ -201,14 +173,6 @@ async def test_wait_raises_with_the_last_state(client: Either, progress: Served)
     assert isinstance(raised.value, WaitTimeout)
     assert raised.value.batch is not None
     assert raised.value.batch.succeeded_jobs == 1
-
-
-async def test_wait_tells_that_the_server_was_away(client: Either, servers: Cluster) -> None:
-    """Without any answer there is no last state."""
-    await servers.end(0, signal.SIGKILL)
-    with pytest.raises(WaitTimeout, match="did not answer") as raised:
-        await client.call("wait", "b", 0.5)
-    assert raised.value.batch is None
 
 
 async def test_a_reporter_reports_to_the_same_server(client: Either) -> None:
