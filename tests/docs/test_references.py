@@ -74,3 +74,12 @@ def test_the_quoted_alerts_say_what_the_rules_say() -> None:
         (quoted,) = re.findall(r"^> (.+)$", section, re.MULTILINE)
         parts = re.split(r"\{\{.*?\}\}", rule["annotations"]["summary"])
         assert re.fullmatch(".+?".join(map(re.escape, parts)), quoted), rule["alert"]
+
+
+def test_the_tests_that_catch_seeded_bugs_exist() -> None:
+    """Each row of the table in docs/reliability.md names a test and its file."""
+    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(test_\w+)` \(([\w/]+\.py)\)", text)
+    assert named
+    for test, file in named:
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), test
