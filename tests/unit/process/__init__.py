@@ -1,1 +1,1 @@
-"""Rules of what every process shares."""
+"""Rules of the code that every program shares."""

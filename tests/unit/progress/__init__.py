@@ -1,1 +1,1 @@
-"""Rules of the progress server's parts, without a network or a database."""
+"""Rules of the parts of the progress server, without a network or a database."""

@@ -1,1 +1,1 @@
-"""Rules of what both servers stand on."""
+"""Rules of the code that both gRPC servers share."""

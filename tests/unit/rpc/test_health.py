@@ -1,4 +1,4 @@
-"""What health says of a server from its start to its end."""
+"""The readiness and liveness of a server, from its start to its end."""
 
 import asyncio
 from typing import Any
@@ -11,10 +11,11 @@ from rpc.serving.health import LIVENESS, Health
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 NO_CONTEXT: Any = None
+SECONDS_MAX = 10.0
 
 
-async def test_a_draining_server_is_alive_but_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draining takes a server out of its Service and never gets it killed, however the store answers."""
+async def test_draining_server_is_alive_but_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drain removes a server from its Service but never gets it killed, even if the store answers."""
     monkeypatch.setattr(health_module, "CHECK_PERIOD_SECONDS", 0)
     checks = asyncio.Semaphore(0)
 
@@ -25,10 +26,40 @@ async def test_a_draining_server_is_alive_but_not_ready(monkeypatch: pytest.Monk
     running = asyncio.create_task(health.run())
     await checks.acquire()
     health.drain()
-    for _ in range(3):  # what the first of them told has been set when the third begins
+    for _ in range(3):  # the result of the first of them is set when the third begins
         await checks.acquire()
     assert await _status(health, "a.Service") == await _status(health, "") == NOT_SERVING
     assert await _status(health, LIVENESS) == SERVING
+    assert not health.is_ready
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_check_that_does_not_return_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen store gets one check, however long it lasts; the server is not ready meanwhile."""
+    monkeypatch.setattr(health_module, "CHECK_PERIOD_SECONDS", 0)
+    monkeypatch.setattr(health_module, "CHECK_SECONDS_MAX", 0.001)
+    checks, answers, rounds = 0, asyncio.Event(), asyncio.Semaphore(0)
+
+    async def check() -> None:
+        nonlocal checks
+        checks += 1
+        await answers.wait()
+
+    class CountedHealth(Health):
+        def _set_ready(self, *, ready: bool) -> None:
+            rounds.release()
+            super()._set_ready(ready=ready)
+
+    health = CountedHealth("a.Service", check)
+    running = asyncio.create_task(health.run())
+    async with asyncio.timeout(SECONDS_MAX):
+        for _ in range(3):
+            await rounds.acquire()
+        assert (checks, health.is_ready) == (1, False)
+        answers.set()
+        while not health.is_ready:  # noqa: ASYNC110  # readiness has no event
+            await asyncio.sleep(0)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 

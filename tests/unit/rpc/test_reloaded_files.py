@@ -1,5 +1,6 @@
-"""What is made of files that are replaced while they are in use."""
+"""Files that are replaced while they are in use."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,22 +9,21 @@ from rpc.callers.reloaded_files import ReloadedFiles, read
 
 
 class Pair:
-    """Two files that belong together, and what is made of them."""
+    """Two files that belong together, and their content."""
 
     def __init__(self, folder: Path) -> None:
-        """Write both for the first time."""
         self.paths = folder / "one", folder / "two"
         self.replaced_meanwhile = ""
         self.write("old")
-        self.made = ReloadedFiles(self.paths, self.make)
+        self.files = ReloadedFiles(self.paths, self.parse)
 
     def write(self, text: str) -> None:
-        """Replace both."""
+        """Overwrite both."""
         for path in self.paths:
             path.write_text(text, encoding="ascii")
 
-    def make(self) -> str:
-        """Read one, be overtaken by whoever replaces both, read the other."""
+    def parse(self) -> str:
+        """Read one, replace both if the test wants it, read the other."""
         one = read(self.paths[0]).decode()
         if self.replaced_meanwhile:
             self.write(self.replaced_meanwhile)
@@ -40,26 +40,49 @@ def pair(tmp_path: Path) -> Pair:
     return Pair(tmp_path)
 
 
-def test_what_was_half_replaced_is_not_taken(pair: Pair) -> None:
-    """Files that change while they are read are left to the next look, which finds them whole."""
+def test_half_replaced_files_are_not_used(pair: Pair) -> None:
+    """Files that change while they are read are read again by the next refresh."""
     pair.write("newer")
     pair.replaced_meanwhile = "newest"
-    assert not pair.made.refresh()
-    assert (pair.made.current, pair.made.is_stale) == ("old old", False)
-    assert pair.made.refresh()
-    assert pair.made.current == "newest newest"
-    assert not pair.made.refresh()
+    assert not pair.files.refresh()
+    assert (pair.files.current, pair.files.is_stale) == ("old old", False)
+    assert pair.files.refresh()
+    assert pair.files.current == "newest newest"
+    assert not pair.files.refresh()
 
 
-def test_what_cannot_be_used_is_tried_again(pair: Pair) -> None:
-    """It is told as stale until it can be used, and the old one holds meanwhile; a file that is gone too."""
+def test_broken_files_are_stale_until_they_are_repaired(pair: Pair) -> None:
+    """The old content stays in use meanwhile, even if a file was deleted."""
     pair.write("broken")
     for _ in range(2):
-        assert not pair.made.refresh()
-        assert (pair.made.current, pair.made.is_stale) == ("old old", True)
+        assert not pair.files.refresh()
+        assert (pair.files.current, pair.files.is_stale) == ("old old", True)
     pair.paths[0].unlink()
-    assert not pair.made.refresh()
-    assert pair.made.is_stale
+    assert not pair.files.refresh()
+    assert pair.files.is_stale
     pair.write("new")
-    assert pair.made.refresh()
-    assert (pair.made.current, pair.made.is_stale) == ("new new", False)
+    assert pair.files.refresh()
+    assert (pair.files.current, pair.files.is_stale) == ("new new", False)
+
+
+def test_file_with_the_same_size_and_time_is_noticed(pair: Pair) -> None:
+    """As when a coarse clock or a deployment tool sets the time stamp."""
+    for path in pair.paths:
+        before, new_file = path.stat(), path.with_suffix(".new")
+        new_file.write_text("new", encoding="ascii")
+        os.utime(new_file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        new_file.replace(path)
+    assert pair.files.refresh()
+    assert pair.files.current == "new new"
+
+
+def test_files_that_are_put_back_are_not_stale(pair: Pair) -> None:
+    """After a broken replacement the same old file, with its old time stamp, is in order again."""
+    kept = pair.paths[0].with_suffix(".kept")
+    pair.paths[0].rename(kept)
+    pair.paths[0].write_text("broken", encoding="ascii")
+    assert not pair.files.refresh()
+    assert pair.files.is_stale
+    kept.replace(pair.paths[0])
+    assert not pair.files.refresh()
+    assert (pair.files.current, pair.files.is_stale) == ("old old", False)
