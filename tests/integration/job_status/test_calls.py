@@ -1,4 +1,4 @@
-"""JobStatusService over the wire: what each call answers."""
+"""The calls of JobStatusService, over the wire."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ from tests.integration.job_status.servers import Client, serving
 
 JOBS = {"a": "succeeded", "A": "failed", "b": "waiting"}
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-"""What a client reads by default."""
+"""The default limit of a gRPC client."""
 
 
 @pytest.fixture
@@ -52,21 +52,21 @@ async def client(job_table: JobTableQueue, queue_url: str) -> AsyncIterator[Clie
 
 
 async def test_counts_of_laravel(laravel_client: Client) -> None:
-    """Laravel's counts arrive, with the word that it lists no jobs."""
+    """With lists_jobs false."""
     assert await laravel_client.counts("batch") == pb.GetBatchStatusResponse(
         total=3, succeeded=1, failed=1, pending=1
     )
 
 
 async def test_counts_of_a_job_table(client: Client) -> None:
-    """A job table's counts arrive, with the word that it lists the jobs."""
+    """With lists_jobs true."""
     assert await client.counts("batch") == pb.GetBatchStatusResponse(
         total=3, succeeded=1, failed=1, pending=1, lists_jobs=True
     )
 
 
-async def test_jobs(client: Client) -> None:
-    """Each job arrives with its outcome, or as pending; `a` and `A` are two jobs."""
+async def test_jobs_have_their_outcomes(client: Client) -> None:
+    """Or are pending; `a` and `A` are two jobs."""
     page = await client.page("batch")
     assert list(page.job_statuses) == [
         pb.JobStatus(job_id="A", outcome=progress_pb2.JOB_OUTCOME_FAILED, attempt=1),
@@ -77,22 +77,22 @@ async def test_jobs(client: Client) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
-async def test_pages(size: int, client: Client) -> None:
-    """Pages of any size hold every job once, in one order."""
+async def test_pages_contain_every_job_once(size: int, client: Client) -> None:
+    """In one order, whatever the page size."""
     pages = await client.pages("batch", size)
     assert [one.job_id for page in pages for one in page.job_statuses] == ["A", "a", "b"]
     assert max(len(page.job_statuses) for page in pages) <= size
 
 
-async def test_page_sizes(client: Client, job_table: JobTableQueue) -> None:
-    """A page holds 1,000 jobs by default, and 5,000 at the most."""
+async def test_page_sizes_have_a_default_and_a_maximum(client: Client, job_table: JobTableQueue) -> None:
+    """1,000 jobs by default, 5,000 at most."""
     await job_table.put("large", {f"job-{number}": "waiting" for number in range(5_001)})
     assert len((await client.page("large")).job_statuses) == 1_000
     assert len((await client.page("large", 1_000_000)).job_statuses) == 5_000
 
 
-async def test_long_errors(client: Client, job_table: JobTableQueue) -> None:
-    """A page of long errors is cut shorter than asked for, so that any client can read it."""
+async def test_page_of_long_errors_is_shortened(client: Client, job_table: JobTableQueue) -> None:
+    """So that any client can read it."""
     rows = [{"job": f"job-{number}", "state": "failed", "message": "€" * 9_000} for number in range(1_500)]
     await job_table.put_rows("loud", *rows)
     pages = await client.pages("loud", 5_000)
@@ -101,36 +101,32 @@ async def test_long_errors(client: Client, job_table: JobTableQueue) -> None:
     assert max(page.ByteSize() for page in pages) <= MESSAGE_BYTES_MAX
 
 
-async def test_laravel_lists_no_jobs(laravel_client: Client) -> None:
-    """A queue that keeps only counts says that it cannot list."""
+async def test_queue_with_counts_only_lists_no_jobs(laravel_client: Client) -> None:
     answer = await refused(laravel_client.page("batch"))
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNIMPLEMENTED, "JOBS_NOT_LISTED")
 
 
-async def test_unknown_batch(client: Client, laravel_client: Client) -> None:
-    """A batch the queue does not know is NOT_FOUND, in either case of letters."""
+async def test_unknown_batch_is_not_found(client: Client, laravel_client: Client) -> None:
+    """Ids are case-sensitive."""
     for call in (client.counts("BATCH"), client.page("BATCH"), laravel_client.counts("BATCH")):
         answer = await refused(call)
         assert (answer.code, answer.reason) == (grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND")
 
 
 @pytest.mark.parametrize("batch_id", ["", "two words", "über", "x" * 129, "line\n", "nul\0"])
-async def test_bad_ids(batch_id: str, client: Client) -> None:
-    """An id that is none names its field."""
+async def test_invalid_id_is_named(batch_id: str, client: Client) -> None:
     for call in (client.counts(batch_id), client.page(batch_id)):
         answer = await refused(call)
         assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_FIELD")
         assert answer.fields == ("batch_id",)
 
 
-async def test_every_field_at_fault(client: Client) -> None:
-    """A request with several bad fields is told all of them at once."""
+async def test_all_invalid_fields_are_named(client: Client) -> None:
     answer = await refused(client.page("", -1, "nonsense"))
     assert answer.fields == ("batch_id", "page_size", "page_token")
 
 
-async def test_token_of_another_batch(client: Client, job_table: JobTableQueue) -> None:
-    """A page token is good for its own batch only."""
+async def test_page_token_of_another_batch_is_refused(client: Client, job_table: JobTableQueue) -> None:
     await job_table.put("another", JOBS)
     page = await client.page("another", 1)
     answer = await refused(client.page("batch", 1, page.next_page_token))
@@ -145,21 +141,18 @@ def _handmade(key: object) -> str:
 
 
 @pytest.mark.parametrize("key", [7, None, "", "two words", "\ud800", "x" * 129, "\0"])
-async def test_handmade_token(key: object, client: Client) -> None:
-    """A token that is no secret is no way in either: a key that no job has is refused."""
+async def test_handmade_token_with_an_impossible_key_is_refused(key: object, client: Client) -> None:
     answer = await refused(client.page("batch", 1, _handmade(key)))
     assert (answer.reason, answer.fields) == ("INVALID_FIELD", ("page_token",))
 
 
 @pytest.mark.parametrize("method", ["GetBatchStatus", "ListJobStatuses"])
-async def test_broken_bytes(method: str, client: Client) -> None:
-    """Bytes that are no message are the client's fault, and said to be."""
+async def test_malformed_bytes_are_refused(method: str, client: Client) -> None:
     answer = await refused(_raw(client, method)(b"\xff\xff\xff"))
     assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
 
 
-async def test_unknown_method(client: Client) -> None:
-    """A method that does not exist is answered like any other error."""
+async def test_unknown_method_is_unimplemented(client: Client) -> None:
     answer = await refused(_raw(client, "DeleteBatch")(b""))
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD")
 
@@ -170,8 +163,8 @@ def _raw(client: Client, method: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes,
     return call
 
 
-async def test_contradiction_of_laravel(laravel_client: Client, laravel: LaravelQueue) -> None:
-    """A row that cannot be read is neither unknown nor to be asked for again."""
+async def test_unreadable_row_is_a_contradiction(laravel_client: Client, laravel: LaravelQueue) -> None:
+    """Not an unknown batch, nor worth a retry."""
     await laravel.put_row("broken", 3, 3, '["secret-')
     answer = await refused(laravel_client.counts("broken"))
     assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION")
@@ -179,21 +172,19 @@ async def test_contradiction_of_laravel(laravel_client: Client, laravel: Laravel
     assert "secret" not in answer.message
 
 
-async def test_contradiction_of_a_job_table(client: Client, job_table: JobTableQueue) -> None:
-    """A job that no worker can have reported is not passed on."""
+async def test_job_with_an_impossible_id_is_a_contradiction(client: Client, job_table: JobTableQueue) -> None:
     await job_table.put("broken", {"two words": "waiting"})
     answer = await refused(client.page("broken"))
     assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION")
 
 
-async def test_negative_count(laravel_client: Client, laravel: LaravelQueue) -> None:
-    """Counts that contradict each other arrive as they are."""
+async def test_negative_count_is_passed_on(laravel_client: Client, laravel: LaravelQueue) -> None:
+    """The reconciler detects counts that contradict each other."""
     await laravel.put_row("odd", 1, 2, "[]")
     assert (await laravel_client.counts("odd")).succeeded == -1
 
 
-async def test_other_table_names(queue_url: str, laravel: LaravelQueue) -> None:
-    """The table's name is a setting."""
+async def test_table_name_is_a_setting(queue_url: str, laravel: LaravelQueue) -> None:
     await laravel.put("batch", JOBS)
     await laravel.rename("app_batches")
     async with serving("laravel", queue_url, laravel_table="app_batches") as client:

@@ -1,4 +1,4 @@
-"""The server around the calls: health, reflection, drain."""
+"""Health, reflection and drain of the job-status server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +11,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 from pydantic import SecretStr
 
+from rpc.serving.health import Health
+from services.job_status.__main__ import serve
 from services.job_status.permissions import SERVICE
 from services.job_status.settings import JobStatusSettings
 from services.job_status.source import BatchCounts, JobPage
@@ -25,43 +27,42 @@ ANSWER_SECONDS_MAX = 10.0
 
 
 class SlowSource:
-    """A queue that answers when it is told to."""
+    """A queue that answers when the test lets it."""
 
     def __init__(self) -> None:
-        """Begin with no question asked."""
         self.asked = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.closed = False
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
-        """Count when told to."""
+        """Count when the test lets it."""
         assert batch_id
         self.asked.set()
         await self.may_answer.wait()
         return BatchCounts(1, 1, 0, 0, 0, finished=True, cancelled=False)
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
-        """Not asked for here."""
+        """Not used here."""
         raise NotImplementedError
 
     async def check(self) -> None:
-        """Be there."""
+        """Succeed."""
 
     async def close(self) -> None:
-        """Note that it was closed."""
+        """Remember the call."""
         self.closed = True
 
 
 def settings_of(*, drain_seconds: float) -> JobStatusSettings:
-    """Return the settings of a server whose source is given."""
+    """Return the settings of a server whose source the test makes."""
     url = SecretStr("sqlite+aiosqlite:///unused.db")
     return JobStatusSettings(listen=LISTEN, database_url=url, drain_seconds=drain_seconds)
 
 
 @asynccontextmanager
 async def _health(client: Client, service: str) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
-    """Watch the health of a service; gives a call that waits until it is the one expected."""
-    stub: Any = health_pb2_grpc.HealthStub(client.channel)  # its stubs know no aio
+    """Watch the health of a service; yield a function that waits for a status."""
+    stub: Any = health_pb2_grpc.HealthStub(client.channel)  # its stubs have no aio
     watch = stub.Watch(health_pb2.HealthCheckRequest(service=service))
 
     async def becomes(expected: int) -> None:
@@ -74,16 +75,14 @@ async def _health(client: Client, service: str) -> AsyncIterator[Callable[[int],
 
 
 @pytest.mark.parametrize("service", [SERVICE, ""])
-async def test_ready(service: str, queue_url: str) -> None:
-    """The server is ready while its queue can be read."""
+async def test_server_is_ready_while_its_queue_answers(service: str, queue_url: str) -> None:
     await JobTableQueue(queue_url).create()
     async with serving("job_table", queue_url) as client, _health(client, service) as becomes:
         await becomes(SERVING)
 
 
 @pytest.mark.parametrize("service", [SERVICE, ""])
-async def test_not_ready(service: str, queue_url: str) -> None:
-    """The server is not ready while its queue is away, and alive all the same."""
+async def test_server_is_not_ready_but_alive_while_its_queue_is_away(service: str, queue_url: str) -> None:
     async with serving("job_table", queue_url) as client:
         async with _health(client, service) as becomes:
             await becomes(NOT_SERVING)
@@ -91,8 +90,8 @@ async def test_not_ready(service: str, queue_url: str) -> None:
             await becomes(SERVING)
 
 
-async def test_drain() -> None:
-    """At the stop the server is not ready and takes no call; it answers those under way, then ends."""
+async def test_drain_answers_running_calls_and_refuses_new_ones() -> None:
+    """The server becomes not ready, and closes its source last."""
     source = SlowSource()
     settings = settings_of(drain_seconds=ANSWER_SECONDS_MAX)
     async with job_status_server(settings, source) as server, connected(server) as client:
@@ -112,8 +111,7 @@ async def test_drain() -> None:
     assert source.closed
 
 
-async def test_drain_ends() -> None:
-    """A call that takes longer than the drain is cut."""
+async def test_call_that_outlasts_the_drain_is_cut() -> None:
     source = SlowSource()
     settings = settings_of(drain_seconds=0)
     async with job_status_server(settings, source) as server, connected(server) as client:
@@ -125,8 +123,20 @@ async def test_drain_ends() -> None:
     assert source.closed
 
 
+async def test_program_ends_when_a_background_task_dies(
+    queue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(_: Health) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Health, "run", die)
+    with pytest.raises(ZeroDivisionError):
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            await serve(JobStatusSettings(listen=LISTEN, database_url=SecretStr(queue_url)))
+
+
 async def _services(client: Client) -> set[str]:
-    channel: Any = client.channel  # the stubs know no aio
+    channel: Any = client.channel  # the stubs have no aio
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     async for answer in stub.ServerReflectionInfo(iter([request])):
@@ -134,14 +144,12 @@ async def _services(client: Client) -> set[str]:
     return set()
 
 
-async def test_reflection(queue_url: str) -> None:
-    """Reflection lists what the port serves, if it is set."""
+async def test_reflection_lists_the_services_if_enabled(queue_url: str) -> None:
     async with serving("laravel", queue_url, reflection=True) as client:
         assert await _services(client) == {SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME}
 
 
-async def test_no_reflection(queue_url: str) -> None:
-    """Reflection is off by default."""
+async def test_reflection_is_off_by_default(queue_url: str) -> None:
     async with serving("laravel", queue_url) as client:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await _services(client)

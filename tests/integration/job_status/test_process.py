@@ -1,4 +1,4 @@
-"""python -m services.job_status, as an operator runs it."""
+"""python -m services.job_status, as operators run it."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ PROCESS_SECONDS_MAX = 30.0
 
 @asynccontextmanager
 async def _process(*arguments: str, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start the server; killed at the end if it still runs."""
+    """Start the server; kill it at the end if it still runs."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("JOB_STATUS_")}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.job_status", *arguments),
@@ -43,7 +43,7 @@ async def _process(*arguments: str, **variables: str) -> AsyncIterator[asyncio.s
 
 
 async def _run(*arguments: str, **variables: str) -> tuple[int | None, str, str]:
-    """Run the server to its end; return its exit code and what it wrote."""
+    """Run the server to its end; return its exit code, standard output and standard error."""
     async with _process(*arguments, **variables) as process:
         out, err = await process.communicate()
     return process.returncode, out.decode(), err.decode()
@@ -60,8 +60,8 @@ async def _event(process: asyncio.subprocess.Process, name: str) -> Mapping[str,
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-async def test_life(stop: signal.Signals, queue_url: str) -> None:
-    """The process says where it serves, serves, and ends with 0 when asked to stop."""
+async def test_process_serves_until_a_stop_signal(stop: signal.Signals, queue_url: str) -> None:
+    """It logs its ports, serves, and exits 0 after the signal."""
     queue = JobTableQueue(queue_url)
     await queue.create()
     await queue.put("batch", {"a": "succeeded"})
@@ -76,7 +76,7 @@ async def test_life(stop: signal.Signals, queue_url: str) -> None:
         assert await process.wait() == 0
 
 
-NEEDED = {
+MISSING = {
     "laravel": "JOB_STATUS_DATABASE_URL: the source laravel needs it",
     "job_table": "JOB_STATUS_DATABASE_URL: the source job_table needs it",
     "celery": "JOB_STATUS_REDIS_URL or JOB_STATUS_DATABASE_URL: the source celery needs one of them",
@@ -85,31 +85,31 @@ NEEDED = {
 }
 
 
-@pytest.mark.parametrize("source", NEEDED)
-async def test_needed_setting(source: str) -> None:
-    """Without the setting that a source needs the process ends with 78 and one line that names it."""
+@pytest.mark.parametrize("source", MISSING)
+async def test_missing_setting_exits_78(source: str) -> None:
+    """One line names the setting that the source needs."""
     code, _, err = await _run(JOB_STATUS_SOURCE=source)
     assert code == 78
-    assert err.splitlines() == [f"configuration: {NEEDED[source]}"]
+    assert err.splitlines() == [f"configuration: {MISSING[source]}"]
 
 
 BAD_SETTINGS = {
     "a driver that blocks": ("DATABASE_URL", "mysql+pymysql://user:s3cret@host/db", "is not async"),
-    "no URL": ("DATABASE_URL", "s3cret", "is not a database URL"),
+    "not a URL": ("DATABASE_URL", "s3cret", "is not a database URL"),
     "a source that does not exist": (
         "SOURCE",
         "redis",
         "must be one of laravel, job_table, celery, rq, kubernetes",
     ),
-    "a Redis that is none": ("REDIS_URL", "http://s3cret", "is not a Redis URL"),
+    "not a Redis URL": ("REDIS_URL", "http://s3cret", "is not a Redis URL"),
     "an address that does not exist": ("LISTEN", "256.0.0.1:1", "cannot listen on"),
     "a drain in words": ("DRAIN_SECONDS", "long", "number"),
 }
 
 
 @pytest.mark.parametrize(("name", "value", "sentence"), BAD_SETTINGS.values(), ids=BAD_SETTINGS)
-async def test_bad_settings(name: str, value: str, sentence: str) -> None:
-    """A setting that is wrong ends the process with 78 and a sentence without secrets or traces."""
+async def test_invalid_setting_exits_78(name: str, value: str, sentence: str) -> None:
+    """One sentence names the problem, without secrets or a stack trace."""
     settings = {"JOB_STATUS_DATABASE_URL": "sqlite+aiosqlite:///queue.db", f"JOB_STATUS_{name}": value}
     code, _, err = await _run(**settings)
     (line,) = (line for line in err.splitlines() if line.startswith("configuration: "))
@@ -118,8 +118,8 @@ async def test_bad_settings(name: str, value: str, sentence: str) -> None:
     assert "s3cret" not in err
 
 
-async def test_help() -> None:
-    """--help explains every setting, without one being set."""
+async def test_help_explains_every_setting() -> None:
+    """Even if none is set."""
     code, out, _ = await _run("--help")
     assert code == 0
     for name in JobStatusSettings.model_fields:

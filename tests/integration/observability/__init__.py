@@ -1,1 +1,1 @@
-"""What is seen of a server from outside: metrics, logs, traces, and the files that read them."""
+"""Metrics, logs and traces of a server, and the alerts and dashboards that use them."""

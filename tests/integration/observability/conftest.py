@@ -1,4 +1,4 @@
-"""A server whose metrics are read over HTTP."""
+"""A server whose metrics are scraped over HTTP."""
 
 import asyncio
 import urllib.request
@@ -19,7 +19,7 @@ Scrape = Callable[[], Awaitable[str]]
 
 @asynccontextmanager
 async def scraped(url: str, **settings: Any) -> AsyncIterator[tuple[Served, Scrape]]:
-    """Serve; gives the server and what reads its metrics."""
+    """Serve; yield the server and a function that scrapes its metrics."""
     port = free_port()
 
     def read() -> str:
@@ -31,7 +31,7 @@ async def scraped(url: str, **settings: Any) -> AsyncIterator[tuple[Served, Scra
 
 
 def value(metrics: str, series: str) -> float | None:
-    """Return the value of a series, written as Prometheus does; None if it is not there."""
+    """Return the value of a series, in Prometheus notation; None if it does not exist."""
     for line in metrics.splitlines():
         name, _, number = line.rpartition(" ")
         if name == series:
@@ -40,14 +40,14 @@ def value(metrics: str, series: str) -> float | None:
 
 
 async def until(scrape: Scrape, series: str, expected: float) -> str:
-    """Scrape until a series has a value; returns the whole scrape."""
+    """Scrape until a series has a value; return the whole scrape."""
     async with asyncio.timeout(SECONDS_MAX):
-        while value(metrics := await scrape(), series) != expected:  # noqa: ASYNC110  # as Prometheus does
+        while value(metrics := await scrape(), series) != expected:  # noqa: ASYNC110  # metrics have no event
             await asyncio.sleep(0.05)
     return metrics
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """Return the URL of a database file that is not there yet."""
+    """Return the URL of a new database file."""
     return f"sqlite+aiosqlite:///{tmp_path / 'batches.db'}"

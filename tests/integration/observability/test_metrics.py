@@ -1,4 +1,4 @@
-"""The numbers a server tells of itself."""
+"""The metrics of a server."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.integration.observability.conftest import scraped, until, value
 
 
 async def test_calls_are_counted_by_method_and_code(sqlite_url: str) -> None:
-    """Each call counts once, under the code its caller got; a stranger makes up no series."""
+    """Each call counts once, under the code that its caller got; unknown methods create no series."""
     async with scraped(sqlite_url) as (server, scrape):
         await server.create("b", 3)
         await server.report("b", "j1")
@@ -37,7 +37,7 @@ async def test_calls_are_counted_by_method_and_code(sqlite_url: str) -> None:
 
 
 async def test_flushes_and_watches_are_measured(sqlite_url: str) -> None:
-    """A transaction counts with its results; a watch is seen while it is open, and its end is CANCELLED."""
+    """A transaction counts with its results; an open watch counts until it ends as CANCELLED."""
     async with scraped(sqlite_url) as (server, scrape):
         await server.create("b", 3)
         await server.report("b", "j1")
@@ -56,8 +56,8 @@ async def test_flushes_and_watches_are_measured(sqlite_url: str) -> None:
         assert value(await until(scrape, cut, 1), cut) == 1
 
 
-async def test_how_all_batches_are(database: Database) -> None:
-    """Batches by state, the longest silence, and the repairs of the last hour, on every engine."""
+async def test_overview_counts_batches_silence_and_repairs(database: Database) -> None:
+    """Batches by state, the longest silence and the repairs of the last hour, on every engine."""
     store = BatchStore(database)
     empty = await store.read_overview(300)
     assert (empty.oldest_silence_seconds, empty.stuck_batches, empty.recent_repairs) == (0, 0, 0)
@@ -79,7 +79,7 @@ async def test_how_all_batches_are(database: Database) -> None:
 
 
 async def test_failed_transactions_are_counted() -> None:
-    """A database that does not answer counts one failure for each transaction that was given up."""
+    """A database that does not answer counts one failure per transaction."""
     database = Database("mysql+asyncmy://root@127.0.0.1:1/none", connections_max=1)
     with pytest.raises(DatabaseUnavailable):
         await database.ping()

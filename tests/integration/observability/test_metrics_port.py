@@ -1,4 +1,4 @@
-"""Who reads metrics, and how many at a time."""
+"""The limits of the port of the metrics."""
 
 import asyncio
 import http.client
@@ -14,7 +14,7 @@ SECONDS_MAX = 20.0
 
 
 def status_of(port: int) -> int:
-    """Scrape; returns the status, 0 if the connection was cut."""
+    """Scrape; return the HTTP status, 0 if the connection was cut."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS_MAX)) as connection:
         try:
             connection.request("GET", "/metrics")
@@ -23,23 +23,23 @@ def status_of(port: int) -> int:
             return 0
 
 
-async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever says nothing holds no more threads than there may be; who leaves makes room."""
+async def test_number_of_connections_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent connections occupy a limited number of threads; a closed connection makes room."""
     monkeypatch.setattr(metrics_port, "CONNECTIONS_MAX", 2)
-    monkeypatch.setattr(metrics_port, "REQUEST_SECONDS_MAX", 3 * SECONDS_MAX)  # not to be waited for
+    monkeypatch.setattr(metrics_port, "REQUEST_SECONDS_MAX", 3 * SECONDS_MAX)  # far beyond this test
     metrics = MetricsPort(CollectorRegistry(), "127.0.0.1:0")
     silent = [await asyncio.open_connection("127.0.0.1", metrics.port) for _ in range(2)]
     assert await asyncio.to_thread(status_of, metrics.port) == 0
     silent[0][1].close()
     async with asyncio.timeout(SECONDS_MAX):
-        while await asyncio.to_thread(status_of, metrics.port) != http.client.OK:  # noqa: ASYNC110  # as above
+        while await asyncio.to_thread(status_of, metrics.port) != http.client.OK:  # noqa: ASYNC110  # the server notices by itself
             await asyncio.sleep(0.01)
     silent[1][1].close()
     await metrics.close()
 
 
-async def test_who_asks_slowly_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time is for the whole of a request: a byte now and then holds no thread for longer."""
+async def test_slow_request_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit applies to the whole request: a byte now and then does not extend it."""
     monkeypatch.setattr(metrics_port, "REQUEST_SECONDS_MAX", 0.2)
     metrics = MetricsPort(CollectorRegistry(), "127.0.0.1:0")
     reader, writer = await asyncio.open_connection("127.0.0.1", metrics.port)

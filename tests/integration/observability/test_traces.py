@@ -1,4 +1,4 @@
-"""Spans, sent to a real collector's endpoint."""
+"""Spans, sent to a real OTLP endpoint."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,29 +15,28 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Collector:
-    """What an OTLP collector has got."""
+    """An OTLP collector that keeps all spans."""
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.spans: list[Any] = []
         self.port = 0
 
     async def export(self, request: Any, _context: Any) -> Any:
-        """Take spans."""
+        """Receive spans."""
         for resource in request.resource_spans:
             for scope in resource.scope_spans:
                 self.spans += scope.spans
         return trace_service.ExportTraceServiceResponse()
 
     def named(self, name: str) -> Any:
-        """Return the one span of a name."""
+        """Return the only span with a name."""
         (span,) = (one for one in self.spans if one.name == name)
         return span
 
 
 @pytest_asyncio.fixture
 async def collector() -> AsyncIterator[Collector]:
-    """A collector that takes traces over gRPC."""
+    """Run a collector that receives traces over gRPC."""
     collector = Collector()
     server = grpc.aio.server()
     method = grpc.unary_unary_rpc_method_handler(
@@ -53,7 +52,7 @@ async def collector() -> AsyncIterator[Collector]:
 
 
 async def test_calls_and_flushes_are_spans(collector: Collector, sqlite_url: str) -> None:
-    """A call is a span of its caller's trace with its code; a flush is one with its number of results."""
+    """The span of a call is part of its caller's trace and has its code; that of a flush counts results."""
     async with served(sqlite_url, traces_endpoint=f"http://127.0.0.1:{collector.port}") as server:
         await server.create("b", 1)
         await server.report("b", "j")
@@ -71,8 +70,7 @@ async def test_calls_and_flushes_are_spans(collector: Collector, sqlite_url: str
     assert collector.named("batchprogress.v1.ProgressService/ReportJobResult").status.code == 0
 
 
-async def test_a_collector_that_is_away_costs_no_call(sqlite_url: str) -> None:
-    """Calls are answered as ever while spans reach nobody."""
+async def test_missing_collector_fails_no_call(sqlite_url: str) -> None:
     async with served(sqlite_url, traces_endpoint="http://127.0.0.1:1") as server:
         await server.create("b", 1)
         assert (await server.get("b")).total_jobs == 1

@@ -1,1 +1,1 @@
-"""Rules of ProgressService, over the wire, on each database."""
+"""Rules of ProgressService, over the wire, on each database engine."""

@@ -1,4 +1,4 @@
-"""Bad input: each with its code, its reason and the field at fault, and nothing stored."""
+"""Invalid input is refused with its code, its reason and the invalid fields, and nothing is stored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,13 +25,13 @@ UNKNOWN_ENUM: Any = 99
 
 
 def report(**fields: Any) -> pb.ReportJobResultRequest:
-    """Return a right report but for these fields."""
+    """Return a valid report with some fields replaced."""
     request = pb.ReportJobResultRequest()
     request.CopyFrom(RESULT)
     request.MergeFrom(pb.ReportJobResultRequest(**fields))
     for name, value in fields.items():
         if not value:
-            request.ClearField(name)  # type: ignore[arg-type]  # a name of the table below
+            request.ClearField(name)  # type: ignore[arg-type]  # a field of the table below
     return request
 
 
@@ -74,7 +74,7 @@ BAD_REQUESTS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
         pb.CreateBatchRequest(batch_id="x", labels={f"k{number}": "" for number in range(33)}),
         ("labels",),
     ),
-    "no jobs to add": (
+    "zero jobs to add": (
         "AddJobs",
         pb.AddJobsRequest(batch_id="b", additional_jobs=0, request_id="r"),
         ("additional_jobs",),
@@ -100,7 +100,7 @@ BAD_REQUESTS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     ),
     "an unknown state": ("ListBatches", pb.ListBatchesRequest(state=UNKNOWN_ENUM), ("state",)),
     "a negative page size": ("ListBatches", pb.ListBatchesRequest(page_size=-1), ("page_size",)),
-    "a token of nothing": ("ListBatches", pb.ListBatchesRequest(page_token="!"), ("page_token",)),
+    "a page token that is not one": ("ListBatches", pb.ListBatchesRequest(page_token="!"), ("page_token",)),
     "an unknown filter": (
         "ListJobResults",
         pb.ListJobResultsRequest(batch_id="b", outcome=UNKNOWN_ENUM),
@@ -120,24 +120,24 @@ BAD_REQUESTS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
 
 
 async def refused(call: Any) -> Answered:
-    """Return the answer of a call that must be refused."""
+    """Return the refusal of a call."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await (call.read() if hasattr(call, "read") else call)
     return answered(caught.value)
 
 
 def raw(progress: Served, method: str, message: bytes) -> Any:
-    """Call a method with bytes of any kind."""
+    """Call a method with any bytes."""
     path = f"/batchprogress.v1.ProgressService/{method}"
     channel: Any = progress.channel
     return (channel.unary_stream if method == "WatchBatch" else channel.unary_unary)(path)(message)
 
 
 @pytest.mark.parametrize(("method", "request_", "fields"), BAD_REQUESTS.values(), ids=BAD_REQUESTS.keys())
-async def test_a_bad_field_is_named(
+async def test_invalid_field_is_named(
     progress: Served, method: str, request_: object, fields: tuple[str, ...]
 ) -> None:
-    """A bad field is INVALID_ARGUMENT / INVALID_FIELD with the field's name, and changes nothing."""
+    """It is INVALID_ARGUMENT / INVALID_FIELD with the name of the field, and changes nothing."""
     before = await progress.create("b", 5, sealed=False)
     call: Callable[[object], Any] = getattr(progress.stub, method)
     answer = await refused(call(request_))
@@ -161,14 +161,14 @@ async def test_a_bad_field_is_named(
         ("WatchBatch", pb.WatchBatchRequest(batch_id="x")),
     ],
 )
-async def test_an_unknown_batch_is_not_found(progress: Served, method: str, request_: object) -> None:
-    """Every method that takes a batch answers NOT_FOUND / BATCH_NOT_FOUND for one that does not exist."""
+async def test_unknown_batch_is_not_found(progress: Served, method: str, request_: object) -> None:
+    """Every method about a batch answers NOT_FOUND / BATCH_NOT_FOUND."""
     answer = await refused(getattr(progress.stub, method)(request_))
     assert (answer.code, answer.reason) == (grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND")
 
 
-async def test_a_token_of_another_call_is_refused(progress: Served) -> None:
-    """A page token is good only for the call, and the filters, it came from."""
+async def test_page_token_of_another_call_is_refused(progress: Served) -> None:
+    """A page token is valid only for the call and the filters it came from."""
     for name in ("b1", "b2"):
         await progress.create(name, 1)
     token = (await progress.stub.ListBatches(pb.ListBatchesRequest(page_size=1))).next_page_token
@@ -183,20 +183,20 @@ async def test_a_token_of_another_call_is_refused(progress: Served) -> None:
 
 
 @pytest.mark.parametrize("method", ["ReportJobResult", "WatchBatch"])
-async def test_broken_bytes_are_refused(progress: Served, method: str) -> None:
-    """Bytes that are no message of the method are INVALID_ARGUMENT / MALFORMED_MESSAGE."""
+async def test_malformed_bytes_are_refused(progress: Served, method: str) -> None:
+    """They are INVALID_ARGUMENT / MALFORMED_MESSAGE."""
     answer = await refused(raw(progress, method, b"\xff\xff\xff"))
     assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE")
 
 
-async def test_a_message_too_large_is_refused(progress: Served) -> None:
-    """A 5 MiB message is INVALID_ARGUMENT / MESSAGE_TOO_LARGE, which a worker does not try again."""
+async def test_oversized_message_is_refused(progress: Served) -> None:
+    """A message of 5 MiB is INVALID_ARGUMENT / MESSAGE_TOO_LARGE, which a worker does not retry."""
     message = b"x" * (MESSAGE_BYTES_MAX + 1024 * 1024)
     answer = await refused(raw(progress, "ReportJobResult", message))
     assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE")
 
 
-async def test_an_unknown_method_is_unimplemented(progress: Served) -> None:
-    """A method the server does not have is UNIMPLEMENTED, with an ErrorInfo like any error."""
+async def test_unknown_method_is_unimplemented(progress: Served) -> None:
+    """With an ErrorInfo, as every error."""
     answer = await refused(raw(progress, "Nothing", b""))
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD")

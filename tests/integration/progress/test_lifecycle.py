@@ -8,8 +8,8 @@ from tests.support.answers import answered
 from tests.support.progress import Served
 
 
-async def test_a_batch_is_created_once(progress: Served) -> None:
-    """CreateBatch sent again with the same numbers returns the batch as it is now."""
+async def test_repeated_creation_returns_the_batch(progress: Served) -> None:
+    """CreateBatch with the same numbers returns the batch in its current state."""
     first = await progress.create("b", 3)
     await progress.report("b", "j1")
     again = await progress.create("b", 3)
@@ -17,8 +17,8 @@ async def test_a_batch_is_created_once(progress: Served) -> None:
     assert (again.revision, again.succeeded_jobs) == (2, 1)
 
 
-async def test_a_created_batch_is_not_changed_by_other_numbers(progress: Served) -> None:
-    """CreateBatch with the same id and another total is ALREADY_EXISTS."""
+async def test_creation_with_other_numbers_is_a_conflict(progress: Served) -> None:
+    """CreateBatch with the same id and another total is ALREADY_EXISTS and changes nothing."""
     await progress.create("b", 3)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await progress.create("b", 4)
@@ -27,21 +27,20 @@ async def test_a_created_batch_is_not_changed_by_other_numbers(progress: Served)
     assert (await progress.get("b")).total_jobs == 3
 
 
-async def test_an_id_is_made_if_none_is_given(progress: Served) -> None:
-    """CreateBatch without an id makes one that can be used."""
+async def test_batch_without_an_id_gets_one(progress: Served) -> None:
     batch = await progress.create("", 1)
     assert (await progress.get(batch.batch_id)).batch_id == batch.batch_id
 
 
-async def test_an_empty_sealed_batch_completes_at_once(progress: Served) -> None:
-    """A sealed batch of no jobs is COMPLETED at 100 %."""
+async def test_empty_sealed_batch_completes_at_once(progress: Served) -> None:
+    """A sealed batch without jobs is COMPLETED at 100 %."""
     batch = await progress.create("b", 0)
     assert (batch.state, batch.percent_complete) == (pb.BATCH_STATE_COMPLETED, 100)
     assert batch.HasField("complete_time")
 
 
-async def test_name_and_labels_are_kept(progress: Served) -> None:
-    """display_name and labels come back as given, in any alphabet."""
+async def test_name_and_labels_are_stored(progress: Served) -> None:
+    """In any alphabet."""
     request = pb.CreateBatchRequest(
         batch_id="b", total_jobs=1, display_name="Größe 🚀", labels={"team": "données", "env": "prod"}
     )
@@ -50,8 +49,8 @@ async def test_name_and_labels_are_kept(progress: Served) -> None:
     assert (batch.display_name, dict(batch.labels)) == ("Größe 🚀", {"team": "données", "env": "prod"})
 
 
-async def test_jobs_are_added_once_per_request(progress: Served) -> None:
-    """AddJobs with a request_id that was used adds nothing; with another number it is a conflict."""
+async def test_jobs_are_added_once_per_request_id(progress: Served) -> None:
+    """AddJobs with a used request_id adds nothing; with another number it is a conflict."""
     await progress.create("b", 1, sealed=False)
     request = pb.AddJobsRequest(batch_id="b", additional_jobs=5, request_id="r1")
     assert (await progress.stub.AddJobs(request)).batch.total_jobs == 6
@@ -62,8 +61,7 @@ async def test_jobs_are_added_once_per_request(progress: Served) -> None:
     assert answered(caught.value).reason == "REQUEST_CONFLICT"
 
 
-async def test_a_sealed_batch_takes_no_jobs(progress: Served) -> None:
-    """AddJobs to a sealed batch is FAILED_PRECONDITION."""
+async def test_sealed_batch_accepts_no_more_jobs(progress: Served) -> None:
     await progress.create("b", 1)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await progress.stub.AddJobs(pb.AddJobsRequest(batch_id="b", additional_jobs=1, request_id="r"))
@@ -72,7 +70,7 @@ async def test_a_sealed_batch_takes_no_jobs(progress: Served) -> None:
 
 
 async def test_only_a_sealed_batch_completes(progress: Served) -> None:
-    """An unsealed batch with every job ended stays at 99 % until it is sealed."""
+    """If all jobs of an unsealed batch have ended, it stays at 99 % until it is sealed."""
     await progress.create("b", 1, sealed=False)
     await progress.report("b", "j1")
     open_batch = await progress.get("b")
@@ -83,8 +81,8 @@ async def test_only_a_sealed_batch_completes(progress: Served) -> None:
     assert again.revision == sealed.revision
 
 
-async def test_a_cancelled_batch_still_counts(progress: Served) -> None:
-    """After CancelBatch late results are recorded and their answers tell the worker."""
+async def test_cancelled_batch_still_counts_results(progress: Served) -> None:
+    """Late results are recorded, and their answers tell the worker of the cancellation."""
     await progress.create("b", 2)
     cancelled = (await progress.stub.CancelBatch(pb.CancelBatchRequest(batch_id="b"))).batch
     assert cancelled.state == pb.BATCH_STATE_CANCELLED
@@ -96,7 +94,7 @@ async def test_a_cancelled_batch_still_counts(progress: Served) -> None:
 
 
 async def test_batches_are_listed_newest_first_in_pages(progress: Served) -> None:
-    """ListBatches returns every batch once, newest first, whatever the page size."""
+    """ListBatches returns every batch exactly once."""
     names = [f"b{number}" for number in range(7)]
     for name in names:
         await progress.create(name, 1)
@@ -111,7 +109,7 @@ async def test_batches_are_listed_newest_first_in_pages(progress: Served) -> Non
 
 
 async def test_batches_are_filtered_by_state_and_labels(progress: Served) -> None:
-    """ListBatches returns the batches that match every filter."""
+    """ListBatches returns the batches that match all filters."""
     for name, total, labels in (("a", 0, {"x": "1"}), ("b", 1, {"x": "1", "y": "2"}), ("c", 1, {"x": "2"})):
         await progress.stub.CreateBatch(pb.CreateBatchRequest(batch_id=name, total_jobs=total, labels=labels))
     request = pb.ListBatchesRequest(state=pb.BATCH_STATE_PROCESSING, labels={"x": "1"})

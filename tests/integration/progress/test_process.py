@@ -1,4 +1,4 @@
-"""The server as a process: what it needs to start, and how it ends."""
+"""The server as a process: how it starts, and how it ends."""
 
 import asyncio
 import signal
@@ -18,6 +18,8 @@ from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from process import gc_tuning
+from services.progress.__main__ import serve
 from services.progress.group_commit import GroupCommit
 from services.progress.settings import ProgressSettings
 from services.progress.wiring import progress_server
@@ -30,7 +32,7 @@ SERVICE = "batchprogress.v1.ProgressService"
 
 
 async def refusal_to_start(database_url: str, **environment: str) -> tuple[int, str]:
-    """Start a server that must not start; return its exit code and what it said."""
+    """Run a server that must refuse to start; return its exit code and its output."""
     process = await start(database_url, listen="127.0.0.1:0", **environment)
     async with asyncio.timeout(SECONDS_MAX):
         _, said = await process.communicate()
@@ -43,8 +45,8 @@ def health_stub(channel: grpc.aio.Channel) -> Any:
     return health_pb2_grpc.HealthStub(channel)
 
 
-async def test_nothing_configured_is_enough(tmp_path: Path) -> None:
-    """With an SQLite file that is not there yet the server makes its tables and serves."""
+async def test_server_needs_no_configuration(tmp_path: Path) -> None:
+    """It creates a new SQLite file with its tables, and serves."""
     async with (
         progress_process(f"sqlite+aiosqlite:///{tmp_path}/new.db") as process,
         grpc.aio.insecure_channel(process.target) as channel,
@@ -53,8 +55,8 @@ async def test_nothing_configured_is_enough(tmp_path: Path) -> None:
         await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
 
 
-async def test_sigterm_answers_what_is_under_way(database_url: str) -> None:
-    """On SIGTERM every report that was sent is answered or refused so that it can be sent again; exit 0."""
+async def test_sigterm_answers_running_calls(database_url: str) -> None:
+    """Every report that was sent is answered, or refused in a way that allows a retry; the exit code is 0."""
     jobs = 500
     async with (
         progress_process(database_url) as process,
@@ -90,8 +92,7 @@ async def _answer(
     return "OK"
 
 
-async def test_health_follows_the_server(database_url: str) -> None:
-    """A server that serves is SERVING under both names, and alive."""
+async def test_running_server_is_ready_and_alive(database_url: str) -> None:
     async with (
         progress_process(database_url) as process,
         grpc.aio.insecure_channel(process.target) as channel,
@@ -109,8 +110,8 @@ async def _until_serving(channel: grpc.aio.Channel, service: str) -> None:
     watch.cancel()
 
 
-async def test_reflection_is_served_only_if_asked_for(tmp_path: Path) -> None:
-    """Without PROGRESS_REFLECTION the reflection service is not there, with it it is."""
+async def test_reflection_is_served_only_if_enabled(tmp_path: Path) -> None:
+    """By PROGRESS_REFLECTION."""
     url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
     for setting, expected in (("false", grpc.StatusCode.UNIMPLEMENTED), ("true", grpc.StatusCode.OK)):
         async with (
@@ -123,14 +124,14 @@ async def test_reflection_is_served_only_if_asked_for(tmp_path: Path) -> None:
             assert await call.code() == expected
 
 
-async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
-    """While a server waits for a call to end, a second SIGTERM ends the process with 128 + 15."""
+async def test_second_signal_ends_the_process_at_once(database_url: str) -> None:
+    """A second SIGTERM during the drain ends it with 128 + 15."""
     async with (
         progress_process(database_url, PROGRESS_DRAIN_SECONDS="3600", PROGRESS_REFLECTION="true") as process,
         grpc.aio.insecure_channel(process.target) as channel,
     ):
         raw: Any = channel
-        endless = raw.stream_stream(REFLECTION)()  # ends when its client does
+        endless = raw.stream_stream(REFLECTION)()  # lasts as long as its client
         await endless.write(reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString())
         await endless.read()
         process.send(signal.SIGTERM)
@@ -139,8 +140,8 @@ async def test_a_second_signal_ends_it_at_once(database_url: str) -> None:
         assert await process.ended() == 128 + signal.SIGTERM
 
 
-async def test_metrics_that_cannot_be_read_end_no_server(tmp_path: Path) -> None:
-    """A row that the overview of all batches cannot read costs its metrics, and nothing else."""
+async def test_unreadable_metrics_do_not_end_the_server(tmp_path: Path) -> None:
+    """A row that the overview of all batches cannot read costs only these metrics."""
     file = tmp_path / "t.db"
     url = f"sqlite+aiosqlite:///{file}"
     async with (
@@ -149,7 +150,7 @@ async def test_metrics_that_cannot_be_read_end_no_server(tmp_path: Path) -> None
     ):
         await stub_of(channel).CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=1))
     with closing(sqlite3.connect(file)) as connection, connection:
-        connection.execute("UPDATE batches SET create_time = 'no time at all'")
+        connection.execute("UPDATE batches SET create_time = 'not a time'")
     async with (
         progress_process(url) as process,
         grpc.aio.insecure_channel(process.target) as channel,
@@ -169,8 +170,8 @@ async def test_metrics_that_cannot_be_read_end_no_server(tmp_path: Path) -> None
         ({"PROGRESS_LISTEN": "256.0.0.1:1"}, "cannot listen on 256.0.0.1:1"),
     ],
 )
-async def test_bad_configuration_is_exit_78(tmp_path: Path, environment: dict[str, str], said: str) -> None:
-    """A setting that cannot work is named in one line, without its value, and the exit code says so."""
+async def test_invalid_setting_exits_78(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+    """One line names the setting, without its value."""
     url = environment.pop("BATCHES_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/t.db")
     listen = environment.pop("PROGRESS_LISTEN", "127.0.0.1:0")
     process = await start(url, listen=listen, **environment)
@@ -182,8 +183,8 @@ async def test_bad_configuration_is_exit_78(tmp_path: Path, environment: dict[st
 
 
 @pytest.mark.parametrize("database_engine", ["mysql", "mariadb"], indirect=True)
-async def test_another_schema_is_refused(new_database_url: str) -> None:
-    """A server on MySQL does not start on a schema of another version, and says what to do."""
+async def test_server_refuses_another_schema(new_database_url: str) -> None:
+    """A server does not start on a schema of another version, and says what to do."""
     code, said = await refusal_to_start(new_database_url)
     assert (code, "python -m batches upgrade" in said) == (EXIT_BAD_CONFIGURATION, True)
     database = Database(new_database_url, connections_max=1)
@@ -195,8 +196,8 @@ async def test_another_schema_is_refused(new_database_url: str) -> None:
     assert (code, "newer version" in said) == (EXIT_BAD_CONFIGURATION, True)
 
 
-async def test_a_database_that_is_away_is_said() -> None:
-    """A server whose database does not answer at the start ends with exit 1 and no stack trace."""
+async def test_unreachable_database_exits_1() -> None:
+    """With a message, without a stack trace or the password."""
     code, said = await refusal_to_start("mysql+asyncmy://root:secret@127.0.0.1:1/none")
     assert code == 1
     assert "the database does not answer" in said
@@ -204,20 +205,37 @@ async def test_a_database_that_is_away_is_said() -> None:
     assert "Traceback" not in said
 
 
-async def test_a_part_that_died_stops_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server whose flusher has died of a defect ends with it, and leaves no task and no port behind."""
+@pytest.fixture
+def _flusher_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the task that records results die at its start."""
 
     async def die(_: GroupCommit) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(GroupCommit, "run", die)
+
+
+@pytest.mark.usefixtures("_flusher_dies")
+async def test_program_ends_when_a_background_task_dies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gc_tuning, "tune_gc", lambda: None)  # this process runs other tests
+    database = DatabaseSettings(database_url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/t.db"))
+    with pytest.raises(ZeroDivisionError):
+        async with asyncio.timeout(SECONDS_MAX):
+            await serve(ProgressSettings(listen="127.0.0.1:0"), database)
+
+
+@pytest.mark.usefixtures("_flusher_dies")
+async def test_server_with_a_dead_task_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither a task nor a port."""
     database = DatabaseSettings(database_url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/t.db"))
     before = asyncio.all_tasks()
     with pytest.raises(ZeroDivisionError):
         async with progress_server(ProgressSettings(listen="127.0.0.1:0"), database) as server:
             await server.wait(asyncio.Event())
     async with asyncio.timeout(SECONDS_MAX):
-        while asyncio.all_tasks() - before:  # noqa: ASYNC110  # gRPC ends its own a moment later
+        while asyncio.all_tasks() - before:  # noqa: ASYNC110  # gRPC ends its own a little later
             await asyncio.sleep(0.01)
     with pytest.raises(ConnectionError):
         await asyncio.open_connection("127.0.0.1", server.admin.port)

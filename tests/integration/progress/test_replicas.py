@@ -1,4 +1,4 @@
-"""One batch, two servers: both count it, both end it, both show it."""
+"""Two servers report, complete and watch the same batch."""
 
 import asyncio
 from collections import Counter
@@ -8,9 +8,9 @@ from batchprogress.v1 import progress_pb2 as pb
 from tests.support.progress import Served, served
 
 SECONDS_MAX = 20
-"""How long a watch may take to its end; far above what it takes."""
+"""How long a watch may take until its end; far longer than it takes."""
 BATCHES = 20
-"""So many ends are raced for."""
+"""The number of completions that are raced for."""
 JOBS = 3
 
 
@@ -28,7 +28,7 @@ async def race(servers: tuple[Served, Served], batch_id: str) -> list[pb.ReportJ
 
 
 def assert_one_history(seen: list[pb.Batch], ended: pb.Batch) -> None:
-    """Fail unless a watcher saw rising states of the batch, and its end last."""
+    """Fail unless a watcher saw rising states of the batch, and its final state last."""
     assert all(one.revision < other.revision for one, other in pairwise(seen))
     assert all(one.succeeded_jobs <= other.succeeded_jobs for one, other in pairwise(seen))
     assert [one.state for one in seen[:-1]] == [pb.BATCH_STATE_PROCESSING] * (len(seen) - 1)
@@ -40,8 +40,8 @@ def assert_one_history(seen: list[pb.Batch], ended: pb.Batch) -> None:
     )
 
 
-async def test_the_last_reports_race_on_two_servers(progress: Served, database_url: str) -> None:
-    """Each job counts once, one change completes the batch, and a watch on either server ends with it."""
+async def test_last_reports_may_race_on_two_servers(progress: Served, database_url: str) -> None:
+    """Each job counts once, one change completes the batch, and watches on both servers end with it."""
     async with served(database_url) as other:
         batch_ids = [f"b{number}" for number in range(BATCHES)]
         for batch_id in batch_ids:
@@ -66,8 +66,8 @@ async def test_the_last_reports_race_on_two_servers(progress: Served, database_u
                 assert_one_history(seen, ended)
 
 
-async def test_two_last_jobs_on_two_servers(progress: Served, database_url: str) -> None:
-    """Whichever server records the last of two different jobs: the batch is complete, at both watchers."""
+async def test_two_last_jobs_may_end_on_two_servers(progress: Served, database_url: str) -> None:
+    """The batch is complete for both watchers, whichever server records the last job."""
     async with served(database_url) as other:
         servers = (progress, other)
         await progress.create("b", 2)

@@ -1,4 +1,4 @@
-"""What becomes of a report."""
+"""How reports are recorded and answered."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ def tallies(batch: pb.Batch) -> tuple[int, int, int, int]:
 
 
 async def test_each_outcome_has_its_tally(progress: Served) -> None:
-    """The tallies of a batch add up to its total, and the last result completes it."""
+    """The tallies add up to the total, and the last result completes the batch."""
     await progress.create("b", 3)
     await progress.report("b", "j1", SUCCEEDED)
     await progress.report("b", "j2", FAILED, error_type="ValueError", error_message="no")
@@ -32,7 +32,7 @@ async def test_each_outcome_has_its_tally(progress: Served) -> None:
     assert tallies(await progress.get("b")) == (1, 1, 1, 0)
 
 
-async def test_a_report_sent_again_is_counted_once(progress: Served) -> None:
+async def test_duplicate_report_is_counted_once(progress: Served) -> None:
     """The same attempt with the same outcome is a DUPLICATE and changes nothing."""
     await progress.create("b", 2)
     first = await progress.report("b", "j")
@@ -42,8 +42,8 @@ async def test_a_report_sent_again_is_counted_once(progress: Served) -> None:
     assert tallies(await progress.get("b")) == (1, 0, 0, 1)
 
 
-async def test_a_higher_attempt_moves_the_tallies(progress: Served) -> None:
-    """Attempt 2 SUCCEEDED after attempt 1 FAILED moves both tallies; attempt 1 arriving late is STALE."""
+async def test_higher_attempt_moves_the_tallies(progress: Served) -> None:
+    """Attempt 2 SUCCEEDED after attempt 1 FAILED moves both tallies; a late attempt 1 is STALE."""
     await progress.create("b", 2)
     await progress.report("b", "j", FAILED, error_type="E")
     second = await progress.report("b", "j", SUCCEEDED, attempt=2)
@@ -54,7 +54,7 @@ async def test_a_higher_attempt_moves_the_tallies(progress: Served) -> None:
     assert tallies(await progress.get("b")) == (1, 0, 0, 1)
 
 
-async def test_another_outcome_of_an_attempt_is_a_conflict(progress: Served) -> None:
+async def test_other_outcome_of_an_attempt_is_a_conflict(progress: Served) -> None:
     """The first result of an attempt stays; another outcome is RESULT_CONFLICT and changes nothing."""
     await progress.create("b", 2)
     await progress.report("b", "j", SUCCEEDED)
@@ -66,7 +66,7 @@ async def test_another_outcome_of_an_attempt_is_a_conflict(progress: Served) -> 
     assert (tallies(batch), batch.revision) == ((1, 0, 0, 1), 2)
 
 
-async def test_case_tells_jobs_apart(progress: Served) -> None:
+async def test_job_ids_are_case_sensitive(progress: Served) -> None:
     """Job ids `a` and `A` are two jobs."""
     await progress.create("b", 2)
     assert (await progress.report("b", "a")).disposition == pb.DISPOSITION_RECORDED
@@ -74,8 +74,8 @@ async def test_case_tells_jobs_apart(progress: Served) -> None:
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
-async def test_a_job_too_many_is_refused(progress: Served) -> None:
-    """A new job of a sealed batch whose jobs all have results is BATCH_FULL."""
+async def test_job_beyond_the_total_is_refused(progress: Served) -> None:
+    """A new job in a sealed batch with results for all jobs is BATCH_FULL."""
     await progress.create("b", 1)
     await progress.report("b", "j1")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -84,16 +84,15 @@ async def test_a_job_too_many_is_refused(progress: Served) -> None:
     assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "BATCH_FULL")
 
 
-async def test_an_unknown_batch_is_not_found(progress: Served) -> None:
-    """A report to a batch that does not exist is NOT_FOUND."""
+async def test_report_to_an_unknown_batch_is_not_found(progress: Served) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await progress.report("nowhere", "j")
     answer = answered(caught.value)
     assert (answer.code, answer.reason) == (grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND")
 
 
-async def test_one_bad_result_never_fails_its_neighbours(progress: Served) -> None:
-    """ReportJobResults answers each result in the order of the request, errors and all."""
+async def test_invalid_result_does_not_fail_the_others(progress: Served) -> None:
+    """ReportJobResults answers each result in request order, with its disposition or error."""
     await progress.create("b", 3)
     result = pb.ReportJobResultRequest
     response = await progress.stub.ReportJobResults(
@@ -121,7 +120,7 @@ async def test_one_bad_result_never_fails_its_neighbours(progress: Served) -> No
 
 
 async def test_ten_thousand_results_in_one_call(progress: Served) -> None:
-    """The largest call is recorded whole, with one rise of the revision."""
+    """The largest call is recorded as a whole and raises the revision once."""
     await progress.create("b", 10_000)
     results = [
         pb.ReportJobResultRequest(batch_id="b", job_id=f"job-{number}", outcome=SUCCEEDED)
@@ -133,7 +132,7 @@ async def test_ten_thousand_results_in_one_call(progress: Served) -> None:
     assert (batch.state, batch.revision) == (pb.BATCH_STATE_COMPLETED, 2)
 
 
-async def test_an_almost_finished_batch_is_not_at_100(progress: Served) -> None:
+async def test_percentage_is_rounded_down(progress: Served) -> None:
     """1036 of 1037 is 99 %."""
     await progress.create("b", 1_037)
     for first in range(0, 1_036, 518):
@@ -146,8 +145,8 @@ async def test_an_almost_finished_batch_is_not_at_100(progress: Served) -> None:
     assert (batch.percent_complete, batch.pending_jobs) == (99, 1)
 
 
-async def test_a_caller_that_gives_up_does_not_stop_its_result(progress: Served) -> None:
-    """A cancelled report is recorded or not, and is recorded once when it is sent again."""
+async def test_cancelled_report_can_be_repeated(progress: Served) -> None:
+    """It may or may not have been recorded; after the repetition it counts once."""
     await progress.create("b", 200)
     calls = [asyncio.ensure_future(progress.report("b", f"j{number}")) for number in range(200)]
     await asyncio.sleep(0)
@@ -160,7 +159,7 @@ async def test_a_caller_that_gives_up_does_not_stop_its_result(progress: Served)
 
 
 async def test_results_are_listed_in_byte_order(progress: Served) -> None:
-    """ListJobResults returns each result once, by job_id, with its error."""
+    """ListJobResults returns each result once, ordered by job_id, with its error."""
     await progress.create("b", 5)
     for job in ("c", "B", "a", "A"):
         await progress.report("b", job, FAILED, error_type="E", error_message=f"of {job}")
@@ -178,7 +177,7 @@ async def test_results_are_listed_in_byte_order(progress: Served) -> None:
 
 
 async def test_failures_are_grouped(progress: Served) -> None:
-    """ListFailureGroups counts the failed jobs whose errors are alike, the largest group first."""
+    """ListFailureGroups counts failed jobs with similar errors, the largest group first."""
     await progress.create("b", 10)
     for number, kind in enumerate(("Timeout", "Value", "Timeout", "")):
         await progress.report("b", f"j{number}", FAILED, error_type=kind, error_message=f"m{number}")
@@ -194,8 +193,8 @@ async def test_failures_are_grouped(progress: Served) -> None:
     ]
 
 
-async def test_long_errors_are_cut(progress: Served) -> None:
-    """An error's type is kept to 200 characters and its message to 2,000, whatever the alphabet."""
+async def test_long_errors_are_truncated(progress: Served) -> None:
+    """The type to 200 characters and the message to 2,000, in any alphabet."""
     await progress.create("b", 1)
     await progress.report("b", "j", FAILED, error_type="Ä" * 300, error_message="🚀" * 3_000)
     page = await progress.stub.ListJobResults(pb.ListJobResultsRequest(batch_id="b"))

@@ -1,4 +1,4 @@
-"""What a watcher sees: only what was true, newest wins, in rising order, to the end."""
+"""A watcher sees only committed states, in rising order, and may skip all but the last."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -12,18 +12,18 @@ from tests.support.answers import answered
 from tests.support.progress import Served, served, stub_of
 
 SECONDS_MAX = 10
-"""How long a test waits for what must come; far above what it takes, since speed is not tested here."""
+"""How long a test waits; far longer than needed, since speed is not tested here."""
 
 
 async def watched(progress: Served, **fields: object) -> list[pb.Batch]:
     """Watch a batch to the end of the stream."""
-    request = pb.WatchBatchRequest(batch_id="b", **fields)  # type: ignore[arg-type]  # fields of the request
+    request = pb.WatchBatchRequest(batch_id="b", **fields)  # type: ignore[arg-type]  # the fields of the request
     async with asyncio.timeout(SECONDS_MAX):
         return [message.batch async for message in progress.stub.WatchBatch(request)]
 
 
-async def test_the_current_batch_comes_at_once(progress: Served) -> None:
-    """A watch begins with the batch as it is, though nothing changes."""
+async def test_watch_begins_with_the_current_state(progress: Served) -> None:
+    """Even if nothing changes."""
     await progress.create("b", 2)
     await progress.report("b", "j1")
     call = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
@@ -34,8 +34,8 @@ async def test_the_current_batch_comes_at_once(progress: Served) -> None:
     call.cancel()
 
 
-async def test_a_watch_ends_with_the_batch(progress: Served) -> None:
-    """Revisions rise strictly, tallies never fall, and the stream ends OK after the final state."""
+async def test_watch_ends_with_the_batch(progress: Served) -> None:
+    """Revisions rise strictly, tallies never fall, and the stream ends with OK after the final state."""
     await progress.create("b", 50)
     watching = asyncio.create_task(watched(progress))
     for number in range(50):
@@ -47,8 +47,8 @@ async def test_a_watch_ends_with_the_batch(progress: Served) -> None:
     assert (batches[-1].state, batches[-1].percent_complete) == (pb.BATCH_STATE_COMPLETED, 100)
 
 
-async def test_a_watcher_that_comes_back_gets_nothing_twice(progress: Served) -> None:
-    """after_revision resumes a watch: only newer states come, and none is missed."""
+async def test_resumed_watch_repeats_and_misses_nothing(progress: Served) -> None:
+    """A watch with after_revision gets only newer states, up to the final one."""
     await progress.create("b", 2)
     first = await progress.report("b", "j1")
     resumed = asyncio.create_task(watched(progress, after_revision=first.revision))
@@ -56,23 +56,23 @@ async def test_a_watcher_that_comes_back_gets_nothing_twice(progress: Served) ->
     assert [batch.revision for batch in await resumed] == [last.revision]
 
 
-async def test_an_ended_batch_that_was_seen_ends_the_watch_at_once(progress: Served) -> None:
-    """A watch after the final revision ends OK without a message."""
+async def test_watch_after_the_final_revision_ends_at_once(progress: Served) -> None:
+    """With OK and without a message."""
     await progress.create("b", 1)
     last = await progress.report("b", "j1")
     assert await watched(progress, after_revision=last.revision) == []
 
 
-async def test_cancelling_a_batch_ends_its_watches(progress: Served) -> None:
-    """A watcher is sent the CANCELLED state, then the stream ends OK."""
+async def test_cancellation_ends_the_watches(progress: Served) -> None:
+    """A watcher gets the CANCELLED state, then the stream ends with OK."""
     await progress.create("b", 5)
     watching = asyncio.create_task(watched(progress))
     await progress.stub.CancelBatch(pb.CancelBatchRequest(batch_id="b"))
     assert (await watching)[-1].state == pb.BATCH_STATE_CANCELLED
 
 
-async def test_a_slow_watcher_skips_states(progress: Served) -> None:
-    """With min_interval a watcher gets few states, and the last one without waiting for the interval."""
+async def test_watcher_with_an_interval_skips_states(progress: Served) -> None:
+    """The last state does not wait for the interval."""
     await progress.create("b", 40)
     interval = duration_pb2.Duration(seconds=60)
     watching = asyncio.create_task(watched(progress, min_interval=interval))
@@ -83,8 +83,7 @@ async def test_a_slow_watcher_skips_states(progress: Served) -> None:
     assert batches[-1].state == pb.BATCH_STATE_COMPLETED
 
 
-async def test_changes_made_through_another_server_are_seen(progress: Served, database_url: str) -> None:
-    """A watcher of one server sees the commits of another one."""
+async def test_watcher_sees_the_commits_of_another_server(progress: Served, database_url: str) -> None:
     await progress.create("b", 3)
     watching = asyncio.create_task(watched(progress))
     async with served(database_url) as other:
@@ -93,8 +92,8 @@ async def test_changes_made_through_another_server_are_seen(progress: Served, da
         assert (await watching)[-1].succeeded_jobs == 3
 
 
-async def test_a_full_server_refuses_watches(database_url: str) -> None:
-    """Beyond watches_max a watch is RESOURCE_EXHAUSTED with RetryInfo; an ended one makes room again."""
+async def test_server_refuses_too_many_watches(database_url: str) -> None:
+    """Beyond watches_max a watch is RESOURCE_EXHAUSTED with RetryInfo; a closed watch makes room."""
     async with served(database_url, watches_max=1) as progress:
         await progress.create("b", 1)
         first = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
@@ -110,8 +109,8 @@ async def test_a_full_server_refuses_watches(database_url: str) -> None:
         assert [batch.state for batch in await watched(progress)] == [pb.BATCH_STATE_COMPLETED]
 
 
-async def test_watches_end_so_that_clients_resume_when_a_server_stops(database_url: str) -> None:
-    """A server that stops ends its watches UNAVAILABLE; another one goes on from there."""
+async def test_watch_resumes_on_another_server_when_its_server_stops(database_url: str) -> None:
+    """The stop ends the watch with UNAVAILABLE; the other server continues after the last revision."""
     async with AsyncExitStack() as stack:
         second = await stack.enter_async_context(served(database_url))
         async with served(database_url) as first:

@@ -1,1 +1,1 @@
-"""Who is let in, what strangers learn, and what is seen of a server."""
+"""Authentication, authorization, limits, TLS and health of servers."""

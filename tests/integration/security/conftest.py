@@ -1,4 +1,4 @@
-"""Tokens of every kind, and clients that show them."""
+"""Tokens of every kind, and clients that use them."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -33,7 +33,7 @@ class Tokens:
     given: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, *roles: Role, prefix: str = "", more: str = "") -> str:
-        """Add a token; `more` is what else its lines say."""
+        """Add a token; `more` has further lines of its table."""
         token = self.given[name] = new_token()
         with self.path.open("a", encoding="utf-8") as file:
             file.write(entry_text(name, token, roles, prefix) + more + "\n")
@@ -44,22 +44,21 @@ class Issuer:
     """Signs tokens, as an identity provider does."""
 
     def __init__(self) -> None:
-        """Make its key."""
         self._key = ec.generate_private_key(ec.SECP256R1())
 
     @property
     def private_pem(self) -> bytes:
-        """What it signs with."""
+        """The key that signs."""
         return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
     @property
     def public_pem(self) -> bytes:
-        """What it is believed by."""
+        """The key that verifies."""
         return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def sign(self, roles: Sequence[str], **claims: Any) -> str:
-        """Sign a token that is right but for the claims given; None leaves a claim out."""
-        said = {
+        """Sign a token; a claim replaces that of a valid token, None removes it."""
+        all_claims = {
             "sub": "someone",
             "roles": list(roles),
             "aud": AUDIENCE,
@@ -67,7 +66,7 @@ class Issuer:
             "exp": time.time() + 60,
             **claims,
         }
-        kept = {name: value for name, value in said.items() if value is not None}
+        kept = {name: value for name, value in all_claims.items() if value is not None}
         return jwt.encode(kept, self.private_pem, algorithm=ALGORITHM)
 
 
@@ -81,13 +80,13 @@ def tokens(tmp_path: Path) -> Tokens:
 
 @pytest.fixture(scope="session")
 def issuer() -> Issuer:
-    """Return whom servers believe."""
+    """Return the issuer that servers trust."""
     return Issuer()
 
 
 @pytest.fixture
 def jwt_settings(tmp_path: Path, issuer: Issuer) -> dict[str, Any]:
-    """Return the settings of a server that believes the issuer."""
+    """Return the settings of a server that trusts the issuer."""
     key = tmp_path / "issuer.pem"
     key.write_bytes(issuer.public_pem)
     return {
@@ -102,7 +101,7 @@ def jwt_settings(tmp_path: Path, issuer: Issuer) -> dict[str, Any]:
 async def bearing(port: int, token: str) -> AsyncIterator[Served]:
     """Connect to a server with a token on every call."""
     value = f"Bearer {token}"
-    # grpc.aio takes one kind from each.
+    # grpc.aio accepts one kind of call per interceptor.
     interceptors: list[grpc.aio.ClientInterceptor] = [_BearingCalls(value), _BearingStreams(value)]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", interceptors=interceptors) as channel:
         yield Served(port, channel, stub_of(channel))
@@ -128,7 +127,7 @@ class _BearingStreams(_Bearing, grpc.aio.UnaryStreamClientInterceptor):
 
 
 async def first_answer(call: Any, *, is_stream: bool) -> None:
-    """Wait for the first answer to a call; raises as the call does."""
+    """Wait for the first answer to a call, or raise its error."""
     if not is_stream:
         await call
         return
@@ -138,7 +137,7 @@ async def first_answer(call: Any, *, is_stream: bool) -> None:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """Return the URL of a database file that is not there yet: who is let in is no matter of the engine."""
+    """Return the URL of a new database file; the engine does not matter for security."""
     return f"sqlite+aiosqlite:///{tmp_path / 'batches.db'}"
 
 
@@ -147,5 +146,5 @@ Serve = Callable[..., Any]
 
 @pytest.fixture
 def serve(sqlite_url: str) -> Serve:
-    """Return what serves over it with some settings."""
+    """Return a function that serves over this database with the given settings."""
     return lambda **settings: served(sqlite_url, **settings)

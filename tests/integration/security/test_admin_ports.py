@@ -1,4 +1,4 @@
-"""The admin ports: reached without TLS and tokens, and good for nothing but looking."""
+"""The admin ports: usable without TLS and tokens, but only to observe."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +20,7 @@ SERVICE = "batchprogress.v1.ProgressService"
 
 
 async def test_probes_need_neither_tls_nor_a_token(serve: Serve, tokens: Tokens, tmp_path: Path) -> None:
-    """Kubernetes' probes, which speak neither, ask the admin port; no batch can be asked for there."""
+    """Kubernetes' probes support neither; the admin port answers them, but has no batches."""
     authority = Authority("ours")
     admin = f"127.0.0.1:{free_port()}"
     tls = authority.mutual_tls(tmp_path)
@@ -42,8 +42,8 @@ async def test_probes_need_neither_tls_nor_a_token(serve: Serve, tokens: Tokens,
         assert await reflection.code() is grpc.StatusCode.OK
 
 
-async def test_a_port_lists_what_it_serves(serve: Serve) -> None:
-    """Reflection names on each port every service that answers there, and no other."""
+async def test_each_port_lists_what_it_serves(serve: Serve) -> None:
+    """Reflection lists exactly the services that answer on the port."""
     admin = f"127.0.0.1:{free_port()}"
     async with (
         serve(admin_listen=admin, reflection=True) as server,
@@ -54,8 +54,7 @@ async def test_a_port_lists_what_it_serves(serve: Serve) -> None:
         assert await listed(channel) == await served(channel) == {CHANNELZ, *everywhere}
 
 
-async def test_connections_are_told(serve: Serve) -> None:
-    """On the admin port channelz counts the calls of every port of the process."""
+async def test_channelz_counts_the_calls_of_every_port(serve: Serve) -> None:
     admin = f"127.0.0.1:{free_port()}"
     async with serve(admin_listen=admin) as server, grpc.aio.insecure_channel(admin) as channel:
         await served(server.channel)
@@ -65,14 +64,14 @@ async def test_connections_are_told(serve: Serve) -> None:
 
 
 async def listed(channel: Any) -> set[str]:
-    """Return the services that reflection names."""
+    """Return the services that reflection lists."""
     stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
     return {one.name async for answer in call for one in answer.list_services_response.service}
 
 
 async def served(channel: Any) -> set[str]:
-    """Return the services of this project and of gRPC's own that answer."""
+    """Return the services that answer, of this project and of gRPC."""
     found = set()
     for method in (
         f"{SERVICE}/ListBatches",

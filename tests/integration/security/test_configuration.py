@@ -1,4 +1,4 @@
-"""What a server says when its security is set up by half: one sentence, exit 78, nothing secret."""
+"""A server with incomplete security settings exits 78 with one sentence, which contains no secret."""
 
 import sys
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.integration.security.conftest import Issuer, Tokens
 from tests.support.certificates import Authority
 from tests.support.progress import progress_process
 
-HALVES: dict[str, tuple[type[Any], dict[str, str], str]] = {
+INCOMPLETE: dict[str, tuple[type[Any], dict[str, str], str]] = {
     "a certificate without its key": (
         ProgressSettings,
         {"PROGRESS_TLS_CERTIFICATE_FILE": "c.pem"},
@@ -64,12 +64,12 @@ HALVES: dict[str, tuple[type[Any], dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", HALVES)
-def test_half_a_setting_is_refused(
+@pytest.mark.parametrize("what", INCOMPLETE)
+def test_incomplete_settings_are_refused(
     what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Settings that make no sense without each other are named together."""
-    settings, environment, sentence = HALVES[what]
+    """The sentence names all settings of the combination."""
+    settings, environment, sentence = INCOMPLETE[what]
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as ended:
@@ -78,8 +78,8 @@ def test_half_a_setting_is_refused(
     assert capsys.readouterr().err == f"configuration: {sentence}\n"
 
 
-def test_a_url_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """BATCHES_DATABASE_URL_FILE is as good as the variable, and is checked like it."""
+def test_database_url_is_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BATCHES_DATABASE_URL_FILE replaces the variable and is validated like it."""
     file = tmp_path / "url"
     file.write_text("sqlite+aiosqlite:///of-a-file.db\n", encoding="ascii")
     monkeypatch.delenv("BATCHES_DATABASE_URL", raising=False)
@@ -92,7 +92,7 @@ def test_a_url_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def broken_files(folder: Path, tokens: Tokens) -> dict[str, tuple[dict[str, Any], str]]:
-    """Return settings whose files cannot be used, and what is said of each."""
+    """Return settings whose files cannot be used, each with its message."""
     certificate, _ = Authority("a").sign("one").write(folder, "one")
     _, other_key = Authority("a").sign("two").write(folder, "two")
     garbage, private = folder / "garbage", folder / "private.pem"
@@ -127,10 +127,10 @@ def broken_files(folder: Path, tokens: Tokens) -> dict[str, tuple[dict[str, Any]
     }
 
 
-def test_files_that_cannot_be_used(
+def test_unusable_files_are_refused(
     tmp_path: Path, tokens: Tokens, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each is named in one sentence that quotes nothing of it."""
+    """One sentence names the file and quotes nothing of it."""
     for what, (settings, sentence) in broken_files(tmp_path, tokens).items():
         with pytest.raises(SystemExit) as ended:
             ServerSecurity(ProgressSettings(**settings), {}, UNLIMITED)
@@ -140,10 +140,9 @@ def test_files_that_cannot_be_used(
         assert "s3cret" not in said
 
 
-def test_traces_without_the_extra(
+def test_traces_without_their_extra_are_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Who asks for traces and has not installed them is told what is missing."""
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", None)
     monkeypatch.delitem(sys.modules, "rpc.telemetry.tracing", raising=False)
     with pytest.raises(SystemExit) as ended:
@@ -160,10 +159,9 @@ def test_traces_without_the_extra(
         ("127.0.0.1:0", False, ""),
     ],
 )
-async def test_an_open_server_is_warned_of(
+async def test_open_server_logs_a_warning_at_start(
     sqlite_url: str, tokens: Tokens, listen: str, warning: str, *, with_tokens: bool
 ) -> None:
-    """Who listens to other machines is told at the start what is open to them."""
     settings = {"PROGRESS_TOKENS_FILE": str(tokens.path)} if with_tokens else {}
     async with progress_process(sqlite_url, listen=listen, **settings) as process:
         assert warning in process.log

@@ -1,4 +1,4 @@
-"""Who watches health: told at once, bounded in number, and nobody that anybody waits for."""
+"""Watchers of health get each change at once, are limited in number, and do not delay each other."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,35 +23,35 @@ Response = health_pb2.HealthCheckResponse
 
 
 class Store:
-    """What stands behind the server, as far as health asks it."""
+    """The store behind the server, as health sees it."""
 
     is_away = False
 
     async def answers(self) -> None:
-        """Answer, or fail as a store that is away does."""
+        """Answer, or fail like a store that cannot be reached."""
         if self.is_away:
             raise ConnectionError
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A server of nothing but health, and a client of it."""
+    """A server that has only health, and a client."""
 
     server: grpc.aio.Server
     health: Health
     store: Store
     port: int
     stub: Any
-    """Its published types lack the methods."""
+    """Untyped: the published types lack its methods."""
 
     async def status(self, name: str) -> int:
-        """Ask once."""
+        """Return the current status."""
         return int((await self.stub.Check(health_pb2.HealthCheckRequest(service=name))).status)
 
     async def becomes(self, name: str, expected: int) -> None:
-        """Ask until the answer is the expected one."""
+        """Wait for a status."""
         async with asyncio.timeout(SECONDS_MAX):
-            while await self.status(name) != expected:  # noqa: ASYNC110  # what is asked has no event
+            while await self.status(name) != expected:  # noqa: ASYNC110  # Check has no event
                 await asyncio.sleep(0.01)
 
     def watch(self, name: str) -> Any:
@@ -61,7 +61,7 @@ class Scene:
 
 @pytest_asyncio.fixture
 async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
-    """Serve health, which looks behind the server all the time."""
+    """Serve health, with checks in quick succession."""
     monkeypatch.setattr(health_module, "CHECK_PERIOD_SECONDS", 0.01)
     options, store = ServerOptions("127.0.0.1:0"), Store()
     server = create_server(options, {})
@@ -77,8 +77,7 @@ async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     await server.stop(None)
 
 
-async def test_a_watcher_is_told_each_change(scene: Scene) -> None:
-    """It hears the state at once, then whenever it is another one."""
+async def test_watcher_gets_the_state_at_once_and_each_change(scene: Scene) -> None:
     await scene.becomes(SERVICE, Response.SERVING)
     watch = scene.watch(SERVICE)
     assert (await watch.read()).status == Response.SERVING
@@ -87,8 +86,8 @@ async def test_a_watcher_is_told_each_change(scene: Scene) -> None:
         assert (await watch.read()).status == expected
 
 
-async def test_a_name_that_is_not_served(scene: Scene) -> None:
-    """Check says NOT_FOUND; a watch says SERVICE_UNKNOWN and stays open."""
+async def test_unknown_name_is_not_found(scene: Scene) -> None:
+    """Check answers NOT_FOUND; a watch sends SERVICE_UNKNOWN and stays open."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await scene.status("another.Service")
     assert answered(caught.value).code is grpc.StatusCode.NOT_FOUND
@@ -96,15 +95,15 @@ async def test_a_name_that_is_not_served(scene: Scene) -> None:
     assert (await watch.read()).status == Response.SERVICE_UNKNOWN
     following = asyncio.ensure_future(watch.read())
     for away, expected in ((True, Response.NOT_SERVING), (False, Response.SERVING)):
-        scene.store.is_away = away  # others are told meanwhile
+        scene.store.is_away = away  # other watchers get these changes
         await scene.becomes(SERVICE, expected)
     assert not following.done()
     scene.health.drain()
     assert await following is grpc.aio.EOF
 
 
-async def test_a_watcher_that_takes_nothing_holds_up_nobody(scene: Scene) -> None:
-    """While one watcher's window is shut the state changes, for Check and for every other watcher."""
+async def test_watcher_that_does_not_read_delays_nobody(scene: Scene) -> None:
+    """While the window of one watcher is closed, Check and all other watchers get each change."""
     await scene.becomes(SERVICE, Response.SERVING)
     request = health_pb2.HealthCheckRequest(service=SERVICE).SerializeToString()
     _, writer = await asyncio.open_connection("127.0.0.1", scene.port)
@@ -114,7 +113,7 @@ async def test_a_watcher_that_takes_nothing_holds_up_nobody(scene: Scene) -> Non
         + hostile.whole_message(request)
     )
     async with asyncio.timeout(SECONDS_MAX):
-        while not scene.health.servicer.watchers:  # noqa: ASYNC110  # it was sent past any client
+        while not scene.health.servicer.watchers:  # noqa: ASYNC110  # the raw connection has no event
             await asyncio.sleep(0.01)
     other = scene.watch(SERVICE)
     assert (await other.read()).status == Response.SERVING
@@ -127,8 +126,8 @@ async def test_a_watcher_that_takes_nothing_holds_up_nobody(scene: Scene) -> Non
     writer.transport.abort()
 
 
-async def test_a_drain_ends_every_watch(scene: Scene) -> None:
-    """A watcher is told that the server drains, then its watch ends: the stop waits for calls only."""
+async def test_drain_ends_every_watch(scene: Scene) -> None:
+    """A watcher gets NOT_SERVING, then its watch ends, so that it does not delay the stop."""
     await scene.becomes(SERVICE, Response.SERVING)
     watches = {name: scene.watch(name) for name in (SERVICE, "", LIVENESS)}
     for watch in watches.values():
@@ -141,8 +140,8 @@ async def test_a_drain_ends_every_watch(scene: Scene) -> None:
     assert [await watch.read() for watch in watches.values()] == [grpc.aio.EOF] * 3
 
 
-async def test_watchers_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One more than may watch is told to come back; Check goes on, and whoever leaves makes room."""
+async def test_number_of_watchers_is_limited(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A further watcher is refused with a retry delay; Check still answers, and a closed watch makes room."""
     monkeypatch.setattr(health_servicer, "WATCHERS_MAX", 2)
     watches = [scene.watch(LIVENESS) for _ in range(2)]
     for watch in watches:
@@ -155,6 +154,6 @@ async def test_watchers_are_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatc
     assert await scene.status(LIVENESS) == Response.SERVING
     watches[0].cancel()
     async with asyncio.timeout(SECONDS_MAX):
-        while scene.health.servicer.watchers == 2:  # noqa: ASYNC110  # the server learns of it by itself
+        while scene.health.servicer.watchers == 2:  # noqa: ASYNC110  # the server notices by itself
             await asyncio.sleep(0.01)
     assert (await scene.watch(LIVENESS).read()).status == Response.SERVING

@@ -1,4 +1,4 @@
-"""What one caller may use at a time, whatever is left for others."""
+"""The limits of one caller, over the wire."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ SECONDS_MAX = 20.0
 
 
 async def refusal_of(call: object) -> Answered:
-    """Return the refusal that a call ends with."""
+    """Return the refusal of a call."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call  # type: ignore[misc]
     return answered(caught.value)
 
 
-async def test_calls_of_a_second(serve: Serve, tokens: Tokens) -> None:
-    """Beyond its rate a caller is told when to come back; another caller is not."""
+async def test_calls_beyond_the_rate_are_refused(serve: Serve, tokens: Tokens) -> None:
+    """The caller learns when to retry; other callers are not affected."""
     slow = tokens.add("slow", *Role, more="calls_per_second_max = 2\n")
     other = tokens.add("other", *Role)
     async with (
@@ -33,16 +33,16 @@ async def test_calls_of_a_second(serve: Serve, tokens: Tokens) -> None:
         bearing(server.port, slow) as client,
         bearing(server.port, other) as neighbour,
     ):
-        refusal = await refusal_of(list_often(client))
+        refusal = await refusal_of(list_repeatedly(client))
         assert (refusal.code, refusal.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "CALLER_RATE")
         assert refusal.retry_seconds is not None
-        await list_often(neighbour)
+        await list_repeatedly(neighbour)
         await asyncio.sleep(refusal.retry_seconds)
         await client.stub.ListBatches(pb.ListBatchesRequest())
 
 
-async def test_refused_calls_count_too(serve: Serve, tokens: Tokens) -> None:
-    """A worker that hammers a method it may not call, or one that there is not, runs into its rate."""
+async def test_refused_calls_count_towards_the_rate(serve: Serve, tokens: Tokens) -> None:
+    """So do forbidden methods and methods that do not exist."""
     token = tokens.add("worker", Role.WORKER, more="calls_per_second_max = 2\n")
     async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
         raw: Any = client.channel
@@ -51,8 +51,8 @@ async def test_refused_calls_count_too(serve: Serve, tokens: Tokens) -> None:
             assert "CALLER_RATE" in {(await refusal_of(call(b""))).reason for _ in range(20)}
 
 
-async def test_the_log_names_whoever_is_refused(sqlite_url: str, tokens: Tokens) -> None:
-    """The line of a call that its caller may not make, or made too soon, has the caller's name."""
+async def test_log_names_the_caller_of_a_refused_call(sqlite_url: str, tokens: Tokens) -> None:
+    """Whether the call was forbidden or beyond the rate."""
     token = tokens.add("hammering", Role.WORKER, more="calls_per_second_max = 1\n")
     async with (
         progress_process(
@@ -70,14 +70,14 @@ async def test_the_log_names_whoever_is_refused(sqlite_url: str, tokens: Tokens)
     ]
 
 
-async def list_often(client: Served) -> None:
-    """Make more calls than a second's, one after the other."""
+async def list_repeatedly(client: Served) -> None:
+    """Make more calls than the rate of a second allows, one after the other."""
     for _ in range(20):
         await client.stub.ListBatches(pb.ListBatchesRequest())
 
 
-async def test_watches(serve: Serve, tokens: Tokens) -> None:
-    """A caller holds as many watches as it may; one that ends makes room, also if it is another token's."""
+async def test_watches_beyond_the_limit_are_refused(serve: Serve, tokens: Tokens) -> None:
+    """A closed watch makes room, even for another token of the same name."""
     first = tokens.add("same", *Role, more="watches_max = 1\n")
     second = tokens.add("same", *Role, more="watches_max = 1\n")
     async with (
@@ -91,12 +91,12 @@ async def test_watches(serve: Serve, tokens: Tokens) -> None:
         assert (refusal.reason, refusal.retry_seconds) == ("CALLER_WATCHES", 30.0)
         watch.cancel()
         async with asyncio.timeout(SECONDS_MAX):
-            while not await is_let_in(twin):  # noqa: ASYNC110  # the server learns of the cancellation by itself
+            while not await is_let_in(twin):  # noqa: ASYNC110  # the server notices the cancellation by itself
                 await asyncio.sleep(0.05)
 
 
-async def test_results_in_flight(serve: Serve, tokens: Tokens) -> None:
-    """Beyond its limit a caller's reports are refused whole; one call alone is let in, however large."""
+async def test_results_in_flight_beyond_the_limit_are_refused(serve: Serve, tokens: Tokens) -> None:
+    """A call is refused or accepted as a whole; a call on its own is accepted even if it is large."""
     token = tokens.add("worker", *Role)
     async with (
         serve(tokens_file=tokens.path, caller_results_in_flight_max=10) as server,
@@ -106,18 +106,18 @@ async def test_results_in_flight(serve: Serve, tokens: Tokens) -> None:
         calls = [asyncio.ensure_future(client.stub.ReportJobResults(results(n, 200))) for n in range(30)]
         ended = await asyncio.gather(*calls, return_exceptions=True)
         refused = [one for one in ended if isinstance(one, grpc.aio.AioRpcError)]
-        taken = [one for one in ended if isinstance(one, pb.ReportJobResultsResponse)]
-        assert len(refused) + len(taken) == 30
-        assert taken
+        accepted = [one for one in ended if isinstance(one, pb.ReportJobResultsResponse)]
+        assert len(refused) + len(accepted) == 30
+        assert accepted
         assert {(answered(one).reason, answered(one).retry_seconds) for one in refused} == {
             ("CALLER_RESULTS", 0.5)
         }
-        assert (await client.get("b")).succeeded_jobs == 200 * len(taken)
+        assert (await client.get("b")).succeeded_jobs == 200 * len(accepted)
         await client.stub.ReportJobResults(results(99, 200))
 
 
 def results(call: int, number: int) -> pb.ReportJobResultsRequest:
-    """Return a request with so many results."""
+    """Return a request with a number of results."""
     return pb.ReportJobResultsRequest(
         results=[
             pb.ReportJobResultRequest(batch_id="b", job_id=f"{call}-{job}", outcome=pb.JOB_OUTCOME_SUCCEEDED)
@@ -135,7 +135,7 @@ async def watching(client: Served) -> "grpc.aio.UnaryStreamCall[pb.WatchBatchReq
 
 
 async def is_let_in(client: Served) -> bool:
-    """Try to watch, and stop."""
+    """Return whether a watch is accepted."""
     try:
         (await watching(client)).cancel()
     except grpc.aio.AioRpcError:

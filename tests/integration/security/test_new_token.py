@@ -1,4 +1,4 @@
-"""The command that makes a token."""
+"""python -m rpc.new_token."""
 
 from pathlib import Path
 
@@ -10,14 +10,14 @@ from rpc.callers.token_file import digest_of, read_tokens
 from rpc.new_token import app
 
 
-def made_with(*arguments: str) -> Result:
-    """Run it."""
+def run(*arguments: str) -> Result:
+    """Run the command."""
     return CliRunner().invoke(app, arguments)
 
 
-def test_a_token_and_its_lines(tmp_path: Path) -> None:
-    """The token goes to standard error, once; its lines, which do not hold it, let it in."""
-    made = made_with("billing", "--role", "worker", "--role", "reader", "--batch-prefix", "billing-")
+def test_token_and_its_table_fit_together(tmp_path: Path) -> None:
+    """The token is printed to standard error; its table, which does not contain it, makes it valid."""
+    made = run("billing", "--role", "worker", "--role", "reader", "--batch-prefix", "billing-")
     token, file = made.stderr.strip(), tmp_path / "tokens.toml"
     file.write_text(made.stdout, encoding="ascii")
     ((digest, principal),) = read_tokens(file, UNLIMITED).items()
@@ -25,11 +25,10 @@ def test_a_token_and_its_lines(tmp_path: Path) -> None:
     assert (principal.name, principal.batch_prefix) == ("billing", "billing-")
     assert principal.roles == {Role.WORKER, Role.READER}
     assert token not in made.stdout
-    assert made_with("billing", "--role", "worker").stderr.strip() != token
+    assert run("billing", "--role", "worker").stderr.strip() != token
 
 
-def test_what_no_file_may_say_is_refused() -> None:
-    """A name or a prefix that the server would refuse makes no token."""
+def test_invalid_name_role_or_prefix_is_refused() -> None:
     for arguments in (("bil ling", "--role", "worker"), ("b", "--role", "admin"), ("b",)):
-        refused = made_with(*arguments)
+        refused = run(*arguments)
         assert (refused.exit_code, refused.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""Batches of another prefix: they do not exist, whoever asks and however."""
+"""Batches with another prefix do not exist for a caller, in any method."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -15,7 +15,7 @@ from tests.support.progress import Served
 
 SAME_ID = (("x-request-id", "same"),)
 THEIRS, NOBODYS = "mails-1", "other-1"
-"""A batch that is there and has another prefix; one that was never created and has the caller's."""
+"""A batch that exists, with another prefix; a batch with the caller's prefix that was never created."""
 
 ABOUT_A_BATCH: dict[str, dict[str, Any]] = {
     "AddJobs": {"additional_jobs": 1, "request_id": "r"},
@@ -28,12 +28,12 @@ ABOUT_A_BATCH: dict[str, dict[str, Any]] = {
     "WatchBatch": {},
     "ReportJobResult": {"job_id": "j", "outcome": pb.JOB_OUTCOME_SUCCEEDED},
 }
-"""Every method with a batch_id but CreateBatch, and what else its request must have."""
+"""Every method with a batch_id except CreateBatch, with the other fields that its request needs."""
 
 
 @pytest_asyncio.fixture
 async def scoped(serve: Serve, tokens: Tokens) -> AsyncIterator[tuple[Served, Served]]:
-    """A caller of the batches `other-…` with every role, and one of all; a batch that is not the first's."""
+    """Create THEIRS; yield a client for all batches and one for the prefix `other-`, with every role."""
     everything, own = tokens.add("all", *Role), tokens.add("own", *Role, prefix="other-")
     async with (
         serve(tokens_file=tokens.path) as server,
@@ -44,26 +44,25 @@ async def scoped(serve: Serve, tokens: Tokens) -> AsyncIterator[tuple[Served, Se
         yield owner, client
 
 
-def test_every_method_is_tried() -> None:
-    """A new method about a batch fails here until it is in the list above."""
+def test_every_method_about_a_batch_is_tested() -> None:
     methods = pb.DESCRIPTOR.services_by_name["ProgressService"].methods
     about = {one.name for one in methods if "batch_id" in one.input_type.fields_by_name}
     assert about == {*ABOUT_A_BATCH, "CreateBatch"}
 
 
 @pytest.mark.parametrize("method", ABOUT_A_BATCH)
-async def test_a_foreign_batch_looks_unknown(scoped: tuple[Served, Served], method: str) -> None:
-    """The answer about a foreign batch is that about one never created, byte for byte but for its id."""
+async def test_foreign_batch_looks_like_an_unknown_one(scoped: tuple[Served, Served], method: str) -> None:
+    """The two answers are equal byte for byte, except for the id."""
     owner, client = scoped
     before = await owner.get(THEIRS)
-    foreign, unknown = [await trailer_of(client, method, batch_id) for batch_id in (THEIRS, NOBODYS)]
+    foreign, unknown = [await refusal_of(client, method, batch_id) for batch_id in (THEIRS, NOBODYS)]
     assert foreign == unknown
     assert foreign[0] == "NOT_FOUND"
     assert (await owner.get(THEIRS)).revision == before.revision
 
 
-async def test_foreign_results_are_answered_one_by_one(scoped: tuple[Served, Served]) -> None:
-    """Among many results each of a foreign batch is refused as of an unknown one; its neighbours count."""
+async def test_foreign_results_do_not_fail_the_others(scoped: tuple[Served, Served]) -> None:
+    """Among many results, those of a foreign batch are refused like those of an unknown one."""
     owner, client = scoped
     await client.create("other-2", 1)
     ids = (THEIRS, "other-2", NOBODYS)
@@ -80,7 +79,7 @@ async def test_foreign_results_are_answered_one_by_one(scoped: tuple[Served, Ser
 
 
 async def test_foreign_batches_are_not_listed(scoped: tuple[Served, Served]) -> None:
-    """ListBatches pages through the caller's batches as if there were no others; case counts."""
+    """ListBatches pages through the caller's batches only; prefixes are case-sensitive."""
     owner, client = scoped
     for number in range(3):
         await owner.create(f"other-{number}", 1)
@@ -96,8 +95,8 @@ async def test_foreign_batches_are_not_listed(scoped: tuple[Served, Served]) -> 
     assert listed == ["other-2", "other-1", "other-0"]
 
 
-async def test_a_batch_is_created_within_the_prefix(scoped: tuple[Served, Served]) -> None:
-    """A foreign id is refused, whether or not it exists; without an id one with the prefix is made."""
+async def test_batch_is_created_within_the_prefix(scoped: tuple[Served, Served]) -> None:
+    """A foreign id is refused whether or not the batch exists; a generated id has the prefix."""
     _, client = scoped
     refusals = set()
     for batch_id in (THEIRS, "mails-2"):
@@ -109,13 +108,13 @@ async def test_a_batch_is_created_within_the_prefix(scoped: tuple[Served, Served
     assert (await client.create("", 1)).batch_id.startswith("other-")
 
 
-async def trailer_of(client: Served, method: str, batch_id: str) -> tuple[str, str, dict[str, Any]]:
-    """Call a method that must fail; return what the caller learns, with the id of the batch taken out."""
+async def refusal_of(client: Served, method: str, batch_id: str) -> tuple[str, str, dict[str, Any]]:
+    """Call a method that must fail; return what the caller learns, with the id of the batch replaced."""
     request = getattr(pb, f"{method}Request")(batch_id=batch_id, **ABOUT_A_BATCH[method])
     call = getattr(client.stub, method)(request, metadata=SAME_ID)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await first_answer(call, is_stream=method == "WatchBatch")
-    assert len(THEIRS) == len(NOBODYS)  # lengths stand in the bytes
+    assert len(THEIRS) == len(NOBODYS)  # the bytes contain the lengths
     error = caught.value
     trailer = dict(error.trailing_metadata() or ())
     details = bytes(trailer.pop("grpc-status-details-bin")).replace(batch_id.encode(), b"ID")

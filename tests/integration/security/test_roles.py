@@ -1,4 +1,4 @@
-"""What a caller may do: by its role, and by nothing else."""
+"""What a caller may do depends on its roles only."""
 
 from typing import Any
 
@@ -34,8 +34,8 @@ METHODS = [method.name for method in SERVICES["progress"][0].methods]
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_method_needs_a_role(name: str) -> None:
-    """A method of the contract without a line in the table fails here before it is let in for nobody."""
+def test_every_method_has_a_required_role(name: str) -> None:
+    """A new method of the contract fails here before it is forbidden to everybody."""
     descriptor, needed = SERVICES[name]
     contract = {f"/{descriptor.full_name}/{method.name}" for method in descriptor.methods}
     assert contract <= needed.keys()
@@ -43,8 +43,7 @@ def test_every_method_needs_a_role(name: str) -> None:
 
 
 @pytest.mark.parametrize("role", Role)
-async def test_a_role_opens_its_methods_and_no_other(serve: Serve, tokens: Tokens, role: Role) -> None:
-    """A worker cannot cancel, a reader cannot report: each role is let in where the contract says so."""
+async def test_role_allows_its_methods_and_no_others(serve: Serve, tokens: Tokens, role: Role) -> None:
     token = tokens.add("someone", role)
     async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
         codes = {name: await code_of(client, name) for name in METHODS}
@@ -53,10 +52,10 @@ async def test_a_role_opens_its_methods_and_no_other(serve: Serve, tokens: Token
     assert ("UNAUTHENTICATED", "TOKEN_INVALID") not in codes.values()
 
 
-async def test_a_method_without_an_entry_is_let_in_for_nobody(
+async def test_method_without_an_entry_is_forbidden_to_everybody(
     serve: Serve, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Denied by default: also whoever has every role."""
+    """Even to a caller with every role."""
     token = tokens.add("all", *Role)
     monkeypatch.delitem(progress.REQUIRED_ROLES, f"/{progress.SERVICE}/GetBatch")
     async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
@@ -64,8 +63,8 @@ async def test_a_method_without_an_entry_is_let_in_for_nobody(
         assert await code_of(client, "ListBatches") == ("OK", "")
 
 
-async def test_a_refused_call_does_nothing(serve: Serve, tokens: Tokens) -> None:
-    """A worker's CancelBatch leaves the batch, a reader's report is not counted."""
+async def test_forbidden_call_changes_nothing(serve: Serve, tokens: Tokens) -> None:
+    """A worker cannot cancel a batch; its own reports still count."""
     operator, worker = tokens.add("operator", *Role), tokens.add("worker", Role.WORKER)
     async with (
         serve(tokens_file=tokens.path) as server,
@@ -80,7 +79,7 @@ async def test_a_refused_call_does_nothing(serve: Serve, tokens: Tokens) -> None
 
 
 async def test_health_needs_no_token(serve: Serve, tokens: Tokens) -> None:
-    """A load balancer asks for health without a token, and gets nothing else."""
+    """A load balancer gets health without a token, but nothing else."""
     tokens.add("someone", *Role)
     async with serve(tokens_file=tokens.path) as server:
         raw: Any = server.channel

@@ -1,4 +1,4 @@
-"""Servers are replaced one after the other while workers report over TLS, with tokens."""
+"""Servers are replaced one by one while workers report over TLS, with tokens."""
 
 import asyncio
 import signal
@@ -20,14 +20,13 @@ from tests.support.storage.maker import upgrade
 SECONDS_MAX = 60.0
 SERVERS, WORKERS = 2, 8
 REPORTS_BETWEEN = 100
-"""Reports that are answered between one server's end and the next: every worker is on both by then."""
+"""Reports that are answered between the stops of two servers, so that every worker uses both again."""
 
 
 class Worker:
-    """Reports one job after the other, and waits for each answer."""
+    """Reports one job after the other, and releases `answered` for each answer."""
 
     def __init__(self, name: str, connection: Connection, answered: asyncio.Semaphore) -> None:
-        """Take how it reaches the servers, and what is released for each answer."""
         self._name = name
         self._answered = answered
         self._reporter = AsyncReporter(
@@ -35,7 +34,7 @@ class Worker:
         )
 
     async def report_until(self, done: asyncio.Event) -> int:
-        """Return how many jobs were reported; a report that is refused or not answered raises."""
+        """Report until `done`; return the number of jobs, or raise if a report fails."""
         number = 0
         async with self._reporter as reporter:
             while not done.is_set():
@@ -59,14 +58,14 @@ async def roll_out(servers: Cluster, answered: asyncio.Semaphore) -> list[int]:
 
 @pytest.fixture
 def _named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let clients expect the servers' name: a list of addresses has none, as a Service has."""
+    """Let clients expect the name in the certificate: a list of addresses has none, unlike a Service."""
     named = *connection.CHANNEL_OPTIONS, ("grpc.ssl_target_name_override", "127.0.0.1")
     monkeypatch.setattr(connection, "CHANNEL_OPTIONS", named)
 
 
 @pytest.mark.usefixtures("_named")
-async def test_a_rollout_with_tls_and_tokens_fails_no_report(tokens: Tokens, tmp_path: Path) -> None:
-    """Each server exits 0, each report is answered once, and the rows are those that were reported."""
+async def test_rollout_with_tls_and_tokens_fails_no_report(tokens: Tokens, tmp_path: Path) -> None:
+    """Each server exits 0, and each report is answered and recorded exactly once."""
     authority = Authority("ours")
     certificate, key = authority.sign("server").write(tmp_path, "server")
     ca = authority.write(tmp_path)

@@ -1,4 +1,4 @@
-"""Whom a server talks to, and that its certificate is replaced while it does."""
+"""TLS and mutual TLS, with certificates that are replaced while they are in use."""
 
 import asyncio
 import ssl
@@ -18,12 +18,12 @@ from tests.support.progress import Stub, stub_of
 SECONDS_MAX = 30.0
 WORKERS = 8
 AWAY_SECONDS = 3.0
-"""What a client gives a server that refuses its certificate."""
+"""How long a client waits for a server that refuses its certificate."""
 
 
 @asynccontextmanager
 async def connected(port: int, ca: bytes, own: Pair | None = None) -> AsyncIterator[Stub]:
-    """Connect with TLS, over a connection of its own."""
+    """Connect with TLS, over a new connection."""
     key, certificate = (own.key, own.certificate) if own is not None else (None, None)
     credentials = grpc.ssl_channel_credentials(ca, key, certificate)
     options = [("grpc.use_local_subchannel_pool", 1)]
@@ -32,12 +32,12 @@ async def connected(port: int, ca: bytes, own: Pair | None = None) -> AsyncItera
 
 
 def served_certificate(port: int) -> str:
-    """Return the certificate that the next connection gets, PEM."""
+    """Return the certificate of a new connection, PEM."""
     return ssl.get_server_certificate(("127.0.0.1", port))
 
 
 async def report_until(done: asyncio.Event, port: int, ca: bytes, worker: int) -> int:
-    """Report again and again, half of the calls over a new connection; returns how many; none may fail."""
+    """Report until `done`, half of the calls over new connections; return their number. None may fail."""
     number = 0
     async with AsyncExitStack() as stack:
         kept = await stack.enter_async_context(connected(port, ca))
@@ -54,8 +54,8 @@ def report(job_id: str) -> pb.ReportJobResultRequest:
     return pb.ReportJobResultRequest(batch_id="b", job_id=job_id, outcome=pb.JOB_OUTCOME_SUCCEEDED)
 
 
-async def test_a_certificate_is_replaced_under_load(serve: Serve, tmp_path: Path) -> None:
-    """Three new certificates while workers report: no call fails, and each new connection gets the newest."""
+async def test_certificate_is_replaced_under_load(serve: Serve, tmp_path: Path) -> None:
+    """Three times while workers report: no call fails, and each new connection gets the newest."""
     authority = Authority("ours")
     certificate, key = authority.sign("first").write(tmp_path, "server")
     async with serve(tls_certificate_file=certificate, tls_key_file=key) as server:
@@ -68,7 +68,7 @@ async def test_a_certificate_is_replaced_under_load(serve: Serve, tmp_path: Path
         ]
         for name in ("second", "third", "fourth"):
             newer = authority.sign(name)
-            key.write_bytes(newer.key)  # for a moment it fits no certificate
+            key.write_bytes(newer.key)  # does not match the certificate yet
             assert await asyncio.to_thread(served_certificate, server.port) != newer.certificate.decode()
             certificate.write_bytes(newer.certificate)
             assert await asyncio.to_thread(served_certificate, server.port) == newer.certificate.decode()
@@ -79,8 +79,8 @@ async def test_a_certificate_is_replaced_under_load(serve: Serve, tmp_path: Path
     assert batch.succeeded_jobs == reported > 0
 
 
-async def test_only_certificates_of_the_authority_get_in(serve: Serve, tmp_path: Path) -> None:
-    """A client without a certificate, or with a stranger's, reaches no method and is told no reason."""
+async def test_only_certificates_of_the_authority_are_accepted(serve: Serve, tmp_path: Path) -> None:
+    """A client without one, or with a stranger's, reaches no method and learns no reason."""
     authority, stranger = Authority("ours"), Authority("theirs")
     tls = authority.mutual_tls(tmp_path)
     async with serve(**tls) as server:
@@ -96,8 +96,8 @@ async def test_only_certificates_of_the_authority_get_in(serve: Serve, tmp_path:
             await stub.ListBatches(pb.ListBatchesRequest())
 
 
-async def test_a_reporter_reads_its_certificate_again(serve: Serve, tmp_path: Path) -> None:
-    """A reporter whose certificate the server no longer takes goes on with the one that took its place."""
+async def test_reporter_reloads_its_certificate(serve: Serve, tmp_path: Path) -> None:
+    """A reporter whose certificate is refused continues with the one that replaced it."""
     authority, before = Authority("ours"), Authority("before")
     own, own_key = before.sign("worker").write(tmp_path, "worker")
     tls = authority.mutual_tls(tmp_path)
@@ -115,8 +115,8 @@ async def test_a_reporter_reads_its_certificate_again(serve: Serve, tmp_path: Pa
 
 
 @pytest.mark.parametrize("kind", ["watch", "watch_async"])
-async def test_a_watch_reads_its_certificate_again(serve: Serve, tmp_path: Path, kind: str) -> None:
-    """A watch whose certificate the server does not take begins with the one that took its place."""
+async def test_watch_reloads_its_certificate(serve: Serve, tmp_path: Path, kind: str) -> None:
+    """A watch whose certificate is refused begins with the one that replaced it."""
     authority, before = Authority("ours"), Authority("before")
     own, own_key = before.sign("watcher").write(tmp_path, "watcher")
     tls = authority.mutual_tls(tmp_path)

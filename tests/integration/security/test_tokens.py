@@ -1,4 +1,4 @@
-"""Which tokens are believed, and what is learnt from one that is not."""
+"""Which tokens are accepted, and that an invalid one learns nothing."""
 
 import asyncio
 import base64
@@ -22,7 +22,7 @@ SECONDS_MAX = 20.0
 REFUSED = ("UNAUTHENTICATED", "TOKEN_INVALID")
 
 
-async def trailer_of(client: Served) -> tuple[str, str, dict[str, Any]]:
+async def refusal_of(client: Served) -> tuple[str, str, dict[str, Any]]:
     """Make a call that fails; return everything that the caller learns."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await client.stub.GetBatch(pb.GetBatchRequest(batch_id="b"), metadata=(("x-request-id", "same"),))
@@ -31,14 +31,14 @@ async def trailer_of(client: Served) -> tuple[str, str, dict[str, Any]]:
 
 
 def wrong_tokens(issuer: Issuer) -> dict[str, str]:
-    """Return tokens that are each wrong in one way."""
+    """Return tokens, each of them invalid in one way."""
     stranger = Issuer()
     right = issuer.sign(["reader"])
     head, body, _ = right.split(".")
     return {
         "none": "",
-        "no token at all": "bp_made-up",
-        "nested deeper than JSON is read": f"{encoded(b'[' * 6_000)}.{body}.",
+        "not a token": "bp_made-up",
+        "nested too deeply for JSON": f"{encoded(b'[' * 6_000)}.{body}.",
         "expired": issuer.sign(["reader"], exp=time.time() - 2 * LEEWAY_SECONDS),
         "without an expiry": issuer.sign(["reader"], exp=None),
         "another issuer's signature": stranger.sign(["reader"]),
@@ -53,7 +53,7 @@ def wrong_tokens(issuer: Issuer) -> dict[str, str]:
 
 
 def hmac_with_public_key(issuer: Issuer) -> str:
-    """Return the token of the classic confusion: HS256, keyed with what everyone knows; pyjwt makes none."""
+    """Return an HS256 token signed with the public key, the classic confusion; pyjwt refuses to make it."""
     body = issuer.sign(["reader"]).split(".")[1]
     head = encoded(b'{"alg":"HS256","typ":"JWT"}')
     signature = hmac.new(issuer.public_pem, f"{head}.{body}".encode(), hashlib.sha256).digest()
@@ -65,16 +65,16 @@ def encoded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-async def test_every_wrong_token_gets_the_same_answer(
+async def test_every_invalid_token_gets_the_same_answer(
     serve: Serve, tokens: Tokens, issuer: Issuer, jwt_settings: dict[str, Any]
 ) -> None:
-    """Expired, wrongly signed, made up or missing: byte for byte one answer, which tells nothing."""
+    """Expired, wrongly signed, invented and missing tokens get equal answers, byte for byte."""
     tokens.add("someone", Role.READER)
     answers = {}
     async with serve(tokens_file=tokens.path, **jwt_settings) as server:
         for what, token in wrong_tokens(issuer).items():
             async with bearing(server.port, token) as client:
-                answers[what] = await trailer_of(client)
+                answers[what] = await refusal_of(client)
         async with bearing(server.port, issuer.sign(["reader"])) as client:
             assert await code_of(client, "ListBatches") == ("OK", "")
     first = answers["none"]
@@ -82,20 +82,20 @@ async def test_every_wrong_token_gets_the_same_answer(
     assert {what: answer for what, answer in answers.items() if answer != first} == {}
 
 
-async def test_a_signed_token_ends_at_its_expiry(
+async def test_signed_token_is_refused_after_its_expiry(
     serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]
 ) -> None:
-    """A remembered token is not let in for longer than it says."""
+    """Even if it is remembered."""
     token = issuer.sign(["reader"], exp=time.time() - LEEWAY_SECONDS + 3)
     async with serve(**jwt_settings) as server, bearing(server.port, token) as client:
         assert await code_of(client, "ListBatches") == ("OK", "")
         await until(client, REFUSED)
 
 
-async def test_roles_of_other_services_mean_nothing(
+async def test_roles_of_other_services_are_ignored(
     serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]
 ) -> None:
-    """A signed token may name roles that are not ours; without one of ours it may do nothing."""
+    """A signed token without a role of this service may do nothing."""
     async with serve(**jwt_settings) as server:
         async with bearing(server.port, issuer.sign(["admin"])) as client:
             assert await code_of(client, "GetBatch") == ("PERMISSION_DENIED", "ROLE_MISSING")
@@ -103,8 +103,8 @@ async def test_roles_of_other_services_mean_nothing(
             assert await code_of(client, "ListBatches") == ("OK", "")
 
 
-async def test_the_file_is_read_again(serve: Serve, tokens: Tokens) -> None:
-    """A token that is added is let in, one that is taken out is not, without a restart."""
+async def test_token_file_is_reloaded(serve: Serve, tokens: Tokens) -> None:
+    """An added token is accepted and a removed token refused, without a restart."""
     tokens.add("first", Role.READER)
     async with serve(tokens_file=tokens.path) as server:
         second = tokens.add("second", Role.READER)
@@ -114,8 +114,10 @@ async def test_the_file_is_read_again(serve: Serve, tokens: Tokens) -> None:
             await until(client, REFUSED)
 
 
-async def test_an_issuers_new_key_is_read(serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]) -> None:
-    """An issuer that changes its key is believed by the new one, and no longer by the old one."""
+async def test_key_of_the_issuer_is_reloaded(
+    serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]
+) -> None:
+    """Tokens of the new key are accepted, those of the old key no longer."""
     newer = Issuer()
     async with serve(**jwt_settings) as server:
         jwt_settings["jwt_key_file"].write_bytes(newer.public_pem)
@@ -126,7 +128,7 @@ async def test_an_issuers_new_key_is_read(serve: Serve, issuer: Issuer, jwt_sett
 
 
 async def until(client: Served, expected: tuple[str, str]) -> None:
-    """Call until the answer is the expected one."""
+    """Call until the expected answer comes."""
     async with asyncio.timeout(SECONDS_MAX):
-        while await code_of(client, "ListBatches") != expected:  # noqa: ASYNC110  # what is asked has no event
+        while await code_of(client, "ListBatches") != expected:  # noqa: ASYNC110  # the reload has no event
             await asyncio.sleep(0.1)
