@@ -1,4 +1,4 @@
-"""Real MySQL and MariaDB servers for tests and benchmarks, found or set up on this machine."""
+"""MySQL and MariaDB servers for tests and benchmarks, found or set up on this machine."""
 
 from database_servers.engines import ENGINES, Engine
 from database_servers.errors import DatabaseServerFailed, DatabaseServerUnavailable

@@ -1,4 +1,4 @@
-"""Show which servers the tests will use, setting them up: run it once to warm up a machine."""
+"""python -m database_servers: set up the servers that tests use, and print which they are."""
 
 import sys
 
@@ -6,7 +6,7 @@ from database_servers import ENGINES, DatabaseServerUnavailable, describe
 
 
 def main() -> int:
-    """Print a line per engine; return 1 if one is missing."""
+    """Print a line for each engine; return 1 if one is missing."""
     missing = 0
     for engine in ENGINES:
         try:

@@ -1,4 +1,4 @@
-"""Where unpacked servers are kept between runs."""
+"""The folder in which unpacked servers are kept between runs."""
 
 import fcntl
 import os
@@ -9,24 +9,24 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 CACHE_VARIABLE = "BATCHPROGRESS_TEST_CACHE"
 PARTIAL_PREFIX = "partial-"
-"""Begins the names of folders that are not complete; the next process that makes one removes all others."""
+"""Prefix of folders that are still incomplete; they are removed before the next download."""
 
 
 def cache_folder() -> Path:
-    """Return the folder, made if missing; git ignores the default one."""
+    """Return the folder, created if missing; git ignores the default one."""
     folder = Path(os.environ.get(CACHE_VARIABLE) or CHECKOUT / ".cache" / "databases").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def shown(path: Path) -> str:
-    """Return the path as a reader in the checkout would type it."""
+    """Return the path, relative if it is in the checkout."""
     return str(path.relative_to(CHECKOUT)) if path.is_relative_to(CHECKOUT) else str(path)
 
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Let one process at a time in, all others wait; the kernel lets go when a process dies."""
+    """Hold a lock that one process at a time can have; the kernel releases it if the process dies."""
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Running another program to its end."""
+"""Runs other programs to their end."""
 
 import subprocess
 from pathlib import Path
@@ -7,10 +7,15 @@ from database_servers.errors import CommandFailed
 
 
 def output_of(*command: str | Path, seconds_max: float) -> str:
-    """Return what a command wrote; CommandFailed says in one line why there is nothing to return."""
+    """Return the output of a command.
+
+    Raises:
+        CommandFailed: it is missing, took too long or exited non-zero.
+
+    """
     name = Path(command[0]).name
     try:
-        # The callers write their commands themselves; nothing comes from outside.
+        # Commands are constants of the callers, without input from outside.
         done = subprocess.run(
             command,
             check=True,
@@ -22,7 +27,7 @@ def output_of(*command: str | Path, seconds_max: float) -> str:
             errors="replace",
         )
     except OSError as error:
-        raise CommandFailed(f"{name} could not be run: {error.strerror}") from error
+        raise CommandFailed(f"{name} cannot be run: {error.strerror}") from error
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(f"{name} took longer than {seconds_max:g} s") from error
     except subprocess.CalledProcessError as error:
@@ -31,6 +36,6 @@ def output_of(*command: str | Path, seconds_max: float) -> str:
 
 
 def _last_line(text: str) -> str:
-    """Return where programs put the reason: the end of what they wrote."""
+    """Return the end of the output, where programs state the reason of a failure."""
     lines = text.strip().splitlines()
     return lines[-1] if lines else "it wrote nothing"

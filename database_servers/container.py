@@ -1,4 +1,4 @@
-"""A private server in a Docker container, through the `docker` command."""
+"""A server of our own in a Docker container, through the `docker` command."""
 
 import secrets
 from collections.abc import Sequence
@@ -12,22 +12,22 @@ from database_servers.ports import free_port
 from database_servers.server import DatabaseServer, FoundServer
 from database_servers.watchdog import Watchdog
 
-# A daemon that answers does so within a second; a dead remote one must not hang the tests.
+# The daemon answers within a second; a remote one that is down must not hang the tests.
 INFO_SECONDS_MAX = 10.0
-# The first start pulls the image, some 200 to 300 MB.
+# The first start pulls the image of 200 to 300 MB.
 PULL_SECONDS_MAX = 900.0
 # Every other command ends in seconds.
 COMMAND_SECONDS_MAX = 60.0
-# The image makes its data folder first: 5 to 10 s, more on a busy CI machine.
+# The image initialises its data folder first: 5 to 10 s, more on a busy CI machine.
 START_SECONDS_MAX = 180.0
-# Then Docker kills it.
+# After this, Docker kills it.
 SHUT_DOWN_SECONDS = 30
 LOG_LINES_SHOWN = 20
 CONTAINER_PORT = 3306
 
 
 def find_image(engine: Engine) -> FoundServer | None:
-    """Find Docker, if its daemon answers; the image is pulled at the first start."""
+    """Return a way to the image if the Docker daemon answers; the first start pulls the image."""
     try:
         output_of("docker", "info", "--format", "{{.ServerVersion}}", seconds_max=INFO_SECONDS_MAX)
     except CommandFailed:
@@ -37,12 +37,17 @@ def find_image(engine: Engine) -> FoundServer | None:
 
 
 class ContainerServer(DatabaseServer):
-    """A container of our own: the port is its for life, the data lives from the first `start` to `stop`."""
+    """A container that keeps its port for life, and its data from the first `start` to `stop`.
+
+    Args:
+        engine: The engine.
+        extra_options: Further options of the server, which win over the defaults.
+
+    """
 
     host = "127.0.0.1"
 
     def __init__(self, engine: Engine, extra_options: Sequence[str] = ()) -> None:
-        """Take options such as `--innodb-lock-wait-timeout=1`; they come last, so they win."""
         self.engine = engine
         self.port = free_port()
         self._extra_options = tuple(extra_options)
@@ -50,11 +55,11 @@ class ContainerServer(DatabaseServer):
         self._watchdog: Watchdog | None = None
 
     def url(self, database: str = "") -> str:
-        """Return the URL of a database, for the account without a password."""
+        """Return the URL of a database for the account without a password."""
         return f"mysql+asyncmy://root@{self.host}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it, the first time with new data; when that fails nothing stays behind."""
+        """Start it, the first time with new data; a failure leaves nothing behind."""
         try:
             if self._watchdog is None:
                 self._create()
@@ -65,34 +70,34 @@ class ContainerServer(DatabaseServer):
             raise
 
     def stop(self) -> None:
-        """Kill it and remove it with its data."""
+        """Kill and remove it with its data."""
         watchdog, self._watchdog = self._watchdog, None
         if watchdog is not None:
             watchdog.finish()
 
     def shut_down(self) -> None:
-        """End it in an orderly way; a frozen container is resumed first."""
+        """Shut it down; a frozen container is resumed first."""
         self.resume()
         if self._is("Running"):
             self._docker("stop", "-t", str(SHUT_DOWN_SECONDS), self._name)
 
     def kill(self) -> None:
-        """End it with SIGKILL; a frozen container would not take the signal."""
+        """Kill it with SIGKILL; a frozen container is resumed first, since it would not get the signal."""
         self.resume()
         if self._is("Running"):
             self._docker("kill", self._name)
 
     def pause(self) -> None:
-        """Freeze all its processes; connections stay open, held by the kernel."""
+        """Freeze all its processes; the kernel keeps connections open."""
         self._docker("pause", self._name)
 
     def resume(self) -> None:
-        """Let a frozen container go on."""
+        """Resume a frozen container."""
         if self._is("Paused"):
             self._docker("unpause", self._name)
 
     def _create(self) -> None:
-        """Make the container, pulling the image if need be; guarded from its first moment on."""
+        """Create the container, guarded from the first moment on; pull the image if needed."""
         self._watchdog = Watchdog(["docker", "rm", "--force", "--volumes", self._name])
         self._docker(
             "create",
@@ -106,7 +111,7 @@ class ContainerServer(DatabaseServer):
         )
 
     def _wait_until_ready(self) -> None:
-        """Wait for the greeting; while the image makes its data folder it serves no network."""
+        """Wait for the greeting; the image does not listen while it initialises its data folder."""
         try:
             wait_for_greeting(
                 self.host, self.port, seconds_max=START_SECONDS_MAX, check_alive=self._check_alive
@@ -119,19 +124,24 @@ class ContainerServer(DatabaseServer):
             raise self._failure("ended while starting")
 
     def _is(self, state: str) -> bool:
-        """Tell whether the container is in Docker's state "Running" or "Paused" (which is also Running)."""
+        """Return whether the container is "Running" or "Paused"; a paused one is also "Running"."""
         if self._watchdog is None:
             return False
         return self._docker("inspect", f"--format={{{{.State.{state}}}}}", self._name).strip() == "true"
 
     def _docker(self, *arguments: str, seconds_max: float = COMMAND_SECONDS_MAX) -> str:
-        """Run a docker command; its failure is the server's."""
+        """Run a docker command.
+
+        Raises:
+            DatabaseServerFailed: the command failed.
+
+        """
         try:
             return output_of("docker", *arguments, seconds_max=seconds_max)
         except CommandFailed as error:
             raise DatabaseServerFailed(f"{TRAITS[self.engine].label} in Docker: {error}.") from error
 
     def _failure(self, what: str) -> DatabaseServerFailed:
-        """Return the error, with the end of the log."""
+        """Return the error with the end of the log."""
         log = self._docker("logs", f"--tail={LOG_LINES_SHOWN}", self._name)
         return DatabaseServerFailed(f"{TRAITS[self.engine].label} {what}. The end of its log:\n{log}")

@@ -1,4 +1,4 @@
-"""Database servers out of Debian sid's packages, unpacked beside whatever Debian this machine runs."""
+"""Database servers from packages of Debian sid, unpacked on a machine with any release of Debian."""
 
 from functools import partial
 from pathlib import Path
@@ -18,12 +18,17 @@ from database_servers.initial_data import initial_data
 from database_servers.process_server import ProcessServer
 from database_servers.server import FoundServer
 
-# It prints one line and exits; the rest is for a cold disk.
+# Prints one line at once; the rest allows for a cold disk.
 VERSION_SECONDS_MAX = 30.0
 
 
 def find_in_debian(engine: Engine) -> FoundServer:
-    """Find the unpacked server; if it is not there yet, download and unpack it first."""
+    """Return a way to the unpacked server, after downloading it if needed.
+
+    Raises:
+        DatabaseServerUnavailable: it cannot be downloaded, or does not work.
+
+    """
     try:
         tree = unpacked_package(TRAITS[engine].package)
         binaries = unpacked_binaries(engine, tree)
@@ -44,7 +49,7 @@ def find_in_debian(engine: Engine) -> FoundServer:
 
 
 def unpacked_binaries(engine: Engine, tree: Path) -> Binaries:
-    """Say how a server is started out of the folder its packages were unpacked into."""
+    """Return how to start a server from the folder with its unpacked packages."""
     share = next((folder for folder in tree.glob("usr/share/m*") if (folder / "charsets").is_dir()), None)
     if share is None:
         raise incomplete(tree)

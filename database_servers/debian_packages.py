@@ -1,8 +1,8 @@
-"""Debian sid's packages, unpacked into folders of their own and kept between runs.
+"""Packages of Debian sid, unpacked into a cache folder and kept between runs.
 
-Sid is where Debian keeps current servers. No root is needed and the system stays as it
-is: apt works in folders of its own, nothing is installed, and an unpacked program is
-started by the C library that came with it.
+Sid has the current versions of servers. Neither root nor a change of the system is needed: apt works in
+its own folders, nothing is installed, and an unpacked program is started by the C library that came
+with it.
 """
 
 import shutil
@@ -11,54 +11,59 @@ from pathlib import Path
 
 from database_servers.cache import PARTIAL_PREFIX, cache_folder, exclusive, shown
 from database_servers.commands import output_of
-from database_servers.debian_sources import archive_keyring, is_debian, mirror_uris
+from database_servers.debian_sources import archive_keyring, is_debian, mirrors
 from database_servers.errors import CommandFailed, PackageUnavailable
 from database_servers.private_apt import PrivateApt
 
 QUICK_SECONDS_MAX = 30.0
-# The biggest package, 26 MB, takes a second; the rest is for a slow disk.
+# The largest package, 26 MB, takes a second; the rest allows for a slow disk.
 UNPACK_SECONDS_MAX = 300.0
 
 
 def unpacked_package(package: str) -> Path:
-    """Return the folder with the unpacked package and all it depends on, downloaded if it is not there yet.
+    """Return the folder with the unpacked package and its dependencies, after downloading them if needed.
 
     Raises:
-        PackageUnavailable: this machine is no Debian, or names no archive to take it from.
-        CommandFailed: a command that brings it failed.
+        PackageUnavailable: this machine does not run Debian, or no archive has the package.
+        CommandFailed: dpkg or apt failed.
 
     """
     if not is_debian():
-        raise PackageUnavailable("this machine is no Debian whose packages could be unpacked")
+        raise PackageUnavailable("this machine does not run Debian, whose packages could be unpacked")
     cache = cache_folder()
     tree = cache / f"{package}-{_run('dpkg', '--print-architecture').strip()}"
     if not tree.is_dir():
         with exclusive(cache):
-            # Another process may have been here while we waited.
+            # Another process may have made it while this one waited.
             if not tree.is_dir():
                 _bring(package, cache, tree)
     return tree
 
 
 def program_command(tree: Path, program: str) -> tuple[str, ...]:
-    """Return the command for a program of an unpacked folder; PackageUnavailable if that is not whole."""
-    # Under one folder named after the architecture, which this glob spares us to know.
+    """Return the command for a program in an unpacked folder.
+
+    Raises:
+        PackageUnavailable: the folder is incomplete.
+
+    """
+    # In a folder that is named after the architecture.
     loader = next(tree.glob("usr/lib/*/ld*.so.*"), None)
     if loader is None:
         raise incomplete(tree)
-    # Its own loader: the machine's C library may be older than the program.
+    # With its own loader, since the C library of the machine may be older than the program.
     return (str(loader), "--library-path", str(loader.parent), str(tree / program))
 
 
 def incomplete(tree: Path) -> PackageUnavailable:
-    """Return the error for a folder in which something is missing."""
-    return PackageUnavailable(f"{shown(tree)} is incomplete: remove it and run again")
+    """Return the error for a folder with missing files."""
+    return PackageUnavailable(f"{shown(tree)} is incomplete: delete it and run again")
 
 
 def _bring(package: str, cache: Path, tree: Path) -> None:
-    """Download and unpack under another name, so that an interrupted run leaves no half tree."""
+    """Download and unpack under another name, so that an interrupted run leaves no incomplete folder."""
     for leftover in cache.glob(f"{PARTIAL_PREFIX}*"):
-        # Its apt-get may outlive the run that was killed, and still write there.
+        # The apt-get of a killed run may still write there.
         shutil.rmtree(leftover, ignore_errors=True)
     partial_folder = Path(tempfile.mkdtemp(prefix=PARTIAL_PREFIX, dir=cache))
     try:
@@ -71,17 +76,17 @@ def _bring(package: str, cache: Path, tree: Path) -> None:
 
 
 def _download(package: str, folder: Path) -> list[Path]:
-    """Download the package and all it needs from the first of the machine's mirrors that can."""
-    keyring, mirrors = archive_keyring(), mirror_uris()
-    if keyring is None or not mirrors:
-        raise PackageUnavailable("apt's settings name no signed Debian archive to take it from")
+    """Download the package and its dependencies from the first mirror of this machine that has them."""
+    keyring, candidates = archive_keyring(), mirrors()
+    if keyring is None or not candidates:
+        raise PackageUnavailable("the settings of apt name no signed Debian archive")
     reason = ""
-    for mirror in mirrors:
+    for mirror in candidates:
         try:
             return PrivateApt(folder, mirror, keyring).download(package)
         except CommandFailed as error:
             reason = str(error)
-    raise PackageUnavailable(f"its Debian package could not be downloaded: {reason}")
+    raise PackageUnavailable(f"its Debian package cannot be downloaded: {reason}")
 
 
 def _run(*command: str | Path, seconds_max: float = QUICK_SECONDS_MAX) -> str:

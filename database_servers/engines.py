@@ -1,4 +1,4 @@
-"""What differs between the two engines, in one table."""
+"""The differences between the two engines, in one table."""
 
 import re
 from dataclasses import dataclass
@@ -7,23 +7,23 @@ from typing import Literal
 Engine = Literal["mysql", "mariadb"]
 ENGINES: tuple[Engine, ...] = ("mysql", "mariadb")
 
-# What every server gets, wherever it runs. Nothing here touches durability: the
-# flush and binary-log settings stay the engine's defaults, as in production.
+# Options of every server. None changes durability: the settings of flushes and of the
+# binary log keep their defaults, as in production.
 SERVER_OPTIONS = (
-    # Accounts are matched by address; a resolver that hangs would hang each connect.
+    # Accounts are matched by address; a resolver that hangs would block every connection.
     "--skip-name-resolve",
-    # Costs 240 MiB with MySQL and 140 MiB with MariaDB, and no test reads it.
+    # Uses 240 MiB with MySQL and 140 MiB with MariaDB, and no test reads it.
     "--performance-schema=OFF",
-    # Enough for a few million result rows; several servers with the default 128 MiB crowd a small CI machine.
+    # Enough for a few million results; the default is 128 MiB, too much for several servers on a CI machine.
     "--innodb-buffer-pool-size=64M",
-    # Several server processes with a pool each, plus the test's own connections (default 151).
+    # For several server processes with their pools, and for connections of the test (default 151).
     "--max-connections=500",
 )
 
 
 @dataclass(frozen=True)
 class EngineTraits:
-    """How one engine is called in the places where servers are found."""
+    """The names of one engine wherever servers are found."""
 
     label: str
     url_variable: str
@@ -40,21 +40,21 @@ TRAITS: dict[Engine, EngineTraits] = {
         label="MySQL",
         url_variable="TEST_MYSQL_URL",
         programs=("mysqld",),
-        # 5.7 ended in 2023 and knows neither row aliases nor --mysqlx.
+        # 5.7 is unsupported since 2023 and has neither row aliases nor --mysqlx.
         oldest_version=(8, 0),
         image="mysql:9",
         image_environment="MYSQL_ALLOW_EMPTY_PASSWORD=1",
         package="mysql-server-core",
-        # The X plugin would take port 33060 from a second server, and the
-        # compiled-in folder for secure files does not exist on this machine.
+        # The X plugin would take port 33060 from a second server, and the default
+        # folder for secure files does not exist on this machine.
         process_options=("--mysqlx=OFF", "--secure-file-priv=NULL"),
     ),
     "mariadb": EngineTraits(
         label="MariaDB",
         url_variable="TEST_MARIADB_URL",
-        # Distributions also install it under MySQL's program name.
+        # Distributions also install it under the name of MySQL.
         programs=("mariadbd", "mysqld"),
-        # The oldest long-term series that was still maintained in 2026.
+        # The oldest long-term release that was still maintained in 2026.
         oldest_version=(10, 6),
         image="mariadb:11",
         image_environment="MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=1",
@@ -65,19 +65,19 @@ TRAITS: dict[Engine, EngineTraits] = {
 
 
 def engine_of(version_text: str) -> Engine:
-    """Tell whose version text this is: MariaDB names itself in it, MySQL does not."""
+    """Return the engine of a version text: only MariaDB names itself in it."""
     return "mariadb" if "mariadb" in version_text.lower() else "mysql"
 
 
 def version_of(version_text: str) -> str:
-    """Return "9.7.4" out of a `--version` line or a greeting; "" if there is none.
+    """Return the version, such as "9.7.4", in a `--version` line or greeting; "" if there is none.
 
-    MariaDB up to 10.11 greets as "5.5.5-10.11.6-MariaDB", for replicas of the 2010s.
+    MariaDB up to 10.11 greets as "5.5.5-10.11.6-MariaDB" for the sake of old replicas.
     """
     numbers: list[str] = re.findall(r"\d+\.\d+\.\d+", version_text.replace("5.5.5-", ""))
     return numbers[0] if numbers else ""
 
 
 def is_recent_enough(engine: Engine, version: str) -> bool:
-    """Tell whether the tests are meant to pass on this version."""
+    """Return whether the tests should pass on this version."""
     return tuple(int(part) for part in version.split(".")[:2]) >= TRAITS[engine].oldest_version

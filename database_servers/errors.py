@@ -1,8 +1,8 @@
-"""What can go wrong between a test and its database server."""
+"""The errors of finding, starting and controlling a server."""
 
 
 class DatabaseServerUnavailable(Exception):
-    """No such server is on this machine and none can be set up; the message is one sentence saying why."""
+    """This machine has no such server and cannot set one up; the message is one sentence."""
 
 
 class DatabaseServerFailed(Exception):
@@ -16,7 +16,7 @@ class DatabaseServerFailed(Exception):
 
 
 class PackageUnavailable(Exception):
-    """A Debian package cannot be had on this machine; the message is half a sentence saying why."""
+    """This machine cannot get a Debian package; the message is a reason without a full stop."""
 
 
 class CommandFailed(Exception):

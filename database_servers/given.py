@@ -1,4 +1,4 @@
-"""A server that someone else runs, named by a URL in the environment."""
+"""A server run by someone else, given by a URL in the environment."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,12 @@ DEFAULT_PORT = 3306
 
 
 def find_given(engine: Engine) -> FoundServer | None:
-    """Find the server named in the environment; none named is no error, none answering is."""
+    """Return the server that the environment names, if it names one.
+
+    Raises:
+        DatabaseServerUnavailable: it does not answer, or is of the other engine.
+
+    """
     url = os.environ.get(TRAITS[engine].url_variable)
     if not url:
         return None
@@ -29,10 +34,15 @@ def find_given(engine: Engine) -> FoundServer | None:
 
 
 class GivenServer(DatabaseServer):
-    """A server that is not ours: it can be used, never be ended or frozen."""
+    """A server that can be used, but not stopped or frozen, since others may use it.
+
+    Args:
+        engine: The engine.
+        url: Such as `mysql+asyncmy://root:pw@host:3306/`; its path is replaced, its query kept.
+
+    """
 
     def __init__(self, engine: Engine, url: str) -> None:
-        """Take a URL such as `mysql+asyncmy://root:pw@host:3306/`; its path is replaced, its query kept."""
         self.engine = engine
         self._parts = urlsplit(url)
         self._variable = TRAITS[engine].url_variable
@@ -42,11 +52,16 @@ class GivenServer(DatabaseServer):
             raise DatabaseServerUnavailable(f"The URL in {self._variable} has no valid port.") from error
 
     def url(self, database: str = "") -> str:
-        """Return the given URL with this database in it."""
+        """Return the given URL with this database."""
         return self._parts._replace(path=f"/{database}").geturl()
 
     def greeting(self) -> str:
-        """Return its version text; it must serve and be of the right engine."""
+        """Return the version text of its greeting.
+
+        Raises:
+            DatabaseServerUnavailable: it does not answer, or is of the other engine.
+
+        """
         try:
             text = read_greeting(self.host, self.port)
         except OSError as error:
@@ -58,11 +73,11 @@ class GivenServer(DatabaseServer):
         return text
 
     def start(self) -> None:
-        """Check that it serves."""
+        """Check that it answers."""
         self.greeting()
 
     def stop(self) -> None:
-        """Leave it as it is: it is not ours."""
+        """Do nothing, since others may use it."""
 
     def shut_down(self) -> None:
         """Refuse."""
@@ -81,4 +96,6 @@ class GivenServer(DatabaseServer):
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise DatabaseServerUnavailable(f"The server in {self._variable} is not ours to end or freeze.")
+        raise DatabaseServerUnavailable(
+            f"The server in {self._variable} must not be stopped or frozen: others may use it."
+        )

@@ -1,25 +1,29 @@
-"""Reading the first packet a MySQL or MariaDB server sends: the proof that it serves."""
+"""Reads the greeting, the first packet of a MySQL or MariaDB server, which proves that it serves."""
 
 import socket
 import time
 from collections.abc import Callable
 
-# The server says hello first, and within a millisecond; a second is for a busy CI machine.
+# The server greets within a millisecond; a second allows for a busy CI machine.
 GREETING_SECONDS_MAX = 1.0
-# Short against the second a start takes, long against one attempt to connect.
+# Short compared with a start of a second, long compared with an attempt to connect.
 RETRY_SECONDS = 0.02
-# The only protocol version since MySQL 3.21; an error packet starts with 255 instead.
+# The protocol version since MySQL 3.21; an error packet starts with 255 instead.
 PROTOCOL_VERSION = 10
 
 
 def read_greeting(host: str, port: int) -> str:
-    """Return the version text of the server there; OSError if none serves (yet).
+    """Return the version text of the server at this address.
 
-    An open port is no proof: it is bound before crash recovery, and Docker's proxy
-    accepts for a server that does not listen yet.
+    An open port proves nothing: it is bound before crash recovery, and Docker's proxy accepts connections
+    for a server that does not listen yet.
+
+    Raises:
+        OSError: no server answers there, or not yet.
+
     """
     with socket.create_connection((host, port), timeout=GREETING_SECONDS_MAX) as connection:
-        # 3 bytes of length, little-endian, then the packet's number.
+        # 3 bytes of length, little-endian, then the number of the packet.
         length = int.from_bytes(_receive(connection, 4)[:3], "little")
         packet = _receive(connection, length)
     if packet[:1] != bytes([PROTOCOL_VERSION]):
@@ -28,7 +32,13 @@ def read_greeting(host: str, port: int) -> str:
 
 
 def wait_for_greeting(host: str, port: int, *, seconds_max: float, check_alive: Callable[[], None]) -> None:
-    """Return once the server greets; TimeoutError after `seconds_max`, or what `check_alive` raises."""
+    """Wait for the greeting.
+
+    Raises:
+        TimeoutError: there was none within `seconds_max`.
+        Exception: whatever `check_alive` raises; it is called before each attempt.
+
+    """
     deadline = time.monotonic() + seconds_max
     while True:
         check_alive()
@@ -43,11 +53,16 @@ def wait_for_greeting(host: str, port: int, *, seconds_max: float, check_alive: 
 
 
 def _receive(connection: socket.socket, size: int) -> bytes:
-    """Return exactly `size` bytes; ConnectionError if the server hangs up before."""
+    """Return exactly `size` bytes.
+
+    Raises:
+        ConnectionError: the server closed the connection before.
+
+    """
     received = b""
     while len(received) < size:
         chunk = connection.recv(size - len(received))
         if not chunk:
-            raise ConnectionError("it hung up before it greeted")
+            raise ConnectionError("it closed the connection before its greeting")
         received += chunk
     return received

@@ -1,4 +1,4 @@
-"""The temporary folder a private server lives in, and the process that lives in it."""
+"""The temporary folder of a server of our own, and its process."""
 
 import signal
 import subprocess
@@ -12,10 +12,14 @@ LOG_LINES_SHOWN = 20
 
 
 class ServerHome:
-    """A folder with one process at a time; both go when `remove` is called or this process ends."""
+    """A folder and at most one process, both gone after `remove` or the end of this process.
+
+    Args:
+        engine: Part of the name of the folder.
+
+    """
 
     def __init__(self, engine: str) -> None:
-        """Make the folder, guarded from its first moment on."""
         self.folder = Path(tempfile.mkdtemp(prefix=f"batchprogress-{engine}-"))
         self._watchdog = Watchdog(["rm", "-rf", "--", str(self.folder)])
         self._process: subprocess.Popen[bytes] | None = None
@@ -23,12 +27,12 @@ class ServerHome:
         self.data.mkdir()
 
     def launch(self, command: Sequence[str], stdin: Path | None = None) -> None:
-        """Start the process; what it writes goes to the log."""
+        """Start the process; its output goes to the log."""
         with (
             (self.folder / "server.log").open("ab") as log,
             (stdin or Path("/dev/null")).open("rb") as source,
         ):
-            # A session of its own: Ctrl-C must reach the tests, which then stop the server.
+            # In its own session: Ctrl-C must reach only the tests, which then stop the server.
             self._process = subprocess.Popen(
                 command, stdin=source, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
             )
@@ -36,11 +40,11 @@ class ServerHome:
 
     @property
     def process_id(self) -> int:
-        """Return the id of the running process; 0 if none runs."""
+        """The id of the running process; 0 if none runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else 0
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal; none is sent to an ended process, whose id a stranger may have by now."""
+        """Send a signal to the process if it runs; otherwise its id may be that of another one."""
         if self._process is not None and self.process_id:
             self._process.send_signal(number)
 
@@ -54,7 +58,7 @@ class ServerHome:
             return None
 
     def kill(self) -> None:
-        """End the process at once, if there is one."""
+        """Kill the process if there is one."""
         self.send(signal.SIGKILL)
         if self._process is not None:
             self._process.wait()

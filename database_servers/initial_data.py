@@ -1,7 +1,7 @@
-"""Data folders of servers that were started once, kept between runs and copied for each new server.
+"""Initialised data folders, kept between runs and copied for each new server.
 
-To initialise one takes MySQL 5 s, to copy it a fraction of a second. That there is one also proves that the
-server works: it was initialised and it answered.
+MySQL initialises one in 5 s; a copy takes a fraction of a second. A folder is kept only after a server has
+started on it and answered, so its existence proves that the server works.
 """
 
 import shutil
@@ -14,7 +14,7 @@ from database_servers.process_server import ProcessServer
 
 
 def initial_data(binaries: Binaries) -> Path:
-    """Return a data folder to copy, made now if these programs have none yet.
+    """Return the data folder of these programs to copy, after making it if needed.
 
     Raises:
         DatabaseServerFailed: the server cannot be initialised, does not start or does not answer.
@@ -24,14 +24,14 @@ def initial_data(binaries: Binaries) -> Path:
     folder = cache / f"data-{binaries.engine}-{binaries.fingerprint}"
     if not folder.is_dir():
         with exclusive(cache):
-            # Another process may have been here while this one waited.
+            # Another process may have made it while this one waited.
             if not folder.is_dir():
                 _make(binaries, folder)
     return folder
 
 
 def _make(binaries: Binaries, folder: Path) -> None:
-    """Copy under another name first, so that an interrupted run leaves no half folder."""
+    """Copy it under another name first, so that an interrupted run leaves no incomplete folder."""
     partial = Path(tempfile.mkdtemp(prefix=PARTIAL_PREFIX, dir=folder.parent))
     try:
         with ProcessServer(binaries) as server:

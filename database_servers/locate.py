@@ -1,4 +1,4 @@
-"""The order in which servers are looked for, and the two questions tests ask."""
+"""Finds a server for an engine: given by a URL, installed, in Docker, or in Debian's packages."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,21 +15,33 @@ from database_servers.server import DatabaseServer, FoundServer
 def database_server(
     engine: Engine, extra_options: Sequence[str] = (), *, own: bool = False
 ) -> DatabaseServer:
-    """Return a server that is not started yet; DatabaseServerUnavailable if there is no way to one.
+    """Return a server that is not started yet.
 
-    `extra_options` are passed to the server program. They, or `own`, ask for a server
-    that may be started, ended and frozen: then the environment's URL is passed over.
+    Args:
+        engine: The engine.
+        extra_options: Further options of the server program, such as `--innodb-lock-wait-timeout=1`.
+        own: Whether the server may be stopped and frozen. Then, as with `extra_options`, the URL in the
+            environment is ignored.
+
+    Raises:
+        DatabaseServerUnavailable: there is no way to a server.
+
     """
     return _find(engine, own=own or bool(extra_options)).make(extra_options)
 
 
 def describe(engine: Engine, *, own: bool = False) -> str:
-    """Return one line on the server `database_server` would give, setting it up if need be."""
+    """Return one line about the server that `database_server` returns, after setting it up if needed.
+
+    Raises:
+        DatabaseServerUnavailable: there is no way to a server.
+
+    """
     return _find(engine, own=own).description
 
 
 def _find(engine: Engine, *, own: bool) -> FoundServer:
-    """Look for a URL, an installed server, Docker, and Debian's packages, in this order."""
+    """Look for a URL, an installed server that works, Docker, and Debian's packages, in this order."""
     given = None if own else find_given(engine)
     if given is not None:
         return given

@@ -1,4 +1,4 @@
-"""Server programs installed on this machine."""
+"""Servers that are installed on this machine."""
 
 import os
 import shutil
@@ -13,17 +13,17 @@ from database_servers.initial_data import initial_data
 from database_servers.process_server import ProcessServer
 from database_servers.server import FoundServer
 
-# Where distributions put servers; an ordinary user's path leaves these out.
+# Where distributions install servers; these folders are not on the PATH of ordinary users.
 SERVER_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/usr/libexec", "/usr/local/mysql/bin")
-# It prints one line and exits; the rest is for a cold disk.
+# Prints one line at once; the rest allows for a cold disk.
 VERSION_SECONDS_MAX = 30.0
 
 
 def find_on_machine(engine: Engine) -> FoundServer | None:
-    """Find an installed server of this engine that is recent enough, and start it once to see that it works.
+    """Return a way to an installed server of this engine, if there is a recent one.
 
     Raises:
-        DatabaseServerFailed: there is one, and it cannot be initialised or does not answer.
+        DatabaseServerFailed: there is one, but it cannot be initialised or does not answer.
 
     """
     path = os.pathsep.join((os.environ.get("PATH", ""), *SERVER_FOLDERS))
@@ -31,7 +31,7 @@ def find_on_machine(engine: Engine) -> FoundServer | None:
         program = shutil.which(name, path=path)
         version = _version(engine, program) if program else None
         if program and version:
-            # No symbolic links: the share folder lies beside the real program.
+            # Without symbolic links, since the share folder is next to the real program.
             binaries = Binaries(engine, (program,), Path(program).resolve().parent.parent)
             try:
                 data = initial_data(binaries)
@@ -43,7 +43,7 @@ def find_on_machine(engine: Engine) -> FoundServer | None:
 
 
 def _version(engine: Engine, program: str) -> str | None:
-    """Return its version; None if it is the other engine under this name, too old, or broken."""
+    """Return its version; None if it is the other engine under this name, too old or broken."""
     try:
         text = output_of(program, "--no-defaults", "--version", seconds_max=VERSION_SECONDS_MAX)
     except CommandFailed:

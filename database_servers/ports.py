@@ -1,31 +1,29 @@
-"""Choosing a TCP port that stays ours while the server behind it is down."""
+"""Chooses TCP ports that no other process takes while the server behind them is down."""
 
 import os
 import secrets
 import socket
 from pathlib import Path
 
-# Above the well-known services, below the ports the kernel gives to outgoing connections.
+# Above well-known services, below the ports that the kernel uses for outgoing connections.
 LOWEST_PORT = 10_000
-# Linux's default lower end of those; other systems start higher.
+# The default lower end of those on Linux; other systems start higher.
 DEFAULT_EPHEMERAL_START = 32_768
 EPHEMERAL_RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-# With half of all ports taken, that many misses in a row do not happen.
+# Even with half of all ports in use, this many misses in a row do not happen.
 ATTEMPTS_MAX = 100
-# The processes of a run (pytest-xdist) choose among different ports; twice as many as there ever are.
+# The processes of a run (pytest-xdist) choose from different ports; twice as many as there ever are.
 SHARES = 8
 
 _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a free port of 127.0.0.1 outside the range of outgoing connections, which no test gets again.
+    """Return a free port of 127.0.0.1 that was not returned before.
 
-    Whoever asks binds it a second later, or lets go of it while its server is down.
-
-    Port 0 would give one inside: while a killed server is away, a client that
-    retries may then get the server's own port as its local one, connect to itself
-    and keep the server from coming back.
+    The caller binds it later, and releases it while its server is down. Therefore it is outside the range of
+    outgoing connections: otherwise a client that retries while the server is down may get the port of the
+    server as its own local port, connect to itself, and keep the server from coming back.
     """
     candidates = range(LOWEST_PORT + _share(), _ephemeral_start(), SHARES)
     for _ in range(ATTEMPTS_MAX if candidates else 0):
@@ -37,12 +35,12 @@ def free_port() -> int:
 
 
 def _share() -> int:
-    """Return the number of this process within its run, counted from 0."""
+    """Return the number of this process in its run, starting at 0."""
     return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % SHARES
 
 
 def _ephemeral_start() -> int:
-    """Return the first port the kernel uses for outgoing connections."""
+    """Return the first port that the kernel uses for outgoing connections."""
     try:
         return int(EPHEMERAL_RANGE_FILE.read_text(encoding="ascii").split()[0])
     except OSError:
@@ -50,7 +48,7 @@ def _ephemeral_start() -> int:
 
 
 def _is_free(port: int) -> bool:
-    """Tell whether the port can be bound right now."""
+    """Return whether the port can be bound now."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
@@ -60,7 +58,7 @@ def _is_free(port: int) -> bool:
 
 
 def _any_port() -> int:
-    """Return whatever the kernel gives: for machines whose outgoing range leaves nothing below it."""
+    """Return a port from the kernel, for machines without ports below the outgoing range."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server: the one that is given or installed, else Debian's package, unpacked.
+"""A PostgreSQL server: given by a URL, installed, or from Debian's package.
 
 PostgreSQL refuses to run as root, so root starts it as `nobody`.
 """
@@ -19,20 +19,20 @@ from database_servers.home import ServerHome
 from database_servers.ports import free_port
 
 URL_VARIABLE = "TEST_POSTGRESQL_URL"
-"""Names a server elsewhere, as postgresql+asyncpg://user:password@host:port/database."""
+"""The variable with the URL of a server, postgresql+asyncpg://user:password@host:port/database."""
 PACKAGE = "postgresql-18"
 INITDB_SECONDS_MAX = 120.0
-"""It takes some 2 s."""
+"""It takes 2 s."""
 START_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.05
 NOBODY = 65_534
 TEST_OPTIONS = ("-F", "-c", "jit=off", "-c", "unix_socket_directories=")
-"""Nothing is kept beyond a run, so nothing is flushed; and no socket file outside the home."""
+"""Without flushes, since data is not kept, and without a socket file outside the home folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """How its two programs are started."""
+    """The commands of the two programs."""
 
     initdb: tuple[str, ...]
     postgres: tuple[str, ...]
@@ -40,10 +40,10 @@ class Programs:
 
 @contextmanager
 def postgresql_server() -> Iterator[str]:
-    """Run PostgreSQL while the context is open; gives the URL of an empty database.
+    """Run PostgreSQL while the context is open, and yield the URL of an empty database.
 
     Raises:
-        PackageUnavailable: none is given or installed, and this machine is no Debian to take it from.
+        PackageUnavailable: no server is given or installed, and Debian's package cannot be downloaded.
 
     """
     given = os.environ.get(URL_VARIABLE)
@@ -60,7 +60,7 @@ def postgresql_server() -> Iterator[str]:
 
 
 def _launch(home: ServerHome, programs: Programs) -> int:
-    """Make the data, then start the server; return its port."""
+    """Initialise the data folder, start the server, and return its port."""
     user = _as_nobody(home.folder)
     data = str(home.folder / "data")
     options = ("--username=postgres", "--no-locale", "--encoding=UTF8", "--auth=trust", "--no-sync")
@@ -73,12 +73,12 @@ def _launch(home: ServerHome, programs: Programs) -> int:
 
 
 def _as_nobody(folder: Path) -> Sequence[str]:
-    """Return what is put before a command so that it does not run as root; give that user the folder."""
+    """Return the prefix of a command that must not run as root; let that user own the folder."""
     if os.geteuid() != 0:
         return ()
     for path in (folder, folder / "data"):
         os.chown(path, NOBODY, NOBODY)
-    # The capability: the checkout, and with it the unpacked package, may be root's alone.
+    # With this capability, since the unpacked package may be readable by root only.
     capability = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
     return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *capability, "--")
 
@@ -91,7 +91,7 @@ def _programs(folder: Path) -> Programs:
 
 
 def _installed() -> Path | None:
-    """Return the folder of the programs, which Debian keeps out of the path."""
+    """Return the folder of the installed programs, which Debian does not put on the PATH."""
     on_path = shutil.which("initdb")
     folders = [Path(on_path).resolve().parent] if on_path else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -99,10 +99,10 @@ def _installed() -> Path | None:
 
 
 def _unpacked(tree: Path, folder: Path) -> Programs:
-    """Lay out a copy of the tree in which both programs are scripts that start the real ones.
+    """Make a copy of the tree in which both programs are scripts that start the real ones.
 
-    initdb starts the program `postgres` beside itself, without the C library that came with it; and
-    each finds its share folder by where it lies itself.
+    initdb starts the program `postgres` in its own folder, without the C library that came with it. Both find
+    their share folder relative to themselves.
     """
     real = next(tree.glob("usr/lib/postgresql/*/bin"), None)
     if real is None:

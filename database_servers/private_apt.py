@@ -1,16 +1,15 @@
-"""apt-get with state, cache and sources of its own, so that the system's stay untouched."""
+"""apt-get with its own state, cache and sources, which leaves those of the system unchanged."""
 
 from pathlib import Path
 
 from database_servers.commands import output_of
 
-# The list of sid's packages is 11 MB, the packages are 16 to 60 MB: seconds, minutes on a slow line.
+# The list of packages has 11 MB, the packages 16 to 60 MB: seconds, or minutes on a slow connection.
 DOWNLOAD_SECONDS_MAX = 900.0
-# Where Debian keeps a current MySQL; stable releases have none.
+# The only suite with a current MySQL.
 SUITE = "sid"
-# Read after the machine's own settings, which stay in force where they know the way
-# out (proxies, credentials). Cleared are the hooks, which would act on the system,
-# and what pins the machine to its release.
+# Read after the settings of the machine, of which proxies and credentials stay in force.
+# Hooks, which would change the system, and pins to the release are cleared.
 SETTINGS = """\
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -20,12 +19,12 @@ SETTINGS = """\
 #clear DPkg::Pre-Install-Pkgs;
 APT::Default-Release "";
 APT::Install-Recommends "false";
-// As root, apt would download as a user who cannot write into our folders.
+// By default, apt downloads as a user who cannot write to these folders.
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Dir::Cache "{folder}/cache";
 Dir::State "{folder}/state";
-// Nothing counts as installed, so everything the server needs is downloaded.
+// Nothing counts as installed, so all dependencies are downloaded.
 Dir::State::status "{folder}/status";
 Dir::Etc::sourcelist "{folder}/sources.list";
 Dir::Etc::sourceparts "{folder}/none";
@@ -35,10 +34,16 @@ Dir::Etc::preferencesparts "{folder}/none";
 
 
 class PrivateApt:
-    """Downloads packages of one suite from one mirror into a folder."""
+    """Downloads packages of one suite from one mirror.
+
+    Args:
+        folder: For settings, state and cache; downloads of an earlier mirror there are used again.
+        mirror: The URI of the archive.
+        keyring: The file with the keys of the archive.
+
+    """
 
     def __init__(self, folder: Path, mirror: str, keyring: Path) -> None:
-        """Lay out the folder; what a mirror before left there stays useful."""
         for name in ("cache/archives/partial", "state/lists/partial", "none"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self._archives = folder / "cache/archives"
@@ -46,12 +51,17 @@ class PrivateApt:
         self._settings.write_text(SETTINGS.format(folder=folder), encoding="utf-8")
         (folder / "status").touch()
         architecture = output_of("dpkg", "--print-architecture", seconds_max=DOWNLOAD_SECONDS_MAX).strip()
-        # Other indexes and architectures that the machine has switched on are not fetched.
+        # Only this architecture and index, whatever the machine has enabled.
         options = f"arch={architecture} targets=Packages signed-by={keyring}"
         (folder / "sources.list").write_text(f"deb [{options}] {mirror} {SUITE} main\n", encoding="utf-8")
 
     def download(self, package: str) -> list[Path]:
-        """Return the files of the package and of all it depends on; CommandFailed if that fails."""
+        """Download the package with its dependencies, and return the files.
+
+        Raises:
+            CommandFailed: the mirror does not have it, or apt failed.
+
+        """
         self._apt_get("update", "--error-on=any")
         self._apt_get("install", "--download-only", "--yes", package)
         return sorted(self._archives.glob("*.deb"))

@@ -1,4 +1,4 @@
-"""A private server as a process of this machine."""
+"""A server of our own as a process of this machine."""
 
 import os
 import shutil
@@ -14,26 +14,29 @@ from database_servers.home import ServerHome
 from database_servers.ports import free_port
 from database_servers.server import DatabaseServer
 
-# About 3 s where it was measured; the rest is for a busy CI machine with a slow disk.
+# About 5 s; the rest allows for a busy CI machine with a slow disk.
 BOOTSTRAP_SECONDS_MAX = 120.0
-# About 1 s; longer only when the crash before left much to recover.
+# About 1 s; longer if there is much to recover after a crash.
 START_SECONDS_MAX = 120.0
-# Under 2 s for an idle server; afterwards it is killed.
+# Less than 2 s for an idle server; after this it is killed.
 SHUT_DOWN_SECONDS_MAX = 30.0
 
 
 class ProcessServer(DatabaseServer):
-    """A server of our own: the port is its for life, the data lives from the first `start` to `stop`."""
+    """A server that keeps its port for life, and its data from the first `start` to `stop`.
+
+    Args:
+        binaries: The programs.
+        extra_options: Further options of the server, which win over the defaults.
+        initial_data: A data folder that the first start copies; without it, the server initialises one.
+
+    """
 
     host = "127.0.0.1"
 
     def __init__(
         self, binaries: Binaries, extra_options: Sequence[str] = (), *, initial_data: Path | None = None
     ) -> None:
-        """Take options such as `--innodb-lock-wait-timeout=1`; they come last, so they win.
-
-        The first start copies `initial_data`; without it, the server initialises a data folder.
-        """
         self.engine = binaries.engine
         self.port = free_port()
         self._binaries = binaries
@@ -42,11 +45,11 @@ class ProcessServer(DatabaseServer):
         self._home: ServerHome | None = None
 
     def url(self, database: str = "") -> str:
-        """Return the URL of a database, for the account without a password."""
+        """Return the URL of a database for the account without a password."""
         return f"mysql+asyncmy://root@{self.host}:{self.port}/{database}"
 
     def start(self) -> None:
-        """Start it, the first time with new data; when that fails nothing stays behind."""
+        """Start it, the first time with new data; a failure leaves nothing behind."""
         try:
             home = self._home or self._make_home()
             if not home.process_id:
@@ -57,13 +60,13 @@ class ProcessServer(DatabaseServer):
             raise
 
     def stop(self) -> None:
-        """Kill it, as its data goes anyway, and remove its folder."""
+        """Kill it and remove its folder with the data."""
         home, self._home = self._home, None
         if home is not None:
             home.remove()
 
     def shut_down(self) -> None:
-        """Send SIGTERM, upon which it flushes and closes everything; a frozen server is resumed first."""
+        """Shut it down with SIGTERM, after which its data is complete; a frozen server is resumed first."""
         if self._home is not None:
             self._home.send(signal.SIGCONT)
             self._home.send(signal.SIGTERM)
@@ -71,33 +74,33 @@ class ProcessServer(DatabaseServer):
             self._home.kill()
 
     def kill(self) -> None:
-        """End it with SIGKILL; return when it is gone."""
+        """Kill it with SIGKILL and wait for its end."""
         if self._home is not None:
             self._home.kill()
 
     def pause(self) -> None:
-        """Freeze it with SIGSTOP; return when it has stopped, which is later than the signal is sent."""
+        """Freeze it with SIGSTOP and wait until it has stopped."""
         if self._home is None or not self._home.process_id:
-            raise DatabaseServerFailed(f"{TRAITS[self.engine].label} does not run and cannot be frozen.")
+            raise DatabaseServerFailed(f"{TRAITS[self.engine].label} does not run, so it cannot be frozen.")
         process_id = self._home.process_id
         self._home.send(signal.SIGSTOP)
         os.waitid(os.P_PID, process_id, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
-        """Let it go on with SIGCONT."""
+        """Resume it with SIGCONT."""
         if self._home is not None:
             self._home.send(signal.SIGCONT)
 
     def copy_data(self, target: Path) -> None:
-        """Copy the data folder of a server that was shut down."""
+        """Copy the data folder of this server, which must be shut down."""
         if self._home is None or self._home.process_id:
             raise DatabaseServerFailed(
-                f"{TRAITS[self.engine].label} is not shut down, so its data is not whole."
+                f"{TRAITS[self.engine].label} is not shut down, so its data is incomplete."
             )
         shutil.copytree(self._home.data, target)
 
     def _make_home(self) -> ServerHome:
-        """Make the folder and the data in it."""
+        """Make the home folder with a data folder."""
         home = self._home = ServerHome(self.engine)
         if self._initial_data is not None:
             shutil.copytree(self._initial_data, home.data, dirs_exist_ok=True)
@@ -123,7 +126,12 @@ class ProcessServer(DatabaseServer):
         ]
 
     def _wait_until_ready(self, home: ServerHome) -> None:
-        """Wait for the greeting; a server that ends first is a failure."""
+        """Wait for the greeting.
+
+        Raises:
+            DatabaseServerFailed: the server ended before, or did not greet in time.
+
+        """
 
         def check_alive() -> None:
             if not home.process_id:
@@ -135,7 +143,7 @@ class ProcessServer(DatabaseServer):
             raise self._failure(home, f"did not start: {error}") from error
 
     def _failure(self, home: ServerHome, what: str) -> DatabaseServerFailed:
-        """Return the error, with the end of the log."""
+        """Return the error with the end of the log."""
         return DatabaseServerFailed(
             f"{TRAITS[self.engine].label} {what}. The end of its log:\n{home.log_end()}"
         )

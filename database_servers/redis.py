@@ -1,4 +1,4 @@
-"""A real Redis server: the one that is installed, else Debian's package, unpacked."""
+"""A Redis server: installed, or from Debian's package."""
 
 import shutil
 import time
@@ -15,18 +15,18 @@ from database_servers.ports import free_port
 
 PROGRAM = "redis-server"
 IN_MEMORY = ("--save", "", "--appendonly", "no")
-"""Nothing is written to disk: the fastest that Redis can be."""
+"""Without writes to disk, which is the fastest mode of Redis."""
 START_SECONDS_MAX = 30.0
-"""It takes some 50 ms."""
+"""It takes 50 ms."""
 POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
-    """A Redis server that runs."""
+    """A running Redis server."""
 
     url: str
-    """Of its database 0."""
+    """The URL of its database 0."""
     pid: int
     version: str
 
@@ -36,7 +36,7 @@ def redis_server(options: Sequence[str] = IN_MEMORY) -> Iterator[RedisServer]:
     """Run Redis on a free port of this machine while the context is open.
 
     Raises:
-        PackageUnavailable: it is not installed and this machine is no Debian to take it from.
+        PackageUnavailable: it is not installed, and Debian's package cannot be downloaded.
 
     """
     port = free_port()

@@ -1,4 +1,4 @@
-"""What a test can do with a database server, whichever way it was found."""
+"""What tests can do with a database server, whichever way it was found."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -10,10 +10,10 @@ from database_servers.engines import Engine
 
 
 class DatabaseServer(ABC):
-    """One MySQL or MariaDB server; as a context manager it is started and stopped.
+    """A MySQL or MariaDB server; as a context manager, it is started and stopped.
 
-    The calls block (a first start takes seconds): from a coroutine use `asyncio.to_thread`.
-    One thread at a time.
+    All methods block, a first start for seconds; coroutines should use `asyncio.to_thread`. Only one thread
+    may use it at a time.
     """
 
     engine: Engine
@@ -22,34 +22,34 @@ class DatabaseServer(ABC):
 
     @abstractmethod
     def url(self, database: str = "") -> str:
-        """Return the SQLAlchemy URL of a database, which need not exist yet."""
+        """Return the SQLAlchemy URL of a database, which may not exist yet."""
 
     @abstractmethod
     def start(self) -> None:
-        """Start it, or start it again after `kill` or `shut_down`; return once it greets clients."""
+        """Start it, also after `kill` or `shut_down`, and wait until it greets clients."""
 
     @abstractmethod
     def stop(self) -> None:
-        """End it and remove its data, in whatever state it is; harmless when repeated."""
+        """Stop it in any state and remove its data; may be repeated."""
 
     @abstractmethod
     def shut_down(self) -> None:
-        """End it in an orderly way, as an upgrade would; the data stays for the next `start`."""
+        """Shut it down, as for an upgrade; the data is kept for the next `start`."""
 
     @abstractmethod
     def kill(self) -> None:
-        """End it at once (SIGKILL), as a power cut would; the data stays for the next `start`."""
+        """Kill it, as a power cut would; the data is kept for the next `start`."""
 
     @abstractmethod
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): connections stay open and nothing answers."""
+        """Freeze it: connections stay open and nothing answers."""
 
     @abstractmethod
     def resume(self) -> None:
-        """Let a frozen server go on."""
+        """Resume a frozen server."""
 
     def restart(self) -> None:
-        """Shut it down and start it again, with the same data on the same port."""
+        """Shut it down and start it again, with the same data and port."""
         self.shut_down()
         self.start()
 
@@ -67,7 +67,7 @@ class DatabaseServer(ABC):
 
 @dataclass(frozen=True)
 class FoundServer:
-    """A way to a server on this machine: what it is, in one line, and how to make one."""
+    """A way to a server on this machine: a line about it, and a function that makes one."""
 
     description: str
     make: Callable[[Sequence[str]], DatabaseServer]

@@ -1,22 +1,21 @@
-"""Leaving nothing behind, even when the test process is killed.
+"""Leaves nothing behind, even if the test process is killed.
 
-A shell reads from a pipe whose other end only we hold. However we end, the kernel
-closes our end, and the shell kills the server and runs the clean-up command. Why not:
+A shell reads from a pipe whose other end only this process holds. However this process ends, the
+kernel closes that end, and the shell kills the server and runs the cleanup command. Alternatives fail:
 
-- `atexit` and `finally`: do not run after SIGKILL, which is how CI ends a job;
-- PR_SET_PDEATHSIG: fires when the *thread* that started the server ends, so a server
-  started in a worker thread dies with the thread; it needs a preexec_fn, which may
-  deadlock beside other threads (grpc has many); and it removes no folder.
+- `atexit` and `finally` do not run after SIGKILL, with which CI ends a job.
+- PR_SET_PDEATHSIG fires when the *thread* that started the server ends; it needs a preexec_fn,
+  which may deadlock with other threads (grpc has many); and it removes no folder.
 
-A child that we fork without exec (multiprocessing's "fork") holds the pipe open too:
-the clean-up then waits for that child.
+A child that is forked without exec (multiprocessing's "fork") holds the pipe open, too: the cleanup
+then waits for that child.
 """
 
 import subprocess
 from collections.abc import Sequence
 
-# Each line read is the process to kill at the end, an empty one means none. Removing
-# is tried again because a killed server may still be creating a file.
+# Each line is the process to kill at the end; an empty one means none. Removing is
+# repeated, since a killed server may still create a file.
 SCRIPT = """
 while read -r line; do process_id=$line; done
 [ -z "$process_id" ] || kill -KILL "$process_id" 2>/dev/null
@@ -25,16 +24,20 @@ for attempt in 1 2 3 4 5; do
     sleep 0.2
 done
 """
-# Removing 200 MB takes well under a second, a container a few.
+# 200 MB are removed in less than a second, a container in a few.
 CLEANUP_SECONDS_MAX = 60.0
 
 
 class Watchdog:
-    """Kills a process and runs a clean-up command when `finish` is called or this process ends."""
+    """Kills a process and runs a cleanup command at `finish` or at the end of this process.
+
+    Args:
+        cleanup: The command.
+
+    """
 
     def __init__(self, cleanup: Sequence[str]) -> None:
-        """Start watching; there is no process to kill yet."""
-        # A session of its own: Ctrl-C in the terminal must not reach it before its work is done.
+        # In its own session: Ctrl-C in the terminal must not end it before its work is done.
         self._shell = subprocess.Popen(
             ["/bin/sh", "-c", SCRIPT, "watchdog", *cleanup],
             stdin=subprocess.PIPE,
@@ -45,15 +48,15 @@ class Watchdog:
         )
 
     def watch(self, process_id: int) -> None:
-        """Name the process to kill at the end, in place of the one before."""
+        """Set the process to kill at the end."""
         self._tell(str(process_id))
 
     def forget(self) -> None:
-        """Say that the process has ended, lest a later one with the same id be killed."""
+        """Forget the process, which has ended: a later one may have the same id."""
         self._tell("")
 
     def finish(self) -> None:
-        """Kill and clean up now; return when it is done."""
+        """Kill the process, clean up, and wait until this is done."""
         self._shell.communicate(timeout=CLEANUP_SECONDS_MAX)
 
     def _tell(self, line: str) -> None:
