@@ -12,6 +12,7 @@ from batches.errors import DatabaseUnavailable, SchemaMismatch
 from batches.settings import DatabaseSettings
 from process import gc_tuning, logs
 from process.configuration import load, refuse
+from process.options import settings_help
 from process.signals import stop_requested
 from reconciler.output import progress_bar
 from reconciler.output.json_lines import JsonLines
@@ -27,15 +28,15 @@ from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 EXIT_NOT_CLEAN = 1
 
 HELP = """\
-Repair batches that no worker will end, from what the queue knows about them, in one pass; then exit.
+Repair batches that no worker will end, with what the queue knows about them, in one pass; then exit.
 
 By default, checks batches with no result for RECONCILER_STUCK_AFTER seconds. Results that were never
 reported are taken from the queue, and a batch ends once all its jobs have ended there. A reported result is
 kept unless the queue knows a later attempt of its job. Afterwards, batches that ended more than
 RECONCILER_RETENTION seconds ago are deleted, except with --batch-id or --dry-run.
 
-Only one pass runs at a time: a second one says so and exits 0. So does one within a minute after a pass that
-was killed. A dry run may run beside a pass.
+Only one pass runs at a time: a second one says so and exits 0. After a pass was killed, this lasts for up to
+a minute. A dry run may run beside a pass.
 
 The batches are in the database that BATCHES_DATABASE_URL names. The last line of standard output is the
 summary as JSON. With --json, every line is a JSON object: one for each batch as soon as it was checked
@@ -54,22 +55,6 @@ Exit codes:
 """
 
 
-def settings_text() -> str:
-    """Return a paragraph for each setting: its variable, its default and its description."""
-    prefix = ReconcilerSettings.model_config["env_prefix"]
-    return "\n\n".join(
-        f"{prefix}{name.upper()} (default {_typed(field.default)}): {field.description}"
-        for name, field in ReconcilerSettings.model_fields.items()
-    )
-
-
-def _typed(default: object) -> str:
-    """Return a default as a user would type it."""
-    if default is None:
-        return "unset"
-    return f"{default:.0f}" if isinstance(default, float) else f"{default}"
-
-
 # No rich in the help: it keeps the line breaks of a docstring and then wraps each line.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -80,7 +65,7 @@ def _identifier(value: str | None) -> str | None:
     return value
 
 
-@app.command(help=HELP, epilog=settings_text())
+@app.command(help=HELP, epilog=settings_help(ReconcilerSettings, DatabaseSettings))
 def reconcile(
     *,
     batch_id: Annotated[

@@ -15,59 +15,60 @@ class ReconcilerSettings(BaseSettings):
     job_status_target: str = Field(
         default="127.0.0.1:50052",
         min_length=1,
-        description="gRPC target of the JobStatusService in front of your queue. By default, where"
-        " `python -m services.job_status` listens on the same machine.",
+        description="gRPC target of the JobStatusService in front of your queue. Default 127.0.0.1:50052:"
+        " where `python -m services.job_status` listens on the same machine.",
     )
     job_status_seconds_max: float = Field(
         default=10.0,
         gt=0,
         le=60,
-        description="Deadline of one attempt of a call to the JobStatusService, in seconds. A queue returns"
-        " a page of 5,000 jobs in about 100 ms; one that needs 10 s is treated as unavailable.",
+        description="Deadline of one attempt of a call to the JobStatusService, in seconds. Default 10: a"
+        " queue returns a page of 5,000 jobs in about 100 ms; one that needs 10 s is as good as unavailable.",
     )
     job_status_ca_file: Path | None = Field(
         default=None,
         description="PEM file of the certificate authorities that may have signed the service's certificate;"
         " setting it turns TLS on. The system's authorities are usually in"
-        " /etc/ssl/certs/ca-certificates.crt. By default, calls are in plaintext.",
+        " /etc/ssl/certs/ca-certificates.crt. Default: calls are in plaintext.",
     )
     job_status_certificate_file: Path | None = Field(
         default=None,
-        description="PEM file of the reconciler's own certificate, for a service that requires one.",
+        description="PEM file of the reconciler's own certificate, for a service that requires one. Default:"
+        " none.",
     )
     job_status_key_file: Path | None = Field(
-        default=None, description="PEM file of the private key of that certificate."
+        default=None, description="PEM file of the private key of that certificate. Default: none."
     )
     job_status_token_file: Path | None = Field(
         default=None,
-        description="File with the bearer token for the service; the token needs the role reader. By"
-        " default, no token is sent.",
+        description="File with the bearer token for the service; the token needs the role reader. Default:"
+        " no token is sent.",
     )
     stuck_after: float = Field(
         default=300.0,
         ge=0,
         description="Seconds without a result after which a batch is stuck and is checked; 0 checks every"
-        " batch that has not ended. Five minutes are longer than most jobs take, and as long as the usual"
-        " period of a CronJob.",
+        " batch that has not ended. Default 300: longer than most jobs take, and the usual period of a"
+        " CronJob.",
     )
     retention: float = Field(
         default=2_592_000.0,
         ge=0,
-        description="Seconds after its end at which a batch is deleted; 0 keeps batches forever. 30 days"
-        " cover a monthly report.",
+        description="Seconds after its end at which a batch is deleted; 0 keeps batches forever. Default"
+        " 2592000: 30 days, which cover a monthly report.",
     )
     pass_seconds_max: float = Field(
         default=240.0,
         gt=0,
-        description="Seconds after which a pass starts no further batch. Batches in progress then have 8"
-        " more seconds; the sum must be below the CronJob's activeDeadlineSeconds (270).",
+        description="Seconds after which a pass starts no further batch. Default 240: with the 8 s that"
+        " batches in progress then have, it is below the CronJob's activeDeadlineSeconds (270).",
     )
     concurrency: int = Field(
         default=4,
         ge=1,
         le=32,
-        description="Number of batches checked at the same time. A pass mostly waits for the queue. Four"
-        " batches hide this wait; more would only load a queue that is busy with its jobs.",
+        description="Number of batches checked at the same time. Default 4: a pass mostly waits for the"
+        " queue. Four batches hide this wait; more would only load a queue that is busy with its jobs.",
     )
 
     @model_validator(mode="after")
