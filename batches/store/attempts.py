@@ -37,7 +37,8 @@ def _select_range() -> Select[Any]:
         .c
     )
     attempt = (rows.attempt, rows.outcome, rows.source)
-    return select(*attempt, func.count(), json_array(rows.job_id)).group_by(*attempt)
+    characters = func.sum(func.length(rows.job_id))
+    return select(*attempt, characters, json_array(rows.job_id)).group_by(*attempt)
 
 
 _SELECT_RANGE = _select_range()
@@ -89,22 +90,25 @@ async def _read_range(
     )
     wanted = frozenset(job_ids)
     rows_read, attempts = 0, dict[str, StoredAttempt]()
-    for attempt, outcome, source, count, jobs_as_json in found.all():
-        jobs = _complete(jobs_as_json, count)
+    for attempt, outcome, source, characters, jobs_as_json in found.all():
+        jobs = _complete(jobs_as_json, characters)
         if jobs is None:
             return None
-        rows_read += count
+        rows_read += len(jobs)
         attempts |= dict.fromkeys(wanted.intersection(jobs), _attempt(attempt, outcome, source))
     return attempts if rows_read <= rows_max else None
 
 
-def _complete(array: str, count: int) -> list[str] | None:
-    """Return the ids of an array; None if MariaDB cut it at its group_concat_max_len (1 MiB)."""
+def _complete(array: str, characters: int) -> list[str] | None:
+    """Return the ids of an array; None if MariaDB cut it at its group_concat_max_len (1 MiB).
+
+    A cut array may still be valid JSON, with fewer ids or a shorter last one.
+    """
     try:
         ids: list[str] = json.loads(array)
     except ValueError:
         return None
-    return ids if len(ids) == count else None
+    return ids if sum(map(len, ids)) == characters else None
 
 
 def _is_ordered(job_ids: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""The version after this one: a copy of the application with one more migration."""
+"""The next version: a copy of the application with one more migration."""
 
 import asyncio
 import os
@@ -12,9 +12,9 @@ from tests.support.progress import ROOT
 
 APPLICATION = ("batches", "process", "reconciler", "rpc", "services")
 UPGRADE_SECONDS_MAX = 60
-"""Python's imports, and one statement."""
+"""Far above the time of Python's imports and one statement."""
 MIGRATION = '''\
-"""A column that this version does not know."""
+"""Add a column that this version does not know."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,30 +28,30 @@ oldest_program = "{oldest_program}"
 
 
 def upgrade() -> None:
-    """Bring the schema forward."""
+    """Upgrade the schema."""
     op.add_column("batches", sa.Column("colour", sa.String(7)))
 
 
 def downgrade() -> None:
-    """Bring the schema back."""
+    """Downgrade the schema."""
     op.drop_column("batches", "colour")
 '''
 
 
 @dataclass(frozen=True, slots=True)
 class NextVersion:
-    """A checkout of it."""
+    """A checkout of the next version."""
 
     checkout: Path
     version: str
 
     async def upgrade(self, database_url: str) -> str:
-        """Run its migrations as the Job does; return what they print."""
+        """Run its migrations as the migration Job does; return the output."""
         return await run_upgrade(self.checkout, database_url)
 
 
 def make_next_version(folder: Path, *, is_additive: bool) -> NextVersion:
-    """Copy the application and give it a migration that programs of this version survive, or do not."""
+    """Copy the application and add a migration; programs of this version run on it only if it is additive."""
     for package in APPLICATION:
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     before = migrate.head_version()
@@ -62,7 +62,7 @@ def make_next_version(folder: Path, *, is_additive: bool) -> NextVersion:
 
 
 async def run_upgrade(checkout: Path, database_url: str) -> str:
-    """Run `python -m batches upgrade` of a checkout; return what it prints."""
+    """Run `python -m batches upgrade` in a checkout; return the output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

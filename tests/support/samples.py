@@ -1,4 +1,4 @@
-"""The batch and the results that most rules are shown on; a test replaces what its rule is about."""
+"""The batch and the results that most tests use; a test replaces the values that its rule is about."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ SUCCEEDED, FAILED, SKIPPED = JobOutcome
 WORKER, RECONCILER = ResultSource
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-"""When BATCH was created and read."""
+"""The time at which BATCH was created and read."""
 
 BATCH = Batch(
     batch_key=7,
@@ -20,13 +20,13 @@ BATCH = Batch(
     create_time=NOON,
     read_time=NOON,
 )
-"""Sealed, ten jobs, none reported yet."""
+"""A sealed batch of ten jobs, none of them reported."""
 
 Stored = dict[tuple[int, str], StoredAttempt]
 
 
 def at(seconds: float) -> datetime:
-    """Return a moment so long after noon."""
+    """Return the time this many seconds after noon."""
     return NOON + timedelta(seconds=seconds)
 
 
@@ -37,7 +37,7 @@ def result(
     attempt: int = 1,
     batch_id: str = "batch",
 ) -> JobResult:
-    """Return a report without an error's words."""
+    """Return a report without an error."""
     return JobResult(batch_id, job_id, outcome, attempt)
 
 
@@ -49,7 +49,7 @@ def failure(job_id: str, error_type: str, error_message: str = "") -> JobResult:
 def results(
     number: int, outcome: JobOutcome = SUCCEEDED, *, batch_id: str = "batch", first: int = 0
 ) -> list[JobResult]:
-    """Return reports of so many jobs, named job-00000 and on."""
+    """Return reports of this many jobs, named job-00000 and so on."""
     return [result(f"job-{index:05}", outcome, batch_id=batch_id) for index in range(first, first + number)]
 
 

@@ -44,6 +44,14 @@ async def test_only_the_latest_attempt_is_grouped(store: BatchStore) -> None:
     assert await store.list_failure_groups("batch") == [FailureGroup("", 1, "", "", "b")]
 
 
+async def test_groups_contain_only_jobs_of_their_batch(store: BatchStore) -> None:
+    """A job of another batch may have the same id and the same error."""
+    await create(store, 10)
+    await create(store, 10, "other")
+    await report(store, result("a", FAILED), result("a", FAILED, batch_id="other"))
+    assert await store.list_failure_groups("batch") == [FailureGroup("", 1, "", "", "a")]
+
+
 async def test_the_largest_groups_are_listed(store: BatchStore) -> None:
     """There may be more groups than the limit."""
     await create(store, 1_000)

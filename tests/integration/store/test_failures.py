@@ -94,6 +94,18 @@ async def test_a_value_that_does_not_fit_is_refused(store: BatchStore, database:
 
 
 @on_servers
+async def test_a_column_that_is_missing_in_a_statement_is_not_a_refused_value(database: Database) -> None:
+    """A newer schema may have a mandatory column that this version does not write."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(text("CREATE TEMPORARY TABLE newer (known INT, mandatory INT NOT NULL)"))
+        await connection.execute(text("INSERT INTO newer (known) VALUES (1)"))
+
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(work)
+
+
+@on_servers
 @pytest.mark.parametrize("transaction", [Database.write, Database.read])
 async def test_a_transaction_is_retried_when_its_connection_is_lost(
     database: Database,

@@ -10,14 +10,12 @@ from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
     Disposition,
+    JobOutcome,
     JobResult,
     ResultSource,
-    StoredAttempt,
 )
-from batches.store import attempts as attempts_module
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.schema import IDENTIFIER_CHARACTERS_MAX
 from tests.integration.store.steps import (
     DUPLICATE,
     RECORDED,
@@ -108,6 +106,33 @@ async def test_a_superseded_row_has_nothing_of_the_earlier_attempt(store: BatchS
     assert (row.error_type, row.error_message) == ("", "")
     assert row.record_time == recording.batches["batch"].last_result_time
     assert recording.batches["batch"].reconciled_jobs == 0
+
+
+async def test_a_superseded_job_of_another_batch_keeps_its_row(store: BatchStore) -> None:
+    """A job_id is unique only within its batch."""
+    for batch_id in ("batch", "other"):
+        await create(store, 10, batch_id)
+        await report(store, result("job", FAILED, batch_id=batch_id))
+    await report(store, result("job", attempt=2))
+    row = (await recorded(store, "other"))["job"]
+    assert (row.attempt, row.outcome) == (1, FAILED)
+
+
+@pytest.mark.parametrize("outcome", list(JobOutcome))
+async def test_every_outcome_keeps_its_error(store: BatchStore, outcome: JobOutcome) -> None:
+    """A worker may say why it skipped a job."""
+    await create(store, 10)
+    await report(store, JobResult("batch", "job", outcome, error_type="E", error_message="why"))
+    row = (await recorded(store))["job"]
+    assert (row.error_type, row.error_message) == ("E", "why")
+
+
+async def test_only_failures_have_a_fingerprint(store: BatchStore, database: Database) -> None:
+    """The column is NULL otherwise."""
+    await create(store, 10)
+    await report(store, result("s"), result("k", SKIPPED), result("f", FAILED))
+    query = "SELECT COUNT(*) FROM job_results WHERE error_kind IS NULL"
+    assert await scalar(database, query) == 2
 
 
 async def test_the_last_result_completes_the_batch(store: BatchStore) -> None:
@@ -212,49 +237,6 @@ async def test_a_group_may_have_more_batches_than_one_statement(
     assert set(await report(store, *reports)) == {RECORDED}
     assert set(await report(store, *reports)) == {DUPLICATE}
     assert await scalar(database, "SELECT COUNT(*) FROM batches WHERE revision = 2") == 1_001
-
-
-async def test_jobs_are_looked_up_in_portions(store: BatchStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each recorded attempt is found, whatever the size of a portion."""
-    monkeypatch.setattr(attempts_module, "READ_JOBS_MAX", 7)
-    monkeypatch.setattr(attempts_module, "READ_BATCHES_MAX", 2)
-    ids = ["one", "two", "three"]
-    for batch_id in ids:
-        await create(store, 20, batch_id)
-    reports = [result(f"job-{number}", batch_id=ids[number % 3]) for number in range(44)]
-    assert await report(store, *reports) == [RECORDED] * 44
-    assert await report(store, *reports) == [DUPLICATE] * 44
-
-
-async def test_recorded_attempts_are_read(store: BatchStore) -> None:
-    """Jobs without a result are left out."""
-    batch = await create(store, 10)
-    await report(store, result("a", FAILED, attempt=2))
-    await report(store, result("b"), source=RECONCILER)
-    assert await store.read_attempts(batch.batch_key, ["a", "A", "b", "c"]) == {
-        "a": StoredAttempt(2, FAILED, WORKER),
-        "b": StoredAttempt(1, SUCCEEDED, RECONCILER),
-    }
-    assert await store.read_attempts(batch.batch_key, []) == {}
-
-
-@pytest.mark.parametrize("job_ids", [["b", "d"], ["d", "b"], ["b", "c", "d"], ["a", "zz"]], ids=" ".join)
-async def test_only_the_wanted_attempts_are_returned(store: BatchStore, job_ids: list[str]) -> None:
-    """The jobs may be ordered or not, and side by side or far apart."""
-    batch, other = await create(store, 20), await create(store, 20, "other")
-    recorded = [*"abcdefgh", "zz"]
-    await report(store, *map(result, recorded), result("c", batch_id=other.batch_id))
-    found = await store.read_attempts(batch.batch_key, job_ids)
-    assert found == dict.fromkeys(job_ids, StoredAttempt(1, SUCCEEDED, WORKER))
-
-
-async def test_attempts_of_the_longest_ids(store: BatchStore) -> None:
-    """A megabyte of ids is read completely, also by MariaDB, which cuts long texts."""
-    job_ids = [f"{number:04}".ljust(IDENTIFIER_CHARACTERS_MAX, "x") for number in range(9_000)]
-    batch = await create(store, len(job_ids))
-    await report(store, *map(result, job_ids))
-    found = await store.read_attempts(batch.batch_key, job_ids[::2])
-    assert found == dict.fromkeys(job_ids[::2], StoredAttempt(1, SUCCEEDED, WORKER))
 
 
 @pytest.mark.parametrize("source", list(ResultSource))

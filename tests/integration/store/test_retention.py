@@ -1,6 +1,7 @@
 """Purging batches that ended long ago."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -93,6 +94,16 @@ async def test_only_batches_that_ended_long_ago_are_purged(store: BatchStore, da
     assert await store.purge_ended(DAY_SECONDS) == 0
     page = await store.list_batches(BatchFilter(), before_key=None, size=10)
     assert [batch.batch_id for batch in page.items] == ["recent", "processing"]
+
+
+async def test_the_retention_is_in_seconds(store: BatchStore, database: Database) -> None:
+    """A batch is purged as soon as it ended longer ago than the retention."""
+    now = (await create(store, 1, "processing")).read_time
+    for batch_id, seconds in (("old", 150), ("recent", 50)):
+        await insert_batches(database, [batch_id], complete_time=now - timedelta(seconds=seconds))
+    assert await store.purge_ended(100) == 1
+    with pytest.raises(BatchNotFound):
+        await store.get_batch("old")
 
 
 async def test_purging_without_ended_batches_does_nothing(store: BatchStore) -> None:

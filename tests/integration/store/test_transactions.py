@@ -147,6 +147,7 @@ async def test_closing_waits_for_running_transactions(database: Database, other_
     writing = asyncio.create_task(database.write(work))
     await has_begun.wait()
     await database.close()
+    assert writing.done()
     await writing
     assert len(await other_database.read(row_names)) == 10
 

@@ -1,4 +1,4 @@
-"""Empty, migrated databases for tests, on every engine this machine has."""
+"""Empty, migrated databases for tests, on every engine that this machine has."""
 
 from tests.support.storage.engines import ENGINES, EngineName, found, missing_reason
 from tests.support.storage.folder import SqliteDatabases

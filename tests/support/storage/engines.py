@@ -1,4 +1,4 @@
-"""Which engines the tests run on, and which of them this machine has."""
+"""The engines that the tests run on, and which of them this machine has."""
 
 import sqlite3
 from functools import cache
@@ -14,7 +14,7 @@ LABELS: dict[EngineName, str] = {"sqlite": "SQLite", "mysql": "MySQL", "mariadb"
 
 @cache
 def _look(engine: EngineName) -> tuple[str, str]:
-    """Return what was found and why nothing was, one of them empty; the first look may download a server."""
+    """Return what was found and why nothing was, one of them empty; the first call may download a server."""
     if engine == "sqlite":
         return f"SQLite {sqlite3.sqlite_version} (Python's own)", ""
     try:
@@ -24,10 +24,10 @@ def _look(engine: EngineName) -> tuple[str, str]:
 
 
 def found(engine: EngineName) -> str:
-    """Return the engine's version and place in one line; empty if it is missing."""
+    """Return the version and the location of an engine in one line; empty if it is missing."""
     return _look(engine)[0]
 
 
 def missing_reason(engine: EngineName) -> str:
-    """Return in one sentence why the engine cannot be had; empty if it can."""
+    """Return in one sentence why an engine is missing; empty if it is available."""
     return _look(engine)[1]

@@ -13,12 +13,11 @@ from tests.support.storage.maker import Databases, upgrade
 
 
 class SqliteDatabases(Databases):
-    """A migration takes 60 ms, a copy of its result one."""
+    """SQLite databases. A migration takes 60 ms, copying its result takes 1 ms."""
 
     engine: EngineName = "sqlite"
 
     def __init__(self) -> None:
-        """Make the folder and the database that is copied."""
         self._folder = Path(tempfile.mkdtemp(prefix="batchprogress-sqlite-"))
         self._numbers = count(1)
         self._template = self._folder / "template.db"
@@ -26,26 +25,26 @@ class SqliteDatabases(Databases):
 
     @contextmanager
     def migrated(self) -> Iterator[str]:
-        """Give a copy."""
+        """Return the URL of a copy."""
         with self._file() as path:
             shutil.copyfile(self._template, path)
             yield _url(path)
 
     @contextmanager
     def without_tables(self) -> Iterator[str]:
-        """Give the name of a file that does not exist yet."""
+        """Return the URL of a file that does not exist yet."""
         with self._file() as path:
             yield _url(path)
 
     def close(self) -> None:
-        """Remove the folder; only the template may be in it."""
+        """Remove the folder; fail if it contains anything but the template."""
         left = sorted(path.name for path in self._folder.iterdir() if path != self._template)
         shutil.rmtree(self._folder)
         assert left == []
 
     @contextmanager
     def _file(self) -> Iterator[Path]:
-        """Remove it with its write-ahead log, which stays if a process was killed."""
+        """Return the path of a new file; remove it later, with the write-ahead log of a killed process."""
         path = self._folder / f"{next(self._numbers)}.db"
         try:
             yield path

@@ -1,4 +1,4 @@
-"""What every engine offers to a test: a database of its own."""
+"""The interface of every engine to the tests: a database of its own for each test."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
@@ -10,27 +10,27 @@ from tests.support.storage.engines import EngineName
 
 
 class Databases(ABC):
-    """Databases of one engine, one test at a time. Not to be called inside a running event loop."""
+    """Databases of one engine, for one test at a time. Must not be called in a running event loop."""
 
     engine: EngineName
     server: DatabaseServer | None = None
-    """The server they are on; SQLite has none."""
+    """The server of the databases; SQLite has none."""
 
     @abstractmethod
     def migrated(self) -> AbstractContextManager[str]:
-        """Give the URL of a database with empty tables; what the test leaves in it is gone afterwards."""
+        """Return the URL of a database with empty tables; rows that a test leaves are deleted afterwards."""
 
     @abstractmethod
     def without_tables(self) -> AbstractContextManager[str]:
-        """Give the URL of a database that has nothing in it; it is dropped afterwards."""
+        """Return the URL of a database without tables; it is dropped afterwards."""
 
     @abstractmethod
     def close(self) -> None:
-        """Drop what is there for all tests; fails if a test's database is left."""
+        """Drop what all tests share; fail if the database of a test is left."""
 
 
 async def upgrade(url: str) -> None:
-    """Bring a database to the schema of this checkout."""
+    """Upgrade a database to the schema of this checkout."""
     database = Database(url, connections_max=1)
     try:
         await migrate.upgrade(database)

@@ -1,7 +1,7 @@
-"""Databases on a MySQL or MariaDB server: one migrated for all tests and emptied after each.
+"""Databases on a MySQL or MariaDB server: one is migrated for all tests and emptied after each.
 
-Measured on MySQL 9.7: create, migrate and drop take 150 ms; TRUNCATE of all tables 38 ms,
-since each is DDL; DELETE from all of them 4 ms.
+Measured on MySQL 9.7: creating, migrating and dropping a database takes 150 ms; TRUNCATE of all tables,
+which is DDL, takes 38 ms; DELETE from all of them takes 4 ms.
 """
 
 import asyncio
@@ -21,12 +21,16 @@ from tests.support.storage.maker import Databases, upgrade
 
 
 class ServerDatabases(Databases):
-    """The names begin with a mark of this run: several runs may share a server that is not theirs."""
+    """Databases whose names begin with a mark of this run, since several runs may share a given server.
+
+    Args:
+        server: The started server; the caller stops it.
+
+    """
 
     server: DatabaseServer
 
     def __init__(self, server: DatabaseServer) -> None:
-        """Take a started server; the caller stops it."""
         self.engine = server.engine
         self.server = server
         self._mark = f"batchprogress_test_{secrets.token_hex(4)}"
@@ -36,7 +40,7 @@ class ServerDatabases(Databases):
 
     @contextmanager
     def migrated(self) -> Iterator[str]:
-        """Give the shared database; whoever still holds it afterwards is cut off, so that no lock is left."""
+        """Return the URL of the shared database; connections that a test leaves are killed afterwards."""
         if not self._is_migrated:
             self._create(self._shared)
             asyncio.run(upgrade(self.server.url(self._shared)))
@@ -48,7 +52,7 @@ class ServerDatabases(Databases):
 
     @contextmanager
     def without_tables(self) -> Iterator[str]:
-        """Give a new database."""
+        """Return the URL of a new database."""
         name = f"{self._mark}_{next(self._numbers)}"
         self._create(name)
         try:
@@ -57,7 +61,7 @@ class ServerDatabases(Databases):
             self._drop(name)
 
     def close(self) -> None:
-        """Drop the shared database; no other may be left."""
+        """Drop the shared database; fail if another one is left."""
         if self._is_migrated:
             self._drop(self._shared)
         left: list[str] = []
@@ -87,7 +91,7 @@ class ServerDatabases(Databases):
     async def _cut_off(self, connection: AsyncConnection) -> None:
         for held in (await connection.execute(text("SHOW PROCESSLIST"))).all():
             if held.db == self._shared:
-                with suppress(DBAPIError):  # it went by itself meanwhile
+                with suppress(DBAPIError):  # the connection was closed meanwhile
                     await connection.execute(text(f"KILL {held.Id}"))
 
     async def _empty(self, connection: AsyncConnection) -> None:

@@ -1,5 +1,6 @@
 """A stored fingerprint equals the one that any later version computes."""
 
+import asyncio
 import re
 
 import pytest
@@ -57,6 +58,17 @@ def test_other_numbers_and_ids_do_not_change_the_fingerprint(words: list[str], d
     first, second = (" ".join(f"{word}{data.draw(ids)}" for word in words) for _ in range(2))
     if max(len(first), len(second)) <= 500:
         assert fingerprint_of("E", first) == fingerprint_of("E", second)
+
+
+@pytest.mark.parametrize(("errors", "is_free"), [(THREAD_ERRORS_MIN - 1, False), (THREAD_ERRORS_MIN, True)])
+async def test_the_event_loop_stays_free_if_there_are_many_errors(errors: int, *, is_free: bool) -> None:
+    """A thread computes their fingerprints; for a few errors it is not worth the detour."""
+    ran = asyncio.Event()
+    asyncio.get_running_loop().call_soon(ran.set)
+    await fingerprints_of(
+        JobResult("b", "j", JobOutcome.FAILED, error_message="x" * number) for number in range(errors)
+    )
+    assert ran.is_set() is is_free
 
 
 @pytest.mark.parametrize("texts", [2, THREAD_ERRORS_MIN])

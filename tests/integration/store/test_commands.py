@@ -1,0 +1,82 @@
+"""python -m batches: upgrade, check, and their errors."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+from batches.migrations.migrate import head_version
+from batches.store.batch_store import BatchStore
+from batches.store.database import Database
+from process.configuration import EXIT_BAD_CONFIGURATION
+from tests.integration.store.steps import create, execute, on_sqlite, report
+from tests.support.samples import results
+
+COMMAND_SECONDS_MAX = 60
+"""Far above the time of Python's imports and a few statements."""
+
+
+async def run(url: str, command: str) -> tuple[int, str, str]:
+    """Run a command; return its exit code and what it prints to stdout and stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "batches",
+        command,
+        env={**os.environ, "BATCHES_DATABASE_URL": url},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(COMMAND_SECONDS_MAX):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+@on_sqlite
+async def test_upgrade_creates_the_schema_once(new_database_url: str) -> None:
+    """A second upgrade finds it up to date."""
+    assert await run(new_database_url, "upgrade") == (0, f"schema {head_version()}: created\n", "")
+    assert await run(new_database_url, "upgrade") == (0, f"schema {head_version()}: already up to date\n", "")
+
+
+@on_sqlite
+async def test_upgrade_refuses_a_newer_schema(database: Database, database_url: str) -> None:
+    """A retry cannot help: the exit code is that of a wrong configuration."""
+    await execute(database, "UPDATE alembic_version SET version_num = '9999'")
+    code, out, err = await run(database_url, "upgrade")
+    assert (code, out) == (EXIT_BAD_CONFIGURATION, "")
+    assert err.startswith("the database has schema 9999, on which this version")
+
+
+@on_sqlite
+async def test_check_counts_batches_and_results(store: BatchStore, database_url: str) -> None:
+    """A consistent database has no differences."""
+    await create(store, 10)
+    await report(store, *results(3))
+    code, out, _ = await run(database_url, "check")
+    assert (code, out) == (0, "batches: 1, results: 3, differences: 0\n")
+
+
+@on_sqlite
+async def test_check_lists_differences(store: BatchStore, database: Database, database_url: str) -> None:
+    """The exit code is 1."""
+    await create(store, 10)
+    await execute(database, "UPDATE batches SET failed_jobs = 2")
+    code, out, _ = await run(database_url, "check")
+    assert code == 1
+    assert "failed_jobs" in out
+    assert out.endswith("batches: 1, results: 0, differences: 1\n")
+
+
+@pytest.mark.parametrize("command", ["upgrade", "check"])
+async def test_an_unavailable_database_is_named_without_its_password(command: str) -> None:
+    """The error says what happened, to what, and what to check."""
+    code, out, err = await run("mysql+asyncmy://worker:secret@127.0.0.1:1/name?charset=utf8mb4", command)
+    assert (code, out) == (1, "")
+    sentence = err.splitlines()[-1]
+    assert sentence.startswith("cannot use the database mysql+asyncmy://worker:***@127.0.0.1:1/name: ")
+    assert sentence.endswith("(2003). Check BATCHES_DATABASE_URL.")
+    assert "secret" not in err
+    assert "Traceback" not in err
