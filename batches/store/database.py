@@ -46,7 +46,6 @@ SQLITE_SWITCHES_MAX = 20
 _LOCK_WAIT_TIMEOUT = 1205
 _DEADLOCK = 1213
 _TRANSIENT_CODES = frozenset({_LOCK_WAIT_TIMEOUT, _DEADLOCK})
-_NO_DEFAULT = 1364
 _READ_ONLY = {"batches_read_only": True}
 
 Result = TypeVar("Result")
@@ -169,9 +168,9 @@ class Database:
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS_MAX):
                 return await retrying(once)
+        except DataError as error:
+            raise ValueRefused from error
         except (SQLAlchemyError, OSError) as error:
-            if refuses_a_value(error):
-                raise ValueRefused from error
             self.failures += 1
             _log.warning("database unavailable", error=describe(error))
             raise DatabaseUnavailable from error
@@ -197,11 +196,6 @@ def is_transient(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     return error.connection_invalidated or _code(error) in _TRANSIENT_CODES
-
-
-def refuses_a_value(error: BaseException) -> bool:
-    """Return whether a value is at fault; not the database, nor a newer schema with a mandatory column."""
-    return isinstance(error, DataError) and _code(error) != _NO_DEFAULT
 
 
 def describe(error: BaseException) -> str:
