@@ -12,7 +12,7 @@ from pathlib import Path
 from redis import Redis
 from rq import Queue, Worker
 
-from batchprogress import Batches, Reporter, bar
+from batchprogress import Client, Reporter, bar
 from batchprogress.integrations.rq import ReportsJobs, RQProgress
 
 redis_url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
@@ -46,7 +46,7 @@ def main() -> None:
         kind,
     ]
     with subprocess.Popen(command, cwd=Path(__file__).parent) as worker:
-        progress = RQProgress(Queue(connection=Redis.from_url(redis_url)), Batches(server))
+        progress = RQProgress(Queue(connection=Redis.from_url(redis_url)), Client(server))
         batch_id = f"rq-{uuid.uuid4()}"
         progress.run(batch_id, [Queue.prepare_data("rq_batch.sync_row", (row,)) for row in range(40)])
         bar(server, batch_id)

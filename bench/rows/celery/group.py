@@ -12,7 +12,7 @@ from celery import Celery
 from celery.canvas import group as group_of
 from celery.result import GroupResult
 
-from batchprogress import Reporter, watch_async
+from batchprogress import AsyncClient, Reporter
 from batchprogress.integrations.celery import CeleryProgress
 from bench.load.operating_system import cpu_seconds
 from bench.load.processes import end, launch
@@ -88,9 +88,9 @@ async def run_reporting(redis_url: str, tasks: int, ours: OurServer) -> GroupRun
             return result
 
         async def look(_: GroupResult, tasks: int) -> list[Seen]:
-            seen = [
-                Seen(time.monotonic(), batch.succeeded_jobs) async for batch in watch_async(target, batch_id)
-            ]
+            async with AsyncClient(target) as client:
+                states = client.watch(batch_id)
+                seen = [Seen(time.monotonic(), batch.succeeded_jobs) async for batch in states]
             if seen[-1].done != tasks:
                 raise Inexact(f"Celery: {seen[-1].done} of {tasks} tasks were counted")
             return seen

@@ -59,6 +59,11 @@ class AsyncClient(AsyncReads):
         """Close the client."""
         await self.close()
 
+    @property
+    def connection(self) -> Connection:
+        """How the server is reached."""
+        return self._connection
+
     async def close(self) -> None:
         """Close the connection of this process; a later call opens another one.
 

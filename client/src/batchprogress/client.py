@@ -61,6 +61,11 @@ class Client(Reads):
         """Close the client."""
         self.close()
 
+    @property
+    def connection(self) -> Connection:
+        """How the server is reached."""
+        return self._connection
+
     def close(self) -> None:
         """Close the connection of this process; a later call opens another one.
 

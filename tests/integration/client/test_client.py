@@ -26,18 +26,9 @@ from batchprogress import (
 )
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client.either import Either, opened
-from tests.support.progress import Served, served
-
-pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+from tests.support.progress import Served
 
 SECONDS_MAX = 60.0
-
-
-@pytest_asyncio.fixture
-async def progress(database_url: str) -> AsyncIterator[Served]:
-    """A server in the test's own loop."""
-    async with served(database_url) as server:
-        yield server
 
 
 @pytest_asyncio.fixture(params=[Client, AsyncClient])

@@ -1,4 +1,4 @@
-"""Reporters and watches beside a server that asks for TLS and a token."""
+"""Clients and reporters of a server that asks for TLS and a token."""
 
 import asyncio
 import logging
@@ -10,8 +10,9 @@ import grpc
 import pytest
 import pytest_asyncio
 
-from batchprogress import AsyncReporter, Reporter, watch, watch_async
+from batchprogress import AsyncClient, AsyncReporter, BatchState, Client, Reporter, Unauthenticated
 from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.client.either import opened
 from tests.support.progress import Served, Stub
 from tests.support.tls import self_signed
 
@@ -21,16 +22,15 @@ SERVICE = "batchprogress.v1.ProgressService"
 
 
 class Guard:
-    """Hands calls with a valid token on to the server behind it, as a proxy does."""
+    """Passes calls with a valid token to the server behind it, as a proxy does."""
 
     def __init__(self, stub: Stub, token: str) -> None:
-        """Take a stub of the server, and the token that is valid."""
         self._stub = stub
         self._token = token
 
     @property
     def service(self) -> grpc.GenericRpcHandler:
-        """What a server serves."""
+        """The methods to serve."""
         report = grpc.unary_unary_rpc_method_handler(
             self._report,
             request_deserializer=pb.ReportJobResultsRequest.FromString,
@@ -66,7 +66,7 @@ class Guard:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A server with TLS: where it is, and what trusts it."""
+    """A server with TLS, and credentials that trust it."""
 
     target: str
     credentials: grpc.ChannelCredentials
@@ -74,7 +74,7 @@ class Guarded:
 
 @pytest_asyncio.fixture
 async def guarded(progress: Served) -> AsyncIterator[Guarded]:
-    """TLS and a token in front of the test's server."""
+    """Put TLS and a token in front of the test's server."""
     key, certificate = self_signed()
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((Guard(progress.stub, TOKEN).service,))
@@ -85,7 +85,7 @@ async def guarded(progress: Served) -> AsyncIterator[Guarded]:
 
 
 async def test_reports_and_watches_over_tls_with_a_token(progress: Served, guarded: Guarded) -> None:
-    """Threads and event loops report and watch through TLS with their token, and all of it arrives."""
+    """Threads and event loops report and watch through TLS with a token."""
     await progress.create("b", 20)
     threaded = Reporter(guarded.target, "b", credentials=guarded.credentials, token=TOKEN)
     async with AsyncReporter(guarded.target, "b", credentials=guarded.credentials, token=TOKEN) as looped:
@@ -94,14 +94,39 @@ async def test_reports_and_watches_over_tls_with_a_token(progress: Served, guard
             looped.succeeded(f"l{number}")
     assert await asyncio.to_thread(threaded.close, SECONDS_MAX)
     options: dict[str, Any] = {"credentials": guarded.credentials, "token": TOKEN}
-    seen = await asyncio.to_thread(lambda: [*watch(guarded.target, "b", **options)])
-    also = [batch async for batch in watch_async(guarded.target, "b", **options)]
-    assert seen[-1].state == also[-1].state == pb.BATCH_STATE_COMPLETED
-    assert seen[-1].succeeded_jobs == 20
+    for kind in (Client, AsyncClient):
+        async with opened(kind, guarded.target, **options) as client:
+            last = (await client.every("watch", "b"))[-1]
+        assert (last.state, last.succeeded_jobs) == (BatchState.COMPLETED, 20)
 
 
-async def test_a_token_that_is_replaced_loses_nothing(progress: Served, guarded: Guarded) -> None:
-    """A report whose token has expired waits, and is recorded as soon as the token is a valid one."""
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+async def test_a_watch_without_a_valid_token_raises_at_once(
+    guarded: Guarded, kind: type[Client | AsyncClient]
+) -> None:
+    """A token is not tried again: the server would answer the same."""
+    async with opened(kind, guarded.target, credentials=guarded.credentials, token="wrong") as client:
+        with pytest.raises(Unauthenticated) as raised:
+            await client.every("watch", "b")
+    assert (raised.value.reason, raised.value.batch_id) == ("UNAUTHENTICATED", "b")
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+async def test_the_error_of_a_token_function_is_raised_as_it_is(
+    target: str, kind: type[Client | AsyncClient]
+) -> None:
+    """It is the caller's own code."""
+
+    def token() -> str:
+        raise OSError("no such file")
+
+    async with opened(kind, target, token=token) as client:
+        with pytest.raises(OSError, match="no such file"):
+            await client.call("get", "b")
+
+
+async def test_a_report_waits_for_a_valid_token(progress: Served, guarded: Guarded) -> None:
+    """A report whose token has expired is sent again, and recorded once the token is valid."""
     await progress.create("b", 1)
     tokens = iter(["expired"])
     reporter = Reporter(
@@ -112,10 +137,10 @@ async def test_a_token_that_is_replaced_loses_nothing(progress: Served, guarded:
     assert (reporter.counts.recorded, reporter.counts.dropped) == (1, {})
 
 
-async def test_a_stranger_gets_nothing(
+async def test_a_server_with_an_unknown_certificate_gets_no_report(
     progress: Served, guarded: Guarded, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A server whose certificate is not the one that is trusted gets nothing; the log has one line of it."""
+    """The log has one line about it, without the token."""
     caplog.set_level(logging.INFO, "batchprogress")
     await progress.create("b", 1)
     _, other = self_signed()

@@ -7,7 +7,7 @@ import time
 from redis import Redis
 from rq import Queue, Retry, SimpleWorker, Worker, get_current_job
 
-from batchprogress import Batches, Reporter
+from batchprogress import Client, Reporter
 from batchprogress.integrations.rq import ReportsJobs, RQProgress
 
 connection = Redis.from_url(os.environ["TEST_REDIS"])
@@ -37,7 +37,7 @@ class SimpleProgressWorker(ReportsJobs, SimpleWorker):
     reporter = ProgressWorker.reporter
 
 
-progress = RQProgress(queue, Batches(os.environ["TEST_PROGRESS"]))
+progress = RQProgress(queue, Client(os.environ["TEST_PROGRESS"]))
 
 
 def work() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from batchprogress import Reporter, TlsFiles, watch, watch_async
+from batchprogress import AsyncClient, BatchState, Client, Reporter, TlsFiles
 from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.client.either import opened
 from tests.integration.security.conftest import Serve
 from tests.support.certificates import Authority, Pair
 from tests.support.progress import Stub, stub_of
@@ -114,27 +115,25 @@ async def test_reporter_reloads_its_certificate(serve: Serve, tmp_path: Path) ->
     assert reporter.counts.pending == 0
 
 
-@pytest.mark.parametrize("kind", ["watch", "watch_async"])
-async def test_watch_reloads_its_certificate(serve: Serve, tmp_path: Path, kind: str) -> None:
-    """A watch whose certificate is refused begins with the one that replaced it."""
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+async def test_client_reloads_its_certificate(
+    serve: Serve, tmp_path: Path, kind: type[Client | AsyncClient]
+) -> None:
+    """A call and a watch that the server refuses continue with the certificate that replaces theirs."""
     authority, before = Authority("ours"), Authority("before")
     own, own_key = before.sign("watcher").write(tmp_path, "watcher")
     tls = authority.mutual_tls(tmp_path)
-    ca = tls["tls_client_ca_file"]
-    async with serve(**tls) as server:
+    files = TlsFiles(tls["tls_client_ca_file"], own, own_key)
+    async with (
+        serve(**tls) as server,
+        opened(kind, f"127.0.0.1:{server.port}", credentials=files, timeout=SECONDS_MAX) as client,
+    ):
         async with connected(server.port, authority.certificate, authority.sign("maker")) as stub:
             await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=0))
-        target, files = f"127.0.0.1:{server.port}", TlsFiles(ca, own, own_key)
-        watching = asyncio.create_task(states(kind, target, files))
-        assert not (await asyncio.wait([watching], timeout=1.0))[0]
+        watching = asyncio.create_task(client.every("watch", "b"))
+        reading = asyncio.create_task(client.call("get", "b"))
+        assert not (await asyncio.wait([watching, reading], timeout=1.0))[0]
         authority.sign("watcher").write(tmp_path, "watcher")
         async with asyncio.timeout(SECONDS_MAX):
-            assert await watching == [pb.BATCH_STATE_COMPLETED]
-
-
-async def states(kind: str, target: str, files: TlsFiles) -> list[int]:
-    """Watch a batch to its end."""
-    if kind == "watch":
-        seen = await asyncio.to_thread(lambda: list(watch(target, "b", credentials=files)))
-        return [batch.state for batch in seen]
-    return [batch.state async for batch in watch_async(target, "b", credentials=files)]
+            assert [batch.state for batch in await watching] == [BatchState.COMPLETED]
+            assert (await reading).state is BatchState.COMPLETED

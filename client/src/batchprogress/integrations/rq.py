@@ -22,6 +22,7 @@ from rq.worker import SimpleWorker, Worker
 
 from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.batches import Batches
+from batchprogress.client import Client
 from batchprogress.integrations.job_ids import BATCH_KEY, JOB_IDS_KEY_PREFIX, JOB_IDS_SECONDS, job_ids
 from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
@@ -161,13 +162,13 @@ class ReportsJobs(_Base):
 class RQProgress:
     """Makes batches of jobs that are enqueued together.
 
-    progress = RQProgress(Queue(connection=Redis()), Batches("progress:50051"))
+    progress = RQProgress(Queue(connection=Redis()), Client("progress:50051"))
     progress.run("sync-2026-11", [Queue.prepare_data(sync_row, (row,)) for row in rows])
     """
 
-    def __init__(self, queue: Queue, batches: Batches) -> None:
-        """Take the queue and the server."""
-        self.batches = batches
+    def __init__(self, queue: Queue, client: Client | Batches) -> None:
+        """Take the queue and the server. A batch that cannot be created is only logged."""
+        self.batches = Batches.of(client.connection, strict=False) if isinstance(client, Client) else client
         self._queue = queue
 
     def run(

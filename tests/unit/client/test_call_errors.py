@@ -1,0 +1,67 @@
+"""Which error a refused call raises."""
+
+import re
+from pathlib import Path
+
+import grpc
+import pytest
+
+from batchprogress import errors
+from batchprogress._calls.call_errors import Subject, refused
+from batchprogress._grpc.retry import Failure
+from tests.support.progress import ROOT
+
+SUBJECT = Subject("progress:50051", "AddJobs", "b")
+CODE = grpc.StatusCode
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "error_type"),
+    [
+        (CODE.NOT_FOUND, "BATCH_NOT_FOUND", errors.BatchNotFound),
+        (CODE.ALREADY_EXISTS, "BATCH_CONFLICT", errors.BatchConflict),
+        (CODE.ALREADY_EXISTS, "REQUEST_CONFLICT", errors.RequestConflict),
+        (CODE.FAILED_PRECONDITION, "BATCH_SEALED", errors.BatchSealed),
+        (CODE.FAILED_PRECONDITION, "BATCH_CANCELLED", errors.BatchCancelled),
+        (CODE.FAILED_PRECONDITION, "BATCH_COMPLETED", errors.BatchCompleted),
+        (CODE.FAILED_PRECONDITION, "TOTAL_TOO_LARGE", errors.InvalidRequest),
+        (CODE.INVALID_ARGUMENT, "INVALID_FIELD", errors.InvalidRequest),
+        (CODE.INVALID_ARGUMENT, "MALFORMED_MESSAGE", errors.InvalidRequest),
+        (CODE.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE", errors.InvalidRequest),
+        (CODE.UNAUTHENTICATED, "TOKEN_INVALID", errors.Unauthenticated),
+        (CODE.PERMISSION_DENIED, "ROLE_MISSING", errors.PermissionDenied),
+        (CODE.PERMISSION_DENIED, "FOREIGN_BATCH_ID", errors.PermissionDenied),
+        (CODE.INTERNAL, "INTERNAL", errors.ServerError),
+        (CODE.UNIMPLEMENTED, "UNKNOWN_METHOD", errors.ServerTooOld),
+        (CODE.DATA_LOSS, "", errors.CallFailed),
+    ],
+)
+def test_each_reason_has_its_error(
+    code: grpc.StatusCode, reason: str, error_type: type[errors.CallFailed]
+) -> None:
+    """The message names the server, the batch and what to do; without a reason the status is the reason."""
+    error = refused(SUBJECT, Failure(code, "a sentence", reason))
+    assert type(error) is error_type
+    assert (error.reason, error.detail, error.batch_id) == (reason or code.name, "a sentence", "b")
+    assert "'b'" in str(error)
+    assert "progress:50051" in str(error)
+
+
+def test_every_reason_of_the_contract_that_a_call_may_get_is_tested() -> None:
+    """A reason that the contract adds must be decided here."""
+    contract = Path(ROOT / "protos/batchprogress/v1/progress.proto").read_text(encoding="utf-8")
+    tested = {mark[1] for mark in test_each_reason_has_its_error.pytestmark[0].args[1]}  # type: ignore[attr-defined]
+    named = set(re.findall(r"[A-Z_]+ / ([A-Z_]+)", contract))
+    retried = {"DATABASE_UNAVAILABLE", "SHUTTING_DOWN", "CALLER_RATE", "CALLER_RESULTS", "BACKLOG_FULL"}
+    of_reports = {"RESULT_CONFLICT", "BATCH_FULL"}
+    of_watches = {"TOO_MANY_WATCHES", "CALLER_WATCHES"}
+    assert named - retried - of_reports - of_watches <= tested
+
+
+def test_field_violations_make_the_message() -> None:
+    """The error holds them too."""
+    violation = errors.FieldViolation("total_jobs", "must be from 0 to 9")
+    error = refused(SUBJECT, Failure(CODE.INVALID_ARGUMENT, "x", "INVALID_FIELD", violations=(violation,)))
+    assert isinstance(error, errors.InvalidRequest)
+    assert error.violations == (violation,)
+    assert "total_jobs must be from 0 to 9" in str(error)

@@ -1,0 +1,92 @@
+"""What the end of a stream means for a watch."""
+
+import math
+from typing import Any
+
+import grpc
+import pytest
+
+from batchprogress._calls.watch_cursor import WatchCursor
+from batchprogress.errors import BatchNotFound, PermissionDenied, Unavailable, WaitTimeout
+from batchprogress.v1 import progress_pb2 as pb
+from tests.unit.client.test_attempts import error_of
+
+CUT = error_of(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+PROCESSING = pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING, revision=7, total_jobs=2, pending_jobs=1)
+COMPLETED = pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=8)
+
+
+def cursor(**options: Any) -> WatchCursor:
+    """Return the cursor of a new watch."""
+    return WatchCursor("progress:50051", "b", **options)
+
+
+def test_the_next_stream_begins_after_the_last_revision() -> None:
+    """The interval stays, to the microsecond."""
+    watch = cursor(after_revision=3, min_interval=0.25)
+    assert (watch.request.batch_id, watch.request.after_revision) == ("b", 3)
+    watch.advance(PROCESSING)
+    assert watch.request.after_revision == 7
+    assert watch.request.min_interval.ToMilliseconds() == 250
+
+
+def test_a_stream_that_breaks_is_followed_by_another_one() -> None:
+    """The delays grow while no state arrives, and begin again with one."""
+    watch = cursor()
+    delays = [watch.delay_after(CUT, 0.0) or 0.0 for _ in range(50)]
+    assert 0.05 < max(delays) <= 5.0
+    watch.advance(PROCESSING)
+    assert (watch.delay_after(CUT, 0.0) or 0.0) <= 0.05
+
+
+def test_a_watch_is_over_with_the_end_of_its_batch() -> None:
+    """A stream that ends without an error, but before the batch, was cut by something in between."""
+    watch = cursor()
+    watch.advance(PROCESSING)
+    assert watch.delay_after(None, 0.0) is not None
+    watch.advance(COMPLETED)
+    assert watch.delay_after(None, 0.0) is None
+    assert cursor(after_revision=9).delay_after(None, 0.0) is None
+    assert cursor().delay_after(None, 0.0) is not None
+
+
+def test_a_refusal_ends_a_watch() -> None:
+    """No further stream would be answered differently."""
+    for code, error_type in (
+        (grpc.StatusCode.NOT_FOUND, BatchNotFound),
+        (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
+    ):
+        with pytest.raises(error_type, match="progress:50051"):
+            cursor().delay_after(error_of(code), 0.0)
+
+
+def test_a_watch_without_retry_ends_with_its_stream() -> None:
+    """The error is the same whether the stream broke or was cut."""
+    watch = cursor(retry=False)
+    watch.advance(PROCESSING)
+    for end in (CUT, None):
+        with pytest.raises(Unavailable):
+            watch.delay_after(end, 0.0)
+
+
+def test_a_deadline_limits_streams_and_delays() -> None:
+    """Once it is over, there is no further stream."""
+    watch = cursor(deadline=10.0)
+    assert watch.seconds_left(7.0) == 3.0
+    assert (watch.delay_after(CUT, 9.999) or 0.0) <= 0.001
+    assert watch.delay_after(CUT, 10.0) is None
+    assert cursor(deadline=math.inf).seconds_left(7.0) is None
+
+
+def test_a_wait_that_is_over_raises_with_the_last_state() -> None:
+    """The message says how far the batch was, or why there was no answer."""
+    watch = cursor(deadline=10.0)
+    watch.delay_after(error_of(grpc.StatusCode.UNAVAILABLE), 10.0)
+    with pytest.raises(WaitTimeout, match=r"did not answer about batch 'b' within 10 s \(a sentence\)"):
+        watch.ended_batch(10.0)
+    watch.advance(PROCESSING)
+    with pytest.raises(WaitTimeout, match="1 of 2 jobs have a result") as raised:
+        watch.ended_batch(10.0)
+    assert raised.value.batch is not None
+    watch.advance(COMPLETED)
+    assert watch.ended_batch(10.0).revision == 8
