@@ -3,13 +3,17 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 
 from batchprogress.v1 import job_status_pb2 as pb
-from batchprogress.v1 import progress_pb2
+from batchprogress.v1 import job_status_pb2_grpc, progress_pb2
 from rpc.answers.page_tokens import encode_token
+from rpc.callers.principal import Role
+from rpc.callers.token_file import entry_text, new_token
 from tests.integration.job_status.answers import refused
 from tests.integration.job_status.queues import JobTableQueue, LaravelQueue
 from tests.integration.job_status.servers import Client, serving
@@ -189,3 +193,24 @@ async def test_table_name_is_a_setting(queue_url: str, laravel: LaravelQueue) ->
     await laravel.rename("app_batches")
     async with serving("laravel", queue_url, laravel_table="app_batches") as client:
         assert (await client.counts("batch")).total == len(JOBS)
+
+
+async def test_batch_with_another_prefix_looks_unknown(
+    job_table: JobTableQueue, queue_url: str, tmp_path: Path
+) -> None:
+    """For a reader whose token has a prefix."""
+    token, file = new_token(), tmp_path / "tokens.toml"
+    file.write_text(entry_text("reader", token, [Role.READER], "mine-"), encoding="ascii")
+    for batch_id in ("mine-1", "other-mine-1"):
+        await job_table.put(batch_id, JOBS)
+    async with serving("job_table", queue_url, tokens_file=file) as client:
+        stub: Any = job_status_pb2_grpc.JobStatusServiceStub(client.channel)
+        metadata = (("authorization", f"Bearer {token}"),)
+        for call, request in (
+            (stub.GetBatchStatus, pb.GetBatchStatusRequest),
+            (stub.ListJobStatuses, pb.ListJobStatusesRequest),
+        ):
+            await call(request(batch_id="mine-1"), metadata=metadata)
+            for batch_id in ("other-mine-1", "mine-unknown"):
+                answer = await refused(call(request(batch_id=batch_id), metadata=metadata))
+                assert (answer.code, answer.reason) == (grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND")

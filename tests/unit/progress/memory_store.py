@@ -1,4 +1,4 @@
-"""A store that a test holds up, lets through and breaks."""
+"""A store that a test can delay and break."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -14,10 +14,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class MemoryStore:
-    """A store of one batch in memory, whose commits wait until they are let through."""
+    """A store of the batch `b` in memory; its commits wait while `open` is cleared."""
 
     def __init__(self) -> None:
-        """Begin with a batch `b` of a million jobs and commits let through."""
         self.batch = Batch(
             batch_key=1, batch_id="b", sealed=True, announced_jobs=10**6, create_time=NOW, read_time=NOW
         )
@@ -29,7 +28,7 @@ class MemoryStore:
         self.poison: str | None = None
 
     async def record(self, results: Sequence[JobResult]) -> Recording:
-        """Record as the store does, or fail as told."""
+        """Record like the real store, or fail as the test wants."""
         self.entered.set()
         await self.open.wait()
         if self.failures:
@@ -46,7 +45,7 @@ class MemoryStore:
 async def group_commit(
     store: MemoryStore, changed: list[str] | None = None, backlog_results_max: int = 10_000
 ) -> AsyncIterator[GroupCommit]:
-    """Run a group commit; leaving closes it and waits for its last flush."""
+    """Run a group commit; leaving the context closes it and waits for its last flush."""
 
     def note(batch_ids: Iterable[str]) -> None:
         (changed if changed is not None else []).extend(batch_ids)
@@ -62,5 +61,5 @@ async def group_commit(
 
 
 def one(job_id: str, batch_id: str = "b") -> list[JobResult]:
-    """Return the results of a call with one result."""
+    """Return the results of a call that has one."""
     return [JobResult(batch_id, job_id, JobOutcome.SUCCEEDED)]

@@ -1,4 +1,4 @@
-"""When the feed reads, and how late it says it is."""
+"""When the change feed reads what, and the lag it reports."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -20,50 +20,63 @@ BATCH = Batch(batch_key=1, batch_id="b", sealed=True, announced_jobs=9, create_t
 
 
 class Store:
-    """One batch, read as often as the feed looks."""
+    """A store of one batch that counts its reads."""
 
     def __init__(self) -> None:
-        """Begin with the batch at its first revision, and readable."""
         self.batch = BATCH
         self.away = False
-        self.looks = 0
+        self.reads: list[set[str]] = []
 
     async def read_changed(self, revisions: Mapping[str, int]) -> tuple[list[Batch], list[str]]:
-        """Return the batch if its revision is another one."""
-        self.looks += 1
+        """Return the batch if its revision has changed."""
+        self.reads.append(set(revisions))
         if self.away:
             raise DatabaseUnavailable
         return [self.batch] if revisions.get("b") != self.batch.revision else [], []
 
 
-class Scene:
-    """A feed with its store, its hub and what nudges it."""
+class RecordedWaits(PendingIds):
+    """Pending ids that remember how long the feed was willing to wait for them, in seconds."""
 
     def __init__(self) -> None:
-        """Put them together."""
-        self.store, self.pending = Store(), PendingIds()
+        super().__init__()
+        self.waits: list[float] = []
+
+    async def wait(self, seconds_max: float) -> None:
+        """Remember the time and wait."""
+        self.waits.append(seconds_max)
+        await super().wait(seconds_max)
+
+
+class Scene:
+    """A feed with its store, its hub and its pending ids."""
+
+    def __init__(self) -> None:
+        self.store, self.pending = Store(), RecordedWaits()
         self.hub = WatchHub(self.pending.add, watches_max=10)
         self.feed = ChangeFeed(self.store.read_changed, self.hub, self.pending)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let the feed run while the context is open."""
+        """Run the feed while the context is open."""
         task = asyncio.create_task(self.feed.run())
         try:
             yield
         finally:
             task.cancel()
 
-    async def looked(self, times: int) -> None:
-        """Return when the feed has looked so many times more."""
-        until = self.store.looks + times
+    async def reads(self, times: int) -> None:
+        """Wait for further reads."""
+        until = len(self.store.reads) + times
         async with asyncio.timeout(SECONDS_MAX):
-            while self.store.looks < until:  # noqa: ASYNC110  # of a feed that tells nobody when it looks
+            while len(self.store.reads) < until:  # noqa: ASYNC110  # a read has no event
                 await asyncio.sleep(0.001)
 
 
-async def test_a_change_is_seen_without_a_nudge_and_at_once_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A watcher is shown the commit of another replica at a tick, and one of this server before it."""
+async def test_change_is_seen_at_the_next_tick_or_at_once_if_its_id_is_pending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A commit of another replica at the next tick, a commit of this server before it."""
     scene = Scene()
     with scene.running():
         async with asyncio.timeout(SECONDS_MAX), aclosing(scene.hub.watch("b", 0, 0.0)) as watch:
@@ -71,26 +84,55 @@ async def test_a_change_is_seen_without_a_nudge_and_at_once_with_one(monkeypatch
             scene.store.batch = replace(BATCH, revision=2)
             assert (await anext(watch)).batch.revision == 2
             monkeypatch.setattr(change_feed, "TICK_SECONDS", 3_600.0)
-            await scene.looked(1)  # the tick that was due; the next is in an hour
+            await scene.reads(1)  # the tick that was due; the next one is in an hour
             scene.store.batch = replace(BATCH, revision=3)
             scene.pending.add(["b"])
             assert (await anext(watch)).batch.revision == 3
 
 
-async def test_a_feed_that_cannot_read_is_late_whatever_nudges_it() -> None:
-    """Commits of batches that nobody watches do not make up for a store that cannot be read."""
+async def test_lag_grows_while_the_store_cannot_be_read() -> None:
+    """Pending ids of unwatched batches do not count as a read."""
     scene = Scene()
     with scene.running():
         async with asyncio.timeout(SECONDS_MAX), aclosing(scene.hub.watch("b", 0, 0.0)) as watch:
             await anext(watch)
             scene.store.away = True
-            await scene.looked(1)
+            await scene.reads(1)
             late = scene.feed.lag_seconds
             for _ in range(3):
                 scene.pending.add(["unwatched"])
-                await scene.looked(1)
+                await scene.reads(1)
                 assert scene.feed.lag_seconds > late
                 late = scene.feed.lag_seconds
             scene.store.away = False
-            await scene.looked(2)
+            await scene.reads(2)
             assert scene.feed.lag_seconds < late
+
+
+async def test_only_pending_batches_are_read_between_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(change_feed, "TICK_SECONDS", 3_600.0)
+    scene = Scene()
+    with scene.running():
+        async with (
+            asyncio.timeout(SECONDS_MAX),
+            aclosing(scene.hub.watch("b", 0, 0.0)) as watch,
+            aclosing(scene.hub.watch("other", 0, 0.0)) as other,
+        ):
+            await anext(watch)
+            waiting = asyncio.create_task(anext(other))
+            while not (reads := [one for one in scene.store.reads if "other" in one]):  # noqa: ASYNC110  # a read has no event
+                await asyncio.sleep(0.001)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+    assert reads[0] == {"other"}
+
+
+async def test_ticks_become_rarer_with_the_number_of_watched_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If ticks may read one revision per hour, the next tick of one watched batch is in an hour."""
+    monkeypatch.setattr(change_feed, "TICK_REVISIONS_PER_SECOND_MAX", 1 / 3_600)
+    scene = Scene()
+    with scene.running():
+        async with asyncio.timeout(SECONDS_MAX), aclosing(scene.hub.watch("b", 0, 0.0)) as watch:
+            await anext(watch)
+            while max(scene.pending.waits) < 3_000:  # noqa: ASYNC110  # a wait has no event
+                await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""The messages that watchers are sent."""
+"""The messages that watchers get."""
 
 import time
 
@@ -13,13 +13,13 @@ STUCK_AFTER_SECONDS = 300.0
 
 
 def test_watchers_share_a_message() -> None:
-    """All who are told of a state at about the same time are given one message of it."""
+    """All that get a state at about the same time."""
     converter, snapshot = BatchConverter(STUCK_AFTER_SECONDS), Snapshot(BATCH, time.monotonic())
     assert converter.to_watch_response(snapshot) is converter.to_watch_response(snapshot)
 
 
-def test_a_later_watcher_is_told_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who comes when nothing has happened for long learns of the stall, though the state is the same."""
+def test_later_watcher_gets_a_new_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a long silence it mentions the stall, although the state is the same."""
     converter, snapshot = BatchConverter(STUCK_AFTER_SECONDS), Snapshot(BATCH, time.monotonic())
     assert not converter.to_watch_response(snapshot).batch.stall_reason
     later = time.monotonic() + QUIET_SECONDS

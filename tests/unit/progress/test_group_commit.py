@@ -1,4 +1,4 @@
-"""How results are gathered into groups and every caller is answered."""
+"""How results gather into groups, and how every caller is answered."""
 
 import asyncio
 from itertools import count
@@ -13,8 +13,7 @@ from services.progress.group_commit import GROUP_RESULTS_MAX, GroupCommit, Recor
 from tests.unit.progress.memory_store import MemoryStore, group_commit, one
 
 
-async def test_results_that_come_during_a_commit_are_one_group() -> None:
-    """While a group commits the next one gathers, however many callers bring it."""
+async def test_results_that_arrive_during_a_commit_are_one_group() -> None:
     store = MemoryStore()
     async with group_commit(store) as commit:
         store.open.clear()
@@ -27,21 +26,21 @@ async def test_results_that_come_during_a_commit_are_one_group() -> None:
     assert store.groups == [1, 499]
 
 
-async def test_a_lone_call_waits_for_nobody() -> None:
-    """A call after one that came alone is taken at once, whoever comes right behind it."""
+async def test_lone_call_does_not_wait_for_others() -> None:
+    """After a group of one call the next call is recorded at once, even if another follows closely."""
     store = MemoryStore()
     async with group_commit(store) as commit:
         for number in range(3):
             await commit.submit(one(f"alone{number}"))
         first = asyncio.create_task(commit.submit(one("first")))
-        for _ in range(5):  # turns of the loop, no time
+        for _ in range(5):  # turns of the event loop
             await asyncio.sleep(0)
         await asyncio.gather(first, commit.submit(one("second")))
     assert store.groups == [1, 1, 1, 1, 1]
 
 
-async def test_calls_in_company_are_one_group() -> None:
-    """After a group of several the next is left open while calls keep coming."""
+async def test_calls_that_keep_coming_are_one_group() -> None:
+    """After a group of several calls the next one stays open while calls keep coming."""
     store = MemoryStore()
     async with group_commit(store) as commit:
         await asyncio.gather(commit.submit(one("a")), commit.submit(one("b")))
@@ -53,8 +52,8 @@ async def test_calls_in_company_are_one_group() -> None:
     assert store.groups == [2, 50]
 
 
-async def test_no_call_waits_long_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A group is closed after a while although calls keep coming."""
+async def test_group_is_closed_after_its_first_call_has_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although calls keep coming."""
     monkeypatch.setattr(group_commit_module, "GATHER_SECONDS_MAX", 0.01)
     store = MemoryStore()
     numbers = count()
@@ -68,11 +67,11 @@ async def test_no_call_waits_long_for_company(monkeypatch: pytest.MonkeyPatch) -
         calls = [asyncio.create_task(commit.submit(one(name))) for name in "ab"]
         await keep_coming(commit)
         await asyncio.gather(*calls)
-    assert max(store.groups) < GROUP_RESULTS_MAX  # taken for its age, not for its size
+    assert max(store.groups) < GROUP_RESULTS_MAX  # closed for its age, not for its size
 
 
-async def test_a_group_has_a_largest_size() -> None:
-    """A group takes whole calls up to its size; one larger call is a group of its own."""
+async def test_size_of_a_group_is_limited() -> None:
+    """A group has whole calls up to its limit; a larger call is a group of its own."""
     store = MemoryStore()
     large = [JobResult("b", f"large{n}", JobOutcome.SUCCEEDED) for n in range(GROUP_RESULTS_MAX + 5)]
     async with group_commit(store) as commit:
@@ -86,8 +85,7 @@ async def test_a_group_has_a_largest_size() -> None:
     assert store.groups == [1, 1, GROUP_RESULTS_MAX + 5, 1]
 
 
-async def test_no_answer_comes_before_the_commit() -> None:
-    """A caller waits for as long as its group's commit does."""
+async def test_answer_comes_after_the_commit() -> None:
     store = MemoryStore()
     async with group_commit(store) as commit:
         store.open.clear()
@@ -100,8 +98,8 @@ async def test_no_answer_comes_before_the_commit() -> None:
     assert answer.revision == 2
 
 
-async def test_changed_batches_are_told_after_the_commit() -> None:
-    """The ids of the batches a group changed are told, and only theirs."""
+async def test_changed_batches_are_reported_after_the_commit() -> None:
+    """And only those that the group has changed."""
     changed: list[str] = []
     async with group_commit(MemoryStore(), changed) as commit:
         (answer,) = await commit.submit(one("j", batch_id="nowhere"))
@@ -111,8 +109,8 @@ async def test_changed_batches_are_told_after_the_commit() -> None:
     assert changed == ["b"]
 
 
-async def test_a_full_backlog_refuses_whole_calls() -> None:
-    """Beyond the backlog's size a call is refused and none of it taken; afterwards there is room again."""
+async def test_full_backlog_refuses_whole_calls() -> None:
+    """None of a refused call is recorded; later there is room again."""
     store = MemoryStore()
     async with group_commit(store, backlog_results_max=2) as commit:
         store.open.clear()
@@ -126,8 +124,8 @@ async def test_a_full_backlog_refuses_whole_calls() -> None:
     assert store.batch.tally.succeeded == 3
 
 
-async def test_a_failed_group_answers_every_caller() -> None:
-    """If the database is away every caller of the group is told, and the next group is tried."""
+async def test_failed_group_answers_every_caller() -> None:
+    """Each caller gets the error, and the next group is tried."""
     store = MemoryStore()
     store.failures.append(DatabaseUnavailable())
     async with group_commit(store) as commit:
@@ -137,8 +135,8 @@ async def test_a_failed_group_answers_every_caller() -> None:
     assert store.batch.tally.succeeded == 1
 
 
-async def test_a_result_that_cannot_be_recorded_fails_alone() -> None:
-    """A defect that one result provokes fails its own call and none of its neighbours'."""
+async def test_result_that_cannot_be_recorded_fails_alone() -> None:
+    """It fails its own call, not the others in its group."""
     store = MemoryStore()
     store.poison = "j1"
     async with group_commit(store) as commit:
@@ -147,8 +145,8 @@ async def test_a_result_that_cannot_be_recorded_fails_alone() -> None:
     assert store.batch.tally.succeeded == 3
 
 
-async def test_a_caller_that_gives_up_does_not_stop_its_group() -> None:
-    """A cancelled caller's result is recorded with its neighbours'."""
+async def test_cancelled_caller_does_not_stop_its_group() -> None:
+    """Its result is recorded with those of the others."""
     store = MemoryStore()
     async with group_commit(store) as commit:
         store.open.clear()
@@ -161,17 +159,17 @@ async def test_a_caller_that_gives_up_does_not_stop_its_group() -> None:
     assert [call.cancelled() for call in calls] == [False, True, False]
 
 
-async def test_closing_answers_what_was_taken_and_refuses_the_rest() -> None:
-    """After close new results are refused, and `run` ends once everything taken is answered."""
+async def test_close_answers_accepted_results_and_refuses_new_ones() -> None:
+    """`run` returns when all accepted results are answered."""
     store = MemoryStore()
     commit = GroupCommit(store.record, lambda _: None, backlog_results_max=100)
     running = asyncio.create_task(commit.run())
     store.open.clear()
-    taken = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(5)]
+    accepted = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(5)]
     await store.entered.wait()
     commit.close()
     with pytest.raises(ShuttingDown):
         await commit.submit(one("late"))
     store.open.set()
     await running
-    assert all(isinstance(task.result()[0], Recorded) for task in taken)
+    assert all(isinstance(task.result()[0], Recorded) for task in accepted)

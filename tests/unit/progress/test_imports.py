@@ -1,4 +1,4 @@
-"""What the edge of the progress server may load."""
+"""The modules that the edge of the progress server loads."""
 
 import subprocess
 import sys

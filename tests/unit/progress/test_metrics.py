@@ -1,4 +1,4 @@
-"""What of a flush is counted."""
+"""The metrics of a flush."""
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -9,7 +9,7 @@ from tests.unit.progress.memory_store import MemoryStore, one
 
 
 async def test_only_committed_results_are_counted() -> None:
-    """A transaction that failed took its time, and recorded nothing."""
+    """A failed transaction counts with its duration, but without results."""
     store, registry = MemoryStore(), CollectorRegistry()
     measured = FlushMetrics(registry).measured(store.record)
     store.failures.append(DatabaseUnavailable())

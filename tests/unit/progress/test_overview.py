@@ -1,4 +1,4 @@
-"""What the metrics of the batches are read with, when that fails."""
+"""The reader of the overview, when reads fail."""
 
 import asyncio
 
@@ -13,16 +13,18 @@ from services.progress.overview import OverviewReader
 OVERVIEW = Overview({}, 0, 0.0, 0, 0)
 
 
-async def test_a_defect_is_logged_once_and_reading_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever a read raises, no number is told then, the log says so once, and the next read counts."""
+async def test_consecutive_failures_are_logged_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a failed read there is no overview until the next successful one."""
     monkeypatch.setattr(overview, "READ_SECONDS", 0)
     answers: list[Overview | Exception]
     answers = [OVERVIEW, ValueError("one"), DatabaseUnavailable(), ValueError("two"), OVERVIEW, ValueError()]
-    told: list[Overview | None] = []
+    seen: list[Overview | None] = []
     ended = asyncio.Event()
 
     async def read() -> Overview:
-        told.append(reader.newest)
+        seen.append(reader.newest)
         if not answers:
             ended.set()
             await asyncio.Event().wait()
@@ -37,5 +39,5 @@ async def test_a_defect_is_logged_once_and_reading_goes_on(monkeypatch: pytest.M
         await asyncio.wait([running, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED)
     assert not running.done()
     running.cancel()
-    assert told == [None, OVERVIEW, None, None, None, OVERVIEW, None]
+    assert seen == [None, OVERVIEW, None, None, None, OVERVIEW, None]
     assert [type(entry["exc_info"]) for entry in log] == [ValueError, ValueError]

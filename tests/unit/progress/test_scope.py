@@ -1,6 +1,8 @@
-"""How many results of a caller are under way, whatever becomes of its calls."""
+"""The results of a caller in flight, whatever becomes of its calls."""
 
 import asyncio
+
+import pytest
 
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from rpc.answers.refusal import Refusal
@@ -13,18 +15,18 @@ from tests.unit.progress.memory_store import MemoryStore, group_commit, one
 
 LIMITS = Limits(results_in_flight_max=3)
 SECONDS_MAX = 10.0
-"""Longer than any call of a test takes."""
+"""Far longer than a call takes."""
 
 
-def made_by(batch_prefix: str = "") -> Principal:
-    """Let a worker that may have three results under way make the calls of the test."""
+def calls_come_from_a_worker(batch_prefix: str = "") -> Principal:
+    """Let the calls of the test come from a worker that may have three results in flight."""
     worker = Principal("worker", frozenset({Role.WORKER}), batch_prefix, LIMITS)
     set_caller(worker)
     return worker
 
 
-def nothing_under_way(who: Principal) -> bool:
-    """Whether as many results as may be under way at all could be taken now."""
+def nothing_in_flight(who: Principal) -> bool:
+    """Return whether the limit of results is completely free."""
     try:
         who.usage.acquire_results(3, LIMITS)
     except Refusal:
@@ -34,16 +36,16 @@ def nothing_under_way(who: Principal) -> bool:
 
 
 async def send(commit: GroupCommit, job_id: str, batch_id: str = "b") -> object:
-    """Record a result; return its answer, or the error that the call ends with."""
+    """Record a result; return its answer, or the error of the call."""
     async with asyncio.timeout(SECONDS_MAX):
         call = scope.record_within_limits(one(job_id, batch_id), commit.submit)
         (ended,) = await asyncio.gather(call, return_exceptions=True)
     return ended if isinstance(ended, BaseException) else ended[0]
 
 
-async def test_giving_up_takes_nothing_back() -> None:
-    """A caller that sends and cancels is refused at its limit, until what it sent is recorded."""
-    who, store = made_by(), MemoryStore()
+async def test_results_of_a_cancelled_call_stay_in_flight() -> None:
+    """A caller that sends and cancels is refused at its limit until its results are recorded."""
+    who, store = calls_come_from_a_worker(), MemoryStore()
     store.open.clear()
     async with group_commit(store) as commit:
         for number in range(3):
@@ -57,49 +59,63 @@ async def test_giving_up_takes_nothing_back() -> None:
         assert isinstance(refusal, Refusal)
         assert refusal.reason == "CALLER_RESULTS"
         store.open.set()
-        while commit.backlog_results:  # noqa: ASYNC110  # until the last group has answered
+        while commit.backlog_results:  # noqa: ASYNC110  # the backlog has no event
             await asyncio.sleep(0)
         assert isinstance(await send(commit, "one more"), Recorded)
     assert store.batch.tally.succeeded == 4
-    assert nothing_under_way(who)
+    assert nothing_in_flight(who)
 
 
-async def test_whatever_ends_a_call_ends_its_results() -> None:
-    """Nothing is counted after a full backlog, a database that is away, a defect, a closed server."""
-    who, store = made_by(), MemoryStore()
+async def test_each_result_of_a_call_counts() -> None:
+    """Two calls with two results each exceed a limit of three."""
+    calls_come_from_a_worker()
+    store = MemoryStore()
+    store.open.clear()
+    async with group_commit(store) as commit:
+        first = asyncio.create_task(scope.record_within_limits([*one("j1"), *one("j2")], commit.submit))
+        await store.entered.wait()
+        with pytest.raises(Refusal):
+            await scope.record_within_limits([*one("j3"), *one("j4")], commit.submit)
+        store.open.set()
+        assert len(await first) == 2
+
+
+async def test_every_end_of_a_call_releases_its_results() -> None:
+    """A full backlog, an unreachable database, a defect and a closed server."""
+    who, store = calls_come_from_a_worker(), MemoryStore()
     async with group_commit(store, backlog_results_max=0) as commit:
         assert isinstance(await send(commit, "j"), BacklogFull)
-    assert nothing_under_way(who)
+    assert nothing_in_flight(who)
     async with group_commit(store) as commit:
         store.failures.append(DatabaseUnavailable())
         assert isinstance(await send(commit, "j"), DatabaseUnavailable)
-        assert nothing_under_way(who)
+        assert nothing_in_flight(who)
         store.poison = "bad"
         answers = await asyncio.gather(*(send(commit, job_id) for job_id in ("good", "bad", "better")))
         assert [type(answer) for answer in answers] == [Recorded, ValueError, Recorded]
-        assert nothing_under_way(who)
+        assert nothing_in_flight(who)
     assert isinstance(await send(commit, "late"), ShuttingDown)
-    assert nothing_under_way(who)
+    assert nothing_in_flight(who)
 
 
-async def test_what_is_under_way_at_the_end_is_recorded_and_given_back() -> None:
-    """Results of callers that are gone are recorded by the last flush, and counted no more."""
-    who, store = made_by(), MemoryStore()
+async def test_results_in_flight_at_the_end_are_recorded_and_released() -> None:
+    """The last flush records the results of cancelled calls."""
+    who, store = calls_come_from_a_worker(), MemoryStore()
     store.open.clear()
     async with group_commit(store) as commit:
         calls = [asyncio.create_task(send(commit, f"j{number}")) for number in range(2)]
         await store.entered.wait()
         for call in calls:
             call.cancel()
-        assert not nothing_under_way(who)
+        assert not nothing_in_flight(who)
     assert store.batch.tally.succeeded == 2
-    assert nothing_under_way(who)
+    assert nothing_in_flight(who)
 
 
-async def test_results_of_foreign_batches_are_never_under_way() -> None:
-    """What a caller's prefix hides is answered without the store, and takes no room."""
-    who, store = made_by(batch_prefix="mine-"), MemoryStore()
+async def test_results_of_foreign_batches_are_never_in_flight() -> None:
+    """They are answered without the store."""
+    who, store = calls_come_from_a_worker(batch_prefix="mine-"), MemoryStore()
     async with group_commit(store) as commit:
         assert isinstance(await send(commit, "j"), BatchNotFound)
     assert store.groups == []
-    assert nothing_under_way(who)
+    assert nothing_in_flight(who)

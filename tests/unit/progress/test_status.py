@@ -1,10 +1,12 @@
 """Every error of the domain has its documented answer."""
 
 import pytest
+from grpc import StatusCode
 
 from batches import errors as batch_errors
 from batches.errors import BatchError
 from rpc.answers.error_table import refusal_of
+from services.progress.errors import BacklogFull, ForeignBatchId, ShuttingDown, TooManyWatches
 from services.progress.status import ERRORS
 
 ARGUMENTS = {
@@ -18,13 +20,33 @@ ARGUMENTS = {
 
 @pytest.mark.parametrize("kind", BatchError.__subclasses__(), ids=lambda kind: kind.__name__)
 def test_every_batch_error_has_an_answer(kind: type[BatchError]) -> None:
-    """The reason is the error's name in upper snake case, as the contract has it."""
+    """Its reason is the name of the error in UPPER_SNAKE, as in the contract."""
     options = {"sealed": True} if kind is batch_errors.BatchConflict else {}
     refusal = refusal_of(kind(*ARGUMENTS.get(kind.__name__, ("b",)), **options), ERRORS)
     assert refusal is not None
     assert refusal.reason.replace("_", "").lower() == kind.__name__.lower()
 
 
-def test_a_defect_has_no_answer_of_its_own() -> None:
-    """An unknown exception is left to the boundary, which answers INTERNAL without its text."""
+def test_unexpected_error_has_no_answer() -> None:
+    """The error interceptor answers INTERNAL, without its text."""
     assert refusal_of(ValueError("secret"), ERRORS) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason", "retry_seconds"),
+    [
+        (BacklogFull(), StatusCode.RESOURCE_EXHAUSTED, "BACKLOG_FULL", 0.5),
+        (TooManyWatches(), StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHES", 30.0),
+        (ShuttingDown(), StatusCode.UNAVAILABLE, "SHUTTING_DOWN", None),
+        (batch_errors.DatabaseUnavailable(), StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", None),
+        (ForeignBatchId("mine-"), StatusCode.PERMISSION_DENIED, "FOREIGN_BATCH_ID", None),
+    ],
+)
+def test_errors_of_the_server_have_their_answers(
+    error: Exception, code: StatusCode, reason: str, retry_seconds: float | None
+) -> None:
+    """With a retry delay if waiting helps."""
+    refusal = refusal_of(error, ERRORS)
+    assert refusal is not None
+    assert (refusal.code, refusal.reason, refusal.retry_delay_seconds) == (code, reason, retry_seconds)
+    assert refusal.message

@@ -1,4 +1,4 @@
-"""What the hub hands to a watcher: in rising order, from where it left off, newest wins, to the end."""
+"""The states that a watcher gets: rising revisions, resumable, newest only, to the end of the batch."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -20,10 +20,9 @@ CANCELLED = replace(PROCESSING, state=BatchState.CANCELLED)
 
 
 class Feed:
-    """A hub and a test in the place of its change feed."""
+    """A hub, with the test in place of its change feed."""
 
     def __init__(self) -> None:
-        """Begin with nobody watching."""
         self.hub = WatchHub(lambda _: None, watches_max=100)
 
     def found(self, batch: Batch, revision: int) -> None:
@@ -31,11 +30,11 @@ class Feed:
         self.hub.deliver(self.hub.begin_read(), ["b"], [replace(batch, revision=revision)], [])
 
     def found_nothing_new(self) -> None:
-        """Deliver a read that found the batch as it was known."""
+        """Deliver a read without a change."""
         self.hub.deliver(self.hub.begin_read(), ["b"], [], [])
 
     def found_nothing(self) -> None:
-        """Deliver a read that found no batch."""
+        """Deliver a read that did not find the batch."""
         self.hub.deliver(self.hub.begin_read(), ["b"], [], ["b"])
 
     def watch(self, after: int = 0, interval: float = 0.0) -> AsyncGenerator[Snapshot, None]:
@@ -44,7 +43,7 @@ class Feed:
 
 
 async def next_of(watch: AsyncGenerator[Snapshot, None]) -> "asyncio.Task[int]":
-    """Ask for the next revision, and let the watch run until it waits."""
+    """Request the next revision, and let the watch run until it waits."""
 
     async def revision() -> int:
         async with asyncio.timeout(SECONDS_MAX):
@@ -56,13 +55,13 @@ async def next_of(watch: AsyncGenerator[Snapshot, None]) -> "asyncio.Task[int]":
 
 
 async def turns() -> None:
-    """Let everything run that can."""
+    """Let all tasks run that can."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-async def test_a_watch_begins_with_a_read_of_its_own() -> None:
-    """What was read before a watch began is not shown to it; the next read is, though nothing is new."""
+async def test_watch_begins_with_a_read_that_began_after_it() -> None:
+    """An earlier read does not count; the next read does, even without a change."""
     feed = Feed()
     async with aclosing(feed.watch()) as first, aclosing(feed.watch()) as second:
         shown = await next_of(first)
@@ -76,8 +75,8 @@ async def test_a_watch_begins_with_a_read_of_its_own() -> None:
         assert await late == 1
 
 
-async def test_revisions_rise_whatever_a_read_finds() -> None:
-    """A read that shows an older revision, as a lagging replica does, is not sent on."""
+async def test_older_revision_is_not_sent() -> None:
+    """As a lagging replica of the database may return it."""
     feed = Feed()
     async with aclosing(feed.watch()) as watch:
         first = await next_of(watch)
@@ -92,8 +91,7 @@ async def test_revisions_rise_whatever_a_read_finds() -> None:
         assert await following == 4
 
 
-async def test_a_slow_watcher_is_shown_the_newest() -> None:
-    """Of the states that came while it was busy a watcher is sent only the last."""
+async def test_slow_watcher_gets_only_the_newest_state() -> None:
     feed = Feed()
     async with aclosing(feed.watch()) as watch:
         first = await next_of(watch)
@@ -104,8 +102,8 @@ async def test_a_slow_watcher_is_shown_the_newest() -> None:
         assert await (await next_of(watch)) == 49
 
 
-async def test_a_watch_resumes_by_revision() -> None:
-    """Only what is newer than the revision given comes."""
+async def test_watch_resumes_after_a_revision() -> None:
+    """Only newer states are sent."""
     feed = Feed()
     async with aclosing(feed.watch(after=5)) as watch:
         following = await next_of(watch)
@@ -116,8 +114,8 @@ async def test_a_watch_resumes_by_revision() -> None:
         assert await following == 6
 
 
-async def test_a_change_during_the_interval_comes_after_it_and_the_end_at_once() -> None:
-    """An interval holds a change back, but neither the final state nor the end of the stream."""
+async def test_interval_delays_changes_but_not_the_end() -> None:
+    """Neither the final state nor the end of the stream."""
     feed = Feed()
     async with aclosing(feed.watch(interval=3_600)) as watch:
         first = await next_of(watch)
@@ -134,8 +132,8 @@ async def test_a_change_during_the_interval_comes_after_it_and_the_end_at_once()
 
 
 @pytest.mark.parametrize("afterwards", ["a late result", "a deletion", "a stop"])
-async def test_a_final_state_ends_the_watch(afterwards: str) -> None:
-    """After the final state the stream ends well, whatever has happened since it was sent."""
+async def test_final_state_ends_the_watch(afterwards: str) -> None:
+    """The stream ends without an error, whatever has happened since the state was sent."""
     feed = Feed()
     async with aclosing(feed.watch()) as watch:
         final = await next_of(watch)
@@ -151,8 +149,8 @@ async def test_a_final_state_ends_the_watch(afterwards: str) -> None:
             await anext(watch)
 
 
-async def test_what_ends_a_watch_before_the_end() -> None:
-    """A deletion and a stop are told; a store that cannot be read only to those that have just begun."""
+async def test_deletion_and_stop_end_a_watch() -> None:
+    """A failed read ends only watches that have not had a read yet."""
     feed = Feed()
     async with aclosing(feed.watch()) as old, aclosing(feed.watch()) as newcomer:
         first = await next_of(old)
@@ -173,8 +171,7 @@ async def test_what_ends_a_watch_before_the_end() -> None:
             await following
 
 
-async def test_watches_leave_nothing_behind() -> None:
-    """However a watch ends, and while it waits for what, nothing of it stays."""
+async def test_cancelled_watches_leave_nothing_behind() -> None:
     feed = Feed()
     watches = [feed.watch() for _ in range(50)]
     waiting = [await next_of(watch) for watch in watches]
