@@ -2,8 +2,8 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
 
 import typer
 from rich.console import Console
@@ -23,6 +23,8 @@ EXIT_UNAVAILABLE = 1
 CONNECTIONS_MAX = 2
 """One for the work and one to spare: these commands run one transaction after the other."""
 
+Result = TypeVar("Result")
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -34,7 +36,7 @@ app = typer.Typer(
 @app.command()
 def upgrade() -> None:
     """Upgrade the schema of the database to this version."""
-    before, after = _run(_with_database(migrate.upgrade))
+    before, after = _run(migrate.upgrade)
     typer.echo(f"schema {after}: {_what_was_done(before, after)}")
 
 
@@ -53,7 +55,7 @@ def _what_was_done(before: str | None, after: str) -> str:
 @app.command()
 def check() -> None:
     """Compare the counters of every batch with its rows; list the differences, and exit 1 if any exist."""
-    batches, results, differences = _run(_with_database(_check))
+    batches, results, differences = _run(_check)
     if differences:
         _print_differences(differences)
     typer.echo(f"batches: {batches:,}, results: {results:,}, differences: {len(differences):,}")
@@ -80,11 +82,22 @@ def _print_differences(differences: list[Difference]) -> None:
     Console().print(table)
 
 
-async def _with_database(work: Any) -> Any:
+def _run(command: Callable[[Database], Awaitable[Result]]) -> Result:
+    """Run a command with the database; print an error as one sentence."""
+    logs.configure()
+    try:
+        return asyncio.run(_with_database(command))
+    except SchemaMismatch as error:
+        _exit(str(error), EXIT_BAD_CONFIGURATION)
+    except UpgradeUnderWay as error:
+        _exit(str(error), EXIT_UNAVAILABLE)
+
+
+async def _with_database(command: Callable[[Database], Awaitable[Result]]) -> Result:
     url = load(DatabaseSettings).database_url.get_secret_value()
     database = Database(url, connections_max=CONNECTIONS_MAX)
     try:
-        return await work(database)
+        return await command(database)
     except DatabaseUnavailable as error:
         _exit(
             f"cannot use the database {database.address}: {explain(error)}. Check BATCHES_DATABASE_URL.",
@@ -92,17 +105,6 @@ async def _with_database(work: Any) -> Any:
         )
     finally:
         await database.close()
-
-
-def _run(command: Coroutine[Any, Any, Any]) -> Any:
-    """Run a command; print an error as one sentence."""
-    logs.configure()
-    try:
-        return asyncio.run(command)
-    except SchemaMismatch as error:
-        _exit(str(error), EXIT_BAD_CONFIGURATION)
-    except UpgradeUnderWay as error:
-        _exit(str(error), EXIT_UNAVAILABLE)
 
 
 def _exit(sentence: str, code: int) -> NoReturn:
