@@ -1,8 +1,7 @@
-"""A queue that answers a share of its calls badly.
+"""A queue that gives bad answers to a share of its calls.
 
-Each lie can be seen through, and no two together make a story that could be true: the
-counts only ever gain a success, and a list of jobs never does. What agrees with itself the
-reconciler has to believe.
+Each lie can be detected, and no two of them fit together: the counts only ever gain a success,
+and a list of jobs never does. The reconciler has to believe answers that agree with each other.
 """
 
 import asyncio
@@ -28,30 +27,34 @@ async def ignore(_batch_id: str) -> None:
 
 
 class LyingQueue(QueueFake):
-    """Lies until it is told not to."""
+    """A queue that lies until it is told to stop.
+
+    Args:
+        order: Decides which answers are bad, and how.
+
+    """
 
     def __init__(self, order: random.Random) -> None:
-        """Take the source of chance."""
         super().__init__()
         self.asked = 0
-        """Calls so far."""
+        """How many calls came so far."""
         self.lied = 0
-        """Bad answers so far."""
+        """How many of them got a bad answer."""
         self.peers: set[str] = set()
         """The connections that calls have come from."""
         self.on_asked: Callable[[str], Awaitable[None]] = ignore
-        """Awaited with the batch_id of each call before it is answered: what happens meanwhile."""
+        """Awaited with the batch_id of each call before it is answered."""
         self._order = order
         self._lies = True
         self._called = asyncio.Condition()
 
     def tell_the_truth(self) -> None:
-        """From now on, and nobody is told of calls any more."""
+        """Give only true answers from now on, and await on_asked no more."""
         self._lies = False
         self.on_asked = ignore
 
     async def until(self, reached: Callable[[], bool], *, or_end: asyncio.Future[Any]) -> None:
-        """Wait for the call that makes it true, or for the end of who calls."""
+        """Wait until a call makes the condition true, or until the callers have ended."""
         waiting = asyncio.create_task(self._wait_for(reached))
         or_end.add_done_callback(lambda _: waiting.cancel())
         await asyncio.wait([waiting])
@@ -61,7 +64,7 @@ class LyingQueue(QueueFake):
             await self._called.wait_for(reached)
 
     async def get_batch_status(self, request: pb.GetBatchStatusRequest, context: Context) -> Answer:
-        """Answer counts."""
+        """Answer with counts, possibly wrong ones."""
         await self._note(request.batch_id, context)
         batch = self.batches.get(request.batch_id)
         if not self._is_bad():
@@ -73,14 +76,14 @@ class LyingQueue(QueueFake):
         match lie:
             case "fails" | "forgets" | "cut short":
                 return await self._no_answer(lie, counts, context)
-            # Counts without a list, or of jobs that still move, are held against nothing but themselves.
+            # Counts without a list, or of jobs that still run, are compared with nothing else.
             case "one more success" if batch.lists_jobs and not counts.pending:
                 counts.succeeded += 1
         counts.total += 1
         return counts
 
     async def list_job_statuses(self, request: pb.ListJobStatusesRequest, context: Context) -> Answer:
-        """Answer a page."""
+        """Answer with a page of jobs, possibly a wrong one."""
         await self._note(request.batch_id, context)
         batch = self.batches.get(request.batch_id)
         if batch is None or not self._is_bad():
@@ -111,14 +114,14 @@ class LyingQueue(QueueFake):
         return await self._fail(context)
 
     async def _fail(self, context: Context) -> bytes:
-        if self._order.random() < 0.5:  # a caller cannot tell away from slow
+        if self._order.random() < 0.5:  # a caller cannot tell unavailable from slow
             await asyncio.Event().wait()
         await context.abort(grpc.StatusCode.UNAVAILABLE, "away")
         raise AssertionError("abort raises")
 
 
 def lying_list(jobs: list[FakeJob], lie: str) -> list[FakeJob]:
-    """Return a list of jobs that is not the true one."""
+    """Return a list of jobs with the given lie."""
     first = jobs[0]
     match lie:
         case "twice":

@@ -1,4 +1,4 @@
-"""Passes of the reconciler as processes, on a machine whose clock may be hours off."""
+"""Passes of the reconciler as processes, with clocks that may be hours off."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ HOURS = int(os.environ["HOURS_OFF"])
 
 def off(real, hour):
     def now():
-        # gRPC takes the time here, and compares it in C with a clock that cannot be put off.
+        # gRPC reads the time here, and compares it in C with a clock that cannot be changed.
         is_grpc = sys._getframe(1).f_globals.get("__name__", "").startswith("grpc.")
         return real() if is_grpc else real() + HOURS * hour
     return now
@@ -33,32 +33,32 @@ class Off(datetime.datetime):
 time.time, time.time_ns = off(time.time, 3_600), off(time.time_ns, 3_600 * 10**9)
 datetime.datetime = Off
 """
-"""A sitecustomize.py, which Python runs before all else; the machine's own clock is not ours to change."""
+"""A sitecustomize.py, which Python runs first; a test must not change the machine's own clock."""
 TELL_THE_TIME = "import datetime, time; print(time.time(), datetime.datetime.now().timestamp())"
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """A pass that runs."""
+    """A running pass."""
 
     process: asyncio.subprocess.Process
     finished: asyncio.Task[Finished]
 
     @property
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it has not exited yet."""
         return self.process.returncode is None
 
     def freeze(self) -> None:
-        """Stop it where it is."""
+        """Stop it with SIGSTOP."""
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Let it continue."""
         self.process.send_signal(signal.SIGCONT)
 
     async def end(self) -> Finished:
-        """Wait for its end; whatever it met must be told, and nothing be unexpected."""
+        """Wait until it has exited; it must have handled every error it met."""
         finished = await self.finished
         assert finished.code in {0, 1, -signal.SIGKILL}, finished.stderr
         assert "Traceback" not in finished.stderr
@@ -73,15 +73,15 @@ class Passes:
 
     settings: Mapping[str, str]
     folder: Path
-    """Of the sitecustomize.py."""
+    """Where the sitecustomize.py is."""
 
     def __post_init__(self) -> None:
-        """Write it."""
+        """Write the sitecustomize.py."""
         (self.folder / "sitecustomize.py").write_text(CLOCK)
 
     @asynccontextmanager
     async def run(self, hours_off: int, **settings: str) -> AsyncIterator[Pass]:
-        """Run a pass while the context is open; it is killed if it has not ended by then."""
+        """Run a pass during the block; kill it at the end of the block if it still runs."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -100,7 +100,7 @@ class Passes:
             await one.finished
 
     async def assert_clock_is_off(self, hours_off: int) -> None:
-        """Python tells another time there, or nothing would be proved."""
+        """Check that Python tells another time there; otherwise the test would prove nothing."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",

@@ -1,4 +1,4 @@
-"""Batches that no worker will end, and healthy ones, each beside what its queue knows of it."""
+"""Stuck batches and healthy ones, each with its queue."""
 
 import random
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ from tests.support.queue_fake import FakeBatch, FakeJob
 
 OUTCOMES = (JobOutcome.SUCCEEDED, JobOutcome.FAILED, JobOutcome.SKIPPED)
 CAN_END = ("listed", "counted", "cancelled", "fewer", "more", "unsealed")
-"""Kinds of batches that no worker will end, and the queue's answers can: it lists the jobs, or only counts
-them, or was told to cancel, or has another number of jobs than was announced, or nobody sealed the batch."""
+"""Kinds of stuck batches that the reconciler can end: the queue lists the jobs, keeps only counts, cancelled
+the batch, or has fewer or more jobs than were announced; or nobody sealed the batch."""
 CANNOT_END = ("unknown", "running")
-"""Kinds that the queue does not know, or still has jobs of."""
+"""Kinds of stuck batches that the queue does not know, or that still have jobs running in it."""
 HEALTHY = ("completed", "recent")
 ANNOUNCED_BESIDES = {"cancelled": 2, "fewer": 2, "more": -1, "running": 2}
-"""Jobs that were announced beyond those that ended."""
+"""How many more jobs were announced than have ended."""
 LATE_KINDS = ("listed", "counted", "cancelled", "fewer", "unsealed")
-"""Where a report that comes while the batch is repaired finds room, whoever is first."""
+"""Kinds that have room for a report during the repair, whichever of the two comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many there are of everything."""
+    """How large a test is."""
 
     runs: int
     of_each_stuck_kind: int
@@ -42,25 +42,25 @@ class Size:
     live_jobs: int
 
     def kinds(self) -> list[str]:
-        """Return the kind of every batch that is there from the start."""
+        """Return the kind of each batch that exists from the start."""
         stuck = (*CAN_END, *CANNOT_END) * self.of_each_stuck_kind
         return [*stuck, *["completed"] * self.completed, *["recent"] * self.recent]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A batch as it begins, and what the queue knows of it."""
+    """A batch as it is at first, and its queue."""
 
     kind: str
     batch: Batch
     reported: list[FakeJob]
     jobs: list[FakeJob]
-    """All that ended, reported or not."""
+    """All jobs that have ended, reported or not."""
     in_queue: FakeBatch | None
 
     @property
     def final(self) -> tuple[BatchState, int, Tally]:
-        """State, total and tally that a batch that can end must end with."""
+        """The state, total and tally with which a batch that can end must end."""
         tally = tally_of(self.jobs)
         if self.kind != "cancelled":
             return BatchState.COMPLETED, tally.ended, tally
@@ -74,9 +74,9 @@ def tally_of(jobs: list[FakeJob]) -> Tally:
 
 
 def make_case(order: random.Random, kind: str, batch_key: int, now: datetime, quiet_since: datetime) -> Case:
-    """Draw a batch of a kind."""
+    """Draw a batch of the given kind."""
     jobs = [FakeJob(f"job-{number}", order.choice(OUTCOMES)) for number in range(order.randint(3, 8))]
-    # Two at least were never reported: the batch has not ended, even where one job fewer was announced.
+    # At least two were never reported, so the batch has not ended even if one job fewer was announced.
     reported = jobs if kind in {"running", "completed"} else jobs[: order.randrange(len(jobs) - 1)]
     return Case(
         kind=kind,
@@ -111,12 +111,12 @@ def _in_queue(kind: str, jobs: list[FakeJob]) -> FakeBatch | None:
 
 
 def ruinous() -> FakeBatch:
-    """Return what the queue would say of a healthy batch, which must not be asked for: it would end it."""
+    """Return an answer that would end a healthy batch, about which the queue must not be asked."""
     return FakeBatch([], lists_jobs=False, cancelled=True)
 
 
 async def insert_cases(database: Database, cases: list[Case]) -> None:
-    """Write the rows of many batches, and of what was reported of them."""
+    """Insert batches and their reported results."""
     async with database.engine.begin() as connection:
         await connection.execute(insert(schema.batches), [_batch_row(one) for one in cases])
         rows = [row for one in cases for row in _result_rows(one)]
@@ -124,7 +124,7 @@ async def insert_cases(database: Database, cases: list[Case]) -> None:
 
 
 def opened_ledger(cases: list[Case]) -> Ledger:
-    """Return a ledger of what workers reported before the test, and of what the queue may add."""
+    """Return a ledger of the results reported before the test, and of those that the queue may add."""
     ledger = Ledger()
     for one in cases:
         for job in one.jobs if one.kind in CAN_END else one.reported:
@@ -134,14 +134,14 @@ def opened_ledger(cases: list[Case]) -> Ledger:
 
 
 def by_id(tables: Tables) -> dict[str, dict[str, Any]]:
-    """Return the rows of all batches."""
+    """Return the rows of all batches, by batch_id."""
     names = schema.batches.c.keys()
     rows = [dict(zip(names, row, strict=True)) for row in tables["batches"]]
     return {row["batch_id"]: row for row in rows}
 
 
 def end_of(row: Mapping[str, Any]) -> tuple[BatchState, int, Tally]:
-    """Return state, total and tally of a row."""
+    """Return the state, total and tally of a row."""
     tally = Tally(row["succeeded_jobs"], row["failed_jobs"], row["skipped_jobs"])
     return BatchState(row["state"]), row["announced_jobs"], tally
 

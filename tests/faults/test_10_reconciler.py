@@ -1,4 +1,4 @@
-"""Fault 10: passes that run two at once, are killed, sleep past their lease, and ask a queue that lies."""
+"""Fault 10: passes that overlap, are killed, sleep past their lease, and ask a queue that lies."""
 
 import asyncio
 import random
@@ -44,23 +44,23 @@ from tests.support.queue_fake import served
 
 STUCK_AFTER_SECONDS = 1_800
 QUIET = timedelta(seconds=2_700)
-"""How long nothing happened to what is stuck: by a clock an hour behind it would not be stuck, by one an
-hour ahead every batch that has not ended would be."""
+"""How long stuck batches have had no result. By a clock an hour behind they would not be stuck; by a clock an
+hour ahead, every batch that has not ended would be."""
 RETENTION_SECONDS = 3_600
-"""Longer than QUIET: by a clock an hour ahead the batches that ended would be deleted."""
+"""Longer than QUIET; by a clock an hour ahead, the ended batches would be deleted."""
 HOURS_OFF = (0, 1, -1)
 LIED_TO = {"RECONCILER_JOB_STATUS_SECONDS_MAX": "0.15", "RECONCILER_CONCURRENCY": "8"}
-"""For a queue that keeps silent at times: the waits are short, and several are waited for together. A true
-answer that takes longer is only asked for again."""
+"""For a queue that sometimes does not answer: calls time out soon, and several batches are checked together.
+A true answer that takes longer is only requested again."""
 RUN_SECONDS_MAX = 120
 """A run takes some seconds; a pass that hangs must not hang the test."""
 WORKERS = 20
 ENCOUNTERS = ("together", "refused", "overtaken")
-"""How two passes meet: started as one; one holds the lease and the other comes; one sleeps past its lease,
-which the other takes, and wakes up believing that it still holds it."""
+"""How two passes meet: both start at the same time; the second starts while the first holds the lease; or the
+first sleeps past its lease, the second takes it, and the first wakes up believing that it still holds it."""
 
 Send = Callable[[Job], Coroutine[Any, Any, None]]
-"""Sends the report of a job until it is answered."""
+"""Sends the report of a job until it is acknowledged."""
 
 
 FULL = Size(runs=50, of_each_stuck_kind=125, completed=6_000, recent=2_900, live=100, live_jobs=100)
@@ -69,7 +69,7 @@ QUICK = Size(runs=2, of_each_stuck_kind=10, completed=60, recent=55, live=5, liv
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fleet:
-    """Many batches in a database, the queue beside them, and passes over both."""
+    """Many batches in a database, their queue, and passes over both."""
 
     scene: Scene
     queue: LyingQueue
@@ -79,11 +79,11 @@ class Fleet:
     cases: list[Case]
 
     def of(self, kinds: Collection[str]) -> list[Case]:
-        """Return the batches of some kinds."""
+        """Return the batches of the given kinds."""
         return [one for one in self.cases if one.kind in kinds]
 
     async def let_time_pass(self, cases: Collection[Case]) -> None:
-        """Move the times of some batches back, so that those that have not ended are stuck."""
+        """Move the times of batches back, so that those that have not ended are stuck."""
         table, long_ago = schema.batches.c, self.begin - QUIET
         times = ("create_time", "first_result_time", "last_result_time")
         back = {name: case((table[name].is_not(None), long_ago)) for name in times}
@@ -95,11 +95,11 @@ class Fleet:
 
 @pytest_asyncio.fixture
 async def fleet(target: Target, order: random.Random, tmp_path: Path, full: bool) -> AsyncIterator[Fleet]:  # noqa: FBT001  # a fixture
-    """Return batches in the database, and a queue that lies about them."""
+    """Yield batches in the database, and a queue that lies about them."""
     database, queue = Database(target.url, connections_max=2), LyingQueue(order)
     begin = await now(database)
     kinds = (FULL if full else QUICK).kinds()
-    # What can end is as fresh as the healthy ones: it is stuck only from one of the runs on.
+    # Batches that can end are as recent as healthy ones at first; some become stuck with each run.
     since = dict.fromkeys((*CANNOT_END, "completed"), begin - QUIET)
     cases = [
         make_case(order, kind, key, begin, since.get(kind, begin))
@@ -128,13 +128,13 @@ async def now(database: Database) -> datetime:
 
 
 async def asked_by(fleet: Fleet, passes: int, latest: Pass) -> None:
-    """Wait until the queue was asked by so many passes: each of them has, or had, the lease."""
+    """Wait until that many passes have asked the queue: each of them has, or had, the lease."""
     await fleet.queue.until(lambda: len(fleet.queue.peers) >= passes, or_end=latest.finished)
     assert len(fleet.queue.peers) >= passes, latest.finished
 
 
 async def run_two(fleet: Fleet, order: random.Random, encounter: str, calls: int) -> bool:
-    """Run two passes, and kill one of them so many calls to the queue later; return whether one still ran."""
+    """Run two passes and kill one after a number of calls; return whether one was still running then."""
     queue, passes, scene = fleet.queue, fleet.passes, fleet.scene
     await scene.let_the_lease_expire()
     queue.peers.clear()
@@ -165,7 +165,7 @@ async def run_two(fleet: Fleet, order: random.Random, encounter: str, calls: int
 async def reporting(
     fleet: Fleet, order: random.Random, send: Send, late: dict[str, Job], live: list[Job]
 ) -> AsyncIterator[None]:
-    """Each time the queue is asked about a batch, send the late report of it, and one of a live batch."""
+    """Whenever the queue is asked about a batch, send its late report, and a report of a live batch."""
     async with asyncio.TaskGroup() as reports:
 
         async def send_some(batch_id: str) -> None:
@@ -173,16 +173,16 @@ async def reporting(
                 reports.create_task(send(live.pop()))
             if batch_id in late:
                 report = reports.create_task(send(late.pop(batch_id)))
-                if order.choice((True, False)):  # recorded between the pass's look and its repair
+                if order.choice((True, False)):  # recorded between the pass's read and its repair
                     await asyncio.wait([report])
 
         fleet.queue.on_asked = send_some
         yield
-        fleet.queue.on_asked = ignore  # calls of a pass that was killed may still come
+        fleet.queue.on_asked = ignore  # calls of a killed pass may still arrive
 
 
 async def run_faulty(fleet: Fleet, order: random.Random, send: Send, plan: Plan, runs: int) -> int:
-    """Run passes while workers report and more and more is stuck; return how many were killed."""
+    """Run passes while workers report and more and more batches get stuck; return how many were killed."""
     late = {job[0]: job for job in plan.reports if job[0] not in plan.sizes}
     live = [job for job in plan.reports if job[0] in plan.sizes]
     can_end, others = fleet.of(CAN_END), len(fleet.of(CANNOT_END))
@@ -198,7 +198,7 @@ async def run_faulty(fleet: Fleet, order: random.Random, send: Send, plan: Plan,
 
 
 async def run_clean(fleet: Fleet, hours_off: int) -> Mapping[str, Any]:
-    """Run a pass while all is well; it finds what cannot end, and says so."""
+    """Run a pass without faults; it reports only the batches that cannot end."""
     async with fleet.passes.run(hours_off) as one:
         finished = await one.end()
     of_each = len(fleet.of(["running"]))
@@ -208,7 +208,7 @@ async def run_clean(fleet: Fleet, hours_off: int) -> Mapping[str, Any]:
 
 
 async def assert_changes_nothing(fleet: Fleet, hours_off: int) -> None:
-    """A pass after a clean one leaves everything as it is, whatever time its machine takes it to be."""
+    """Check that a pass after a clean one changes nothing, whatever time its clock shows."""
     await fleet.passes.assert_clock_is_off(hours_off)
     before = await fleet.scene.tables()
     summary = await run_clean(fleet, hours_off)
@@ -217,7 +217,7 @@ async def assert_changes_nothing(fleet: Fleet, hours_off: int) -> None:
 
 
 def assert_ended(fleet: Fleet, after: Tables, end: datetime) -> None:
-    """All that can end has ended with the queue's numbers, at a time of the database's clock."""
+    """Check that all batches that can end have ended with the queue's numbers, by the database's clock."""
     finals = {one.batch.batch_id: one.final for one in fleet.of(CAN_END)}
     rows = {batch_id: row for batch_id, row in by_id(after).items() if batch_id in finals}
     assert {batch_id: end_of(row) for batch_id, row in rows.items()} == finals
@@ -225,7 +225,7 @@ def assert_ended(fleet: Fleet, after: Tables, end: datetime) -> None:
 
 
 def assert_untouched(fleet: Fleet, before: Tables, after: Tables) -> None:
-    """No other batch has changed, and no result that a worker had reported."""
+    """Check that no other batch has changed, and no result that a worker had reported."""
     rows_before, rows_after = by_id(before), by_id(after)
     others = [one.batch.batch_id for one in fleet.cases if one.kind not in CAN_END]
     assert [rows_after[batch_id] for batch_id in others] == [rows_before[batch_id] for batch_id in others]
@@ -235,7 +235,7 @@ def assert_untouched(fleet: Fleet, before: Tables, after: Tables) -> None:
 
 
 def assert_ended_by_workers(plan: Plan, after: Tables) -> None:
-    """Batches that were reported live have the workers' numbers, and nothing of the queue's."""
+    """Check that batches with live reports have the workers' numbers, and none of the queue's."""
     rows = by_id(after)
     for batch_id, size in plan.sizes.items():
         outcomes = [outcome for job, outcome in plan.outcomes.items() if job[0] == batch_id]
@@ -245,7 +245,7 @@ def assert_ended_by_workers(plan: Plan, after: Tables) -> None:
 
 
 def plan_reports(fleet: Fleet, order: random.Random, size: Size) -> Plan:
-    """Plan the reports of live batches, and late ones of jobs that the queue has too."""
+    """Plan the reports of live batches, and late reports of jobs that the queue has too."""
     plan = make_plan(order, {f"live-{number}": size.live_jobs for number in range(size.live)})
     fleet.queue.batches |= {batch_id: ruinous() for batch_id in plan.sizes}
     for one in fleet.of(LATE_KINDS):
@@ -255,10 +255,10 @@ def plan_reports(fleet: Fleet, order: random.Random, size: Size) -> Plan:
     return plan
 
 
-async def test_passes_in_trouble_do_no_harm(
+async def test_faulty_passes_write_only_what_is_true(
     fleet: Fleet, target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Killed, overlapping and lied to, they write only what is true; a clean one ends all that can end."""
+    """They are killed, overlap and are lied to; a pass without faults then ends all batches that can end."""
     size, before, ledger = FULL if full else QUICK, await fleet.scene.tables(), opened_ledger(fleet.cases)
     plan = plan_reports(fleet, order, size)
     async with cluster(target.url, 1) as servers, servers.channels(2) as channels:

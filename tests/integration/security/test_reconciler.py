@@ -1,4 +1,4 @@
-"""The reconciler's pass, over a job-status service that asks for a certificate and a token."""
+"""A pass of the reconciler with a job-status service that requires a certificate and a token."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ from batches.batch import BatchState, NewBatch
 from batches.migrations import migrate
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from process.configuration import EXIT_BAD_CONFIGURATION
 from rpc.callers.principal import Role
 from services.job_status.settings import JobStatusSettings
 from services.job_status.wiring import job_status_server, open_source
@@ -25,10 +26,10 @@ SECONDS_MAX = 60
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A pass that has ended."""
+    """The exit code and the output of a pass."""
 
     code: int | None
-    said: str
+    output: str
 
 
 async def run_pass(**environment: str) -> Ended:
@@ -41,12 +42,14 @@ async def run_pass(**environment: str) -> Ended:
         stderr=asyncio.subprocess.STDOUT,
     )
     async with asyncio.timeout(SECONDS_MAX):
-        said, _ = await process.communicate()
-    return Ended(process.returncode, said.decode())
+        output, _ = await process.communicate()
+    return Ended(process.returncode, output.decode())
 
 
-async def test_a_pass_over_mutual_tls_with_a_token(sqlite_url: str, tokens: Tokens, tmp_path: Path) -> None:
-    """With its certificate and a reader's token a pass repairs; with a worker's token it is refused."""
+async def test_a_pass_repairs_over_mutual_tls_with_a_readers_token(
+    sqlite_url: str, tokens: Tokens, tmp_path: Path
+) -> None:
+    """With a worker's token it is refused, and the token is not printed."""
     reader, worker = tokens.add("reconciler", Role.READER), tokens.add("worker", Role.WORKER)
     authority = Authority("ours")
     certificate, key = authority.sign("job-status").write(tmp_path, "server")
@@ -81,9 +84,23 @@ async def test_a_pass_over_mutual_tls_with_a_token(sqlite_url: str, tokens: Toke
         environment["RECONCILER_JOB_STATUS_TARGET"] = f"127.0.0.1:{server.port}"
         token.write_text(worker, encoding="ascii")
         refused = await run_pass(**environment)
-        assert (refused.code, "PERMISSION_DENIED" in refused.said, worker in refused.said) == (1, True, False)
+        assert (refused.code, "PERMISSION_DENIED" in refused.output, worker in refused.output) == (
+            1,
+            True,
+            False,
+        )
         token.write_text(f"{reader}\n", encoding="ascii")
         repaired = await run_pass(**environment)
-        assert repaired.code == 0, repaired.said
+        assert repaired.code == 0, repaired.output
         assert (await BatchStore(database).get_batch("b")).state is BatchState.COMPLETED
     await database.close()
+
+
+async def test_a_certificate_file_that_cannot_be_read_exits_78(sqlite_url: str, tmp_path: Path) -> None:
+    """The message names the file."""
+    ca = tmp_path / "missing.pem"
+    ended = await run_pass(BATCHES_DATABASE_URL=sqlite_url, RECONCILER_JOB_STATUS_CA_FILE=str(ca))
+    assert (ended.code, ended.output) == (
+        EXIT_BAD_CONFIGURATION,
+        f"configuration: {ca} cannot be read: No such file or directory\n",
+    )
