@@ -17,6 +17,7 @@ from batches.store.check import Difference
 from batches.store.database import Database, explain
 from process import logs
 from process.configuration import EXIT_BAD_CONFIGURATION, load
+from process.version import ShowVersion
 
 EXIT_DIFFERENCES = 1
 EXIT_UNAVAILABLE = 1
@@ -31,6 +32,11 @@ app = typer.Typer(
     help="Manage the database of Batch Progress. Its URL is read from BATCHES_DATABASE_URL, or from the file"
     " that BATCHES_DATABASE_URL_FILE names.",
 )
+
+
+@app.callback()
+def _show_version(*, _version: ShowVersion = False) -> None:
+    pass
 
 
 @app.command()

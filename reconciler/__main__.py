@@ -14,6 +14,7 @@ from process import gc_tuning, logs
 from process.configuration import load, refuse
 from process.options import settings_help
 from process.signals import stop_requested
+from process.version import ShowVersion
 from reconciler.output import progress_bar
 from reconciler.output.json_lines import JsonLines
 from reconciler.output.tables import note_of, print_report, report_console
@@ -88,6 +89,7 @@ def reconcile(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each batch, then the summary.")
     ] = False,
+    _version: ShowVersion = False,
 ) -> None:
     """Run one pass and exit with its code."""
     if batch_id is not None and all_batches:

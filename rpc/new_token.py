@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from process.version import ShowVersion
 from rpc.callers.principal import Role
 from rpc.callers.token_file import entry_text, new_token
 
@@ -33,6 +34,8 @@ def main(
     batch_prefix: Annotated[
         str, typer.Option(help="Restrict the caller to batches whose ids begin with this. Default: all.")
     ] = "",
+    *,
+    _version: ShowVersion = False,
 ) -> None:
     """Print the token and its table."""
     token = new_token()

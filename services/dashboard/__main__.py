@@ -9,6 +9,7 @@ from process import logs
 from process.configuration import load
 from process.options import settings_help
 from process.signals import stop_requested
+from process.version import ShowVersion
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.wiring import dashboard_server
 
@@ -19,7 +20,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     help="Serve the dashboard until SIGTERM or SIGINT, then drain; a second signal exits at once.",
     epilog=settings_help(DashboardSettings),
 )
-def main() -> None:
+def main(*, _version: ShowVersion = False) -> None:
     """Read the settings, then serve; exit 78 if they are wrong."""
     logs.configure()
     asyncio.run(_serve(load(DashboardSettings)))

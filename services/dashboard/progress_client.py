@@ -55,6 +55,6 @@ class ProgressClient:
         except CallFailed as error:
             raise self._refusals.tell("refused by the progress server", error.reason) from error
         except OSError as error:
-            raise self._refusals.tell("cannot read the token file", str(error.strerror)) from error
+            raise self._refusals.tell("cannot read a certificate file", str(error.strerror)) from error
         except ValueError as error:
-            raise self._refusals.tell("the token file is invalid", str(error)) from error
+            raise self._refusals.tell("cannot use the token file", str(error)) from error

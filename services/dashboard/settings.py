@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, FilePath, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PORT_MAX = 65_535
+from process.addresses import split_address
 
 
 class DashboardSettings(BaseSettings):
@@ -71,8 +71,8 @@ class DashboardSettings(BaseSettings):
     @field_validator("listen")
     @classmethod
     def _has_a_port(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > PORT_MAX:
+        host, _ = split_address(value)
+        if not host:  # would be every address of the machine
             raise ValueError("must be host:port")
         return value
 

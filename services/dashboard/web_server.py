@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from process.addresses import split_address
 from process.configuration import refuse
 
 BACKLOG = 2_048
@@ -43,10 +44,10 @@ class WebServer(uvicorn.Server):
 
 def bind(listen: str) -> socket.socket:
     """Open the port of a host:port; exit 78 if it cannot be opened."""
-    host, _, port = listen.rpartition(":")
+    host, port = split_address(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError:
         refuse(f"cannot listen on {listen}: the port is taken, or the address is not of this machine")
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batchprogress import AsyncClient, TlsFiles
+from process.secret_files import read_token
 from services.dashboard.api import Api
 from services.dashboard.app import Dashboard
 from services.dashboard.progress_client import ANSWER_SECONDS_MAX, ProgressClient
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.shared_answers import SharedAnswers
-from services.dashboard.token_file import token_in
 from services.dashboard.viewer_hub import ViewerHub
 from services.dashboard.web_server import WebServer, bind
 
@@ -59,7 +59,7 @@ def _client(settings: DashboardSettings) -> AsyncClient:
     return AsyncClient(
         settings.progress_target,
         credentials=_tls(settings),
-        token=None if token_file is None else (lambda: token_in(token_file)),
+        token=None if token_file is None else (lambda: read_token(token_file)),
         timeout=ANSWER_SECONDS_MAX,
         retry=False,
     )

@@ -9,6 +9,7 @@ from process import logs
 from process.configuration import load
 from process.options import settings_help
 from process.signals import stop_requested
+from process.version import ShowVersion
 from services.job_status.settings import JobStatusSettings
 from services.job_status.wiring import job_status_server, open_source
 
@@ -19,7 +20,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
     help="Serve JobStatusService until SIGTERM or SIGINT, then drain; a second signal exits at once.",
     epilog=settings_help(JobStatusSettings),
 )
-def main() -> None:
+def main(*, _version: ShowVersion = False) -> None:
     """Read the settings and serve; exit 78 if they are invalid."""
     logs.configure()
     asyncio.run(serve(load(JobStatusSettings)))

@@ -10,6 +10,7 @@ from batches.settings import DatabaseSettings
 from process import gc_tuning, logs, signals
 from process.configuration import load, refuse
 from process.options import settings_help
+from process.version import ShowVersion
 from services.progress.settings import ProgressSettings
 from services.progress.wiring import progress_server
 
@@ -22,7 +23,7 @@ app = typer.Typer(add_completion=False)
     help="Serve ProgressService until SIGTERM or SIGINT, then drain; a second signal exits at once.",
     epilog=settings_help(ProgressSettings, DatabaseSettings),
 )
-def main() -> None:
+def main(*, _version: ShowVersion = False) -> None:
     """Read the settings and serve; exit 78 if they are invalid, 1 if the database does not answer."""
     logs.configure()
     settings, database = load(ProgressSettings), load(DatabaseSettings)

@@ -6,6 +6,7 @@ from typing import Annotated
 import grpc
 import typer
 
+from process.version import ShowVersion
 from services.job_status.conformance.caller import Caller
 from services.job_status.conformance.suite import check
 
@@ -25,6 +26,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def main(
     target: Annotated[str, typer.Argument(help="host:port of the service")],
     batch_ids: Annotated[list[str], typer.Argument(help="one batch that has ended and one that is running")],
+    *,
+    _version: ShowVersion = False,
 ) -> None:
     """Check the service and exit."""
     try:

@@ -39,6 +39,7 @@ async def test_help() -> None:
     ("name", "value"),
     [
         ("DASHBOARD_LISTEN", "8080"),
+        ("DASHBOARD_LISTEN", ":8080"),
         ("DASHBOARD_LISTEN", "127.0.0.1:99999"),
         ("DASHBOARD_VIEWERS_MAX", "0"),
         ("DASHBOARD_PROGRESS_CA_FILE", "/nowhere/ca.pem"),
@@ -74,7 +75,7 @@ async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
         assert (await page.get("/api/batches", text="x")).status == 502
         assert (await page.get("/api/batches", text="y")).status == 502
     assert "secret" not in process.log
-    assert process.log.count("cannot read the token file") == 1
+    assert process.log.count("cannot use the token file") == 1
 
 
 @pytest.mark.parametrize(

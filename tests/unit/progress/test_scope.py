@@ -71,7 +71,7 @@ async def test_each_result_of_a_call_counts() -> None:
     calls_come_from_a_worker()
     store = MemoryStore()
     store.open.clear()
-    async with group_commit(store) as commit:
+    async with asyncio.timeout(SECONDS_MAX), group_commit(store) as commit:
         first = asyncio.create_task(scope.record_within_limits([*one("j1"), *one("j2")], commit.submit))
         await store.entered.wait()
         with pytest.raises(Refusal):
