@@ -1,4 +1,4 @@
-"""Celery: an app with three added lines, its worker, and a batch that is watched.
+"""Celery: an app with three added lines, its worker, and a progress bar.
 
 REDIS_URL=redis://127.0.0.1:6379/0 BATCHPROGRESS_SERVER=127.0.0.1:50051 python examples/celery_batch.py
 """
@@ -24,14 +24,14 @@ progress = CeleryProgress(app, Reporter(server))
 
 @app.task(name="sync_row", autoretry_for=(ConnectionError,), default_retry_delay=1)
 def sync_row(row: int) -> None:
-    """Do the work of a job; one in twenty fails."""
+    """Do the work of one job; every twentieth fails."""
     time.sleep(0.05)
     if row % 20 == 0:
         raise ValueError(row)
 
 
 def main() -> None:
-    """Run a worker, give it a group of 100 tasks, and watch the batch to its end."""
+    """Start a worker, publish a group of 100 tasks, and show the progress of the batch until it ends."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""Dramatiq: a broker with three added lines, its worker, and a batch that is watched.
+"""Dramatiq: a broker with three added lines, its worker, and a progress bar.
 
 REDIS_URL=redis://127.0.0.1:6379/0 BATCHPROGRESS_SERVER=127.0.0.1:50051 python examples/dramatiq_batch.py
 """
@@ -26,14 +26,14 @@ dramatiq.set_broker(broker)
 
 @dramatiq.actor(throws=ValueError)
 def sync_row(row: int) -> None:
-    """Do the work of a job; one in twenty fails."""
+    """Do the work of one job; every twentieth fails."""
     time.sleep(0.05)
     if row % 20 == 0:
         raise ValueError(row)
 
 
 def main() -> None:
-    """Run a worker, give it a group of 100 messages, and watch the batch to its end."""
+    """Start a worker, send a group of 100 messages, and show the progress of the batch until it ends."""
     command = [
         sys.executable,
         "-m",

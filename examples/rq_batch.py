@@ -1,4 +1,4 @@
-"""RQ: a worker with three added lines, and a batch of jobs that is watched.
+"""RQ: a worker with three added lines, and a progress bar.
 
 REDIS_URL=redis://127.0.0.1:6379/0 BATCHPROGRESS_SERVER=127.0.0.1:50051 python examples/rq_batch.py
 """
@@ -20,19 +20,19 @@ server = os.environ.get("BATCHPROGRESS_SERVER", "127.0.0.1:50051")
 
 
 class ProgressWorker(ReportsJobs, Worker):
-    """A worker that reports."""
+    """A worker that reports its jobs."""
 
     reporter = Reporter(server)
 
 
 def sync_row(row: int) -> None:
-    """Do the work of a job; one in twenty fails."""
+    """Do the work of one job; every twentieth fails."""
     if row % 20 == 0:
         raise ValueError(row)
 
 
 def main() -> None:
-    """Run a worker, give it 40 jobs, and watch the batch to its end."""
+    """Start a worker, enqueue 40 jobs, and show the progress of the batch until it ends."""
     kind = "rq_batch.ProgressWorker"
     command = [
         sys.executable,

@@ -1,8 +1,7 @@
-"""Batches: what the integrations create batches with. It logs what fails, and fails no job."""
+"""Batches: creates batches and logs failed calls. Deprecated: use Client, or the integrations' `batches`."""
 
 import logging
 from collections.abc import Mapping
-from typing import Self
 
 from batchprogress._calls import requests
 from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
@@ -46,13 +45,6 @@ class Batches:
         self._strict = strict
         # A wrong token too: while the program waits, it may be replaced.
         self._patience = Patience(answer_seconds_max, retried_codes=RETRIED_CODES | MISCONFIGURED_CODES)
-
-    @classmethod
-    def of(cls, connection: Connection, *, strict: bool) -> Self:
-        """Return one that uses the connection of a reporter."""
-        return cls(
-            connection.target, credentials=connection.credentials, token=connection.token, strict=strict
-        )
 
     def create(
         self,

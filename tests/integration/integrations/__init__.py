@@ -1,1 +1,1 @@
-"""The queues' integrations, with real workers on a real Redis and a real server."""
+"""The integrations with queues: real workers, a real Redis and a real server."""

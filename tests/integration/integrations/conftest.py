@@ -1,4 +1,4 @@
-"""A Redis for all of them, and a server for each test."""
+"""A Redis for all tests, and a server for each test."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def empty_redis(redis: RedisServer) -> Iterator[Redis]:
-    """Return a client of it."""
+    """Empty the Redis, and return a client of it."""
     with Redis.from_url(redis.url) as client:
         client.flushall()
         yield client
@@ -30,7 +30,7 @@ def empty_redis(redis: RedisServer) -> Iterator[Redis]:
 
 @pytest_asyncio.fixture
 async def scene(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> AsyncIterator[Scene]:
-    """What a worker needs, and a client that does not use the code under test."""
+    """Return what a worker needs, with a server in the test's event loop."""
     url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
     async with served(url) as progress:
         yield Scene(progress, empty_redis, redis.url, tmp_path / "spool", url)
@@ -38,7 +38,7 @@ async def scene(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> Async
 
 @pytest_asyncio.fixture
 async def killable(redis: RedisServer, empty_redis: Redis, tmp_path: Path) -> AsyncIterator[KillableScene]:
-    """The same with a server that is a process."""
+    """Return what a worker needs, with a server in a process that the test may kill."""
     url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
     async with cluster(url, 1) as servers, servers.channels(1) as channels:
         progress = Served(servers.ports[0], channels[0], stub_of(channels[0]))

@@ -1,13 +1,15 @@
-"""A Celery app as a user writes it, with the three lines, and tasks that end in every way."""
+"""A Celery app as a user writes it, and tasks that end in every way."""
 
 import os
 import signal
 import time
 
-from celery import Celery, Task, chain, chord, group  # noqa: F401  # for who enqueues
+from celery import Celery, Task, chain, chord, group  # noqa: F401  # for programs that enqueue
 from celery.exceptions import Ignore, Reject
+from redis import Redis
 
 from batchprogress import Reporter
+from batchprogress.integrations.best_effort import BestEffortClient  # noqa: F401  # for programs that enqueue
 from batchprogress.integrations.celery import CeleryProgress
 from batchprogress.integrations.job_ids import BATCH_KEY
 
@@ -20,12 +22,12 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    # What a killed worker held is delivered again after a second, not after an hour.
+    # The messages of a killed worker are delivered again after a second, not after an hour.
     broker_transport_options={
         "visibility_timeout": 1,
         "unacked_restore_interval": 0.5,
         "unacked_restore_throttle": 1,
-        # Who is killed while it looks for such messages keeps all others from it for so long; else 300 s.
+        # A worker that is killed while it restores such messages blocks all others for a second, not 300 s.
         "unacked_mutex_expire": 1,
     },
 )
@@ -44,7 +46,7 @@ def add(*numbers: object) -> int:
 
 @app.task
 def work(number: int) -> int:
-    """Fail each hundredth time; work a little."""
+    """Work a little; fail for each hundredth number."""
     time.sleep(0.002)
     if number % 100 == 99:
         raise ValueError(number)
@@ -58,7 +60,7 @@ def work(number: int) -> int:
     max_retries=2,
 )
 def retried(self: Task, failures: int) -> None:
-    """Fail so many times first."""
+    """Fail `failures` times, then succeed."""
     if self.request.retries < failures:
         raise ConnectionError(failures)
 
@@ -77,35 +79,54 @@ def ignores() -> None:
 
 @app.task
 def rejects() -> None:
-    """Refuse the message."""
+    """Reject the message for good."""
     raise Reject("no", requeue=False)
+
+
+def is_first_run(task: str) -> bool:
+    """Return whether a task runs for the first time."""
+    return bool(Redis.from_url(os.environ["TEST_REDIS"]).set(f"first-run-{task}", 1, nx=True))
+
+
+@app.task
+def rejects_once() -> None:
+    """Put the message back into the queue once, then succeed."""
+    if is_first_run("rejects_once"):
+        raise Reject("not yet", requeue=True)
+
+
+@app.task(acks_late=True, acks_on_failure_or_timeout=False, time_limit=1)
+def hangs_once() -> None:
+    """Exceed the time limit once, which puts the message back into the queue, then succeed."""
+    if is_first_run("hangs_once"):
+        time.sleep(60)
 
 
 @app.task(bind=True)
 def replaced(self: Task) -> None:
-    """Let another task be this one."""
+    """Let another task replace this one."""
     self.replace(add.si(1))
 
 
 @app.task(acks_late=False)
 def killed() -> None:
-    """Take the pool process down."""
+    """Kill the pool process."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @app.task(acks_late=False, time_limit=1)
 def hangs() -> None:
-    """Take too long."""
+    """Exceed the time limit."""
     time.sleep(60)
 
 
 @app.task(bind=True)
 def unreported(self: Task) -> None:
-    """Succeed, and let nobody say so: without its header the task is of no batch."""
+    """Succeed without a report: without its header the task belongs to no batch."""
     self.request.headers.pop(BATCH_KEY)
 
 
 @app.task
 def starts_others() -> None:
-    """Start tasks that are not of the batch."""
+    """Publish tasks that do not belong to the batch."""
     group(add.s(1), fails.s()).apply_async()

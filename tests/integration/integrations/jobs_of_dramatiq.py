@@ -1,10 +1,10 @@
-"""A Dramatiq broker as a user writes it, with the three lines, and actors that end in every way."""
+"""A Dramatiq broker as a user writes it, and actors that end in every way."""
 
 import os
 import time
 
 import dramatiq
-from dramatiq import group, pipeline  # noqa: F401  # for who enqueues
+from dramatiq import group, pipeline  # noqa: F401  # for programs that enqueue
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import CurrentMessage
 
@@ -23,13 +23,13 @@ dramatiq.set_broker(broker)
 
 @dramatiq.actor
 def work(*_: object) -> None:
-    """Work a little, and succeed."""
+    """Work a little and succeed."""
     time.sleep(0.01)
 
 
 @dramatiq.actor(max_retries=2, min_backoff=1, max_backoff=1)
 def retried(failures: int) -> None:
-    """Fail so many times first."""
+    """Fail `failures` times, then succeed."""
     message = CurrentMessage.get_current_message()
     assert message is not None
     if message.options.get("retries", 0) < failures:
@@ -38,7 +38,7 @@ def retried(failures: int) -> None:
 
 @dramatiq.actor(max_retries=1, min_backoff=1_000, max_backoff=1_000)
 def slowly_retried() -> None:
-    """Fail once."""
+    """Fail once, then succeed."""
     message = CurrentMessage.get_current_message()
     assert message is not None
     if not message.options.get("retries"):
@@ -53,10 +53,10 @@ def fails(*_: object) -> None:
 
 @dramatiq.actor(max_age=1)
 def too_old() -> None:
-    """Come too late."""
+    """Do nothing: the message is too old before it arrives."""
 
 
 @dramatiq.actor
 def starts_others() -> None:
-    """Send messages that are not of the batch."""
+    """Send a message that does not belong to the batch."""
     work.send()

@@ -1,4 +1,4 @@
-"""RQ workers as a user writes them, with the three lines, and jobs that end in every way."""
+"""RQ workers as a user writes them, and jobs that end in every way."""
 
 import os
 import signal
@@ -16,23 +16,23 @@ job = Queue.prepare_data
 
 
 class CountedReporter(Reporter):
-    """Counts the processes that begin to send."""
+    """Counts the processes that start to send."""
 
     def start(self) -> None:
-        """Count one."""
+        """Count this process."""
         connection.incr("senders")
         super().start()
 
 
 class ProgressWorker(ReportsJobs, Worker):
-    """Forks for each job."""
+    """Forks a work-horse for each job."""
 
     reporter = CountedReporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None)
     report_retries = "TEST_REPORT_RETRIES" in os.environ
 
 
 class SimpleProgressWorker(ReportsJobs, SimpleWorker):
-    """Runs its jobs itself."""
+    """Runs its jobs in its own process."""
 
     reporter = ProgressWorker.reporter
 
@@ -45,7 +45,7 @@ def work() -> None:
 
 
 def retried(failures: int) -> None:
-    """Fail so many times first; the queue of retries is counted by a key of this job's own."""
+    """Fail `failures` times, then succeed; a Redis key counts the runs of this job."""
     current = get_current_job()
     assert current is not None
     if connection.incr(f"runs-{current.id}") <= failures:
@@ -53,12 +53,12 @@ def retried(failures: int) -> None:
 
 
 def returns_retry(retries_max: int) -> Retry:
-    """Ask to be retried, always."""
+    """Ask for a retry every time."""
     return Retry(max=retries_max)
 
 
 def killed() -> None:
-    """Take the work-horse down."""
+    """Kill the work-horse."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""Workers as the queues' own commands start them, and what their batches came to."""
+"""Workers started by the queues' own commands, and the state of their batches."""
 
 import asyncio
 import os
@@ -19,15 +19,16 @@ from tests.faults.cluster import Cluster
 from tests.support.progress import ROOT, Served
 
 SECONDS_MAX = 60.0
-"""Who waits so long waits for what will not come."""
-LOOK_SECONDS = 0.05
+"""A test that waits longer waits for something that will not happen."""
+POLL_SECONDS = 0.05
+"""Between two looks at a queue, which announces nothing."""
 JOBS = "tests.integration.integrations.jobs_of_"
-"""The module of a queue's jobs begins so."""
+"""The prefix of the modules with the jobs of a queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A server, a Redis, and a folder for what is unsent."""
+    """A server, a Redis, and a folder for a spool."""
 
     progress: Served
     redis: Redis
@@ -37,12 +38,12 @@ class Scene:
 
     @property
     def server(self) -> str:
-        """host:port of the server."""
+        """The address of the server."""
         return f"127.0.0.1:{self.progress.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the modules of jobs read."""
+        """The environment that the modules with jobs read."""
         return {
             "TEST_REDIS": self.redis_url,
             "TEST_PROGRESS": self.server,
@@ -51,7 +52,7 @@ class Scene:
 
     @asynccontextmanager
     async def worker(self, *command: str, **environment: str) -> AsyncIterator["Worker"]:
-        """Run `python -m …` in a session of its own while the context is open; it is then killed."""
+        """Run `python -m …` in a session of its own, which is killed when the context ends."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -68,12 +69,12 @@ class Scene:
             await process.wait()
 
     async def enqueue(self, queue: str, call: str, **environment: str) -> None:
-        """Run a call of a queue's module of jobs in a process of its own, as a program that enqueues does."""
+        """Run a call in the module with the jobs of a queue, in a process that ends afterwards."""
         async with self.program("-c", f"from {JOBS}{queue} import *; {call}", **environment) as process:
             assert await process.wait() == 0
 
     async def reconcile(self, job_status: str) -> None:
-        """Run a pass over all batches, as the CronJob does, with the truth of a job-status service."""
+        """Run one pass of the reconciler over all batches, with a job-status service."""
         command = ("-m", "reconciler", "--all")
         async with self.program(
             *command, BATCHES_DATABASE_URL=self.database_url, RECONCILER_JOB_STATUS_TARGET=job_status
@@ -82,7 +83,7 @@ class Scene:
 
     @asynccontextmanager
     async def program(self, *arguments: str, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Run Python while the context is open."""
+        """Run Python, which is killed when the context ends."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, *arguments, cwd=ROOT, env={**os.environ, **self.environment, **environment}
         )
@@ -94,62 +95,62 @@ class Scene:
             await process.wait()
 
     async def until(self, batch_id: str, ended_jobs: int) -> pb.Batch:
-        """Wait until so many jobs of a batch have a result; the server may be away meanwhile."""
+        """Wait until `ended_jobs` jobs of a batch have a result; the server may be down meanwhile."""
         request = pb.GetBatchRequest(batch_id=batch_id)
         async with asyncio.timeout(SECONDS_MAX):
             while True:
                 batch = (await self.progress.stub.GetBatch(request, wait_for_ready=True)).batch
                 if batch.total_jobs - batch.pending_jobs >= ended_jobs:
                     return batch
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
     async def until_succeeded(self, batch_id: str, jobs: int) -> None:
-        """Wait until so many jobs of a batch have succeeded."""
+        """Wait until `jobs` jobs of a batch have succeeded."""
         async with asyncio.timeout(SECONDS_MAX):
             while (await self.progress.get(batch_id)).succeeded_jobs < jobs:  # noqa: ASYNC110  # none here
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
     async def celery_results(self, tasks: int) -> None:
-        """Wait until Celery's own backend knows how so many tasks ended."""
+        """Wait until Celery's result backend has the results of `tasks` tasks."""
         async with asyncio.timeout(SECONDS_MAX):
             while len(self.redis.keys("celery-task-meta-*")) < tasks:  # noqa: ASYNC110  # Redis tells nobody
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
     async def as_celery_has_it(self, batch_id: str) -> Counter[str]:
-        """Wait until Celery's queue is empty and a batch's tallies are Celery's own; return these."""
+        """Wait until Celery's queue is empty and a batch has Celery's own tallies; return these."""
         async with asyncio.timeout(SECONDS_MAX):
             while True:
                 if not self.redis.llen("celery") and not self.redis.hlen("unacked"):
                     states, batch = self.celery_states(batch_id), await self.progress.get(batch_id)
                     if (states["SUCCESS"], states["FAILURE"]) == (batch.succeeded_jobs, batch.failed_jobs):
                         return states
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
     async def celery_pool(self) -> set[int]:
-        """Wait until Celery's worker answers; return the processes that its pool says it has."""
+        """Wait until Celery's worker answers; return the processes of its pool."""
         control = Celery(broker=self.redis_url).control
         async with asyncio.timeout(SECONDS_MAX):
-            while not (stats := await asyncio.to_thread(control.inspect().stats)):  # as above
+            while not (stats := await asyncio.to_thread(control.inspect().stats)):  # asks and waits
                 pass
         (worker,) = stats.values()
         return set(worker["pool"]["processes"])
 
     def celery_states(self, batch_id: str) -> Counter[str]:
-        """Count the states of the tasks that Celery has saved as a group of the batch's id."""
+        """Count the states of the tasks that Celery has saved as the group of a batch."""
         app = Celery(broker=self.redis_url, backend=self.redis_url)
         group = GroupResult.restore(batch_id, app=app)
         assert group is not None
         return Counter(result.state for result in group.results)
 
     async def completed(self, batch_id: str) -> tuple[int, int, int]:
-        """Wait until a batch has COMPLETED; return how many jobs succeeded, failed and were skipped."""
+        """Wait until a batch has completed; return its succeeded, failed and skipped jobs."""
         async with asyncio.timeout(SECONDS_MAX):
             while (batch := await self.until(batch_id, 0)).state != pb.BATCH_STATE_COMPLETED:  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         return batch.succeeded_jobs, batch.failed_jobs, batch.skipped_jobs
 
     async def results(self, batch_id: str) -> dict[str, tuple[str, int, str]]:
-        """Return the outcome, the attempt and the kind of error of each job that has a result."""
+        """Return the outcome, attempt and error type of each job that has a result."""
         request = pb.ListJobResultsRequest(batch_id=batch_id, page_size=1000)
         response = await self.progress.stub.ListJobResults(request)
         return {
@@ -157,27 +158,26 @@ class Scene:
             for one in response.job_results
         }
 
-    async def kinds(self, batch_id: str) -> list[tuple[str, int, str]]:
-        """Return what `results` has, in order, without the jobs' ids."""
+    async def outcomes(self, batch_id: str) -> list[tuple[str, int, str]]:
+        """Return the sorted outcomes, attempts and error types of the jobs that have a result."""
         return sorted((await self.results(batch_id)).values())
 
 
 @dataclass(frozen=True, slots=True)
 class KillableScene(Scene):
-    """One whose server is a process, that may be ended and started again on its port."""
+    """A scene whose server is a process that a test may kill and start again on the same port."""
 
     servers: Cluster
 
 
 class Worker:
-    """A worker and the processes it has made, which share its session."""
+    """A worker and the processes that it has started, which share its session."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Take its first process."""
         self._process = process
 
     def processes(self) -> list[int]:
-        """Return every process of its session, from /proc."""
+        """Return every process of the session, from /proc."""
         return [
             int(folder.name)
             for folder in Path("/proc").glob("[0-9]*")
@@ -185,28 +185,33 @@ class Worker:
         ]
 
     async def has_processes(self, number: int) -> list[int]:
-        """Wait until it has made so many processes besides its first; return these."""
+        """Wait until the worker has started `number` processes; return them."""
         async with asyncio.timeout(SECONDS_MAX):
             while len(made := [one for one in self.processes() if one != self._process.pid]) != number:  # noqa: ASYNC110  # they are not our children
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         return made
 
+    async def ended(self) -> None:
+        """Wait until it has ended by itself."""
+        async with asyncio.timeout(SECONDS_MAX):
+            await self._process.wait()
+
     def kill(self) -> None:
-        """Kill all of it at once, as a machine that runs out of memory may."""
+        """Kill all its processes, as a machine without memory may do."""
         for number in self.processes():
             os.kill(number, signal.SIGKILL)
 
     async def end(self) -> None:
-        """Tell it to end, as an orchestrator does, and wait until nothing of it is left."""
+        """Send SIGTERM, as an orchestrator does, and wait until no process is left."""
         self._process.terminate()
         async with asyncio.timeout(SECONDS_MAX):
             await self._process.wait()
             while self.processes():  # noqa: ASYNC110  # they are not our children
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
 
 
-def began(process: int) -> tuple[int, int]:
-    """Return when a process began, in ticks since the machine did; of two in one tick the ids decide."""
+def start_of(process: int) -> tuple[int, int]:
+    """Return when a process started, in clock ticks, and its id, which orders those of one tick."""
     stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
     return int(stat.rpartition(")")[2].split()[19]), process
 

@@ -1,12 +1,13 @@
-"""Celery: what each event becomes, in real workers with the prefork pool."""
+"""Celery: what is reported of each task, by real workers."""
 
 import signal
 
-from tests.integration.integrations.scene import KillableScene, Scene, began
+from tests.integration.integrations.scene import KillableScene, Scene, start_of
 
 APP = "tests.integration.integrations.jobs_of_celery"
 WORKER = ("celery", "--quiet", "-A", APP, "worker", "--pool", "prefork", "-c", "2", "-l", "error")
-ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+SOLO = ("celery", "--quiet", "-A", APP, "worker", "--pool", "solo", "-l", "error")
 TASKS = 1_037
 FAILING = TASKS // 100
 
@@ -25,23 +26,19 @@ CANVAS = (
 
 
 async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
-    """Success, failure, retries, Ignore, Reject, replace, expiry, a lost process, a time limit, no task.
-
-    What waits for a task that fails is skipped: the body of a chord, the rest of a chain, and what comes
-    after both, in canvases within canvases.
-    """
-    async with scene.worker(*WORKER, *ALONE) as worker:
-        # The relay is there before the first pool process, and before there is anything to do.
+    """Tasks that depend on a failed task are skipped: the rest of its chain, the body of its chord."""
+    async with scene.worker(*WORKER, *QUIET) as worker:
+        # The relay starts before the first pool process, and before there is any task.
         processes = await worker.has_processes(3)
         pool = await scene.celery_pool()
         (relay,) = set(processes) - pool
-        assert all(began(relay) < began(one) for one in pool)
+        assert all(start_of(relay) < start_of(one) for one in pool)
         await scene.enqueue(
             "celery", f"progress.run('b', group({ENDS})); progress.run('canvas', group({CANVAS}))"
         )
         assert await scene.completed("canvas") == (8, 3, 7)
         assert await scene.completed("b") == (4, 5, 3)
-    assert await scene.kinds("b") == sorted(
+    assert await scene.outcomes("b") == sorted(
         [
             ("SUCCEEDED", 1, ""),  # add
             ("SUCCEEDED", 1, ""),  # replaced
@@ -59,58 +56,58 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
     )
 
 
-async def test_a_killed_worker_and_a_restarted_server_lose_nothing(killable: KillableScene) -> None:
-    """1,037 tasks, the worker killed in the middle with all its processes, the server too: exact."""
+async def test_a_killed_worker_and_a_killed_server_lose_no_report(killable: KillableScene) -> None:
+    """1,037 tasks; the worker is killed with all its processes, the server too."""
     await killable.enqueue("celery", f"progress.run('b', group(work.s(n) for n in range({TASKS})))")
-    async with killable.worker(*WORKER, *ALONE) as worker:
+    async with killable.worker(*WORKER, *QUIET) as worker:
         await killable.until("b", TASKS // 4)
         await killable.servers.end(0, signal.SIGKILL)
-        # Tasks go on without the server: their reports wait, in the spool too.
+        # Tasks go on without the server; their reports wait in memory and in the spool.
         await killable.celery_results(TASKS // 2)
         worker.kill()
-    async with killable.worker(*WORKER, *ALONE):
+    async with killable.worker(*WORKER, *QUIET):
         await killable.servers.start(0)
-        # Exactly what Celery knows. A task that the worker had popped and not yet noted when it was killed is
-        # lost to Redis, and so to Celery: now and then there is one.
+        # Exactly Celery's own results. Sometimes Celery loses a task: one that the worker had popped from
+        # Redis but not yet noted as unacknowledged when it was killed.
         states = await killable.as_celery_has_it("b")
     assert states.total() == TASKS
     assert states["PENDING"] <= 1
-    # And no task failed but those that were made to.
+    # Only the tasks that were to fail have failed.
     assert FAILING - states["PENDING"] <= states["FAILURE"] <= FAILING
 
 
 async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
-    """If asked for, a failed attempt is counted as failed until the next one takes its place."""
+    """With report_retries, a failed attempt counts as failed until the next one replaces it."""
     await scene.progress.create("b", 0, sealed=False)
     await scene.enqueue("celery", "progress.add('b', retried.s(1).set(countdown=0), part='1')")
-    async with scene.worker(*WORKER, *ALONE, TEST_REPORT_RETRIES="1", TEST_RETRY_SECONDS="1"):
+    async with scene.worker(*WORKER, *QUIET, TEST_REPORT_RETRIES="1", TEST_RETRY_SECONDS="1"):
         failed = await scene.until("b", 1)
         assert (failed.succeeded_jobs, failed.failed_jobs) == (0, 1)
         await scene.until_succeeded("b", 1)
-    assert await scene.kinds("b") == [("SUCCEEDED", 2, "")]
+    assert await scene.outcomes("b") == [("SUCCEEDED", 2, "")]
 
 
 async def test_a_batch_grows_while_it_is_worked_on(scene: Scene) -> None:
-    """Parts are added to an unsealed batch; a part that is enqueued again is counted once."""
+    """Parts are added to an unsealed batch; a part that is added again is counted once."""
     source = (
         "progress.batches.create('b', 0, sealed=False);"
         "[progress.add('b', group(work.s(1) for _ in range(20)), part=part) for part in ('1', '2', '2')];"
         "progress.batches.seal('b')"
     )
     await scene.enqueue("celery", source)
-    async with scene.worker(*WORKER, *ALONE):
+    async with scene.worker(*WORKER, *QUIET):
         assert await scene.completed("b") == (40, 0, 0)
 
 
-async def test_a_worker_that_is_told_to_end_flushes(killable: KillableScene) -> None:
-    """Without the server tasks are published and succeed; without a spool, reports go at the end."""
+async def test_tasks_run_without_a_server_and_are_reported_at_the_end(killable: KillableScene) -> None:
+    """They are published and succeed; a worker that ends flushes their reports, which are in no spool."""
     await killable.enqueue("celery", "progress.run('b', group(add.s(number) for number in range(50)))")
     await killable.servers.end(0, signal.SIGKILL)
-    hurried = "progress.batches._answer_seconds_max = 0.1"
+    hurried = "progress.batches = BestEffortClient(progress.batches._connection, strict=False, timeout=0.1)"
     later = f"{hurried}; progress.run('later', group(add.s(1), add.s(2)));"
     more = "progress.add('more', add.s(1), part='1')"
     await killable.enqueue("celery", f"{later} {more}")
-    async with killable.worker(*WORKER, *ALONE, TEST_SPOOL="") as worker:
+    async with killable.worker(*WORKER, *QUIET, TEST_SPOOL="") as worker:
         await killable.celery_results(53)
         await killable.servers.start(0)
         await worker.end()
@@ -118,14 +115,28 @@ async def test_a_worker_that_is_told_to_end_flushes(killable: KillableScene) -> 
     assert killable.celery_states("later") == {"SUCCESS": 2}
 
 
-async def test_tasks_that_run_where_they_are_called_are_reported_too(scene: Scene) -> None:
-    """With task_always_eager, as tests have it: retries and failures as in a worker, flushed at the exit."""
+async def test_eager_tasks_are_reported_too(scene: Scene) -> None:
+    """With task_always_eager, retries and failures are reported as in a worker, and flushed at the exit."""
     eager = "app.conf.task_always_eager = True"
     tasks = "add.s(1), fails.s(), retried.s(1), ignores.s()"
     await scene.enqueue("celery", f"{eager}; progress.run('b', group({tasks}))")
-    assert await scene.kinds("b") == [
+    assert await scene.outcomes("b") == [
         ("FAILED", 1, "KeyError"),
         ("SKIPPED", 1, ""),
         ("SUCCEEDED", 1, ""),
         ("SUCCEEDED", 2, ""),
     ]
+
+
+async def test_a_replaced_or_requeued_task_is_reported_once_it_has_ended(scene: Scene) -> None:
+    """Task.replace ends by Ignore, and Reject may put a task back: neither skips the task."""
+    await scene.enqueue("celery", "progress.run('b', group(replaced.s(), rejects_once.s(), rejects.s()))")
+    async with scene.worker(*SOLO, *QUIET):
+        assert await scene.completed("b") == (2, 0, 1)
+
+
+async def test_a_task_that_is_requeued_after_its_time_limit_is_pending(scene: Scene) -> None:
+    """It has not failed: Celery runs it again."""
+    await scene.enqueue("celery", "progress.run('b', hangs_once.s())")
+    async with scene.worker(*WORKER, *QUIET):
+        assert await scene.completed("b") == (1, 0, 0)

@@ -1,4 +1,4 @@
-"""Celery: a batch opened by our own calls is known to the job-status source, and so can be repaired."""
+"""Celery: the job-status source knows every batch that `run` or `add` creates, so it can be repaired."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
-from tests.integration.integrations.scene import LOOK_SECONDS, SECONDS_MAX, Scene
-from tests.integration.integrations.test_celery import ALONE, WORKER
+from tests.integration.integrations.scene import POLL_SECONDS, SECONDS_MAX, Scene
+from tests.integration.integrations.test_celery import QUIET, WORKER
 from tests.integration.job_status.servers import Client, serving
 
 ALIKE = ("b", "b_", "bc", "B", "b%")
-"""Ids that begin alike, or hold what a pattern would read."""
+"""Ids with a common beginning, or with characters that mean something in a pattern."""
 ADDED = (
     f"for batch_id in {ALIKE}: progress.batches.create(batch_id, 0, sealed=False); "
     "[progress.add(batch_id, group(add.s(1), unreported.s()), part=part) for part in ('1', '2', '2')]"
@@ -27,13 +27,13 @@ RUN = (
 
 @pytest.fixture(params=["redis", "database"])
 def results_url(request: pytest.FixtureRequest, scene: Scene, tmp_path: Path) -> str:
-    """Return where Celery keeps results."""
+    """Return the URL of Celery's result backend."""
     return scene.redis_url if request.param == "redis" else f"db+sqlite:///{tmp_path}/results.db"
 
 
 @asynccontextmanager
 async def source_of(results_url: str) -> AsyncIterator[Client]:
-    """Serve the source over them."""
+    """Serve the source of these results."""
     if results_url.startswith("redis"):
         async with serving("celery", redis_url=results_url) as client:
             yield client
@@ -44,7 +44,7 @@ async def source_of(results_url: str) -> AsyncIterator[Client]:
 
 
 async def test_every_task_is_listed_in_its_own_batch(scene: Scene, results_url: str) -> None:
-    """Of parts that were added, one of them twice, before any task has run; and the batch is not finished."""
+    """Before any task has run, and though one part was added twice; the batch is not finished."""
     await scene.enqueue("celery", f"exec({ADDED!r})", TEST_RESULTS=results_url)
     async with source_of(results_url) as source:
         for batch_id in ALIKE:
@@ -53,14 +53,14 @@ async def test_every_task_is_listed_in_its_own_batch(scene: Scene, results_url: 
             assert len({one.job_id for one in page.job_statuses}) == 4
 
 
-async def test_what_was_never_reported_is_repaired(scene: Scene) -> None:
-    """A batch that was opened in one call ends; one that grows goes on: more parts may come."""
+async def test_unreported_results_are_recovered(scene: Scene) -> None:
+    """A sealed batch completes; an unsealed one may still get more parts."""
     await scene.enqueue("celery", RUN)
     async with source_of(scene.redis_url) as source:
-        async with scene.worker(*WORKER, *ALONE):
+        async with scene.worker(*WORKER, *QUIET):
             await _until_all_ran(source, "whole")
             await _until_all_ran(source, "grown")
-            # What was reported is there: only what nobody reports is pending.
+            # Only the results that were not reported are missing.
             assert (await scene.until("whole", 2)).pending_jobs == 1
             assert (await scene.until("grown", 1)).pending_jobs == 1
         await scene.reconcile(source.target)
@@ -70,7 +70,7 @@ async def test_what_was_never_reported_is_repaired(scene: Scene) -> None:
 
 
 async def test_a_part_that_cannot_be_saved_is_neither_counted_nor_published(scene: Scene) -> None:
-    """Else a list that lacks it would end the batch without it; the call may be made again."""
+    """A list without it would end the batch too early. The call may be repeated."""
     await scene.progress.create("b", 0, sealed=False)
     add = "progress.add('b', group(add.s(1), add.s(2)), part='1')"
     refused = f"try: {add}\nexcept Exception: os._exit(0)\nos._exit(1)"
@@ -80,8 +80,8 @@ async def test_a_part_that_cannot_be_saved_is_neither_counted_nor_published(scen
     assert (scene.redis.llen("celery"), (await scene.progress.get("b")).total_jobs) == (2, 2)
 
 
-async def test_results_that_go_to_the_caller_alone_fail_nothing(scene: Scene) -> None:
-    """A backend that keeps no groups leaves the batch unknown to the source; its tasks are published."""
+async def test_a_backend_that_keeps_no_groups_fails_no_task(scene: Scene) -> None:
+    """The tasks are published; the source does not know the batch."""
     calls = "progress.run('b', group(add.s(1), add.s(2))); progress.add('c', add.s(1), part='1')"
     await scene.enqueue("celery", calls, TEST_RESULTS="rpc://")
     assert scene.redis.llen("celery") == 3
@@ -90,4 +90,4 @@ async def test_results_that_go_to_the_caller_alone_fail_nothing(scene: Scene) ->
 async def _until_all_ran(source: Client, batch_id: str) -> None:
     async with asyncio.timeout(SECONDS_MAX):
         while (await source.counts(batch_id)).pending:  # noqa: ASYNC110  # the backend tells nobody
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)

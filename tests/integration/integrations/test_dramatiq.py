@@ -1,4 +1,4 @@
-"""Dramatiq: what each event becomes, in real worker processes."""
+"""Dramatiq: what is reported of each message, by real workers."""
 
 from tests.integration.integrations.scene import Scene
 
@@ -7,7 +7,7 @@ WORKER = ("dramatiq", BROKER, "--processes", "2", "--threads", "2", "--log-file"
 
 
 async def test_every_end_of_a_message_becomes_an_outcome(scene: Scene) -> None:
-    """Success, failure, retries, an age limit, no such actor, and the rest of pipelines."""
+    """The rest of a pipeline is skipped if one of its messages fails."""
     unknown = "work.message().copy(actor_name='nobody')"
     jobs = (
         "work.message(), fails.message(), retried.message(1), retried.message(9), too_old.message(),"
@@ -17,7 +17,7 @@ async def test_every_end_of_a_message_becomes_an_outcome(scene: Scene) -> None:
     await scene.enqueue("dramatiq", f"progress.run('b', group([{jobs}]))")
     async with scene.worker(*WORKER):
         assert await scene.completed("b") == (5, 4, 3)
-    assert await scene.kinds("b") == sorted(
+    assert await scene.outcomes("b") == sorted(
         [
             ("SUCCEEDED", 1, ""),  # work
             ("SUCCEEDED", 1, ""),  # starts_others; what it sends is not counted
@@ -36,17 +36,17 @@ async def test_every_end_of_a_message_becomes_an_outcome(scene: Scene) -> None:
 
 
 async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
-    """If asked for, a failed attempt is counted as failed until the next one takes its place."""
+    """With report_retries, a failed attempt counts as failed until the next one replaces it."""
     await scene.enqueue("dramatiq", "progress.run('b', slowly_retried.message())")
     async with scene.worker(*WORKER, TEST_REPORT_RETRIES="1"):
         failed = await scene.until("b", 1)
         assert (failed.succeeded_jobs, failed.failed_jobs) == (0, 1)
         await scene.until_succeeded("b", 1)
-    assert await scene.kinds("b") == [("SUCCEEDED", 2, "")]
+    assert await scene.outcomes("b") == [("SUCCEEDED", 2, "")]
 
 
 async def test_a_killed_worker_s_messages_are_counted_once(scene: Scene) -> None:
-    """What a killed worker held is delivered again; what it had reported and not sent is in the spool."""
+    """Its messages are delivered again; its unsent reports are in the spool."""
     await scene.enqueue("dramatiq", "progress.run('b', group(work.message(n) for n in range(300)))")
     async with scene.worker(*WORKER) as worker:
         await scene.until("b", 100)

@@ -1,4 +1,4 @@
-"""The examples run as their first lines say."""
+"""The examples run as their docstrings say."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from tests.support.progress import ROOT
 
 
 async def test_an_example_runs_its_batch_to_the_end(scene: Scene) -> None:
-    """Each takes a Redis and a server, ends by itself, and says how many jobs failed: one in twenty."""
+    """Each needs a Redis and a server, ends by itself, and prints that one job in twenty failed."""
     examples = {"celery": 100, "rq": 40, "dramatiq": 100}
     # All at once: each waits for its jobs most of the time.
     async with asyncio.timeout(SECONDS_MAX):

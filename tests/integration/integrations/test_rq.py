@@ -1,4 +1,4 @@
-"""RQ: what each event becomes, in real workers that fork for each job."""
+"""RQ: what is reported of each job, by real workers."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from rq import Queue
 from rq.command import send_stop_job_command
 from rq.registry import FailedJobRegistry
 
-from tests.integration.integrations.scene import LOOK_SECONDS, KillableScene, Scene
+from tests.integration.integrations.scene import POLL_SECONDS, KillableScene, Scene
 
 JOBS = "tests.integration.integrations.jobs_of_rq"
 
@@ -20,7 +20,7 @@ def worker(redis_url: str, kind: str = "ProgressWorker") -> tuple[str, ...]:
 
 
 async def test_every_end_of_a_job_becomes_an_outcome(scene: Scene) -> None:
-    """Success, failure, retries of both kinds, a killed work-horse."""
+    """Among them both kinds of retries and a killed work-horse."""
     jobs = (
         "job(work), job(fails), job(retried, (1,), retry=Retry(max=2)),"
         "job(retried, (9,), retry=Retry(max=2)), job(returns_retry, (1,)), job(killed), job(work)"
@@ -28,7 +28,7 @@ async def test_every_end_of_a_job_becomes_an_outcome(scene: Scene) -> None:
     await scene.enqueue("rq", f"progress.run('b', [{jobs}])")
     async with scene.worker(*worker(scene.redis_url)):
         assert await scene.completed("b") == (3, 4, 0)
-    assert await scene.kinds("b") == sorted(
+    assert await scene.outcomes("b") == sorted(
         [
             ("SUCCEEDED", 1, ""),
             ("SUCCEEDED", 1, ""),
@@ -42,38 +42,38 @@ async def test_every_end_of_a_job_becomes_an_outcome(scene: Scene) -> None:
 
 
 async def test_a_stopped_job_is_skipped(scene: Scene) -> None:
-    """Whoever stops a job has cancelled it."""
+    """A person who stops a job has cancelled it."""
     await scene.enqueue("rq", "progress.run('b', [job(hangs, job_id='long')])")
     async with scene.worker(*worker(scene.redis_url)):
         async with asyncio.timeout(60):
             while not scene.redis.exists("hangs"):  # noqa: ASYNC110  # Redis tells nobody
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         send_stop_job_command(scene.redis, "long")
         assert await scene.completed("b") == (0, 0, 1)
 
 
 async def test_a_failed_job_that_is_requeued_is_superseded(scene: Scene) -> None:
-    """What `rq requeue` runs again is the next attempt: the tallies move, also of a batch that has ended."""
+    """The run after `rq requeue` is the next attempt: it changes the tallies even of a completed batch."""
     await scene.enqueue("rq", "progress.run('b', [job(retried, (1,))])")
     async with scene.worker(*worker(scene.redis_url)):
         assert await scene.completed("b") == (0, 1, 0)
         queue = Queue(connection=scene.redis)
         failed = FailedJobRegistry(queue=queue)
         async with asyncio.timeout(60):
-            while not failed.get_job_ids():  # noqa: ASYNC110  # as above
-                await asyncio.sleep(LOOK_SECONDS)
+            while not failed.get_job_ids():  # noqa: ASYNC110  # Redis tells nobody
+                await asyncio.sleep(POLL_SECONDS)
         failed.requeue(failed.get_job_ids()[0])
         await scene.until_succeeded("b", 1)
-    assert await scene.kinds("b") == [("SUCCEEDED", 2, "")]
+    assert await scene.outcomes("b") == [("SUCCEEDED", 2, "")]
 
 
-async def test_a_relay_that_died_is_replaced_once(scene: Scene) -> None:
-    """By the worker, before it forks again: not by each work-horse for itself."""
+async def test_a_killed_relay_is_replaced_once(scene: Scene) -> None:
+    """By the worker before it forks again, not by each work-horse."""
     async with scene.worker(*worker(scene.redis_url)) as running:
         (relay,) = await running.has_processes(1)
         async with asyncio.timeout(60):
             while not scene.redis.exists("senders"):  # noqa: ASYNC110  # Redis tells nobody
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         os.kill(relay, signal.SIGKILL)
         await running.has_processes(0)
         await scene.enqueue("rq", "progress.run('b', [job(work) for _ in range(20)])")
@@ -82,8 +82,8 @@ async def test_a_relay_that_died_is_replaced_once(scene: Scene) -> None:
     assert scene.redis.get("senders") == b"2"
 
 
-async def test_a_simple_worker_reports_by_itself(scene: Scene) -> None:
-    """A worker that forks for nothing needs no relay, and flushes at its end."""
+async def test_a_simple_worker_reports_without_a_relay(scene: Scene) -> None:
+    """It does not fork, and flushes at its end."""
     await scene.enqueue("rq", "progress.run('b', [job(work) for _ in range(50)] + [job(fails)])")
     command = worker(scene.redis_url, "SimpleProgressWorker")
     async with scene.worker(*command, "--burst"):
@@ -94,7 +94,7 @@ async def test_a_simple_worker_reports_by_itself(scene: Scene) -> None:
 async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
     killable: KillableScene, *, is_killed: bool
 ) -> None:
-    """No job waits or fails; a worker that ends flushes, one that is killed leaves reports in the spool."""
+    """No job waits or fails. A worker that ends flushes; a killed one leaves its reports in the spool."""
     await killable.enqueue("rq", "progress.run('b', [job(work) for _ in range(15)])")
     await killable.servers.end(0, signal.SIGKILL)
     queue = Queue(connection=killable.redis)
@@ -102,8 +102,8 @@ async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
         *worker(killable.redis_url), TEST_SPOOL=str(killable.spool) if is_killed else ""
     ) as first:
         async with asyncio.timeout(60):
-            while queue.finished_job_registry.count < 15:  # noqa: ASYNC110  # as above
-                await asyncio.sleep(LOOK_SECONDS)
+            while queue.finished_job_registry.count < 15:  # noqa: ASYNC110  # Redis tells nobody
+                await asyncio.sleep(POLL_SECONDS)
         if is_killed:
             first.kill()
         await killable.servers.start(0)
@@ -114,3 +114,19 @@ async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
         async with killable.worker(*worker(killable.redis_url)):
             assert await killable.completed("b") == (15, 0, 0)
     assert queue.failed_job_registry.count == 0
+
+
+async def test_a_job_that_waits_for_its_retry_is_pending(scene: Scene) -> None:
+    """Its failed attempt is not reported."""
+    await scene.enqueue("rq", "progress.run('b', [job(fails, retry=Retry(max=1, interval=60))])")
+    async with scene.worker(*worker(scene.redis_url, "SimpleProgressWorker"), "--burst") as running:
+        await running.ended()
+    assert (await scene.progress.get("b")).pending_jobs == 1
+
+
+async def test_a_job_that_returns_retry_too_often_has_failed(scene: Scene) -> None:
+    """At its last attempt, not before."""
+    await scene.enqueue("rq", "progress.run('b', [job(returns_retry, (2,))])")
+    async with scene.worker(*worker(scene.redis_url, "SimpleProgressWorker"), "--burst"):
+        assert await scene.completed("b") == (0, 1, 0)
+    assert await scene.outcomes("b") == [("FAILED", 3, "RetriesExceeded")]

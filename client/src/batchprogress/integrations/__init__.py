@@ -1,1 +1,1 @@
-"""Beside a queue, by its own hooks: one file for each, and each needs the extra of its name."""
+"""Integrations with job queues, through their own hooks. Each needs the extra of its name."""

@@ -1,4 +1,4 @@
-"""Celery's canvas: which tasks a group, a chord or a chain is made of. Nothing is published here."""
+"""The tasks of a Celery canvas: a group, a chord, a chain or a task. Nothing is published here."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,14 +11,14 @@ from batchprogress.integrations.job_ids import BATCH_KEY
 
 
 def batch_of(request: Context) -> str | None:
-    """Return the batch that a task belongs to; it came in the headers of its message."""
+    """Return the batch of a task, from the headers of its message."""
     return (request.headers or {}).get(BATCH_KEY)
 
 
 def tagged(canvas: Signature, batch_id: str, task_ids: Iterator[str]) -> Signature:
-    """Return a copy in which every task carries the batch and has the next of these ids.
+    """Return a copy in which every task carries the batch and has the next of the ids.
 
-    A copy by hand: Celery's own keeps a task that stands twice in a group as one.
+    Celery's own copy keeps a task that is in a group twice as one object.
     """
     copy = canvas.clone()
     if isinstance(copy, chord):
@@ -33,7 +33,7 @@ def tagged(canvas: Signature, batch_id: str, task_ids: Iterator[str]) -> Signatu
 
 
 def tasks_of(canvas: Signature) -> Iterator[Signature]:
-    """Yield the tasks of a canvas: each becomes a message of its own."""
+    """Yield the tasks of a canvas; each becomes a message."""
     if isinstance(canvas, chord):
         yield from _tasks_of_all(canvas.tasks)
         yield from tasks_of(canvas.body)
@@ -43,21 +43,21 @@ def tasks_of(canvas: Signature) -> Iterator[Signature]:
         yield canvas
 
 
-def tasks_after(request: Context) -> Iterator[tuple[str, str]]:
+def dependents_of(request: Context) -> Iterator[tuple[str, str]]:
     """Yield the batch and the id of each task that runs only if this one succeeds.
 
-    That is the rest of its chain, and the body of its chord with what comes after that.
+    These are the rest of its chain, and the body of its chord with everything after that.
     """
-    yield from _after(request.chain, request.chord)
+    yield from _dependents(request.chain, request.chord)
 
 
-def _after(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, str]]:
+def _dependents(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, str]]:
     for one in (*(chain or ()), *((body,) if body else ())):
         for task in tasks_of(maybe_signature(one)):
             options = task.options
             if batch_id := (options.get("headers") or {}).get(BATCH_KEY):
                 yield batch_id, options["task_id"]
-            yield from _after(options.get("chain"), options.get("chord"))
+            yield from _dependents(options.get("chain"), options.get("chord"))
 
 
 def _tasks_of_all(canvases: Iterable[Signature]) -> Iterator[Signature]:

@@ -1,9 +1,8 @@
-"""Which tasks a batch has, kept in Celery's result backend: what a reconciler asks there.
+"""Saves which tasks a batch has in Celery's result backend, where the reconciler's source reads them.
 
-run   a GroupResult under the batch's id: all there will be; in a database more than one row
-add   Redis      the set batchprogress:jobs:<batch_id>, as RQ's
-database   rows of their own (see celery_tables)
-others     nothing: no source of ours reads them
+run   a GroupResult with the id of the batch; in a database one row or more (see celery_tables)
+add   in Redis the set batchprogress:jobs:<batch_id>, as for RQ; in a database rows for each part; in other
+      backends nothing, since no source reads them
 """
 
 from collections.abc import Sequence
@@ -19,21 +18,26 @@ from batchprogress.integrations.job_ids import JOB_IDS_KEY_PREFIX, JOB_IDS_SECON
 
 
 def save_all(app: Celery, batch_id: str, task_ids: Sequence[str]) -> None:
-    """Save the tasks of a batch that gets no more, if the backend keeps groups.
+    """Save the tasks of a sealed batch, if the backend keeps groups.
 
     Raises:
-        Exception: whatever the backend raises when it is away; nothing is saved.
+        Exception: raised by an unavailable backend; nothing is saved.
 
     """
     if _is_database(app):
         GroupTable(app).save_all(batch_id, task_ids)
     elif not isinstance(app.backend, DisabledBackend):
-        with suppress(NotImplementedError):  # results that go to the caller alone (rpc://)
+        with suppress(NotImplementedError):  # rpc:// sends results to the caller only
             GroupResult(batch_id, [app.AsyncResult(task_id) for task_id in task_ids]).save(app.backend)
 
 
 def save_part(app: Celery, batch_id: str, part: str, task_ids: Sequence[str]) -> None:
-    """Save the tasks of a part of a batch; raises as `save_all`."""
+    """Save the tasks of a part of a batch.
+
+    Raises:
+        Exception: raised by an unavailable backend; nothing is saved.
+
+    """
     if _is_database(app):
         GroupTable(app).save_part(batch_id, part, task_ids)
     elif isinstance(app.backend, RedisBackend):
@@ -41,7 +45,7 @@ def save_part(app: Celery, batch_id: str, part: str, task_ids: Sequence[str]) ->
 
 
 def _is_database(app: Celery) -> bool:
-    """Tell by the table, since the class can only be imported where SQLAlchemy is installed."""
+    """Recognise the backend by its table: its class cannot be imported without SQLAlchemy."""
     return hasattr(app.backend, "taskset_cls")
 
 

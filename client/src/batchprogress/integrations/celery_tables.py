@@ -1,15 +1,16 @@
-"""Which tasks a batch has, in the table of groups that Celery keeps in a database.
+"""Saves which tasks a batch has in the table of groups that Celery keeps in a database.
 
     run   <batch_id>                   its first thousand tasks
           <batch_id> run <n>           each further thousand
-    add   <batch_id>                   no task: the batch has parts
+    add   <batch_id>                   no task: marks a batch that has parts
           <batch_id> add <part> <n>    each thousand tasks of a part
 
-What is saved together is one transaction, and expires at one moment. Parts are added at the same time, by
-programs and by tasks, so each has rows of its own: a list that is read and written again would lose some.
+Each call is one transaction, and its rows expire together. Parts are added concurrently, by programs and by
+tasks, so each has its own rows: a shared list that is read and written back would lose some.
 
-A source takes a batch without its own row as unknown. In `add` that row comes before any part, expires before
-any part, and is never made again while a part is there: for as long as it is there no part is missing.
+The job-status source treats a batch without its own row as unknown. `add` writes that row before any part,
+lets it expire before any part, and never writes it again while a part exists: while it exists, no part is
+missing.
 """
 
 import logging
@@ -24,26 +25,28 @@ from celery.result import GroupResult
 from batchprogress.integrations.job_ids import JOB_IDS_SECONDS
 
 TASKS_PER_ROW_MAX = 1_000
-"""Some 56 bytes each: MySQL's BLOB, which Celery takes, ends at 65,535."""
+"""About 56 bytes each: the BLOB of MySQL that Celery uses ends at 65,535."""
 PARTS_KEPT = timedelta(seconds=JOB_IDS_SECONDS)
-"""Beyond `result_expires`, as in Redis."""
-PARTED_KEPT = PARTS_KEPT - timedelta(days=1)
-"""Of the row that says that there are parts: a day less than these, since clocks of machines differ."""
+"""How long parts are kept beyond `result_expires`, as in Redis."""
+MARK_KEPT = PARTS_KEPT - timedelta(days=1)
+"""How long the row that marks a batch with parts is kept: a day less, since clocks of machines differ."""
 
 _log = logging.getLogger("batchprogress")
 
 
 class GroupTable:
-    """The table of groups of an app whose result backend is a database."""
+    """The table of groups of an app whose result backend is a database.
+
+    Nothing is opened before a call or stays open after it.
+    """
 
     def __init__(self, app: Celery) -> None:
-        """Take the app; nothing is opened before a call, or stays open after it."""
         self._app = app
         self._backend = app.backend
         self._row = app.backend.taskset_cls
 
     def save_all(self, batch_id: str, task_ids: Sequence[str]) -> None:
-        """Save the tasks of a batch that gets no more."""
+        """Save the tasks of a sealed batch."""
         first, *others = _portions(task_ids)
         numbered = {f"{batch_id} run {number}": some for number, some in enumerate(others, 1)}
         self._save({batch_id: first, **numbered}, timedelta(0))
@@ -53,15 +56,15 @@ class GroupTable:
         parts = f"{batch_id} add "
         if not self._has(batch_id):
             if not self._has_any(parts):
-                self._save({batch_id: ()}, PARTED_KEPT)
-            elif not self._has(batch_id):  # nor has another program just begun it
-                _log.warning("batch %s is not known to the reconciler any more: it has expired", batch_id)
-        rows = f"{parts}{uuid5(NAMESPACE_URL, part).hex[:16]}"  # Celery has room for 155 characters
+                self._save({batch_id: ()}, MARK_KEPT)
+            elif not self._has(batch_id):  # and no other program has just added the first part
+                _log.warning("the reconciler cannot repair batch %s any more: it has expired", batch_id)
+        rows = f"{parts}{uuid5(NAMESPACE_URL, part).hex[:16]}"  # the column holds 155 characters
         numbered = {f"{rows} {number}": some for number, some in enumerate(_portions(task_ids))}
         self._save(numbered, PARTS_KEPT)
 
     def _save(self, groups: Mapping[str, Sequence[str]], kept: timedelta) -> None:
-        """Save all of these groups or none, unless they are there: by an earlier call, or one at once."""
+        """Save all of the groups or none, unless an earlier or a concurrent call has saved them."""
         first = next(iter(groups))
         if self._has(first):
             return
@@ -72,20 +75,20 @@ class GroupTable:
                     row = self._row(group_id, self._value(group_id, task_ids))
                     row.date_done = expires_from
                     session.add(row)
-                    session.flush()  # one at a time: MySQL bounds what it takes at once
+                    session.flush()  # one at a time: MySQL bounds a statement
                 session.commit()
         except Exception:
             if not self._has(first):
                 raise
 
     def _value(self, group_id: str, task_ids: Sequence[str]) -> bytes:
-        """Return a group as Celery writes it."""
+        """Return a group as Celery stores it."""
         group = GroupResult(group_id, [self._app.AsyncResult(task_id) for task_id in task_ids])
         value: str | bytes = self._backend.encode(self._backend.prepare_value(group))
         return value.encode() if isinstance(value, str) else value
 
     def _has(self, group_id: str) -> bool:
-        # By the exact id, whatever the column's collation finds besides.
+        # Compared here too: the collation of the column may ignore case.
         return group_id in self._ids(self._row.taskset_id == group_id)
 
     def _has_any(self, beginning: str) -> bool:
@@ -98,6 +101,6 @@ class GroupTable:
 
 
 def _portions(task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield what goes into one row at a time; no tasks are a row too."""
+    """Yield the tasks of each row; without tasks there is one empty row."""
     for begin in range(0, max(1, len(task_ids)), TASKS_PER_ROW_MAX):
         yield task_ids[begin : begin + TASKS_PER_ROW_MAX]

@@ -1,11 +1,11 @@
-"""Dramatiq: a middleware reports, and a group becomes a batch in one call.
+"""Dramatiq: reports messages through a middleware, and creates a batch from a group in one call.
 
-A job is a message, its id the message's. Its attempt is kept in the message's options: a retry carries it on,
-a message that is delivered again because its worker was killed is the same attempt, and so is counted once.
-A job is pending until Dramatiq runs it no more by itself; what waits for a job that did not succeed (the rest
-of its pipeline) never runs, and is skipped with it.
+A job is a message, and its id is the id of the message. Its attempt is kept in the options of the message: a
+retry has the next one, and a message that is delivered again because its worker was killed has the same one,
+so it is counted once. A job is pending until Dramatiq will not run it again by itself. The messages that
+depend on a message without success (the rest of its pipeline) are never sent; they are skipped with it.
 
-A worker's processes import the broker after they were forked, so that they need no care.
+The processes of a worker import the broker after they are forked, so they need no relay.
 """
 
 import copy
@@ -19,38 +19,37 @@ from dramatiq.middleware import Retries
 from dramatiq.worker import Worker
 
 from batchprogress._reporting.base_reporter import EXIT_SECONDS_MAX
-from batchprogress.batches import Batches
+from batchprogress.integrations.best_effort import BestEffortClient
 from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
 from batchprogress.reporter import Reporter
 
 ATTEMPT_KEY = "batchprogress_attempt"
-"""The option that counts how often a worker has begun the message, retries included."""
+"""The option that counts how often a worker has started the message, including retries."""
 
 Composition = Message[Any] | pipeline | group
 
 
 class DramatiqProgress(Middleware):
-    """Reports the messages of a broker that belong to a batch, and makes batches of groups.
+    """Reports the messages of a broker that belong to a batch, and creates batches from groups.
 
         progress = DramatiqProgress(broker, Reporter("progress:50051"))   # where the broker is made
 
         progress.run("sync-2026-11", group(sync_row.message(row) for row in rows))
 
-    It adds itself to the broker. Messages that actors send themselves are not counted, unless `add` sends
-    them. What a middleware raises Dramatiq only logs, so that a strict reporter fails no message either.
+    It adds itself to the broker as the first middleware, since Dramatiq asks the first one last: it must see
+    what Retries has decided. Messages that are sent by actors are not counted, unless `add` sends them.
+    Dramatiq only logs exceptions of a middleware, so even a strict reporter fails no message.
+
+    Args:
+        broker: the broker, with all its other middleware.
+        reporter: reports the messages. It names no batch.
+        report_retries: report an attempt that Dramatiq will retry as failed until the next attempt replaces
+            it. Failures show early, but a batch whose last jobs wait for a retry is already completed.
+
     """
 
     def __init__(self, broker: Broker, reporter: Reporter, *, report_retries: bool = False) -> None:
-        """Become the broker's first middleware: what follows a message is asked last, after Retries.
-
-        Args:
-            broker: the broker, with all of its other middleware.
-            reporter: what messages are reported with; it names no batch.
-            report_retries: report an attempt that Dramatiq will retry as failed, for the next one to take its
-                place: failures are seen early, but a batch whose last jobs wait for a retry has COMPLETED.
-
-        """
-        self.batches = Batches.of(reporter.connection, strict=reporter.strict)
+        self.batches = BestEffortClient(reporter.connection, strict=reporter.strict)
         self._broker = broker
         self._reporter = reporter
         self._report_retries = report_retries
@@ -64,13 +63,21 @@ class DramatiqProgress(Middleware):
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
     ) -> Composition:
-        """Create a sealed batch of all messages of a group, a pipeline or a message, and send it.
+        """Create a sealed batch of all messages of a composition, and send it.
 
-        A program that was killed in here calls it again with the same: the batch is the same, and so are the
-        messages' ids. Returns what was sent, which has the results.
+        A program that was killed meanwhile may repeat the call: batch and message ids are the same.
+
+        Args:
+            batch_id: the new batch.
+            composition: a group, a pipeline or a message.
+            display_name: a name for people.
+            labels: labels to find batches by.
+
+        Returns:
+            What was sent, with which results can be read.
 
         Raises:
-            BatchNotChanged: only if the reporter is strict, and then nothing is sent.
+            CallFailed: only if the reporter is strict; then nothing is sent.
 
         """
         jobs = _tagged(composition, batch_id, job_ids(batch_id))
@@ -80,26 +87,32 @@ class DramatiqProgress(Middleware):
     def add(self, batch_id: str, composition: Composition, *, part: str) -> Composition:
         """Add the messages of a composition to an unsealed batch, and send them.
 
-        `part` names them within the batch, for a call that is made again.
+        Args:
+            batch_id: the batch.
+            composition: a group, a pipeline or a message.
+            part: a name within the batch: a repeated call with the same name adds nothing.
+
+        Returns:
+            What was sent, with which results can be read.
 
         Raises:
-            BatchNotChanged: only if the reporter is strict, and then nothing is sent.
+            CallFailed: only if the reporter is strict; then nothing is sent.
 
         """
         jobs = _tagged(composition, batch_id, job_ids(batch_id, part))
         self.batches.add_jobs(batch_id, _size_of(jobs), part)
         return self._send(jobs)
 
-    def after_worker_boot(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002  # Dramatiq's
-        """Send what a killed process has left in the spool."""
+    def after_worker_boot(self, _broker: Broker, _worker: Worker) -> None:
+        """Send the reports that a killed process left in the spool."""
         self._reporter.start()
 
-    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:  # noqa: ARG002  # as above
+    def after_worker_shutdown(self, _broker: Broker, _worker: Worker) -> None:
         """Flush."""
         self._reporter.flush(EXIT_SECONDS_MAX)
 
-    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002  # as above
-        """Count an attempt."""
+    def before_process_message(self, _broker: Broker, message: MessageProxy) -> None:
+        """Count the attempt."""
         if BATCH_KEY in message.options:
             message.options[ATTEMPT_KEY] = _attempt_of(message) + 1
 
@@ -108,10 +121,10 @@ class DramatiqProgress(Middleware):
         broker: Broker,
         message: MessageProxy,
         *,
-        result: Any = None,  # noqa: ARG002  # as above
         exception: BaseException | None = None,
+        **_: object,
     ) -> None:
-        """Report how a message ended; before it is acknowledged, so that a kill between delivers it again."""
+        """Report how a message ended, before it is acknowledged: after a kill in between it runs again."""
         if exception is None and not message.failed:
             self._report(message, self._reporter.succeeded)
         elif message.failed or not _has_retries(broker):
@@ -119,13 +132,13 @@ class DramatiqProgress(Middleware):
         elif self._report_retries:
             self._report(message, self._reporter.failed, exception)
 
-    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002  # as above
-        """Report a message that a middleware has skipped, as one that is too old."""
+    def after_skip_message(self, _broker: Broker, message: MessageProxy) -> None:
+        """Report a message that a middleware has skipped, for example because it is too old."""
         self._report(message, self._reporter.skipped)
-        self._skip_after(message)
+        self._skip_dependents(message)
 
-    def before_nack(self, broker: Broker, message: MessageProxy) -> None:  # noqa: ARG002  # as above
-        """Report a message that no worker has begun: it names an actor that is not there."""
+    def before_nack(self, _broker: Broker, message: MessageProxy) -> None:
+        """Report a message that no worker could start, since its actor does not exist."""
         if ATTEMPT_KEY not in message.options:
             message.options[ATTEMPT_KEY] = 1
             self._report_failed(message, ActorNotFound(message.actor_name))
@@ -138,14 +151,14 @@ class DramatiqProgress(Middleware):
 
     def _report_failed(self, message: MessageProxy, error: BaseException | str) -> None:
         self._report(message, self._reporter.failed, error)
-        self._skip_after(message)
+        self._skip_dependents(message)
 
     def _report(self, message: MessageProxy, report: Any, *error: object) -> None:
         if batch_id := message.options.get(BATCH_KEY):
             report(message.message_id, *error, batch_id=batch_id, attempt=_attempt_of(message))
 
-    def _skip_after(self, message: MessageProxy) -> None:
-        for batch_id, message_id in _messages_after(message.options):
+    def _skip_dependents(self, message: MessageProxy) -> None:
+        for batch_id, message_id in _dependents_of(message.options):
             self._reporter.skipped(message_id, batch_id=batch_id)
 
 
@@ -154,12 +167,12 @@ def _attempt_of(message: MessageProxy) -> int:
 
 
 def _has_retries(broker: Broker) -> bool:
-    """Whether a message that raised and was not given up is sent again; without Retries nobody does that."""
+    """Whether a message that raised may be sent again, which only the middleware Retries does."""
     return any(isinstance(middleware, Retries) for middleware in broker.middleware)
 
 
 def _tagged(composition: Composition, batch_id: str, message_ids: Iterator[str]) -> Composition:
-    """Return a copy in which every message carries the batch and has the next of these ids."""
+    """Return a copy in which every message carries the batch and has the next of the ids."""
     if isinstance(composition, Message):
         return _tagged_message(composition, batch_id, message_ids)
     if isinstance(composition, pipeline):
@@ -182,7 +195,7 @@ def _size_of(composition: Composition) -> int:
     return sum(_size_of(child) for child in composition.children)
 
 
-def _messages_after(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _dependents_of(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the batch and the id of each message that is sent only if this one succeeds."""
     while target := options.get("pipe_target"):
         options = target["options"]

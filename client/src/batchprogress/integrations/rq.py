@@ -1,12 +1,12 @@
-"""RQ: its worker reports, and many jobs become a batch in one call.
+"""RQ: reports jobs from RQ's worker, and creates a batch from many jobs in one call.
 
-    worker       a killed or stopped job, one that is abandoned ──▶ Relay
+    worker       a killed, stopped or abandoned job ──▶ Relay
     work-horse   handle_job_success, handle_job_failure, handle_job_retry ──▶ the same Relay
     SimpleWorker runs its jobs in its own process ──▶ Reporter
 
-A job is an RQ job, its id RQ's. Its attempt is the number of times that a worker has begun it, which is kept
-beside the job: RQ itself counts retries, but not what `rq requeue` runs again. A job is pending until RQ runs
-it no more by itself.
+A job is an RQ job with RQ's id. Its attempt is the number of times that a worker has started it, which is
+kept in the hash of the job: RQ itself counts retries, but not the runs after `rq requeue`. A job is pending
+until RQ will not run it again by itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,47 +23,47 @@ from rq.worker import SimpleWorker, Worker
 from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.batches import Batches
 from batchprogress.client import Client
+from batchprogress.integrations.best_effort import BestEffortClient
 from batchprogress.integrations.job_ids import BATCH_KEY, JOB_IDS_KEY_PREFIX, JOB_IDS_SECONDS, job_ids
 from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
 
 ATTEMPTS_FIELD = "batchprogress_attempts"
-"""In the hash of a job, which RQ keeps for as long as the job."""
+"""A field in the hash of a job, which RQ keeps as long as the job."""
 RETRIES_EXCEEDED = "RetriesExceeded"
-"""The kind of error of a job that has returned Retry too often; RQ has no exception for it."""
+"""The error type of a job that returned Retry too often; RQ has no exception for it."""
 
 if TYPE_CHECKING:
     _Base = Worker
-else:  # whichever worker it is mixed into
+else:  # any worker class that it is mixed into
     _Base = object
 
 
 class ReportsJobs(_Base):
-    """Makes a worker report the jobs that belong to a batch.
+    """Makes a worker class report the jobs that belong to a batch.
 
         class ProgressWorker(ReportsJobs, Worker):      # rq worker --worker-class my_module.ProgressWorker
             reporter = Reporter("progress:50051")
 
-    With Worker and SimpleWorker, and what is made of them.
+    It works with Worker, SimpleWorker and their subclasses.
     """
 
     reporter: Reporter
-    """What jobs are reported with; it names no batch, and has reported nothing yet."""
+    """Reports the jobs. It names no batch and has reported nothing yet."""
     report_retries = False
-    """Whether an attempt that RQ will retry is reported as failed, for the next one to take its place:
-    failures are seen early, but a batch whose last jobs wait for a retry has COMPLETED."""
+    """Report an attempt that RQ will retry as failed until the next attempt replaces it. Failures show early,
+    but a batch whose last jobs wait for a retry is already completed."""
 
     _error: BaseException | None = None
-    """Of the job under way."""
+    """The exception of the running job."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what RQ's own worker takes."""
         super().__init__(*args, **kwargs)
         self._relay = Relay(self.reporter)
         self._reports: ReportMethods = self.reporter if isinstance(self, SimpleWorker) else self._relay
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        """Begin to report, before the first fork."""
+        """Start the relay before the first fork."""
         if isinstance(self, SimpleWorker):
             self.reporter.start()
         else:
@@ -71,27 +71,27 @@ class ReportsJobs(_Base):
         super().bootstrap(*args, **kwargs)
 
     def teardown(self) -> None:
-        """End, then let the relay flush; a SimpleWorker's reporter flushes at the interpreter's exit."""
+        """End, then let the relay flush; the reporter of a SimpleWorker flushes at the interpreter's exit."""
         super().teardown()  # type: ignore[no-untyped-call]
         if not self.is_horse:
             self._relay.close()
 
     def prepare_execution(self, job: Job) -> Execution:
-        """Count one more attempt; this is still the worker, which a killed work-horse cannot undo."""
+        """Count the attempt in the worker, where a killed work-horse cannot undo it."""
         if not isinstance(self, SimpleWorker):
-            self._relay.start()  # or each work-horse would replace one that has died
+            self._relay.start()  # otherwise each work-horse would replace a relay that has died
         if _batch_of(job):
             self.connection.hincrby(job.key, ATTEMPTS_FIELD, 1)
         execution: Execution = super().prepare_execution(job)
         return execution
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Keep the exception, which comes just before the failure."""
+        """Keep the exception for handle_job_failure, which RQ calls next."""
         self._error = exc_info[1]
         super().handle_exception(job, *exc_info)
 
     def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:
-        """Report a job as succeeded, once RQ has kept that: its own hand-over may still fail the job."""
+        """Report the success once RQ has stored it, which may still fail the job."""
         batch_id, attempt = _batch_of(job), self._attempt_of(job)
         super().handle_job_success(job, *args, **kwargs)
         if batch_id:
@@ -105,9 +105,8 @@ class ReportsJobs(_Base):
         exc_string: str = "",
         execution: Execution | None = None,
     ) -> None:
-        """Report a job as failed, or as skipped if it was stopped, unless RQ retries it."""
-        is_stopped = self._stopped_job_id == job.id
-        is_retried = job.should_retry and not is_stopped
+        """Report a failed job, unless RQ retries it; a stopped one is skipped."""
+        is_stopped, is_retried = self._stopped_job_id == job.id, job.should_retry
         attempt = self._attempt_of(job)
         error, self._error = self._error, None
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
@@ -115,20 +114,20 @@ class ReportsJobs(_Base):
             self._report_stopped(job, attempt)
         elif error is not None:
             self._report_failed(job, attempt, error, is_retried=is_retried)
-        else:  # the work-horse is gone: RQ has only its own words, of which the first say what
+        else:  # the work-horse is gone; RQ's message begins with what happened to it
             kind = exc_string.partition(";")[0]
             self._report_failed(job, attempt, exc_string, error_type=kind, is_retried=is_retried)
 
     def handle_job_retry(self, job: Job, queue: Queue, retry: Retry, *args: Any, **kwargs: Any) -> None:
-        """Report a job that has returned Retry, if RQ does not retry it any more."""
+        """Report a job that returned Retry as failed, if RQ will not retry it again."""
         is_retried = (job.number_of_retries or 0) < retry.max
         attempt = self._attempt_of(job)
         super().handle_job_retry(job, queue, retry, *args, **kwargs)
-        message = f"returned Retry, of which {retry.max} are allowed"
+        message = f"returned Retry after {retry.max} allowed retries"
         self._report_failed(job, attempt, message, error_type=RETRIES_EXCEEDED, is_retried=is_retried)
 
     def clean_registries(self) -> None:
-        """Report the jobs whose worker is gone and that RQ gives up at this occasion."""
+        """Report the jobs that RQ gives up here because their worker is gone."""
         self._exc_handlers.insert(0, self._report_abandoned)
         try:
             super().clean_registries()  # type: ignore[no-untyped-call]
@@ -153,22 +152,29 @@ class ReportsJobs(_Base):
             self._reports.failed(job.id, error, error_type=error_type, batch_id=batch_id, attempt=attempt)
 
     def _attempt_of(self, job: Job) -> int:
-        """Return which attempt is under way; asked before RQ may delete a job that has ended."""
+        """Return the number of the running attempt; call it before RQ may delete the job."""
         if not _batch_of(job):
             return 1
         return int(self.connection.hget(job.key, ATTEMPTS_FIELD) or 1)
 
 
 class RQProgress:
-    """Makes batches of jobs that are enqueued together.
+    """Creates batches of jobs that are enqueued together.
 
-    progress = RQProgress(Queue(connection=Redis()), Client("progress:50051"))
-    progress.run("sync-2026-11", [Queue.prepare_data(sync_row, (row,)) for row in rows])
+        progress = RQProgress(Queue(connection=Redis()), Client("progress:50051"))
+        progress.run("sync-2026-11", [Queue.prepare_data(sync_row, (row,)) for row in rows])
+
+    Args:
+        queue: the queue of the jobs.
+        client: the server that gets the batches. The deprecated Batches works as well.
+        strict: raise a failed call of the client instead of logging it; then nothing is enqueued.
+
     """
 
-    def __init__(self, queue: Queue, client: Client | Batches) -> None:
-        """Take the queue and the server. A batch that cannot be created is only logged."""
-        self.batches = Batches.of(client.connection, strict=False) if isinstance(client, Client) else client
+    def __init__(self, queue: Queue, client: Client | Batches, *, strict: bool = False) -> None:
+        self.batches = (
+            client if isinstance(client, Batches) else BestEffortClient(client.connection, strict=strict)
+        )
         self._queue = queue
 
     def run(
@@ -179,13 +185,23 @@ class RQProgress:
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
     ) -> list[Job]:
-        """Create a sealed batch of jobs and enqueue them: all, or none if the program is killed in here.
+        """Create a sealed batch of jobs and enqueue them.
 
-        It may then call it again with the same. In RQ they are a Group of the batch's id; their ids are also
-        kept for the reconciler. Jobs that have no id get one.
+        If the program is killed meanwhile, none are enqueued, and it may repeat the call. In RQ the jobs are
+        a Group with the id of the batch; their ids are also kept for the reconciler. Jobs without an id get
+        one.
+
+        Args:
+            batch_id: the new batch.
+            jobs: the jobs, from Queue.prepare_data.
+            display_name: a name for people.
+            labels: labels to find batches by.
+
+        Returns:
+            The enqueued jobs.
 
         Raises:
-            BatchNotChanged: only if the batches are strict, and then nothing is enqueued.
+            CallFailed: only if strict; then nothing is enqueued.
 
         """
         tagged = _tagged(batch_id, jobs)
@@ -195,10 +211,16 @@ class RQProgress:
     def add(self, batch_id: str, jobs: Iterable[EnqueueData], *, part: str) -> list[Job]:
         """Add jobs to an unsealed batch and enqueue them.
 
-        `part` names them within the batch, for a call that is made again.
+        Args:
+            batch_id: the batch.
+            jobs: the jobs, from Queue.prepare_data.
+            part: a name within the batch: a repeated call with the same name adds nothing.
+
+        Returns:
+            The enqueued jobs.
 
         Raises:
-            BatchNotChanged: only if the batches are strict, and then nothing is enqueued.
+            CallFailed: only if strict; then nothing is enqueued.
 
         """
         tagged = _tagged(batch_id, jobs, part)
@@ -206,7 +228,7 @@ class RQProgress:
         return self._enqueue(batch_id, tagged)
 
     def _enqueue(self, batch_id: str, tagged: list[EnqueueData]) -> list[Job]:
-        """Keep the ids before a job can run: RQ takes a job out of its Group minutes after it succeeded."""
+        """Save the ids before a job can run: RQ removes a job from its Group minutes after it succeeded."""
         redis, key = self._queue.connection, f"{JOB_IDS_KEY_PREFIX}{batch_id}"
         if tagged:
             redis.sadd(key, *(one.job_id for one in tagged))

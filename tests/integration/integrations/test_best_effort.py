@@ -1,0 +1,40 @@
+"""Creating batches without failing the program that enqueues the jobs."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from batchprogress import BatchConflict
+from batchprogress._grpc.connection import Connection
+from batchprogress.integrations.best_effort import BestEffortClient
+from tests.support.progress import served
+
+
+async def test_a_failed_call_is_logged_and_raised_only_if_strict(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The return value says whether the batch is as the caller wants it."""
+    async with served(f"sqlite+aiosqlite:///{tmp_path}/t.db") as progress:
+        connection = Connection(f"127.0.0.1:{progress.port}")
+        client = BestEffortClient(connection, strict=False)
+        assert await asyncio.to_thread(client.create, "b", 1, sealed=False)
+        assert await asyncio.to_thread(client.add_jobs, "b", 2, "part")
+        assert await asyncio.to_thread(client.seal, "b")
+        assert caplog.messages == []
+        assert not await asyncio.to_thread(client.create, "b", 4)
+        assert "batch b was not changed" in caplog.text
+        with pytest.raises(BatchConflict):
+            await asyncio.to_thread(BestEffortClient(connection, strict=True).create, "b", 4)
+        assert (await progress.get("b")).total_jobs == 3
+
+
+async def test_a_token_function_that_raises_fails_no_job(caplog: pytest.LogCaptureFixture) -> None:
+    """It is the caller's code, and its exception is logged too."""
+
+    def token() -> str:
+        raise OSError("no token")
+
+    client = BestEffortClient(Connection("127.0.0.1:1", None, token), strict=False)
+    assert not await asyncio.to_thread(client.seal, "b")
+    assert "no token" in caplog.text
