@@ -43,7 +43,7 @@ def refuse(*problems: str) -> NoReturn:
 
     """
     for problem in problems:
-        print(f"configuration: {problem}", file=sys.stderr)  # noqa: T201  # logging is not set up yet
+        sys.stderr.write(f"configuration: {problem}\n")  # logging is not set up yet
     raise SystemExit(EXIT_BAD_CONFIGURATION)
 
 

@@ -1,6 +1,5 @@
 """python -m rpc.new_token: make a token, print it once, and print its table for the file of tokens."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -43,8 +42,8 @@ def main(
         entry = entry_text(name, token, role, batch_prefix)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-    print(token, file=sys.stderr)  # noqa: T201  # the only time it is shown
-    print(entry)  # noqa: T201
+    typer.echo(token, err=True)  # the only time it is shown
+    typer.echo(entry)
 
 
 if __name__ == "__main__":

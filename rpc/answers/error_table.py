@@ -16,7 +16,7 @@ class ErrorAnswer:
     reason: str
     """The reason in the ErrorInfo, UPPER_SNAKE."""
     message: str = ""
-    """What the caller is told. Empty: the text of the error, which then must be fit for callers."""
+    """The message for the caller. Empty: the text of the error, which then must be fit for callers."""
     retry_delay_seconds: float | None = None
     """When another try makes sense; sent as RetryInfo."""
 

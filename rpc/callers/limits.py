@@ -1,4 +1,4 @@
-"""Limits on what one caller uses at a time, so that no caller takes a whole server."""
+"""Limits on what one caller uses at a time, so that no caller occupies a whole server."""
 
 import time
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Readiness and liveness of a server, as grpc.health.v1.
 
-Three names are served: "" and the name of the service tell whether the server is ready, "liveness" tells
+Three names are served: "" and the name of the service show whether the server is ready, "liveness" shows
 that the process runs. Kubernetes removes a pod that is not ready from its Service but kills a pod that is not
 alive: if the database is away, only the former may happen.
 """

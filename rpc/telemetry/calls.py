@@ -1,4 +1,4 @@
-"""Observes every call: how long it took, how it ended, and the id that its log lines share.
+"""Observes every call: its duration, its status code, and the id that its log lines share.
 
 This interceptor is the outermost: it sees the answers that the error interceptor makes. A
 caller may choose the id of a call with `x-request-id`; an error returns the id in a

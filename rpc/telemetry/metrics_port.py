@@ -1,8 +1,8 @@
 """The port of the metrics: HTTP, Prometheus format, answered by threads of its own.
 
 prometheus_client has a server too. It starts a thread for every connection and waits for ever for a
-client that says nothing, so a stranger could exhaust the process's threads. This one limits the number
-of connections and the time of each.
+silent client, so that a stranger could exhaust the threads of the process. This one limits the number
+of connections and the duration of each.
 """
 
 import asyncio

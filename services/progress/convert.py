@@ -101,7 +101,8 @@ def to_reported_result(answer: Answer | Refusal) -> pb.ReportedResult:
     """Return the answer to one of many reports."""
     if isinstance(answer, Exception):
         refusal = refusal_of(answer, ERRORS)
-        assert refusal is not None  # noqa: S101  # a test proves that every BatchError has an answer
+        if refusal is None:
+            raise answer
         return pb.ReportedResult(error=_to_error(refusal))
     return pb.ReportedResult(
         disposition=pb.Disposition.ValueType(answer.disposition),

@@ -35,9 +35,9 @@ async def refusal_to_start(database_url: str, **environment: str) -> tuple[int, 
     """Run a server that must refuse to start; return its exit code and its output."""
     process = await start(database_url, listen="127.0.0.1:0", **environment)
     async with asyncio.timeout(SECONDS_MAX):
-        _, said = await process.communicate()
+        _, output = await process.communicate()
     assert process.returncode is not None
-    return process.returncode, said.decode()
+    return process.returncode, output.decode()
 
 
 def health_stub(channel: grpc.aio.Channel) -> Any:
@@ -162,7 +162,7 @@ async def test_unreadable_metrics_do_not_end_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "output"),
     [
         ({"BATCHES_DATABASE_URL": "postgresql://u:secret@h/d"}, "BATCHES_DATABASE_URL: must begin with"),
         ({"BATCHES_DATABASE_URL": "no url"}, "BATCHES_DATABASE_URL: is not a database URL"),
@@ -170,7 +170,7 @@ async def test_unreadable_metrics_do_not_end_the_server(tmp_path: Path) -> None:
         ({"PROGRESS_LISTEN": "256.0.0.1:1"}, "cannot listen on 256.0.0.1:1"),
     ],
 )
-async def test_invalid_setting_exits_78(tmp_path: Path, environment: dict[str, str], said: str) -> None:
+async def test_invalid_setting_exits_78(tmp_path: Path, environment: dict[str, str], output: str) -> None:
     """One line names the setting, without its value."""
     url = environment.pop("BATCHES_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/t.db")
     listen = environment.pop("PROGRESS_LISTEN", "127.0.0.1:0")
@@ -178,31 +178,31 @@ async def test_invalid_setting_exits_78(tmp_path: Path, environment: dict[str, s
     async with asyncio.timeout(SECONDS_MAX):
         _, raw = await process.communicate()
     assert process.returncode == EXIT_BAD_CONFIGURATION
-    assert said in raw.decode()
+    assert output in raw.decode()
     assert "secret" not in raw.decode()
 
 
 @pytest.mark.parametrize("database_engine", ["mysql", "mariadb"], indirect=True)
 async def test_server_refuses_another_schema(new_database_url: str) -> None:
     """A server does not start on a schema of another version, and says what to do."""
-    code, said = await refusal_to_start(new_database_url)
-    assert (code, "python -m batches upgrade" in said) == (EXIT_BAD_CONFIGURATION, True)
+    code, output = await refusal_to_start(new_database_url)
+    assert (code, "python -m batches upgrade" in output) == (EXIT_BAD_CONFIGURATION, True)
     database = Database(new_database_url, connections_max=1)
     await migrate.upgrade(database)
     async with database.engine.begin() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = 'from-the-future'"))
     await database.close()
-    code, said = await refusal_to_start(new_database_url)
-    assert (code, "newer version" in said) == (EXIT_BAD_CONFIGURATION, True)
+    code, output = await refusal_to_start(new_database_url)
+    assert (code, "newer version" in output) == (EXIT_BAD_CONFIGURATION, True)
 
 
 async def test_unreachable_database_exits_1() -> None:
     """With a message, without a stack trace or the password."""
-    code, said = await refusal_to_start("mysql+asyncmy://root:secret@127.0.0.1:1/none")
+    code, output = await refusal_to_start("mysql+asyncmy://root:secret@127.0.0.1:1/none")
     assert code == 1
-    assert "the database does not answer" in said
-    assert "secret" not in said
-    assert "Traceback" not in said
+    assert "the database does not answer" in output
+    assert "secret" not in output
+    assert "Traceback" not in output
 
 
 @pytest.fixture

@@ -113,7 +113,7 @@ async def test_watch_resumes_on_another_server_when_its_server_stops(database_ur
     """The stop ends the watch with UNAVAILABLE; the other server continues after the last revision."""
     async with AsyncExitStack() as stack:
         second = await stack.enter_async_context(served(database_url))
-        async with served(database_url) as first:
+        async with served(database_url, drain_seconds=5) as first:
             await first.create("b", 1)
             # A channel of its own: the context closes its channel before it stops the server.
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{first.port}")

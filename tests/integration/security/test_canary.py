@@ -83,7 +83,7 @@ async def test_password_of_the_database_stays_secret(tmp_path: Path) -> None:
     process = await start(None, listen="127.0.0.1:0", BATCHES_DATABASE_URL_FILE=str(url))
     seen = visible_parts_of(process.pid)
     async with asyncio.timeout(SECONDS_MAX):
-        _, said = await process.communicate()
+        _, output = await process.communicate()
     assert process.returncode == 1
-    assert b"the database does not answer" in said
-    assert canary.encode() not in said + seen
+    assert b"the database does not answer" in output
+    assert canary.encode() not in output + seen

@@ -72,9 +72,9 @@ def test_incomplete_settings_are_refused(
     settings, environment, sentence = INCOMPLETE[what]
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exited:
         load(settings)
-    assert ended.value.code == EXIT_BAD_CONFIGURATION
+    assert exited.value.code == EXIT_BAD_CONFIGURATION
     assert capsys.readouterr().err == f"configuration: {sentence}\n"
 
 
@@ -132,12 +132,12 @@ def test_unusable_files_are_refused(
 ) -> None:
     """One sentence names the file and quotes nothing of it."""
     for what, (settings, sentence) in broken_files(tmp_path, tokens).items():
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exited:
             ServerSecurity(ProgressSettings(**settings), {}, UNLIMITED)
-        said = capsys.readouterr().err
-        assert (ended.value.code, sentence in said) == (EXIT_BAD_CONFIGURATION, True), (what, said)
-        assert said.count("\n") == 1
-        assert "s3cret" not in said
+        output = capsys.readouterr().err
+        assert (exited.value.code, sentence in output) == (EXIT_BAD_CONFIGURATION, True), (what, output)
+        assert output.count("\n") == 1
+        assert "s3cret" not in output
 
 
 def test_traces_without_their_extra_are_refused(
@@ -145,9 +145,9 @@ def test_traces_without_their_extra_are_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.grpc.trace_exporter", None)
     monkeypatch.delitem(sys.modules, "rpc.telemetry.tracing", raising=False)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exited:
         Telemetry(ProgressSettings(traces_endpoint="http://127.0.0.1:4317"), "s", ())
-    assert ended.value.code == EXIT_BAD_CONFIGURATION
+    assert exited.value.code == EXIT_BAD_CONFIGURATION
     assert "the extra `traces`" in capsys.readouterr().err
 
 

@@ -104,9 +104,9 @@ async def test_results_in_flight_beyond_the_limit_are_refused(serve: Serve, toke
     ):
         await client.create("b", 10_000)
         calls = [asyncio.ensure_future(client.stub.ReportJobResults(results(n, 200))) for n in range(30)]
-        ended = await asyncio.gather(*calls, return_exceptions=True)
-        refused = [one for one in ended if isinstance(one, grpc.aio.AioRpcError)]
-        accepted = [one for one in ended if isinstance(one, pb.ReportJobResultsResponse)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        refused = [one for one in outcomes if isinstance(one, grpc.aio.AioRpcError)]
+        accepted = [one for one in outcomes if isinstance(one, pb.ReportJobResultsResponse)]
         assert len(refused) + len(accepted) == 30
         assert accepted
         assert {(answered(one).reason, answered(one).retry_seconds) for one in refused} == {

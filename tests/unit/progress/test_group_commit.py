@@ -12,6 +12,8 @@ from services.progress.errors import BacklogFull, ShuttingDown
 from services.progress.group_commit import GROUP_RESULTS_MAX, GroupCommit, Recorded
 from tests.unit.progress.memory_store import MemoryStore, group_commit, one
 
+SECONDS_MAX = 10.0
+
 
 async def test_results_that_arrive_during_a_commit_are_one_group() -> None:
     store = MemoryStore()
@@ -169,7 +171,8 @@ async def test_close_answers_accepted_results_and_refuses_new_ones() -> None:
     await store.entered.wait()
     commit.close()
     with pytest.raises(ShuttingDown):
-        await commit.submit(one("late"))
+        async with asyncio.timeout(SECONDS_MAX):
+            await commit.submit(one("late"))
     store.open.set()
     await running
     assert all(isinstance(task.result()[0], Recorded) for task in accepted)

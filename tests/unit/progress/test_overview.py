@@ -21,12 +21,12 @@ async def test_consecutive_failures_are_logged_once(
     answers: list[Overview | Exception]
     answers = [OVERVIEW, ValueError("one"), DatabaseUnavailable(), ValueError("two"), OVERVIEW, ValueError()]
     seen: list[Overview | None] = []
-    ended = asyncio.Event()
+    finished = asyncio.Event()
 
     async def read() -> Overview:
         seen.append(reader.newest)
         if not answers:
-            ended.set()
+            finished.set()
             await asyncio.Event().wait()
         answer = answers.pop(0)
         if isinstance(answer, Exception):
@@ -36,7 +36,9 @@ async def test_consecutive_failures_are_logged_once(
     reader = OverviewReader(read)
     with capture_logs() as log:
         running = asyncio.create_task(reader.run())
-        await asyncio.wait([running, asyncio.create_task(ended.wait())], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            [running, asyncio.create_task(finished.wait())], return_when=asyncio.FIRST_COMPLETED
+        )
     assert not running.done()
     running.cancel()
     assert seen == [None, OVERVIEW, None, None, None, OVERVIEW, None]

@@ -39,8 +39,8 @@ async def send(commit: GroupCommit, job_id: str, batch_id: str = "b") -> object:
     """Record a result; return its answer, or the error of the call."""
     async with asyncio.timeout(SECONDS_MAX):
         call = scope.record_within_limits(one(job_id, batch_id), commit.submit)
-        (ended,) = await asyncio.gather(call, return_exceptions=True)
-    return ended if isinstance(ended, BaseException) else ended[0]
+        (outcome,) = await asyncio.gather(call, return_exceptions=True)
+    return outcome if isinstance(outcome, BaseException) else outcome[0]
 
 
 async def test_results_of_a_cancelled_call_stay_in_flight() -> None:
