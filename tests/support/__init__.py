@@ -1,1 +1,1 @@
-"""What tests stand on: no test is in here."""
+"""What tests share; there are no tests here."""

@@ -1,4 +1,4 @@
-"""Reading the details of an answer other than OK."""
+"""Reads the details of errors that the servers return."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An error as a client gets it."""
+    """The parts of an error that a client received."""
 
     code: grpc.StatusCode
     reason: str
@@ -19,7 +19,7 @@ class Answered:
 
 
 def answered(error: grpc.aio.AioRpcError) -> Answered:
-    """Return the parts of an error; fails unless it carries exactly one ErrorInfo."""
+    """Return the parts of an error, which must have exactly one ErrorInfo."""
     raw = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
     status = status_pb2.Status.FromString(raw if isinstance(raw, bytes) else raw.encode())
     infos, fields, retry = [], (), None

@@ -1,4 +1,4 @@
-"""Certificates for tests: an authority, and what it signs for 127.0.0.1."""
+"""Certificates for tests: of 127.0.0.1, signed by themselves or by an authority."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,20 +7,26 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+
+LOOPBACK = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A certificate and its key, PEM."""
+    """A certificate and its key, as PEM."""
 
     certificate: bytes
     key: bytes
 
     def write(self, folder: Path, name: str) -> tuple[Path, Path]:
-        """Put both into files, the key first; returns certificate and key."""
+        """Write both into files, the key first; return the paths of certificate and key."""
         certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
         key.write_bytes(self.key)
         certificate.write_bytes(self.certificate)
@@ -28,24 +34,28 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates."""
+    """Signs certificates.
+
+    Args:
+        name: Its common name.
+
+    """
 
     def __init__(self, name: str) -> None:
-        """Make its key."""
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._key = _new_key()
+        self._name = _name(name)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        builder = self._builder(self._name, self._key).add_extension(constraints, critical=True)
+        builder = _builder(self._name, self._name, self._key).add_extension(constraints, critical=True)
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def write(self, folder: Path) -> Path:
-        """Put its certificate into a file; returns it."""
+        """Write its certificate into a file, and return the path."""
         path = folder / "ca.pem"
         path.write_bytes(self.certificate)
         return path
 
     def mutual_tls(self, folder: Path) -> dict[str, Path]:
-        """Return the settings of a server that shows a certificate of this authority and asks for one."""
+        """Return the settings of a server with a certificate of this authority, which clients need, too."""
         certificate, key = self.sign("server").write(folder, "server")
         return {
             "tls_certificate_file": certificate,
@@ -55,22 +65,41 @@ class Authority:
 
     def sign(self, name: str) -> Pair:
         """Return a new certificate for a server or a client on 127.0.0.1."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-        builder = self._builder(subject, key).add_extension(address, critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return Pair(certificate.public_bytes(Encoding.PEM), private)
+        key = _new_key()
+        return _signed(_builder(_name(name), self._name, key), key, self._key)
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-        )
+
+def self_signed() -> tuple[bytes, bytes]:
+    """Return the key and the certificate of a new server on 127.0.0.1 that signs itself, as PEM."""
+    key, name = _new_key(), _name("tests")
+    pair = _signed(_builder(name, name, key), key, key)
+    return pair.key, pair.certificate
+
+
+def _signed(
+    builder: x509.CertificateBuilder, key: EllipticCurvePrivateKey, signing_key: EllipticCurvePrivateKey
+) -> Pair:
+    certificate = builder.add_extension(LOOPBACK, critical=False).sign(signing_key, hashes.SHA256())
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return Pair(certificate.public_bytes(Encoding.PEM), private)
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+    )
+
+
+def _new_key() -> EllipticCurvePrivateKey:
+    return generate_private_key(SECP256R1())
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])

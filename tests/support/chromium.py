@@ -1,9 +1,9 @@
-"""A real Chromium for Playwright: the one that is installed, else Debian's package, unpacked.
+"""Chromium for Playwright: installed, or from Debian's package.
 
-The unpacked one needs help in three places, since it finds its own files beside the program
-that runs, which is the C library's loader: a copy of the loader stands among links to its
-files; its children are started by the same few lines of shell as itself; and no zygote forks
-them, which would run the loader without a program.
+The unpacked package is started by the loader of its own C library. Since Chromium expects its files next to
+the running program, which then is the loader, a copy of the loader is put among links to these files; child
+processes are started by the same shell script; and the zygote, which would run the loader without a program,
+is disabled.
 """
 
 import os
@@ -20,7 +20,7 @@ from database_servers.debian_packages import program_command, unpacked_package
 
 PROGRAM = "chromium"
 FLAGS = (
-    "--no-sandbox",  # tests may run as root, and in a container that forbids its namespaces
+    "--no-sandbox",  # tests may run as root, or in a container that forbids namespaces
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -44,7 +44,7 @@ FONTCONFIG = """\
 
 @dataclass(frozen=True, slots=True)
 class Chromium:
-    """How to start it."""
+    """How to start Chromium."""
 
     program: Path
     flags: tuple[str, ...] = FLAGS
@@ -53,12 +53,13 @@ class Chromium:
 
 @asynccontextmanager
 async def browser(*font_packages: str) -> AsyncIterator[Browser]:
-    """Run Chromium without a window while the context is open, with a profile that was never used.
+    """Run Chromium without a window and with a new profile while the context is open.
 
-    Fonts of further Debian packages are for the unpacked one: it brings DejaVu alone.
+    Args:
+        font_packages: Debian packages with further fonts for the unpacked Chromium, which only has DejaVu.
 
     Raises:
-        PackageUnavailable: it is not installed and this machine is no Debian to take it from.
+        PackageUnavailable: it is not installed, and Debian's package cannot be downloaded.
 
     """
     with chromium(*font_packages) as found:
@@ -74,7 +75,7 @@ async def browser(*font_packages: str) -> AsyncIterator[Browser]:
 
 @contextmanager
 def chromium(*font_packages: str) -> Iterator[Chromium]:
-    """Return a Chromium that can be started while the context is open."""
+    """Yield a Chromium that can be started while the context is open."""
     if installed := shutil.which(PROGRAM):
         yield Chromium(Path(installed))
         return
@@ -85,13 +86,13 @@ def chromium(*font_packages: str) -> Iterator[Chromium]:
 
 
 def _laid_out(tree: Path, folder: Path, environment: dict[str, str]) -> Chromium:
-    """Make what starts the unpacked program."""
+    """Make the script that starts the unpacked program."""
     loader, option, libraries, _ = program_command(tree, PROGRAM)
     files = tree / "usr/lib" / PROGRAM
     for file in files.iterdir():
         (folder / file.name).symlink_to(file)
     shutil.copy(loader, folder / "loader")
-    # PulseAudio keeps one of its libraries in a folder of its own.
+    # One library of PulseAudio is in a separate folder.
     paths = f"{libraries}:{libraries}/pulseaudio:{files}"
     program = folder / "start"
     program.write_text(f'#!/bin/sh\nexec "{folder}/loader" {option} "{paths}" "{folder}/{PROGRAM}" "$@"\n')

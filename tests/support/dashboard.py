@@ -1,4 +1,4 @@
-"""The dashboard for tests: within the test's own loop or as a real process, and what a page asks of it."""
+"""The dashboard in the event loop of a test or as a process, and requests to it."""
 
 import asyncio
 import json
@@ -17,14 +17,14 @@ from services.dashboard.wiring import dashboard_server
 from tests.support.progress import ROOT, ProgressProcess
 
 SECONDS_MAX = 30
-"""An answer takes milliseconds; on a loaded machine many more."""
+"""An answer takes milliseconds, and much longer on a busy machine."""
 LINE_BYTES_MAX = 1 << 20
-"""A history is one line."""
+"""The longest line is a history."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a page was answered."""
+    """An HTTP response."""
 
     status: int
     headers: dict[str, str]
@@ -32,15 +32,19 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body."""
+        """The body, parsed as JSON."""
         return json.loads(self.body)
 
 
 class Event:
-    """A server-sent event."""
+    """A server-sent event.
+
+    Args:
+        lines: Its lines.
+
+    """
 
     def __init__(self, lines: list[str]) -> None:
-        """Take its lines."""
         fields = dict(line.partition(": ")[::2] for line in lines)
         self.name = fields["event"]
         self.data: Any = json.loads(fields["data"])
@@ -48,18 +52,18 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A browser without a window or a script: it asks, and reads streams."""
+    """An HTTP client of the dashboard."""
 
     url: str
 
     async def get(self, path: str, *, method: str = "GET", **query: object) -> Answer:
-        """Ask; a value that is a list is given once for each of its items."""
+        """Send a request; a list in the query gives a parameter for each item."""
         address = f"{self.url}{path}?{urlencode(query, doseq=True)}"
         return await asyncio.to_thread(_get, urllib.request.Request(address, method=method))  # noqa: S310  # ours
 
     @asynccontextmanager
     async def events(self, batch_id: str) -> AsyncIterator[AsyncIterator[Event]]:
-        """View a batch while the context is open."""
+        """Open the event stream of a batch while the context is open."""
         host, _, port = self.url.removeprefix("http://").partition(":")
         reader, writer = await asyncio.open_connection(host, int(port), limit=LINE_BYTES_MAX)
         path = f"/api/batch/events?{urlencode({'id': batch_id})}"
@@ -72,7 +76,7 @@ class Page:
 
 @asynccontextmanager
 async def dashboard(progress_target: str, **settings: Any) -> AsyncIterator[Page]:
-    """Serve the dashboard in this loop while the context is open."""
+    """Serve the dashboard in this event loop while the context is open."""
     chosen = DashboardSettings(listen="127.0.0.1:0", progress_target=progress_target, **settings)
     async with dashboard_server(chosen) as (server, _):
         yield Page(f"http://127.0.0.1:{server.port}")
@@ -93,7 +97,7 @@ async def dashboard_process(progress_target: str, **environment: str) -> AsyncIt
 
 
 async def start(**environment: str) -> asyncio.subprocess.Process:
-    """Start it with its log on a pipe."""
+    """Start the dashboard with its log on a pipe."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

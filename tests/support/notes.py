@@ -1,4 +1,4 @@
-"""What tests note for the end of the run, whichever process of the run they are in."""
+"""Notes that tests make for the end of the run, from any process of the run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,12 +9,12 @@ FIGURES = "figures"
 
 
 def note(node: pytest.Item, kind: str, value: object) -> None:
-    """Keep a value of plain types with the test's report, which is what reaches the end of the run."""
+    """Add a value of plain types to the report of a test, which is sent to the main process."""
     node.user_properties.append((kind, value))
 
 
 def notes(reporter: pytest.TerminalReporter, kind: str) -> list[Any]:
-    """Return the values of a kind of all tests that were run."""
+    """Return all notes of a kind."""
     reports = (one for group in reporter.stats.values() for one in group)
     return [
         value
@@ -27,5 +27,5 @@ def notes(reporter: pytest.TerminalReporter, kind: str) -> list[Any]:
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Return what notes a line of figures, measured without asserting them."""
+    """Return a function that notes a line of figures, which are measured but not asserted."""
     return lambda line: note(request.node, FIGURES, f"{request.node.name}: {line}")

@@ -1,4 +1,4 @@
-"""The progress server for tests: within the test's own loop, or as a real process."""
+"""The progress server in the event loop of a test, or as a process."""
 
 import asyncio
 import json
@@ -21,11 +21,11 @@ from services.progress.settings import ProgressSettings
 from services.progress.wiring import progress_server
 
 START_SECONDS_MAX = 30
-"""An import of grpc and SQLAlchemy takes a second on a quiet machine, several on a loaded one."""
+"""Imports take a second, and several on a busy machine."""
 STOP_SECONDS_MAX = 30
 ROOT = Path(__file__).parents[2]
 
-Stub: TypeAlias = "progress_pb2_grpc.ProgressServiceAsyncStub"  # known to the type checker only
+Stub: TypeAlias = "progress_pb2_grpc.ProgressServiceAsyncStub"  # exists for the type checker only
 
 
 def stub_of(channel: grpc.aio.Channel) -> Stub:
@@ -35,7 +35,7 @@ def stub_of(channel: grpc.aio.Channel) -> Stub:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A server in this loop, and a client of it."""
+    """A server in this event loop, and a client of it."""
 
     port: int
     channel: grpc.aio.Channel
@@ -64,7 +64,7 @@ class Served:
 
 @asynccontextmanager
 async def served(database_url: str, **settings: Any) -> AsyncIterator[Served]:
-    """Serve over a database while the context is open."""
+    """Serve on a database while the context is open."""
     chosen = ProgressSettings(listen="127.0.0.1:0", **settings)
     database = DatabaseSettings(database_url=SecretStr(database_url))
     async with (
@@ -75,10 +75,14 @@ async def served(database_url: str, **settings: Any) -> AsyncIterator[Served]:
 
 
 class ProgressProcess:
-    """`python -m services.progress` as a real process."""
+    """`python -m services.progress` as a process.
+
+    Args:
+        process: A process that was started with its log on a pipe.
+
+    """
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Take a process that was started with its log on a pipe."""
         self._process = process
         self._log: list[str] = []
         self._reading: asyncio.Task[None] | None = None
@@ -87,7 +91,7 @@ class ProgressProcess:
 
     @property
     def target(self) -> str:
-        """host:port."""
+        """Its address, host:port."""
         return f"127.0.0.1:{self.port}"
 
     @property
@@ -97,7 +101,7 @@ class ProgressProcess:
 
     @property
     def log(self) -> str:
-        """What it has logged so far."""
+        """Its log so far."""
         return "\n".join(self._log)
 
     def send(self, number: signal.Signals) -> None:
@@ -105,12 +109,12 @@ class ProgressProcess:
         self._process.send_signal(number)
 
     async def logged(self, words: str) -> None:
-        """Wait until it has logged these words."""
+        """Wait until the log contains these words."""
         async with asyncio.timeout(START_SECONDS_MAX), self._logged:
             await self._logged.wait_for(lambda: words in self.log)
 
     async def ended(self) -> int:
-        """Wait for its end and return the exit code, negative if a signal ended it."""
+        """Wait for its end and return the exit code, which is negative after a signal."""
         async with asyncio.timeout(STOP_SECONDS_MAX):
             code = await self._process.wait()
             if self._reading is not None:
@@ -118,7 +122,7 @@ class ProgressProcess:
         return code
 
     async def read_port(self) -> None:
-        """Wait until it serves."""
+        """Wait until it serves, and read its port."""
         async with asyncio.timeout(START_SECONDS_MAX):
             while not self.port:
                 line = await self._next_line()
@@ -146,7 +150,7 @@ class ProgressProcess:
 async def progress_process(
     database_url: str | None, *, listen: str = "127.0.0.1:0", **environment: str
 ) -> AsyncIterator[ProgressProcess]:
-    """Run a server process while the context is open; it is killed if it has not ended by then."""
+    """Run a server process while the context is open, and kill it at the end if it still runs."""
     process = await start(database_url, listen=listen, **environment)
     server = ProgressProcess(process)
     try:
@@ -159,13 +163,13 @@ async def progress_process(
 
 
 async def start(database_url: str | None, *, listen: str, **environment: str) -> asyncio.subprocess.Process:
-    """Start a server process with its log on a pipe; None: the environment says where the database is."""
+    """Start a server process with its log on a pipe; without a URL, the environment names the database."""
     own = {} if database_url is None else {"BATCHES_DATABASE_URL": database_url}
     return await start_from(ROOT, {**own, "PROGRESS_LISTEN": listen, **environment})
 
 
 async def start_from(checkout: Path, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
-    """Start a server process of any checkout: its folder stands before PYTHONPATH."""
+    """Start a server process from a checkout, whose folder comes before PYTHONPATH."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

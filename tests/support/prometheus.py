@@ -1,4 +1,4 @@
-"""Prometheus' own tools: those that are installed, else Debian's package, unpacked."""
+"""promtool of Prometheus: installed, or from Debian's package."""
 
 import shutil
 import subprocess
@@ -16,9 +16,9 @@ TOOL_SECONDS_MAX = 60.0
 
 
 def promtool(*arguments: str | Path) -> str:
-    """Run promtool; return what it said, and fail the test if it says that something is wrong.
+    """Run promtool and return its output; the test fails if promtool finds an error.
 
-    A machine that has none and is no Debian skips the test; on CI it fails, since a skip would go unnoticed.
+    Without promtool the test is skipped; on CI it fails, since nobody would notice a skip.
     """
     ended = subprocess.run(
         [*_command(), *map(str, arguments)],
@@ -40,4 +40,4 @@ def _command() -> tuple[str, ...]:
     try:
         return program_command(unpacked_package(PACKAGE), f"usr/bin/{TOOL}")
     except (PackageUnavailable, CommandFailed) as error:
-        not_run.without(f"for want of promtool: {error}")
+        not_run.without(f"promtool is missing: {error}")

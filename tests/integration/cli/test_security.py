@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.cli.command import CommandLine
-from tests.support.tls import self_signed
+from tests.support.certificates import self_signed
 
 TOKEN = "secret"
 SERVICE = "batchprogress.v1.ProgressService"

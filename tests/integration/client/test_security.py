@@ -14,7 +14,7 @@ from batchprogress import AsyncClient, AsyncReporter, BatchState, Client, Report
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client.either import opened
 from tests.support.progress import Served, Stub
-from tests.support.tls import self_signed
+from tests.support.certificates import self_signed
 
 SECONDS_MAX = 60.0
 TOKEN = "secret"
