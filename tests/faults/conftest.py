@@ -29,9 +29,6 @@ SEED = os.environ.get("FAULTS_SEED")
 """The seed of a run that failed, to have the same again."""
 SEED_MAX = 2**32
 
-# They run other tests, some minutes each.
-collect_ignore = [] if FULL else ["test_negative_controls.py"]
-
 Verdict = Callable[[str, int, Ledger], Awaitable[None]]
 """Holds the database against the ledger: fault, how often it struck, ledger."""
 

@@ -28,11 +28,10 @@ def main(lists: list[str]) -> int:
         return 1
     with ExitStack() as stack:
         trees = [Tree(Path(stack.enter_context(tempfile.TemporaryDirectory()))) for _ in range(_cores())]
-        code, last_line = trees[0].run(
-            _tests(mutants), "-n", str(len(trees)), seconds_max=TEST_SECONDS_MAX * 5
-        )
-        print(f"without a change: {last_line}", flush=True)
+        code, printed = trees[0].run(_tests(mutants), "-n", str(len(trees)), seconds_max=TEST_SECONDS_MAX * 5)
+        print(f"without a change: {_last_line(printed)}", flush=True)
         if code != PASSED:
+            print(printed)
             return 1
         problems = _tried(mutants, trees)
     for problem in problems:
@@ -41,12 +40,16 @@ def main(lists: list[str]) -> int:
     return int(bool(problems))
 
 
+def _last_line(printed: str) -> str:
+    return printed.rpartition("\n")[-1]
+
+
 def _cores() -> int:
     return os.cpu_count() or 1
 
 
 def _tests(mutants: Sequence[Mutant]) -> list[str]:
-    return list(dict.fromkeys(test for mutant in mutants for test in mutant.test.split()))
+    return list(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
 
 
 def _tried(mutants: Sequence[Mutant], trees: Sequence[Tree]) -> list[str]:
@@ -62,8 +65,8 @@ def _tried(mutants: Sequence[Mutant], trees: Sequence[Tree]) -> list[str]:
             verdict, is_noticed = _verdict(mutant, tree)
         finally:
             free.put(tree)
-        print(f"{next(numbers)}/{len(mutants)} {mutant.title}: {verdict}", flush=True)
-        return "" if is_noticed else f"{mutant.title}: {verdict}"
+        print(f"{next(numbers)}/{len(mutants)} {mutant}: {verdict}", flush=True)
+        return "" if is_noticed else f"{mutant}: {verdict}"
 
     with ThreadPoolExecutor(len(trees)) as pool:
         return [problem for problem in pool.map(attempt, mutants) if problem]
@@ -73,12 +76,10 @@ def _verdict(mutant: Mutant, tree: Tree) -> tuple[str, bool]:
     """Return what came of the change, and whether its test noticed it: it failed, or waits for ever."""
     try:
         with tree.changed(mutant):
-            code, last_line = tree.run(mutant.test.split(), "-x", seconds_max=TEST_SECONDS_MAX)
+            code, printed = tree.run(mutant.tests, "-x", seconds_max=TEST_SECONDS_MAX)
     except StaleMutant as error:
         return str(error), False
-    except FileNotFoundError:
-        return "there is no such file", False
-    return f"{mutant.test} {last_line}", code in {TEST_FAILED, TIMED_OUT}
+    return f"{' '.join(mutant.tests)} {_last_line(printed)}", code in {TEST_FAILED, TIMED_OUT}
 
 
 if __name__ == "__main__":

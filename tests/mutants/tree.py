@@ -6,10 +6,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import Change, Mutant, StaleMutant
 
 CHECKOUT = Path(__file__).parents[2]
 TEST_SECONDS_MAX = 120.0
@@ -31,24 +31,19 @@ class Tree:
 
     @contextmanager
     def changed(self, mutant: Mutant) -> Iterator[None]:
-        """Keep the change made while the context is open.
+        """Make the changes of a mutant while the context is open.
 
         Raises:
-            StaleMutant: the text to replace is not exactly once in the file.
+            StaleMutant: a file is missing, or a text to replace is not exactly once in its file.
 
         """
-        path = self._folder / mutant.file
-        source = path.read_text(encoding="utf-8")
-        written = path.stat()
-        path.write_text(mutant.applied_to(source), encoding="utf-8")
-        try:
+        with ExitStack() as stack:
+            for change in mutant.changes:
+                stack.enter_context(_made(change, self._folder))
             yield
-        finally:
-            path.write_text(source, encoding="utf-8")
-            os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))  # its bytecode is valid again
 
     def run(self, tests: Iterable[str], *options: str, seconds_max: float) -> tuple[int, str]:
-        """Run tests; return pytest's exit code, or TIMED_OUT, and the last line it printed."""
+        """Run tests; return the exit code of pytest, or TIMED_OUT, and its output."""
         command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options, *tests)
         with subprocess.Popen(
             command,
@@ -64,7 +59,7 @@ class Tree:
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, signal.SIGKILL)  # with the processes that the tests started
                 return TIMED_OUT, f"timed out after {seconds_max:g} s"
-        return running.returncode, printed.strip().rpartition("\n")[-1]
+        return running.returncode, printed.strip()
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -74,6 +69,20 @@ class Tree:
             # Bytecode is matched to its source by size and second, so a changed file must leave none.
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+
+@contextmanager
+def _made(change: Change, folder: Path) -> Iterator[None]:
+    path = folder / change.file
+    if not path.is_file():
+        raise StaleMutant(f"there is no {change.file}")
+    source, before = path.read_text(encoding="utf-8"), path.stat()
+    path.write_text(change.applied_to(source), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(source, encoding="utf-8")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # its bytecode is valid again
 
 
 def _names_in_git() -> list[str]:

@@ -13,8 +13,8 @@ import pytest_asyncio
 from batchprogress import AsyncClient, AsyncReporter, BatchState, Client, Reporter, Unauthenticated
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client.either import opened
-from tests.support.progress import Served, Stub
 from tests.support.certificates import self_signed
+from tests.support.progress import Served, Stub
 
 SECONDS_MAX = 60.0
 TOKEN = "secret"
