@@ -5,60 +5,41 @@ from dataclasses import dataclass
 
 
 class ReasonKind(enum.Enum):
-    """What a reason says. The text below a member names its values, in order."""
+    """What a reason says; the comment of a member names the reason's values, in order."""
 
     # Why a batch is repaired.
-    NEVER_REPORTED_LISTED = enum.auto()
-    """Unreported results that the queue lists; the batch's total."""
-    NEVER_REPORTED_COUNTED = enum.auto()
-    """Unreported results that the queue counts; the batch's total."""
-    PORTION = enum.auto()
-    """How many of the listed results this repair records."""
-    LATER_ATTEMPTS = enum.auto()
-    """Jobs of which the queue lists a later attempt than was reported."""
-    CONFLICTS = enum.auto()
-    """Results that were reported with another outcome than the queue lists."""
-    SURPLUS = enum.auto()
-    """An outcome; how many jobs the queue counts with it; the higher number that was reported."""
-    OTHER_TOTAL = enum.auto()
-    """The queue's number of jobs; the number that was announced."""
+    NEVER_REPORTED_LISTED = enum.auto()  # unreported results in the queue's list, total of the batch
+    NEVER_REPORTED_COUNTED = enum.auto()  # unreported results in the queue's counts, total of the batch
+    PORTION = enum.auto()  # listed results that this repair records
+    LATER_ATTEMPTS = enum.auto()  # jobs with a later attempt in the queue's list than was reported
+    CONFLICTS = enum.auto()  # results that were reported with another outcome than the queue lists
+    SURPLUS = enum.auto()  # outcome, jobs that the queue counts with it, jobs reported with it
+    OTHER_TOTAL = enum.auto()  # jobs in the queue, announced jobs
     NEVER_SEALED = enum.auto()
-    CANCELLED = enum.auto()
-    """Jobs that never ran because the queue cancelled the batch."""
+    CANCELLED = enum.auto()  # jobs that never ran
     ONLY_END_MISSING = enum.auto()
 
     # Why a batch is not repaired, or does not end yet.
-    STILL_PENDING = enum.auto()
-    """Pending jobs."""
-    CANCELLED_STILL_PENDING = enum.auto()
-    """Pending jobs of a cancelled batch."""
+    STILL_PENDING = enum.auto()  # pending jobs
+    CANCELLED_STILL_PENDING = enum.auto()  # pending jobs
     MAY_ADD_JOBS = enum.auto()
     NO_JOBS = enum.auto()
-    ENDED = enum.auto()
-    """The batch's state."""
+    ENDED = enum.auto()  # state of the batch
     DELETED = enum.auto()
     CHANGED_MEANWHILE = enum.auto()
     CUT_SHORT = enum.auto()
     DATABASE_UNAVAILABLE = enum.auto()
-    QUEUE_ERROR = enum.auto()
-    """The message of the QueueError."""
-    UNEXPECTED = enum.auto()
-    """The class of the exception; its text may hold secrets."""
+    QUEUE_ERROR = enum.auto()  # message of the QueueError
+    UNEXPECTED = enum.auto()  # class of the exception, whose text may hold secrets
 
-    # What cannot be true. COUNTS means: succeeded, failed, skipped, pending.
-    NEGATIVE_COUNT = enum.auto()
-    """COUNTS; the total."""
-    WRONG_SUM = enum.auto()
-    """COUNTS; the total."""
-    TOO_MANY_JOBS = enum.auto()
-    """COUNTS; the total."""
+    # What cannot be true. Counts are four values: succeeded, failed, skipped, pending.
+    NEGATIVE_COUNT = enum.auto()  # counts, total
+    WRONG_SUM = enum.auto()  # counts, total
+    TOO_MANY_JOBS = enum.auto()  # counts, total
     LISTED_TWICE = enum.auto()
-    LIST_DIFFERS = enum.auto()
-    """COUNTS of the list; COUNTS as the queue counts them."""
-    TOO_MANY_RESULTS = enum.auto()
-    """Results the batch would have; the total."""
-    TOO_FEW_RESULTS = enum.auto()
-    """Results the batch would have; the total."""
+    LIST_DIFFERS = enum.auto()  # counts of the list, counts of the queue
+    TOO_MANY_RESULTS = enum.auto()  # results that the batch would have, total
+    TOO_FEW_RESULTS = enum.auto()  # results that the batch would have, total
 
 
 @dataclass(frozen=True, slots=True)
