@@ -30,7 +30,8 @@ AFTER_A_CALL = f"""
         children.append(os.fork())
         if not children[-1]:
             client.create(f"child{{child}}", 1)
-            client.close()  # its own channel, not its parent's
+            assert client._caller._channels.get() is not channel
+            client.close()
             os._exit(0)
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * {CHILDREN}
     assert client._caller._channels.get() is channel
