@@ -1,0 +1,1 @@
+"""Deployment without Kubernetes: systemd units and the compose file."""
