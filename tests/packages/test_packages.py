@@ -9,11 +9,13 @@ from urllib.request import urlopen
 
 import pytest
 
+import batchprogress
 from tests.packages.environment import Environment, wheel
 from tests.support.progress import ROOT
 
 pytestmark = pytest.mark.xdist_group("packages")
 
+VERSION = batchprogress.__version__
 SERVER_PROGRAMS = (
     "batchprogress-dashboard",
     "batchprogress-job-status",
@@ -57,15 +59,17 @@ def running(environment: Environment, program: str, **settings: str) -> Iterator
 
 
 @pytest.mark.parametrize("program", SERVER_PROGRAMS)
-def test_every_program_of_the_server_has_help(server: Environment, program: str) -> None:
-    """`--help` names the program."""
+def test_every_program_of_the_server_has_help_and_a_version(server: Environment, program: str) -> None:
+    """`--help` names the program, `--version` the version of the package."""
     assert f"Usage: {program}" in server.run(program, "--help")
+    assert server.run(program, "--version").split()[-1] == VERSION
 
 
 def test_the_packages_install_these_programs(server: Environment, client: Environment) -> None:
     """The server's programs are the ones tested here, and the client's is the command line."""
     assert server.programs() == {*SERVER_PROGRAMS, "batchprogress"}
     assert client.programs() == {"batchprogress"}
+    assert client.run("batchprogress", "--version").split()[-1] == VERSION
 
 
 def test_a_worker_installs_grpcio_and_protobuf_only(worker: Environment) -> None:
