@@ -1,5 +1,5 @@
-"""Nothing lost, nothing counted twice: the promise, under faults, on real servers and real databases.
+"""No result is lost or counted twice, whatever fails: tests with real servers and databases.
 
-Every test runs workers against server processes while it breaks something, and lets one
-checker (`ledger.py`, after Jepsen's set and counter checkers) say whether the promise held.
+Every test runs workers against server processes while it breaks something. One checker (`ledger.py`, modelled
+on Jepsen's set and counter checkers) then verifies the promise.
 """

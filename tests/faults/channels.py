@@ -1,4 +1,4 @@
-"""Channels as worker processes have them, to wherever a test lets them go."""
+"""Channels like those of worker processes, to servers or to proxies in front of them."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +9,7 @@ from tests.faults.cluster import CHANNEL_OPTIONS
 
 
 def target_of(ports: Sequence[int]) -> str:
-    """Return the target of a channel over all these ports of this machine."""
+    """Return the target of a channel to all these ports of this machine."""
     return "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in ports)
 
 
@@ -21,7 +21,7 @@ async def open_channels(
     options: Sequence[tuple[str, int]] = (),
     interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
 ) -> AsyncIterator[list[grpc.aio.Channel]]:
-    """Open channels that share no connection, with options besides those of every test."""
+    """Open channels that share no connection; `options` are added to those of every test."""
     async with AsyncExitStack() as stack:
         yield [
             await stack.enter_async_context(

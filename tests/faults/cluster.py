@@ -1,4 +1,4 @@
-"""Some server processes on one database, each on a port of its own that it keeps when it is started again."""
+"""Server processes on one database; each keeps its port when it is restarted."""
 
 import asyncio
 import signal
@@ -15,17 +15,23 @@ ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 CHANNEL_OPTIONS = (
     ("grpc.service_config", ROUND_ROBIN),
     ("grpc.use_local_subchannel_pool", 1),
-    # A server that was killed is back within a second or two; the default waits up to two minutes.
+    # A killed server is back within two seconds; the default waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
 )
 
 
 class Cluster:
-    """Servers that can be killed, stopped and started again while workers go on."""
+    """Servers that can be killed, stopped and restarted while workers report.
+
+    Args:
+        database_url: The database of all servers.
+        environment: Their settings.
+        ports: The port of each server.
+
+    """
 
     def __init__(self, database_url: str, environment: Mapping[str, str], ports: list[int]) -> None:
-        """Take what every server is started with."""
         self._database_url = database_url
         self._environment = environment
         self.ports = ports
@@ -33,12 +39,12 @@ class Cluster:
 
     @property
     def target(self) -> str:
-        """The target of a channel over all servers."""
+        """The target of a channel to all servers."""
         return "ipv4:" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
 
     @asynccontextmanager
     async def channels(self, number: int) -> AsyncIterator[list[grpc.aio.Channel]]:
-        """Open channels, each with its own connections to every server, as worker processes have."""
+        """Open channels with separate connections to every server, as worker processes have."""
         async with AsyncExitStack() as stack:
             yield [
                 await stack.enter_async_context(
@@ -48,7 +54,7 @@ class Cluster:
             ]
 
     async def start(self, place: int, checkout: Path = ROOT) -> None:
-        """Start a server, of this checkout or of another one, and wait until it serves."""
+        """Start a server from this checkout or another one, and wait until it serves."""
         own = {
             "BATCHES_DATABASE_URL": self._database_url,
             "PROGRESS_LISTEN": f"127.0.0.1:{self.ports[place]}",
@@ -58,14 +64,14 @@ class Cluster:
         await server.read_port()
 
     async def end(self, place: int, how: signal.Signals) -> int:
-        """Send a server a signal that ends it and wait for its end; returns its exit code."""
+        """End a server with a signal, and return its exit code."""
         server = self.server(place)
         server.send(how)
         self.servers[place] = None
         return await server.ended()
 
     def server(self, place: int) -> ProgressProcess:
-        """Return a server that runs."""
+        """Return a running server."""
         server = self.servers[place]
         assert server is not None
         return server
@@ -75,7 +81,7 @@ class Cluster:
 async def cluster(
     database_url: str, servers: int, *, serving: bool = True, **environment: str
 ) -> AsyncIterator[Cluster]:
-    """Run servers while the context is open; with `serving=False` the test starts them itself."""
+    """Run servers while the context is open; with `serving=False`, the test starts them."""
     running = Cluster(database_url, environment, [free_port() for _ in range(servers)])
     try:
         if serving:
@@ -84,5 +90,5 @@ async def cluster(
     finally:
         for place, server in enumerate(running.servers):
             if server is not None:
-                server.send(signal.SIGCONT)  # a frozen one cannot be waited for
+                server.send(signal.SIGCONT)  # a frozen process does not end
                 await running.end(place, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What every fault test is given: a seed, a size, a database server to break, and the verdict."""
+"""Fixtures of the fault tests: a seed, a size, a database server to break, and the final check."""
 
 import asyncio
 import os
@@ -24,18 +24,18 @@ from tests.faults.evidence import findings
 from tests.faults.ledger import Ledger
 
 FULL = os.environ.get("FAULTS", "quick") == "full"
-"""`make test-faults` sets FAULTS=full; a part of each fault is in every `make test`."""
+"""`make test-faults` sets FAULTS=full; `make test` runs a quick size of each fault."""
 SEED = os.environ.get("FAULTS_SEED")
-"""The seed of a run that failed, to have the same again."""
+"""Set it to the seed of a failed run to repeat that run."""
 SEED_MAX = 2**32
 
 Verdict = Callable[[str, int, Ledger], Awaitable[None]]
-"""Holds the database against the ledger: fault, how often it struck, ledger."""
+"""Checks the database against the ledger. Args: name of the fault, how often it happened, ledger."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A database, and the server it is on, which a test may kill or freeze."""
+    """A database, and its server, which tests may kill or freeze."""
 
     server: DatabaseServer
     url: str
@@ -43,21 +43,21 @@ class Target:
 
 @pytest.fixture
 def full() -> bool:
-    """Whether the sizes are those of `make test-faults`."""
+    """Return whether the sizes are those of `make test-faults`."""
     return FULL
 
 
 @pytest.fixture
 def seed() -> int:
-    """Return the seed of this test; it is shown if the test fails, and in the table at the end."""
+    """Return the seed of this test, which a failure and the table at the end show."""
     chosen = int(SEED) if SEED else random.randrange(SEED_MAX)
-    print(f"FAULTS_SEED={chosen}")  # noqa: T201  # pytest shows it with a failure
+    print(f"FAULTS_SEED={chosen}")  # noqa: T201  # shown if the test fails
     return chosen
 
 
 @pytest.fixture
 def order(seed: int) -> random.Random:
-    """Return the one source of chance of this test."""
+    """Return the source of all random numbers of this test."""
     return random.Random(seed)
 
 
@@ -70,7 +70,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture(scope="session")
 def breakable_server(engine: Engine) -> Iterator[DatabaseServer]:
-    """Return a server of the suite's own, so that breaking it breaks nobody else's."""
+    """Return a server that only these tests use, since they break it."""
     with database_server(engine, own=True) as server:
         yield server
 
@@ -89,7 +89,7 @@ async def target(breakable_server: DatabaseServer, request: pytest.FixtureReques
 
 @pytest.fixture
 def verdict(target: Target, engine: Engine, seed: int, request: pytest.FixtureRequest) -> Verdict:
-    """Return what ends a test: the figures go to the table, and anything wrong fails the test."""
+    """Return the final check of a test, which adds a row to the table and fails on any violation."""
 
     async def judge(fault: str, times: int, ledger: Ledger) -> None:
         found = await findings(ledger, target.url)

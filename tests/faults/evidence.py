@@ -1,4 +1,4 @@
-"""What the database holds at rest, held against the ledger."""
+"""Compares the database with the ledger after all reports have ended."""
 
 from sqlalchemy import select
 
@@ -10,7 +10,7 @@ from tests.faults.ledger import Findings, Job, Ledger, compare
 
 
 async def findings(ledger: Ledger, database_url: str) -> Findings:
-    """Read all rows and check all counters; nothing may be reporting any more."""
+    """Read all rows and check all counters, after all reports have ended."""
     database = Database(database_url, connections_max=2)
     try:
         rows = await _rows(database)

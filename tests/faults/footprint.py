@@ -1,4 +1,4 @@
-"""What a server process holds: memory and descriptors, as the kernel counts them."""
+"""The memory and file descriptors of a server process, from /proc."""
 
 import asyncio
 import os
@@ -19,14 +19,14 @@ class Footprint:
 
     @classmethod
     def of(cls, process_id: int) -> Self:
-        """Read it from /proc."""
+        """Read the footprint of a process."""
         folder = Path(f"/proc/{process_id}")
         pages = int((folder / "statm").read_text().split()[1])
         return cls(pages * PAGE_BYTES, len(list((folder / "fd").iterdir())))
 
 
 async def at_rest(process_id: int, descriptors_max: int, *, seconds_max: float) -> Footprint:
-    """Return what a process holds once it has closed its descriptors, or after so long as it is then."""
+    """Return the footprint once the descriptors are closed, or as it is after `seconds_max`."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds_max
     while True:

@@ -1,4 +1,4 @@
-"""What hostile callers send: messages of every kind, broken bytes, and connections that want no answer."""
+"""What hostile callers send: strange messages, broken bytes, and connections that never read."""
 
 import random
 import struct
@@ -32,12 +32,12 @@ STRANGE_NUMBERS = (-1, 10_001, 10**9, 10**9 + 1, 2**31 - 1, -(2**31), 2**63 - 1,
 ENUMS = (1, 2, 3)
 STRANGE_ENUMS = (0, 4, 99, -1, 2**31 - 1, -(2**31))
 STRANGENESS = (0.0, 0.1, 0.5)
-"""How often a value is strange: many messages must be right, to get beyond the checks of fields."""
+"""The share of strange values; many messages must be valid to pass the checks of fields."""
 ITEMS = (0, 1, 2, 5, 40)
-"""Items of a repeated field or a map: none, few, and more than the 32 labels a batch may have."""
+"""Sizes of repeated fields and maps: 0, a few, and more than the 32 labels that a batch may have."""
 INT32_MAX = 2**31 - 1
 PART_BYTES_MAX = 64
-"""The longest piece that a mutation inserts or repeats: longer than any tag, length or identifier field."""
+"""The longest inserted or repeated piece, longer than any tag, length or identifier."""
 
 _NUMBER_KINDS = frozenset(
     {
@@ -50,16 +50,21 @@ _NUMBER_KINDS = frozenset(
 
 
 class MessageMaker:
-    """Makes messages of any type from their descriptor alone."""
+    """Makes messages of any type from their descriptor alone.
+
+    Args:
+        order: The source of random numbers.
+        words: By field name, texts that pass the checks of fields.
+
+    """
 
     def __init__(self, order: random.Random, words: Mapping[str, Sequence[str]]) -> None:
-        """Take the source of chance, and by field name the texts that lead beyond the field checks."""
         self._order = order
         self._words = words
         self._strangeness = 0.0
 
     def make(self, descriptor: Descriptor) -> Message:
-        """Return a message with some of its fields set, each to anything its type allows."""
+        """Return a message with random fields, each with any value that its type allows."""
         self._strangeness = self._order.choice(STRANGENESS)
         return self._message(descriptor)
 
@@ -107,7 +112,7 @@ class MessageMaker:
 
 
 def mutated(order: random.Random, raw: bytes) -> bytes:
-    """Return the bytes with one to three changes: a bit flipped, cut, bytes inserted, a part repeated."""
+    """Return the bytes with one to three mutations: flip a bit, cut, insert bytes, or repeat a part."""
     for _ in range(order.randint(1, 3)):
         raw = _mutated_once(order, raw)
     return raw
@@ -135,19 +140,19 @@ STREAM_ID = 1
 
 
 def frame(kind: int, flags: int, payload: bytes, *, stream_id: int = STREAM_ID, length: int = -1) -> bytes:
-    """Return an HTTP/2 frame; `length` lies about the payload's."""
+    """Return an HTTP/2 frame; `length` overrides that of the payload."""
     size = len(payload) if length < 0 else length
     return struct.pack(">I", size)[1:] + struct.pack(">BBI", kind, flags, stream_id) + payload
 
 
 def greeting(*, window_bytes: int | None = None) -> bytes:
-    """Return how a connection begins; with a window of 0 bytes the server may never send a message."""
+    """Return the start of a connection; with a window of 0 bytes, the server may not send messages."""
     setting = b"" if window_bytes is None else struct.pack(">HI", _INITIAL_WINDOW_SIZE, window_bytes)
     return PREFACE + frame(_SETTINGS, 0, setting, stream_id=0)
 
 
 def call_headers(path: str) -> bytes:
-    """Return the frame that begins a gRPC call."""
+    """Return the frame that starts a gRPC call."""
     headers = {
         ":method": "POST",
         ":scheme": "http",
@@ -156,23 +161,23 @@ def call_headers(path: str) -> bytes:
         "te": "trailers",
         "content-type": "application/grpc",
     }
-    # HPACK in its plainest form: literal, not indexed, not compressed.
+    # HPACK without indexing and compression.
     block = b"".join(b"\0" + _short(name) + _short(value) for name, value in headers.items())
     return frame(_HEADERS, _END_HEADERS, block)
 
 
 def whole_message(raw: bytes) -> bytes:
-    """Return the frame that carries a request and ends the caller's side."""
+    """Return the frame with a request, which closes the client side."""
     return frame(_DATA, _END_STREAM, struct.pack(">BI", 0, len(raw)) + raw)
 
 
 def half_message(raw: bytes) -> bytes:
-    """Return a frame that promises more of a request than ever comes."""
+    """Return a frame that announces more of a request than follows."""
     return frame(_DATA, 0, struct.pack(">BI", 0, len(raw) + 1_000) + raw)
 
 
 def noise(order: random.Random, path: str) -> bytes:
-    """Return what is no HTTP/2, or HTTP/2 that breaks off into something else."""
+    """Return bytes that are not HTTP/2, or HTTP/2 followed by something else."""
     garbage = order.randbytes(order.randint(1, 2_000))
     kinds = (
         garbage,
@@ -190,6 +195,6 @@ def noise(order: random.Random, path: str) -> bytes:
 
 
 def _short(text: str) -> bytes:
-    """Return a string of HPACK below 127 bytes."""
+    """Return an HPACK string of less than 127 bytes."""
     raw = text.encode()
     return bytes([len(raw)]) + raw

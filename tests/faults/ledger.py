@@ -1,8 +1,7 @@
-"""What workers tried and what they were told, and what must be true of the rows because of it.
+"""What workers attempted and which answers they got, and what follows for the rows.
 
-After Jepsen's set and counter checkers: acknowledged ⊆ rows ⊆ attempted, no job recorded
-twice, and every number a watcher was shown lies between what had been acknowledged and
-what had been attempted.
+Modelled on Jepsen's set and counter checkers: acknowledged ⊆ rows ⊆ attempted, no job is recorded twice, and
+every count that a watcher sees lies between what was acknowledged and what was attempted at that time.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ Job = tuple[str, str]
 
 
 class _Goals:
-    """Numbers that somebody waits for a counter to reach."""
+    """Values of a counter that tasks wait for."""
 
     def __init__(self) -> None:
         self._goals: list[tuple[int, int, asyncio.Event]] = []
@@ -35,35 +34,35 @@ class _Goals:
 
 @dataclass(slots=True)
 class Ledger:
-    """Kept by the workers of one test; a report is noted before it is sent and after it is answered."""
+    """The reports of one test; workers note each before it is sent and after it is answered."""
 
     attempted: dict[Job, JobOutcome] = field(default_factory=dict)
     acknowledged: set[Job] = field(default_factory=set)
     recorded: Counter[Job] = field(default_factory=Counter)
-    """How often a job was answered RECORDED: more than once is a double count."""
+    """How often a job was answered with RECORDED; more than once is a double count."""
     reports: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-    """Answers other than OK that a worker was left with, by code and reason."""
+    """Final answers other than OK, by code and reason."""
     attempted_jobs: Counter[str] = field(default_factory=Counter)
     """Jobs attempted so far, by batch."""
     acknowledged_jobs: Counter[str] = field(default_factory=Counter)
     """Jobs acknowledged so far, by batch."""
 
     answers: int = 0
-    """Reports answered OK, duplicates included."""
+    """The number of reports answered with OK, duplicates included."""
     _reports_awaited: _Goals = field(default_factory=_Goals)
     _answers_awaited: _Goals = field(default_factory=_Goals)
 
     async def more_reports(self, number: int) -> None:
-        """Wait until so many more reports were begun: a fault strikes under load, not after a time."""
+        """Wait until `number` more reports were started, so that faults happen under load."""
         await self._reports_awaited.wait(self.reports + number)
 
     async def more_answers(self, number: int) -> None:
-        """Wait until so many more reports were answered OK."""
+        """Wait until `number` more reports were answered with OK."""
         await self._answers_awaited.wait(self.answers + number)
 
     def attempt(self, job: Job, outcome: JobOutcome) -> None:
-        """Note that a report is about to be sent."""
+        """Note a report before it is sent."""
         self.reports += 1
         self._reports_awaited.reached(self.reports)
         if job not in self.attempted:
@@ -71,7 +70,7 @@ class Ledger:
             self.attempted_jobs[job[0]] += 1
 
     def acknowledge(self, job: Job, *, first: bool) -> None:
-        """Note that a report was answered OK; `first` if its disposition is RECORDED."""
+        """Note that a report was answered with OK; `first` means that its disposition is RECORDED."""
         self.answers += 1
         self._answers_awaited.reached(self.answers)
         if first:
@@ -83,26 +82,26 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is wrong, by name; nothing is wrong if every list is empty."""
+    """All violations; there are none if every list is empty."""
 
     lost: list[Job]
-    """Acknowledged, but without a row."""
+    """Acknowledged jobs without a row."""
     invented: list[Job]
-    """With a row, but never reported."""
+    """Rows of jobs that were never reported."""
     doubled: list[Job]
-    """Answered RECORDED more than once."""
+    """Jobs answered with RECORDED more than once."""
     changed: list[Job]
-    """With another outcome than was reported."""
+    """Rows with another outcome than the reported one."""
     miscounted: list[str]
     """Batches whose counters differ from their rows."""
 
     def __bool__(self) -> bool:
-        """Whether anything is wrong."""
+        """Return whether there is a violation."""
         return any((self.lost, self.invented, self.doubled, self.changed, self.miscounted))
 
 
 def compare(ledger: Ledger, rows: Mapping[Job, JobOutcome], miscounted: Iterable[str]) -> Findings:
-    """Compare what workers were told with what the database holds at rest."""
+    """Compare the answers that workers got with the rows in the database."""
     return Findings(
         lost=sorted(ledger.acknowledged - rows.keys()),
         invented=sorted(rows.keys() - ledger.attempted.keys()),
@@ -114,7 +113,7 @@ def compare(ledger: Ledger, rows: Mapping[Job, JobOutcome], miscounted: Iterable
 
 @dataclass(slots=True)
 class Sighting:
-    """What one watcher was shown of one batch, with what was true around it."""
+    """The states of one batch that a watcher saw, compared with the ledger."""
 
     ledger: Ledger
     batch_id: str
@@ -124,7 +123,7 @@ class Sighting:
     messages: int = 0
 
     def see(self, revision: int, ended: int) -> None:
-        """Compare a message, at the moment it comes, with the one before and with what was attempted."""
+        """Compare a message on its arrival with the previous one and with the attempts so far."""
         self.messages += 1
         attempted = self.ledger.attempted_jobs[self.batch_id]
         if revision <= self.last_revision:

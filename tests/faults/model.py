@@ -1,4 +1,4 @@
-"""What a batch is, in as few lines as can be read at a glance: what the real thing is compared with."""
+"""A minimal model of a batch, with which the real server is compared."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from batches.result import JobOutcome
 
 @dataclass(slots=True)
 class Model:
-    """What a batch is: a set of results, each of one job, and what was announced."""
+    """A batch: the announced number of jobs, and a set of results."""
 
     announced: int
     sealed: bool
@@ -19,32 +19,32 @@ class Model:
     completed: bool = False
     revision: int = 1
     rows: dict[int, tuple[int, JobOutcome, bool]] = field(default_factory=dict)
-    """By job: attempt, outcome, and whether the reconciler brought it."""
+    """Attempt, outcome, and whether the reconciler recorded it, by job."""
     counted: Counter[JobOutcome] = field(default_factory=Counter)
-    """Results of jobs that nobody named: the queue only counted them."""
+    """Results without a job: the queue only counted them."""
     additions: dict[int, int] = field(default_factory=dict)
 
     @property
     def tally(self) -> Counter[JobOutcome]:
-        """How many jobs ended in each way."""
+        """The number of results by outcome."""
         return self.counted + Counter(outcome for _, outcome, _ in self.rows.values())
 
     @property
     def total(self) -> int:
-        """How many jobs there are."""
+        """The number of jobs."""
         return max(self.announced, self.tally.total())
 
     def changed(self) -> None:
-        """End a change."""
+        """Finish a change."""
         self.revision += 1
         self.settle()
 
     def settle(self) -> None:
-        """A sealed batch of which nothing is pending has completed, unless it was cancelled before."""
+        """Complete a sealed batch without pending jobs, unless it was cancelled before."""
         self.completed |= self.sealed and not self.cancelled and self.tally.total() == self.total
 
     def report(self, job: int, attempt: int, outcome: JobOutcome, *, repair: bool = False) -> str:
-        """Take a result; return its disposition, or the reason why it is refused."""
+        """Record a result; return its disposition, or the reason of the refusal."""
         known = self.rows.get(job)
         if known is not None and attempt <= known[0]:
             if attempt < known[0]:
@@ -58,12 +58,12 @@ class Model:
         return "RECORDED" if known is None else "SUPERSEDED_EARLIER"
 
     def _counted_one(self, outcome: JobOutcome) -> JobOutcome:
-        """Return which of the counted results turns out to be this one."""
+        """Return the outcome of the counted result that this one replaces."""
         order = (outcome, JobOutcome.SUCCEEDED, JobOutcome.SKIPPED, JobOutcome.FAILED)
         return next(one for one in order if self.counted[one])
 
     def shown(self) -> dict[str, Any]:
-        """Return what GetBatch must show."""
+        """Return the fields that GetBatch must return."""
         tally, total = self.tally, self.total
         is_whole = self.sealed and tally.total() == total
         state = BatchState.COMPLETED if self.completed else BatchState.PROCESSING

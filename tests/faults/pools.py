@@ -1,4 +1,4 @@
-"""A server's connections to the database, as the database sees them."""
+"""The connections of servers, as the database sees them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,21 +16,21 @@ from tests.support.progress import Stub
 
 READING_CONNECTIONS: int = DatabaseSettings.model_fields["database_connections"].default
 CONNECTIONS_MAX = READING_CONNECTIONS + RECORDING_CONNECTIONS_MAX
-"""What one server may hold at rest."""
+"""The connections that an idle server may have."""
 READ_CONDITION = f"{schema.batches.name}.batch_id = "
-"""In the statement of GetBatch, and of nothing that records results."""
+"""Part of the statement of GetBatch, but not of those that record results."""
 LOOK_SECONDS = 0.05
 SETTLE_SECONDS_MAX = 9.0
-"""Below the ten seconds after which the pool itself, or the driver, gives a waiting read up."""
+"""Less than the ten seconds after which pool and driver give up on a waiting read."""
 READ_SECONDS_MAX = 15.0
-"""The deadline of the reads that wait at the lock: above the time the lock is held."""
+"""The deadline of reads that wait for the lock, longer than the lock is held."""
 
 
 async def assert_pool_whole(stub: Stub, batch_id: str, target: Target) -> None:
-    """Let as many reads as the pool has connections wait at one lock: each must have got a connection.
+    """Check that no connection of the pool is lost.
 
-    A connection that is checked out for good, or lost, would leave one of them waiting before the pool,
-    where the database does not see it.
+    As many reads as the pool has connections wait for one lock in the database. If a connection were lost,
+    one read would wait in the pool instead, invisible to the database.
     """
     request = pb.GetBatchRequest(batch_id=batch_id)
     async with root(target) as connection:
@@ -44,14 +44,14 @@ async def assert_pool_whole(stub: Stub, batch_id: str, target: Target) -> None:
 
 
 async def assert_threads_at_rest(target: Target, servers: int) -> None:
-    """Wait until the database has no more connections than the servers' pools, two of tests beside them."""
+    """Wait until the database has no connections except those of the pools, and two of tests."""
     async with root(target) as connection:
         await _until(lambda: _has_at_most(connection, servers * CONNECTIONS_MAX + 2))
 
 
 @asynccontextmanager
 async def root(target: Target) -> AsyncIterator[AsyncConnection]:
-    """Open a connection beside the pools."""
+    """Open a connection outside of the pools."""
     engine = create_async_engine(target.url, isolation_level="AUTOCOMMIT")
     try:
         async with engine.connect() as connection:
@@ -65,7 +65,7 @@ async def _read(stub: Stub, request: pb.GetBatchRequest) -> None:
 
 
 async def _are_waiting(connection: AsyncConnection, reads: int) -> bool:
-    """Count reads of one batch only: results that are still being recorded wait at the same lock."""
+    """Count only reads of a batch, since results that are being recorded wait for the same lock."""
     rows = (await connection.execute(text("SHOW FULL PROCESSLIST"))).mappings()
     waiting = [row["Info"] or "" for row in rows if "metadata lock" in (row["State"] or "")]
     return sum(READ_CONDITION in statement for statement in waiting) == reads
@@ -78,5 +78,5 @@ async def _has_at_most(connection: AsyncConnection, number: int) -> bool:
 
 async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(SETTLE_SECONDS_MAX):
-        while not await holds():  # noqa: ASYNC110  # the database tells nobody
+        while not await holds():  # noqa: ASYNC110  # the database sends no notification
             await asyncio.sleep(LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""A network that can be broken: a TCP proxy on 127.0.0.1, controlled by connection and by direction."""
+"""A TCP proxy on 127.0.0.1 that breaks connections, each direction separately."""
 
 import asyncio
 import socket
@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from database_servers.ports import free_port
 
 CHUNK_BYTES_MAX = 64 * 1024
-"""What is read at once, and asyncio's own buffer: little is held of what goes on being sent to a stall."""
+"""Bytes per read, and in the buffer of asyncio: little is buffered for a stalled connection."""
 CHUNKS_HELD_MAX = 64
-"""On their way at a time: some 200 ms of a busy connection, where each chunk is a packet or two."""
+"""Chunks in transit: about 200 ms of a busy connection, where a chunk is one or two packets."""
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
-"""SO_LINGER on, 0 seconds: closing discards what was not sent and answers with RST."""
+"""SO_LINGER with 0 seconds: closing discards unsent data and sends RST."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What a proxy did."""
+    """The number of faults of a proxy."""
 
     connections: int = 0
     cuts: int = 0
@@ -29,10 +29,15 @@ class Counts:
 
 
 class Flow:
-    """One direction of a connection, and what is wrong with it now."""
+    """One direction of a connection, and its present fault.
+
+    Args:
+        reader: Where bytes come from.
+        writer: Where they go to.
+
+    """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take where the bytes come from and where they go to."""
         self.latency_seconds = 0.0
         self.dropping = False
         self.dropped_bytes = 0
@@ -43,15 +48,15 @@ class Flow:
         self._held: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(CHUNKS_HELD_MAX)
 
     def stop(self) -> None:
-        """Neither read nor write any more; what was read is held."""
+        """Stop reading and writing; what was read is kept."""
         self._going.clear()
 
     def go_on(self) -> None:
-        """Read and write again, what was held first."""
+        """Continue, first with what was kept."""
         self._going.set()
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield what comes when it is due, until the sender ends."""
+        """Yield chunks when they are due, until the sender ends."""
         reading = asyncio.create_task(self._read())
         try:
             while True:
@@ -65,7 +70,7 @@ class Flow:
             reading.cancel()
 
     async def forward(self, chunk: bytes) -> None:
-        """Pass on a chunk, or lose it."""
+        """Forward or drop a chunk."""
         if self.dropping:
             self.dropped_bytes += len(chunk)
             return
@@ -92,7 +97,6 @@ class Link:
         server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         counts: Counts,
     ) -> None:
-        """Take the connections to both sides."""
         self.requests = Flow(client[0], server[1])
         self.answers = Flow(server[0], client[1])
         self._writers = (client[1], server[1])
@@ -101,30 +105,30 @@ class Link:
 
     @property
     def breakable(self) -> bool:
-        """Whether it is neither closed nor half-open."""
+        """Whether the connection is neither closed nor half-open."""
         return not self.half_open and not any(writer.is_closing() for writer in self._writers)
 
     def delay(self, seconds: float) -> None:
-        """Deliver everything so much later, each way."""
+        """Delay both directions."""
         self.requests.latency_seconds = self.answers.latency_seconds = seconds
 
     def cut(self) -> None:
-        """Reset both sides; nothing that is still held is delivered."""
+        """Reset both sides and drop what is in transit."""
         self._counts.cuts += self.breakable
         for writer in self._writers:
             reset(writer)
         for flow in (self.requests, self.answers):
-            flow.go_on()  # to find that there is nobody any more
+            flow.go_on()  # so that it finds the connection closed
 
     def leave_half_open(self) -> None:
-        """Neither read nor write nor close: both sides believe that the other one is there."""
+        """Neither read nor write nor close, so that both sides believe the connection is alive."""
         self.half_open = True
         self._counts.half_open += 1
         self.requests.stop()
         self.answers.stop()
 
     async def stall(self, seconds: float) -> None:
-        """Hold everything for so long."""
+        """Forward nothing for a while."""
         self._counts.stalls += 1
         self.requests.stop()
         self.answers.stop()
@@ -133,7 +137,7 @@ class Link:
         self.answers.go_on()
 
     async def run(self, tap: "Tap") -> None:
-        """Forward until one side ends, then end the other."""
+        """Forward until one side closes, then close the other."""
         flows = {
             asyncio.create_task(self._carry_requests(tap)),
             asyncio.create_task(self._carry_answers(tap)),
@@ -162,23 +166,28 @@ class Link:
 
 
 class Tap:
-    """Sees all that passes, just before it is forwarded, and may break the connection; this one does not."""
+    """Called with everything before it is forwarded; subclasses break connections."""
 
     def opened(self, link: Link) -> None:
-        """See a new connection."""
+        """Called for a new connection."""
 
     def request(self, link: Link, chunk: bytes) -> None:
-        """See bytes from the client."""
+        """Called with bytes from the client."""
 
     def answer(self, link: Link, chunk: bytes) -> None:
-        """See bytes from the server."""
+        """Called with bytes from the server."""
 
 
 class Proxy:
-    """Listens on a port of its own and connects each client to the server."""
+    """Listens on a port and connects each client to the server.
+
+    Args:
+        server_port: The port of the server on this machine.
+        tap: Sees and breaks connections.
+
+    """
 
     def __init__(self, server_port: int, tap: Tap) -> None:
-        """Take the port of the server on this machine."""
         self.port = free_port()
         self.counts = Counts()
         self.links: list[Link] = []
@@ -187,7 +196,7 @@ class Proxy:
         self._running: set[asyncio.Task[None]] = set()
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carry one connection to its end."""
+        """Forward one connection until it ends."""
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
@@ -201,7 +210,7 @@ class Proxy:
             self._running.discard(task)
 
     async def close(self) -> None:
-        """Reset every connection and wait for its end."""
+        """Reset all connections and wait for their ends."""
         running = list(self._running)
         for task in running:
             task.cancel()
@@ -221,7 +230,7 @@ class Proxy:
 
 @asynccontextmanager
 async def proxy(server_port: int, tap: Tap | None = None) -> AsyncIterator[Proxy]:
-    """Run a proxy in front of a server of this machine while the context is open."""
+    """Run a proxy in front of a server on this machine while the context is open."""
     running = Proxy(server_port, tap or Tap())
     server = await asyncio.start_server(running.accept, "127.0.0.1", running.port, limit=CHUNK_BYTES_MAX)
     try:

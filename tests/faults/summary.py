@@ -1,4 +1,4 @@
-"""The table at the end of a run: what was broken, how often, and what became of the reports."""
+"""The table at the end of a run: each fault, how often it happened, and the reports."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
@@ -15,7 +15,7 @@ TITLES = ("fault", "database", "times", "reports", "acknowledged", "lost", "doub
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One test's figures."""
+    """The figures of one test."""
 
     fault: str
     database: str
@@ -28,7 +28,7 @@ class Row:
 
     @classmethod
     def of(cls, test: tuple[str, str, int], times: int, ledger: Ledger, findings: Findings) -> Self:
-        """Return the figures of a test (fault, database, seed); a miscounted batch is a double count too."""
+        """Return the figures of a test (fault, database, seed); a miscounted batch counts as doubled."""
         fault, database, seed = test
         return cls(
             fault=fault,
@@ -43,7 +43,7 @@ class Row:
 
 
 def note_row(node: pytest.Item, row: Row) -> None:
-    """Keep a test's figures for the table at the end of the run."""
+    """Add the figures of a test to the table."""
     note(node, ROW, asdict(row))
 
 

@@ -1,4 +1,4 @@
-"""Fault 1: the same reports again and again, out of order and at once, to three servers."""
+"""Fault 1: duplicate reports, shuffled and concurrent, to three servers."""
 
 import random
 
@@ -14,7 +14,7 @@ COPIES_MAX = 5
 
 
 def sizes_of(*, full: bool) -> dict[str, int]:
-    """Return a hot batch and many small ones: some 100,000 reports in full, at three copies a job."""
+    """Return a hot batch and many small ones, at full size with about 100,000 reports."""
     hot, small, number = (20_000, 67, 199) if full else (1_500, 20, 40)
     return {"hot": hot, **{f"batch-{one}": small for one in range(number)}}
 
@@ -22,7 +22,7 @@ def sizes_of(*, full: bool) -> dict[str, int]:
 async def test_duplicates_are_counted_once(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Each report sent one to five times, shuffled, by 1,000 workers at once: every job is counted once."""
+    """1,000 workers send each report one to five times, shuffled, and every job is counted once."""
     plan = make_plan(order, sizes_of(full=full), copies_max=COPIES_MAX)
     ledger = Ledger()
     async with cluster(target.url, 3) as servers, servers.channels(CHANNELS) as channels:

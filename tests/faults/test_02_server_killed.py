@@ -1,4 +1,4 @@
-"""Fault 2: a server dies at once, with whatever it was doing."""
+"""Fault 2: a server is killed in the middle of its work."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ SIZES = {"hot": 2_000, **{f"batch-{number}": 40 for number in range(50)}}
 
 
 async def kill_at_random(servers: Cluster, order: random.Random, times: int, ledger: Ledger) -> None:
-    """Kill a random server so many times, each after some more reports, and start it again."""
+    """Kill and restart random servers, each after some more reports."""
     for _ in range(times):
         await ledger.more_reports(order.randint(50, 400))
         place = order.randrange(SERVERS)
@@ -28,7 +28,7 @@ async def kill_at_random(servers: Cluster, order: random.Random, times: int, led
 async def test_a_killed_server_loses_nothing(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """SIGKILL of a random server under load, again and again: exact, and every worker ends by itself."""
+    """Random servers are killed under load; counts stay exact and every worker finishes."""
     kills = 30 if full else 3
     plan = make_plan(order, SIZES)
     ledger = Ledger()

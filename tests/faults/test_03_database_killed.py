@@ -1,4 +1,4 @@
-"""Fault 3: the database dies in the middle of commits and comes back."""
+"""Fault 3: the database is killed in the middle of commits, and restarted."""
 
 import asyncio
 import random
@@ -14,13 +14,13 @@ WORKERS = 300
 CHANNELS = 4
 SIZES = {"hot": 3_000, **{f"batch-{number}": 40 for number in range(50)}}
 SERVING_AGAIN_SECONDS_MAX = 10.0
-"""The promise, from the moment the database greets again."""
+"""The promise, from the greeting of the restarted database on."""
 
 
 async def kill_again_and_again(
     server: DatabaseServer, order: random.Random, times: int, ledger: Ledger
 ) -> list[float]:
-    """Kill the database under load so many times; return the seconds until a report was answered again."""
+    """Kill and restart the database under load; return the seconds from each restart to the next answer."""
     seconds = []
     loop = asyncio.get_running_loop()
     for _ in range(times):
@@ -36,7 +36,7 @@ async def kill_again_and_again(
 async def test_a_killed_database_loses_nothing_acknowledged(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """SIGKILL of the database under load: every acknowledged row is there, and it serves again by itself."""
+    """The database is killed under load; acknowledged rows are kept and servers recover by themselves."""
     kills = 10 if full else 2
     plan = make_plan(order, SIZES)
     ledger = Ledger()

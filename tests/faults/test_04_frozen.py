@@ -1,4 +1,4 @@
-"""Fault 4: the database, then a server, stands still for a while: connections stay open, nothing answers."""
+"""Fault 4: the database, then a server, is frozen: connections stay open, but nothing answers."""
 
 import asyncio
 import random
@@ -21,24 +21,23 @@ from tests.support.progress import stub_of
 
 SERVERS = 2
 WORKERS = 150
-"""Of each kind: with short deadlines, and with those of the client's retry policy."""
+"""The number of workers with short deadlines, and of workers with those of the client's retry policy."""
 READERS = 20
-"""More than the pools hold together, so that every connection is in use when the database freezes."""
+"""More than all pools have connections, so that every connection is in use when the database freezes."""
 CHANNELS = 4
 SIZES = {"hot": 800, **{f"batch-{number}": 20 for number in range(20)}}
 SHORT_TRY_SECONDS_MAX = 1.0
-"""Far below the time anything stands still."""
+"""Far less than the time of a freeze."""
 OVERRUN_SECONDS_MAX = 1.0
-"""The rule: what a call may outlive its own deadline by."""
+"""The promise: how long after its deadline a call may end."""
 SERVING_AGAIN_SECONDS_MAX = 15.0
-"""A server may find that it is no longer waited for only when a statement's 10 s are over."""
+"""A server may notice the end of a freeze only after the limit of a statement, 10 s."""
 
 
 class Stopwatch(grpc.aio.UnaryUnaryClientInterceptor):
-    """Measures every single try against its own deadline."""
+    """Compares the duration of each attempt with its deadline."""
 
     def __init__(self) -> None:
-        """Start with no call measured."""
         self.overrun_seconds = 0.0
         self.deadlines_exceeded = 0
 
@@ -50,7 +49,7 @@ class Stopwatch(grpc.aio.UnaryUnaryClientInterceptor):
         client_call_details: grpc.aio.ClientCallDetails,
         request: Any,
     ) -> grpc.aio.UnaryUnaryCall[Any, Any]:
-        """Wait for the end of the call, whatever it is."""
+        """Wait for the end of the call and measure its overrun."""
         assert client_call_details.timeout is not None
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -63,7 +62,7 @@ class Stopwatch(grpc.aio.UnaryUnaryClientInterceptor):
 
 
 async def freeze_database(server: DatabaseServer, seconds: float) -> None:
-    """Let the database stand still."""
+    """Freeze the database for a while."""
     await asyncio.to_thread(server.pause)
     try:
         await asyncio.sleep(seconds)
@@ -72,7 +71,7 @@ async def freeze_database(server: DatabaseServer, seconds: float) -> None:
 
 
 async def freeze_server(servers: Cluster, place: int, seconds: float) -> None:
-    """Let a server stand still."""
+    """Freeze a server for a while."""
     servers.server(place).send(signal.SIGSTOP)
     await asyncio.sleep(seconds)
     servers.server(place).send(signal.SIGCONT)
@@ -81,7 +80,7 @@ async def freeze_server(servers: Cluster, place: int, seconds: float) -> None:
 async def freeze_in_turn(
     freezes: list[Callable[[], Awaitable[None]]], order: random.Random, ledger: Ledger
 ) -> None:
-    """Freeze one after the other under load, each when there were answers again."""
+    """Freeze one after the other under load, each after reports were answered again."""
     for freeze in freezes:
         await ledger.more_answers(order.randint(50, 400))
         await freeze()
@@ -90,17 +89,17 @@ async def freeze_in_turn(
 
 
 async def read_until(done: asyncio.Task[None], channel: grpc.aio.Channel) -> None:
-    """Read a batch again and again until the faults are over."""
+    """Read a batch repeatedly until the faults are over."""
     stub = stub_of(channel)
     request = pb.GetBatchRequest(batch_id="hot")
     while not done.done():
         await call_until_answered(stub.GetBatch, request, try_seconds_max=SHORT_TRY_SECONDS_MAX)
 
 
-async def test_nothing_waits_for_what_stands_still(
+async def test_calls_end_at_their_deadlines_during_a_freeze(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Database and servers frozen under load: calls end at their deadlines, and no connection is lost."""
+    """While database or server is frozen, calls end at their deadlines, and no connection is lost."""
     times, seconds = (2, 30.0) if full else (1, 3.0)
     plan, ledger, stopwatch = make_plan(order, SIZES), Ledger(), Stopwatch()
     async with (
@@ -127,7 +126,7 @@ async def test_nothing_waits_for_what_stands_still(
 
 
 async def assert_pools_whole(servers: Cluster, target: Target) -> None:
-    """Check every server's pool, one after the other."""
+    """Check the pool of every server, one after the other."""
     for port in servers.ports:
         async with open_channels([port], 1) as (channel,):
             await assert_pool_whole(stub_of(channel), "hot", target)

@@ -1,4 +1,4 @@
-"""Fault 5: the connection to the database is cut while a commit's answer is awaited."""
+"""Fault 5: the connection to the database is cut between COMMIT and its answer."""
 
 import asyncio
 import random
@@ -19,18 +19,23 @@ WORKERS = 300
 CHANNELS = 4
 SIZES = {"hot": 3_000, **{f"batch-{number}": 40 for number in range(50)}}
 COMMIT_PACKET = b"\x07\x00\x00\x00\x03COMMIT"
-"""Length 7, packet 0, COM_QUERY: the client sends it by itself and waits."""
+"""Length 7, packet 0, COM_QUERY; the client sends this packet alone and waits."""
 CUT_SHARE = 0.3
-"""Of the commits: often two in a row on one server, yet most groups get through."""
+"""The share of commits that are cut: often two in a row, but most succeed."""
 CUT_SECONDS_MAX = 0.02
-"""From COMMIT to the cut: a commit takes 1 to 10 ms here, so cuts fall before, within and after it."""
+"""From COMMIT to the cut; commits take 1 to 10 ms, so cuts happen before, during and after them."""
 
 
 class CommitCutter(Tap):
-    """Forwards a COMMIT, loses the answer, and cuts the connection at some moment around it."""
+    """Forwards a COMMIT, drops its answer, and cuts the connection soon after.
+
+    Args:
+        order: The source of random numbers.
+        cuts: The number of cuts.
+
+    """
 
     def __init__(self, order: random.Random, cuts: int) -> None:
-        """Take how often to do so."""
         self.done = asyncio.Event()
         self.cuts = 0
         self.lost_answers = 0
@@ -38,7 +43,7 @@ class CommitCutter(Tap):
         self._cuts_max = cuts
 
     def request(self, link: Link, chunk: bytes) -> None:
-        """Draw whether this is the last that is heard of a commit."""
+        """Decide whether this commit is cut."""
         if COMMIT_PACKET in chunk and not self.done.is_set() and self._order.random() < CUT_SHARE:
             link.answers.dropping = True
             seconds = self._order.uniform(0, CUT_SECONDS_MAX)
@@ -54,7 +59,7 @@ class CommitCutter(Tap):
 
 @asynccontextmanager
 async def servers_behind(cutter: CommitCutter, target: Target) -> AsyncIterator[Cluster]:
-    """Run servers that reach the database through a proxy only."""
+    """Run servers that reach the database through a proxy."""
     url = make_url(target.url)
     assert url.port is not None
     async with proxy(url.port, cutter) as between:
@@ -63,10 +68,10 @@ async def servers_behind(cutter: CommitCutter, target: Target) -> AsyncIterator[
             yield servers
 
 
-async def test_an_unknown_commit_is_never_taken_for_a_known_one(
+async def test_results_of_a_cut_commit_are_counted_once(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Connections cut between COMMIT and its answer: exact, whether or not the commit was done."""
+    """Counts are exact whether or not the database had executed the COMMIT."""
     cutter = CommitCutter(order, cuts=500 if full else 15)
     plan = make_plan(order, SIZES)
     ledger = Ledger()
@@ -74,6 +79,6 @@ async def test_an_unknown_commit_is_never_taken_for_a_known_one(
         await create_batches(stub_of(channels[0]), plan)
         cutting = asyncio.create_task(cutter.done.wait())
         await send_until(cutting, Workers(ledger, channels, WORKERS), plan)
-    assert cutter.lost_answers > 0  # some commits had been done by then
+    assert cutter.lost_answers > 0  # the database had executed some of them
     assert ledger.acknowledged == plan.outcomes.keys()
     await verdict("commit cut", cutter.cuts, ledger)

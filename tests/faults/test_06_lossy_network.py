@@ -1,4 +1,4 @@
-"""Fault 6: the network between workers and servers loses answers, resets, stalls, falls silent, is slow."""
+"""Fault 6: the network between workers and servers drops answers, resets, stalls and delays connections."""
 
 import asyncio
 import random
@@ -17,51 +17,50 @@ SERVERS = 2
 WORKERS = 300
 CHANNELS = 6
 TRY_SECONDS_MAX = 1.0
-"""Above what a report takes over the slow links (some 0.5 s), low so that a dead link costs little."""
+"""Longer than a report on a slow link (0.5 s), but short, so that a dead link costs little time."""
 LATENCY_SECONDS = 0.2
-"""Each way: a worker on another continent."""
+"""In each direction, as for a worker on another continent."""
 SLOW_SHARE = 0.2
-"""Of the connections."""
+"""The share of slow connections."""
 DROP_SECONDS = (0.03, 0.2)
-"""Until the reset: the time of some commits, so that answers were on their way."""
+"""From the first dropped answer to the reset: the time of some commits."""
 STALL_SECONDS = (0.1, 1.5)
-"""Some below, some above the deadline of a try."""
+"""Some shorter, some longer than the deadline of an attempt."""
 HALF_OPEN_MAX = 2
-"""At a time, of twelve connections: a worker must have a way left."""
+"""At the same time, of twelve connections, so that every worker has a working one."""
 HALF_OPEN_SECONDS = (2.0, 15.0)
-"""Quick and full. In full it is the client's keepalive that must end them, after 7 s; that is as long as the
-whole of a quick run, where the network resets them before."""
+"""Quick and full. At full size, the keepalive of the client must end them, after 7 s; a quick run is too
+short for this, so the network resets them."""
 FAULTS = ("drop", "reset", "stall", "half-open")
 FAULT_WEIGHTS = (70, 12, 12, 6)
 KEEPALIVE = (
     ("grpc.keepalive_time_ms", 6_000),  # the server refuses pings more often than every 5 s
     ("grpc.keepalive_timeout_ms", 1_000),
-    ("grpc.keepalive_permit_without_calls", 1),  # between two tries there is no call
+    ("grpc.keepalive_permit_without_calls", 1),  # there is no call between two attempts
     ("grpc.http2.max_pings_without_data", 0),
-    # A ping that measures bandwidth may be under way already; it, not the keepalive, is then waited for.
+    # A ping for bandwidth may be pending already, and then the keepalive waits for its answer.
     ("grpc.http2.ping_timeout_ms", 1_000),
 )
-"""What ends a half-open connection: without it gRPC waits for the kernel, a quarter of an hour."""
+"""Ends half-open connections; otherwise the kernel ends them after a quarter of an hour."""
 HEADERS_FRAME = 1
 END_STREAM = 0x1
 FRAME_HEAD_BYTES = 9
 
 
 def sizes_of(*, full: bool) -> dict[str, int]:
-    """Return a hot batch and small ones; in full so many that few faults wait for a pass's last workers."""
+    """Return a hot batch and small ones, at full size enough to keep the workers busy."""
     hot, small, number = (10_000, 100, 50) if full else (2_000, 40, 25)
     return {"hot": hot, **{f"batch-{one}": small for one in range(number)}}
 
 
 class AnswersCount:
-    """Counts the answers in the bytes that an HTTP/2 server sends: the HEADERS that end a stream."""
+    """Counts answers in the bytes of an HTTP/2 server: HEADERS frames that end a stream."""
 
     def __init__(self) -> None:
-        """Start at the connection's first byte."""
         self._rest = b""
 
     def take(self, chunk: bytes) -> int:
-        """Return how many answers end in the next bytes."""
+        """Return the number of answers that end in the next bytes."""
         answers = 0
         rest = self._rest + chunk
         while len(rest) >= (end := FRAME_HEAD_BYTES + int.from_bytes(rest[:3], "big")):
@@ -72,10 +71,15 @@ class AnswersCount:
 
 
 class LossyNetwork(Tap):
-    """All connections of workers to servers, and what befalls them."""
+    """Breaks the connections of workers to servers.
+
+    Args:
+        order: The source of random numbers.
+        half_open_seconds: When a half-open connection is reset.
+
+    """
 
     def __init__(self, order: random.Random, half_open_seconds: float) -> None:
-        """Take the source of chance, and after what time a half-open connection is reset."""
         self.lost_answers = 0
         self.faults = dict.fromkeys(FAULTS, 0)
         self._order = order
@@ -85,19 +89,19 @@ class LossyNetwork(Tap):
         self._stalls: set[asyncio.Task[None]] = set()
 
     def opened(self, link: Link) -> None:
-        """Make some connections slow."""
+        """Slow down some connections."""
         self._answers[link] = AnswersCount()
         if self._order.random() < SLOW_SHARE:
             link.delay(LATENCY_SECONDS)
 
     def answer(self, link: Link, chunk: bytes) -> None:
-        """Count the answers that get lost."""
+        """Count dropped answers."""
         answers = self._answers[link].take(chunk)
         if link.answers.dropping:
             self.lost_answers += answers
 
     async def break_at_random(self, proxies: list[Proxy], answers: int, ledger: Ledger) -> None:
-        """Break one connection after the other, in every way, until so many answers are lost."""
+        """Break connections in all ways until `answers` answers are lost."""
         while self._first or self.lost_answers < answers:
             await ledger.more_reports(self._order.randint(5, 60))
             links = [link for between in proxies for link in between.links if link.breakable]
@@ -133,7 +137,7 @@ def _half_open(proxies: list[Proxy]) -> int:
 
 @asynccontextmanager
 async def proxies_before(servers: Cluster, network: Tap) -> AsyncIterator[list[Proxy]]:
-    """Put a proxy in front of every server."""
+    """Run a proxy in front of every server."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(proxy(port, network)) for port in servers.ports]
 
@@ -141,7 +145,7 @@ async def proxies_before(servers: Cluster, network: Tap) -> AsyncIterator[list[P
 async def test_a_lossy_network_loses_no_result(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Answers lost, connections reset, stalled, half-open and slow: each result is counted once."""
+    """Each result is counted once, despite lost answers and broken connections."""
     answers = 5_000 if full else 150
     network = LossyNetwork(order, HALF_OPEN_SECONDS[full])
     plan = make_plan(order, sizes_of(full=full))

@@ -1,4 +1,4 @@
-"""Fault 7: callers give up after milliseconds, by the thousand."""
+"""Fault 7: thousands of calls are cancelled or reach their deadline after milliseconds."""
 
 import asyncio
 import random
@@ -19,22 +19,22 @@ from tests.faults.workload import Plan, Workers, create_batches, make_plan, repo
 from tests.support.progress import Stub, stub_of
 
 CALLERS = 16
-"""At once: enough that a group's commit takes longer than most deadlines, yet some calls are answered."""
+"""Concurrent calls: commits take longer than most deadlines, but some calls are answered."""
 WORKERS = 300
 CHANNELS = 4
 SIZES = {"hot": 4_000, **{f"batch-{number}": 40 for number in range(50)}}
 DEADLINE_SECONDS = (0.001, 0.020)
 RESULTS_PER_CALL_MAX = 20
 PATIENCE_SECONDS = 5.0
-"""The deadline of calls that are cancelled by their caller, before the deadline."""
+"""The deadline of calls that their caller cancels before."""
 GIVEN_UP_SHARE_MIN = 0.1
-"""Of the calls; with less it was no storm. It is 80 to 98 % here; a faster machine answers more in time."""
+"""The share of unanswered calls in a storm: 80 to 98 % here, less on a faster machine."""
 PARTS = 4
-"""Of a storm, each followed by a look at the memory. What is kept for a call grows in every part; the heap's
-largest size, and caches, in some: the least growth counts, the first part's not at all."""
+"""Parts of a storm; memory is read after each. A leak grows in every part, but the heap and caches only in
+some: the smallest growth counts, without the first part."""
 MEMORY_GROWTH_BYTES_MAX = 4 * 1024 * 1024
-"""Of a server in a part, in full 5,000 calls: 1 KiB kept for each, less than a task with its frames takes,
-would be 5 MiB. The heap was seen to grow by 4 MiB in 80,000 calls; on a busy machine by 12 in 10,000."""
+"""The growth of a server in one part of 5,000 calls at full size: a leak of 1 KiB per call, less than a task
+needs, would be 5 MiB. The heap grows by 4 MiB in 80,000 calls, on a busy machine by 12 MiB in 10,000."""
 
 
 Response = TypeVar("Response")
@@ -46,7 +46,7 @@ class GivenUp(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """Callers without patience, who note what they were answered nevertheless."""
+    """Callers that do not wait, and note the answers that they get."""
 
     order: random.Random
     ledger: Ledger
@@ -54,7 +54,7 @@ class Storm:
     jobs: list[Job]
 
     async def blow(self, stubs: list[Stub], calls: int) -> int:
-        """Make so many calls; returns how many were given up."""
+        """Make calls; return how many were not answered."""
         turns = iter(range(calls))
         given_up = 0
 
@@ -91,7 +91,7 @@ class Storm:
         await self._impatiently(stub.GetBatch, pb.GetBatchRequest(batch_id=batch_id))
 
     async def _impatiently(self, method: Callable[..., Awaitable[Response]], request: object) -> Response:
-        """Call with a deadline, or cancel the call, after milliseconds."""
+        """Make a call that ends after milliseconds, by its deadline or by cancellation."""
         seconds = self.order.uniform(*DEADLINE_SECONDS)
         by_deadline = self.order.random() < 0.5
         try:
@@ -100,7 +100,7 @@ class Storm:
         except TimeoutError as error:
             raise GivenUp from error
         except grpc.aio.AioRpcError as error:
-            # A deadline that passed on the server's side first may come as CANCELLED.
+            # A deadline that the server notices first may arrive as CANCELLED.
             if error.code() not in {grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}:
                 raise
             raise GivenUp from error
@@ -109,7 +109,7 @@ class Storm:
 async def test_a_storm_of_cancellations_leaves_nothing_behind(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Deadlines of 1 to 20 ms and cancelled calls: exact, no connection is held, memory stays flat."""
+    """Counts stay exact, no connection is kept, and memory does not grow."""
     calls = 20_000 if full else 1_500
     plan, ledger = make_plan(order, SIZES), Ledger()
     storm = Storm(order, ledger, plan, list(plan.outcomes))
@@ -119,7 +119,9 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(
         given_up, resident = 0, []
         for _ in range(PARTS):
             given_up += await storm.blow(stubs, calls // PARTS)
-            await assert_pool_whole(stubs[0], "hot", target)  # nothing runs any more, nothing is checked out
+            await assert_pool_whole(
+                stubs[0], "hot", target
+            )  # no call is pending, no connection is checked out
             resident.append(Footprint.of(servers.server(0).pid).resident_bytes)
         await assert_threads_at_rest(target, servers=1)
         await Workers(ledger, channels, WORKERS).send_all(plan)

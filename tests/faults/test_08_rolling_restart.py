@@ -1,4 +1,4 @@
-"""Fault 8: servers are stopped and started one after the other, as a rollout does."""
+"""Fault 8: servers are restarted one after the other, as in a rollout."""
 
 import asyncio
 import random
@@ -16,13 +16,13 @@ CHANNELS = 10
 
 
 def sizes_of(*, full: bool) -> dict[str, int]:
-    """Return a hot batch and many small ones: more jobs than workers at any time of a rollout."""
+    """Return a hot batch and many small ones, with more jobs than workers throughout the rollout."""
     hot, number = (5_000, 60) if full else (1_000, 20)
     return {"hot": hot, **{f"batch-{one}": 50 for one in range(number)}}
 
 
 async def roll_out(servers: Cluster, rollouts: int, ledger: Ledger) -> list[int]:
-    """Stop and start every server in turn, under load; return the exit codes."""
+    """Restart every server in turn under load; return the exit codes."""
     codes = []
     for _ in range(rollouts):
         for place in range(SERVERS):
@@ -35,7 +35,7 @@ async def roll_out(servers: Cluster, rollouts: int, ledger: Ledger) -> list[int]
 async def test_a_rollout_fails_no_worker(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Rolling SIGTERM under 1,000 workers: every server exits 0 and no worker is left with a failure."""
+    """Every server exits with 0, and none of 1,000 workers sees a failure."""
     rollouts = 20 if full else 1
     plan = make_plan(order, sizes_of(full=full))
     ledger = Ledger()

@@ -1,4 +1,4 @@
-"""Fault 9: many watchers that come and go, some of them slow, while servers die."""
+"""Fault 9: many watchers that come and go, some of them slow, while servers are killed."""
 
 import asyncio
 import random
@@ -22,65 +22,64 @@ from tests.support.progress import Stub, progress_process, stub_of
 SERVERS = 3
 BATCHES = 20
 LARGE = 2
-"""So many of them carry all the labels they may: the slow watchers' ones."""
+"""The number of batches with all labels that a batch may have; slow watchers watch these."""
 WORKERS = 40
 FINAL_SECONDS_MAX = 2.0
-"""The rule: from the last acknowledgement to the final state at every watcher."""
+"""The promise: from the last acknowledgement until every watcher has the final state."""
 AHEAD_MESSAGES_MAX = 3
-"""Messages that are on their way to a slow watcher when the last one is made: one in gRPC's hands on either
-side, and one in the stream's window."""
+"""Messages in transit to a slow watcher before the last one: one in gRPC on either side, and one in the
+window of the stream."""
 LABELS = {f"label-{number}": "x" * 200 for number in range(32)}
-"""As much as a batch may carry, 7 KB a message: a stream's window is full after one."""
+"""As many as a batch may have, 7 KB per message, so that one message fills the window of a stream."""
 SLOW_OPTIONS = (*CHANNEL_OPTIONS, ("grpc.http2.lookahead_bytes", 8_192), ("grpc.http2.bdp_probe", 0))
-"""A slow watcher's machine takes no more than it reads, instead of buffering for it."""
+"""The machine of a slow watcher buffers nothing beyond what it reads."""
 WATCH_ENDS = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
-"""How a watch ends whose server dies: the next one takes over."""
+"""Codes of a watch whose server dies; it resumes on another server."""
 WATCHERS_PER_CHANNEL = 20
-"""Channels are connections: watchers share some, as those of one dashboard do."""
+"""Watchers share channels, as those of one dashboard do."""
 END_SECONDS_MAX = 60.0
-"""A watcher that has not seen the end by then never will."""
+"""A watcher must have seen the end by then."""
 
 LEFT_BATCH = "left"
 VISITORS = 50
-"""Watches that are open at a time."""
+"""Watches that are open at the same time."""
 HANG_UP_SECONDS = 0.5
-"""How soon the server has seen that the last watchers are gone."""
+"""How soon the server must have noticed that the last watchers are gone."""
 REST_BYTES = 4 * 2**20
-"""What a process may grow by for reasons of its own: below what a second round would leave if each of its
-10,000 streams left 500 bytes."""
+"""The growth of a process without a leak; less than if each of 10,000 streams left 500 bytes."""
 UNREAD_BYTES_MAX = 64 * 2**10
-"""A stream's window and the buffers of gRPC and the kernel on the server's side; 60 changes of 7 KB would be
-420 KB, 400 would be 2.8 MB."""
+"""The window of a stream and the buffers of gRPC and kernel; 60 changes of 7 KB would be 420 KB, 400 changes
+2.8 MB."""
 CHANGE_SECONDS = 0.05
-"""Between two changes: as often as the change feed reads, so that each is a message."""
+"""Between two changes, as often as the change feed reads, so that each is a message."""
 
 
 @pytest.fixture
 def ledger() -> Ledger:
-    """Return a ledger without reports."""
+    """Return an empty ledger."""
     return Ledger()
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many watch, how often they come again, and what goes on meanwhile."""
+    """The number of watchers, how often they reconnect, and the load meanwhile."""
 
     watchers: int
     slow_watchers: int
     reconnects: int
     jobs_per_batch: int
     late_jobs: int
-    """Those of each batch that are reported when everybody watches to the end: were states queued for a slow
-    watcher instead of skipped, it would be shown as many, one a pause."""
+    """Jobs of each batch that are reported while everyone watches to the end. If states were queued for slow
+    watchers instead of skipped, they would get this many, one per pause."""
     kills: int
     stay_seconds_max: float
-    """The longest that a watcher stays before it hangs up and comes again."""
+    """The longest time after which a watcher reconnects."""
     reading_pause_seconds: float
-    """What makes a watcher slow."""
+    """The pause of a slow watcher after each message."""
 
     @property
     def fault_seconds(self) -> float:
-        """Return how long an average watcher comes and goes."""
+        """Return the time in which an average watcher reconnects."""
         return self.reconnects * self.stay_seconds_max / 2
 
 
@@ -90,12 +89,12 @@ QUICK = Size(60, 5, 3, 40, 15, 1, stay_seconds_max=1.0, reading_pause_seconds=0.
 
 @dataclass(slots=True)
 class Watcher:
-    """Somebody who watches one batch to its end, hanging up and coming again a number of times."""
+    """A watcher of one batch, which reconnects several times and then watches to the end."""
 
     stub: Stub
     sighting: Sighting
     stays: Sequence[float]
-    """Seconds before each time it hangs up."""
+    """Seconds before each reconnect."""
     reading_pause_seconds: float = 0.0
     final: pb.Batch | None = None
     final_at: float = 0.0
@@ -106,7 +105,7 @@ class Watcher:
         return self.reading_pause_seconds > 0
 
     async def come_and_go(self) -> None:
-        """Watch and hang up, as often as it has stays."""
+        """Watch for the time of each stay."""
         for seconds in self.stays:
             try:
                 async with asyncio.timeout(seconds):
@@ -115,7 +114,7 @@ class Watcher:
                 continue
 
     async def watch_on(self) -> None:
-        """Watch to the end, through every break of the stream."""
+        """Watch to the end, resuming when a server dies."""
         while self.final is None:
             request = pb.WatchBatchRequest(
                 batch_id=self.sighting.batch_id, after_revision=self.sighting.last_revision
@@ -136,14 +135,14 @@ class Watcher:
 
 
 async def create_batches(stub: Stub, plan: Plan) -> None:
-    """Create every batch of the plan, the first ones with all the labels a batch may carry."""
+    """Create all batches of the plan, the first ones with as many labels as a batch may have."""
     for number, (batch_id, size) in enumerate(plan.sizes.items()):
         labels = LABELS if number < LARGE else {}
         await stub.CreateBatch(pb.CreateBatchRequest(batch_id=batch_id, total_jobs=size, labels=labels))
 
 
 def split(plan: Plan, late_per_batch: int) -> tuple[Plan, Plan]:
-    """Split a plan in two: the second part has so many jobs of each batch, its last one among them."""
+    """Split a plan in two; the second part has this many jobs of each batch, its last one included."""
     left = dict.fromkeys(plan.sizes, late_per_batch)
     early: list[Job] = []
     late: list[Job] = []
@@ -154,7 +153,7 @@ def split(plan: Plan, late_per_batch: int) -> tuple[Plan, Plan]:
 
 
 async def send_evenly(workers: Workers, plan: Plan, seconds: float) -> None:
-    """Send the plan spread over a time, so that batches change for as long as watchers come and go."""
+    """Send the plan spread over a time, so that batches change while watchers reconnect."""
     portion = len(plan.sizes)
     portions = [plan.reports[start : start + portion] for start in range(0, len(plan.reports), portion)]
     for reports in portions:
@@ -163,7 +162,7 @@ async def send_evenly(workers: Workers, plan: Plan, seconds: float) -> None:
 
 
 async def kill_evenly(servers: Cluster, order: random.Random, kills: int, seconds: float) -> None:
-    """Kill a random server so many times in this time, and start it again."""
+    """Kill and restart random servers within this time."""
     for _ in range(kills):
         await asyncio.sleep(seconds / (kills + 1))
         place = order.randrange(SERVERS)
@@ -173,7 +172,7 @@ async def kill_evenly(servers: Cluster, order: random.Random, kills: int, second
 
 @asynccontextmanager
 async def stubs_of(servers: Cluster, number: int, *, slow: bool) -> AsyncIterator[list[Stub]]:
-    """Connect so many watchers; a slow one alone, since what it leaves unread holds up its neighbours."""
+    """Open channels for watchers; a slow one gets its own, since what it does not read delays others."""
     options, sharing = (SLOW_OPTIONS, 1) if slow else (CHANNEL_OPTIONS, WATCHERS_PER_CHANNEL)
     async with AsyncExitStack() as stack:
         channels = [
@@ -187,7 +186,7 @@ async def stubs_of(servers: Cluster, number: int, *, slow: bool) -> AsyncIterato
 async def watchers_of(
     servers: Cluster, order: random.Random, size: Size, ledger: Ledger
 ) -> AsyncIterator[list[Watcher]]:
-    """Make the watchers, the slow ones of batches whose messages are large."""
+    """Make the watchers; slow ones watch batches with large messages."""
 
     def stays() -> list[float]:
         return [order.uniform(0, size.stay_seconds_max) for _ in range(size.reconnects)]
@@ -208,7 +207,7 @@ async def watchers_of(
 
 
 def assert_end_seen(watchers: list[Watcher], size: Size, acknowledged_at: float) -> None:
-    """Fail unless each saw nothing untrue, and the end in time."""
+    """Fail unless each watcher saw only true states, and the end in time."""
     seconds = [watcher.final_at - acknowledged_at for watcher in watchers]
     messages = sum(watcher.sighting.messages for watcher in watchers)
     quick = max(after for watcher, after in zip(watchers, seconds, strict=True) if not watcher.is_slow)
@@ -219,7 +218,7 @@ def assert_end_seen(watchers: list[Watcher], size: Size, acknowledged_at: float)
         (size.jobs_per_batch, pb.BATCH_STATE_COMPLETED)
     }
     for watcher, after in zip(watchers, seconds, strict=True):
-        # The pause it is in, and one after each message that was on its way before the last.
+        # The present pause, and one after each message that was in transit before the last.
         pauses = (1 + AHEAD_MESSAGES_MAX) * watcher.reading_pause_seconds
         assert after <= FINAL_SECONDS_MAX + pauses
 
@@ -227,7 +226,7 @@ def assert_end_seen(watchers: list[Watcher], size: Size, acknowledged_at: float)
 async def test_every_watcher_sees_the_end(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Watchers come and go while servers die: nothing untrue is seen, and the end by all, within 2 s."""
+    """Watchers reconnect while servers die; all see only true states, and the end within 2 s."""
     size = FULL if full else QUICK
     ledger, loop = Ledger(), asyncio.get_running_loop()
     plan = make_plan(order, {f"batch-{number}": size.jobs_per_batch for number in range(BATCHES)})
@@ -254,7 +253,7 @@ async def test_every_watcher_sees_the_end(
 
 
 async def come_and_hang_up(stub: Stub, streams: int) -> None:
-    """Open so many watches, some at a time, each until its first message."""
+    """Open watches, some concurrently, each until its first message."""
     numbers = iter(range(streams))
 
     async def visit() -> None:
@@ -269,7 +268,7 @@ async def come_and_hang_up(stub: Stub, streams: int) -> None:
 async def test_a_watch_leaves_nothing_behind(
     target: Target, verdict: Verdict, ledger: Ledger, *, full: bool
 ) -> None:
-    """After N watches and after 2 N the server holds as many descriptors and as much memory."""
+    """The server has as many descriptors and as much memory after 2 N watches as after N."""
     streams = 10_000 if full else 1_000
     async with (
         progress_process(target.url) as server,
@@ -291,7 +290,7 @@ async def test_a_watch_leaves_nothing_behind(
 async def test_unread_watches_cost_bounded_memory(
     target: Target, verdict: Verdict, ledger: Ledger, *, full: bool
 ) -> None:
-    """However often a batch changes, a watcher that reads nothing costs what fits on the wire."""
+    """A watcher that does not read costs no more memory after many changes than after few."""
     watchers, changes = (500, 400) if full else (100, 60)
     async with (
         progress_process(target.url) as server,

@@ -1,4 +1,4 @@
-"""Fault 11: any order of any calls, crashes among them, against a model of a few lines."""
+"""Fault 11: random sequences of calls and crashes, compared with a minimal model."""
 
 import asyncio
 import itertools
@@ -34,12 +34,12 @@ from tests.support.answers import answered
 from tests.support.progress import Served, served
 
 BATCHES = st.sampled_from((0, 0, 0, 1))
-"""Two batches in each example, so that what happens to one is seen not to touch the other; the second one
-seldom, so that the few steps of an example lead somewhere."""
+"""Two batches in each example, to show that they do not affect each other; the second is used rarely, so that
+the few steps of an example reach interesting states."""
 SELDOM = st.sampled_from((False, False, False, False, True))
 JOBS = st.integers(0, 7)
 TOTALS = st.integers(0, 6)
-"""Fewer than the jobs there are, so that batches fill, complete and overflow within a few steps."""
+"""Fewer than the number of job ids, so that batches fill, complete and overflow within a few steps."""
 ATTEMPTS = st.integers(1, 3)
 REQUESTS = st.integers(0, 2)
 OUTCOMES = st.sampled_from(JobOutcome)
@@ -47,11 +47,11 @@ RESULTS = st.tuples(JOBS, ATTEMPTS, OUTCOMES)
 Result = tuple[int, int, JobOutcome]
 """Job, attempt, outcome."""
 TAKEN = frozenset({"RECORDED", "SUPERSEDED_EARLIER"})
-"""The verdicts by which a batch changes."""
+"""The dispositions that change a batch."""
 UPTIME_STEPS_MIN = 8
-"""Steps between two crashes: otherwise a fifth of all steps, and nearly all of the time, would be crashes."""
+"""At least this many steps between crashes, which would otherwise take almost all of the time."""
 CONNECTIONS_MAX = 1
-"""The reconciler's, which does one thing after the other."""
+"""Connections of the reconciler, which works sequentially."""
 MYSQL_AND_SQLITE = pytest.mark.parametrize("database_engine", ["sqlite", "mysql"], indirect=True)
 
 _numbers = itertools.count()
@@ -59,14 +59,14 @@ Value = TypeVar("Value")
 
 
 class Contract(RuleBasedStateMachine):
-    """Calls a real server and the model, and compares their answers and what they show after each step."""
+    """Calls a real server and the model, and compares answers and states after each step."""
 
     url: ClassVar[str]
     ledger: ClassVar[Ledger]
     steps: ClassVar[int] = 0
 
     def __init__(self) -> None:
-        """Start a server; batches have names of their own in every example."""
+        """Start a server; batches have new ids in every example."""
         super().__init__()
         self.models: dict[int, Model] = {}
         self.example = next(_numbers)
@@ -78,13 +78,13 @@ class Contract(RuleBasedStateMachine):
         self.server: Served = self.run(self.stack.enter_async_context(served(self.url, drain_seconds=0)))
 
     def teardown(self) -> None:
-        """Stop it."""
+        """Stop the server."""
         self.run(self.stack.aclose())
         self.run(self.database.close())
         self.runner.close()
 
     def run(self, work: Awaitable[Value]) -> Value:
-        """Run something to its end in the loop of this example."""
+        """Run a coroutine in the event loop of this example."""
 
         async def wait() -> Value:
             return await work
@@ -103,7 +103,7 @@ class Contract(RuleBasedStateMachine):
             return answered(error).reason
 
     def compare(self, batch: int) -> None:
-        """Fail unless GetBatch shows what the model says, of every batch."""
+        """Compare GetBatch of every batch with the model."""
         Contract.steps += 1
         self.uptime_steps += 1
         for one in {batch, *self.models}:
@@ -116,12 +116,12 @@ class Contract(RuleBasedStateMachine):
 
     @initialize(total=TOTALS, sealed=st.booleans())
     def begin(self, total: int, *, sealed: bool) -> None:
-        """Begin with a batch."""
+        """Create the first batch."""
         self.create(0, total, sealed=sealed)
 
     @rule(batch=BATCHES, total=TOTALS, sealed=st.booleans())
     def create(self, batch: int, total: int, *, sealed: bool) -> None:
-        """CreateBatch, of a new id or of one that exists."""
+        """CreateBatch, with a new or an existing id."""
         known = self.models.get(batch)
         request = pb.CreateBatchRequest(batch_id=self.name(batch), total_jobs=total, sealed=sealed)
         answer = self.call(self.server.stub.CreateBatch(request))
@@ -178,7 +178,7 @@ class Contract(RuleBasedStateMachine):
 
     @rule(batch=BATCHES, result=RESULTS)
     def report(self, batch: int, result: Result) -> None:
-        """ReportJobResult: first, again, a higher attempt, a lower one, in conflict, late, too many."""
+        """ReportJobResult: new, duplicate, higher or lower attempt, conflict, late, beyond the total."""
         known = self.models.get(batch)
         (expected,) = self.take(batch, [result])
         answer = self.call(self.server.stub.ReportJobResult(self.message(batch, result)))
@@ -190,7 +190,7 @@ class Contract(RuleBasedStateMachine):
 
     @rule(batch=BATCHES, results=st.lists(RESULTS, min_size=1, max_size=6))
     def report_many(self, batch: int, results: list[Result]) -> None:
-        """ReportJobResults: the same in one call, which is one change."""
+        """ReportJobResults: several in one call, which is one change."""
         expected = self.take(batch, results)
         request = pb.ReportJobResultsRequest(results=[self.message(batch, one) for one in results])
         answer = self.call(self.server.stub.ReportJobResults(request))
@@ -198,7 +198,7 @@ class Contract(RuleBasedStateMachine):
         self.compare(batch)
 
     def take(self, batch: int, results: Iterable[Result], *, repair: bool = False) -> list[str]:
-        """Let the model take results as one change, and write in the ledger which rows there must be now."""
+        """Record results in the model as one change, and note the expected rows in the ledger."""
         known = self.models.get(batch)
         if known is None:
             return ["BATCH_NOT_FOUND" for _ in results]
@@ -208,14 +208,14 @@ class Contract(RuleBasedStateMachine):
             if verdicts[-1] in TAKEN:
                 key = (self.name(batch), f"job-{job}")
                 self.ledger.attempt(key, outcome)
-                self.ledger.attempted[key] = outcome  # the latest one's, where others were before
+                self.ledger.attempted[key] = outcome  # of the latest attempt
                 self.ledger.acknowledge(key, first=verdicts[-1] == "RECORDED")
         if not TAKEN.isdisjoint(verdicts) and not repair:
             known.changed()
         return verdicts
 
     def message(self, batch: int, result: Result) -> pb.ReportJobResultRequest:
-        """Return a report's message."""
+        """Return the request of a report."""
         job, attempt, outcome = result
         return pb.ReportJobResultRequest(
             batch_id=self.name(batch),
@@ -240,7 +240,7 @@ class Contract(RuleBasedStateMachine):
         cancels: bool,
         is_late: bool,
     ) -> None:
-        """Carry out a plan of the reconciler: missing results, counts that end the batch, or both."""
+        """Apply a plan of the reconciler: missing results, final counts, or both."""
         known = self.models.get(batch)
         if known is None:
             return
@@ -264,7 +264,7 @@ class Contract(RuleBasedStateMachine):
         self.compare(batch)
 
     def repair(self, batch: int, known: Model, plan: RepairPlan, results: list[Result]) -> None:
-        """Do in the model what a plan does, as one change."""
+        """Apply a plan to the model as one change."""
         if plan.closes:
             known.announced, known.sealed, known.cancelled = plan.total_jobs, True, plan.cancels
         verdicts = self.take(batch, results, repair=True)
@@ -283,7 +283,7 @@ class Contract(RuleBasedStateMachine):
 
 
 def disposition_name(answer: pb.ReportJobResultResponse | pb.ReportedResult) -> str:
-    """Return a disposition as the model calls it."""
+    """Return the name of a disposition in the model."""
     return pb.Disposition.Name(answer.disposition).removeprefix("DISPOSITION_")
 
 
@@ -291,7 +291,7 @@ def disposition_name(answer: pb.ReportJobResultResponse | pb.ReportedResult) -> 
 def test_any_order_of_calls_equals_the_model(
     database_url: str, database_engine: str, seed: int, request: pytest.FixtureRequest, *, full: bool
 ) -> None:
-    """Create, add, seal, report, cancel, reconcile and crash in any order: GetBatch equals the model."""
+    """After any sequence of calls, repairs and crashes, GetBatch equals the model."""
     examples, steps = (500, 50) if full else (20, 20)
     Contract.url, Contract.ledger, Contract.steps = database_url, Ledger(), 0
     run_state_machine_as_test(

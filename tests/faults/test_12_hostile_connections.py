@@ -1,4 +1,4 @@
-"""Fault 12: connections that mean no good, and what they leave in the server: nothing."""
+"""Fault 12: hostile connections, which leave nothing in the server."""
 
 import asyncio
 import random
@@ -22,38 +22,38 @@ BATCH = "batch"
 SERVICE = f"/{pb.DESCRIPTOR.services_by_name['ProgressService'].full_name}"
 GET, WATCH = f"{SERVICE}/GetBatch", f"{SERVICE}/WatchBatch"
 REQUEST = pb.GetBatchRequest(batch_id=BATCH).SerializeToString()
-"""Of WatchBatch too: the batch is field 1 of both."""
+"""Also valid for WatchBatch, since batch_id is field 1 of both."""
 
 ANSWER_SECONDS_MAX = 0.1
-"""The rule for the next good call."""
+"""The promise for valid calls."""
 ANSWER_TRIES = 10
-"""The machine is shared with other processes: the best of so many calls is the server's own time."""
+"""Other processes use the machine, too; the fastest of these calls shows the time of the server."""
 CALL_SECONDS_MAX = 20.0
-"""A call that is not answered by then is not answered."""
+"""The deadline of calls."""
 SETTLE_SECONDS_MAX = 15.0
-"""How soon after the last connection was closed the server must be back at rest."""
+"""How soon after the last connection the server must have released everything."""
 REST_DESCRIPTORS = 8
-"""Connections to the database that a pool may open at any time and then keeps."""
+"""Connections to the database that the pool may have opened meanwhile."""
 REST_BYTES = 4 * 2**20
-"""What a process may grow by for reasons of its own while a few thousand calls go by."""
+"""The growth of a process during a few thousand calls without a leak."""
 REST_BYTES_PER_CONNECTION = 10 * 2**10
-"""What may be left of one: holes between its blocks, which later ones fill (measured: a dozen
-waves add ever less). One costs some 45 KB while it is open, so a leak of every fourth would be seen."""
+"""What fragmentation may leave of a connection; later ones fill the gaps (a dozen waves add less each
+time). An open one uses 45 KB, so that a leak of every fourth would be noticed."""
 WARM_UP_WAVES = 2
 WAVES = 2
-"""Those that are measured."""
+"""The number of measured waves."""
 FILES_MAX = 8_192
-"""Open files of this process and of the servers it starts: 2,000 connections have two ends each."""
+"""Open files of this process and of its servers: 2,000 connections with two ends each."""
 METADATA_BYTES = 200_000
-"""Far above the 16 KiB that gRPC's transport takes."""
+"""Far more than the 16 KiB that gRPC accepts."""
 METADATA_CALLS = 50
 QUIET = {"GRPC_VERBOSITY": "NONE"}
-"""gRPC's core logs the noise it was sent, byte for byte, which is no text that a log's reader can decode."""
+"""The core of gRPC logs noise byte for byte, which a reader of the log cannot decode."""
 
 
 @pytest.fixture
 def _many_files() -> Iterator[None]:
-    """Let this process, and those it starts, open as many files as a full run needs."""
+    """Raise the limit of open files for this process and its children."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, FILES_MAX)), hard))
     yield
@@ -61,14 +61,14 @@ def _many_files() -> Iterator[None]:
 
 
 def first_bytes(order: random.Random) -> bytes:
-    """Return what one connection sends before it says no more."""
+    """Return what one connection sends before it falls silent."""
     return order.choice(
         (
             b"",
             hostile.greeting(),
             hostile.greeting() + hostile.call_headers(GET),
             hostile.greeting() + hostile.call_headers(GET) + hostile.half_message(REQUEST),
-            # A stream that is never read: the server may not send a single byte of it.
+            # A stream that is never read, with a window of 0 bytes.
             hostile.greeting(window_bytes=0) + hostile.call_headers(WATCH) + hostile.whole_message(REQUEST),
             hostile.noise(order, GET),
         )
@@ -79,7 +79,7 @@ def first_bytes(order: random.Random) -> bytes:
 async def hostile_connections(
     server: ProgressProcess, order: random.Random, number: int
 ) -> AsyncIterator[None]:
-    """Hold so many connections open that were begun in every wrong way."""
+    """Hold connections open that were started in every wrong way."""
     writers = []
     try:
         for _ in range(number):
@@ -89,11 +89,11 @@ async def hostile_connections(
         yield
     finally:
         for writer in writers:
-            writer.transport.abort()  # as a client that died: a reset, no farewell
+            writer.transport.abort()  # a reset, as from a client that died
 
 
 async def send_long_metadata(server: ProgressProcess) -> None:
-    """Call with metadata that no server takes; gRPC's transport refuses it before our code sees it."""
+    """Call with metadata that is too long; gRPC refuses it before our code sees it."""
     request = pb.GetBatchRequest(batch_id=BATCH)
     metadata = (("x-long", "x" * METADATA_BYTES),)
     async with grpc.aio.insecure_channel(server.target) as channel:
@@ -106,7 +106,7 @@ async def send_long_metadata(server: ProgressProcess) -> None:
 
 
 async def best_seconds(stub: Stub, ledger: Ledger) -> float:
-    """Return how long a good report takes, at best of some."""
+    """Return the duration of a valid report, the shortest of several."""
     loop = asyncio.get_running_loop()
     seconds = []
     for _ in range(ANSWER_TRIES):
@@ -122,7 +122,7 @@ async def best_seconds(stub: Stub, ledger: Ledger) -> float:
 async def wave(
     server: ProgressProcess, stub: Stub, order: random.Random, number: int, ledger: Ledger
 ) -> float:
-    """Come with so many connections and go again; return how long a good call took meanwhile."""
+    """Open and close hostile connections; return the duration of a valid call meanwhile."""
     async with hostile_connections(server, order, number):
         seconds = await best_seconds(stub, ledger)
         await send_long_metadata(server)
@@ -133,7 +133,7 @@ async def wave(
 async def test_hostile_connections_cost_nobody_anything(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Idle, noisy, half-begun and unread connections: good calls go on, and nothing is left of them."""
+    """Idle, noisy, incomplete and unread connections slow down no valid call, and leave nothing behind."""
     number = 2_000 if full else 200
     ledger = Ledger()
     async with (
@@ -150,7 +150,7 @@ async def test_hostile_connections_cost_nobody_anything(
             rests.append(await at_rest(server.pid, descriptors_max, seconds_max=SETTLE_SECONDS_MAX))
         afterwards = await best_seconds(stub, ledger)
     worst = max(*meanwhile, afterwards)
-    print(f"a good call: {worst * 1_000:.0f} ms; at rest: {rests}")  # noqa: T201  # figures
+    print(f"a valid call: {worst * 1_000:.0f} ms; at rest: {rests}")  # noqa: T201  # figures
     assert worst <= ANSWER_SECONDS_MAX
     assert max(rest.descriptors for rest in rests) <= descriptors_max
     grown = rests[-1].resident_bytes - rests[WARM_UP_WAVES - 1].resident_bytes

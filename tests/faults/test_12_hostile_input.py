@@ -1,4 +1,4 @@
-"""Fault 12: messages of every kind, and bytes that are none, to every method."""
+"""Fault 12: strange messages and random bytes to every method."""
 
 import asyncio
 import os
@@ -30,32 +30,32 @@ from tests.support.answers import answered
 from tests.support.progress import ROOT, ProgressProcess, Stub, progress_process, stub_of
 
 CALLERS = 64
-"""Messages under way at once: enough that groups of results form."""
+"""Concurrent messages, enough that groups of results form."""
 CALL_SECONDS_MAX = 20.0
-"""A call that is not answered by then is not answered."""
+"""The deadline of calls."""
 WATCH_SECONDS_MAX = 0.25
-"""A watch of a batch that does not change sends nothing for ever: then the client hangs up."""
+"""After this, the client ends a watch, since an unchanged batch sends nothing."""
 KNOWN = [f"known-{number}" for number in range(8)]
-"""Batches that exist: most messages name one of them, or they would end at the first check."""
+"""Existing batches, named by most messages, which would otherwise fail at the first check."""
 QUIET = "quiet"
 """A batch that no message names."""
 TAKEN = "taken"
-"""A job with the highest attempt there is: any other report of it is a conflict or stale."""
+"""A job with the highest attempt number, so that any other report of it is a conflict or stale."""
 ATTEMPT_MAX = 2**31 - 1
 WORDS = {"batch_id": KNOWN, "job_id": [TAKEN, *(f"job-{number}" for number in range(300))], "key": ["team"]}
 HAND_MADE_KEYS: tuple[Any, ...] = (-1, 2**63, 10**80, True, 1.5, None, "", "\0", "é", "\ud800", "x" * 400)
-"""Keys that no page ends at: a token is no secret, anyone can make one."""
+"""Keys at which no page ends; anyone can make a page token, since they are not secret."""
 LEAKS = ("Traceback", "Error(", "Exception", "mysql+", "mariadb+", "sqlite", "root@", "asyncmy", "sqlalchemy")
-"""Texts of exceptions and parts of database URLs: none may leave the server."""
+"""Texts of exceptions and parts of database URLs, which must not leave the server."""
 HEALTHY = ("UNAVAILABLE / DATABASE_UNAVAILABLE", "UNAVAILABLE / SHUTTING_DOWN", "INTERNAL / INTERNAL")
-"""What the contract documents for other days: nothing is away or defective here."""
+"""Documented codes that must not occur here, since nothing is unavailable or defective."""
 CODES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
 REST_BYTES = 8 * 2**20
-"""What half of the messages may leave: fragments of the allocator's, after messages of up to 70 KB by the
-thousand. In full 100,000 messages that each left 100 bytes would be more."""
+"""The growth after half of the messages by fragmentation, since thousands have up to 70 KB. At full size, a
+leak of 100 bytes for each of 100,000 messages would be more."""
 REST_DESCRIPTORS = 8
-"""Connections to the database that a pool may open at any time and then keeps."""
+"""Connections to the database that the pool may have opened meanwhile."""
 
 METHODS: tuple[MethodDescriptor, ...] = tuple(
     method
@@ -70,7 +70,7 @@ JOB_STATUS = job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"]
 
 @cache
 def documented(method: str) -> frozenset[str]:
-    """Return what the comments of the contract say that a method may answer while nothing is away."""
+    """Return the codes that the comments of the contract document for a method, except unavailability."""
     texts = [file.read_text() for file in (ROOT / "protos/batchprogress/v1").glob("*.proto")]
     answers = {one for text in texts for one in _answers_in(text[: text.index("syntax =")])}
     comments = r"((?:^ *//.*\n)+) *rpc " + method + r"\("
@@ -85,7 +85,7 @@ def _answers_in(comment: str) -> list[str]:
 
 
 def test_the_contract_documents_answers() -> None:
-    """Codes are read from the contract's comments: were none found, the tests below would allow nothing."""
+    """The codes are read from the comments of the contract."""
     assert "FAILED_PRECONDITION / BATCH_SEALED" in documented("AddJobs")
     assert "INVALID_ARGUMENT / MALFORMED_MESSAGE" in documented("GetBatch")
     assert "UNIMPLEMENTED / JOBS_NOT_LISTED" in documented("ListJobStatuses")
@@ -94,7 +94,7 @@ def test_the_contract_documents_answers() -> None:
 
 @dataclass(slots=True)
 class Hostility:
-    """Sends messages of every kind and checks each answer; keeps the ledger of reports that were right."""
+    """Sends strange messages, checks each answer, and keeps a ledger of the valid reports."""
 
     order: random.Random
     ledger: Ledger
@@ -104,7 +104,7 @@ class Hostility:
     refused: int = 0
 
     def __post_init__(self) -> None:
-        """Make tokens that pass for ours."""
+        """Make page tokens that look valid."""
         calls: dict[str, list[object]] = {
             "ListBatches": [[state, {}] for state in range(4)],
             "ListJobResults": [[one, outcome] for one in KNOWN for outcome in range(4)],
@@ -120,7 +120,7 @@ class Hostility:
         self.maker = hostile.MessageMaker(self.order, {**WORDS, "page_token": ["", *tokens]})
 
     async def send_all(self, messages: int, channels: dict[str, grpc.aio.Channel]) -> None:
-        """Send so many messages, some at a time."""
+        """Send messages, some concurrently."""
         numbers = iter(range(messages))
 
         async def call() -> None:
@@ -131,7 +131,7 @@ class Hostility:
         await asyncio.gather(*(call() for _ in range(CALLERS)))
 
     def _raw(self, method: MethodDescriptor) -> bytes:
-        """Return bytes for a method: half of them whole messages, whose reports are noted."""
+        """Return bytes for a method; half are valid messages, whose reports are noted."""
         while True:
             raw = self.maker.make(method.input_type).SerializeToString()
             if self.order.random() < 0.5:
@@ -140,7 +140,7 @@ class Hostility:
                 return raw
 
     def _note(self, reports: list[tuple[Job, JobOutcome]]) -> bool:
-        """Note reports before they are sent; False if one contradicts another, as no worker's does."""
+        """Note reports before they are sent; return False if one contradicts another."""
         outcomes = {**dict(reports), **self.ledger.attempted}
         if any(outcomes[job] != outcome for job, outcome in reports if job[1] != TAKEN):
             return False
@@ -166,7 +166,7 @@ class Hostility:
                 self._check(method.name, raw, error)
 
     def _take(self, method: str, raw: bytes, answer: bytes) -> None:
-        """Note what was acknowledged, and check the errors within an answer."""
+        """Note acknowledged reports, and check the errors in an answer."""
         if method == "ReportJobResult":
             (report,) = reports_in(method, raw)
             disposition = pb.ReportJobResultResponse.FromString(answer).disposition
@@ -203,7 +203,7 @@ class Hostility:
 
 
 def reports_in(method: str, raw: bytes) -> list[tuple[Job, JobOutcome]]:
-    """Return the reports in bytes of any kind that a server may record."""
+    """Return the reports in any bytes that a server may record."""
     try:
         if method == "ReportJobResult":
             results = [pb.ReportJobResultRequest.FromString(raw)]
@@ -223,7 +223,7 @@ def reports_in(method: str, raw: bytes) -> list[tuple[Job, JobOutcome]]:
 
 
 async def prepare(stub: Stub, ledger: Ledger) -> None:
-    """Create the known batches, each with the job that is taken."""
+    """Create the existing batches, each with the job of the highest attempt."""
     for number, batch_id in enumerate((*KNOWN, QUIET)):
         await stub.CreateBatch(
             pb.CreateBatchRequest(batch_id=batch_id, total_jobs=25, sealed=number % 2 == 0)
@@ -234,7 +234,7 @@ async def prepare(stub: Stub, ledger: Ledger) -> None:
 async def report(
     stub: Stub, ledger: Ledger, job: Job, outcome: JobOutcome = JobOutcome.SUCCEEDED, *, attempt: int = 1
 ) -> None:
-    """Make a good call that is written in the ledger."""
+    """Make a valid call that is noted in the ledger."""
     request = report_of(job, outcome)
     request.attempt = attempt
     ledger.attempt(job, outcome)
@@ -244,7 +244,7 @@ async def report(
 
 @asynccontextmanager
 async def job_status_process(url: str) -> AsyncIterator[ProgressProcess]:
-    """Run the service in front of a queue that keeps its jobs in a table."""
+    """Run JobStatusService on a queue that keeps its jobs in a table."""
     queue = JobTableQueue(url)
     await queue.create()
     await queue.put(KNOWN[0], {f"job-{number}": "succeeded" for number in range(30)})
@@ -267,7 +267,7 @@ async def job_status_process(url: str) -> AsyncIterator[ProgressProcess]:
 async def test_any_message_gets_a_documented_answer(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Whatever bytes come: only documented codes, one ErrorInfo each, no text of an exception, no defect."""
+    """Only documented codes with one ErrorInfo each, without exception text, and no internal errors."""
     messages = 200_000 if full else 3_000
     ledger = Ledger()
     hostility = Hostility(order, ledger)
@@ -279,7 +279,7 @@ async def test_any_message_gets_a_documented_answer(
     ):
         await prepare(stub_of(to_progress), ledger)
         channels = {"ProgressService": to_progress, JOB_STATUS.name: to_job_status}
-        await hostility.send_all(messages // 2, channels)  # what is cached is cached now
+        await hostility.send_all(messages // 2, channels)  # caches are filled now
         before = [Footprint.of(server.pid) for server in (progress, job_status)]
         await hostility.send_all(messages // 2, channels)
         after = [Footprint.of(server.pid) for server in (progress, job_status)]

@@ -1,4 +1,4 @@
-"""Fault 13: the database answers, but it cannot do what it should."""
+"""Fault 13: the database answers, but cannot write: read-only, full, out of connections, wrong schema."""
 
 import asyncio
 import itertools
@@ -26,38 +26,38 @@ from tests.support.progress import Stub, progress_process, stub_of
 WORKERS = 50
 SIZES = {"hot": 200, **{f"batch-{number}": 20 for number in range(10)}}
 BEFORE, DURING = 100, 200
-"""Reports sent before and during the trouble; together less than there are."""
+"""Reports before and during the trouble; together fewer than in the plan."""
 LONG_MESSAGE = "x" * 2_000
-"""As long as an error's words may be, so that the reports above need more room than a page has left."""
+"""The longest error message, so that these reports need more space than a page has left."""
 CALL_SECONDS_MAX = 20.0
-"""The store gives a transaction 20 s at the most; these troubles are answered at once."""
+"""The limit of a transaction; these troubles are answered at once."""
 SERVING_AGAIN_SECONDS_MAX = 10.0
-"""The promise of the other faults of the database, here from the end of the trouble."""
+"""The promise of the other database faults, here from the end of the trouble on."""
 
 ACCOUNT = "application"
-"""An account as an application's should be: all rights on its database, none on the server. Root may write
-to a server that is read-only, and has a connection kept for it."""
+"""An account with all rights on its database and none on the server, as an application should have. Root may
+write to a read-only server, and has a reserved connection."""
 CONNECTIONS_LEFT = 10
-"""What max_connections is lowered to: the least that MariaDB takes."""
+"""The lowest max_connections that MariaDB accepts."""
 DISK = "ibdata1:12M"
-"""A tablespace that cannot grow beyond what a new server has: a disk that is full soon."""
+"""A tablespace that cannot grow, like a disk that is almost full."""
 ADD_BALLAST = "INSERT INTO ballast (filler) VALUES (REPEAT('x', 7000))"
-"""Two such rows a page of 16 KiB."""
+"""Two of these rows fill a page of 16 KiB."""
 BALLAST_ROWS_MAX = 2_000
-"""14 MB: more than there is room for."""
+"""14 MB, more than there is space for."""
 TABLE_FULL = 1114
-"""MySQL's error for no room in the tablespace; a disk without room is the same one, or 1021."""
+"""The error of a full tablespace; a full disk gives the same one, or 1021."""
 
 TRY_AGAIN_SECONDS = 0.1
-"""Between two tries once the trouble is over."""
+"""Between two attempts after the end of the trouble."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """A database, as the administrator and as the application sees it."""
+    """A database, with a connection of the administrator and the URL of the application."""
 
     admin: AsyncConnection
-    """Open from before the trouble, since there may be no way in later."""
+    """Opened before the trouble, since connecting may be impossible later."""
     application_url: str
 
     async def run(self, *statements: str) -> None:
@@ -66,13 +66,13 @@ class Patient:
             await self.admin.execute(text(statement))
 
     async def connections(self) -> list[int]:
-        """Return the ids of the application's connections."""
+        """Return the ids of the connections of the application."""
         listed = await self.admin.execute(text("SHOW PROCESSLIST"))
         return [row.Id for row in listed if row.User == ACCOUNT]
 
 
 async def open_as(stack: AsyncExitStack, url: str) -> AsyncConnection:
-    """Open a connection that is nobody's pool's, for statements that commit by themselves."""
+    """Open a connection outside of all pools, in autocommit mode."""
     engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     stack.push_async_callback(engine.dispose)
     return await stack.enter_async_context(engine.connect())
@@ -80,7 +80,7 @@ async def open_as(stack: AsyncExitStack, url: str) -> AsyncConnection:
 
 @pytest.fixture(scope="module")
 def breakable_server(engine: Engine) -> Iterator[DatabaseServer]:
-    """Return a server of this file's own, all of whose tables share a tablespace that cannot grow."""
+    """Return a server for this file, whose tables share a tablespace that cannot grow."""
     options = [f"--innodb-data-file-path={DISK}", "--innodb-file-per-table=OFF"]
     with database_server(engine, extra_options=options, own=True) as server:
         yield server
@@ -88,7 +88,7 @@ def breakable_server(engine: Engine) -> Iterator[DatabaseServer]:
 
 @pytest_asyncio.fixture
 async def patient(target: Target) -> AsyncIterator[Patient]:
-    """Return the database of the test, with an account for the application."""
+    """Return the database of the test with an account for the application."""
     database = str(make_url(target.url).database)
     url = make_url(target.url).set(username=ACCOUNT)
     async with AsyncExitStack() as stack:
@@ -103,7 +103,7 @@ async def patient(target: Target) -> AsyncIterator[Patient]:
 
 @asynccontextmanager
 async def read_only(patient: Patient) -> AsyncIterator[None]:
-    """As a primary that has become a replica."""
+    """Make the server read-only, like a primary that became a replica."""
     await patient.run("SET GLOBAL read_only = ON")
     try:
         yield
@@ -113,7 +113,7 @@ async def read_only(patient: Patient) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def out_of_connections(patient: Patient) -> AsyncIterator[None]:
-    """Others hold every connection there may be, and those of the progress server are cut."""
+    """Take all connections, and cut those of the progress server."""
     before = await patient.admin.scalar(text("SELECT @@GLOBAL.max_connections"))
     cut = await patient.connections()
     async with AsyncExitStack() as others:
@@ -129,7 +129,7 @@ async def out_of_connections(patient: Patient) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def full(patient: Patient) -> AsyncIterator[None]:
-    """Somebody else's table has taken all the room there is."""
+    """Fill the tablespace with another table."""
     await patient.run("CREATE TABLE ballast (number INT AUTO_INCREMENT PRIMARY KEY, filler VARBINARY(7000))")
     with pytest.raises(DBAPIError) as caught:
         await patient.run(*itertools.repeat(ADD_BALLAST, BALLAST_ROWS_MAX))
@@ -143,7 +143,7 @@ async def full(patient: Patient) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def schema_behind(patient: Patient) -> AsyncIterator[None]:
-    """A column is not there yet, or not any more: a migration was undone under the running server."""
+    """Remove a column: a migration is missing or was undone."""
     await patient.run("ALTER TABLE job_results RENAME COLUMN error_type TO undone")
     try:
         yield
@@ -153,7 +153,7 @@ async def schema_behind(patient: Patient) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def schema_ahead(patient: Patient) -> AsyncIterator[None]:
-    """A column is there that this version cannot fill: a newer one's migration ran too early."""
+    """Add a column that this version cannot fill: a migration of a later version ran too early."""
     await patient.run("ALTER TABLE job_results ADD COLUMN required INT NOT NULL")
     try:
         yield
@@ -162,19 +162,19 @@ async def schema_ahead(patient: Patient) -> AsyncIterator[None]:
 
 
 class Trouble(Protocol):
-    """What is wrong with the database while its context is open."""
+    """A function that returns a context in which the database has trouble."""
 
     __name__: str
 
     def __call__(self, patient: Patient) -> AbstractAsyncContextManager[None]:
-        """Begin it, and end it."""
+        """Return the context."""
 
 
 TROUBLES: tuple[Trouble, ...] = (read_only, out_of_connections, full, schema_behind, schema_ahead)
 
 
 async def report_once(stub: Stub, ledger: Ledger, plan: Plan, job: Job) -> bool:
-    """Report a job a single time; return whether it was acknowledged. Any other answer must be clear."""
+    """Report a job once; return whether it was acknowledged, or else DATABASE_UNAVAILABLE."""
     request = report_of(job, plan.outcomes[job])
     request.error_message = LONG_MESSAGE
     ledger.attempt(job, plan.outcomes[job])
@@ -189,7 +189,7 @@ async def report_once(stub: Stub, ledger: Ledger, plan: Plan, job: Job) -> bool:
 
 
 async def seconds_until_served(stub: Stub, ledger: Ledger, plan: Plan, job: Job) -> float:
-    """Report a job until it is acknowledged; return how long that took."""
+    """Report a job until it is acknowledged; return the seconds that this took."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     while True:
@@ -199,10 +199,10 @@ async def seconds_until_served(stub: Stub, ledger: Ledger, plan: Plan, job: Job)
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-async def test_trouble_is_told_and_passes(
+async def test_trouble_is_answered_and_survived(
     patient: Patient, order: random.Random, verdict: Verdict, trouble: Trouble
 ) -> None:
-    """While it lasts DATABASE_UNAVAILABLE, nothing acknowledged that is not stored; then served as before."""
+    """During the trouble the answer is DATABASE_UNAVAILABLE; afterwards, the server records again."""
     plan = make_plan(order, SIZES)
     during = plan.reports[BEFORE : BEFORE + DURING]
     ledger = Ledger()

@@ -1,4 +1,4 @@
-"""Fault 14: the version is changed under load, the tables first and then one server after the other."""
+"""Fault 14: an upgrade under load, first of the schema, then of one server after the other."""
 
 import asyncio
 import random
@@ -21,10 +21,10 @@ CHANNELS = 4
 
 
 async def change_version(servers: Cluster, url: str, following: NextVersion, ledger: Ledger) -> list[str]:
-    """Upgrade the tables, then both servers; take one of them back; return what the migrations said."""
+    """Upgrade the schema and both servers, then downgrade one; return the output of the migrations."""
     said = [await following.upgrade(url)]
     for place, checkout in ((0, following.checkout), (1, following.checkout), (0, ROOT)):
-        # Old and new serve side by side here, on the new tables.
+        # Old and new servers now run on the new schema.
         await ledger.more_reports(100)
         assert await servers.end(place, signal.SIGTERM) == 0
         await servers.start(place, checkout)
@@ -36,7 +36,7 @@ async def change_version(servers: Cluster, url: str, following: NextVersion, led
 async def test_an_upgrade_fails_no_worker(
     target: Target, order: random.Random, verdict: Verdict, tmp_path: Path, *, full: bool
 ) -> None:
-    """Servers of this version and the next record side by side on the next one's schema, forth and back."""
+    """Servers of this version and of the next one record on the next schema, also after a downgrade."""
     plan = make_plan(order, {f"batch-{one}": 50 for one in range(200 if full else 20)})
     following = make_next_version(tmp_path, is_additive=True)
     ledger = Ledger()
@@ -52,8 +52,8 @@ async def test_an_upgrade_fails_no_worker(
     await verdict("upgrade and back", 1, ledger)
 
 
-async def test_a_schema_that_leaves_this_version_behind(target: Target, tmp_path: Path) -> None:
-    """On a schema that says this version cannot run on it, a server exits 78 and says what to do."""
+async def test_server_refuses_a_schema_that_needs_a_later_version(target: Target, tmp_path: Path) -> None:
+    """The server exits with 78 and says what to do."""
     following = make_next_version(tmp_path, is_additive=False)
     await following.upgrade(target.url)
     process = await start(target.url, listen="127.0.0.1:0")

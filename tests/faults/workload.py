@@ -1,4 +1,4 @@
-"""Workers: a plan of reports, sent with the client's retry policy, noted in the ledger."""
+"""Workers that send a plan of reports with the retry policy of the client, and note them in the ledger."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ OUTCOME_WEIGHTS = (90, 8, 2)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Batches with their sizes, the outcome of every job, and the reports in the order they are sent."""
+    """Sizes of batches, outcomes of jobs, and reports in the order in which they are sent."""
 
     sizes: dict[str, int]
     outcomes: dict[Job, JobOutcome]
@@ -37,7 +37,7 @@ def make_plan(order: random.Random, sizes: dict[str, int], *, copies_max: int = 
 
 
 async def create_batches(stub: Stub, plan: Plan) -> None:
-    """Create every batch of the plan."""
+    """Create all batches of the plan."""
     await asyncio.gather(
         *(
             call_until_answered(stub.CreateBatch, pb.CreateBatchRequest(batch_id=batch_id, total_jobs=size))
@@ -48,7 +48,7 @@ async def create_batches(stub: Stub, plan: Plan) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Concurrent workers over some channels; each takes the next report of the plan when it is free."""
+    """Concurrent workers on some channels; each sends the next report of the plan when it is free."""
 
     ledger: Ledger
     channels: Sequence[grpc.aio.Channel]
@@ -56,7 +56,7 @@ class Workers:
     try_seconds_max: float = TRY_SECONDS_MAX
 
     async def send_all(self, plan: Plan) -> None:
-        """Send every report of the plan until each is answered."""
+        """Send each report of the plan until it is answered."""
         reports = iter(plan.reports)
         stubs = [stub_of(channel) for channel in self.channels]
 
@@ -67,7 +67,7 @@ class Workers:
         await asyncio.gather(*(work(stubs[number % len(stubs)]) for number in range(self.workers)))
 
     async def send(self, stub: Stub, job: Job, outcome: JobOutcome) -> None:
-        """Send one report until it is answered, and note the answer."""
+        """Send a report until it is answered, and note the answer."""
         request = report_of(job, outcome)
         self.ledger.attempt(job, outcome)
         try:
@@ -81,14 +81,14 @@ class Workers:
 
 
 async def send_until(done: asyncio.Task[Any], workers: Workers, plan: Plan) -> None:
-    """Send the plan again and again until the faults are over, then once more to its end."""
+    """Send the plan repeatedly until the faults are over, then once more."""
     while not done.done():
         await workers.send_all(plan)
     await workers.send_all(plan)
 
 
 def report_of(job: Job, outcome: JobOutcome) -> pb.ReportJobResultRequest:
-    """Return the message of a report."""
+    """Return the request of a report."""
     fields: dict[str, Any] = {"outcome": int(outcome)}
     if outcome is not JobOutcome.SUCCEEDED:
         fields["error_type"] = f"Error{job[1][-1]}"
@@ -96,7 +96,7 @@ def report_of(job: Job, outcome: JobOutcome) -> pb.ReportJobResultRequest:
 
 
 async def watch_to_the_end(stub: Stub, sighting: Sighting) -> pb.Batch:
-    """Watch a batch through every break of the stream, noting what is seen; returns the final state."""
+    """Watch a batch to its end, resuming after failures; note all states and return the last."""
     batch = pb.Batch()
     while True:
         request = pb.WatchBatchRequest(batch_id=sighting.batch_id, after_revision=sighting.last_revision)
