@@ -93,22 +93,23 @@ __all__ = [
 ]
 
 _DEPRECATED = {
-    "Batches": ("batchprogress.batches", "Client"),
-    "BatchNotChanged": ("batchprogress.errors", "CallFailed"),
-    "watch": ("batchprogress.watching", "Client.watch"),
-    "watch_async": ("batchprogress.watching", "AsyncClient.watch"),
+    "Batches": ("batchprogress.batches.Batches", "Client"),
+    "BatchNotChanged": ("batchprogress.errors.CallFailed", "CallFailed"),
+    "watch": ("batchprogress.watching.watch", "Client.watch"),
+    "watch_async": ("batchprogress.watching.watch_async", "AsyncClient.watch"),
 }
-"""The names of version 0.1 that end with 0.3: where each is, and what takes its place."""
+"""The names of version 0.1 that 0.3 removes: where each is now, and what replaces it."""
 
 
 def __getattr__(name: str) -> Any:
     """Return a name of version 0.1, with a warning."""
     if name not in _DEPRECATED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, replacement = _DEPRECATED[name]
+    place, replacement = _DEPRECATED[name]
     warnings.warn(
         f"batchprogress.{name} is deprecated and will be removed in 0.3: use batchprogress.{replacement}",
         DeprecationWarning,
         stacklevel=2,
     )
-    return getattr(import_module(module), name)
+    module, _, member = place.rpartition(".")
+    return getattr(import_module(module), member)

@@ -173,16 +173,3 @@ class ReportsUnsent(ProgressError):
     def __init__(self, reports: int) -> None:
         super().__init__(f"{reports} reports are not answered yet")
         self.reports = reports
-
-
-class BatchNotChanged(ProgressError):
-    """`Batches` did not create, extend or seal a batch. Deprecated with it: `Client` raises CallFailed.
-
-    Attributes:
-        reason: the server's reason in UPPER_SNAKE, or the name of the gRPC status if no answer came.
-
-    """
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason

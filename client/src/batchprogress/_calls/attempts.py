@@ -1,6 +1,5 @@
 """When a call is tried again, and when it has failed. Pure: the clock is passed in."""
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +17,12 @@ LAST_TRY_SECONDS_MIN = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a call may take, and what it is tried again after."""
+    """How long a call may take, and whether it is tried again."""
 
     seconds_max: float = CALL_SECONDS_MAX
     """All tries together."""
     retry: bool = True
     """Whether there is more than one try."""
-    retried_codes: AbstractSet[grpc.StatusCode] = RETRIED_CODES
 
 
 class Attempts:
@@ -49,7 +47,7 @@ class Attempts:
 
         """
         failure = failure_of(error)
-        if failure.code not in self._patience.retried_codes:
+        if failure.code not in RETRIED_CODES:
             raise refused(self._subject, failure) from error
         self._tries += 1
         left = self._deadline - LAST_TRY_SECONDS_MIN - now

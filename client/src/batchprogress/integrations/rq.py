@@ -21,7 +21,6 @@ from rq.queue import EnqueueData
 from rq.worker import SimpleWorker, Worker
 
 from batchprogress._reporting.report_methods import ReportMethods
-from batchprogress.batches import Batches
 from batchprogress.client import Client
 from batchprogress.integrations.best_effort import BestEffortClient
 from batchprogress.integrations.job_ids import BATCH_KEY, JOB_IDS_KEY_PREFIX, JOB_IDS_SECONDS, job_ids
@@ -171,9 +170,9 @@ class RQProgress:
 
     """
 
-    def __init__(self, queue: Queue, client: Client | Batches, *, strict: bool = False) -> None:
+    def __init__(self, queue: Queue, client: Client | BestEffortClient, *, strict: bool = False) -> None:
         self.batches = (
-            client if isinstance(client, Batches) else BestEffortClient(client.connection, strict=strict)
+            BestEffortClient(client.connection, strict=strict) if isinstance(client, Client) else client
         )
         self._queue = queue
 
