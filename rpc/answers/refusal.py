@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2
+from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN = "batchprogress"
@@ -63,16 +63,18 @@ class Refusal(Exception):
             The trailing metadata. It carries exactly one ErrorInfo, and the details that apply.
 
         """
-        status = status_pb2.Status(code=self.number, message=self.message)
-        _pack(status.details.add(), error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN))
+        details = [error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN)]
         if self.violations:
-            _pack(status.details.add(), _bad_request(self.violations))
+            details.append(_bad_request(self.violations))
         if self.retry_delay_seconds is not None:
             delay = duration_pb2.Duration()
             delay.FromMicroseconds(round(self.retry_delay_seconds * 1_000_000))
-            _pack(status.details.add(), error_details_pb2.RetryInfo(retry_delay=delay))
+            details.append(error_details_pb2.RetryInfo(retry_delay=delay))
         if request_id:
-            _pack(status.details.add(), error_details_pb2.RequestInfo(request_id=request_id))
+            details.append(error_details_pb2.RequestInfo(request_id=request_id))
+        status = status_pb2.Status(code=self.number, message=self.message)
+        for detail in details:
+            status.details.add().Pack(detail)
         return ((_STATUS_DETAILS_KEY, status.SerializeToString()),)
 
 
@@ -96,13 +98,3 @@ def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadReques
             for one in violations
         ]
     )
-
-
-def _pack(
-    target: any_pb2.Any,
-    detail: error_details_pb2.ErrorInfo
-    | error_details_pb2.BadRequest
-    | error_details_pb2.RetryInfo
-    | error_details_pb2.RequestInfo,
-) -> None:
-    target.Pack(detail)

@@ -1,7 +1,6 @@
 """Authenticates callers by their `authorization` header, with the tokens and keys that are on disk now."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -49,8 +48,8 @@ class Authenticator:
     def __init__(self, rules: AuthenticationRules) -> None:
         self._next_refresh = time.monotonic() + REFRESH_SECONDS
         self._usages: WeakValueDictionary[str, Usage] = WeakValueDictionary()
-        self._opaque = _opaque_tokens(rules, self._with_shared_usage)
-        self._signed = _signed_tokens(rules, self._with_shared_usage)
+        self._limits = rules.limits
+        self._opaque, self._signed = self._opaque_tokens(rules.token_file), self._signed_tokens(rules.signed)
 
     @property
     def is_stale(self) -> bool:
@@ -90,27 +89,17 @@ class Authenticator:
             if one is not None:
                 one.refresh()
 
+    def _opaque_tokens(self, file: Path | None) -> ReloadedFiles[dict[str, Principal]] | None:
+        """Return the callers in the token file, by the digests of their tokens."""
+        if file is None:
+            return None
+        return ReloadedFiles([file], lambda: self._callers_in(file))
 
-_SharedUsage = Callable[[Principal], Principal]
+    def _callers_in(self, file: Path) -> dict[str, Principal]:
+        callers = read_tokens(file, self._limits)
+        return {digest: self._with_shared_usage(principal) for digest, principal in callers.items()}
 
-
-def _opaque_tokens(
-    rules: AuthenticationRules, with_shared_usage: _SharedUsage
-) -> ReloadedFiles[dict[str, Principal]] | None:
-    """Return the callers in the token file, by the digests of their tokens."""
-    file = rules.token_file
-    if file is None:
-        return None
-    return ReloadedFiles(
-        [file],
-        lambda: {digest: with_shared_usage(one) for digest, one in read_tokens(file, rules.limits).items()},
-    )
-
-
-def _signed_tokens(
-    rules: AuthenticationRules, with_shared_usage: _SharedUsage
-) -> ReloadedFiles[SignedTokens] | None:
-    signed = rules.signed
-    if signed is None:
-        return None
-    return ReloadedFiles([signed.key], lambda: SignedTokens(signed, rules.limits, with_shared_usage))
+    def _signed_tokens(self, rules: SignedTokenRules | None) -> ReloadedFiles[SignedTokens] | None:
+        if rules is None:
+            return None
+        return ReloadedFiles([rules.key], lambda: SignedTokens(rules, self._limits, self._with_shared_usage))

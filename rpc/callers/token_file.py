@@ -12,6 +12,7 @@ the tokens, and the time that the lookup of a hash takes reveals nothing about a
 """
 
 import hashlib
+import json
 import secrets
 import tomllib
 from collections.abc import Iterable
@@ -83,15 +84,17 @@ def entry_text(name: str, token: str, roles: Iterable[Role], batch_prefix: str =
         ValueError: a value is not allowed in the file.
 
     """
-    digest = digest_of(token)
-    _checked(
-        {"token": [{"name": name, "sha256": digest, "roles": list(roles), "batch_prefix": batch_prefix}]}
-    )
-    named = ", ".join(f'"{role}"' for role in roles)
-    lines = ["[[token]]", f"name = {_quoted(name)}", f'sha256 = "{digest}"', f"roles = [{named}]"]
-    if batch_prefix:
-        lines.append(f"batch_prefix = {_quoted(batch_prefix)}")
-    return "\n".join(lines) + "\n"
+    entry: dict[str, object] = {
+        "name": name,
+        "sha256": digest_of(token),
+        "roles": list(roles),
+        "batch_prefix": batch_prefix,
+    }
+    _checked({"token": [entry]})
+    if not batch_prefix:
+        del entry["batch_prefix"]
+    lines = [f"{key} = {json.dumps(value)}" for key, value in entry.items()]  # in ASCII, JSON is TOML
+    return "\n".join(["[[token]]", *lines]) + "\n"
 
 
 def read_tokens(path: Path, default: Limits) -> dict[str, Principal]:
@@ -128,8 +131,3 @@ def _checked(content: object) -> list[TokenEntry]:
     if len({entry.sha256 for entry in entries}) < len(entries):
         raise ValueError("duplicate token")
     return entries
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

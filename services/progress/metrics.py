@@ -1,6 +1,6 @@
 """The metrics of the progress server, read from its parts at each scrape."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -11,7 +11,11 @@ from batches.overview import Overview
 from batches.recording import Recording
 from batches.result import JobResult
 from batches.store.database import Database
-from services.progress.group_commit import Record
+from services.progress.change_feed import ChangeFeed
+from services.progress.group_commit import GroupCommit, Record
+from services.progress.overview import OverviewReader
+from services.progress.settings import ProgressSettings
+from services.progress.watch_hub import WatchHub
 
 FLUSH_RESULTS_BUCKETS = (1, 3, 10, 30, 100, 300, 1_000, 2_000, 10_000)
 FLUSH_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -19,62 +23,39 @@ FLUSH_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 Metric = GaugeMetricFamily | CounterMetricFamily
 
 
-@dataclass(frozen=True, slots=True)
-class Gauges:
-    """The current values of a server's parts, which any thread may read."""
-
-    backlog_results: Callable[[], float]
-    watches: Callable[[], float]
-    feed_lag_seconds: Callable[[], float]
-    overview: Callable[[], Overview | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The limits of these values."""
-
-    backlog_results_max: int
-    watches_max: int
-
-
+@dataclass(frozen=True, slots=True, eq=False)
 class ProgressCollector(Collector):
-    """Reads the parts of a server at each scrape, without a query.
+    """Reads the parts of a server at each scrape, without a query, from the thread of the scrape."""
 
-    Args:
-        gauges: the current values.
-        bounds: their limits.
-        databases: whose retries and failures are counted.
-
-    """
-
-    def __init__(self, gauges: Gauges, bounds: Bounds, databases: Sequence[Database]) -> None:
-        self._gauges = gauges
-        self._bounds = bounds
-        self._databases = databases
+    settings: ProgressSettings
+    group_commit: GroupCommit
+    hub: WatchHub
+    feed: ChangeFeed
+    overview: OverviewReader
+    databases: Sequence[Database]
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
         yield from self._of_the_server()
         yield from self._of_the_database()
-        overview = self._gauges.overview()
-        if overview is not None:
+        if (overview := self.overview.newest) is not None:
             yield from _of_the_batches(overview)
 
     def _of_the_server(self) -> Iterator[Metric]:
-        gauges, bounds = self._gauges, self._bounds
-        yield _gauge("backlog_results", "Results that wait to be recorded.", gauges.backlog_results())
-        yield _gauge("backlog_results_max", "The limit of backlog_results.", bounds.backlog_results_max)
-        yield _gauge("watches", "Open watches.", gauges.watches())
-        yield _gauge("watches_max", "The limit of watches.", bounds.watches_max)
+        settings, backlog = self.settings, self.group_commit.backlog_results
+        yield _gauge("backlog_results", "Results that wait to be recorded.", backlog)
+        yield _gauge("backlog_results_max", "The limit of backlog_results.", settings.backlog_results_max)
+        yield _gauge("watches", "Open watches.", self.hub.watches)
+        yield _gauge("watches_max", "The limit of watches.", settings.watches_max)
         yield _gauge(
             "feed_lag_seconds",
             "Seconds since the change feed read all watched batches: how late watchers learn of changes.",
-            gauges.feed_lag_seconds(),
+            self.feed.lag_seconds,
         )
 
     def _of_the_database(self) -> Iterator[Metric]:
-        retries = sum(database.retries for database in self._databases)
-        failures = sum(database.failures for database in self._databases)
+        retries = sum(database.retries for database in self.databases)
+        failures = sum(database.failures for database in self.databases)
         yield _counter("database_retries", "Transactions that were retried.", retries)
         yield _counter("database_failures", "Transactions that failed after their retries.", failures)
 

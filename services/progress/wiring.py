@@ -19,7 +19,7 @@ from rpc.telemetry.telemetry import Telemetry
 from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit, Record
-from services.progress.metrics import Bounds, FlushMetrics, Gauges, ProgressCollector
+from services.progress.metrics import FlushMetrics, ProgressCollector
 from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds
 from services.progress.permissions import REQUIRED_ROLES, SERVICE
@@ -86,14 +86,9 @@ def _assemble(settings: ProgressSettings, reads: Database, recording: Database) 
         backlog_results_max=settings.backlog_results_max,
     )
     overview = OverviewReader(partial(store.read_overview, settings.stuck_after))
-    gauges = Gauges(
-        backlog_results=lambda: group_commit.backlog_results,
-        watches=lambda: hub.watches,
-        feed_lag_seconds=lambda: feed.lag_seconds,
-        overview=lambda: overview.newest,
+    telemetry.registry.register(
+        ProgressCollector(settings, group_commit, hub, feed, overview, (reads, recording))
     )
-    bounds = Bounds(settings.backlog_results_max, settings.watches_max)
-    telemetry.registry.register(ProgressCollector(gauges, bounds, (reads, recording)))
     converter = BatchConverter(settings.stuck_after)
     servicer = ProgressServicer(store, group_commit, hub, converter, pending.add)
     tasks = (
