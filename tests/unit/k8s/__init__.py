@@ -1,1 +1,1 @@
-"""The rules that the manifests in k8s/ and the image in Containerfile keep."""
+"""The Kubernetes manifests, rendered and checked without a cluster."""

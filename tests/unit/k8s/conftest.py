@@ -1,4 +1,4 @@
-"""Each layout of the manifests, rendered."""
+"""The layouts of the manifests, rendered once per run."""
 
 import functools
 from collections.abc import Callable
@@ -15,14 +15,14 @@ def render_command() -> tuple[str, ...]:
     try:
         return tuple(renderer())
     except (CommandFailed, PackageUnavailable) as error:
-        pytest.fail(f"The manifests were NOT tested: neither kubectl nor kustomize is here, and {error}")
+        pytest.fail(f"The manifests were NOT tested: neither kubectl nor kustomize is installed, and {error}")
 
 
 @pytest.fixture(scope="session")
 def with_components(
     render_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Layout]:
-    """Return what renders an overlay with components on top, as a user has it."""
+    """Return a function that renders an overlay with components, as in a user's own overlay."""
 
     @functools.cache
     def rendered(*components: str, overlay: str = "production") -> Layout:
@@ -39,7 +39,7 @@ def layout(
     render_command: tuple[str, ...],
     with_components: Callable[..., Layout],
 ) -> Layout:
-    """Return each layout in turn, also with components on top."""
+    """Return each layout, with and without components."""
     if request.param in LAYOUTS:
         return render(render_command, request.param)
     overlay, *components = request.param.split()
@@ -54,7 +54,7 @@ def over_kubernetes_jobs(with_components: Callable[..., Layout]) -> Layout:
 
 @pytest.fixture(scope="session")
 def base(render_command: tuple[str, ...]) -> Layout:
-    """Return what every layout shares."""
+    """Return the base that all layouts share."""
     return render(render_command, "base")
 
 

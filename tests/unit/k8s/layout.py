@@ -1,4 +1,4 @@
-"""A rendered kustomization, and the ways the rules look at it."""
+"""Renders kustomizations, and gives access to their objects."""
 
 import functools
 import os
@@ -21,10 +21,10 @@ COMPOSITIONS = (
     "production celery-in-database queue-in-postgresql",
     "local secured traces",
 )
-"""Overlays with components on top; where Kubernetes is the queue other rules hold (test_access)."""
+"""Overlays with components. test_access covers Kubernetes as the queue, for which other rules apply."""
 COMPONENTS = {name for composition in COMPOSITIONS for name in composition.split()[1:]}
 RENDER_SECONDS_MAX = 30
-"""Rendering takes a tenth of a second; one that hangs must not hold the tests."""
+"""Rendering takes a tenth of a second; the limit only ends a renderer that hangs."""
 
 Manifest = dict[str, Any]
 
@@ -34,19 +34,19 @@ class Pod:
     """The pod template of one workload."""
 
     owner: str
-    """Kind and name of the workload, as kubectl writes it: `Deployment/progress`."""
+    """Kind and name of the workload as in kubectl: `Deployment/progress`."""
     labels: dict[str, str]
     spec: Manifest
 
     @property
     def container(self) -> Manifest:
-        """Its only container."""
+        """The only container of the pod."""
         (container,) = self.spec["containers"]
         return dict(container)
 
     @property
     def deployable(self) -> str:
-        """What the pod runs: `progress`, `job-status`, `dashboard`, `reconciler` or `migrate`."""
+        """The program that the pod runs: `progress`, `job-status`, `dashboard`, `reconciler` or `migrate`."""
         return self.owner.partition("/")[2]
 
 
@@ -62,12 +62,12 @@ class Layout:
         return [manifest for manifest in self.objects if manifest["kind"] == kind]
 
     def named(self, kind: str, name: str) -> Manifest:
-        """Return the one object of this kind and name."""
+        """Return the object of this kind and name."""
         (manifest,) = (one for one in self.of_kind(kind) if one["metadata"]["name"] == name)
         return manifest
 
     def pods(self) -> list[Pod]:
-        """Return the pod template of every workload, however deep its kind keeps it."""
+        """Return the pod template of every workload."""
         return [
             Pod(title(manifest), template["metadata"]["labels"], template["spec"])
             for manifest in self.objects
@@ -75,23 +75,23 @@ class Layout:
         ]
 
     def settings(self) -> dict[str, str]:
-        """Return what the one ConfigMap holds."""
+        """Return the content of the ConfigMap."""
         (settings,) = self.of_kind("ConfigMap")
         return dict(settings["data"])
 
     def environment(self, pod: Pod) -> dict[str, str | None]:
-        """Return the variables a pod's process gets; None stands for the content of a Secret."""
+        """Return the environment variables of a pod; the value None is that of a Secret."""
         own = {variable["name"]: variable.get("value") for variable in pod.container.get("env", [])}
         return {**self.settings(), **own}
 
 
 def title(manifest: Manifest) -> str:
-    """Return an object's kind and name, as kubectl writes them."""
+    """Return an object's kind and name as in kubectl."""
     return f"{manifest['kind']}/{manifest['metadata']['name']}"
 
 
 def values(node: object, key: str) -> Iterator[Any]:
-    """Yield what stands under a key anywhere inside an object."""
+    """Yield all values of a key, at any depth of an object."""
     if isinstance(node, dict):
         if key in node:
             yield node[key]
@@ -103,10 +103,10 @@ def values(node: object, key: str) -> Iterator[Any]:
 
 
 def renderer() -> list[str]:
-    """Return the command that renders a kustomization: this machine's, else that of Debian's package.
+    """Return the command that renders a kustomization, if necessary from Debian's package.
 
     Raises:
-        PackageUnavailable: it has none, and is no Debian to take one from.
+        PackageUnavailable: it is not installed, and this machine is not Debian.
 
     """
     if kustomize := shutil.which("kustomize"):
@@ -115,14 +115,14 @@ def renderer() -> list[str]:
 
 
 def kubectl() -> tuple[str, ...]:
-    """Return the command kubectl, this machine's or Debian's package; PackageUnavailable if neither."""
+    """Return the command kubectl, if necessary from Debian's package; see `renderer`."""
     if program := shutil.which("kubectl"):
         return (program,)
     return program_command(unpacked_package("kubectl"), "usr/bin/kubectl")
 
 
 def write_kustomization(folder: Path, layout: str, **fields: Any) -> str:
-    """Write what a user keeps on top of a layout; return its folder. Components are named from k8s/."""
+    """Write an overlay on top of a layout and return its folder. Component paths are relative to k8s/."""
     manifests = os.path.relpath(ROOT / "k8s", folder.resolve())
     components = [f"{manifests}/{one}" for one in fields.pop("components", [])]
     content = {"resources": [f"{manifests}/{layout}"], "components": components, **fields}
@@ -132,14 +132,14 @@ def write_kustomization(folder: Path, layout: str, **fields: Any) -> str:
 
 @functools.cache
 def render(command: tuple[str, ...], name: str) -> Layout:
-    """Render one kustomization, named from k8s/ or by its whole path; once a test run."""
+    """Render a kustomization, given by its path relative to k8s/ or its absolute path. Cached."""
     rendered = subprocess.run(
         [*command, str(ROOT / "k8s" / name)],
         check=True,
         stdout=subprocess.PIPE,
         timeout=RENDER_SECONDS_MAX,
     )
-    # In C: ten times as fast.
+    # The parser in C is ten times as fast.
     return Layout(name, tuple(yaml.load_all(rendered.stdout, yaml.CSafeLoader)))
 
 

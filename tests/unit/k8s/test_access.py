@@ -1,4 +1,4 @@
-"""What job-status may ask of the API server, against what the code asks."""
+"""The permissions of job-status, compared with the calls that the code makes."""
 
 import ast
 import re
@@ -10,14 +10,14 @@ import yaml
 from tests.unit.k8s.layout import ROOT, Layout
 
 VERBS = {"read": "get", "list": "list", "create": "create", "delete": "delete", "patch": "patch"}
-"""What the methods of the package `kubernetes` begin with, and what roles call it."""
+"""The prefixes of methods in the package `kubernetes`, and the verbs that roles use for them."""
 
 CALL = re.compile(rf"({'|'.join(VERBS)})_namespaced_([a-z]+)(?:_[a-z_]+)?")
 GRANTED = {("list", "jobs")}
 
 
-def test_role(over_kubernetes_jobs: Layout) -> None:
-    """The role grants the list of Jobs in its own namespace and nothing else; there is no other role."""
+def test_role_permits_only_to_list_jobs_of_its_namespace(over_kubernetes_jobs: Layout) -> None:
+    """There is no other role."""
     (role,) = over_kubernetes_jobs.of_kind("Role")
     assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]}]
     (binding,) = over_kubernetes_jobs.of_kind("RoleBinding")
@@ -26,8 +26,7 @@ def test_role(over_kubernetes_jobs: Layout) -> None:
     assert not over_kubernetes_jobs.of_kind("ClusterRole")
 
 
-def test_calls_are_granted() -> None:
-    """Every call that the sources make of the API server is one that the role grants."""
+def test_role_permits_every_call_of_the_sources() -> None:
     sources = (ROOT / "services/job_status/sources").glob("*.py")
     assert {call for source in sources for call in calls_in(source.read_text())} <= GRANTED
 
@@ -41,20 +40,19 @@ def test_calls_are_granted() -> None:
         ("api.delete_namespaced_pod(name, namespace)", {("delete", "pods")}),
     ],
 )
-def test_calls_are_found(code: str, expected: set[tuple[str, str]]) -> None:
-    """The search is not blind."""
+def test_calls_are_found_in_code(code: str, expected: set[tuple[str, str]]) -> None:
     assert calls_in(code) == expected
 
 
-def test_only_job_status_gets_a_token(over_kubernetes_jobs: Layout, layout: Layout) -> None:
-    """No pod has a token of the API server, but job-status where Kubernetes is the queue."""
+def test_only_job_status_has_a_token_for_the_api_server(over_kubernetes_jobs: Layout, layout: Layout) -> None:
+    """It has one only if Kubernetes is the queue."""
     for one in (layout, over_kubernetes_jobs):
         holders = {pod.deployable for pod in one.pods() if pod.spec.get("automountServiceAccountToken")}
         assert holders == ({"job-status"} if one is over_kubernetes_jobs else set())
 
 
-def test_no_database_beside_kubernetes(over_kubernetes_jobs: Layout) -> None:
-    """Where Kubernetes is the queue, job-status holds no Secret and asks for Jobs of its own namespace."""
+def test_job_status_needs_no_secret_if_kubernetes_is_the_queue(over_kubernetes_jobs: Layout) -> None:
+    """It reads the Jobs of its own namespace."""
     (pod,) = (one for one in over_kubernetes_jobs.pods() if one.deployable == "job-status")
     assert "volumes" not in pod.spec or pod.spec["volumes"] == []
     assert over_kubernetes_jobs.settings()["JOB_STATUS_SOURCE"] == "kubernetes"
@@ -65,13 +63,15 @@ def test_no_database_beside_kubernetes(over_kubernetes_jobs: Layout) -> None:
     }
 
 
-def test_another_namespace(with_components: Callable[..., Layout]) -> None:
-    """For Jobs elsewhere nothing may be read here; the Role is applied there, for the same account."""
+def test_role_for_jobs_in_another_namespace_is_applied_there(
+    with_components: Callable[..., Layout],
+) -> None:
+    """It is bound to the same account, and there is no Role in our namespace."""
     layout = with_components("kubernetes-jobs-elsewhere")
     assert layout.of_kind("Role") == layout.of_kind("RoleBinding") == []
     (pod,) = (one for one in layout.pods() if one.deployable == "job-status")
     assert pod.spec["automountServiceAccountToken"] is True
-    assert pod.container["env"] == [], "the ConfigMap names the namespace"
+    assert pod.container["env"] == [], "the ConfigMap sets the namespace"
     access = ROOT / "k8s/components/kubernetes-jobs-elsewhere/access.yaml"
     role, binding = yaml.safe_load_all(access.read_text())
     assert role["rules"] == [{"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]}]
@@ -83,6 +83,6 @@ def test_another_namespace(with_components: Callable[..., Layout]) -> None:
 
 
 def calls_in(code: str) -> set[tuple[str, str]]:
-    """Return verb and resource of each call of the API server in Python code."""
+    """Return the verb and resource of each call to the API server in Python code."""
     names = (node.attr for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Attribute))
     return {(VERBS[found[1]], f"{found[2]}s") for name in names if (found := CALL.fullmatch(name))}

@@ -1,4 +1,4 @@
-"""What the Containerfile keeps, and what the manifests take from it."""
+"""The rules for the Containerfile, and how the manifests use it."""
 
 import ast
 import json
@@ -11,25 +11,25 @@ import pytest
 from tests.unit.k8s.layout import ROOT, Layout
 
 USER_MIN = 10_000
-"""Below live the users of a node: one of them must not own our processes by chance."""
+"""Lower numbers may be users of a node, who must not own our processes by chance."""
 
 
 @pytest.fixture(scope="module")
 def instructions() -> list[tuple[str, str]]:
-    """Return the Containerfile's instructions as pairs of name and rest."""
+    """Return the Containerfile's instructions as pairs of name and arguments."""
     text = (ROOT / "Containerfile").read_text()
     joined = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
     return [(name, rest) for name, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
 
 
 def test_base_image_has_a_version(instructions: list[tuple[str, str]]) -> None:
-    """Every stage starts from the one base that can be given, else from a named version, never `latest`."""
+    """It is the default of an argument, the same for all stages, and never `latest`."""
     assert {rest.split()[0] for name, rest in instructions if name == "FROM"} == {"${PYTHON_IMAGE}"}
     assert ("ARG", "PYTHON_IMAGE=python:3.13-slim") in instructions
 
 
-def test_user(instructions: list[tuple[str, str]], local: Layout) -> None:
-    """The image runs as a number, which Kubernetes can check, and which owns the local volume."""
+def test_user_is_a_number(instructions: list[tuple[str, str]], local: Layout) -> None:
+    """Kubernetes can check only a number. The group owns the volume of the local overlay."""
     (user,) = (rest for name, rest in instructions if name == "USER")
     uid, gid = map(int, user.split(":"))
     assert min(uid, gid) >= USER_MIN
@@ -37,36 +37,33 @@ def test_user(instructions: list[tuple[str, str]], local: Layout) -> None:
     assert groups == {gid}
 
 
-def test_entrypoint(instructions: list[tuple[str, str]]) -> None:
-    """No shell stands between a signal and Python."""
+def test_entrypoint_is_not_a_shell(instructions: list[tuple[str, str]]) -> None:
+    """Signals reach Python directly."""
     (entrypoint,) = (rest for name, rest in instructions if name == "ENTRYPOINT")
     assert json.loads(entrypoint) == ["python", "-m"]
 
 
-def test_uv_is_the_one_that_locked(instructions: list[tuple[str, str]]) -> None:
-    """The image installs with the version of uv that made the locks."""
+def test_image_uses_the_uv_version_of_the_lock_files(instructions: list[tuple[str, str]]) -> None:
     (argument,) = (rest for name, rest in instructions if name == "ARG" and rest.startswith("UV_"))
     assert f"UV_VERSION := {argument.removeprefix('UV_VERSION=')}\n" in (ROOT / "Makefile").read_text()
 
 
-def test_dependencies_are_locked(instructions: list[tuple[str, str]]) -> None:
-    """Dependencies come from the lock with their hashes; the client is installed without any."""
+def test_dependencies_are_locked_with_hashes(instructions: list[tuple[str, str]]) -> None:
+    """The client is installed without dependencies."""
     dependencies, client = (rest for name, rest in instructions if "uv pip install" in rest)
     assert "--require-hashes" in dependencies
     assert "locks/runtime.txt" in dependencies
     assert "--no-deps" in client
 
 
-def test_everything_imported_is_copied(instructions: list[tuple[str, str]]) -> None:
-    """What the copied packages import from this checkout is copied too."""
+def test_every_imported_package_is_copied(instructions: list[tuple[str, str]]) -> None:
     copied = {source for source, target in _copies(instructions) if target.startswith("/app/")}
     ours = {folder.name for folder in ROOT.iterdir() if folder.is_dir()}
     imported = {name for source in copied for name in _imports(ROOT / source)}
     assert (imported & ours) - copied == set()
 
 
-def test_everything_copied_is_let_in(instructions: list[tuple[str, str]]) -> None:
-    """.containerignore lets in what is copied, and nothing else."""
+def test_containerignore_includes_only_what_is_copied(instructions: list[tuple[str, str]]) -> None:
     lines = (ROOT / ".containerignore").read_text().splitlines()
     assert {line.removeprefix("!") for line in lines if line.startswith("!")} == {
         source for source, _ in _copies(instructions)
@@ -74,8 +71,9 @@ def test_everything_copied_is_let_in(instructions: list[tuple[str, str]]) -> Non
     assert next(line for line in lines if not line.startswith("#")) == "*"
 
 
-def test_commands_are_copied(instructions: list[tuple[str, str]], layout: Layout) -> None:
-    """Every command of the manifests is in the image."""
+def test_image_contains_every_command_of_the_manifests(
+    instructions: list[tuple[str, str]], layout: Layout
+) -> None:
     copied = {source for source, _ in _copies(instructions)}
     assert {pod.container["args"][0].partition(".")[0] for pod in layout.pods()} <= copied
 

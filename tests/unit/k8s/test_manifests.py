@@ -1,4 +1,4 @@
-"""What every object of every layout keeps: schemas, enums, names and references."""
+"""The rules for every object of every layout: schemas, enums, names and references."""
 
 import functools
 import re
@@ -12,7 +12,7 @@ import yaml
 from tests.unit.k8s.layout import ROOT, Layout, Manifest, title, values
 
 OLDEST_KUBERNETES = "1.31"
-"""The first where podFailurePolicy is stable; the sleep of preStop is on by default there."""
+"""The first version in which podFailurePolicy is stable, and the sleep of preStop is enabled by default."""
 
 ENUMS: dict[str, set[object]] = {
     "accessModes": {("ReadWriteOnce",)},
@@ -34,14 +34,14 @@ ENUMS: dict[str, set[object]] = {
     "unhealthyPodEvictionPolicy": {"AlwaysAllow"},
     "whenUnsatisfiable": {"ScheduleAnyway"},
 }
-"""The values we use. Schemas call these plain strings, so a typo in one passes them."""
+"""The values that we use. The schemas accept any string here, and therefore typos."""
 
 CERTIFICATES = ROOT / "k8s/components/secured/certificates.yaml"
 CERTIFICATE_KEYS = ("tls.crt", "tls.key", "ca.crt")
-"""What cert-manager puts into the Secret of a certificate."""
+"""The keys that cert-manager writes into the Secret of a certificate."""
 
 PROVIDED_KINDS = ("ConfigMap", "ServiceAccount", "PersistentVolumeClaim")
-"""What a pod refers to and the layout must hold."""
+"""The kinds that a layout must contain if a pod refers to them."""
 
 
 schema_contents = functools.cache(kubernetes_validate.utils.schema_contents)
@@ -57,32 +57,30 @@ def test_schema(layout: Layout, version: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("key", ENUMS)
-def test_enums(layout: Layout, key: str) -> None:
-    """Every enum holds a value that Kubernetes knows and that we mean."""
+def test_enums_have_a_known_value(layout: Layout, key: str) -> None:
     found = (tuple(value) if isinstance(value, list) else value for value in values(layout.objects, key))
     assert ENUMS[key].issuperset(found)
 
 
 def test_names_are_unique(layout: Layout) -> None:
-    """No two objects of a kind share a name."""
+    """Among the objects of a kind."""
     titles = [title(manifest) for manifest in layout.objects]
     assert len(titles) == len(set(titles))
 
 
-def test_namespace_is_free(layout: Layout) -> None:
-    """No object names a namespace: whoever applies them chooses it."""
+def test_no_object_sets_a_namespace(layout: Layout) -> None:
+    """The user chooses it when applying them."""
     assert [title(manifest) for manifest in layout.objects if "namespace" in manifest["metadata"]] == []
 
 
-def test_images(layout: Layout) -> None:
-    """Every container runs the one image in the version of this checkout, never `latest`."""
+def test_image_has_the_version_of_the_checkout(layout: Layout) -> None:
+    """It is never `latest`."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert {pod.container["image"] for pod in layout.pods()} == {f"batchprogress:{version}"}
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "Service", "PodDisruptionBudget"])
-def test_selectors(layout: Layout, kind: str) -> None:
-    """A Deployment, a Service or a budget selects the pods of its own name and no others."""
+def test_selector_selects_only_pods_of_the_same_name(layout: Layout, kind: str) -> None:
     for manifest in layout.of_kind(kind):
         selector = manifest["spec"]["selector"]
         labels = selector.get("matchLabels", selector)
@@ -90,8 +88,8 @@ def test_selectors(layout: Layout, kind: str) -> None:
         assert selected == [f"Deployment/{manifest['metadata']['name']}"]
 
 
-def test_service_ports(layout: Layout) -> None:
-    """A Service leads to its pod's port for callers only, under the same number: a headless one maps none."""
+def test_service_exposes_only_the_port_for_callers(layout: Layout) -> None:
+    """With the same number, because a headless Service does not map ports."""
     for service in layout.of_kind("Service"):
         (pod,) = (one for one in layout.pods() if one.deployable == service["metadata"]["name"])
         ports = {port["name"]: port["containerPort"] for port in pod.container["ports"]}
@@ -99,21 +97,21 @@ def test_service_ports(layout: Layout) -> None:
         assert {port["targetPort"]: port["port"] for port in service["spec"]["ports"]} == for_callers
 
 
-def test_references(layout: Layout) -> None:
-    """What a pod refers to exists: objects and their keys in the layout, Secrets in the README."""
+def test_references_of_pods_exist(layout: Layout) -> None:
+    """Objects are in the layout; the README shows how to create the Secrets."""
     provided = {*_documented_secrets(), *_objects(layout)}
     for pod in layout.pods():
         assert set(_references(pod.spec)) - provided == set(), pod.owner
 
 
-def test_nothing_is_left_over(layout: Layout) -> None:
-    """Every ConfigMap, account and claim of the layout is used by a pod."""
+def test_every_object_that_pods_can_use_is_used(layout: Layout) -> None:
+    """ConfigMaps, service accounts and claims."""
     used = {reference for pod in layout.pods() for reference in _references(pod.spec)}
     assert set(_objects(layout)) - used == set()
 
 
-def test_no_secret_is_kept_here(layout: Layout) -> None:
-    """Secrets are referred to, never contained, and no setting holds a password."""
+def test_layouts_contain_no_secret(layout: Layout) -> None:
+    """No setting contains a password either."""
     assert layout.of_kind("Secret") == []
     assert [name for name, value in layout.settings().items() if re.search("://[^/]*@", value)] == []
 
@@ -131,7 +129,7 @@ def _objects(layout: Layout) -> Iterator[str]:
 
 
 def _documented_secrets() -> Iterator[str]:
-    """Yield name and key of every Secret that the README shows how to create, or cert-manager to make."""
+    """Yield the name and keys of every Secret that the README or cert-manager creates."""
     readme = (ROOT / "k8s" / "README.md").read_text()
     for name, key in re.findall(r"kubectl create secret generic ([\w-]+) --from-file=(\w+)=", readme):
         yield f"Secret/{name}/{key}"

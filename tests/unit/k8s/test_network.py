@@ -1,4 +1,4 @@
-"""Who may talk to whom in production, read from its policies as a network plugin does."""
+"""The traffic that production's network policies permit, evaluated like a network plugin does."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ import yaml
 from tests.unit.k8s.layout import COMPOSITIONS, ROOT, Layout, Manifest, Pod, values
 
 CONNECTIONS = {("reconciler", "job-status", "grpc"), ("dashboard", "progress", "grpc")}
-"""What our pods may open into each other."""
+"""The permitted connections between our pods."""
 
 DATABASE = ["3306"]
 NAMES = ["53", "53"]
-"""By UDP and by TCP."""
+"""With UDP and TCP."""
 OUTSIDE = {
     "dashboard": NAMES,
     "job-status": [*DATABASE, *NAMES],
@@ -20,7 +20,7 @@ OUTSIDE = {
     "progress": [*DATABASE, *NAMES],
     "reconciler": [*DATABASE, *NAMES],
 }
-"""The ports that each may reach elsewhere."""
+"""The ports outside that each pod may reach."""
 
 QUEUES = {
     "rq": ["6379"],
@@ -30,31 +30,31 @@ QUEUES = {
     "kubernetes-jobs": ["443", "6443"],
     "kubernetes-jobs-elsewhere": ["443", "6443"],
 }
-"""The ports of the queue instead, by component."""
+"""The ports of the queue with each component."""
 COLLECTOR = ["4317"]
 
 
 @pytest.fixture
 def policies(production: Layout) -> list[Manifest]:
-    """Return the specs of all policies."""
+    """Return the specs of production's policies."""
     return policies_of(production)
 
 
 def policies_of(layout: Layout) -> list[Manifest]:
-    """Return the specs of all policies of a layout."""
+    """Return the specs of a layout's policies."""
     return [one["spec"] for one in layout.of_kind("NetworkPolicy")]
 
 
-def test_denied_by_default(production: Layout) -> None:
-    """One policy takes every pod of ours and allows nothing, in both directions."""
+def test_all_traffic_is_denied_by_default(production: Layout) -> None:
+    """A policy selects all our pods and permits nothing in both directions."""
     spec = production.named("NetworkPolicy", "default-deny")["spec"]
     assert all(_selects(spec["podSelector"], pod) for pod in production.pods())
     assert spec.keys() == {"podSelector", "policyTypes"}
     assert spec["policyTypes"] == ["Ingress", "Egress"]
 
 
-def test_among_our_pods(production: Layout, policies: list[Manifest]) -> None:
-    """Of our own pods each reaches what it calls and no other, and none a port of the admin."""
+def test_pods_reach_only_the_pods_that_they_call(production: Layout, policies: list[Manifest]) -> None:
+    """No pod reaches an admin port."""
     found = {
         (client.deployable, server.deployable, port["name"])
         for client in production.pods()
@@ -66,36 +66,40 @@ def test_among_our_pods(production: Layout, policies: list[Manifest]) -> None:
     assert found == CONNECTIONS
 
 
-def test_outside(production: Layout, policies: list[Manifest]) -> None:
-    """Every pod reaches the names, and a database and a queue if it has one; nothing else outside."""
+def test_pods_reach_only_dns_and_their_database_or_queue(
+    production: Layout, policies: list[Manifest]
+) -> None:
     assert {pod.deployable: _outside(policies, pod) for pod in production.pods()} == OUTSIDE
 
 
 @pytest.mark.parametrize("component", QUEUES)
-def test_queue(component: str, with_components: Callable[..., Layout]) -> None:
-    """With another queue job-status reaches that one's port instead of MySQL's; nothing else changes."""
+def test_job_status_reaches_only_the_port_of_its_queue(
+    component: str, with_components: Callable[..., Layout]
+) -> None:
+    """A component changes nothing else."""
     layout = with_components(component)
     found = {pod.deployable: _outside(policies_of(layout), pod) for pod in layout.pods()}
     assert found == {**OUTSIDE, "job-status": sorted([*QUEUES[component], *NAMES])}
 
 
-def test_traces(with_components: Callable[..., Layout]) -> None:
-    """With traces the servers, and only they, reach a collector besides."""
+def test_only_servers_reach_a_collector_of_traces(with_components: Callable[..., Layout]) -> None:
     layout = with_components("traces")
     found = {pod.deployable: _outside(policies_of(layout), pod) for pod in layout.pods()}
     servers = {name: sorted([*OUTSIDE[name], *COLLECTOR]) for name in ("progress", "job-status")}
     assert found == {**OUTSIDE, **servers}
 
 
-def test_no_policies_without_a_default(with_components: Callable[..., Layout]) -> None:
-    """No component brings a policy to a layout that has none: it would cut its pods off from all else."""
+def test_components_add_no_policy_to_a_layout_without_policies(
+    with_components: Callable[..., Layout],
+) -> None:
+    """A policy would deny all other traffic of its pods."""
     kubernetes = ["production kubernetes-jobs", "production kubernetes-jobs-elsewhere"]
     for components in (one.split()[1:] for one in (*COMPOSITIONS, *kubernetes)):
         assert with_components(*components, overlay="local").of_kind("NetworkPolicy") == []
 
 
-def test_workers(production: Layout, policies: list[Manifest]) -> None:
-    """Any pod of this namespace, and of those that are labelled for it, may report and watch."""
+def test_any_pod_of_the_namespace_may_report_and_watch(production: Layout, policies: list[Manifest]) -> None:
+    """Pods of labelled namespaces may, too."""
     (progress,) = (pod for pod in production.pods() if pod.deployable == "progress")
     stranger = Pod("Deployment/stranger", {}, {})
     assert _lets_in(policies, progress, stranger, "grpc")
@@ -105,19 +109,18 @@ def test_workers(production: Layout, policies: list[Manifest]) -> None:
     assert labels == ["batchprogress.dev/client", "batchprogress.dev/metrics"]
 
 
-def test_names_lead_to_pods(production: Layout, policies: list[Manifest]) -> None:
-    """Every policy takes a pod of ours, and a port that is named is one of the pod behind it."""
+def test_policies_select_existing_pods_and_ports(production: Layout, policies: list[Manifest]) -> None:
     for policy in policies:
-        taken = [pod for pod in production.pods() if _selects(policy["podSelector"], pod)]
-        assert taken, policy
+        selected = [pod for pod in production.pods() if _selects(policy["podSelector"], pod)]
+        assert selected, policy
         for rule in policy.get("ingress", []):
             for port in rule["ports"]:
-                for pod in taken:
+                for pod in selected:
                     assert port["port"] in {one["name"] for one in pod.container["ports"]}
 
 
 def _outside(policies: list[Manifest], pod: Pod) -> list[str]:
-    """Return the ports that a pod may reach anywhere."""
+    """Return the ports that a pod may reach at any address."""
     return sorted(
         str(port["port"])
         for rule in _rules(policies, pod, "egress")
@@ -143,12 +146,12 @@ def _lets_out(policies: list[Manifest], client: Pod, server: Pod, port: str) -> 
 
 
 def _rules(policies: list[Manifest], pod: Pod, direction: str) -> list[Manifest]:
-    taking = (one for one in policies if _selects(one["podSelector"], pod))
-    return [rule for one in taking for rule in one.get(direction, [])]
+    applying = (one for one in policies if _selects(one["podSelector"], pod))
+    return [rule for one in applying for rule in one.get(direction, [])]
 
 
 def _peers(rule: Manifest, side: str) -> list[Manifest]:
-    """Return the selectors of pods of this namespace on the other side of a rule."""
+    """Return the selectors in a rule for pods of the same namespace."""
     return [
         peer["podSelector"]
         for peer in rule.get(side, [])
@@ -162,8 +165,8 @@ def _selects(selector: Manifest, pod: Pod) -> bool:
     return equal and among
 
 
-def test_metrics_are_found(production: Layout) -> None:
-    """What the Prometheus operator selects are the pods whose policy lets it in, by the port's name."""
+def test_prometheus_reaches_the_pods_that_its_operator_selects(production: Layout) -> None:
+    """Both the monitor and the policy use the name of the port."""
     monitor = yaml.safe_load((ROOT / "observability/pod-monitor.yaml").read_text())["spec"]
     (endpoint,) = monitor["podMetricsEndpoints"]
     found = {

@@ -1,4 +1,4 @@
-"""What one overlay keeps and the other does not need."""
+"""The rules for a single overlay."""
 
 import pytest
 
@@ -6,27 +6,27 @@ from services.progress.settings import ProgressSettings
 from tests.unit.k8s.layout import Layout, Manifest, Pod
 
 
-def test_one_server_on_sqlite(local: Layout) -> None:
-    """SQLite has one server, and the old one is gone before the new one opens the file."""
+def test_sqlite_has_one_server(local: Layout) -> None:
+    """The old server stops before the new one opens the file."""
     progress = local.named("Deployment", "progress")["spec"]
     assert (progress["replicas"], progress["strategy"]) == (1, {"type": "Recreate"})
 
 
-def test_one_database_file(local: Layout) -> None:
-    """Server and reconciler open the same file on the same claim, as a group that may write it."""
+def test_server_and_reconciler_share_the_sqlite_file(local: Layout) -> None:
+    """They mount the same claim, with a group that may write to it."""
     assert local.settings()["BATCHES_DATABASE_URL"] == "sqlite+aiosqlite:////data/batchprogress.db"
     databases = [_database(pod) for pod in local.pods() if pod.deployable in {"progress", "reconciler"}]
     assert databases == [("/data", {"claimName": "batchprogress-data"}, 10001)] * 2
 
 
-def test_no_migration_on_sqlite(local: Layout) -> None:
-    """SQLite creates its tables by itself."""
+def test_sqlite_needs_no_migration(local: Layout) -> None:
+    """The server creates the tables."""
     assert local.of_kind("Job") == []
 
 
 @pytest.mark.parametrize("name", ["progress", "job-status"])
-def test_production_survives_a_node(production: Layout, name: str) -> None:
-    """Production never has fewer servers than it asks for, at least two, spread over nodes and zones."""
+def test_production_survives_the_loss_of_a_node(production: Layout, name: str) -> None:
+    """It has at least two servers, spread over nodes and zones, even during a rollout."""
     spec = production.named("Deployment", name)["spec"]
     assert _replicas_min(production, name) >= 2
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
@@ -37,16 +37,15 @@ def test_production_survives_a_node(production: Layout, name: str) -> None:
     assert production.named("PodDisruptionBudget", name)["spec"]["maxUnavailable"] == 1
 
 
-def test_spread_counts_own_revision(production: Layout) -> None:
-    """A pod is spread against pods of its own revision: the selector fits it, the key narrows it."""
+def test_spread_counts_only_pods_of_the_same_revision(production: Layout) -> None:
     for pod in production.pods():
         for constraint in pod.spec.get("topologySpreadConstraints", []):
             assert constraint["labelSelector"]["matchLabels"].items() <= pod.labels.items()
             assert constraint["matchLabelKeys"] == ["pod-template-hash"]
 
 
-def test_scaling(production: Layout) -> None:
-    """Only the autoscaler says how many progress servers there are, and it waits until load is spread."""
+def test_only_the_autoscaler_sets_the_replicas_of_progress(production: Layout) -> None:
+    """It scales down only after the load has been balanced."""
     assert "replicas" not in production.named("Deployment", "progress")["spec"]
     scaler = production.named("HorizontalPodAutoscaler", "progress")["spec"]
     assert scaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": "progress"}

@@ -1,4 +1,4 @@
-"""What every pod of every layout keeps: its rights, its resources and its probes."""
+"""The rules for every pod of every layout: permissions, resources and probes."""
 
 import importlib
 
@@ -8,24 +8,24 @@ import yaml
 from tests.unit.k8s.layout import ROOT, Layout, Pod
 
 QUANTITIES = {"m": 0.001, "": 1, "Mi": 2**20, "Gi": 2**30}
-"""The units our quantities are written in."""
+"""The units of our quantities."""
 
 SERVERS = {
     "progress": "batchprogress.v1.progress_pb2",
     "job-status": "batchprogress.v1.job_status_pb2",
 }
-"""The deployables that serve, and the stubs of the one service of each."""
+"""The gRPC servers, and the module with the service of each."""
 
 
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest, layout: Layout) -> Pod:
-    """Return each server's pod of each layout."""
+    """Return the pod of each server in each layout."""
     (pod,) = (one for one in layout.pods() if one.deployable == request.param)
     return pod
 
 
-def test_restricted(layout: Layout) -> None:
-    """Every pod passes Pod Security "restricted" and writes to its volumes only."""
+def test_pods_satisfy_pod_security_restricted(layout: Layout) -> None:
+    """They can write only to their volumes."""
     for pod in layout.pods():
         assert pod.spec["securityContext"]["runAsNonRoot"] is True
         assert pod.spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -37,29 +37,29 @@ def test_restricted(layout: Layout) -> None:
         assert not pod.spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
 
 
-def test_namespace() -> None:
-    """Our namespace enforces "restricted", and warns of it when something is applied."""
+def test_namespace_enforces_pod_security_restricted() -> None:
+    """It also warns about violations when something is applied."""
     labels = yaml.safe_load((ROOT / "k8s/namespace.yaml").read_text())["metadata"]["labels"]
     modes = ("enforce", "warn", "audit")
     assert labels == {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in modes}
 
 
-def test_accounts(layout: Layout) -> None:
-    """Every deployable has an account of its own name, and no pod gets its token."""
+def test_every_program_has_its_own_account(layout: Layout) -> None:
+    """No pod gets the account's token."""
     for pod in layout.pods():
         assert pod.spec["serviceAccountName"] == pod.deployable
         assert layout.named("ServiceAccount", pod.deployable)["automountServiceAccountToken"] is False
         assert "automountServiceAccountToken" not in pod.spec
 
 
-def test_no_service_links(layout: Layout) -> None:
-    """No pod lets Kubernetes inject variables such as JOB_STATUS_PORT among our settings."""
+def test_service_links_are_disabled(layout: Layout) -> None:
+    """They would inject variables such as JOB_STATUS_PORT, which look like settings of ours."""
     assert [pod.spec["enableServiceLinks"] for pod in layout.pods()] == [False] * len(layout.pods())
 
 
 @pytest.mark.parametrize("resource", ["cpu", "memory"])
-def test_resources(layout: Layout, resource: str) -> None:
-    """Every container requests CPU and memory and has limits no lower; memory it requests in full."""
+def test_containers_have_requests_and_limits(layout: Layout, resource: str) -> None:
+    """The request for memory equals the limit."""
     for pod in layout.pods():
         requested = _quantity(pod.container["resources"]["requests"][resource])
         limit = _quantity(pod.container["resources"]["limits"][resource])
@@ -67,8 +67,8 @@ def test_resources(layout: Layout, resource: str) -> None:
         assert resource != "memory" or requested == limit, pod.owner
 
 
-def test_volumes_are_mounted(layout: Layout) -> None:
-    """Every volume is a claim, bounded scratch space or a Secret that is only read, and is mounted."""
+def test_every_volume_is_mounted(layout: Layout) -> None:
+    """It is a claim, an emptyDir with a size limit, or a read-only Secret."""
     for pod in layout.pods():
         volumes = {volume["name"]: volume for volume in pod.spec.get("volumes", [])}
         assert {mount["name"] for mount in pod.container.get("volumeMounts", [])} == volumes.keys()
@@ -82,8 +82,8 @@ def test_volumes_are_mounted(layout: Layout) -> None:
     ("probe", "service"),
     [("startupProbe", "liveness"), ("livenessProbe", "liveness"), ("readinessProbe", None)],
 )
-def test_probes(server: Pod, probe: str, service: str | None) -> None:
-    """On the admin port, liveness asks whether the process runs, readiness for the service by its name."""
+def test_probes_use_the_admin_port(server: Pod, probe: str, service: str | None) -> None:
+    """Readiness checks the service by its name, the other probes only the process."""
     (readiness,) = importlib.import_module(SERVERS[server.deployable]).DESCRIPTOR.services_by_name.values()
     assert server.container[probe]["grpc"] == {
         "port": ports_of(server)["admin"],
@@ -92,8 +92,7 @@ def test_probes(server: Pod, probe: str, service: str | None) -> None:
     assert server.container[probe]["timeoutSeconds"] <= server.container[probe]["periodSeconds"]
 
 
-def test_dashboard(layout: Layout) -> None:
-    """The dashboard listens on its port, its probes ask what it answers, and its target is a Service."""
+def test_dashboard_is_probed_on_its_port_and_its_target_is_a_service(layout: Layout) -> None:
     (pod,) = (one for one in layout.pods() if one.deployable == "dashboard")
     (port,) = pod.container["ports"]
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
@@ -104,13 +103,12 @@ def test_dashboard(layout: Layout) -> None:
     assert int(number) in {one["port"] for one in layout.named("Service", name)["spec"]["ports"]}
 
 
-def test_liveness_is_the_name_that_is_served() -> None:
-    """The servers answer for liveness under the name that the probes use."""
+def test_servers_serve_the_name_of_the_liveness_probe() -> None:
     assert importlib.import_module("rpc.serving.health").LIVENESS == "liveness"
 
 
-def test_listens_on_its_ports(layout: Layout, server: Pod) -> None:
-    """A server listens on all interfaces and on the ports its container names."""
+def test_server_listens_on_the_ports_of_its_container(layout: Layout, server: Pod) -> None:
+    """On all interfaces."""
     prefix = server.deployable.replace("-", "_").upper()
     for name, number in ports_of(server).items():
         setting = f"{prefix}_LISTEN" if name == "grpc" else f"{prefix}_{name.upper()}_LISTEN"
@@ -118,7 +116,7 @@ def test_listens_on_its_ports(layout: Layout, server: Pod) -> None:
 
 
 def ports_of(server: Pod) -> dict[str, int]:
-    """Return the numbers of a server's ports by their names."""
+    """Return a server's port numbers by their names."""
     ports = {one["name"]: one["containerPort"] for one in server.container["ports"]}
     assert ports.keys() == {"grpc", "admin", "metrics"}
     return ports

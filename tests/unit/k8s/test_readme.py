@@ -1,4 +1,4 @@
-"""What k8s/README.md tells a user to write into an overlay of their own."""
+"""The snippets for a user's own overlay in k8s/README.md."""
 
 import re
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.k8s.layout import COMPONENTS, ROOT, Manifest, render, write_kustomization
+from tests.unit.k8s.layout import COMPONENTS, ROOT, Layout, Manifest, render, write_kustomization
 
 README = (ROOT / "k8s/README.md").read_text()
 CLONE = "../batch-progress/"
-"""Where the README has our checkout."""
+"""The path of our checkout in the README."""
 
 
 def _blocks() -> Iterator[Manifest]:
-    """Yield each block of the README that is a kustomization, or fields of one."""
+    """Yield each block of the README with a kustomization, or with fields of one."""
     for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL):
         found: Any = yaml.safe_load(block)
         if isinstance(found, dict):
@@ -24,43 +24,41 @@ def _blocks() -> Iterator[Manifest]:
 
 
 PATCHES = [patch for block in _blocks() for patch in block.get("patches", [])]
-WHOLE = [block for block in _blocks() if "resources" in block]
+COMPLETE = [block for block in _blocks() if "resources" in block]
 
 
-def test_every_component_is_told_of() -> None:
-    """Every component stands in the README under its path, and every path there is one that is here."""
-    told = set(re.findall(r"components/([a-z-]+)", README))
-    there = {folder.name for folder in (ROOT / "k8s/components").iterdir()}
-    assert told == there - {"queue-in-redis"}, "which is only part of two others"
-    assert there - COMPONENTS == {"queue-in-redis", "kubernetes-jobs", "kubernetes-jobs-elsewhere"}
+def test_every_component_is_documented() -> None:
+    """And every documented component exists."""
+    documented = set(re.findall(r"components/([a-z-]+)", README))
+    existing = {folder.name for folder in (ROOT / "k8s/components").iterdir()}
+    assert documented == existing - {"queue-in-redis"}, "a part of two other components"
+    assert existing - COMPONENTS == {"queue-in-redis", "kubernetes-jobs", "kubernetes-jobs-elsewhere"}
 
 
 @pytest.mark.parametrize("patch", PATCHES, ids=lambda patch: str(patch["target"].get("name", "")))
-def test_patches_meet_something(patch: Manifest, render_command: tuple[str, ...], tmp_path: Path) -> None:
-    """Every patch changes an object: kustomize says nothing of one whose target is not there."""
-    objects = []
-    for name, patches in (("without", []), ("with", [patch])):
-        (tmp_path / name).mkdir()
-        folder = write_kustomization(
-            tmp_path / name,
-            "overlays/production",
-            components=["components/kubernetes-jobs"],
-            patches=patches,
-        )
-        objects.append(render(render_command, folder).objects)
-    assert objects[0] != objects[1]
+def test_every_patch_changes_an_object(
+    patch: Manifest,
+    render_command: tuple[str, ...],
+    over_kubernetes_jobs: Layout,
+    tmp_path: Path,
+) -> None:
+    """Kustomize silently ignores a patch without a matching target."""
+    folder = write_kustomization(
+        tmp_path, "overlays/production", components=["components/kubernetes-jobs"], patches=[patch]
+    )
+    assert render(render_command, folder).objects != over_kubernetes_jobs.objects
 
 
-@pytest.mark.parametrize("block", WHOLE)
-def test_whole_kustomizations_render(
+@pytest.mark.parametrize("block", COMPLETE)
+def test_complete_kustomizations_render(
     block: Manifest, render_command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Every kustomization that is shown whole renders beside a checkout of ours."""
+    """They render next to a checkout."""
     (tmp_path / "batch-progress").symlink_to(ROOT)
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(block))
     assert any(path.startswith(CLONE) for path in block["resources"])
     layout = render(render_command, str(folder))
-    wanted = "rq" if "components" in block else "job_table"
-    assert layout.settings()["JOB_STATUS_SOURCE"] == wanted
+    source = "rq" if "components" in block else "job_table"
+    assert layout.settings()["JOB_STATUS_SOURCE"] == source

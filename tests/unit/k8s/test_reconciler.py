@@ -1,4 +1,4 @@
-"""How the pass of the reconciler is scheduled, bounded and tried again."""
+"""The schedule, time limits and retries of the reconciler."""
 
 import pytest
 
@@ -8,50 +8,48 @@ PERIOD_SECONDS = 300
 """`*/5 * * * *`."""
 
 CONTROLLER_SECONDS = 10
-"""How often Kubernetes looks at its CronJobs: a shorter starting deadline would miss every start."""
+"""The interval at which Kubernetes checks CronJobs: a shorter starting deadline would miss every start."""
 
 
 @pytest.fixture
 def schedule(layout: Layout) -> Manifest:
-    """Return the CronJob's spec."""
+    """Return the spec of the CronJob."""
     return dict(layout.named("CronJob", "reconciler")["spec"])
 
 
 @pytest.fixture
 def job(schedule: Manifest) -> Manifest:
-    """Return the spec of the Jobs it makes."""
+    """Return the spec of the Jobs that it creates."""
     return dict(schedule["jobTemplate"]["spec"])
 
 
-def test_schedule(schedule: Manifest) -> None:
-    """A pass starts every five minutes of one time zone, and not while another one runs."""
+def test_pass_starts_every_five_minutes(schedule: Manifest) -> None:
+    """In a fixed time zone, and not while another pass is running."""
     assert schedule["schedule"] == "*/5 * * * *"
     assert schedule["timeZone"] == "Etc/UTC"
     assert schedule["concurrencyPolicy"] == "Forbid"
     assert not schedule.get("suspend")
 
 
-def test_missed_starts(schedule: Manifest) -> None:
-    """A late pass still starts for a while, and not once the next one is due."""
+def test_late_pass_starts_before_the_next_one_is_due(schedule: Manifest) -> None:
     assert CONTROLLER_SECONDS < schedule["startingDeadlineSeconds"] < PERIOD_SECONDS
 
 
-def test_deadlines(layout: Layout, job: Manifest) -> None:
-    """A pass ends by itself before its Job ends it, and the Job is gone before the next pass is due."""
+def test_pass_ends_before_its_job_and_the_job_before_the_next_pass(layout: Layout, job: Manifest) -> None:
     pass_seconds = int(layout.settings()["RECONCILER_PASS_SECONDS_MAX"])
     grace_seconds = job["template"]["spec"]["terminationGracePeriodSeconds"]
     assert pass_seconds < job["activeDeadlineSeconds"]
     assert job["activeDeadlineSeconds"] + grace_seconds < PERIOD_SECONDS
 
 
-def test_history(schedule: Manifest, job: Manifest) -> None:
-    """Three passes of each kind stay readable, and nothing stays for ever."""
+def test_jobs_are_kept_for_a_limited_time(schedule: Manifest, job: Manifest) -> None:
+    """Three successful and three failed ones."""
     assert (schedule["successfulJobsHistoryLimit"], schedule["failedJobsHistoryLimit"]) == (3, 3)
     assert 0 < job["ttlSecondsAfterFinished"] <= 7 * 24 * 3600
 
 
-def test_retries(layout: Layout) -> None:
-    """A failed pass or migration is tried again a few times, but not with wrong arguments or settings."""
+def test_failed_pass_or_migration_is_retried(layout: Layout) -> None:
+    """But not if the arguments or settings are invalid."""
     for kind, name in (("CronJob", "reconciler"), ("Job", "migrate")):
         for manifest in layout.of_kind(kind):
             spec = manifest["spec"].get("jobTemplate", manifest)["spec"]
@@ -68,21 +66,20 @@ def test_retries(layout: Layout) -> None:
             }
 
 
-def test_pass_looks_at_stuck_batches(job: Manifest) -> None:
-    """A scheduled pass leaves alone what is not stuck: --all would look at every batch, however fresh."""
+def test_scheduled_pass_checks_only_stuck_batches(job: Manifest) -> None:
+    """--all would check every batch."""
     (container,) = job["template"]["spec"]["containers"]
     assert container["args"] == ["reconciler"]
 
 
-def test_target_is_a_service(layout: Layout) -> None:
-    """The reconciler asks a Service of this layout, on a port that it has."""
+def test_target_is_a_port_of_a_service(layout: Layout) -> None:
     name, _, port = layout.settings()["RECONCILER_JOB_STATUS_TARGET"].partition(":")
     ports = layout.named("Service", name)["spec"]["ports"]
     assert int(port) in {one["port"] for one in ports}
 
 
-def test_same_rules_as_other_pods(base: Layout) -> None:
-    """What pods.yaml gives to every pod, cronjob-pods.yaml gives to the reconciler's."""
+def test_cronjob_has_the_shared_fields_of_all_pods(base: Layout) -> None:
+    """pods.yaml and cronjob-pods.yaml are equal."""
     reconciler, *others = sorted(base.pods(), key=lambda pod: pod.deployable != "reconciler")
     assert reconciler.deployable == "reconciler"
     assert [_shared(pod) for pod in others] == [_shared(reconciler)] * len(others)

@@ -1,4 +1,4 @@
-"""The component that gives every connection among our pods a certificate and a token."""
+"""The component `secured`: TLS and tokens between our pods."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ HOLDERS = {
     "tokens": {"progress": "progress-tokens", "job-status": "job-status-tokens"},
     "token": {"dashboard": "dashboard-token", "reconciler": "reconciler-token"},
 }
-"""Which pod mounts what, of which Secret: no key and no token is in two pods."""
+"""For each key of a Secret, the pods that mount it and the Secrets: no key or token is in two pods."""
 
 
 @pytest.fixture(params=["production", "local"])
@@ -27,26 +27,24 @@ def secured(request: pytest.FixtureRequest, with_components: Callable[..., Layou
 
 
 @pytest.mark.parametrize("key", HOLDERS)
-def test_holders(secured: Layout, key: str) -> None:
-    """Each pod mounts the key and the tokens that are its own, and no other's."""
+def test_pod_mounts_only_its_own_key_and_token(secured: Layout, key: str) -> None:
     found = {pod.deployable: secret for pod in secured.pods() for secret in _secrets_with(pod, key)}
     assert found == HOLDERS[key]
 
 
-def test_everyone_has_the_authority(secured: Layout) -> None:
-    """Whoever calls, and whoever asks callers for certificates, knows the authority that signs them."""
+def test_pod_that_verifies_certificates_has_the_authority(secured: Layout) -> None:
+    """Callers verify the server; job-status also verifies its caller."""
     found = {pod.deployable for pod in secured.pods() if list(_secrets_with(pod, "ca.crt"))}
     assert found == {"job-status", "dashboard", "reconciler"}
 
 
-def test_no_part_of_a_secret_is_mounted_as_a_copy(secured: Layout) -> None:
-    """Secrets are mounted as folders: a file mounted by subPath would never see a new certificate."""
+def test_secrets_are_mounted_as_folders(secured: Layout) -> None:
+    """A file mounted with subPath would never be updated."""
     mounts = [mount for pod in secured.pods() for mount in pod.container.get("volumeMounts", [])]
     assert [one for one in mounts if "subPath" in one] == []
 
 
-def test_certificates_have_the_names_that_are_called() -> None:
-    """A server's certificate is for the name by which our own callers call it."""
+def test_certificate_is_valid_for_the_name_that_callers_use() -> None:
     certificates = _certificates()
     for line in (ROOT / "k8s/base/settings.env").read_text().splitlines():
         name, _, target = line.partition("=")
@@ -59,7 +57,7 @@ def test_certificates_have_the_names_that_are_called() -> None:
 
 
 def _certificates() -> dict[str, Manifest]:
-    """Return the certificates by the names of their Secrets."""
+    """Return the spec of each certificate by the name of its Secret."""
     manifests = yaml.safe_load_all((ROOT / "k8s/components/secured/certificates.yaml").read_text())
     return {one["spec"]["secretName"]: one["spec"] for one in manifests if one["kind"] == "Certificate"}
 
