@@ -1,1 +1,1 @@
-"""The manifests on a real API server: `make test-k8s`."""
+"""The manifests applied to a real API server (`make test-k8s`)."""

@@ -1,4 +1,4 @@
-"""kubectl in a namespace of its own, and what it finds there."""
+"""A namespace of a cluster, used with kubectl."""
 
 import json
 import subprocess
@@ -12,13 +12,13 @@ from tests.unit.k8s.layout import Manifest, kubectl
 
 COMMAND_SECONDS_MAX = 60
 CONTROLLER_SECONDS_MAX = 60.0
-"""A controller takes a second or two; a cluster that is busy with others more."""
+"""A controller reacts within two seconds, later in a busy cluster."""
 POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What kubectl answered."""
+class Output:
+    """The result of a kubectl command."""
 
     code: int
     out: str
@@ -27,13 +27,13 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A namespace whose pods must pass Pod Security "restricted"."""
+    """A namespace that enforces Pod Security "restricted"."""
 
     kubeconfig: Path
     name: str
 
-    def try_kubectl(self, *arguments: str, stdin: str | None = None) -> Said:
-        """Run kubectl; whatever it answers is returned."""
+    def try_kubectl(self, *arguments: str, stdin: str | None = None) -> Output:
+        """Run kubectl, which may fail."""
         command = [*kubectl(), f"--kubeconfig={self.kubeconfig}", f"--namespace={self.name}", *arguments]
         done = subprocess.run(
             command,
@@ -43,16 +43,16 @@ class Namespace:
             timeout=COMMAND_SECONDS_MAX,
             check=False,
         )
-        return Said(done.returncode, done.stdout, done.stderr)
+        return Output(done.returncode, done.stdout, done.stderr)
 
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run kubectl, which must succeed and warn of nothing; return what it printed."""
-        said = self.try_kubectl(*arguments, stdin=stdin)
-        assert (said.code, said.err) == (0, ""), said
-        return said.out
+        """Run kubectl, which must succeed without a warning; return its output."""
+        output = self.try_kubectl(*arguments, stdin=stdin)
+        assert (output.code, output.err) == (0, ""), output
+        return output.out
 
     def apply(self, kustomization: str) -> str:
-        """Apply a kustomization by the server's own rules, strictly."""
+        """Apply a kustomization on the server side, with strict validation."""
         return self.kubectl("apply", "--server-side", "--validate=strict", "-k", kustomization)
 
     def get(self, kind: str, name: str) -> Manifest:
@@ -67,7 +67,7 @@ class Namespace:
         return items
 
     def pods_of(self, job: str) -> list[Manifest]:
-        """Read the pods that the controller made for a Job."""
+        """Read the pods that the controller created for a Job."""
         return self.all_of("pods", f"batch.kubernetes.io/job-name={job}")
 
     def put_secret(self, name: str, **data: str) -> None:
@@ -76,7 +76,7 @@ class Namespace:
         self.kubectl("create", "secret", "generic", name, *literals)
 
     def end_pod(self, pod: Manifest, exit_code: int) -> None:
-        """Tell what the kubelet tells when a pod's container has ended: there are no nodes here."""
+        """Report the end of a pod's container as the kubelet does, because there are no nodes."""
         ended = {"terminated": {"exitCode": exit_code, "reason": "Error" if exit_code else "Completed"}}
         (container,) = pod["spec"]["containers"]
         status = {
@@ -98,10 +98,10 @@ class Namespace:
         )  # fmt: skip
 
 
-def eventually(look: Callable[[], Any], seconds_max: float = CONTROLLER_SECONDS_MAX) -> Any:
-    """Return the first true answer."""
+def eventually(condition: Callable[[], Any], seconds_max: float = CONTROLLER_SECONDS_MAX) -> Any:
+    """Return the first true value of a condition."""
     deadline = time.monotonic() + seconds_max
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"not within {seconds_max} s: {look}"
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"not true within {seconds_max} s: {condition}"
         time.sleep(POLL_SECONDS)
     return found

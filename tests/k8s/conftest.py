@@ -1,4 +1,4 @@
-"""A control plane for all tests here, and a namespace for each."""
+"""A control plane for all tests in this folder, and a namespace for each of them."""
 
 import secrets
 from collections.abc import Iterator
@@ -15,31 +15,31 @@ from tests.unit.k8s.layout import ROOT, kubectl, write_kustomization
 
 @pytest.fixture(scope="session")
 def started() -> Iterator[ControlPlane]:
-    """Run the control plane, or find the given one."""
+    """Yield the control plane of the environment."""
     with control_plane() as running:
         yield running
 
 
 @pytest.fixture
 def control(started: ControlPlane, request: pytest.FixtureRequest) -> ControlPlane:
-    """Return the control plane, and note for the end of the run what it is."""
+    """Return the control plane, and note for the summary of the run which one it is."""
     note(request.node, needs.USED, started.origin)
     return started
 
 
 @pytest.fixture
 def controllers(control: ControlPlane) -> ControlPlane:
-    """Return a control plane whose controllers run."""
+    """Return the control plane, which has running controllers."""
     assert control.has_controllers
     return control
 
 
 @pytest.fixture
 def namespace(control: ControlPlane) -> Iterator[Namespace]:
-    """Return an empty namespace, labelled as k8s/namespace.yaml labels ours; it is deleted afterwards."""
+    """Yield a new namespace with the labels of k8s/namespace.yaml; deletes it afterwards."""
     name = f"batchprogress-test-{secrets.token_hex(4)}"
     manifest = (ROOT / "k8s/namespace.yaml").read_text().replace("name: batchprogress", f"name: {name}")
-    kubectl()  # brought before anything is left behind
+    kubectl()  # install it first: if that fails, nothing needs to be cleaned up
     empty = Namespace(control.kubeconfig, name)
     empty.kubectl("apply", "--server-side", "-f", "-", stdin=manifest)
     try:
@@ -60,7 +60,7 @@ LAYOUTS = (
 
 @pytest.fixture(params=LAYOUTS)
 def kustomization(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the folder of each layout; those of components are production with them on top."""
+    """Return the folder of each layout; components are added to production."""
     if request.param.startswith("overlays/"):
         return str(ROOT / "k8s" / request.param)
     return write_kustomization(tmp_path, "overlays/production", components=request.param.split())

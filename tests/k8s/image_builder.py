@@ -1,6 +1,6 @@
-"""A program that builds images, if this machine has one that works.
+"""Builds and runs our image with podman, buildah or docker.
 
-`PYTHON_IMAGE` names the base image where it cannot be pulled from its registry: one that this machine has.
+Set `PYTHON_IMAGE` to a local base image if the default one cannot be pulled.
 """
 
 import functools
@@ -17,18 +17,18 @@ from database_servers.errors import CommandFailed
 PROGRAMS = ("podman", "buildah", "docker")
 BASE_VARIABLE = "PYTHON_IMAGE"
 RUN_SECONDS_MAX = 120.0
-"""A start takes a second, the copy of an image that buildah makes first half a minute."""
+"""A start takes a second, but buildah first copies the image, which takes half a minute."""
 Run = Callable[..., str]
 RESTRICTIONS = ("--read-only", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 LOOK_SECONDS_MAX = 30.0
-"""Whether a daemon answers."""
+"""For a daemon to answer."""
 BUILD_SECONDS_MAX = 1_800.0
-"""Two base images and all packages from their registries."""
+"""Includes downloading the base image and all packages."""
 
 
 @functools.cache
 def program() -> str | None:
-    """Return the first that works: a client without its daemon builds nothing."""
+    """Return the first program that works; a client without its daemon does not."""
     for name in PROGRAMS:
         found = shutil.which(name)
         if found is None:
@@ -42,13 +42,13 @@ def program() -> str | None:
 
 
 def missing_reason() -> str:
-    """Return why no image can be built; empty if one can."""
+    """Return why no image can be built, empty if one can."""
     return "" if program() else f"no working image builder: none of {', '.join(PROGRAMS)} answers `info`"
 
 
 @contextmanager
 def built(checkout: Path, tag: str) -> Iterator[Run]:
-    """Build the image of a checkout; gives what runs it with arguments and returns what it printed."""
+    """Build the image of a checkout; yields a function that runs it and returns its output."""
     builder, base = program(), os.environ.get(BASE_VARIABLE)
     assert builder is not None
     is_buildah = Path(builder).name == "buildah"
@@ -68,7 +68,7 @@ def built(checkout: Path, tag: str) -> Iterator[Run]:
 
 
 def _run(builder: str, tag: str) -> Run:
-    """Return what runs the image as the manifests do, read-only and without a network."""
+    """Return a function that runs the image with the restrictions of the manifests and without a network."""
     return lambda *arguments: output_of(
         builder, "run", "--rm", *RESTRICTIONS, tag, *arguments, seconds_max=RUN_SECONDS_MAX
     )
@@ -76,7 +76,7 @@ def _run(builder: str, tag: str) -> Run:
 
 @contextmanager
 def _run_by_buildah(builder: str, tag: str) -> Iterator[Run]:
-    """Give what runs the entrypoint as the image's user; buildah knows neither it nor those restrictions."""
+    """Yield a function that runs the entrypoint; buildah supports neither entrypoints nor RESTRICTIONS."""
     container = output_of(builder, "from", "--pull-never", tag, seconds_max=RUN_SECONDS_MAX).strip()
     try:
         described = json.loads(output_of(builder, "inspect", container, seconds_max=LOOK_SECONDS_MAX))

@@ -1,4 +1,4 @@
-"""What the tests here need of this machine, and what was not run for want of it, said at the end of a run."""
+"""Skips tests whose requirements this machine lacks, and lists them in the summary of a run."""
 
 import os
 from collections.abc import Callable
@@ -15,12 +15,12 @@ USED = "kubernetes used"
 
 
 def _unasked() -> str:
-    """Return why nothing may be done to a cluster: it may be anybody's, so it is only done when asked for."""
+    """Return why the cluster may not be used: it may be anybody's, so the user must ask for it."""
     return "" if os.environ.get(GIVEN_VARIABLE) == "given" else "run `make test-k8s`"
 
 
 def server_missing() -> str:
-    """Return why there is no API server to test on; empty if there is."""
+    """Return why no API server can be used, empty if one can."""
     return _unasked() or control_plane.missing_reason()
 
 
@@ -29,11 +29,11 @@ REASONS: dict[str, tuple[Callable[[], str], ...]] = {
     "controllers": (server_missing, control_plane.lacks_controllers),
     "builder": (_unasked, image_builder.missing_reason),
 }
-"""By the fixture that a test uses: why it may be missing."""
+"""For each fixture, functions that return why its requirement is missing."""
 
 
 def require(item: pytest.Item) -> None:
-    """Skip a test for want of what it needs; the end of the run lists it."""
+    """Skip a test whose requirements are missing."""
     for fixture in getattr(item, "fixturenames", ()):
         for missing in REASONS.get(fixture, ()):
             if reason := missing():
@@ -42,10 +42,10 @@ def require(item: pytest.Item) -> None:
 
 
 def lines(reporter: pytest.TerminalReporter) -> list[str]:
-    """Return a loud line for each test that was not run."""
+    """Return a line for each test that was not run."""
     return [f"NOT RUN: {test}: {reason}" for test, reason in notes(reporter, NEEDED)]
 
 
 def used(reporter: pytest.TerminalReporter) -> list[str]:
-    """Return what the tests ran on."""
+    """Return the control planes that the tests used."""
     return sorted(set(notes(reporter, USED)))

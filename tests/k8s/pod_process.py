@@ -1,4 +1,4 @@
-"""A pod's container as a process of this machine: its arguments, its environment, its Secrets as files."""
+"""Runs a pod's container as a local process, with its arguments, environment and Secrets as files."""
 
 import asyncio
 import base64
@@ -10,11 +10,11 @@ from tests.k8s.cluster import Namespace
 from tests.unit.k8s.layout import Manifest
 
 INHERITED = ("PATH", "PYTHONPATH", "BATCHPROGRESS_TEST_RUN")
-"""What this machine needs to find Python's packages, and the mark of this run; nothing else."""
+"""The variables for Python's packages and for finding leftover processes of this run."""
 
 
 async def start_container(namespace: Namespace, pod: Manifest, root: Path) -> asyncio.subprocess.Process:
-    """Do what a kubelet does for a pod's one container, with `root` as the root folder of its mounts."""
+    """Start a pod's only container as a kubelet does, with `root` as the root folder of its mounts."""
     (container,) = pod["spec"]["containers"]
     mounts = {one["name"]: one["mountPath"] for one in container.get("volumeMounts", [])}
     for volume in pod["spec"].get("volumes", []):

@@ -1,4 +1,4 @@
-"""The probes of a server's pod, asked in a kubelet's place."""
+"""Runs the probes of a pod as a kubelet does."""
 
 import asyncio
 from typing import Any
@@ -12,13 +12,13 @@ PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
 async def pass_probes(pod: Manifest, port: int) -> None:
-    """Ask each on a port of this machine until the kubelet would be content."""
+    """Run each probe on a local port until it succeeds."""
     for name in PROBES:
         await _pass_probe(pod, name, port)
 
 
 async def _pass_probe(pod: Manifest, name: str, port: int) -> None:
-    """Ask as often as the kubelet would until it is content; it gives up after failureThreshold times."""
+    """Wait as long as the kubelet does, which gives up after failureThreshold attempts."""
     (container,) = pod["spec"]["containers"]
     probe = container[name]
     seconds_max = probe["periodSeconds"] * probe["failureThreshold"]

@@ -1,4 +1,4 @@
-"""Production with the component `secured`, its Secrets made as the README does, its pods as processes."""
+"""Production with the component `secured`: Secrets as in the README, pods as local processes."""
 
 import asyncio
 from pathlib import Path
@@ -17,14 +17,13 @@ ROLES = {
     "dashboard": Role.READER,
     "reconciler": Role.READER,
 }
-"""Who has a token, and for what."""
+"""The holders of tokens and their roles."""
 
 
 class Installed:
-    """Production with the component, whose pods' processes run on this machine."""
+    """Production with the component in a namespace; its programs use free ports of this machine."""
 
     def __init__(self, namespace: Namespace, folder: Path) -> None:
-        """Choose ports and tokens, and make an authority."""
         self.namespace = namespace
         self.folder = folder
         self.ports = {name: free_port() for name in ("progress", "job-status", "dashboard")}
@@ -35,7 +34,7 @@ class Installed:
         self.ca.write_bytes(self._authority.certificate)
 
     def apply(self, urls: dict[str, str]) -> None:
-        """Create every Secret as the README does, and apply."""
+        """Create all Secrets as in the README, and apply the layout."""
         for secret, url in urls.items():
             self.namespace.put_secret(secret, url=url)
         for name in ("progress", "job-status", "reconciler", "dashboard"):
@@ -63,11 +62,11 @@ class Installed:
         )
 
     async def start(self, pod: Manifest) -> asyncio.subprocess.Process:
-        """Start a pod's container."""
+        """Start a pod's container as a process."""
         return await start_container(self.namespace, pod, self.folder / pod["metadata"]["name"])
 
     def target(self, name: str) -> str:
-        """Return where a server listens."""
+        """Return the address of a server."""
         return f"127.0.0.1:{self.ports[name]}"
 
     def _literals(self) -> list[str]:

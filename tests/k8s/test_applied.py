@@ -1,4 +1,4 @@
-"""What the API server makes of each layout."""
+"""Each layout, applied to an API server."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -15,20 +15,20 @@ pytestmark = pytest.mark.xdist_group("kubernetes")
 
 @pytest.fixture
 def objects(kustomization: str) -> tuple[Manifest, ...]:
-    """Return what each layout holds."""
+    """Return the objects of each layout."""
     return render(tuple(renderer()), kustomization).objects
 
 
-def test_what_is_applied_is_what_is_there(
+def test_server_keeps_every_field(
     namespace: Namespace, kustomization: str, objects: tuple[Manifest, ...]
 ) -> None:
-    """The server takes every object without a warning, and keeps every field as it was written."""
+    """It accepts every object without a warning."""
     applied = namespace.apply(kustomization)
     assert len(applied.splitlines()) == len(objects)
     changed = [
         f"{title(written)}: {difference}"
         for written in objects
-        for difference in _differences(written, _there(namespace, written))
+        for difference in _differences(written, _stored(namespace, written))
     ]
     assert changed == []
 
@@ -36,7 +36,7 @@ def test_what_is_applied_is_what_is_there(
 def test_applying_again_changes_nothing(
     controllers: ControlPlane, namespace: Namespace, kustomization: str, objects: tuple[Manifest, ...]
 ) -> None:
-    """A second apply leaves every object in its version, scaled or not; `kubectl diff` finds nothing."""
+    """The objects keep their generation, even if scaled, and `kubectl diff` finds no difference."""
     assert controllers.has_controllers
     namespace.apply(kustomization)
     for scaler in namespace.all_of("horizontalpodautoscalers"):
@@ -48,7 +48,7 @@ def test_applying_again_changes_nothing(
 
 
 def test_pods_are_admitted(controllers: ControlPlane, namespace: Namespace, kustomization: str) -> None:
-    """Every Deployment gets its pods, which Pod Security "restricted" lets in."""
+    """Pod Security "restricted" admits the pods of every Deployment and Job."""
     assert controllers.has_controllers
     namespace.apply(kustomization)
     owners = [*namespace.all_of("deployments"), *namespace.all_of("jobs")]
@@ -58,18 +58,18 @@ def test_pods_are_admitted(controllers: ControlPlane, namespace: Namespace, kust
     assert [one for one in messages if "violates PodSecurity" in one] == []
 
 
-def test_others_are_not_admitted(namespace: Namespace) -> None:
-    """A pod without these restrictions is refused in the same namespace: it is really enforced."""
-    said = namespace.try_kubectl("run", "careless", "--image=example")
-    assert said.code != 0
-    assert 'violates PodSecurity "restricted' in said.err
+def test_unrestricted_pod_is_refused(namespace: Namespace) -> None:
+    """Pod Security is really enforced in this namespace."""
+    output = namespace.try_kubectl("run", "careless", "--image=example")
+    assert output.code != 0
+    assert 'violates PodSecurity "restricted' in output.err
 
 
 @pytest.mark.parametrize("kustomization", ["components/kubernetes-jobs"], indirect=True)
-def test_access(namespace: Namespace, kustomization: str) -> None:
-    """The account of job-status may list the Jobs of this namespace, and that is all anyone may."""
+def test_only_job_status_may_list_jobs(namespace: Namespace, kustomization: str) -> None:
+    """No account has any other permission."""
     namespace.apply(kustomization)
-    questions = [
+    requests = [
         (account, verb, resource)
         for account in ("job-status", "progress", "reconciler", "migrate")
         for verb, resource in (
@@ -77,7 +77,7 @@ def test_access(namespace: Namespace, kustomization: str) -> None:
             *(("list", "pods"), ("get", "secrets"), ("list", "secrets"), ("get", "configmaps")),
         )
     ]
-    allowed = [one for one in questions if _may(namespace, *one)]
+    allowed = [one for one in requests if _may(namespace, *one)]
     assert allowed == [("job-status", "list", "jobs")]
     assert not _may(namespace, "job-status", "list", "jobs", "--namespace=default")
 
@@ -87,31 +87,31 @@ def _may(namespace: Namespace, account: str, verb: str, resource: str, *more: st
     return namespace.try_kubectl("auth", "can-i", verb, resource, caller, *more).out.strip() == "yes"
 
 
-def _there(namespace: Namespace, written: Manifest) -> Manifest:
+def _stored(namespace: Namespace, written: Manifest) -> Manifest:
     return namespace.get(written["kind"], written["metadata"]["name"])
 
 
 def _is_scaled(namespace: Namespace, scaler: Manifest) -> bool:
-    """Tell whether an autoscaler has brought its Deployment to its least number."""
+    """Return whether an autoscaler has scaled its Deployment to minReplicas."""
     deployment = namespace.get(scaler["scaleTargetRef"]["kind"], scaler["scaleTargetRef"]["name"])
     return bool(deployment["spec"]["replicas"] >= scaler["minReplicas"])
 
 
 def _generations(namespace: Namespace, objects: tuple[Manifest, ...]) -> dict[str, object]:
-    """Return what rises when a spec changes; a ConfigMap has none: its name is that of its content."""
-    return {title(one): _there(namespace, one)["metadata"].get("generation") for one in objects}
+    """Return the generations, which change with the specs; a ConfigMap has none but a hash in its name."""
+    return {title(one): _stored(namespace, one)["metadata"].get("generation") for one in objects}
 
 
-def _differences(written: object, there: object, path: str = "") -> Iterator[str]:
-    """Yield each place where what is there is not what was written; what the server adds is its own."""
-    if isinstance(written, dict) and isinstance(there, dict):
+def _differences(written: object, stored: object, path: str = "") -> Iterator[str]:
+    """Yield each written field that is stored differently; the server may add fields."""
+    if isinstance(written, dict) and isinstance(stored, dict):
         for key, value in written.items():
-            if key in there:
-                yield from _differences(value, there[key], f"{path}.{key}")
+            if key in stored:
+                yield from _differences(value, stored[key], f"{path}.{key}")
             elif value not in ({}, [], None):
-                yield f"{path}.{key} is gone"
-    elif isinstance(written, list) and isinstance(there, list) and len(written) == len(there):
-        for place, (one, other) in enumerate(zip(written, there, strict=True)):
-            yield from _differences(one, other, f"{path}[{place}]")
-    elif written != there:
-        yield f"{path} was {yaml.safe_dump(written).strip()} and is {there}"
+                yield f"{path}.{key} is missing"
+    elif isinstance(written, list) and isinstance(stored, list) and len(written) == len(stored):
+        for position, (one, other) in enumerate(zip(written, stored, strict=True)):
+            yield from _differences(one, other, f"{path}[{position}]")
+    elif written != stored:
+        yield f"{path} was {yaml.safe_dump(written).strip()} and is {stored}"

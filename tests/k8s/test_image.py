@@ -1,4 +1,4 @@
-"""The image, built and run where a builder is."""
+"""The image, built and run if this machine has an image builder."""
 
 from collections.abc import Iterator
 
@@ -14,17 +14,17 @@ MODULES = (
     *("batches", "reconciler", "rpc.new_token"),
     *("services.dashboard", "services.job_status", "services.progress"),
 )
-"""What the manifests and their README run."""
+"""The modules that the manifests and their README run."""
 
 
 @pytest.fixture(scope="session")
 def builder() -> Iterator[image_builder.Run]:
-    """Return what runs the image, which was built for it."""
+    """Build the image; yields a function that runs it."""
     with image_builder.built(ROOT, TAG) as run:
         yield run
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_deployable_starts(builder: image_builder.Run, module: str) -> None:
-    """Each module of the manifests starts as the image's user, on a read-only root, without a network."""
+    """As the image's user, with a read-only root file system and without a network."""
     assert "Usage:" in builder(module, "--help")

@@ -1,4 +1,4 @@
-"""The reconciler as Kubernetes starts it: by its schedule and by hand."""
+"""The reconciler, started by its schedule and manually."""
 
 import json
 import re
@@ -24,15 +24,15 @@ pytestmark = [
 ]
 
 SCHEDULE_SECONDS_MAX = 100.0
-"""A schedule of every minute, and what the controller may be late."""
-HAND = "by-hand"
+"""The schedule of every minute plus the delay of the controller."""
+MANUAL = "manual"
 
 
 @pytest_asyncio.fixture
 async def scene(
     controllers: ControlPlane, database_url: str, database: Database, store: BatchStore
 ) -> AsyncIterator[Scene]:
-    """Return a batch that is stuck at 11 of 1,037, and its queue, which knows all results."""
+    """Yield a batch that is stuck at 11 of 1,037 jobs, and a queue that knows all results."""
     assert controllers.has_controllers
     queue = QueueFake()
     async with served(queue) as target:
@@ -43,7 +43,7 @@ async def scene(
 
 @pytest.fixture
 def installed(scene: Scene, namespace: Namespace, tmp_path: Path) -> Namespace:
-    """Return a namespace with production in it, whose database and queue are the scene's."""
+    """Return a namespace with production, which uses the database and the queue of the scene."""
     namespace.put_secret("batchprogress-database", url=scene.url)
     namespace.put_secret("batchprogress-queue", url=scene.url)
     settings = {
@@ -57,22 +57,26 @@ def installed(scene: Scene, namespace: Namespace, tmp_path: Path) -> Namespace:
     return namespace
 
 
-async def test_by_hand(scene: Scene, installed: Namespace, tmp_path: Path) -> None:
-    """`kubectl create job --from` starts a pass that repairs the stuck batch, and the Job completes."""
-    installed.kubectl("create", "job", "--from=cronjob/reconciler", HAND)
-    pod = _pod_of(installed, HAND)
+async def test_manual_pass_repairs_the_stuck_batch(
+    scene: Scene, installed: Namespace, tmp_path: Path
+) -> None:
+    """`kubectl create job --from` starts it, and the Job completes."""
+    installed.kubectl("create", "job", "--from=cronjob/reconciler", MANUAL)
+    pod = _pod_of(installed, MANUAL)
     finished = await _run(installed, pod, tmp_path / "root")
     assert (finished.code, finished.summary["completed"]) == (0, 1), finished
     assert (await scene.store.get_batch("sync")).state is BatchState.COMPLETED
     installed.end_pod(pod, finished.code)
-    installed.kubectl("wait", "--for=condition=complete", f"job/{HAND}", "--timeout=50s")
+    installed.kubectl("wait", "--for=condition=complete", f"job/{MANUAL}", "--timeout=50s")
 
 
-async def test_by_hand_without_writing(scene: Scene, installed: Namespace, tmp_path: Path) -> None:
-    """A dry run by the README's way, of all and of one batch, tells the repair and writes nothing."""
+async def test_dry_run_reports_the_repair_and_writes_nothing(
+    scene: Scene, installed: Namespace, tmp_path: Path
+) -> None:
+    """It is started as in the README, for all batches and for one."""
     before = await scene.tables()
     for arguments in (["--dry-run"], ["--batch-id", "sync", "--dry-run"]):
-        job = f"{HAND}-{len(arguments)}"
+        job = f"{MANUAL}-{len(arguments)}"
         _create_with_arguments(installed, job, arguments)
         pod = _pod_of(installed, job)
         finished = await _run(installed, pod, tmp_path / job)
@@ -81,8 +85,8 @@ async def test_by_hand_without_writing(scene: Scene, installed: Namespace, tmp_p
 
 
 @pytest.mark.usefixtures("scene")
-async def test_by_schedule(installed: Namespace, tmp_path: Path) -> None:
-    """The CronJob's controller starts a pass, and not a second one while the first has not ended."""
+async def test_schedule_starts_one_pass_at_a_time(installed: Namespace, tmp_path: Path) -> None:
+    """The next pass does not start while the first one is running."""
     installed.kubectl("patch", "cronjob", "reconciler", "--patch", '{"spec": {"schedule": "* * * * *"}}')
     (job,) = eventually(lambda: _scheduled(installed), SCHEDULE_SECONDS_MAX)
     pod = _pod_of(installed, job)
@@ -94,16 +98,18 @@ async def test_by_schedule(installed: Namespace, tmp_path: Path) -> None:
     eventually(lambda: installed.get("cronjob", "reconciler")["status"].get("lastSuccessfulTime"))
 
 
-def test_wrong_settings(installed: Namespace) -> None:
-    """A pass that exits 78 fails its Job at once: no second pod is tried."""
-    installed.kubectl("create", "job", "--from=cronjob/reconciler", HAND)
-    installed.end_pod(_pod_of(installed, HAND), 78)
-    installed.kubectl("wait", "--for=condition=failed", f"job/{HAND}", "--timeout=50s")
+def test_pass_with_invalid_settings_is_not_retried(installed: Namespace) -> None:
+    """Exit code 78 fails the Job at once."""
+    installed.kubectl("create", "job", "--from=cronjob/reconciler", MANUAL)
+    installed.end_pod(_pod_of(installed, MANUAL), 78)
+    installed.kubectl("wait", "--for=condition=failed", f"job/{MANUAL}", "--timeout=50s")
     (reason,) = (
-        one["reason"] for one in installed.get("job", HAND)["status"]["conditions"] if one["type"] == "Failed"
+        one["reason"]
+        for one in installed.get("job", MANUAL)["status"]["conditions"]
+        if one["type"] == "Failed"
     )
     assert reason == "PodFailurePolicy"
-    assert len(installed.pods_of(HAND)) == 1
+    assert len(installed.pods_of(MANUAL)) == 1
 
 
 async def _run(namespace: Namespace, pod: Manifest, root: Path) -> Finished:
@@ -125,14 +131,14 @@ def _pod_of(namespace: Namespace, job: str) -> Manifest:
 
 
 def _create_with_arguments(namespace: Namespace, job: str, arguments: list[str]) -> None:
-    """Follow the README: a Job of the CronJob's, more arguments patched in on the way."""
+    """Create a Job from the CronJob and patch arguments into it, as in the README."""
     readme = (ROOT / "k8s/README.md").read_text()
     (path,) = set(re.findall(r'"path": "(/spec/template/[^"]+/args/-)"', readme))
-    made = namespace.kubectl(
+    manifest = namespace.kubectl(
         "create", "job", "--from=cronjob/reconciler", job, "--dry-run=client", "--output=yaml"
     )
     patch = json.dumps([{"op": "add", "path": path, "value": one} for one in arguments])
     patched = namespace.kubectl(
-        "patch", "--local", "-f", "-", "--type=json", "--output=yaml", "-p", patch, stdin=made
+        "patch", "--local", "-f", "-", "--type=json", "--output=yaml", "-p", patch, stdin=manifest
     )
     namespace.kubectl("create", "-f", "-", stdin=patched)

@@ -1,4 +1,4 @@
-"""What Prometheus finds by our configuration, asked of a real API server by its own tool."""
+"""Service discovery with our Prometheus configuration, run by promtool on a real API server."""
 
 import json
 from pathlib import Path
@@ -16,11 +16,13 @@ pytestmark = pytest.mark.xdist_group("kubernetes")
 
 JOB = "batchprogress"
 PODS = 1 + 2 + 1 + 1
-"""A Deployment of no number starts with one pod; two of job-status, the dashboard, the migration."""
+"""One of progress (the default without replicas), two of job-status, the dashboard and the migration."""
 
 
-def test_finds_the_servers(controllers: ControlPlane, namespace: Namespace, tmp_path: Path) -> None:
-    """Of all our pods those with metrics are scraped, on that port, under the names that the alerts know."""
+def test_prometheus_finds_the_servers(
+    controllers: ControlPlane, namespace: Namespace, tmp_path: Path
+) -> None:
+    """It scrapes only the metrics ports, under the job names that the alerts expect."""
     namespace.apply(str(ROOT / "k8s/overlays/production"))
     pods = eventually(lambda: found if len(found := namespace.all_of("pods")) >= PODS else None)
     for number, pod in enumerate(pods, start=1):
@@ -42,7 +44,7 @@ def _of_this_namespace(controllers: ControlPlane, namespace: Namespace) -> Manif
 
 
 def _give_address(namespace: Namespace, pod: Manifest, address: str) -> None:
-    """Tell what the kubelet tells of a pod that runs."""
+    """Report a running pod as the kubelet does."""
     status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}
     namespace.kubectl(
         *("patch", "pod", pod["metadata"]["name"], "--subresource=status", "--type=merge"),
@@ -51,7 +53,7 @@ def _give_address(namespace: Namespace, pod: Manifest, address: str) -> None:
 
 
 def _targets(config: Path) -> list[dict[str, Any]]:
-    """Return the labels of what would be scraped."""
-    said = promtool("check", "service-discovery", "--timeout=10s", config, JOB)
-    found = json.loads(said[said.index("[") :])
+    """Return the labels of the discovered targets."""
+    output = promtool("check", "service-discovery", "--timeout=10s", config, JOB)
+    found = json.loads(output[output.index("[") :])
     return [one["labels"] for one in found if one.get("labels")]

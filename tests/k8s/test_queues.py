@@ -1,4 +1,4 @@
-"""job-status over Redis as the components say: its pod's settings and Secret, a real Redis behind it."""
+"""job-status with the components for other queues."""
 
 import json
 from collections.abc import Iterator
@@ -24,17 +24,17 @@ pytestmark = pytest.mark.xdist_group("kubernetes")
 BATCH = "sync"
 JOBS = ("a", "b")
 ACCOUNT = "--as=system:serviceaccount:batchprogress:job-status"
-"""As access.yaml names it."""
+"""The account in access.yaml."""
 
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    """Run a Redis in which RQ and Celery each know a batch: one job has succeeded, one waits."""
+    """Run a Redis with a batch of RQ and one of Celery: one job has succeeded, one is waiting."""
     with redis_server() as server, Redis.from_url(server.url) as redis:
         redis.hset(Job.key_for(JOBS[0]), "status", "finished")
         redis.hset(Job.key_for(JOBS[1]), "status", "queued")
         redis.sadd(f"{JOB_IDS_KEY_PREFIX}{BATCH}", *JOBS)
-        # As Celery's backend writes them; its own results would ask this Redis still when it is gone.
+        # In the format of Celery's backend, whose own results would need this Redis until they are collected.
         tasks = [[[job_id, None], None] for job_id in JOBS]
         redis.set(f"celery-taskset-meta-{BATCH}", json.dumps({"result": [[BATCH, None], tasks]}))
         redis.set(f"celery-task-meta-{JOBS[0]}", json.dumps({"status": "SUCCESS", "result": None}))
@@ -42,10 +42,10 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("component", ["rq", "celery-in-redis"])
-async def test_one_line_for_a_queue_in_redis(
+async def test_component_connects_job_status_to_redis(
     controllers: ControlPlane, namespace: Namespace, redis_url: str, component: str, tmp_path: Path
 ) -> None:
-    """With the component's one line and the URL's Secret job-status is ready, and knows the queue's batch."""
+    """With the component and the Secret, job-status is ready and knows the batch."""
     assert controllers.has_controllers
     port, admin_port = free_port(), free_port()
     namespace.put_secret("batchprogress-queue", url=redis_url)
@@ -76,15 +76,15 @@ async def test_one_line_for_a_queue_in_redis(
         await process.communicate()
 
 
-def test_jobs_of_another_namespace(namespace: Namespace) -> None:
-    """access.yaml lets our account list the Jobs of the namespace it is applied in, and nothing more."""
+def test_access_permits_only_to_list_jobs_of_its_namespace(namespace: Namespace) -> None:
+    """It is the namespace in which access.yaml is applied."""
     access = ROOT / "k8s/components/kubernetes-jobs-elsewhere/access.yaml"
     namespace.kubectl("apply", "--server-side", "-f", str(access))
-    asked = [("get", "jobs"), ("list", "jobs"), ("delete", "jobs"), ("list", "pods"), ("list", "secrets")]
-    allowed = [one for one in asked if _may(namespace, *one)]
+    requests = [("get", "jobs"), ("list", "jobs"), ("delete", "jobs"), ("list", "pods"), ("list", "secrets")]
+    allowed = [one for one in requests if _may(namespace, *one)]
     assert allowed == [("list", "jobs")]
     assert not _may(namespace, "list", "jobs", "--namespace=default")
 
 
-def _may(namespace: Namespace, *question: str) -> bool:
-    return namespace.try_kubectl("auth", "can-i", *question, ACCOUNT).out.strip() == "yes"
+def _may(namespace: Namespace, *request: str) -> bool:
+    return namespace.try_kubectl("auth", "can-i", *request, ACCOUNT).out.strip() == "yes"

@@ -1,4 +1,4 @@
-"""The component `secured`: every pod's process with its certificates and tokens, as they are mounted."""
+"""The component `secured`: the programs with their certificates and tokens as mounted in the pods."""
 
 import asyncio
 import urllib.request
@@ -40,7 +40,7 @@ async def installed(
     new_database_url: str,
     tmp_path: Path,
 ) -> AsyncIterator[Installed]:
-    """Run progress, job-status over a batch of Laravel's that has ended, and the dashboard."""
+    """Run progress, the dashboard, and job-status with a batch of Laravel that has ended."""
     assert controllers.has_controllers
     queue = LaravelQueue(new_database_url)
     await queue.create()
@@ -57,8 +57,8 @@ async def installed(
         yield installed
 
 
-async def test_only_with_a_token_and_by_tls(installed: Installed) -> None:
-    """Progress takes a report by TLS with a worker's token; without the one or the other it takes none."""
+async def test_progress_requires_tls_and_a_token_with_the_right_role(installed: Installed) -> None:
+    """It accepts a report with a worker's token over TLS."""
     enqueuer = _stub(installed, installed.tokens["enqueuer"])
     await enqueuer.create(BATCH)
     reporter = AsyncReporter(
@@ -82,8 +82,8 @@ async def test_only_with_a_token_and_by_tls(installed: Installed) -> None:
     await enqueuer.close()
 
 
-async def test_job_status_is_the_reconcilers(installed: Installed) -> None:
-    """job-status does not shake hands with who has no certificate; the reconciler's pass ends the batch."""
+async def test_job_status_requires_a_client_certificate(installed: Installed) -> None:
+    """The reconciler has one, and completes the batch."""
     enqueuer = _stub(installed, installed.tokens["enqueuer"])
     await enqueuer.create(BATCH)
     credentials = grpc.ssl_channel_credentials(installed.ca.read_bytes())
@@ -99,8 +99,8 @@ async def test_job_status_is_the_reconcilers(installed: Installed) -> None:
     await enqueuer.close()
 
 
-async def test_dashboard_reads_by_tls(installed: Installed) -> None:
-    """The dashboard's probe is answered in plaintext, and its page lists what it reads with its token."""
+async def test_dashboard_reads_batches_over_tls(installed: Installed) -> None:
+    """Its probe and its page are plaintext."""
     enqueuer = _stub(installed, installed.tokens["enqueuer"])
     await enqueuer.create(BATCH)
     await enqueuer.close()
@@ -110,10 +110,9 @@ async def test_dashboard_reads_by_tls(installed: Installed) -> None:
 
 
 class Caller:
-    """Who enqueues, over a channel of its own."""
+    """A client that creates batches; it owns its channel."""
 
     def __init__(self, channel: grpc.aio.Channel, token: str | None = None) -> None:
-        """Take the channel, and a token if there is one."""
         self._channel = channel
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._stub: Stub = stub_of(channel)
@@ -138,7 +137,7 @@ def _pods_of(namespace: Namespace, name: str) -> Callable[[], list[Manifest]]:
 
 
 def _page(url: str) -> str:
-    """Return what the dashboard answers; nothing if it is not there yet."""
+    """Return the response of the dashboard, empty if it is not running yet."""
     try:
         with urllib.request.urlopen(url, timeout=PAGE_SECONDS_MAX) as answer:  # noqa: S310  # our own
             body: bytes = answer.read()

@@ -1,4 +1,4 @@
-"""The servers as their pods say: started, probed and ended by this machine in a kubelet's place."""
+"""The servers of the pods, started, probed and stopped locally as a kubelet does."""
 
 import asyncio
 import signal
@@ -26,16 +26,16 @@ PORTS = ("LISTEN", "ADMIN_LISTEN", "METRICS_LISTEN")
 
 @pytest_asyncio.fixture
 async def urls(database_url: str, new_database_url: str) -> dict[str, str]:
-    """Return what the Secrets hold: where the batches are, and where Laravel's are."""
+    """Return the content of the Secrets: the URLs of our database and of Laravel's."""
     await LaravelQueue(new_database_url).create()
     return {"batchprogress-database": database_url, "batchprogress-queue": new_database_url}
 
 
 @pytest.mark.parametrize("name", PREFIXES)
-async def test_probes_are_answered(
+async def test_server_passes_its_probes_and_stops_in_its_grace_period(
     controllers: ControlPlane, namespace: Namespace, urls: dict[str, str], name: str, tmp_path: Path
 ) -> None:
-    """With its pod's settings and Secret a server starts, passes each probe, and ends in its grace."""
+    """It runs with the settings and the Secret of its pod."""
     assert controllers.has_controllers
     ports = {port: free_port() for port in PORTS}
     _install(namespace, urls, name, ports, tmp_path)
@@ -56,7 +56,7 @@ async def test_probes_are_answered(
 def _install(
     namespace: Namespace, urls: dict[str, str], name: str, ports: dict[str, int], folder: Path
 ) -> None:
-    """Apply production with ports that are free on this machine, where all pods are."""
+    """Apply production with free ports of this machine, which all pods share here."""
     for secret, url in urls.items():
         namespace.put_secret(secret, url=url)
     settings = {

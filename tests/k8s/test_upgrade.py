@@ -1,4 +1,4 @@
-"""The README's commands of an upgrade, run as they stand there."""
+"""The commands for an upgrade in the README."""
 
 import re
 import shlex
@@ -12,19 +12,21 @@ from tests.unit.k8s.layout import ROOT
 pytestmark = pytest.mark.xdist_group("kubernetes")
 
 BY_NODES = "rollout"
-"""What no control plane alone can do: pods that become ready."""
+"""The command that needs nodes: without them pods never become ready."""
 
 
 def commands() -> list[list[str]]:
-    """Return the arguments of each kubectl of the README's first block about upgrades."""
+    """Return the arguments of each kubectl command in the README's first block about upgrades."""
     readme = (ROOT / "k8s/README.md").read_text().partition("## Upgrade and rollback")[2]
     block = re.search(r"```sh\n(.*?)```", readme, re.DOTALL)
     assert block is not None
     return [shlex.split(line)[1:] for line in block[1].splitlines()]
 
 
-def test_upgrade(controllers: ControlPlane, namespace: Namespace) -> None:
-    """On what runs already the tables go first, by a new Job, and the rest when it is through."""
+def test_upgrade_runs_a_new_migration_before_the_servers(
+    controllers: ControlPlane, namespace: Namespace
+) -> None:
+    """On top of a running installation."""
     assert controllers.has_controllers
     namespace.apply(str(ROOT / "k8s/overlays/production"))
     before = namespace.get("job", "migrate")["metadata"]["uid"]

@@ -1,7 +1,7 @@
-"""A Kubernetes control plane: a given cluster's, or private processes from a folder of binaries.
+"""A Kubernetes control plane: that of an existing cluster, or private processes from a folder of binaries.
 
-Private are etcd and kube-apiserver, and kube-controller-manager where the folder has it. There are
-no nodes, so pods are created and admitted but never run.
+The private processes are etcd, kube-apiserver and, if the folder contains it, kube-controller-manager.
+There are no nodes, so pods are created and admitted but never run.
 """
 
 import os
@@ -28,9 +28,9 @@ from tests.support.control_plane_commands import (
 ASSETS_VARIABLE = "KUBEBUILDER_ASSETS"
 KUBECONFIG_VARIABLE = "KUBECONFIG"
 START_SECONDS_MAX = 120.0
-"""Ten where it was measured, on two busy cores."""
+"""Ten seconds were measured on two busy cores."""
 POLL_SECONDS = 0.2
-ADMIN_TOKEN = "the-tests-own-administrator"  # of a server that lives for this run
+ADMIN_TOKEN = "the-tests-own-administrator"  # of a server that exists only during this run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +40,25 @@ class ControlPlane:
     kubeconfig: Path
     has_controllers: bool
     origin: str
-    """For the end of a run: what it is."""
+    """A description for the summary of the run."""
 
 
 class ControlPlaneFailed(Exception):
-    """A part of it did not start; the text has the end of its log."""
+    """A process did not start; the text contains the end of its log."""
 
 
 def missing_reason() -> str:
-    """Return why there is none to test on; empty if one is given."""
+    """Return why no control plane can be used, empty if one can."""
     if _assets() or _given():
         return ""
     return (
-        f"no Kubernetes API server is given: set {KUBECONFIG_VARIABLE}, or {ASSETS_VARIABLE} to a folder with"
+        f"no Kubernetes API server: set {KUBECONFIG_VARIABLE}, or set {ASSETS_VARIABLE} to a folder with"
         " etcd and kube-apiserver (and kube-controller-manager)"
     )
 
 
 def lacks_controllers() -> str:
-    """Return why nothing would create the CronJob's Jobs; empty if something does."""
+    """Return why there are no controllers to create Jobs and pods, empty if there are."""
     assets = _assets()
     if assets is None or (assets / "kube-controller-manager").is_file():
         return ""
@@ -67,7 +67,7 @@ def lacks_controllers() -> str:
 
 @contextmanager
 def control_plane() -> Iterator[ControlPlane]:
-    """Give the control plane of the environment; private processes win, and end with the context."""
+    """Yield the control plane of the environment. Private processes take precedence, and stop at exit."""
     assets = _assets()
     if assets is None:
         given = _given()
@@ -139,7 +139,7 @@ def _write_kubeconfig(folder: Path, port: int) -> Path:
 
 
 def _wait_until_ready(home: ServerHome, port: int) -> str:
-    """Wait for /readyz; return the server's version."""
+    """Wait for /readyz, and return the server's version."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while time.monotonic() < deadline and home.process_id:
         if _get(home.folder, port, "/readyz") == "ok":
@@ -150,7 +150,7 @@ def _wait_until_ready(home: ServerHome, port: int) -> str:
 
 
 def _get(folder: Path, port: int, path: str) -> str:
-    """Ask the server; empty if it does not answer yet, or has not made its certificate."""
+    """Return a response of the server, empty while it does not answer or has no certificate yet."""
     url = f"https://127.0.0.1:{port}{path}"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
     try:

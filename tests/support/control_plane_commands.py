@@ -1,4 +1,4 @@
-"""The command lines of a private control plane: everything on loopback, nothing kept."""
+"""The commands of a private control plane, which listens on loopback and keeps no data."""
 
 from pathlib import Path
 
@@ -9,17 +9,17 @@ CONTROLLERS = (
     *("deployment-controller", "replicaset-controller", "horizontal-pod-autoscaler-controller"),
     *("serviceaccount-controller", "namespace-controller", "garbage-collector-controller"),
 )
-"""What our objects need; each of the others costs memory."""
+"""The controllers that our objects need; every other one only costs memory."""
 
 
 def etcd_command(assets: Path, port: int) -> list[str]:
-    """Return the command of the store, whose data is in its working directory."""
+    """Return the command of the store; its data is in the working directory."""
     peer = f"http://127.0.0.1:{free_port()}"
     client = f"http://127.0.0.1:{port}"
     return [
         str(assets / "etcd"),
         "--data-dir=data",
-        "--unsafe-no-fsync",  # it lives for this run
+        "--unsafe-no-fsync",  # the data is temporary
         f"--listen-client-urls={client}",
         f"--advertise-client-urls={client}",
         f"--listen-peer-urls={peer}",
@@ -29,12 +29,12 @@ def etcd_command(assets: Path, port: int) -> list[str]:
 
 
 def api_server_command(assets: Path, folder: Path, etcd_port: int, port: int) -> list[str]:
-    """Return the command; PodSecurity is among the admission plugins that are on by default."""
+    """Return the command of the API server; the admission plugin PodSecurity is enabled by default."""
     return [
         str(assets / "kube-apiserver"),
         f"--etcd-servers=http://127.0.0.1:{etcd_port}",
         "--bind-address=127.0.0.1",
-        # Where the Service `kubernetes` leads; a loopback address is refused there.
+        # The address behind the Service `kubernetes`, which may not be a loopback address.
         "--advertise-address=10.0.0.1",
         "--endpoint-reconciler-type=none",
         f"--secure-port={port}",
@@ -49,7 +49,7 @@ def api_server_command(assets: Path, folder: Path, etcd_port: int, port: int) ->
 
 
 def controllers_command(assets: Path, kubeconfig: Path, key: Path) -> list[str]:
-    """Return the command of the controllers, which sign the tokens of accounts with `key`."""
+    """Return the command of the controllers; they sign the tokens of service accounts with `key`."""
     return [
         str(assets / "kube-controller-manager"),
         f"--kubeconfig={kubeconfig}",
@@ -59,7 +59,7 @@ def controllers_command(assets: Path, kubeconfig: Path, key: Path) -> list[str]:
         f"--secure-port={free_port()}",
         f"--cert-dir={kubeconfig.parent / 'controllers'}",
         "--leader-elect=false",
-        # Else 20 calls a second, and a Job of 1,037 indexes takes two minutes.
+        # With the default of 20 requests per second a Job with 1,037 indexes takes two minutes.
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
     ]
