@@ -10,12 +10,14 @@ from batchprogress._reporting.base_reporter import EXIT_SECONDS_MAX, BaseReporte
 class AsyncReporter(BaseReporter):
     """Reports how jobs ended, and never makes a job wait or fail; `flush` and `close` are coroutines.
 
-        async with AsyncReporter("progress:50051", "sync-2026-11") as reporter:
-            with reporter.job("17"):
-                await work()
-
     It takes the arguments of Reporter and behaves like it: the methods that report are plain functions, and
     the reports are sent by a thread, never by the event loop.
+
+    Example:
+        >>> async with AsyncReporter("progress:50051", "sync-2026-11") as reporter:
+        ...     with reporter.job("17"):
+        ...         await asyncio.sleep(0)
+
     """
 
     async def __aenter__(self) -> Self:
@@ -45,6 +47,11 @@ class AsyncReporter(BaseReporter):
             ReportsRefused: only if strict: the server refused reports.
             ReportsUnsent: only if strict: instead of returning False.
 
+        Example:
+            >>> reporter.succeeded("17")
+            >>> await reporter.flush(timeout=5)
+            True
+
         """
         return self._checked(is_flushed=await self._flush(timeout))
 
@@ -60,6 +67,11 @@ class AsyncReporter(BaseReporter):
         Raises:
             ReportsRefused: only if strict: the server refused reports.
             ReportsUnsent: only if strict: instead of returning False.
+
+        Example:
+            >>> reporter.succeeded("17")
+            >>> await reporter.close(timeout=5)
+            True
 
         """
         return self._checked(is_flushed=await self._close(timeout))

@@ -9,11 +9,7 @@ from batchprogress._reporting.buffer import Report
 
 
 class Reporter(BaseReporter):
-    """Reports how jobs ended, from any thread, and never makes a job wait or fail.
-
-        reporter = Reporter("progress:50051", "sync-2026-11")   # one for the process
-        with reporter.job("17"):
-            work()
+    """Reports how jobs ended, from any thread, and never makes a job wait or fail. Make one for each process.
 
     Reports go to a buffer. A daemon thread, started with the first one, sends them, many in a call, and sends
     each again until the server has answered it; it is counted once. Calls are retried with jitter for as long
@@ -46,6 +42,11 @@ class Reporter(BaseReporter):
         reports_max: the number of reports that fit into the buffer.
         exit_seconds_max: how many seconds the interpreter's exit may wait for answers.
 
+    Example:
+        >>> reporter = Reporter("progress:50051", "sync-2026-11")
+        >>> with reporter.job("17"):
+        ...     work()
+
     """
 
     def __enter__(self) -> Self:
@@ -75,6 +76,11 @@ class Reporter(BaseReporter):
             ReportsRefused: only if strict: the server refused reports.
             ReportsUnsent: only if strict: instead of returning False.
 
+        Example:
+            >>> reporter.succeeded("17")
+            >>> reporter.flush(timeout=5)
+            True
+
         """
         return self._checked(is_flushed=self._sender.flush(timeout))
 
@@ -91,6 +97,11 @@ class Reporter(BaseReporter):
             ReportsRefused: only if strict: the server refused reports.
             ReportsUnsent: only if strict: instead of returning False.
 
+        Example:
+            >>> reporter.succeeded("17")
+            >>> reporter.close(timeout=5)
+            True
+
         """
         return self._checked(is_flushed=self._sender.close(timeout))
 
@@ -106,6 +117,10 @@ class Reporter(BaseReporter):
 
         Returns:
             False, with nothing changed, outside the main thread or if the present handler cannot be restored.
+
+        Example:
+            >>> reporter = Reporter("progress:50051", "sync-2026-11")
+            >>> has_handler = reporter.flush_on_sigterm(timeout=5)
 
         """
         return at_sigterm.flush_first(lambda: self._sender.flush(timeout))

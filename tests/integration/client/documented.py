@@ -7,14 +7,16 @@ import inspect
 import io
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import is_dataclass
+from enum import Enum
 from types import FunctionType
 from typing import Any
 
 import batchprogress
 
 HEADING = "Example:"
-VALUES = ("batchprogress.models", "batchprogress.errors")
-"""Modules of classes that users receive and never make."""
+FOR_ITSELF = frozenset({"after_fork_in_child", "after_fork_in_parent", "before_fork", "forward"})
+"""Methods without an underscore that only this package calls."""
 TARGET = "progress:50051"
 """The address of the server in every example."""
 
@@ -25,7 +27,7 @@ def public_functions() -> Iterator[tuple[str, Any]]:
         member = getattr(batchprogress, name)
         if inspect.isfunction(member):
             yield name, member
-        elif inspect.isclass(member) and member.__module__ not in VALUES:
+        elif inspect.isclass(member) and not _is_value(member):
             yield name, member
             yield from _methods(name, member)
 
@@ -37,7 +39,10 @@ def examples_of(member: Any) -> list[doctest.Example]:
 
 
 def run(examples: list[doctest.Example], values: dict[str, Any], target: str) -> None:
-    """Run statements in an event loop of their own, against a server, and compare what they print."""
+    """Run statements in an event loop of their own, against a server, and compare what they print.
+
+    The client and the reporter among the values are closed at the end.
+    """
     asyncio.run(_run(examples, values, target))
 
 
@@ -54,9 +59,18 @@ async def _run(examples: list[doctest.Example], values: dict[str, Any], target: 
                 await ran
         if example.want:
             assert printed.getvalue() == example.want, source
+    for name in ("reporter", "client"):
+        closing = values[name].close()
+        if inspect.isawaitable(closing):
+            await closing
 
 
 def _methods(name: str, member: type) -> Iterator[tuple[str, Any]]:
     for method_name, method in inspect.getmembers(member, inspect.isfunction):
-        if not method_name.startswith("_"):
+        if not method_name.startswith("_") and method_name not in FOR_ITSELF:
             yield f"{name}.{method_name}", method
+
+
+def _is_value(member: type) -> bool:
+    """Whether a class is one that users receive and never make."""
+    return is_dataclass(member) or issubclass(member, Exception | Enum)

@@ -4,10 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 import batchprogress
-from batchprogress import AsyncClient, Client
+from batchprogress import AsyncClient, AsyncReporter, Client, Reporter
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client import documented
 from tests.support.certificates import Authority
@@ -17,18 +18,19 @@ pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=Tru
 
 BATCH = "sync-2026-11"
 FUNCTIONS = dict(documented.public_functions())
-DONE = ("Client", "AsyncClient", "Pages", "AsyncPages", "TlsFiles", "bar")
 
 
-async def prepare(progress: Served, source: str) -> None:
-    """Make the batch of the examples, unless the example does so itself: it has ended, with a failed job."""
-    if f'create("{BATCH}"' not in source:
+async def prepare(progress: Served, name: str, source: str) -> None:
+    """Create the batch of an example, unless the example does: one to report to, or one that has ended."""
+    if "Reporter" in name or name.startswith("Job"):
+        await progress.create(BATCH, 1037)
+    elif f'create("{BATCH}"' not in source:
         await progress.create(BATCH, 2)
         await progress.report(BATCH, "1")
         await progress.report(BATCH, "2", pb.JOB_OUTCOME_FAILED, error_type="E", error_message="e")
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name.partition(".")[0] in DONE])
+@pytest.mark.parametrize("name", FUNCTIONS)
 async def test_the_example_runs(
     name: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,13 +42,14 @@ async def test_the_example_runs(
     (tmp_path / "ca.pem").write_bytes(authority.certificate)
     authority.sign("own").write(tmp_path, "own")
     async with served(database_url) as progress:
-        await prepare(progress, "".join(example.source for example in examples))
+        await prepare(progress, name, "".join(example.source for example in examples))
         target = f"127.0.0.1:{progress.port}"
         await asyncio.to_thread(documented.run, examples, _values(name, target), target)
 
 
 def _values(name: str, target: str) -> dict[str, Any]:
-    """Return the names that an example may use without an import, and a client of the right kind."""
-    kind = AsyncClient if name.startswith("Async") else Client
+    """Return the names that an example may use without an import, among them a client and a reporter."""
+    kinds = (AsyncClient, AsyncReporter) if name.startswith("Async") else (Client, Reporter)
     public = {one: getattr(batchprogress, one) for one in batchprogress.__all__}
-    return public | {"client": kind(target), "grpc": __import__("grpc")}
+    own = {"client": kinds[0](target), "reporter": kinds[1](target, BATCH), "work": lambda: None}
+    return public | own | {"asyncio": asyncio, "grpc": grpc}

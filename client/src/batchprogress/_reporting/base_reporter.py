@@ -55,7 +55,13 @@ class BaseReporter(ReportMethods):
         return self._strict
 
     def start(self) -> None:
-        """Start the thread now instead of with the first report; it sends what earlier processes left."""
+        """Start the thread now instead of with the first report; it sends what earlier processes left.
+
+        Example:
+            >>> reporter = Reporter("progress:50051", spool="spool")
+            >>> reporter.start()
+
+        """
         self._sender.start()
 
     def before_fork(self) -> None:

@@ -21,13 +21,25 @@ R = TypeVar("R")
 
 
 class Job:
-    """A running job, as `reporter.job(…)` yields it."""
+    """A running job, as `reporter.job(…)` yields it.
+
+    Example:
+        >>> with reporter.job("17") as job:
+        ...     job.skip()
+
+    """
 
     def __init__(self) -> None:
         self.outcome: pb.JobOutcome.ValueType = pb.JOB_OUTCOME_SUCCEEDED
 
     def skip(self) -> None:
-        """Report the job as skipped: it ends without doing its work."""
+        """Report the job as skipped: it ends without doing its work.
+
+        Example:
+            >>> with reporter.job("17") as job:
+            ...     job.skip()
+
+        """
         self.outcome = pb.JOB_OUTCOME_SKIPPED
 
 
@@ -53,6 +65,10 @@ class ReportMethods(ABC):
         Raises:
             ReportNotTaken: only if strict: the buffer is full, the reporter is closed, or a field is invalid.
 
+        Example:
+            >>> reporter.succeeded("17")
+            >>> reporter.succeeded("17", batch_id="another", attempt=2)
+
         """
         self._report(pb.JOB_OUTCOME_SUCCEEDED, job_id, batch_id, attempt)
 
@@ -77,6 +93,10 @@ class ReportMethods(ABC):
         Raises:
             ReportNotTaken: only if strict: the buffer is full, the reporter is closed, or a field is invalid.
 
+        Example:
+            >>> reporter.failed("18", TimeoutError("no answer after 30 s"))
+            >>> reporter.failed("19", "no such row", error_type="MissingRow")
+
         """
         if isinstance(error, BaseException):
             error_type = error_type or type_of(error)
@@ -93,6 +113,9 @@ class ReportMethods(ABC):
 
         Raises:
             ReportNotTaken: only if strict: the buffer is full, the reporter is closed, or a field is invalid.
+
+        Example:
+            >>> reporter.skipped("20")
 
         """
         self._report(pb.JOB_OUTCOME_SKIPPED, job_id, batch_id, attempt)
@@ -113,6 +136,10 @@ class ReportMethods(ABC):
         Raises:
             ReportNotTaken: only if strict: the buffer is full, the reporter is closed, or a field is invalid.
 
+        Example:
+            >>> with reporter.job("17"):
+            ...     work()
+
         """
         job = Job()
         try:
@@ -131,8 +158,16 @@ class ReportMethods(ABC):
             job_id: returns the job of a call; called with the arguments of the function.
             attempt: returns which run of the job this is; called with the same arguments.
 
-        If one of them raises, the function is called without a report. If the reporter is strict, the call
-        raises ReportNotTaken instead.
+        Returns:
+            The decorator. If `job_id` or `attempt` raises, the function is called without a report; if the
+            reporter is strict, the call raises ReportNotTaken instead.
+
+        Example:
+            >>> @reporter.reports(job_id=lambda row: str(row))
+            ... def sync_row(row):
+            ...     work()
+            >>> sync_row(17)
+
         """
 
         def reported(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:
