@@ -50,7 +50,7 @@ def page() -> str:
         _section(title, sentence, _own_fields(settings), [settings]) for title, sentence, settings in SECTIONS
     ]
     both = "Each server has these settings under its own prefix."
-    sections.insert(1, _section("Both gRPC servers", both, ServerSettings.model_fields, SERVERS))
+    sections.insert(1, _section("Both gRPC servers", both, _shared_fields(), SERVERS))
     return "\n".join([INTRODUCTION, *sections, _command_line()])
 
 
@@ -58,14 +58,18 @@ def _prefix(settings: type[BaseSettings]) -> str:
     return str(settings.model_config["env_prefix"])
 
 
-def _own_fields(settings: type[BaseSettings]) -> Mapping[str, FieldInfo]:
-    """Return the fields that are not described the same for both servers."""
-    shared = ServerSettings.model_fields if issubclass(settings, ServerSettings) else {}
+def _shared_fields() -> Mapping[str, FieldInfo]:
+    """Return the fields that mean the same for both servers."""
     return {
         name: field
-        for name, field in settings.model_fields.items()
-        if name not in shared or field.description != shared[name].description
+        for name, field in ServerSettings.model_fields.items()
+        if all(one.model_fields[name].description == field.description for one in SERVERS)
     }
+
+
+def _own_fields(settings: type[BaseSettings]) -> Mapping[str, FieldInfo]:
+    shared = _shared_fields() if settings in SERVERS else {}
+    return {name: field for name, field in settings.model_fields.items() if name not in shared}
 
 
 def _section(
