@@ -3,11 +3,7 @@
 from pathlib import Path
 from typing import TypeGuard
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,14 +17,12 @@ LOCK_SECONDS_MAX = 60
 time a person should look; the migration Job is retried anyway."""
 
 
+VERSIONS = Path(__file__).parent / "versions"
+
+
 def head_version() -> str:
     """Return the schema version of this program."""
-    return str(_scripts().get_current_head())
-
-
-def all_versions() -> list[Script]:
-    """Return this program's migrations, the newest first."""
-    return list(_scripts().walk_revisions())
+    return max(_known_versions())
 
 
 async def upgrade(database: Database) -> tuple[str | None, str]:
@@ -54,7 +48,10 @@ async def upgrade(database: Database) -> tuple[str | None, str]:
             if _is_newer(before):
                 await connection.run_sync(_require_runs_on, before)
                 return before, before
-            await connection.run_sync(_upgrade)
+            if not await connection.run_sync(_is_upgraded, before):
+                from batches.migrations import scripts  # noqa: PLC0415  # for its import of alembic
+
+                await connection.run_sync(scripts.run)
     except (SQLAlchemyError, OSError) as error:
         raise DatabaseUnavailable from error
     return before, head_version()
@@ -110,25 +107,21 @@ async def _lock(connection: AsyncConnection, *, is_sqlite: bool) -> None:
 
 
 def _version(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return version
+
+
+def _known_versions() -> set[str]:
+    """Return the versions of all migrations, which their file names begin with."""
+    return {path.name.partition("_")[0] for path in VERSIONS.glob("[0-9]*.py")}
 
 
 def _is_newer(version: str | None) -> TypeGuard[str]:
-    return version is not None and version not in {script.revision for script in all_versions()}
+    return version is not None and version not in _known_versions()
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection), "head")
-    # Last: until it is written, no older program starts on the new schema.
-    programs.write(connection, all_versions()[0])
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["connection"] = connection
-    return config
+def _is_upgraded(connection: Connection, version: str | None) -> bool:
+    """Return whether an upgrade to this program's version has run to its end."""
+    return version == head_version() and programs.read(connection, version) is not None

@@ -5,7 +5,6 @@ that in the database, since a program cannot know the versions after its own. Ve
 digits, so they are compared as numbers.
 """
 
-from alembic.script import Script
 from sqlalchemy import Connection, delete, insert, inspect, select
 
 from batches.store import schema
@@ -13,15 +12,10 @@ from batches.store import schema
 _table = schema.schema_programs
 
 
-def oldest_program(script: Script) -> str:
-    """Return the oldest version whose programs run on the schema of a migration."""
-    return str(script.module.oldest_program)
-
-
-def write(connection: Connection, script: Script) -> None:
-    """Store which programs run on the schema of a migration, which has just been reached."""
-    connection.execute(delete(_table).where(_table.c.schema_version == script.revision))
-    values = {"schema_version": script.revision, "oldest_program": oldest_program(script)}
+def write(connection: Connection, version: str, oldest_program: str) -> None:
+    """Store which programs run on a schema that has just been reached."""
+    connection.execute(delete(_table).where(_table.c.schema_version == version))
+    values = {"schema_version": version, "oldest_program": oldest_program}
     connection.execute(insert(_table).values(values))
 
 

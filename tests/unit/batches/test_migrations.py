@@ -6,9 +6,9 @@ import inspect
 import pytest
 from alembic.script import Script
 
-from batches.migrations import migrate, programs
+from batches.migrations import migrate, programs, scripts
 
-MIGRATIONS = sorted(migrate.all_versions(), key=lambda script: script.revision)
+MIGRATIONS = sorted(scripts.all_scripts(), key=lambda script: script.revision)
 
 ADDITIVE = {"create_table", "create_index", "add_column", "get_bind", "execute"}
 """Operations that older programs tolerate; `execute` fills a new column, and a reviewer checks it."""
@@ -28,14 +28,19 @@ def test_versions_are_consecutive_numbers() -> None:
     assert [one.down_revision for one in MIGRATIONS] == befores
 
 
+def test_file_names_begin_with_the_version() -> None:
+    """The newest version is read from the file names, without loading the migrations."""
+    assert migrate.head_version() == MIGRATIONS[-1].revision
+
+
 def test_every_migration_names_its_oldest_program(script: Script) -> None:
     """The oldest program that runs on a schema is not newer than the schema."""
-    assert "0001" <= programs.oldest_program(script) <= script.revision
+    assert "0001" <= scripts.oldest_program(script) <= script.revision
 
 
 def test_a_migration_that_old_programs_run_on_only_adds(script: Script) -> None:
     """It neither drops nor changes anything."""
-    if programs.oldest_program(script) == script.revision:
+    if scripts.oldest_program(script) == script.revision:
         return
     assert _operations(script) <= ADDITIVE
 
