@@ -17,7 +17,7 @@ from batchprogress._reporting.spool import FileSpool
 from database_servers.ports import free_port
 from tests.unit.client.reports import UNAVAILABLE, outbox_with, report
 
-SECONDS_MAX = 30.0
+SECONDS_MAX = 10.0
 """A test that waits longer waits for something that will not happen."""
 
 
