@@ -16,12 +16,9 @@ from redis import Redis
 
 from batchprogress.v1 import progress_pb2 as pb
 from tests.faults.cluster import Cluster
+from tests.support.eventually import SECONDS_MAX, eventually
 from tests.support.progress import ROOT, Served
 
-SECONDS_MAX = 60.0
-"""A test that waits longer waits for something that will not happen."""
-POLL_SECONDS = 0.05
-"""Between two looks at a queue, which announces nothing."""
 JOBS = "tests.integration.integrations.jobs_of_"
 """The prefix of the modules with the jobs of a queue."""
 
@@ -96,43 +93,44 @@ class Scene:
 
     async def until(self, batch_id: str, ended_jobs: int) -> pb.Batch:
         """Wait until `ended_jobs` jobs of a batch have a result; the server may be down meanwhile."""
-        request = pb.GetBatchRequest(batch_id=batch_id)
-        async with asyncio.timeout(SECONDS_MAX):
-            while True:
-                batch = (await self.progress.stub.GetBatch(request, wait_for_ready=True)).batch
-                if batch.total_jobs - batch.pending_jobs >= ended_jobs:
-                    return batch
-                await asyncio.sleep(POLL_SECONDS)
+
+        async def ended() -> pb.Batch | None:
+            request = pb.GetBatchRequest(batch_id=batch_id)
+            batch = (await self.progress.stub.GetBatch(request, wait_for_ready=True)).batch
+            return batch if batch.total_jobs - batch.pending_jobs >= ended_jobs else None
+
+        batch: pb.Batch = await eventually(ended)
+        return batch
 
     async def until_succeeded(self, batch_id: str, jobs: int) -> None:
         """Wait until `jobs` jobs of a batch have succeeded."""
-        async with asyncio.timeout(SECONDS_MAX):
-            while (await self.progress.get(batch_id)).succeeded_jobs < jobs:  # noqa: ASYNC110  # none here
-                await asyncio.sleep(POLL_SECONDS)
+
+        async def have_succeeded() -> bool:
+            return (await self.progress.get(batch_id)).succeeded_jobs >= jobs
+
+        await eventually(have_succeeded)
 
     async def celery_results(self, tasks: int) -> None:
         """Wait until Celery's result backend has the results of `tasks` tasks."""
-        async with asyncio.timeout(SECONDS_MAX):
-            while len(self.redis.keys("celery-task-meta-*")) < tasks:  # noqa: ASYNC110  # Redis tells nobody
-                await asyncio.sleep(POLL_SECONDS)
+        await eventually(lambda: len(self.redis.keys("celery-task-meta-*")) >= tasks)
 
     async def as_celery_has_it(self, batch_id: str) -> Counter[str]:
         """Wait until Celery's queue is empty and a batch has Celery's own tallies; return these."""
-        async with asyncio.timeout(SECONDS_MAX):
-            while True:
-                if not self.redis.llen("celery") and not self.redis.hlen("unacked"):
-                    states, batch = self.celery_states(batch_id), await self.progress.get(batch_id)
-                    if (states["SUCCESS"], states["FAILURE"]) == (batch.succeeded_jobs, batch.failed_jobs):
-                        return states
-                await asyncio.sleep(POLL_SECONDS)
+
+        async def agreed() -> Counter[str]:
+            if self.redis.llen("celery") or self.redis.hlen("unacked"):
+                return Counter()
+            states, batch = self.celery_states(batch_id), await self.progress.get(batch_id)
+            agree = (states["SUCCESS"], states["FAILURE"]) == (batch.succeeded_jobs, batch.failed_jobs)
+            return states if agree else Counter()
+
+        states: Counter[str] = await eventually(agreed)
+        return states
 
     async def celery_pool(self) -> set[int]:
         """Wait until Celery's worker answers; return the processes of its pool."""
-        control = Celery(broker=self.redis_url).control
-        async with asyncio.timeout(SECONDS_MAX):
-            while not (stats := await asyncio.to_thread(control.inspect().stats)):  # asks and waits
-                pass
-        (worker,) = stats.values()
+        inspect = Celery(broker=self.redis_url).control.inspect()
+        (worker,) = (await eventually(lambda: asyncio.to_thread(inspect.stats))).values()
         return set(worker["pool"]["processes"])
 
     def celery_states(self, batch_id: str) -> Counter[str]:
@@ -144,9 +142,12 @@ class Scene:
 
     async def completed(self, batch_id: str) -> tuple[int, int, int]:
         """Wait until a batch has completed; return its succeeded, failed and skipped jobs."""
-        async with asyncio.timeout(SECONDS_MAX):
-            while (batch := await self.until(batch_id, 0)).state != pb.BATCH_STATE_COMPLETED:  # noqa: ASYNC110
-                await asyncio.sleep(POLL_SECONDS)
+
+        async def is_completed() -> bool:
+            return (await self.until(batch_id, 0)).state == pb.BATCH_STATE_COMPLETED
+
+        await eventually(is_completed)
+        batch = await self.until(batch_id, 0)
         return batch.succeeded_jobs, batch.failed_jobs, batch.skipped_jobs
 
     async def results(self, batch_id: str) -> dict[str, tuple[str, int, str]]:
@@ -186,10 +187,12 @@ class Worker:
 
     async def has_processes(self, number: int) -> list[int]:
         """Wait until the worker has started `number` processes; return them."""
-        async with asyncio.timeout(SECONDS_MAX):
-            while len(made := [one for one in self.processes() if one != self._process.pid]) != number:  # noqa: ASYNC110  # they are not our children
-                await asyncio.sleep(POLL_SECONDS)
-        return made
+
+        def started() -> list[int]:
+            return [one for one in self.processes() if one != self._process.pid]
+
+        await eventually(lambda: len(started()) == number)
+        return started()
 
     async def ended(self) -> None:
         """Wait until it has ended by itself."""
@@ -206,8 +209,7 @@ class Worker:
         self._process.terminate()
         async with asyncio.timeout(SECONDS_MAX):
             await self._process.wait()
-            while self.processes():  # noqa: ASYNC110  # they are not our children
-                await asyncio.sleep(POLL_SECONDS)
+        await eventually(lambda: not self.processes())
 
 
 def start_of(process: int) -> tuple[int, int]:

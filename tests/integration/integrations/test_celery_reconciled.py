@@ -1,6 +1,5 @@
 """Celery: the job-status source knows every batch that `run` or `add` creates, so it can be repaired."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
-from tests.integration.integrations.scene import POLL_SECONDS, SECONDS_MAX, Scene
+from tests.integration.integrations.scene import Scene
 from tests.integration.integrations.test_celery import QUIET, WORKER
 from tests.integration.job_status.servers import Client, serving
+from tests.support.eventually import eventually
 
 ALIKE = ("b", "b_", "bc", "B", "b%")
 """Ids with a common beginning, or with characters that mean something in a pattern."""
@@ -88,6 +88,7 @@ async def test_a_backend_that_keeps_no_groups_fails_no_task(scene: Scene) -> Non
 
 
 async def _until_all_ran(source: Client, batch_id: str) -> None:
-    async with asyncio.timeout(SECONDS_MAX):
-        while (await source.counts(batch_id)).pending:  # noqa: ASYNC110  # the backend tells nobody
-            await asyncio.sleep(POLL_SECONDS)
+    async def have_ended() -> bool:
+        return (await source.counts(batch_id)).pending == 0
+
+    await eventually(have_ended)

@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 
-from tests.integration.integrations.scene import SECONDS_MAX, Scene
+from tests.integration.integrations.scene import Scene
+from tests.support.eventually import SECONDS_MAX
 from tests.support.progress import ROOT
 
 

@@ -1,6 +1,5 @@
 """RQ: what is reported of each job, by real workers."""
 
-import asyncio
 import os
 import signal
 
@@ -9,7 +8,8 @@ from rq import Queue
 from rq.command import send_stop_job_command
 from rq.registry import FailedJobRegistry
 
-from tests.integration.integrations.scene import POLL_SECONDS, KillableScene, Scene
+from tests.integration.integrations.scene import KillableScene, Scene
+from tests.support.eventually import eventually
 
 JOBS = "tests.integration.integrations.jobs_of_rq"
 
@@ -45,9 +45,7 @@ async def test_a_stopped_job_is_skipped(scene: Scene) -> None:
     """A person who stops a job has cancelled it."""
     await scene.enqueue("rq", "progress.run('b', [job(hangs, job_id='long')])")
     async with scene.worker(*worker(scene.redis_url)):
-        async with asyncio.timeout(60):
-            while not scene.redis.exists("hangs"):  # noqa: ASYNC110  # Redis tells nobody
-                await asyncio.sleep(POLL_SECONDS)
+        await eventually(lambda: scene.redis.exists("hangs"))
         send_stop_job_command(scene.redis, "long")
         assert await scene.completed("b") == (0, 0, 1)
 
@@ -59,9 +57,7 @@ async def test_a_failed_job_that_is_requeued_is_superseded(scene: Scene) -> None
         assert await scene.completed("b") == (0, 1, 0)
         queue = Queue(connection=scene.redis)
         failed = FailedJobRegistry(queue=queue)
-        async with asyncio.timeout(60):
-            while not failed.get_job_ids():  # noqa: ASYNC110  # Redis tells nobody
-                await asyncio.sleep(POLL_SECONDS)
+        await eventually(failed.get_job_ids)
         failed.requeue(failed.get_job_ids()[0])
         await scene.until_succeeded("b", 1)
     assert await scene.outcomes("b") == [("SUCCEEDED", 2, "")]
@@ -71,9 +67,7 @@ async def test_a_killed_relay_is_replaced_once(scene: Scene) -> None:
     """By the worker before it forks again, not by each work-horse."""
     async with scene.worker(*worker(scene.redis_url)) as running:
         (relay,) = await running.has_processes(1)
-        async with asyncio.timeout(60):
-            while not scene.redis.exists("senders"):  # noqa: ASYNC110  # Redis tells nobody
-                await asyncio.sleep(POLL_SECONDS)
+        await eventually(lambda: scene.redis.exists("senders"))
         os.kill(relay, signal.SIGKILL)
         await running.has_processes(0)
         await scene.enqueue("rq", "progress.run('b', [job(work) for _ in range(20)])")
@@ -101,9 +95,7 @@ async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
     async with killable.worker(
         *worker(killable.redis_url), TEST_SPOOL=str(killable.spool) if is_killed else ""
     ) as first:
-        async with asyncio.timeout(60):
-            while queue.finished_job_registry.count < 15:  # noqa: ASYNC110  # Redis tells nobody
-                await asyncio.sleep(POLL_SECONDS)
+        await eventually(lambda: queue.finished_job_registry.count >= 15)
         if is_killed:
             first.kill()
         await killable.servers.start(0)
