@@ -18,7 +18,7 @@ class BatchState(StrEnum):
     PROCESSING = "processing"
     """Jobs are pending, or may still be added."""
     COMPLETED = "completed"
-    """The batch is sealed and every job has a result. Says nothing about failures: the counts do."""
+    """The batch is sealed and every job has a result. Says nothing about failures: the tallies do."""
     CANCELLED = "cancelled"
     """The batch was ended by `cancel`, or cancelled in the queue."""
 
@@ -36,7 +36,7 @@ class JobOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tallies:
-    """The counts of a batch's jobs at one moment. They always add up to `total_jobs`."""
+    """The number of a batch's jobs by outcome, at one moment. They always add up to `total_jobs`."""
 
     state: BatchState
     total_jobs: int
@@ -50,7 +50,7 @@ class Tallies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A batch at one revision. Its counts always add up to `total_jobs`."""
+    """A batch at one revision. Its tallies always add up to `total_jobs`."""
 
     batch_id: str
     display_name: str

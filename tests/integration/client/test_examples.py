@@ -1,6 +1,7 @@
 """Every public function has an example in its docstring, and the example runs."""
 
 import asyncio
+import doctest
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import batchprogress
 from batchprogress import AsyncClient, AsyncReporter, Client, Reporter
 from batchprogress.v1 import progress_pb2 as pb
+from tests.docs.markdown import ROOT, blocks
 from tests.integration.client import documented
 from tests.support.certificates import Authority
 from tests.support.progress import Served, served
@@ -17,13 +19,14 @@ from tests.support.progress import Served, served
 pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
 
 BATCH = "sync-2026-11"
+JOBS = 1_037
 FUNCTIONS = dict(documented.public_functions())
 
 
 async def prepare(progress: Served, name: str, source: str) -> None:
     """Create the batch of an example, unless the example does: one to report to, or one that has ended."""
     if "Reporter" in name or name.startswith("Job"):
-        await progress.create(BATCH, 1037)
+        await progress.create(BATCH, JOBS)
     elif f'create("{BATCH}"' not in source:
         await progress.create(BATCH, 2)
         await progress.report(BATCH, "1")
@@ -45,6 +48,26 @@ async def test_the_example_runs(
         await prepare(progress, name, "".join(example.source for example in examples))
         target = f"127.0.0.1:{progress.port}"
         await asyncio.to_thread(documented.run, examples, _values(name, target), target)
+
+
+async def test_the_blocks_of_the_readme_run(database_url: str) -> None:
+    """A reader may paste the blocks of client/README.md one after the other, up to those for a queue."""
+    texts = [block.text for block in blocks(ROOT / "client/README.md") if block.language == "python"]
+    own = [text for text in texts if "progress.batches" not in text]
+    async with served(database_url) as progress:
+        await progress.create(BATCH, JOBS)
+        succeeded = pb.JOB_OUTCOME_SUCCEEDED
+        others = [
+            pb.ReportJobResultRequest(batch_id=BATCH, job_id=f"other-{number}", outcome=succeeded)
+            for number in range(JOBS - 1)
+        ]
+        await progress.stub.ReportJobResults(pb.ReportJobResultsRequest(results=others))
+        target = f"127.0.0.1:{progress.port}"
+        values = _values("", target) | {"sync_row": lambda row: row, "error": ValueError("bad row")}
+        examples = [doctest.Example(text, want="") for text in own]
+        await asyncio.to_thread(documented.run, examples, values, target)
+        assert (await progress.get(BATCH)).state == pb.BATCH_STATE_COMPLETED
+        assert (await progress.get("import")).state == pb.BATCH_STATE_CANCELLED
 
 
 def _values(name: str, target: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""check: compares the counts of a batch with its results, through the same calls as any client."""
+"""check: compares the tallies of a batch with its results, through the same calls as any client."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ TRIES = 3
 
 
 def check(session: Session, batch_ids: BatchIds) -> None:
-    """Compare the counts of batches with their listed results; with --json print an object a batch.
+    """Compare the tallies of batches with their listed results; with --json print an object a batch.
 
     Reads every result of the batches. A batch that changes meanwhile is read up to three times.
 

@@ -32,7 +32,7 @@ def details_of(batch: Batch) -> list[str]:
 
 
 def sum_of(batch: Batch) -> str:
-    """Return the counts as the sum that they are."""
+    """Return the tallies as the sum that they are."""
     return (
         f"{batch.succeeded_jobs:,} succeeded + {batch.failed_jobs:,} failed + {batch.skipped_jobs:,} skipped"
         f" + {batch.pending_jobs:,} pending = {batch.total_jobs:,} jobs"

@@ -15,7 +15,7 @@ _NUMBERS = ("total_jobs", "succeeded_jobs", "failed_jobs", "skipped_jobs", "pend
 
 
 def show(session: Session, batch_id: BatchId) -> None:
-    """Show a batch: its counts, its rate, why it stalls, and how the reconciler repaired it."""
+    """Show a batch: its tallies, its rate, why it stalls, and how the reconciler repaired it."""
     batch = session.client.get(batch_id)
     repairs = list(islice(session.client.repairs(batch_id), REPAIRS_MAX))
     if session.out.as_json:
