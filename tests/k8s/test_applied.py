@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from tests.k8s.cluster import Namespace, eventually
-from tests.support.control_plane import ControlPlane
 from tests.unit.k8s.layout import Manifest, render, renderer, title
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
@@ -33,11 +32,11 @@ def test_server_keeps_every_field(
     assert changed == []
 
 
+@pytest.mark.usefixtures("controllers")
 def test_applying_again_changes_nothing(
-    controllers: ControlPlane, namespace: Namespace, kustomization: str, objects: tuple[Manifest, ...]
+    namespace: Namespace, kustomization: str, objects: tuple[Manifest, ...]
 ) -> None:
     """The objects keep their generation, even if scaled, and `kubectl diff` finds no difference."""
-    assert controllers.has_controllers
     namespace.apply(kustomization)
     for scaler in namespace.all_of("horizontalpodautoscalers"):
         eventually(partial(_is_scaled, namespace, scaler["spec"]))
@@ -47,9 +46,9 @@ def test_applying_again_changes_nothing(
     assert namespace.kubectl("diff", "--server-side", "-k", kustomization) == ""
 
 
-def test_pods_are_admitted(controllers: ControlPlane, namespace: Namespace, kustomization: str) -> None:
+@pytest.mark.usefixtures("controllers")
+def test_pods_are_admitted(namespace: Namespace, kustomization: str) -> None:
     """Pod Security "restricted" admits the pods of every Deployment and Job."""
-    assert controllers.has_controllers
     namespace.apply(kustomization)
     owners = [*namespace.all_of("deployments"), *namespace.all_of("jobs")]
     for name in (one["metadata"]["name"] for one in owners):

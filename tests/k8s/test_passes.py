@@ -14,12 +14,12 @@ from batches.store.database import Database
 from tests.integration.reconciler.scenes import Finished, Process, Scene, jobs
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
-from tests.support.control_plane import ControlPlane
 from tests.support.queue_fake import FakeBatch, QueueFake, served
 from tests.unit.k8s.layout import ROOT, Manifest, write_kustomization
 
 pytestmark = [
     pytest.mark.xdist_group("kubernetes"),
+    pytest.mark.usefixtures("controllers"),
     pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True),
 ]
 
@@ -29,11 +29,8 @@ MANUAL = "manual"
 
 
 @pytest_asyncio.fixture
-async def scene(
-    controllers: ControlPlane, database_url: str, database: Database, store: BatchStore
-) -> AsyncIterator[Scene]:
+async def scene(database_url: str, database: Database, store: BatchStore) -> AsyncIterator[Scene]:
     """Yield a batch that is stuck at 11 of 1,037 jobs, and a queue that knows all results."""
-    assert controllers.has_controllers
     queue = QueueFake()
     async with served(queue) as target:
         scene = Scene(database_url, database, store, queue, target)

@@ -16,7 +16,6 @@ from tests.integration.job_status.servers import Client
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
 from tests.k8s.probes import pass_probes
-from tests.support.control_plane import ControlPlane
 from tests.unit.k8s.layout import ROOT, write_kustomization
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
@@ -41,12 +40,12 @@ def redis_url() -> Iterator[str]:
         yield server.url
 
 
+@pytest.mark.usefixtures("controllers")
 @pytest.mark.parametrize("component", ["rq", "celery-in-redis"])
 async def test_component_connects_job_status_to_redis(
-    controllers: ControlPlane, namespace: Namespace, redis_url: str, component: str, tmp_path: Path
+    namespace: Namespace, redis_url: str, component: str, tmp_path: Path
 ) -> None:
     """With the component and the Secret, job-status is ready and knows the batch."""
-    assert controllers.has_controllers
     port, admin_port = free_port(), free_port()
     namespace.put_secret("batchprogress-queue", url=redis_url)
     ports = {"LISTEN": port, "ADMIN_LISTEN": admin_port, "METRICS_LISTEN": 0}

@@ -18,12 +18,12 @@ from tests.integration.reconciler.scenes import Process
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.probes import pass_probes
 from tests.k8s.secured import Installed
-from tests.support.control_plane import ControlPlane
 from tests.support.progress import Stub, stub_of
 from tests.unit.k8s.layout import Manifest
 
 pytestmark = [
     pytest.mark.xdist_group("kubernetes"),
+    pytest.mark.usefixtures("controllers"),
     pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True),
 ]
 
@@ -34,14 +34,12 @@ PAGE_SECONDS_MAX = 10.0
 
 @pytest_asyncio.fixture
 async def installed(
-    controllers: ControlPlane,
     namespace: Namespace,
     database_url: str,
     new_database_url: str,
     tmp_path: Path,
 ) -> AsyncIterator[Installed]:
     """Run progress, the dashboard, and job-status with a batch of Laravel that has ended."""
-    assert controllers.has_controllers
     queue = LaravelQueue(new_database_url)
     await queue.create()
     await queue.put(BATCH, {f"job-{number}": "succeeded" for number in range(JOBS)})

@@ -12,11 +12,11 @@ from tests.integration.job_status.queues import LaravelQueue
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
 from tests.k8s.probes import pass_probes
-from tests.support.control_plane import ControlPlane
 from tests.unit.k8s.layout import write_kustomization
 
 pytestmark = [
     pytest.mark.xdist_group("kubernetes"),
+    pytest.mark.usefixtures("controllers"),
     pytest.mark.parametrize("database_engine", ["mysql"], indirect=True),
 ]
 
@@ -33,10 +33,9 @@ async def urls(database_url: str, new_database_url: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", PREFIXES)
 async def test_server_passes_its_probes_and_stops_in_its_grace_period(
-    controllers: ControlPlane, namespace: Namespace, urls: dict[str, str], name: str, tmp_path: Path
+    namespace: Namespace, urls: dict[str, str], name: str, tmp_path: Path
 ) -> None:
     """It runs with the settings and the Secret of its pod."""
-    assert controllers.has_controllers
     ports = {port: free_port() for port in PORTS}
     _install(namespace, urls, name, ports, tmp_path)
     (pod, *_) = eventually(lambda: namespace.all_of("pods", f"app.kubernetes.io/name={name}"))

@@ -6,10 +6,9 @@ import shlex
 import pytest
 
 from tests.k8s.cluster import Namespace, eventually
-from tests.support.control_plane import ControlPlane
 from tests.unit.k8s.layout import ROOT
 
-pytestmark = pytest.mark.xdist_group("kubernetes")
+pytestmark = [pytest.mark.xdist_group("kubernetes"), pytest.mark.usefixtures("controllers")]
 
 BY_NODES = "rollout"
 """The command that needs nodes: without them pods never become ready."""
@@ -23,11 +22,8 @@ def commands() -> list[list[str]]:
     return [shlex.split(line)[1:] for line in block[1].splitlines()]
 
 
-def test_upgrade_runs_a_new_migration_before_the_servers(
-    controllers: ControlPlane, namespace: Namespace
-) -> None:
+def test_upgrade_runs_a_new_migration_before_the_servers(namespace: Namespace) -> None:
     """On top of a running installation."""
-    assert controllers.has_controllers
     namespace.apply(str(ROOT / "k8s/overlays/production"))
     before = namespace.get("job", "migrate")["metadata"]["uid"]
     for arguments in commands():

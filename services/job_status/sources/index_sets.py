@@ -38,6 +38,11 @@ class IndexSet:
         return any(first in other for first in self.firsts) or any(first in self for first in other.firsts)
 
 
+def first_indexes(number: int) -> IndexSet:
+    """Return the set of the first `number` indexes."""
+    return IndexSet((0,), (number - 1,)) if number else IndexSet()
+
+
 def parse_index_set(text: str | None, end: int) -> IndexSet:
     """Parse an index set as Kubernetes writes it, ignoring numbers from `end` on.
 

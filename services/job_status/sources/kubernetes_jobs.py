@@ -8,7 +8,7 @@ from typing import Any
 
 from batches.result import JobOutcome
 from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
-from services.job_status.sources.index_sets import IndexSet, parse_index_set
+from services.job_status.sources.index_sets import IndexSet, first_indexes, parse_index_set
 
 JOBS_ANNOTATION = "batchprogress.dev/jobs"
 """On each Job of a batch with several Jobs: their number."""
@@ -24,7 +24,8 @@ class KubernetesJob:
     completions: int
     """The number of jobs in the Job; 1 if Kubernetes has no number."""
     is_indexed: bool
-    succeeded: IndexSet | int
+    succeeded: IndexSet
+    """Without indexes, pods are numbered in the order of their success."""
     failed: IndexSet = field(default_factory=IndexSet)
     rest_outcome: JobOutcome | None = None
     """The outcome of all jobs without a result of their own; None (pending) until the Job has ended."""
@@ -43,19 +44,17 @@ class KubernetesJob:
 
     def outcomes(self) -> Counter[JobOutcome | None]:
         """Return the number of jobs by outcome."""
-        succeeded = self.succeeded if isinstance(self.succeeded, int) else len(self.succeeded)
         counts: Counter[JobOutcome | None] = Counter()
-        counts[JobOutcome.SUCCEEDED] += succeeded
+        counts[JobOutcome.SUCCEEDED] += len(self.succeeded)
         counts[JobOutcome.FAILED] += len(self.failed)
-        counts[self.rest_outcome] += self.completions - succeeded - len(self.failed)
+        counts[self.rest_outcome] += self.completions - len(self.succeeded) - len(self.failed)
         return counts
 
     def status(self, index: int) -> JobStatus:
         """Return the job with an index."""
-        done = index in self.succeeded if isinstance(self.succeeded, IndexSet) else index < self.succeeded
         # Not a hyphen as in the names of pods: index 1 of `a` would be the Job `a-1`. No name has a slash.
         job_id = f"{self.name}/{index}" if self.is_indexed else self.name
-        if done:
+        if index in self.succeeded:
             return JobStatus(job_id, JobOutcome.SUCCEEDED)
         if index in self.failed:
             return JobStatus(job_id, JobOutcome.FAILED, error_type=FAILED_INDEX)
@@ -131,11 +130,12 @@ def parse_job(manifest: Mapping[str, Any]) -> KubernetesJob:
     # A Job without completions is one job, whose pods share a work queue of their own.
     completions = 1 if is_work_queue else int(spec["completions"])
     rest_outcome, reason, message = _end_of(status.get("conditions") or ())
-    succeeded: IndexSet | int = status.get("succeeded") or 0
     if is_indexed:
         succeeded = parse_index_set(status.get("completedIndexes"), completions)
     elif is_work_queue:
-        succeeded = int(rest_outcome is JobOutcome.SKIPPED)  # the one job ends with the Job
+        succeeded = first_indexes(int(rest_outcome is JobOutcome.SKIPPED))  # its one job ends with the Job
+    else:
+        succeeded = first_indexes(status.get("succeeded") or 0)
     job = KubernetesJob(
         name=metadata["name"],
         completions=completions,
@@ -173,6 +173,5 @@ def _parse_annotation(text: str | None) -> int | None:
 
 
 def _check_consistent(job: KubernetesJob) -> None:
-    overlaps = isinstance(job.succeeded, IndexSet) and job.succeeded.overlaps(job.failed)
-    if overlaps or any(number < 0 for number in job.outcomes().values()):
+    if job.succeeded.overlaps(job.failed) or any(number < 0 for number in job.outcomes().values()):
         raise QueueContradiction("the status of a Job contradicts itself")

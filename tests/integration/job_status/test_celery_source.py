@@ -20,9 +20,9 @@ from services.job_status.sources.celery import (
 from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.redis import QueueRedis
 from tests.integration.job_status.celery_app import make_app
-from tests.integration.job_status.celery_queues import CeleryQueue, RedisQueue, TablesQueue
+from tests.integration.job_status.celery_queues import RedisQueue, TablesQueue
 from tests.integration.job_status.queues import Database
-from tests.integration.job_status.source_contract import BATCH, MIXED, SourceContract, listed
+from tests.integration.job_status.source_contract import MIXED, SourceContract, listed
 
 MANY = 2_001
 """A BLOB of MySQL (65,535 bytes) holds about 1,160 task ids."""
@@ -31,21 +31,10 @@ PICKLE = b"\x80\x04\x95."
 pytestmark = pytest.mark.xdist_group("redis")
 
 
-class CeleryContract(SourceContract):
-    """The contract of every source, except that Celery revokes tasks, never a batch."""
-
-    async def test_cancelled_batch_is_not_finished_while_a_job_is_running(  # type: ignore[override]
-        self, queue: CeleryQueue, source: CelerySource
-    ) -> None:
-        """Revoked tasks are skipped and running ones pending; the batch is not cancelled."""
-        await queue.put(BATCH, MIXED)
-        await queue.cancel(BATCH)
-        counts = await source.batch_counts(BATCH)
-        assert (counts.skipped, counts.pending, counts.cancelled) == (1, 1, False)
-
-
-class TestRedis(CeleryContract):
+class TestRedis(SourceContract):
     """Celery with results in Redis, read with a read-only account."""
+
+    cancels_batches = False
 
     @pytest.fixture
     async def queue(self, redis_url: str) -> AsyncIterator[RedisQueue]:
@@ -78,8 +67,10 @@ class TestRedis(CeleryContract):
 
 
 @pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
-class TestDatabase(CeleryContract):
+class TestDatabase(SourceContract):
     """Celery with results in SQLite; the tests below read the other databases."""
+
+    cancels_batches = False
 
     @pytest.fixture
     async def queue(self, new_database_url: str, tmp_path: Path) -> AsyncIterator[TablesQueue]:

@@ -1,7 +1,5 @@
 """Celery's results as real workers write them."""
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -16,11 +14,7 @@ from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.redis import QueueRedis
 from tests.integration.job_status.celery_app import make_app
 from tests.integration.job_status.processes import celery_worker
-from tests.integration.job_status.source_contract import listed
-
-WORK_SECONDS_MAX = 60.0
-"""A worker starts within two seconds, later on a busy machine."""
-POLL_SECONDS = 0.05
+from tests.integration.job_status.source_contract import WORK_SECONDS_MAX, listed, wait_until_pending
 
 pytestmark = pytest.mark.xdist_group("redis")
 
@@ -62,14 +56,6 @@ async def source(app: Celery) -> AsyncIterator[CelerySource]:
         source = CelerySource(RedisResults(QueueRedis(url)))
     yield source
     await source.close()
-
-
-async def wait_until_pending(source: CelerySource, batch_id: str, pending: int) -> None:
-    """Wait until at most this many jobs are pending."""
-    deadline = time.monotonic() + WORK_SECONDS_MAX
-    while (await source.batch_counts(batch_id)).pending > pending:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(POLL_SECONDS)
 
 
 async def test_tasks_have_the_outcome_of_their_worker(app: Celery, source: CelerySource) -> None:

@@ -21,7 +21,13 @@ from services.job_status.sources.rq import RqSource
 from tests.integration.job_status import rq_jobs
 from tests.integration.job_status.conftest import READER
 from tests.integration.job_status.processes import rq_worker
-from tests.integration.job_status.source_contract import BATCH, MIXED, SourceContract, listed
+from tests.integration.job_status.source_contract import (
+    POLL_SECONDS,
+    WORK_SECONDS_MAX,
+    SourceContract,
+    listed,
+    wait_until_pending,
+)
 
 STATES = {
     "waiting": RqStatus.QUEUED,
@@ -29,10 +35,6 @@ STATES = {
     "succeeded": RqStatus.FINISHED,
     "failed": RqStatus.FAILED,
 }
-WORK_SECONDS_MAX = 60.0
-"""A worker starts within a second, later on a busy machine."""
-POLL_SECONDS = 0.05
-
 pytestmark = pytest.mark.xdist_group("redis")
 
 
@@ -80,26 +82,10 @@ async def source(reader_url: str) -> AsyncIterator[RqSource]:
 
 
 class TestContract(SourceContract):
-    """The contract of every source, except that RQ cancels jobs, never a batch."""
+    """The contract of every source."""
 
     knows_the_end = False
-
-    async def test_cancelled_batch_is_not_finished_while_a_job_is_running(  # type: ignore[override]
-        self, queue: RqQueue, source: RqSource
-    ) -> None:
-        """Cancelled jobs are skipped and running ones pending; the batch is not cancelled."""
-        await queue.put(BATCH, MIXED)
-        await queue.cancel(BATCH)
-        counts = await source.batch_counts(BATCH)
-        assert (counts.skipped, counts.pending, counts.cancelled) == (1, 1, False)
-
-
-async def wait_until_pending(source: RqSource, batch_id: str, pending: int) -> None:
-    """Wait until at most this many jobs are pending."""
-    deadline = time.monotonic() + WORK_SECONDS_MAX
-    while (await source.batch_counts(batch_id)).pending > pending:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(POLL_SECONDS)
+    cancels_batches = False
 
 
 async def test_jobs_have_the_outcome_of_their_worker(
