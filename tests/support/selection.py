@@ -19,7 +19,11 @@ ON_EVERY_ENGINE = "tests/integration/store/"
 """The store's contract: SQL, locks and transactions are where the engines differ."""
 LEFT_TO_MORE = {
     "tests/e2e/dashboard/": "drives a browser",
-    "tests/e2e/test_real_queues.py": "tells the same story on four real queues",
+    "tests/e2e/test_real_queues.py": "runs 1,037 jobs in each of four real queues",
+    "tests/integration/integrations/test_examples.py": "runs each example with its own queue and workers",
+    "tests/integration/job_status/test_conformance.py": "checks every source once more, as its own program",
+    "tests/integration/job_status/test_redis_cost.py": "measures on batches of many thousand jobs",
+    "tests/integration/security/test_rollout.py": "repeats fault 8 with TLS and tokens",
     "tests/k8s/": "needs a Kubernetes API server",
     "tests/packages/": "installs our packages into empty environments",
 }

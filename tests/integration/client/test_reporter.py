@@ -36,6 +36,7 @@ async def restart(servers: Cluster, gates: Iterator[threading.Event]) -> None:
         next(gates).set()
 
 
+@pytest.mark.more("repeats fault 2 with a Reporter")
 async def test_each_report_is_counted_once_though_the_server_is_killed_five_times(
     servers: Cluster, progress: Served, target: str
 ) -> None:

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tests.integration.integrations.scene import KillableScene, Scene, start_of
 
 APP = "tests.integration.integrations.jobs_of_celery"
@@ -56,6 +58,7 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
     )
 
 
+@pytest.mark.more("restarts workers and servers")
 async def test_a_killed_worker_and_a_killed_server_lose_no_report(killable: KillableScene) -> None:
     """1,037 tasks; the worker is killed with all its processes, the server too."""
     await killable.enqueue("celery", f"progress.run('b', group(work.s(n) for n in range({TASKS})))")
@@ -99,6 +102,7 @@ async def test_a_batch_grows_while_it_is_worked_on(scene: Scene) -> None:
         assert await scene.completed("b") == (40, 0, 0)
 
 
+@pytest.mark.more("restarts workers and servers")
 async def test_tasks_run_without_a_server_and_are_reported_at_the_end(killable: KillableScene) -> None:
     """They are published and succeed; a worker that ends flushes their reports, which are in no spool."""
     await killable.enqueue("celery", "progress.run('b', group(add.s(number) for number in range(50)))")

@@ -84,6 +84,7 @@ async def test_a_simple_worker_reports_without_a_relay(scene: Scene) -> None:
         assert await scene.completed("b") == (50, 1, 0)
 
 
+@pytest.mark.more("restarts workers and servers")
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
     killable: KillableScene, *, is_killed: bool

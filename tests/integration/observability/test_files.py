@@ -33,6 +33,7 @@ def queries() -> list[str]:
     return [target["expr"] for panel in panels for target in panel["targets"]]
 
 
+@pytest.mark.more("needs promtool")
 def test_prometheus_accepts_the_rules() -> None:
     """And the scrape configurations."""
     promtool("check", "rules", FOLDER / "alerts.yaml")
@@ -40,6 +41,7 @@ def test_prometheus_accepts_the_rules() -> None:
         promtool("check", "config", FOLDER / name)
 
 
+@pytest.mark.more("needs promtool")
 def test_alerts_fire_only_when_they_should() -> None:
     """Each alert fires for its own series, and none fires for a healthy server."""
     promtool("test", "rules", FOLDER / "alerts_test.yaml")
@@ -47,6 +49,7 @@ def test_alerts_fire_only_when_they_should() -> None:
     assert [rule["alert"] for rule in alerts() if f"alertname: {rule['alert']}" not in tested] == []
 
 
+@pytest.mark.more("needs promtool")
 def test_prometheus_accepts_the_queries_of_the_dashboard(tmp_path: Path) -> None:
     """Each query is valid as a recording rule."""
     rules = [
