@@ -1,1 +1,1 @@
-"""The command line as a process, against a real server."""
+"""Tests of the command line as a process, against a real server."""

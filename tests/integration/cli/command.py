@@ -1,4 +1,4 @@
-"""The command line as a user has it: a process with pipes, or in a terminal."""
+"""The command line as a user runs it: a process with pipes, or in a terminal."""
 
 import asyncio
 import fcntl
@@ -17,14 +17,14 @@ from typing import Any
 from tests.support.progress import ROOT
 
 SECONDS_MAX = 60
-"""A command takes half a second, most of it for imports; many times that on a loaded machine."""
+"""A command takes half a second, mostly for imports, and many times that on a loaded machine."""
 ROWS, COLUMNS = 40, 120
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A command that has ended."""
+    """The exit code and the output of a command."""
 
     code: int
     out: str
@@ -32,40 +32,39 @@ class Ended:
 
     @property
     def lines(self) -> list[str]:
-        """What it has answered."""
+        """The lines of its standard output."""
         return self.out.splitlines()
 
     @property
     def json(self) -> list[Any]:
-        """What it has answered, with --json."""
+        """The objects that it printed with --json."""
         return [json.loads(line) for line in self.lines]
 
 
 class Running:
-    """A command with pipes that has not ended."""
+    """A running command with pipes."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        """Take a process."""
         self.process = process
         self._out = ""
         self._err = ""
 
-    async def says(self, words: str) -> str:
-        """Wait until a line of its answer holds these words; return the line."""
+    async def prints(self, words: str) -> str:
+        """Wait for a line on standard output with these words, and return it."""
         return await self._line(self.process.stdout, words)
 
-    async def tells(self, words: str) -> str:
-        """Wait until a line on standard error holds these words; return the line."""
+    async def warns(self, words: str) -> str:
+        """Wait for a line on standard error with these words, and return it."""
         return await self._line(self.process.stderr, words)
 
     async def write(self, text: str) -> None:
-        """Write to its input, which stays open."""
+        """Write to its standard input, which stays open."""
         assert self.process.stdin is not None
         self.process.stdin.write(text.encode())
         await self.process.stdin.drain()
 
     async def ended(self) -> Ended:
-        """Wait for its end, with its input closed; return what was not read yet."""
+        """Close its standard input, wait for its end, and return the output that was not read yet."""
         async with asyncio.timeout(SECONDS_MAX):
             out, err = await self.process.communicate(b"")  # None would leave the input open
         assert self.process.returncode is not None
@@ -77,14 +76,13 @@ class Running:
             while line := (await stream.readline()).decode():
                 if words in line:
                     return line
-        raise AssertionError(f"it ended without saying {words!r}")
+        raise AssertionError(f"it ended without printing {words!r}")
 
 
 class Terminal:
-    """A command in a terminal."""
+    """A running command in a terminal."""
 
     def __init__(self, process: asyncio.subprocess.Process, terminal: int) -> None:
-        """Take a process and our end of its terminal."""
         self.process = process
         self.raw = ""
         self._terminal = terminal
@@ -93,50 +91,49 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """All that was written, without what steers the terminal."""
+        """Everything that was written, without escape sequences."""
         return ESCAPES.sub("", self.raw)
 
     async def shows(self, pattern: str) -> None:
-        """Wait until something was written that fits the pattern."""
+        """Wait until the pattern occurs in what was written."""
         async with asyncio.timeout(SECONDS_MAX):
             while re.search(pattern, self.text) is None:
                 self._grown.clear()
                 await self._grown.wait()
 
     async def ended(self) -> int:
-        """Wait for its end; return its exit code."""
+        """Wait for its end and return its exit code."""
         async with asyncio.timeout(SECONDS_MAX):
             return await self.process.wait()
 
     def close(self) -> None:
-        """Take our end away."""
+        """Close the terminal."""
         asyncio.get_running_loop().remove_reader(self._terminal)
         os.close(self._terminal)
 
     def _read(self) -> None:
         try:
             self.raw += os.read(self._terminal, 65_536).decode(errors="replace")
-        except OSError:  # the other end is closed
+        except OSError:  # the command has closed its end
             asyncio.get_running_loop().remove_reader(self._terminal)
         self._grown.set()
 
 
 class CommandLine:
-    """`batchprogress`, told where its server is."""
+    """The command `batchprogress`, configured for a server."""
 
     def __init__(self, server: str) -> None:
-        """Take the server's host:port."""
         self._server = server
 
     async def run(self, *arguments: str, text: str = "", **environment: str) -> Ended:
-        """Run a command to its end."""
+        """Run a command until it ends."""
         async with self.running(*arguments, **environment) as command:
             await command.write(text)
             return await command.ended()
 
     @asynccontextmanager
     async def running(self, *arguments: str, **environment: str) -> AsyncIterator[Running]:
-        """Run a command; it is killed if it has not ended by the end of the context."""
+        """Run a command; the end of the context kills it if it still runs."""
         pipe = asyncio.subprocess.PIPE
         process = await self._start(arguments, environment, pipe)
         try:
@@ -146,7 +143,7 @@ class CommandLine:
 
     @asynccontextmanager
     async def in_terminal(self, *arguments: str, **environment: str) -> AsyncIterator[Terminal]:
-        """Run a command in a terminal of its own; as above."""
+        """Run a command in a terminal of its own; the end of the context kills it if it still runs."""
         ours, its = pty.openpty()
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         process = await self._start(arguments, environment, its)
@@ -161,14 +158,14 @@ class CommandLine:
     async def _start(
         self, arguments: tuple[str, ...], environment: Mapping[str, str], files: int
     ) -> asyncio.subprocess.Process:
-        told = {"BATCHPROGRESS_SERVER": self._server, "TERM": "xterm-256color", **environment}
-        # What a developer's own terminal says must not change what is tested.
+        given = {"BATCHPROGRESS_SERVER": self._server, "TERM": "xterm-256color", **environment}
+        # The settings of the developer's own terminal must not change the test.
         unset = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
         inherited = {name: value for name, value in os.environ.items() if name not in unset}
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "batchprogress", *arguments),
             cwd=ROOT,
-            env=inherited | told,
+            env=inherited | given,
             stdin=files,
             stdout=files,
             stderr=files,

@@ -1,4 +1,4 @@
-"""A server, and the command line beside it."""
+"""A server, and the command line that is configured for it."""
 
 from collections.abc import AsyncIterator
 
@@ -10,12 +10,12 @@ from tests.support.progress import Served, served
 
 @pytest_asyncio.fixture
 async def progress(database_url: str) -> AsyncIterator[Served]:
-    """A server over an empty database, in the test's own loop."""
+    """Run a server over an empty database in the test's event loop."""
     async with served(database_url) as server:
         yield server
 
 
 @pytest_asyncio.fixture
 async def cli(progress: Served) -> CommandLine:
-    """The command line, told where the server is."""
+    """Return the command line, configured for the server."""
     return CommandLine(f"127.0.0.1:{progress.port}")

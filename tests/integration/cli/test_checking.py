@@ -1,4 +1,4 @@
-"""`check`: the tallies of a batch beside its listed results."""
+"""`check`: compares the tallies of a batch with its listed results."""
 
 import pytest
 
@@ -14,8 +14,8 @@ from tests.support.progress import Served
 pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
 
 
-async def test_batches_that_agree(progress: Served, cli: CommandLine, store: BatchStore) -> None:
-    """Results of every outcome, and results that only came as counts, agree with the tallies: exit 0."""
+async def test_check_passes_if_tallies_agree(progress: Served, cli: CommandLine, store: BatchStore) -> None:
+    """Results that a repair took over as counts are not missing: exit 0."""
     for batch_id in ("a", "b"):
         await progress.create(batch_id, 5)
         await progress.report(batch_id, "j1")
@@ -24,12 +24,12 @@ async def test_batches_that_agree(progress: Served, cli: CommandLine, store: Bat
     plan = RepairPlan("b", revision, "r", closes=True, total_jobs=5, unattributed=Tally(2, 0, 1))
     await store.write_repair(plan)
     ended = await cli.run("check", "a", "b")
-    said = "a: 2 results, no differences\nb: 2 results, no differences\n"
-    assert (ended.code, ended.out, ended.err) == (0, said, "")
+    expected = "a: 2 results, no differences\nb: 2 results, no differences\n"
+    assert (ended.code, ended.out, ended.err) == (0, expected, "")
 
 
-async def test_a_difference(progress: Served, cli: CommandLine, database: Database) -> None:
-    """A tally that is not what the results add up to is told with both numbers: exit 1."""
+async def test_check_reports_a_difference(progress: Served, cli: CommandLine, database: Database) -> None:
+    """A tally that the results do not add up to is shown with both numbers: exit 1."""
     await progress.create("a", 5)
     await progress.report("a", "j1")
     await execute(database, "UPDATE batches SET succeeded_jobs = 3")
@@ -39,7 +39,7 @@ async def test_a_difference(progress: Served, cli: CommandLine, database: Databa
     assert ended.json == [{"batch_id": "a", "results": 1, "differences": found}]
 
 
-async def test_an_unknown_batch(cli: CommandLine) -> None:
-    """A batch that is not there ends with 4, as everywhere."""
+async def test_check_of_an_unknown_batch_fails(cli: CommandLine) -> None:
+    """The exit code is 4, as in every command."""
     ended = await cli.run("check", "nope")
     assert (ended.code, ended.out) == (4, "")

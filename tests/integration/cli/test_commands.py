@@ -1,4 +1,4 @@
-"""What each command does, and how it answers."""
+"""What each command does and prints."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ UNSET_AT_FIRST = {"last_result_time", "complete_time", "estimated_complete_time"
 
 
 async def fail_jobs(progress: Served, number: int) -> None:
-    """Create batch `b` of which so many jobs have failed."""
+    """Create batch `b` with this number of failed jobs."""
     await progress.create("b", number)
     failed = pb.JOB_OUTCOME_FAILED
     results = [
@@ -29,7 +29,7 @@ async def fail_jobs(progress: Served, number: int) -> None:
 
 
 async def test_create_prints_the_id(progress: Served, cli: CommandLine) -> None:
-    """`create` makes the batch that was described, prints its id alone, and changes nothing when repeated."""
+    """The batch has the given fields; the same command again changes nothing."""
     command = ("create", "b", "--total", "7", "--unsealed", "--name", "November", "--label", "team=a=b")
     for _ in range(2):
         ended = await cli.run(*command)
@@ -39,15 +39,15 @@ async def test_create_prints_the_id(progress: Served, cli: CommandLine) -> None:
     assert (dict(batch.labels), batch.revision) == ({"team": "a=b"}, 1)
 
 
-async def test_create_without_an_id_makes_one(progress: Served, cli: CommandLine) -> None:
-    """Each `create` without an id makes another batch."""
+async def test_create_without_an_id_chooses_one(progress: Served, cli: CommandLine) -> None:
+    """Each command creates another batch."""
     ids = [(await cli.run("create", "--total", "1")).out.strip() for _ in range(2)]
     assert ids[0] != ids[1]
     assert [(await progress.get(one)).total_jobs for one in ids] == [1, 1]
 
 
-async def test_add_and_seal(progress: Served, cli: CommandLine) -> None:
-    """`add` adds once for a request id and each time without one; after `seal` the total is final."""
+async def test_add_adds_once_for_each_request_id_until_seal(progress: Served, cli: CommandLine) -> None:
+    """Without a request id, each command adds jobs."""
     await progress.create("b", 1, sealed=False)
     for _ in range(2):
         await cli.run("add", "b", "10", "--request-id", "r")
@@ -60,8 +60,8 @@ async def test_add_and_seal(progress: Served, cli: CommandLine) -> None:
     assert refused.err.startswith("batchprogress: batch b is sealed")
 
 
-async def test_cancel(progress: Served, cli: CommandLine) -> None:
-    """`cancel` ends the batch and shows what it had come to."""
+async def test_cancel_ends_the_batch(progress: Served, cli: CommandLine) -> None:
+    """It prints how far the batch was."""
     await progress.create("b", 4)
     await progress.report("b", "j")
     ended = await cli.run("cancel", "b")
@@ -69,8 +69,8 @@ async def test_cancel(progress: Served, cli: CommandLine) -> None:
     assert (await progress.get("b")).state == pb.BATCH_STATE_CANCELLED
 
 
-async def test_report(progress: Served, cli: CommandLine) -> None:
-    """`report` says what became of the result, and when the batch has ended with it."""
+async def test_report_prints_the_disposition(progress: Served, cli: CommandLine) -> None:
+    """It also says when the batch has ended with this result."""
     await progress.create("b", 2)
     failed = ("report", "b", "j", "failed", "--error-type", "Timeout", "--error", "after 30 s")
     assert (await cli.run(*failed)).out == "recorded\n"
@@ -86,8 +86,8 @@ async def test_report(progress: Served, cli: CommandLine) -> None:
     assert (batch.succeeded_jobs, batch.failed_jobs, batch.skipped_jobs) == (1, 0, 1)
 
 
-async def test_list(progress: Served, cli: CommandLine) -> None:
-    """`list` shows the newest first, by state and label, and says when there are more than it was to list."""
+async def test_list_shows_the_newest_batches_first(progress: Served, cli: CommandLine) -> None:
+    """It filters by state and label, and says when there are more than --limit."""
     for batch_id in ("b1", "b2", "b3"):
         await cli.run("create", batch_id, "--total", "0" if batch_id == "b2" else "1", "--label", "team=a")
     await progress.create("b4", 1)
@@ -103,8 +103,8 @@ async def test_list(progress: Served, cli: CommandLine) -> None:
     assert await listed("--state", "cancelled") == []
 
 
-async def test_show_adds_up(progress: Served, cli: CommandLine, store: BatchStore) -> None:
-    """`show` tells the tallies as a sum, and each repair with its numbers before and after and its reason."""
+async def test_show_prints_tallies_and_repairs(progress: Served, cli: CommandLine, store: BatchStore) -> None:
+    """The tallies are a sum; a repair has its reason and its tallies before and after."""
     await progress.create("b", 4)
     await progress.report("b", "j1")
     await progress.report("b", "j2", pb.JOB_OUTCOME_SKIPPED)
@@ -119,8 +119,8 @@ async def test_show_adds_up(progress: Served, cli: CommandLine, store: BatchStor
     assert shown["batch"]["reconciled_jobs"] == 2
 
 
-async def test_json_has_every_field(progress: Served, cli: CommandLine) -> None:
-    """JSON holds the contract's fields in its order, zeros too, and its numbers are numbers."""
+async def test_json_has_every_field_of_the_contract(progress: Served, cli: CommandLine) -> None:
+    """The fields are in the order of the contract, with zeros, and numbers are numbers."""
     await progress.create("b", 3)
     (shown,) = (await cli.run("show", "b", "--json")).json
     batch: dict[str, Any] = shown["batch"]
@@ -129,8 +129,8 @@ async def test_json_has_every_field(progress: Served, cli: CommandLine) -> None:
     assert batch["state"] == "BATCH_STATE_PROCESSING"
 
 
-async def test_failures(progress: Served, cli: CommandLine) -> None:
-    """`failures` groups by the kind of the error, largest first, and lists the jobs if asked."""
+async def test_failures_are_grouped_by_error(progress: Served, cli: CommandLine) -> None:
+    """The largest group comes first; --jobs adds the failed jobs."""
     await progress.create("b", 5)
     for job_id, kind in (("j1", "Timeout"), ("j2", "KeyError"), ("j3", "Timeout")):
         await progress.report(
@@ -149,15 +149,15 @@ async def test_failures(progress: Served, cli: CommandLine) -> None:
     ]
 
 
-async def test_more_than_a_page(progress: Served, cli: CommandLine) -> None:
-    """What does not fit into a page of the server's is read page by page, each job once."""
+async def test_long_lists_are_read_page_by_page(progress: Served, cli: CommandLine) -> None:
+    """Each job is listed once."""
     await fail_jobs(progress, 1_003)
     ended = await cli.run("failures", "b", "--jobs", "--limit", "1002", "--json")
     assert [job["job_id"] for job in ended.json] == [f"j{index:04}" for index in range(1_002)]
 
 
-async def test_what_others_wrote_cannot_steer_a_terminal(progress: Served, cli: CommandLine) -> None:
-    """An escape sequence or a line break in an error is shown in one line, and never sent to a terminal."""
+async def test_foreign_text_cannot_control_a_terminal(progress: Served, cli: CommandLine) -> None:
+    """Escape sequences and line breaks in an error message are replaced."""
     await progress.create("b", 1)
     await progress.report(
         "b", "j", pb.JOB_OUTCOME_FAILED, error_type="E\x1b[2J", error_message="a\nb\x1b]0;t\x07"

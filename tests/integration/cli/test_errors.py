@@ -1,4 +1,4 @@
-"""What a command says when it cannot do what it was asked: a sentence on standard error, and a code."""
+"""How a failing command ends: one sentence on standard error, and an exit code."""
 
 import asyncio
 import signal
@@ -28,8 +28,8 @@ ON_SQLITE = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True
         "report nope j failed",
     ],
 )
-async def test_not_found(cli: CommandLine, command: str) -> None:
-    """A batch that is not there is exit 4 and one sentence with what to do, from every command."""
+async def test_an_unknown_batch_ends_every_command_with_4(cli: CommandLine, command: str) -> None:
+    """The sentence says how to list the batches that exist."""
     ended = await cli.run(*command.split())
     assert (ended.code, ended.out) == (4, "")
     advice = "`batchprogress list` shows the batches that exist"
@@ -37,7 +37,7 @@ async def test_not_found(cli: CommandLine, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "sentence"),
     [
         (("show", "a b"), "must be 1 to 128 printable ASCII characters"),
         (("watch", "fine", "x" * 129), "must be 1 to 128 printable ASCII characters"),
@@ -49,17 +49,17 @@ async def test_not_found(cli: CommandLine, command: str) -> None:
         (("list", "--token-file", "/dev/null"), "holds no token"),
     ],
 )
-async def test_wrong_arguments(command: tuple[str, ...], said: str) -> None:
-    """Wrong arguments are exit 2, told before any server is asked."""
+async def test_wrong_arguments_end_a_command_with_2(command: tuple[str, ...], sentence: str) -> None:
+    """They are reported before the server is called."""
     ended = await CommandLine("127.0.0.1:1").run(*command)
     assert (ended.code, ended.out) == (2, "")
-    assert said in ended.err
+    assert sentence in ended.err
     assert "waiting" not in ended.err
 
 
 @pytest.mark.parametrize("command", ["list", "watch b"])
-async def test_a_server_that_is_away(command: str) -> None:
-    """A server that is away is told once, and ends the command with 5 after --timeout."""
+async def test_an_unavailable_server_ends_a_command_with_5_after_the_timeout(command: str) -> None:
+    """One line says that the command waits, one why it gave up."""
     server = f"127.0.0.1:{free_port()}"
     ended = await CommandLine(server).run(*command.split(), "--timeout", "3")
     assert (ended.code, ended.out) == (5, "")
@@ -68,43 +68,43 @@ async def test_a_server_that_is_away(command: str) -> None:
     assert sentence.startswith(f"batchprogress: the server at {server} did not answer for 3 s")
 
 
-async def test_a_server_that_comes_back(tmp_path: Path) -> None:
-    """A command that waits for its server does its work as soon as the server is there."""
+async def test_a_command_waits_for_its_server(tmp_path: Path) -> None:
+    """It succeeds once the server is up."""
     port = free_port()
     async with CommandLine(f"127.0.0.1:{port}").running(
         "create", "b", "--total", "1", "--timeout", str(SECONDS_MAX)
     ) as command:
-        await command.tells("waiting for the server")
+        await command.warns("waiting for the server")
         async with progress_process(f"sqlite+aiosqlite:///{tmp_path}/t.db", listen=f"127.0.0.1:{port}"):
             ended = await command.ended()
     assert (ended.code, ended.out) == (0, "b\n")
 
 
-async def test_a_server_that_hangs(tmp_path: Path) -> None:
-    """A server that takes a call and does not answer is told too, and its answer is taken when it comes."""
+async def test_a_command_says_that_its_server_hangs(tmp_path: Path) -> None:
+    """It succeeds once the server answers."""
     async with progress_process(f"sqlite+aiosqlite:///{tmp_path}/t.db") as server:
         server.send(signal.SIGSTOP)
         create = ("create", "b", "--total", "1", "--timeout", str(SECONDS_MAX))
         async with CommandLine(server.target).running(*create) as command:
-            await command.tells("waiting for the server")
+            await command.warns("waiting for the server")
             server.send(signal.SIGCONT)
             ended = await command.ended()
     assert (ended.code, ended.out) == (0, "b\n")
 
 
-async def test_ctrl_c_while_waiting() -> None:
-    """Ctrl-C ends a command that waits for its server with 130 and without a traceback."""
+async def test_ctrl_c_ends_a_waiting_command_with_130() -> None:
+    """It prints no traceback."""
     async with CommandLine(f"127.0.0.1:{free_port()}").running(
         "list", "--timeout", str(SECONDS_MAX)
     ) as command:
-        await command.tells("waiting for the server")
+        await command.warns("waiting for the server")
         command.process.send_signal(signal.SIGINT)
         ended = await command.ended()
     assert (ended.code, ended.out, ended.err) == (130, "", "")
 
 
-async def test_without_the_extra() -> None:
-    """Where typer is not installed one sentence tells what to install."""
+async def test_the_missing_extra_is_named() -> None:
+    """Without typer, one sentence says what to install."""
     code = "import sys; sys.modules['typer'] = None; from batchprogress.cli import main; main()"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, cwd=ROOT, stderr=asyncio.subprocess.PIPE
@@ -114,8 +114,8 @@ async def test_without_the_extra() -> None:
     assert err.decode() == ("batchprogress: the command line needs typer: pip install 'batchprogress[cli]'\n")
 
 
-async def test_completion() -> None:
-    """A shell that asks is told the commands."""
+async def test_a_shell_can_complete_commands() -> None:
+    """The completion of `wa` is `watch`."""
     command_line = CommandLine("127.0.0.1:1")
     ended = await command_line.run(
         _BATCHPROGRESS_COMPLETE="complete_bash", COMP_WORDS="batchprogress wa", COMP_CWORD="1"
@@ -123,8 +123,8 @@ async def test_completion() -> None:
     assert (ended.code, ended.lines) == (0, ["watch"])
 
 
-async def test_help_tells_the_exit_codes() -> None:
-    """Help tells every exit code, for the commands as for the whole."""
+async def test_help_lists_every_exit_code() -> None:
+    """Exit codes 0 to 7, and that of Ctrl-C."""
     ended = await CommandLine("127.0.0.1:1").run("--help")
     assert [
         line.split()[0] for line in ended.lines if line.startswith("  ") and line.split()[0].isdigit()

@@ -17,8 +17,8 @@ def line(job_id: object, outcome: str = "succeeded", **more: object) -> str:
     return json.dumps({"job_id": job_id, "outcome": outcome, **more}) + "\n"
 
 
-async def test_each_line_is_recorded(progress: Served, cli: CommandLine) -> None:
-    """Each line becomes a result, also beyond what fits into a call, and the last without a line break."""
+async def test_every_line_becomes_a_result(progress: Served, cli: CommandLine) -> None:
+    """Also if they need several calls, and if the last line has no line break."""
     await progress.create("b", 10_005)
     lines = [line(f"j{index}") for index in range(10_003)]
     lines += [line("f", "failed", attempt=2, error_type="E", error="e"), line("s", "skipped").rstrip()]
@@ -33,8 +33,8 @@ async def test_each_line_is_recorded(progress: Served, cli: CommandLine) -> None
     )
 
 
-async def test_a_refused_line_is_named(progress: Served, cli: CommandLine) -> None:
-    """A refused result is named by its line, its neighbours are counted, and the exit code says so."""
+async def test_a_refused_line_is_named_and_the_others_are_counted(progress: Served, cli: CommandLine) -> None:
+    """The exit code is 6."""
     await progress.create("b", 9)
     ended = await cli.run("report", "b", "--from", "-", text=line("1") + line("1", "failed") + line("2"))
     assert (ended.code, ended.out) == (6, "2 recorded, 1 refused\n")
@@ -60,8 +60,10 @@ async def test_a_refused_line_is_named(progress: Served, cli: CommandLine) -> No
         (line("j", jobid="x"), "there is no field 'jobid'"),
     ],
 )
-async def test_a_line_that_is_no_report(progress: Served, cli: CommandLine, bad: str, why: str) -> None:
-    """A line that is no report ends the command with 2, by its number and why; those before it are sent."""
+async def test_a_malformed_line_ends_the_command_with_2(
+    progress: Served, cli: CommandLine, bad: str, why: str
+) -> None:
+    """The error has the number of the line and the reason; the lines before it are sent."""
     await progress.create("b", 9)
     ended = await cli.run("report", "b", "--from", "-", text=line("1") + "\n" + bad)
     assert (ended.code, ended.out) == (2, "1 recorded\n")
@@ -69,8 +71,8 @@ async def test_a_line_that_is_no_report(progress: Served, cli: CommandLine, bad:
     assert (await progress.get("b")).succeeded_jobs == 1
 
 
-async def test_lines_are_sent_as_they_come(progress: Served, cli: CommandLine) -> None:
-    """While the pipe stays open, what was written is recorded: a watcher sees it now."""
+async def test_lines_are_sent_as_they_arrive(progress: Served, cli: CommandLine) -> None:
+    """A result is recorded while the pipe is still open."""
     await progress.create("b", 9)
     async with cli.running("report", "b", "--from", "-") as command:
         await command.write(line("1"))

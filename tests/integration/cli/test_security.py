@@ -1,4 +1,4 @@
-"""TLS and tokens, against a server that asks for both."""
+"""The command line with a server that asks for TLS and a token."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SERVICE = "batchprogress.v1.ProgressService"
 
 
 async def list_batches(request: pb.ListBatchesRequest, context: Any) -> pb.ListBatchesResponse:
-    """Answer to whoever has the token, as a proxy in front of the server does."""
+    """Answer callers with the token, as a proxy in front of the server does."""
     del request
     if dict(context.invocation_metadata()).get("authorization") != f"Bearer {TOKEN}":
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
@@ -26,7 +26,7 @@ async def list_batches(request: pb.ListBatchesRequest, context: Any) -> pb.ListB
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the server is, and the file its certificate is in."""
+    """The address of a server, and the file with its certificate."""
 
     server: str
     ca: Path
@@ -34,7 +34,7 @@ class Place:
 
 @pytest_asyncio.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[Place]:
-    """A server with TLS, and a certificate that only it knows."""
+    """Run a server with TLS and a certificate that no system trusts."""
     key, certificate = self_signed()
     server = grpc.aio.server()
     method = grpc.unary_unary_rpc_method_handler(
@@ -53,8 +53,8 @@ async def guarded(tmp_path: Path) -> AsyncIterator[Place]:
     await server.stop(None)
 
 
-async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
-    """With the roots in --ca and the token in --token-file, without its line break, the server answers."""
+async def test_tls_and_token_are_read_from_files(guarded: Place, tmp_path: Path) -> None:
+    """The line break after the token is not sent."""
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n", encoding="ascii")
     cli = CommandLine(guarded.server)
@@ -62,16 +62,16 @@ async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
     assert (ended.code, ended.err, [batch["batch_id"] for batch in ended.json]) == (0, "", ["b"])
 
 
-async def test_a_missing_token_is_named(guarded: Place) -> None:
-    """A server that wants a token is not asked again and again: exit 6, and what to give."""
+async def test_a_missing_token_ends_a_command_at_once(guarded: Place) -> None:
+    """The exit code is 6, and the sentence says what to give."""
     ended = await CommandLine(guarded.server).run("list", BATCHPROGRESS_CA=str(guarded.ca))
     assert (ended.code, ended.out) == (6, "")
-    wanted = "asks for a token: give a valid one with --token-file"
-    assert ended.err == f"batchprogress: the server at {guarded.server} {wanted}\n"
+    sentence = "asks for a token: give a valid one with --token-file"
+    assert ended.err == f"batchprogress: the server at {guarded.server} {sentence}\n"
 
 
-async def test_a_stranger_is_not_trusted(guarded: Place, tmp_path: Path) -> None:
-    """A server whose certificate the roots do not know gets no token and is as good as away."""
+async def test_a_server_with_an_unknown_certificate_is_not_trusted(guarded: Place, tmp_path: Path) -> None:
+    """It gets no token, and counts as unavailable."""
     _, other = self_signed()
     ca = tmp_path / "other.pem"
     ca.write_bytes(other)

@@ -1,4 +1,4 @@
-"""Bars in a terminal that is the command's own: keys, another width, a stall."""
+"""Bars in a terminal: keys, another width, a stall."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ NAME = "a-batch-with-a-rather-long-name-that-needs-its-room"
 
 @contextmanager
 def watching(server: str, *batch_ids: str) -> Iterator["pexpect.spawn[str]"]:
-    """Watch batches in a terminal whose keys reach the command."""
+    """Watch batches in a terminal that passes keys to the command."""
     terminal = pexpect.spawn(
         sys.executable,
         ["-m", "batchprogress", "watch", *batch_ids, "--server", server],
@@ -42,13 +42,13 @@ def watching(server: str, *batch_ids: str) -> Iterator["pexpect.spawn[str]"]:
 
 
 async def shows(terminal: "pexpect.spawn[str]", pattern: str) -> str:
-    """Wait until the terminal shows it; return what was written up to its end."""
+    """Wait until the terminal shows the pattern; return everything written up to its end."""
     await asyncio.to_thread(terminal.expect, pattern)
     return ESCAPES.sub("", f"{terminal.before}{terminal.after}")
 
 
-async def test_bars_live_through_all_of_it(database_url: str, database: Database) -> None:
-    """A bar moves, fits a narrower terminal, tells a stall, ends with Ctrl-C: 130."""
+async def test_a_bar_follows_its_batch_and_its_terminal(database_url: str, database: Database) -> None:
+    """It moves, fits a narrower terminal, shows a stall, and ends with Ctrl-C: 130."""
     listen = f"127.0.0.1:{free_port()}"
     async with reporting(database_url, listen) as stub:
         await stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=4, display_name=NAME))
@@ -72,6 +72,6 @@ async def test_bars_live_through_all_of_it(database_url: str, database: Database
 
 
 def _environment() -> dict[str, str]:
-    """What a developer's own terminal says must not change what is tested."""
+    """Return the environment without the settings of the developer's own terminal."""
     unset = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}
     return {name: value for name, value in os.environ.items() if name not in unset}

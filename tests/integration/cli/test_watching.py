@@ -1,4 +1,4 @@
-"""`watch`: as lines, as JSON and as bars in a terminal, and how it ends."""
+"""`watch`: lines, JSON and bars in a terminal, and the exit codes."""
 
 import json
 import re
@@ -24,7 +24,7 @@ SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 
 
 async def ended_batches(progress: Served) -> None:
-    """Make a batch of each ending."""
+    """Create a batch for each way to end."""
     for batch_id, outcome in (("good", pb.JOB_OUTCOME_SUCCEEDED), ("bad", pb.JOB_OUTCOME_FAILED)):
         await progress.create(batch_id, 1)
         await progress.report(batch_id, "j", outcome)
@@ -32,8 +32,8 @@ async def ended_batches(progress: Served) -> None:
     await progress.stub.CancelBatch(pb.CancelBatchRequest(batch_id="cancelled"))
 
 
-async def test_exit_codes(progress: Served, cli: CommandLine) -> None:
-    """0 without failures, 1 with some, 3 cancelled, 4 not found, of several the highest; each shown once."""
+async def test_the_exit_code_tells_how_the_batches_ended(progress: Served, cli: CommandLine) -> None:
+    """0 without failures, 1 with some, 3 cancelled, 4 not found; of several batches the highest."""
     await ended_batches(progress)
     for batch_ids, code in (("good", 0), ("bad good bad", 1), ("cancelled bad", 3), ("nope cancelled", 4)):
         ended = await cli.run("watch", *batch_ids.split())
@@ -42,28 +42,28 @@ async def test_exit_codes(progress: Served, cli: CommandLine) -> None:
         assert shown == sorted(set(batch_ids.split()) - {"nope"})
 
 
-async def test_a_log_has_a_line_each_ten_percent(progress: Served, cli: CommandLine) -> None:
-    """Where no terminal is, lines stay: plain ones, one each ten percent, and one at the end."""
+async def test_a_log_has_a_line_every_ten_percent(progress: Served, cli: CommandLine) -> None:
+    """The lines are plain, and the last one shows the end."""
     await progress.create("b", 50)
     async with cli.running("watch", "b") as command, cli.running("watch", "b", "--json") as witness:
-        said = [await command.says("b: 0/50, 0 %")]
+        lines = [await command.prints("b: 0/50, 0 %")]
         for index in range(50):
             await progress.report("b", f"j{index}", pb.JOB_OUTCOME_SKIPPED)
-            await witness.says(f'"revision": {index + 2},')  # each state was there to be shown
+            await witness.prints(f'"revision": {index + 2},')  # each state was there to be shown
         ended = await command.ended()
-    said += ended.lines
-    percents = [int(re.findall(r"(\d+) %", line)[0]) for line in said]
+    lines += ended.lines
+    percents = [int(re.findall(r"(\d+) %", line)[0]) for line in lines]
     assert percents[-1] == 100
     assert all(after - before >= 10 for before, after in pairwise(percents[:-1]))
-    assert said[-1] == "b: 50/50, 100 %, 50 skipped, completed"
-    assert (ended.code, "\x1b" in "".join(said)) == (0, False)
+    assert lines[-1] == "b: 50/50, 100 %, 50 skipped, completed"
+    assert (ended.code, "\x1b" in "".join(lines)) == (0, False)
 
 
 async def test_json_has_a_line_for_each_change(progress: Served, cli: CommandLine) -> None:
-    """With --json each line is the batch, in rising revisions, and the last one has ended."""
+    """Revisions rise, and the last line shows the end."""
     await progress.create("b", 5)
     async with cli.running("watch", "b", "--json") as command:
-        await command.says('"revision": 1,')
+        await command.prints('"revision": 1,')
         for index in range(5):
             await progress.report("b", f"j{index}")
         ended = await command.ended()
@@ -72,17 +72,17 @@ async def test_json_has_a_line_for_each_change(progress: Served, cli: CommandLin
     assert (ended.json[-1]["state"], ended.json[-1]["succeeded_jobs"]) == ("BATCH_STATE_COMPLETED", 5)
 
 
-async def test_a_stall_is_told(progress: Served, cli: CommandLine, database: Database) -> None:
-    """A batch that stalls while it is watched is told with its reason, though the stream says nothing."""
+async def test_a_stall_is_shown(progress: Served, cli: CommandLine, database: Database) -> None:
+    """The stream brings no message about it."""
     await progress.create("b", 5)
     async with cli.running("watch", "b") as command:
-        await command.says("b: 0/5, 0 %\n")
+        await command.prints("b: 0/5, 0 %\n")
         await execute(database, "UPDATE batches SET create_time = :then", then="2026-01-01 00:00:00.000000")
-        assert await command.says("5 of 5 jobs pending") != ""
+        assert await command.prints("5 of 5 jobs pending") != ""
 
 
-async def test_many_batches_in_a_terminal(progress: Served, cli: CommandLine) -> None:
-    """A terminal shows a bar for each batch, with its name, and at the end all of them as they ended."""
+async def test_a_terminal_shows_a_bar_for_each_batch(progress: Served, cli: CommandLine) -> None:
+    """A bar has the name of its batch; at the end all bars show how the batches ended."""
     await ended_batches(progress)
     request = pb.CreateBatchRequest(batch_id="b", total_jobs=4, display_name="November")
     await progress.stub.CreateBatch(request)
@@ -100,8 +100,8 @@ async def test_many_batches_in_a_terminal(progress: Served, cli: CommandLine) ->
         assert terminal.raw.rfind(SHOW_CURSOR) > terminal.raw.rfind(HIDE_CURSOR)
 
 
-async def test_no_color(progress: Served, cli: CommandLine) -> None:
-    """With NO_COLOR a terminal is sent no colours."""
+async def test_no_color_switches_colours_off(progress: Served, cli: CommandLine) -> None:
+    """In tables and in bars."""
     await ended_batches(progress)
     for command, code in ((("watch", "bad", "cancelled"), 3), (("list",), 0)):
         async with cli.in_terminal(*command, NO_COLOR="1") as terminal:
@@ -110,8 +110,8 @@ async def test_no_color(progress: Served, cli: CommandLine) -> None:
             assert COLOURS.search(terminal.raw) is None
 
 
-async def test_ctrl_c(progress: Served, cli: CommandLine) -> None:
-    """Ctrl-C ends a watch with 130, without a traceback, and gives the terminal its cursor back."""
+async def test_ctrl_c_ends_a_watch_with_130(progress: Served, cli: CommandLine) -> None:
+    """It prints no traceback, and the terminal has its cursor again."""
     await progress.create("b", 4)
     async with cli.in_terminal("watch", "b") as terminal:
         await terminal.shows("0/4")
@@ -121,14 +121,14 @@ async def test_ctrl_c(progress: Served, cli: CommandLine) -> None:
         assert "Traceback" not in terminal.text
         assert terminal.raw.rfind(SHOW_CURSOR) > terminal.raw.rfind(HIDE_CURSOR)
     async with cli.running("watch", "b", "--json") as command:
-        await command.says('"revision": 1,')
+        await command.prints('"revision": 1,')
         command.process.send_signal(signal.SIGINT)
         ended = await command.ended()
         assert (ended.code, ended.out, ended.err) == (130, "", "")
 
 
-async def test_through_a_restart(database_url: str) -> None:
-    """A server that was killed is waited for, which is said; no state comes twice, and the end is seen."""
+async def test_a_watch_continues_after_a_restart(database_url: str) -> None:
+    """It says that it waits; no state is shown twice, and the end is shown."""
     listen = f"127.0.0.1:{free_port()}"
     cli = CommandLine(listen)
     async with AsyncExitStack() as watches:
@@ -137,12 +137,12 @@ async def test_through_a_restart(database_url: str) -> None:
             await stub.ReportJobResult(job("j1"))
             command = await watches.enter_async_context(cli.running("watch", "b", "--json"))
             terminal = await watches.enter_async_context(cli.in_terminal("watch", "b"))
-            seen = [await command.says('"revision": 2,')]
+            seen = [await command.prints('"revision": 2,')]
             await terminal.shows("1/2")
-        await command.tells(f"waiting for the server at {listen}")
+        await command.warns(f"waiting for the server at {listen}")
         await terminal.shows(f"waiting for the server at {listen}")
         async with reporting(database_url, listen) as stub:
-            await command.tells("answers again")
+            await command.warns("answers again")
             await stub.ReportJobResult(job("j2"))
             ended = await command.ended()
             assert (ended.code, await terminal.ended()) == (0, 0)
@@ -152,13 +152,13 @@ async def test_through_a_restart(database_url: str) -> None:
 
 
 def job(job_id: str) -> pb.ReportJobResultRequest:
-    """Return the report of a job that did its work."""
+    """Return the report of a succeeded job."""
     return pb.ReportJobResultRequest(batch_id="b", job_id=job_id, outcome=pb.JOB_OUTCOME_SUCCEEDED)
 
 
 @asynccontextmanager
 async def reporting(database_url: str, listen: str) -> AsyncIterator[Stub]:
-    """Run a server that is killed at the end, and give a stub of it."""
+    """Run a server that is killed at the end of the context; yield a stub of it."""
     async with (
         progress_process(database_url, listen=listen) as server,
         grpc.aio.insecure_channel(server.target) as channel,
