@@ -1,1 +1,1 @@
-"""The product as its users run it: real processes, many workers."""
+"""The product as users run it: processes, queues, browsers, many workers."""

@@ -1,4 +1,4 @@
-"""The 1,037 jobs of the story, as Celery's and RQ's workers run them: some end before they could report."""
+"""The 1,037 jobs that workers of Celery and RQ run; some end without a report."""
 
 import os
 from functools import cache
@@ -10,7 +10,7 @@ from batchprogress import Reporter
 JOBS = 1_037
 FAILING_EVERY = 50
 UNREPORTED_EVERY = 103
-"""Eleven of them: the worker of each is gone between its work and its report."""
+"""Eleven jobs, whose workers end between the work and the report."""
 BATCH = "story"
 
 
@@ -33,7 +33,7 @@ def _reporter() -> Reporter:
 
 
 def make_app(url: str) -> Celery:
-    """Return the Celery application of the story."""
+    """Return the Celery application of the jobs."""
     app = Celery("story", broker=url, backend=url, set_as_current=False)
     app.conf.broker_connection_retry_on_startup = True
     app.task(name="run")(run)

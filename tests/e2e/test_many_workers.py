@@ -1,4 +1,4 @@
-"""1,037 concurrent workers, every job reported twice, watched by 200 watchers: exact, and seen so."""
+"""1,037 concurrent workers, each job reported twice, and 200 watchers."""
 
 import asyncio
 import random
@@ -23,19 +23,19 @@ WATCHERS = 200
 CALL_SECONDS_MAX = 60
 SEED_MAX = 2**32
 CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
-"""A connection for each channel, as each worker process has."""
+"""A connection per channel, as separate worker processes have."""
 WORKERS_PER_CHANNEL = 100
 
 
 @dataclass(slots=True)
 class Watcher:
-    """What one watcher was sent, and when."""
+    """The messages of one watcher, and when they arrived."""
 
     batches: list[pb.Batch] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
 
     async def watch(self, stub: Stub, *, reconnect_after: int | None = None) -> None:
-        """Watch to the end; leave once after so many messages and come back, if asked to."""
+        """Watch to the end; with `reconnect_after`, leave once after this many messages and resume."""
         after_revision = 0
         while True:
             call = stub.WatchBatch(pb.WatchBatchRequest(batch_id="b", after_revision=after_revision))
@@ -53,7 +53,7 @@ class Watcher:
 
 @pytest_asyncio.fixture
 async def servers(database_url: str) -> AsyncIterator[list[str]]:
-    """Two server processes on one database; one on SQLite, which has one writer."""
+    """Run two server processes on one database, or one on SQLite, which has a single writer."""
     number = 1 if database_url.startswith("sqlite") else 2
     async with AsyncExitStack() as stack:
         processes = [await stack.enter_async_context(progress_process(database_url)) for _ in range(number)]
@@ -61,7 +61,7 @@ async def servers(database_url: str) -> AsyncIterator[list[str]]:
 
 
 async def report_all(targets: list[str], reports: list[int], reported: Counter[str]) -> Counter[str]:
-    """Let a worker for each report send it, all at once; count what is sent and the answers."""
+    """Send all reports at the same time, each by its own worker; count reports and answers."""
     async with AsyncExitStack() as stack:
         stubs = [
             stub_of(
@@ -87,7 +87,7 @@ async def report_all(targets: list[str], reports: list[int], reported: Counter[s
 
 
 def assert_true_and_rising(watcher: Watcher) -> None:
-    """Revisions rise strictly, tallies never fall, sums hold, and 100 % is shown only at the end."""
+    """Check that revisions rise, counts never fall and add up, and 100 % comes only at the end."""
     revisions = [batch.revision for batch in watcher.batches]
     assert revisions == sorted(set(revisions))
     done = [batch.succeeded_jobs for batch in watcher.batches]
@@ -101,7 +101,7 @@ def assert_true_and_rising(watcher: Watcher) -> None:
 async def test_every_job_reported_twice_is_counted_once(
     servers: list[str], database_url: str, figures: Callable[[str], None]
 ) -> None:
-    """1,037 workers report every job twice in random order, to every server: all answered OK, all exact."""
+    """Reports in random order to all servers are all answered, and rows, counts and watchers are exact."""
     seed = random.randrange(SEED_MAX)
     print(f"seed {seed}")  # noqa: T201  # shown if the test fails
     order = random.Random(seed)
@@ -136,10 +136,10 @@ async def test_every_job_reported_twice_is_counted_once(
     )
 
 
-async def test_a_change_through_another_server_is_seen(
+async def test_watcher_sees_results_reported_to_another_server(
     servers: list[str], figures: Callable[[str], None]
 ) -> None:
-    """Each single result reported to one server reaches a watcher of another one."""
+    """Each result that is reported to one server reaches a watcher at the other."""
     jobs = 20
     async with AsyncExitStack() as stack:
         stubs = [
@@ -159,11 +159,11 @@ async def test_a_change_through_another_server_is_seen(
             lags.append(time.monotonic() - answered)
             assert isinstance(message, pb.WatchBatchResponse)
             assert message.batch.succeeded_jobs == job + 1
-    figures(f"a change is seen by a watcher of the other server after {max(lags):.3f} s at most, of {jobs}")
+    figures(f"a watcher at the other server sees each of {jobs} changes within {max(lags):.3f} s")
 
 
 async def assert_rows_equal_tallies(database_url: str) -> None:
-    """There is one row for each job, and the check of all counters finds nothing."""
+    """Check that there is one row per job, and that all counters equal the rows."""
     database = Database(database_url, connections_max=2)
     try:
         rows = await database.read(

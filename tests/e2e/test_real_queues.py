@@ -1,4 +1,4 @@
-"""The 1,037-job story with the truth in real queues: eleven jobs never report, and the batch ends exactly."""
+"""1,037 jobs in real queues: eleven are never reported, and the reconciler completes the batch exactly."""
 
 import asyncio
 import os
@@ -30,9 +30,9 @@ from tests.support.notes import note
 from tests.support.progress import ROOT, Stub, progress_process, stub_of
 
 STORY_SECONDS_MAX = 60.0
-"""Some 5 s where it was measured."""
+"""It takes 5 s."""
 JOB_SECONDS_MAX = 300.0
-"""A given cluster's controllers may make 20 pods a second, each with a second call when it has ended."""
+"""The controllers of a cluster may create 20 pods per second, with a second call for each end."""
 POLL_SECONDS = 0.05
 FAILED = [number for number in range(JOBS) if number % FAILING_EVERY == 0]
 UNREPORTED = [number for number in range(JOBS) if number % UNREPORTED_EVERY == 0]
@@ -54,10 +54,16 @@ def redis_url() -> Iterator[str]:
 
 
 class Story:
-    """A batch of the progress server, and what is done with it."""
+    """The batch, and the steps of the story.
+
+    Args:
+        url: The URL of the database.
+        target: The address of the progress server.
+        stub: A client of the server.
+
+    """
 
     def __init__(self, url: str, target: str, stub: Stub) -> None:
-        """Take the database, the server's address, and a client of it."""
         self.target = target
         self._url = url
         self._stub = stub
@@ -67,7 +73,7 @@ class Story:
         return (await self._stub.GetBatch(pb.GetBatchRequest(batch_id=BATCH))).batch
 
     async def report_all(self, job_id: str = "job-{}") -> None:
-        """Report every job that the story lets report, as workers of no queue of ours do."""
+        """Report all jobs except the unreported ones, for queues without workers of ours."""
         results = [
             pb.ReportJobResultRequest(
                 batch_id=BATCH,
@@ -80,7 +86,7 @@ class Story:
         await self._stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
 
     async def stuck(self) -> None:
-        """Wait until all who report have done so."""
+        """Wait until only the unreported jobs are pending."""
         await until(self._is_stuck)
 
     async def _is_stuck(self) -> bool:
@@ -102,7 +108,7 @@ class Story:
         assert process.returncode == 0, out.decode()
 
     async def assert_exact(self) -> None:
-        """The batch has ended, and its tallies are those of the queue."""
+        """Check that the batch has completed with the counts of the queue."""
         batch = await self.batch()
         assert batch.state == pb.BATCH_STATE_COMPLETED
         assert (batch.succeeded_jobs, batch.failed_jobs, batch.pending_jobs) == (
@@ -113,7 +119,7 @@ class Story:
 
 @pytest.fixture
 async def story(database_url: str) -> AsyncIterator[Story]:
-    """Return the batch of 1,037 jobs on a server that is a process of its own."""
+    """Create the batch on a server process."""
     async with (
         progress_process(database_url) as server,
         grpc.aio.insecure_channel(server.target) as channel,
@@ -133,7 +139,7 @@ async def until(is_so: Callable[[], Awaitable[bool]], seconds_max: float = STORY
 
 @contextmanager
 def worker(*arguments: str, **variables: str) -> Iterator[None]:
-    """Run a queue's worker; it is killed at the end."""
+    """Run a worker of a queue, and kill it at the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=ROOT,
@@ -149,7 +155,7 @@ def worker(*arguments: str, **variables: str) -> Iterator[None]:
 
 
 async def test_celery(story: Story, redis_url: str) -> None:
-    """Celery on Redis, its worker killed when only the unreported jobs are left."""
+    """With Celery on Redis; its worker is killed when only the unreported jobs are left."""
     app = make_app(redis_url)
     results = [app.send_task("run", (number,), task_id=_job_id(number)) for number in range(JOBS)]
     GroupResult(BATCH, results, app=app).save()
@@ -164,7 +170,7 @@ async def test_celery(story: Story, redis_url: str) -> None:
 
 
 async def test_rq(story: Story, redis_url: str) -> None:
-    """RQ, with the list of its jobs beside it."""
+    """With RQ, and a list of its jobs in Redis."""
     with Redis.from_url(redis_url) as redis:
         datas = [Queue.prepare_data(run, (number,), job_id=_job_id(number)) for number in range(JOBS)]
         jobs = Queue(connection=redis).enqueue_many(datas)
@@ -179,7 +185,7 @@ async def test_rq(story: Story, redis_url: str) -> None:
 
 
 async def test_laravel(story: Story, tmp_path: Path) -> None:
-    """A row of Laravel's table."""
+    """With a row in the table of Laravel."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'laravel.db'}"
     queue = LaravelQueue(url)
     await queue.create()
@@ -193,7 +199,7 @@ async def test_laravel(story: Story, tmp_path: Path) -> None:
 
 @pytest.fixture
 async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
-    """Return the API server that is given, else the stand-in; the end of the run tells which."""
+    """Return the given API server, or else the stand-in, and note which."""
     if reason := needs.server_missing():
         note(request.node, needs.USED, f"the story of Jobs on a stand-in: {reason}")
         async with stand_in(tmp_path) as cluster:
@@ -206,7 +212,7 @@ async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 async def test_kubernetes(story: Story, cluster: Cluster) -> None:
-    """An Indexed Job of 1,037 indexes, counted by the Job controller where there is one."""
+    """With an Indexed Job of 1,037 indexes, counted by the Job controller if there is one."""
     await story.report_all("job/{}")
     await run_indexed_job(cluster)
     async with serving(
@@ -218,7 +224,7 @@ async def test_kubernetes(story: Story, cluster: Cluster) -> None:
 
 
 async def run_indexed_job(cluster: Cluster) -> None:
-    """Run the Job of the story to its end: pods that no node takes are ended in a kubelet's place."""
+    """Run the Job to its end; pods that no node takes are ended in place of a kubelet."""
     if not cluster.has_controllers:
         await cluster.put("job", BATCH, **indexed(JOBS))
         succeeded = ",".join(str(one) for one in range(JOBS) if one not in FAILED)

@@ -1,1 +1,1 @@
-"""The dashboard in a real Chromium, over real processes."""
+"""The dashboard in Chromium, with all servers as processes."""

@@ -1,4 +1,4 @@
-"""One Chromium for all tests of this folder, in one process of the run, and a scene for a module."""
+"""One Chromium for all tests of this folder, and one scene per module."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +16,7 @@ GROUP = "chromium"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the browser together, in its own event loop."""
+    """Run all tests of the browser in one process, which starts it once."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group(GROUP))
@@ -24,18 +24,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Return Chromium; for pictures with the fonts of a desktop."""
+    """Run Chromium, for pictures with the fonts of a desktop."""
     fonts = [screenshots.FONT_PACKAGE] if screenshots.folder() else []
     try:
         async with chromium.browser(*fonts) as running:
             yield running
     except PackageUnavailable as reason:
-        not_run.without(f"the dashboard was not tested in a browser: there is no chromium, and {reason}")
+        not_run.without(f"the dashboard was not tested in a browser: chromium is not installed, and {reason}")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    """Return a scene that the tests of a module share."""
+    """Run the scene that the tests of a module share."""
     folder = tmp_path_factory.mktemp("dashboard")
     async with scene(f"sqlite+aiosqlite:///{folder}/batches.db") as running:
         yield running

@@ -1,4 +1,4 @@
-"""What a test asks a page, beyond what it shows."""
+"""Scripts that read from a page what it does not show as text."""
 
 SUM_OF_TALLIES = """() => {
     const numbers = [...document.querySelectorAll("#tallies dd")]
@@ -6,11 +6,11 @@ SUM_OF_TALLIES = """() => {
     const total = numbers.pop();
     return [numbers.reduce((sum, number) => sum + number, 0), total];
 }"""
-"""What the parts of the total come to, and the total."""
+"""The sum of the parts of the total, and the total."""
 DURATIONS = "[...document.querySelectorAll('.part')].map((one) => getComputedStyle(one).transitionDuration)"
-"""How long each part of each bar moves."""
+"""The duration of the transition of each part of each bar."""
 IS_DARK = "parseInt(getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/)[0]) < 128"
-"""Whether the page is."""
+"""Whether the background of the page is dark."""
 TOO_PALE = """() => {
     const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
     const light = (colour) => channels(colour).slice(0, 3).map((one) => one / 255)
@@ -31,4 +31,4 @@ TOO_PALE = """() => {
         .filter((node) => contrast(node) < 4.5)
         .map((node) => `${node.className} ${node.textContent}: ${contrast(node).toFixed(2)}`);
 }"""
-"""Texts with less contrast than WCAG's AA asks for."""
+"""Texts with less contrast than level AA of WCAG requires."""

@@ -1,4 +1,4 @@
-"""A progress server, the dashboard beside it, and a batch that workers report to, as real processes."""
+"""A progress server and a dashboard as processes, and batches with reports."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ ERRORS = (
 
 
 def job(number: int) -> FakeJob:
-    """Return a job as its queue has it: each 83rd failed."""
+    """Return a job of the queue; every 83rd has failed."""
     if number % 83 == 3:
         error_type, error_message = ERRORS[number // 83 % len(ERRORS)]
         return FakeJob(f"job-{number:05}", JobOutcome.FAILED, 1, error_type, error_message)
@@ -39,11 +39,11 @@ def job(number: int) -> FakeJob:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What runs, and what a test does to it."""
+    """The servers, and the steps of the tests."""
 
     database_url: str
     url: str
-    """Of the dashboard."""
+    """The URL of the dashboard."""
     stub: Stub
 
     async def create(
@@ -70,7 +70,7 @@ class Scene:
         await self.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
 
     async def report_failures(self, batch_id: str, jobs: int, message: str) -> None:
-        """Report that so many jobs failed alike; {} in the message is the job's number."""
+        """Report failures with similar messages; {} in the message is the number of the job."""
         results = [
             pb.ReportJobResultRequest(
                 batch_id=batch_id,
@@ -84,7 +84,7 @@ class Scene:
         await self.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
 
     async def let_time_pass(self, batch_id: str) -> None:
-        """Do what a quarter of an hour without a result does to a batch."""
+        """Make a batch look as after 14 minutes without a result."""
         database = Database(self.database_url, connections_max=1)
         table = schema.batches
         is_it = table.c.batch_id == batch_id
@@ -95,7 +95,7 @@ class Scene:
         await database.close()
 
     async def reconcile(self, batch_id: str, jobs: int) -> None:
-        """Run `python -m reconciler` beside a queue in which every job of the batch has ended."""
+        """Run `python -m reconciler` with a queue in which all jobs of the batch have ended."""
         queue = QueueFake()
         queue.batches[batch_id] = FakeBatch([job(number) for number in range(jobs)])
         async with queue_served(queue) as target, asyncio.timeout(PASS_SECONDS_MAX):
@@ -114,7 +114,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(database_url: str) -> AsyncIterator[Scene]:
-    """Run everything while the context is open."""
+    """Run all servers while the context is open."""
     async with (
         progress_process(database_url) as progress,
         dashboard_process(progress.target) as shown,

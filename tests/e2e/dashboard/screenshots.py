@@ -1,4 +1,4 @@
-"""Pictures of the pages, for the README; made where DASHBOARD_SCREENSHOTS names a folder."""
+"""Pictures of the pages for the README, written to the folder DASHBOARD_SCREENSHOTS if it is set."""
 
 import asyncio
 import os
@@ -10,28 +10,28 @@ from tests.e2e.dashboard.watched_page import WatchedPage
 
 VARIABLE = "DASHBOARD_SCREENSHOTS"
 FONT_PACKAGE = "fonts-inter"
-"""What system fonts look like on a desktop."""
+"""The font of a usual desktop."""
 VIEW = {"width": 1_120, "height": 640}
 STALL_SECONDS = 65
-"""Of a real stall, which is told after a minute."""
+"""The time until a real stall is shown."""
 SETTLED_SECONDS = 2.5
-"""Bars have come to where they glide."""
+"""The time until bars have reached their values."""
 
 
 def folder() -> Path | None:
-    """Return where pictures are wanted."""
+    """Return the folder for pictures, if they are wanted."""
     name = os.environ.get(VARIABLE)
     return Path(name) if name else None
 
 
 async def pause_for_pictures() -> None:
-    """Let a plot have a shape, if pictures are wanted."""
+    """Wait, so that the plot of a picture has a shape."""
     if folder() is not None:
         await asyncio.sleep(random.uniform(0.05, 0.6))
 
 
 async def let_it_stall(shown: Scene, batch_id: str) -> None:
-    """Do what time does to a batch without results; for pictures, wait for it."""
+    """Let a batch stall, for pictures in real time."""
     if folder() is not None:
         await asyncio.sleep(STALL_SECONDS)
     else:
@@ -39,7 +39,7 @@ async def let_it_stall(shown: Scene, batch_id: str) -> None:
 
 
 async def picture(watched: WatchedPage, name: str) -> None:
-    """Take pictures of a page as it is, in the light and in the dark, if they are wanted."""
+    """Take pictures of a page in the light and the dark scheme, if they are wanted."""
     if (wanted := folder()) is None:
         return
     await asyncio.sleep(SETTLED_SECONDS)

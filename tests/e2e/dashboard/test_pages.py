@@ -1,4 +1,4 @@
-"""What the pages keep in any browser: hostile names, the keyboard, a phone, the dark, screen readers."""
+"""The pages with hostile names, keyboard, phone, dark scheme, screen reader, and failures."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ from tests.support.dashboard import dashboard_process
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 JOBS_TRACED = 300
-"""More than are looked at for a page."""
+"""More jobs than one page shows."""
 HOSTILE_ID = "<script>window.pwned=1</script>" + "&%22'/../?#" + "W" * 80
 HOSTILE_NAME = "<img src=x onerror=window.pwned=1>" + "\N{RIGHT-TO-LEFT OVERRIDE}" + "long" * 30
 HOSTILE_LABEL = "\"'><svg onload=window.pwned=1>"
@@ -34,13 +34,13 @@ async def _batches(shown: Scene) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def watched(browser: Browser) -> AsyncIterator[WatchedPage]:
-    """Return a page of a new profile."""
+    """Open a page in a new profile."""
     async with watched_page(browser) as opened:
         yield opened
 
 
 async def test_hostile_names_are_text(shown: Scene, watched: WatchedPage) -> None:
-    """Names, ids and labels are shown as they are, and nothing in them runs."""
+    """Names, ids and labels are shown as text, and scripts in them do not run."""
     await watched.page.goto(f"{shown.url}/")
     await watched.page.get_by_role("link", name=HOSTILE_NAME).click()
     await watched.shows("#percent", "75")
@@ -52,7 +52,7 @@ async def test_hostile_names_are_text(shown: Scene, watched: WatchedPage) -> Non
 
 
 async def test_the_list_is_live(shown: Scene, watched: WatchedPage) -> None:
-    """A new batch appears, and bars move, without a reload; state, label and text filter them."""
+    """New batches appear and bars move without a reload; state, label and text filter the list."""
     await watched.page.goto(f"{shown.url}/")
     await watched.shows(".row", "October import")
     await shown.create("fresh", 10, "Fresh from the queue", {"team": "media"})
@@ -75,8 +75,8 @@ async def test_the_list_is_live(shown: Scene, watched: WatchedPage) -> None:
     await watched.shows("#count", "3 shown")
 
 
-async def test_keyboard(shown: Scene, watched: WatchedPage) -> None:
-    """The skip link comes first, a batch opens by Enter, a group of failures opens to its jobs."""
+async def test_pages_work_with_the_keyboard(shown: Scene, watched: WatchedPage) -> None:
+    """The skip link comes first; Enter opens a batch and a group of failures."""
     await watched.page.goto(f"{shown.url}/")
     await watched.shows(".row", "October import")
     await watched.page.keyboard.press("Tab")
@@ -93,8 +93,8 @@ async def test_keyboard(shown: Scene, watched: WatchedPage) -> None:
     assert await watched.value("document.activeElement.getAttribute('aria-expanded')") == "true"
 
 
-async def test_a_group_opened_twice(shown: Scene, watched: WatchedPage) -> None:
-    """Who opens a group, closes and opens it again sees each job once, also if the first answer is late."""
+async def test_group_that_is_opened_twice_shows_each_job_once(shown: Scene, watched: WatchedPage) -> None:
+    """Also if the first answer comes late."""
     second_answered, first_answered = asyncio.Event(), asyncio.Event()
     questions: list[Route] = []
 
@@ -121,8 +121,8 @@ async def test_a_group_opened_twice(shown: Scene, watched: WatchedPage) -> None:
     assert await watched.page.locator(".failure-jobs tbody tr").count() == jobs
 
 
-async def test_a_group_of_many_jobs(shown: Scene, watched: WatchedPage) -> None:
-    """A group shows its jobs page by page, whatever lines their messages have; a lost page comes again."""
+async def test_group_of_many_jobs_is_paged(shown: Scene, watched: WatchedPage) -> None:
+    """A page that could not be loaded can be loaded again."""
     await shown.create("traced", JOBS_TRACED)
     await shown.report_failures("traced", JOBS_TRACED, "Traceback:\n  line {}\nKeyError: 'id'")
     await watched.page.goto(f"{shown.url}/batch?id=traced")
@@ -137,8 +137,8 @@ async def test_a_group_of_many_jobs(shown: Scene, watched: WatchedPage) -> None:
     assert await watched.page.locator(".failure-jobs tbody tr").count() == JOBS_TRACED
 
 
-async def test_a_batch_without_jobs(shown: Scene, watched: WatchedPage) -> None:
-    """A batch without jobs that has ended looks as it says, 100 %, and has no progress over time."""
+async def test_batch_without_jobs_is_complete(shown: Scene, watched: WatchedPage) -> None:
+    """It shows 100 % and no plot."""
     await shown.create("none", 0)
     await watched.page.goto(f"{shown.url}/batch?id=none")
     await watched.shows("#percent", "100")
@@ -146,8 +146,8 @@ async def test_a_batch_without_jobs(shown: Scene, watched: WatchedPage) -> None:
     assert not await watched.page.is_visible("#plot")
 
 
-async def test_a_batch_of_days(shown: Scene, watched: WatchedPage) -> None:
-    """The plot of a batch that goes on for days names the day at both of its ends."""
+async def test_plot_of_several_days_shows_dates(shown: Scene, watched: WatchedPage) -> None:
+    """At both ends of the plot."""
     await shown.create("slow", 2)
     await watched.page.clock.set_fixed_time(datetime.now(UTC) + timedelta(days=3))
     await watched.page.goto(f"{shown.url}/batch?id=slow")
@@ -156,16 +156,16 @@ async def test_a_batch_of_days(shown: Scene, watched: WatchedPage) -> None:
     assert [len(re.findall(r"^\d+ \w+, \d\d:\d\d$", time)) for time in times] == [1, 1]
 
 
-async def test_no_server_from_the_beginning(browser: Browser) -> None:
-    """Who comes while the server is away is told so where batches would be, not left with an empty page."""
+async def test_page_says_that_the_server_is_unavailable(browser: Browser) -> None:
+    """Instead of an empty page, also if the server was never available."""
     async with dashboard_process("127.0.0.1:1") as shown, watched_page(browser) as page:
         for address, place in (("/", "#empty"), ("/batch?id=b", "#nothing")):
             await page.page.goto(f"http://{shown.target}{address}")
             await page.shows(place, "The progress server does not answer.")
 
 
-async def test_a_wrong_address(shown: Scene, watched: WatchedPage) -> None:
-    """A page that does not exist is said to be none, and is not asked for again and again."""
+async def test_unknown_filter_is_explained(shown: Scene, watched: WatchedPage) -> None:
+    """The page does not repeat the request, and links to all batches."""
     await watched.page.goto(f"{shown.url}/?page=none")
     await watched.shows("#empty", "No such filter or page")
     await watched.shows("#connection", "Live")
@@ -173,8 +173,8 @@ async def test_a_wrong_address(shown: Scene, watched: WatchedPage) -> None:
     await watched.shows(".row", "October import")
 
 
-async def test_half_an_answer(shown: Scene, watched: WatchedPage) -> None:
-    """An answer that is cut says that the dashboard does not answer; the list goes on with the next one."""
+async def test_list_recovers_from_an_incomplete_answer(shown: Scene, watched: WatchedPage) -> None:
+    """The page says that the dashboard does not answer until the next answer."""
 
     async def cut(route: Route) -> None:
         await route.fulfill(status=200, content_type="application/json", body='{"batches": [')
@@ -186,8 +186,8 @@ async def test_half_an_answer(shown: Scene, watched: WatchedPage) -> None:
     await watched.shows("#connection", "Live")
 
 
-async def test_screen_reader(shown: Scene, watched: WatchedPage) -> None:
-    """Bars tell their value in words, pages have headings and landmarks, the plot says what it shows."""
+async def test_pages_work_with_a_screen_reader(shown: Scene, watched: WatchedPage) -> None:
+    """Bars have values in words, pages have headings and landmarks, and plots have a description."""
     await watched.page.goto(f"{shown.url}/batch?id=imports")
     await watched.shows("#percent", "100")
     bar = watched.page.get_by_role("progressbar")
@@ -200,8 +200,8 @@ async def test_screen_reader(shown: Scene, watched: WatchedPage) -> None:
         assert await watched.page.get_by_role(role).count() == 1
 
 
-async def test_phone(browser: Browser, shown: Scene) -> None:
-    """On a phone nothing sticks out to the side, however long the names are."""
+async def test_pages_fit_a_phone(browser: Browser, shown: Scene) -> None:
+    """Nothing is wider than the screen, however long the names are."""
     async with watched_page(browser, **PHONE) as phone:
         await phone.page.goto(f"{shown.url}/")
         await phone.shows(".row", "<img")
@@ -214,8 +214,8 @@ async def test_phone(browser: Browser, shown: Scene) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_light_and_dark(browser: Browser, shown: Scene, scheme: str) -> None:
-    """The page follows the system's scheme, and every text can be told from what it stands on."""
+async def test_pages_follow_the_colour_scheme(browser: Browser, shown: Scene, scheme: str) -> None:
+    """All text has enough contrast in both schemes."""
     async with watched_page(browser, color_scheme=scheme) as page:
         for address in ("/", "/batch?id=imports"):
             await page.page.goto(shown.url + address)
@@ -225,16 +225,16 @@ async def test_light_and_dark(browser: Browser, shown: Scene, scheme: str) -> No
             assert await page.value(TOO_PALE) == []
 
 
-async def test_motion_is_off_where_it_is_not_wanted(browser: Browser, shown: Scene) -> None:
-    """With reduced motion bars jump."""
+async def test_bars_do_not_glide_with_reduced_motion(browser: Browser, shown: Scene) -> None:
+    """Bars change at once."""
     async with watched_page(browser, reduced_motion="reduce") as page:
         await page.page.goto(f"{shown.url}/")
         await page.shows(".row", "October import")
         assert set(await page.value(DURATIONS)) == {"0s"}
 
 
-async def test_an_unknown_batch(shown: Scene, watched: WatchedPage) -> None:
-    """A page of a batch that is not there says so, in its title too, and leads back."""
+async def test_unknown_batch_is_explained(shown: Scene, watched: WatchedPage) -> None:
+    """On the page and in its title, with a link to all batches."""
     await watched.page.goto(f"{shown.url}/batch?id=..%2F..")
     await watched.shows("#nothing", "There is no such batch")
     assert await watched.page.title() == "No such batch · Batch Progress"
@@ -248,4 +248,4 @@ async def _tab_to(watched: WatchedPage, text: str) -> None:
         await watched.page.keyboard.press("Tab")
         if text in await watched.value("document.activeElement.textContent"):
             return
-    raise AssertionError(f"Tab never comes to {text}")
+    raise AssertionError(f"Tab never reaches {text}")

@@ -1,4 +1,4 @@
-"""A batch sticks at 99 %, says why, is repaired and turns 100 %, in a page that is never loaded again."""
+"""Open pages follow a batch through a stall, a repair and a server restart, without a reload."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ JOBS, REPORTED = 1_037, 1_030
 
 
 async def test_stuck_and_repaired(browser: Browser, shown: Scene) -> None:
-    """The page follows the batch from 0 to 99 %, names the stall, and shows repair and end by itself."""
+    """The page follows the batch from 0 to 99 %, names the stall, and shows the repair and the end."""
     await populate(shown)
     async with (
         watched_page(browser, viewport=VIEW) as watched,
@@ -55,7 +55,7 @@ async def test_stuck_and_repaired(browser: Browser, shown: Scene) -> None:
 
 
 async def populate(shown: Scene) -> None:
-    """Create the batch, and others beside which it stands in the list."""
+    """Create the batch, and others for the list."""
     await shown.create("thumbnails", 5_000, labels={"team": "media"})
     await shown.report("thumbnails", range(800))
     await shown.stub.CancelBatch(pb.CancelBatchRequest(batch_id="thumbnails"))
@@ -68,7 +68,7 @@ async def populate(shown: Scene) -> None:
 
 
 async def test_the_server_restarts(browser: Browser, tmp_path: Path) -> None:
-    """While the server is away both pages say so; when it is back they go on, never loaded again."""
+    """Both pages say that the server is unavailable, and continue after its restart."""
     url = f"sqlite+aiosqlite:///{tmp_path}/batches.db"
     async with progress_process(url) as first, dashboard_process(first.target) as shown:
         target = first.target
