@@ -68,7 +68,7 @@ run: setup ## Run a batch of 1,037 jobs that gets stuck, and repair it (KEEP=1 k
 
 .PHONY: recording
 recording: setup | $(UV) ## Record make run for the README, in a terminal
-	$(UV) run --quiet --no-project --isolated --with-requirements locks/recording.txt \
+	TERM=xterm-256color $(UV) run --quiet --no-project --isolated --with-requirements locks/recording.txt \
 		termtosvg docs/images/run.svg --command '$(BIN)/python -m demo' --screen-geometry 92x30 \
 		--min-frame-duration 200 --loop-delay 10000 --template window_frame
 
