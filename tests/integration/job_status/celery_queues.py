@@ -6,7 +6,7 @@ from pathlib import Path
 from celery import Celery, states
 from celery.backends.database.session import ResultModelBase
 from celery.result import GroupResult
-from sqlalchemy import insert, select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.integration.job_status.conftest import READER
@@ -64,11 +64,22 @@ class TablesQueue(CeleryQueue):
     async def create(self) -> None:
         """Create Celery's tables in both databases."""
         self.app.backend.ResultSession().close()
-        await self._copy()
+        engine = create_async_engine(self._url)
+        async with engine.begin() as connection:
+            if connection.dialect.name in {"mysql", "mariadb"}:
+                # Celery's own column rejects two task ids that differ only by case; its ids are UUIDs.
+                await connection.execute(text("ALTER DATABASE COLLATE utf8mb4_bin"))
+            await connection.run_sync(ResultModelBase.metadata.create_all)
+        await engine.dispose()
 
     async def put(self, batch_id: str, jobs: Mapping[str, str]) -> None:
         """Save a group, and copy all rows."""
-        await super().put(batch_id, jobs)
+        await self.put_all({batch_id: jobs})
+
+    async def put_all(self, batches: Mapping[str, Mapping[str, str]]) -> None:
+        """Save groups, and copy all rows."""
+        for batch_id, jobs in batches.items():
+            await super().put(batch_id, jobs)
         await self._copy()
 
     async def cancel(self, batch_id: str) -> None:
@@ -79,12 +90,8 @@ class TablesQueue(CeleryQueue):
     async def _copy(self) -> None:
         source, target = create_async_engine(self._file), create_async_engine(self._url)
         async with source.connect() as reading, target.begin() as writing:
-            await writing.run_sync(ResultModelBase.metadata.drop_all)
-            if writing.dialect.name in {"mysql", "mariadb"}:
-                # Celery's own column rejects two task ids that differ only by case; its ids are UUIDs.
-                await writing.execute(text("ALTER DATABASE COLLATE utf8mb4_bin"))
-            await writing.run_sync(ResultModelBase.metadata.create_all)
             for table in ResultModelBase.metadata.sorted_tables:
+                await writing.execute(delete(table))
                 rows = (await reading.execute(select(table))).mappings().all()
                 if rows:
                     await writing.execute(insert(table), [dict(row) for row in rows])

@@ -144,8 +144,8 @@ async def _check_backend(url: str, file: Path) -> None:
 
 async def _check_parts(queue: TablesQueue, source: CelerySource) -> None:
     """Parts belong to the batch with exactly this id, which may grow; without its own group it is unknown."""
-    for group_id, task_id in (("a_b 1", "e"), ("a_b 2", "f"), ("aXb 1", "g"), ("A_B 1", "h")):
-        await queue.put(group_id, {task_id: "succeeded"})
+    parts = {"a_b 1": "e", "a_b 2": "f", "aXb 1": "g", "A_B 1": "h"}
+    await queue.put_all({group_id: {task_id: "succeeded"} for group_id, task_id in parts.items()})
     with pytest.raises(BatchUnknown):
         await source.batch_counts("a_b")
     await queue.put("a_b", {})
