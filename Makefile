@@ -12,8 +12,10 @@ PROTOC := $(UV) run --quiet --no-project --isolated --with-requirements locks/pr
 # Tests start hundreds of processes: without compiled files each would compile what it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The tests of one database server stay together in one process; more than four have nothing to do.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+# One process more than cores, since tests often wait. The tests of one database server stay
+# together in one process, so that more than four have nothing to do.
+PROCESSES := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+PYTEST := $(BIN)/python -m pytest --numprocesses $(PROCESSES) --maxprocesses 4 --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help

@@ -1,7 +1,8 @@
-"""Databases for every test that asks for one, what was not run without them, and that nothing is left."""
+"""Databases for all tests, the choice of tests for `make test`, and the summary of a run."""
 
 import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.support.leftovers import mark_this_run, processes_left
 from tests.support.notes import FIGURES, figures, notes
 from tests.support.storage import ENGINES, Databases, EngineName, ServerDatabases, SqliteDatabases
 
-__all__ = ["figures"]  # a fixture for all
+__all__ = ["figures"]  # a fixture of all tests
 
 CONNECTIONS_MAX = 8
 """The default of the setting."""
@@ -39,36 +40,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """End a test for want of its server before anything is set up."""
+    """Skip a test before its fixtures run if this machine cannot run it."""
     kubernetes.require(item)
     not_run.require_engine(item)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell what was measured, on what, and what was not run: nobody scrolls up."""
-    if measured := notes(terminalreporter, FIGURES):
-        terminalreporter.section("figures")
-        terminalreporter.write_line("\n".join(measured))
-    if rows := summary.noted_rows(terminalreporter):
-        terminalreporter.section("faults")
-        terminalreporter.write_line("\n".join(summary.table(rows)))
-    if lines := not_run.lines(terminalreporter, "found"):
-        terminalreporter.section("databases")
-        terminalreporter.write_line("\n".join(lines))
-    if lines := kubernetes.used(terminalreporter):
-        terminalreporter.section("kubernetes")
-        terminalreporter.write_line("\n".join(lines))
-    if lines := kubernetes.lines(terminalreporter):
-        terminalreporter.section("kubernetes", red=True, bold=True)
-        terminalreporter.write_line("\n".join(lines), red=True, bold=True)
-    if lines := not_run.lines(terminalreporter, "missing"):
-        terminalreporter.section("databases", red=True, bold=True)
-        terminalreporter.write_line("\n".join(lines), red=True, bold=True)
+    """Show figures, the programs that were used, and the tests that were not run."""
+    rows = summary.noted_rows(terminalreporter)
+    for title, lines in (
+        ("figures", notes(terminalreporter, FIGURES)),
+        ("faults", summary.table(rows) if rows else []),
+        ("databases", not_run.lines(terminalreporter, "found")),
+        ("kubernetes", kubernetes.used(terminalreporter)),
+    ):
+        _write_section(terminalreporter, title, lines)
+    _write_section(terminalreporter, "kubernetes", kubernetes.lines(terminalreporter), red=True, bold=True)
+    missing = not_run.lines(terminalreporter, "missing")
+    _write_section(terminalreporter, "databases", missing, red=True, bold=True)
+
+
+def _write_section(
+    reporter: pytest.TerminalReporter, title: str, lines: Sequence[str], **markup: Any
+) -> None:
+    if lines:
+        reporter.section(title, **markup)
+        reporter.write_line("\n".join(lines), **markup)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_is_left() -> Iterator[None]:
-    """Fail the run if a process it started outlives it."""
+    """Fail the run if a process that it started still runs at its end."""
     mark = mark_this_run()
     yield
     assert processes_left(mark) == []
@@ -76,14 +78,14 @@ def _no_process_is_left() -> Iterator[None]:
 
 @pytest.fixture(scope="session", params=ENGINES)
 def database_engine(request: pytest.FixtureRequest) -> EngineName:
-    """Return each engine in turn; a test may ask for some with an indirect parameter."""
+    """Return each engine in turn; tests choose some with an indirect parameter."""
     engine: EngineName = request.param
     return engine
 
 
 @pytest.fixture(scope="session")
 def databases(database_engine: EngineName) -> Iterator[Databases]:
-    """Return what makes databases of one engine; its server runs while tests need it."""
+    """Return a maker of databases on one engine, whose server runs while tests need it."""
     if database_engine == "sqlite":
         yield from _closed(SqliteDatabases())
         return
