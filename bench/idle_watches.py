@@ -8,15 +8,12 @@ import asyncio
 
 import grpc
 import typer
-from sqlalchemy import text
 
-from batches.migrations import migrate
-from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from bench.load.operating_system import cpu_seconds, resident_mib
 from bench.load.processes import progress_process
-from database_servers import database_server
+from bench.measure.stores import mysql, with_tables
 
 CREATE_AT_ONCE = 50
 """Batches created at the same time: few enough for the connection pool of the server."""
@@ -24,13 +21,17 @@ CREATE_AT_ONCE = 50
 
 def main(watches: int = 1_000, seconds: int = 20) -> None:
     """Print the share of a core and the memory that the server uses."""
-    with database_server("mysql", own=True) as server:
-        asyncio.run(_measure(server.url(), server.url("idle"), watches, seconds))
+    asyncio.run(_measure(watches, seconds))
 
 
-async def _measure(server_url: str, url: str, watches: int, seconds: int) -> None:
-    await _create_database(server_url, url)
-    async with progress_process(url) as process, grpc.aio.insecure_channel(process.target) as channel:
+async def _measure(watches: int, seconds: int) -> None:
+    async with (
+        mysql() as server,
+        server.database("idle") as url,
+        with_tables(url),
+        progress_process(url) as process,
+        grpc.aio.insecure_channel(process.target) as channel,
+    ):
         calls = await _watch_quiet_batches(progress_pb2_grpc.ProgressServiceStub(channel), watches)
         before = cpu_seconds([process.pid])
         await asyncio.sleep(seconds)
@@ -41,16 +42,6 @@ async def _measure(server_url: str, url: str, watches: int, seconds: int) -> Non
         )
         for call in calls:
             call.cancel()
-
-
-async def _create_database(server_url: str, url: str) -> None:
-    server = Database(server_url, connections_max=1)
-    async with server.engine.begin() as connection:
-        await connection.execute(text("CREATE DATABASE idle"))
-    await server.close()
-    database = Database(url, connections_max=1)
-    await migrate.upgrade(database)
-    await database.close()
 
 
 async def _watch_quiet_batches(

@@ -8,10 +8,9 @@ a retry delay.
 import asyncio
 import gc
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -26,10 +25,8 @@ from bench.load.timed import Outcome, Window, outlast, read_plan, wait_for_windo
 class OpenPlan:
     """What the process sends, and where."""
 
-    targets: list[str]
-    batch_ids: list[str]
-    name: str
-    """The prefix of its job ids."""
+    target: str
+    batch_id: str
     calls: int
     """Their number; all are made before the window starts."""
     calls_per_second: float
@@ -49,32 +46,15 @@ class OpenOutcome(Outcome):
     """When the last call was answered, on the monotonic clock."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Sent:
     """A call and its answer."""
 
-    request: Request
     due: float
     began: float
-    ended: float = 0.0
-    payload: bytes | None = None
+    ended: float
+    payload: bytes | None
     """The answer; None if the call was refused."""
-
-
-@dataclass(slots=True)
-class _Load:
-    """All calls sent so far."""
-
-    sent: list[_Sent] = field(default_factory=list)
-
-    async def send(self, call: Any, request: Request, due: float) -> None:
-        one = _Sent(request, due, time.monotonic())
-        self.sent.append(one)
-        try:
-            one.payload = await call(request.payload)
-        except grpc.aio.AioRpcError as error:
-            _require_polite(error)
-        one.ended = time.monotonic()
 
 
 def main() -> None:
@@ -85,22 +65,29 @@ def main() -> None:
 
 async def _run(plan: OpenPlan) -> OpenOutcome:
     async with AsyncExitStack() as stack:
-        calls = await report_methods(stack, plan.targets, plan.connections, plan.results_per_call)
+        calls = await report_methods(stack, [plan.target], plan.connections, plan.results_per_call)
         requests = [
-            report_of(plan.batch_ids[number % len(plan.batch_ids)], plan.name, number, plan.results_per_call)
-            for number in range(plan.calls)
+            report_of(plan.batch_id, "job", number, plan.results_per_call) for number in range(plan.calls)
         ]
         window = await wait_for_window()
-        load = _Load()
+        sending = []
         async with asyncio.TaskGroup() as group:
             for number, request in enumerate(requests):
                 due = window.start + number / plan.calls_per_second
-                await asyncio.sleep(
-                    max(0.0, due - time.monotonic())
-                )  # also with 0, which lets answers be read
-                group.create_task(load.send(calls[number % len(calls)], request, due))
+                # Sleep also for 0 s, which lets answers be read.
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                sending.append(group.create_task(_send(calls[number % len(calls)], request, due)))
         await outlast(window)
-        return _outcome(plan, window, load.sent)
+        return _outcome(plan, window, [task.result() for task in sending])
+
+
+async def _send(call: Any, request: Request, due: float) -> _Sent:
+    began, payload = time.monotonic(), None
+    try:
+        payload = await call(request.payload)
+    except grpc.aio.AioRpcError as error:
+        _require_polite(error)
+    return _Sent(due, began, time.monotonic(), payload)
 
 
 def _require_polite(error: grpc.aio.AioRpcError) -> None:
@@ -115,12 +102,11 @@ def _require_polite(error: grpc.aio.AioRpcError) -> None:
 def _outcome(plan: OpenPlan, window: Window, sent: Sequence[_Sent]) -> OpenOutcome:
     answered = [one for one in sent if one.payload is not None]
     measured = [one for one in answered if window.begin <= one.ended < window.end]
-    calls_by_batch = Counter(one.request.batch_id for one in answered)
     return OpenOutcome(
         calls=len(measured),
         results=len(measured) * plan.results_per_call,
         latencies_ms=[round((one.ended - one.due) * 1_000, 2) for one in measured],
-        jobs={batch_id: calls * plan.results_per_call for batch_id, calls in calls_by_batch.items()},
+        jobs={plan.batch_id: len(answered) * plan.results_per_call},
         sent=len(answered) * plan.results_per_call,
         recorded=sum(recorded_in(one.payload or b"", plan.results_per_call) for one in answered),
         refused=sum(one.payload is None and window.begin <= one.ended < window.end for one in sent),

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from bench.load.processes import end, launch
 
@@ -24,9 +24,6 @@ AFTER_WINDOW_SECONDS_MAX = 120
 
 LINGER_SECONDS = 0.5
 """How late the parent may read the CPU times on a busy machine."""
-
-Told = TypeVar("Told")
-"""The type of a process's outcome: a dataclass of plain values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +81,8 @@ class TimedProcess:
         """Send the window."""
         self._write(json.dumps(asdict(window)))
 
-    async def outcome(self, kind: type[Told]) -> Told:
-        """Wait for the end of the process and return its outcome."""
+    async def outcome(self, kind: type) -> Any:
+        """Wait for the end of the process and return its outcome, a dataclass of plain values."""
         async with asyncio.timeout(AFTER_WINDOW_SECONDS_MAX):
             return kind(**json.loads(await self._read()))
 

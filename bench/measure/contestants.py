@@ -14,6 +14,7 @@ from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
+from bench.load.open_loop import OpenOutcome, OpenPlan
 from bench.load.reporters import Plan
 from bench.load.timed import Outcome
 from bench.load.workload import Workload
@@ -31,10 +32,11 @@ class Inexact(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """A timed process that makes load, and its plan."""
+    """A timed process that makes load."""
 
     module: str
     plan: Mapping[str, Any]
+    outcome: type = Outcome
 
 
 class Contestant(ABC):
@@ -109,6 +111,20 @@ class Server(Contestant):
             for number, workers in enumerate(workload.workers_by_process())
         ]
         return [Driver("bench.load.reporters", asdict(plan)) for plan in plans]
+
+    def open_driver(
+        self, batch_id: str, results_per_call: int, calls_per_second: float, calls: int, connections: int
+    ) -> Driver:
+        """Return a load process that reports at a fixed rate to the first process."""
+        plan = OpenPlan(
+            target=self.targets[0],
+            batch_id=batch_id,
+            calls=calls,
+            calls_per_second=calls_per_second,
+            connections=connections,
+            results_per_call=results_per_call,
+        )
+        return Driver("bench.load.open_loop", asdict(plan), OpenOutcome)
 
     async def count_of(self, batch_id: str) -> int:
         """Return the number of results that the server counted for a batch."""
@@ -197,11 +213,8 @@ class InsertOnly(Contestant):
 
     def drivers(self, workload: Workload, batch_ids: Sequence[str]) -> list[Driver]:  # noqa: ARG002
         """Return the one process that inserts."""
-        plan = {
-            "url": self._url,
-            "batch_key": self._batch_key,
-            "prepared_statements": workload.prepared_calls * workload.results_per_call // ROWS_PER_STATEMENT,
-        }
+        prepared = workload.prepared_calls * workload.results_per_call // ROWS_PER_STATEMENT
+        plan = {"url": self._url, "batch_key": self._batch_key, "prepared_statements": prepared}
         return [Driver("bench.peers.insert_only", plan)]
 
     async def verify(self, outcomes: Sequence[Outcome]) -> None:

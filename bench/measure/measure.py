@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
-from bench.load.operating_system import busy_cpu_seconds, cpu_seconds
-from bench.load.timed import Outcome, TimedProcess, Window, timed_process
+from bench.load.operating_system import busy_cpu_seconds, cpu_seconds, resident_mib
+from bench.load.timed import TimedProcess, Window, timed_process
 from bench.load.workload import Pace, Workload
-from bench.measure.contestants import Contestant
+from bench.measure.contestants import Contestant, Driver
 
 LEAD_SECONDS = 0.1
 """From announcing the start to the start: enough for every process to read it."""
@@ -49,13 +50,19 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
-class _CpuTimes:
-    """CPU seconds used until one moment."""
+class WindowRun:
+    """What the processes did in one window, and their CPU seconds in it."""
 
-    server: float
-    store: float
-    generators: tuple[float, ...]
-    machine: float
+    window: Window
+    outcomes: list[Any]
+    """The outcome of each load process."""
+    server_seconds: float
+    store_seconds: float
+    machine_seconds: float
+    load_seconds: list[float]
+    """Of each load process; 0 if the contestant makes its own load."""
+    server_mib: float
+    """The resident memory of the server processes at the end of the window."""
 
 
 async def measure(contestant: Contestant, workload: Workload, pace: Pace) -> Measurement:
@@ -67,53 +74,60 @@ async def measure(contestant: Contestant, workload: Workload, pace: Pace) -> Mea
     """
     batch_ids = [f"bench-{next(_batch_numbers)}" for _ in range(workload.batches)]
     await contestant.prepare(batch_ids)
-    drivers = contestant.drivers(workload, batch_ids)
+    ran = await run_window(contestant, contestant.drivers(workload, batch_ids), pace)
+    await contestant.verify(ran.outcomes)
+    return _measurement(contestant.name, ran)
+
+
+async def run_window(contestant: Contestant, drivers: Sequence[Driver], pace: Pace) -> WindowRun:
+    """Run load processes against a contestant for one window."""
     async with AsyncExitStack() as stack:
         loads = [await stack.enter_async_context(timed_process(driver.module)) for driver in drivers]
-        await asyncio.gather(
-            *(load.prepare(driver.plan) for load, driver in zip(loads, drivers, strict=True))
-        )
+        pairs = list(zip(loads, drivers, strict=True))
+        await asyncio.gather(*(load.prepare(driver.plan) for load, driver in pairs))
         window = Window(time.monotonic() + LEAD_SECONDS, pace.warm_up_seconds, pace.measure_seconds)
         for load in loads:
             load.let_go(window)
-        before = await _cpu_times_at(window.begin, contestant, loads)
-        after = await _cpu_times_at(window.end, contestant, loads)
-        outcomes = await asyncio.gather(*(load.outcome(Outcome) for load in loads))
-    await contestant.verify(outcomes)
-    return _measurement(contestant, window, outcomes, before, after)
+        before = await _cpu_seconds_at(window.begin, contestant, loads)
+        after = await _cpu_seconds_at(window.end, contestant, loads)
+        server_mib = sum(map(resident_mib, contestant.server_pids))
+        outcomes = await asyncio.gather(*(load.outcome(driver.outcome) for load, driver in pairs))
+    used = (end - begin for begin, end in zip(before, after, strict=True))
+    server, store, machine, *of_loads = used
+    if contestant.drives_itself:
+        server, of_loads = sum(of_loads), [0.0]
+    return WindowRun(window, outcomes, server, store, machine, of_loads, server_mib)
 
 
-async def _cpu_times_at(moment: float, contestant: Contestant, loads: Sequence[TimedProcess]) -> _CpuTimes:
+async def _cpu_seconds_at(
+    moment: float, contestant: Contestant, loads: Sequence[TimedProcess]
+) -> list[float]:
+    """Wait, then return the CPU seconds of the server, the store, the machine and each load process."""
     await asyncio.sleep(moment - time.monotonic())
-    generators = [load.pid for load in loads]
-    servers = [*contestant.server_pids, *(generators if contestant.drives_itself else [])]
-    return _CpuTimes(
-        server=cpu_seconds(servers),
-        store=cpu_seconds(contestant.store_pids),
-        generators=tuple(0.0 if contestant.drives_itself else cpu_seconds([pid]) for pid in generators),
-        machine=busy_cpu_seconds(),
-    )
+    return [
+        cpu_seconds(contestant.server_pids),
+        cpu_seconds(contestant.store_pids),
+        busy_cpu_seconds(),
+        *(cpu_seconds([load.pid]) for load in loads),
+    ]
 
 
-def _measurement(
-    contestant: Contestant, window: Window, outcomes: Sequence[Outcome], before: _CpuTimes, after: _CpuTimes
-) -> Measurement:
-    seconds = window.measure_seconds
-    calls, results = sum(one.calls for one in outcomes), sum(one.results for one in outcomes)
+def _measurement(name: str, ran: WindowRun) -> Measurement:
+    seconds = ran.window.measure_seconds
+    results = sum(one.results for one in ran.outcomes)
     if not results:
-        raise RuntimeError(f"{contestant.name} answered nothing within {seconds:g} s")
-    latencies = sorted(latency for one in outcomes for latency in one.latencies_ms)
-    generators = (end - begin for begin, end in zip(before.generators, after.generators, strict=True))
+        raise RuntimeError(f"{name} answered nothing within {seconds:g} s")
+    latencies = sorted(latency for one in ran.outcomes for latency in one.latencies_ms)
     return Measurement(
-        contestant=contestant.name,
-        calls_per_second=calls / seconds,
+        contestant=name,
+        calls_per_second=sum(one.calls for one in ran.outcomes) / seconds,
         results_per_second=results / seconds,
         p50_ms=percentile(latencies, 50),
         p99_ms=percentile(latencies, 99),
-        server_us_per_result=(after.server - before.server) / results * 1e6,
-        store_us_per_result=(after.store - before.store) / results * 1e6,
-        generator_share=max(generators) / seconds,
-        machine_share=(after.machine - before.machine) / seconds / (os.cpu_count() or 1),
+        server_us_per_result=ran.server_seconds / results * 1e6,
+        store_us_per_result=ran.store_seconds / results * 1e6,
+        generator_share=max(ran.load_seconds) / seconds,
+        machine_share=ran.machine_seconds / seconds / (os.cpu_count() or 1),
     )
 
 

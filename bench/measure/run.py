@@ -5,13 +5,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import count
 
-from batches.migrations import migrate
 from batches.store.database import Database
 from bench.load.processes import peer_process, progress_process
 from bench.load.workload import Pace, Workload
 from bench.measure.contestants import Contestant, CountingPeer, InsertOnly, NotCountingPeer, OurServer
 from bench.measure.measure import Measurement, measure
-from bench.measure.stores import MysqlServer
+from bench.measure.stores import MysqlServer, with_tables
 from database_servers.redis import RedisServer
 
 OURS = "ours"
@@ -100,7 +99,7 @@ class Run:
     @asynccontextmanager
     async def tables(self) -> AsyncIterator[tuple[str, Database]]:
         """Make a new database with our tables; yield its URL and a connection for checks."""
-        async with self._new_database() as url, _upgraded(url) as database:
+        async with self._new_database() as url, with_tables(url) as database:
             yield url, database
 
     async def take_turns(
@@ -132,14 +131,3 @@ class Run:
     async def _new_database(self) -> AsyncIterator[str]:
         async with self._mysql.database(f"bench_{next(self._databases)}") as url:
             yield url
-
-
-@asynccontextmanager
-async def _upgraded(url: str) -> AsyncIterator[Database]:
-    """Create our tables, and stay connected for checks."""
-    database = Database(url, connections_max=1)
-    try:
-        await migrate.upgrade(database)
-        yield database
-    finally:
-        await database.close()

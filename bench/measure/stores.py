@@ -8,6 +8,8 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from batches.migrations import migrate
+from batches.store.database import Database
 from database_servers import DatabaseServer, database_server
 
 DURABLE = {
@@ -77,3 +79,14 @@ async def _mysql_pid(engine: AsyncEngine) -> int | None:
 def _number_in(file: Path) -> int | None:
     """Return the number in a file; None if the file is not on this machine but in a container."""
     return int(file.read_text()) if file.is_file() else None
+
+
+@asynccontextmanager
+async def with_tables(url: str) -> AsyncIterator[Database]:
+    """Create our tables, and stay connected for checks."""
+    database = Database(url, connections_max=1)
+    try:
+        await migrate.upgrade(database)
+        yield database
+    finally:
+        await database.close()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from sqlalchemy import func, select
@@ -22,32 +23,6 @@ PEAK_MIB_MAX = 200
 GROWTH_RATIO_MAX = 1.3
 """Each further job should cost the same at any size; the rest allows for cold caches and different rounds."""
 PEER = "listing alone"
-SHARES = (0.01, 0.1, 1.0)
-SHARES_QUICK = (0.01, 0.03)
-"""Of the full size."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """Stuck batches at full size."""
-
-    title: str
-    name: str
-    batches: int
-    jobs: int
-    """The number of jobs in each batch."""
-    unreported_every: int
-    grows_by_batches: bool
-    """Whether larger sizes have more batches, rather than more jobs in each."""
-
-    def sized(self, share: float) -> "_Size":
-        """Return a size that is this share of the full size."""
-        batches, jobs = (
-            (round(self.batches * share), self.jobs)
-            if self.grows_by_batches
-            else (self.batches, round(self.jobs * share))
-        )
-        return _Size(batches, jobs, self.unreported_every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +52,30 @@ class _Pass:
     theirs: ProcessRun
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Stuck batches in growing sizes."""
+
+    title: str
+    name: str
+    sizes: tuple[_Size, ...]
+    sizes_quick: tuple[_Size, ...]
+
+
 SHAPES = (
     _Shape(
-        "1,000 stuck batches of 1,000 jobs, 1 % unreported", "many-batches", 1_000, 1_000, 100,
-        grows_by_batches=True,
+        "1,000 stuck batches of 1,000 jobs, 1 % unreported",
+        "many-batches",
+        tuple(_Size(batches, 1_000, 100) for batches in (10, 100, 1_000)),
+        tuple(_Size(batches, 1_000, 100) for batches in (10, 30)),
     ),
     _Shape(
-        "One stuck batch of 1,000,000 jobs, 1,000 unreported", "one-batch", 1, 1_000_000, 1_000,
-        grows_by_batches=False,
+        "One stuck batch of 1,000,000 jobs, 1,000 unreported",
+        "one-batch",
+        tuple(_Size(1, jobs, 1_000) for jobs in (10_000, 100_000, 1_000_000)),
+        tuple(_Size(1, jobs, 1_000) for jobs in (10_000, 30_000)),
     ),
-)  # fmt: skip
+)
 
 
 async def measure_row(run: Run) -> list[Row]:
@@ -95,10 +84,10 @@ async def measure_row(run: Run) -> list[Row]:
 
 
 async def _measure_shape(run: Run, shape: _Shape) -> Row:
+    sizes = shape.sizes if run.pace.is_full else shape.sizes_quick
     seen: dict[_Size, list[_Pass]] = {}
-    for share in SHARES if run.pace.is_full else SHARES_QUICK:
-        size = shape.sized(share)
-        rounds = run.pace.rounds if share < 1 else 1
+    for size in sizes:
+        rounds = 1 if size is shape.sizes[-1] else run.pace.rounds
         seen[size] = [await _measure(run, size) for _ in range(rounds)]
     return Row(shape.title, comparisons=_comparisons(seen), tables=[_table(seen)], plots=[_plot(shape, seen)])
 
@@ -160,20 +149,13 @@ def _comparisons(seen: dict[_Size, list[_Pass]]) -> list[Comparison]:
 
 def _growth(seen: dict[_Size, list[_Pass]]) -> list[Comparison]:
     """Compare the cost of each further job between the larger sizes and between the smaller ones."""
-    if len(seen) < len(SHARES):
-        return []
     points = [(size.all_jobs, _median_seconds(rounds)) for size, rounds in seen.items()]
-    small, middle, large = points
-    what = "µs per further job, the two largest sizes"
-    return [
-        compare_values(
-            what,
-            "the two smallest",
-            [_slope_us(middle, large)],
-            [_slope_us(small, middle)],
-            at_most(GROWTH_RATIO_MAX),
-        )
-    ]
+    slopes_us = [[_slope_us(less, more)] for less, more in pairwise(points)]
+    if len(slopes_us) == 1:  # a quick run
+        return []
+    smaller, larger = slopes_us
+    what, target = "µs per further job, the two largest sizes", at_most(GROWTH_RATIO_MAX)
+    return [compare_values(what, "the two smallest", larger, smaller, target)]
 
 
 def _median_seconds(rounds: Sequence[_Pass]) -> float:

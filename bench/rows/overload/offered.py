@@ -1,16 +1,11 @@
 """Measures one window of reports at a fixed rate: recorded, refused, and their latency."""
 
-import asyncio
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 
-from bench.load.open_loop import OpenOutcome, OpenPlan
-from bench.load.operating_system import cpu_seconds
-from bench.load.timed import Window, timed_process
 from bench.load.workload import Pace
 from bench.measure.contestants import CONNECTIONS_MAX, OurServer
-from bench.measure.measure import LEAD_SECONDS, percentile
+from bench.measure.measure import percentile, run_window
 
 _batch_numbers = count(1)
 
@@ -51,15 +46,11 @@ async def measure_offered(ours: OurServer, rate: float, results_per_call: int, p
     """
     batch_id = f"offered-{next(_batch_numbers)}"
     await ours.prepare([batch_id])
-    plan = _plan(ours, batch_id, rate / results_per_call, results_per_call, pace)
-    seconds = pace.measure_seconds
-    async with timed_process("bench.load.open_loop") as load:
-        await load.prepare(asdict(plan))
-        window = Window(time.monotonic() + LEAD_SECONDS, pace.warm_up_seconds, seconds)
-        load.let_go(window)
-        before = await _cpu_at(window.begin, ours, load.pid)
-        after = await _cpu_at(window.end, ours, load.pid)
-        outcome = await load.outcome(OpenOutcome)
+    calls_per_second, seconds = rate / results_per_call, pace.measure_seconds
+    calls = max(1, round(calls_per_second * (pace.warm_up_seconds + seconds)))
+    driver = ours.open_driver(batch_id, results_per_call, calls_per_second, calls, CONNECTIONS_MAX)
+    ran = await run_window(ours, [driver], pace)
+    (outcome,) = ran.outcomes
     await ours.verify([outcome])
     if not outcome.results:
         raise RuntimeError(f"nothing was recorded within {seconds:g} s")
@@ -70,26 +61,7 @@ async def measure_offered(ours: OurServer, rate: float, results_per_call: int, p
         refused=outcome.refused * results_per_call / seconds,
         p50_ms=percentile(latencies, 50),
         p99_ms=percentile(latencies, 99),
-        server_us_per_result=(after[0] - before[0]) / outcome.results * 1e6,
+        server_us_per_result=ran.server_seconds / outcome.results * 1e6,
         late_ms=outcome.late_ms,
-        generator_share=(after[1] - before[1]) / seconds,
+        generator_share=ran.load_seconds[0] / seconds,
     )
-
-
-def _plan(
-    ours: OurServer, batch_id: str, calls_per_second: float, results_per_call: int, pace: Pace
-) -> OpenPlan:
-    return OpenPlan(
-        targets=list(ours.targets),
-        batch_ids=[batch_id],
-        name="offered",
-        calls=max(1, round(calls_per_second * (pace.warm_up_seconds + pace.measure_seconds))),
-        calls_per_second=calls_per_second,
-        connections=CONNECTIONS_MAX,
-        results_per_call=results_per_call,
-    )
-
-
-async def _cpu_at(moment: float, ours: OurServer, generator: int) -> tuple[float, float]:
-    await asyncio.sleep(moment - time.monotonic())
-    return cpu_seconds(ours.server_pids), cpu_seconds([generator])

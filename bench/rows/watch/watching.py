@@ -1,19 +1,14 @@
 """Measures many watchers of one batch: messages, their cost, and the lag of the final state."""
 
-import asyncio
-import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from itertools import count
 
-from bench.load.open_loop import OpenOutcome, OpenPlan
-from bench.load.operating_system import cpu_seconds, resident_mib
-from bench.load.timed import TimedProcess, Window, timed_process
+from bench.load.operating_system import resident_mib
 from bench.load.watchers import WatchOutcome, WatchPlan
 from bench.load.workload import Pace
-from bench.measure.contestants import CONNECTIONS_MAX, Server
-from bench.measure.measure import LEAD_SECONDS, percentile
+from bench.measure.contestants import CONNECTIONS_MAX, Driver, Server
+from bench.measure.measure import percentile, run_window
 
 RESULTS_PER_SECOND = 2_000
 RESULTS_PER_CALL = 100
@@ -63,18 +58,20 @@ async def measure_watches(contestant: Server, watchers: int, pace: Pace) -> Watc
     await contestant.create([batch_id], calls * RESULTS_PER_CALL)
     (pid,) = contestant.server_pids
     before_mib = resident_mib(pid)
-    async with AsyncExitStack() as stack:
-        watching = await stack.enter_async_context(timed_process("bench.load.watchers"))
-        reporting = await stack.enter_async_context(timed_process("bench.load.open_loop"))
-        await reporting.prepare(asdict(_open_plan(contestant, batch_id, calls)))
-        await watching.prepare(asdict(_watch_plan(contestant, batch_id, watchers, calls)))
-        window = Window(time.monotonic() + LEAD_SECONDS, pace.warm_up_seconds, pace.measure_seconds)
-        for process in (watching, reporting):
-            process.let_go(window)
-        server_seconds, watchers_seconds = await _cpu_in(window, pid, watching)
-        after_mib = resident_mib(pid)
-        reported = await reporting.outcome(OpenOutcome)
-        seen = await watching.outcome(WatchOutcome)
+    plan = WatchPlan(
+        target=contestant.targets[0],
+        batch_id=batch_id,
+        watchers=watchers,
+        connections=min(watchers, CONNECTIONS_MAX),
+        total_jobs=calls * RESULTS_PER_CALL,
+    )
+    calls_per_second = RESULTS_PER_SECOND / RESULTS_PER_CALL
+    drivers = [
+        Driver("bench.load.watchers", asdict(plan), WatchOutcome),
+        contestant.open_driver(batch_id, RESULTS_PER_CALL, calls_per_second, calls, connections=1),
+    ]
+    ran = await run_window(contestant, drivers, pace)
+    seen, reported = ran.outcomes
     await contestant.verify([reported])
     if not seen.messages:
         raise RuntimeError(f"{contestant.name} sent no message within {pace.measure_seconds:g} s")
@@ -82,50 +79,19 @@ async def measure_watches(contestant: Server, watchers: int, pace: Pace) -> Watc
     return Watched(
         contestant=contestant.name,
         messages_per_second=seen.messages / pace.measure_seconds,
-        server_us_per_message=server_seconds / seen.messages * 1e6,
+        server_us_per_message=ran.server_seconds / seen.messages * 1e6,
         lag_p50_ms=percentile(lags, 50),
         lag_p99_ms=percentile(lags, 99),
-        kib_per_watcher=(after_mib - before_mib) * 1024 / watchers,
+        kib_per_watcher=(ran.server_mib - before_mib) * 1024 / watchers,
         message_bytes=seen.message_bytes,
-        watchers_share=watchers_seconds / pace.measure_seconds,
-        is_behind=reported.last_answer > window.end + pace.measure_seconds / 2,
+        watchers_share=ran.load_seconds[0] / pace.measure_seconds,
+        is_behind=reported.last_answer > ran.window.end + pace.measure_seconds / 2,
     )
 
 
 def calls_of(pace: Pace) -> int:
     """Return the number of calls that report a whole batch in one window."""
     return round((pace.warm_up_seconds + pace.measure_seconds) * RESULTS_PER_SECOND / RESULTS_PER_CALL)
-
-
-def _open_plan(contestant: Server, batch_id: str, calls: int) -> OpenPlan:
-    return OpenPlan(
-        targets=list(contestant.targets),
-        batch_ids=[batch_id],
-        name="watched",
-        calls=calls,
-        calls_per_second=RESULTS_PER_SECOND / RESULTS_PER_CALL,
-        connections=1,
-        results_per_call=RESULTS_PER_CALL,
-    )
-
-
-def _watch_plan(contestant: Server, batch_id: str, watchers: int, calls: int) -> WatchPlan:
-    return WatchPlan(
-        target=contestant.targets[0],
-        batch_id=batch_id,
-        watchers=watchers,
-        connections=min(watchers, CONNECTIONS_MAX),
-        total_jobs=calls * RESULTS_PER_CALL,
-    )
-
-
-async def _cpu_in(window: Window, server_pid: int, watching: TimedProcess) -> tuple[float, float]:
-    """Return the CPU seconds of server and watchers in the window."""
-    await asyncio.sleep(window.begin - time.monotonic())
-    before = [cpu_seconds([pid]) for pid in (server_pid, watching.pid)]
-    await asyncio.sleep(window.end - time.monotonic())
-    after = [cpu_seconds([pid]) for pid in (server_pid, watching.pid)]
-    return after[0] - before[0], after[1] - before[1]
 
 
 def _lags_ms(finals: Sequence[float], last_answer: float) -> list[float]:
