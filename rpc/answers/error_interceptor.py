@@ -13,7 +13,7 @@ import structlog
 
 from process.logs import REQUEST_ID
 from rpc.answers.error_table import ErrorTable, refusal_of
-from rpc.answers.handlers import Context, Handler, WrappedHandlers
+from rpc.answers.handlers import Context, Continuation, Handler, WrappedHandlers
 from rpc.answers.refusal import Refusal, Violation
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
@@ -37,9 +37,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         self._handlers = WrappedHandlers(self._guard)
 
     async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler:
         """Wrap the handler of a method; a forbidden call is answered before its message is read."""
         method = handler_call_details.method

@@ -1,8 +1,9 @@
 """Wraps the handlers of calls, of any kind of call."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 else:
     Handler = grpc.RpcMethodHandler  # generic in its stubs only
 
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]
+"""Returns the handler of a call, as the interceptors further inside and the service have it."""
 Around = Callable[[Context], AbstractContextManager[None]]
 """Returns the context manager that a call is answered in."""
 Wrap = Callable[[Handler, str], Handler]
@@ -39,6 +42,25 @@ class WrappedHandlers:
             if not handler.request_streaming:  # a refused call has a new, streaming handler each time
                 self._known[method] = handler, result
         return result
+
+
+class AroundCalls(grpc.aio.ServerInterceptor):
+    """Answers every call within a context manager.
+
+    Args:
+        around: makes the context manager of a call; it gets the full name of the method and the context.
+
+    """
+
+    def __init__(self, around: Callable[[str, Context], AbstractContextManager[None]]) -> None:
+        self._handlers = WrappedHandlers(lambda handler, method: wrapped(handler, partial(around, method)))
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> Handler | None:
+        """Wrap the handler of a method."""
+        handler = await continuation(handler_call_details)
+        return None if handler is None else self._handlers.of(handler, handler_call_details.method)
 
 
 def wrapped(handler: Handler, around: Around) -> Handler:

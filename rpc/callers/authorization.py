@@ -1,11 +1,11 @@
 """Decides which calls a caller may make, inside the error interceptor, before a message is read."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import grpc
 from grpc_health.v1 import health
 
-from rpc.answers.handlers import Handler
+from rpc.answers.handlers import Continuation, Handler
 from rpc.answers.refusal import Refusal
 from rpc.callers.principal import Principal, Role, set_caller
 
@@ -33,9 +33,7 @@ class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
         self._required_roles = required_roles
 
     async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler | None:
         """Return the handler of an allowed call.
 

@@ -9,15 +9,14 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import grpc
 import structlog
 
 from process.logs import REQUEST_ID
-from rpc.answers.handlers import Context, Handler, WrappedHandlers, code_of, wrapped
+from rpc.answers.handlers import AroundCalls, Context, Continuation, Handler, code_of
 from rpc.callers.principal import caller
 
 REQUEST_ID_KEY = "x-request-id"
@@ -34,7 +33,7 @@ _numbers = itertools.count(1)
 _log = structlog.get_logger()
 
 
-class CallObserver(grpc.aio.ServerInterceptor):
+class CallObserver(AroundCalls):
     """Gives each call its id, and reports each call that is over.
 
     Args:
@@ -44,21 +43,16 @@ class CallObserver(grpc.aio.ServerInterceptor):
     """
 
     def __init__(self, observe: ObserveCall, *, log_calls: bool) -> None:
+        super().__init__(self._observed)
         self._observe = observe
         self._log_calls = log_calls
-        self._handlers = WrappedHandlers(
-            lambda handler, method: wrapped(handler, partial(self._observed, method))
-        )
 
     async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler | None:
-        """Wrap the handler of a method."""
+        """Give the call its id, and wrap the handler of its method."""
         REQUEST_ID.set(_request_id_of(handler_call_details))
-        handler = await continuation(handler_call_details)
-        return None if handler is None else self._handlers.of(handler, handler_call_details.method)
+        return await super().intercept_service(continuation, handler_call_details)
 
     @contextmanager
     def _observed(self, method: str, context: Context) -> Iterator[None]:

@@ -5,9 +5,8 @@ takes some time.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import grpc
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -18,7 +17,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from process.logs import REQUEST_ID
-from rpc.answers.handlers import Context, Handler, WrappedHandlers, code_of, wrapped
+from rpc.answers.handlers import AroundCalls, Context, code_of
 
 EXPORT_SECONDS_MAX = 2
 """How long a stopping server waits for its collector; Kubernetes leaves 5 s after the drain."""
@@ -46,7 +45,7 @@ class Traces:
     @property
     def interceptor(self) -> grpc.aio.ServerInterceptor:
         """The interceptor that makes a span of each call; it belongs outside of the error interceptor."""
-        return _TracedCalls(self.span)
+        return AroundCalls(self._traced)
 
     @contextmanager
     def span(
@@ -73,29 +72,13 @@ class Traces:
         """Send the remaining spans, if the collector receives them in time."""
         await asyncio.to_thread(self._provider.shutdown)
 
-
-class _TracedCalls(grpc.aio.ServerInterceptor):
-    def __init__(self, span: Callable[..., AbstractContextManager[Span]]) -> None:
-        self._span = span
-        self._handlers = WrappedHandlers(
-            lambda handler, method: wrapped(handler, partial(self._traced, method))
-        )
-
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        handler = await continuation(handler_call_details)
-        return None if handler is None else self._handlers.of(handler, handler_call_details.method)
-
     @contextmanager
     def _traced(self, method: str, context: Context) -> Iterator[None]:
         service, _, name = method.removeprefix("/").partition("/")
         attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
         attributes["request_id"] = REQUEST_ID.get()
         parent = _parent_of(context)
-        with self._span(f"{service}/{name}", kind=SpanKind.SERVER, parent=parent, **attributes) as span:
+        with self.span(f"{service}/{name}", kind=SpanKind.SERVER, parent=parent, **attributes) as span:
             code = grpc.StatusCode.CANCELLED
             try:
                 yield
