@@ -5,11 +5,10 @@ its own folders, nothing is installed, and an unpacked program is started by the
 with it.
 """
 
-import shutil
-import tempfile
+from functools import partial
 from pathlib import Path
 
-from database_servers.cache import PARTIAL_PREFIX, cache_folder, exclusive, shown
+from database_servers.cache import cache_folder, made_once, shown
 from database_servers.commands import output_of
 from database_servers.debian_sources import archive_keyring, is_debian, mirrors
 from database_servers.errors import CommandFailed, PackageUnavailable
@@ -30,14 +29,8 @@ def unpacked_package(package: str) -> Path:
     """
     if not is_debian():
         raise PackageUnavailable("this machine does not run Debian, whose packages could be unpacked")
-    cache = cache_folder()
-    tree = cache / f"{package}-{_run('dpkg', '--print-architecture').strip()}"
-    if not tree.is_dir():
-        with exclusive(cache):
-            # Another process may have made it while this one waited.
-            if not tree.is_dir():
-                _bring(package, cache, tree)
-    return tree
+    tree = cache_folder() / f"{package}-{_run('dpkg', '--print-architecture').strip()}"
+    return made_once(tree, partial(_bring, package))
 
 
 def program_command(tree: Path, program: str) -> tuple[str, ...]:
@@ -60,19 +53,12 @@ def incomplete(tree: Path) -> PackageUnavailable:
     return PackageUnavailable(f"{shown(tree)} is incomplete: delete it and run again")
 
 
-def _bring(package: str, cache: Path, tree: Path) -> None:
-    """Download and unpack under another name, so that an interrupted run leaves no incomplete folder."""
-    for leftover in cache.glob(f"{PARTIAL_PREFIX}*"):
-        # The apt-get of a killed run may still write there.
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial_folder = Path(tempfile.mkdtemp(prefix=PARTIAL_PREFIX, dir=cache))
-    try:
-        unpacked = partial_folder / "tree"
-        for archive in _download(package, partial_folder / "apt"):
-            _run("dpkg", "--extract", archive, unpacked, seconds_max=UNPACK_SECONDS_MAX)
-        unpacked.rename(tree)
-    finally:
-        shutil.rmtree(partial_folder)
+def _bring(package: str, folder: Path) -> Path:
+    """Download and unpack a package; return the folder with its files."""
+    unpacked = folder / "tree"
+    for archive in _download(package, folder / "apt"):
+        _run("dpkg", "--extract", archive, unpacked, seconds_max=UNPACK_SECONDS_MAX)
+    return unpacked
 
 
 def _download(package: str, folder: Path) -> list[Path]:

@@ -22,10 +22,15 @@ def read_greeting(host: str, port: int) -> str:
         OSError: no server answers there, or not yet.
 
     """
-    with socket.create_connection((host, port), timeout=GREETING_SECONDS_MAX) as connection:
+    with (
+        socket.create_connection((host, port), timeout=GREETING_SECONDS_MAX) as connection,
+        connection.makefile("rb") as stream,
+    ):
         # 3 bytes of length, little-endian, then the number of the packet.
-        length = int.from_bytes(_receive(connection, 4)[:3], "little")
-        packet = _receive(connection, length)
+        length = int.from_bytes(stream.read(4)[:3], "little")
+        packet = stream.read(length)
+    if not packet or len(packet) < length:
+        raise ConnectionError("it closed the connection before its greeting")
     if packet[:1] != bytes([PROTOCOL_VERSION]):
         raise ConnectionError(f"it refuses clients: {packet[3:].decode(errors='replace')}")
     return packet[1 : packet.index(0, 1)].decode(errors="replace")
@@ -50,19 +55,3 @@ def wait_for_greeting(host: str, port: int, *, seconds_max: float, check_alive: 
             time.sleep(RETRY_SECONDS)
         else:
             return
-
-
-def _receive(connection: socket.socket, size: int) -> bytes:
-    """Return exactly `size` bytes.
-
-    Raises:
-        ConnectionError: the server closed the connection before.
-
-    """
-    received = b""
-    while len(received) < size:
-        chunk = connection.recv(size - len(received))
-        if not chunk:
-            raise ConnectionError("it closed the connection before its greeting")
-        received += chunk
-    return received

@@ -4,12 +4,10 @@ MySQL initialises one in 5 s; a copy takes a fraction of a second. A folder is k
 started on it and answered, so its existence proves that the server works.
 """
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from database_servers.binaries import Binaries
-from database_servers.cache import PARTIAL_PREFIX, cache_folder, exclusive
+from database_servers.cache import cache_folder, made_once
 from database_servers.process_server import ProcessServer
 
 
@@ -20,23 +18,11 @@ def initial_data(binaries: Binaries) -> Path:
         DatabaseServerFailed: the server cannot be initialised, does not start or does not answer.
 
     """
-    cache = cache_folder()
-    folder = cache / f"data-{binaries.engine}-{binaries.fingerprint}"
-    if not folder.is_dir():
-        with exclusive(cache):
-            # Another process may have made it while this one waited.
-            if not folder.is_dir():
-                _make(binaries, folder)
-    return folder
 
-
-def _make(binaries: Binaries, folder: Path) -> None:
-    """Copy it under another name first, so that an interrupted run leaves no incomplete folder."""
-    partial = Path(tempfile.mkdtemp(prefix=PARTIAL_PREFIX, dir=folder.parent))
-    try:
+    def make(partial: Path) -> Path:
         with ProcessServer(binaries) as server:
             server.shut_down()
             server.copy_data(partial / "data")
-        (partial / "data").rename(folder)
-    finally:
-        shutil.rmtree(partial)
+        return partial / "data"
+
+    return made_once(cache_folder() / f"data-{binaries.engine}-{binaries.fingerprint}", make)
