@@ -1,6 +1,7 @@
 """Runs the commands of a page in terminals of one folder, as a reader does."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Self
 
 from tests.packages.environment import CONSTRAINTS, uv
 
+BASH = shutil.which("bash") or "/bin/bash"
 COMMAND_SECONDS_MAX = 300.0
 """Ends a run that hangs. Every command takes seconds, the installation up to a minute."""
 
@@ -56,7 +58,7 @@ class Terminals:
     def run(self, commands: str, expected_code: int = 0) -> str:
         """Run commands to their end and return their output."""
         done = subprocess.run(
-            ["bash", "-euc", commands],  # noqa: S607  # the reader's own
+            [BASH, "-euc", commands],
             cwd=self._folder,
             env=self._variables,
             stdout=subprocess.PIPE,
@@ -73,7 +75,7 @@ class Terminals:
         log = self._folder / f"{name}.log"
         with log.open("wb") as output:
             self._running[name] = subprocess.Popen(
-                ["bash", "-euc", command],  # noqa: S607  # the reader's own
+                [BASH, "-euc", command],
                 cwd=self._folder,
                 env=self._variables,
                 stdout=output,
