@@ -1,4 +1,4 @@
-"""What `make test-oldest` runs on is what client/pyproject.toml allows, and no newer."""
+"""`make test-oldest` runs on the oldest versions that client/pyproject.toml allows."""
 
 import re
 import tomllib
@@ -9,8 +9,8 @@ from tests.support.progress import ROOT
 
 
 @pytest.mark.parametrize("package", ["grpcio", "protobuf"])
-def test_the_oldest_is_the_oldest(package: str) -> None:
-    """The locked version is the lower bound that a worker's installer reads."""
+def test_the_locked_version_is_the_lower_bound(package: str) -> None:
+    """A newer one would not prove that the lower bound works."""
     project = tomllib.loads((ROOT / "client/pyproject.toml").read_text())["project"]
     (allowed,) = [one for one in project["dependencies"] if one.startswith(package)]
     lowest = re.findall(r">=([\d.]+)", allowed)[0]
