@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,13 @@ CONNECTIONS_MAX = 8
 def pytest_configure() -> None:
     """Stop ignoring SIGINT, as background jobs of a script do: the processes of tests inherit it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Let `make test` not even import the tests that it leaves out, and their browser and queues."""
+    if config.option.markexpr == selection.MAKE_TEST and selection.is_left_to_more(collection_path):
+        return True
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)
