@@ -65,7 +65,7 @@ async def peer_process(peer: str, argument: str) -> AsyncIterator[Serving]:
     """Run `python -m bench.peers.PEER ARGUMENT` while the context is open."""
     process = await launch(f"bench.peers.{peer}", argument)
     try:
-        assert process.stdout is not None  # noqa: S101  # for the type checker
+        assert process.stdout is not None  # for the type checker
         async with asyncio.timeout(START_SECONDS_MAX):
             line = await process.stdout.readline()
         if not line:

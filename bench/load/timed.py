@@ -87,11 +87,11 @@ class TimedProcess:
             return kind(**json.loads(await self._read()))
 
     def _write(self, line: str) -> None:
-        assert self._process.stdin is not None  # noqa: S101  # for the type checker
+        assert self._process.stdin is not None  # for the type checker
         self._process.stdin.write(line.encode() + b"\n")
 
     async def _read(self) -> str:
-        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stdout is not None
         line = await self._process.stdout.readline()
         if not line:
             raise RuntimeError(

@@ -103,7 +103,7 @@ async def test_every_job_reported_twice_is_counted_once(
 ) -> None:
     """Reports in random order to all servers are all answered, and rows, counts and watchers are exact."""
     seed = random.randrange(SEED_MAX)
-    print(f"seed {seed}")  # noqa: T201  # shown if the test fails
+    print(f"seed {seed}")  # shown if the test fails
     order = random.Random(seed)
     reports = [job for job in range(JOBS) for _ in range(2)]
     order.shuffle(reports)

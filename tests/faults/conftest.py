@@ -51,7 +51,7 @@ def full() -> bool:
 def seed() -> int:
     """Return the seed of this test, which a failure and the table at the end show."""
     chosen = int(SEED) if SEED else random.randrange(SEED_MAX)
-    print(f"FAULTS_SEED={chosen}")  # noqa: T201  # shown if the test fails
+    print(f"FAULTS_SEED={chosen}")  # shown if the test fails
     return chosen
 
 

@@ -212,7 +212,7 @@ def assert_end_seen(watchers: list[Watcher], size: Size, acknowledged_at: float)
     messages = sum(watcher.sighting.messages for watcher in watchers)
     quick = max(after for watcher, after in zip(watchers, seconds, strict=True) if not watcher.is_slow)
     told = f"{messages} messages; the end after {quick:.2f} s, for slow watchers after {max(seconds):.2f} s"
-    print(told)  # noqa: T201  # figures
+    print(told)
     assert [one for watcher in watchers for one in watcher.sighting.untrue] == []
     assert {(w.sighting.last_ended, w.final.state) for w in watchers if w.final} == {
         (size.jobs_per_batch, pb.BATCH_STATE_COMPLETED)
@@ -281,7 +281,7 @@ async def test_a_watch_leaves_nothing_behind(
             await come_and_hang_up(stub, streams)
             await asyncio.sleep(HANG_UP_SECONDS)
             rests.append(Footprint.of(server.pid))
-    print(f"after {streams} watches and as many again: {rests}")  # noqa: T201  # figures
+    print(f"after {streams} watches and as many again: {rests}")
     assert rests[1].descriptors <= rests[0].descriptors
     assert rests[1].resident_bytes - rests[0].resident_bytes <= REST_BYTES
     await verdict("watches left", 2 * streams, ledger)
@@ -313,6 +313,6 @@ async def test_unread_watches_cost_bounded_memory(
             await asyncio.sleep(CHANGE_SECONDS)
         after = Footprint.of(server.pid)
     each = (after.resident_bytes - before.resident_bytes) / watchers
-    print(f"{changes} changes: {each / 1_024:.0f} KiB a watcher")  # noqa: T201  # figures
+    print(f"{changes} changes: {each / 1_024:.0f} KiB a watcher")
     assert after.resident_bytes - before.resident_bytes <= REST_BYTES + watchers * UNREAD_BYTES_MAX
     await verdict("unread watches", watchers, ledger)

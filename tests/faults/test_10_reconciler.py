@@ -268,7 +268,7 @@ async def test_faulty_passes_write_only_what_is_true(
         killed = await run_faulty(
             fleet, order, lambda job: workers.send(stub, job, plan.outcomes[job]), plan, size.runs
         )
-        print(f"{killed} killed, {fleet.queue.lied} of {fleet.queue.asked} answers bad")  # noqa: T201  # figures
+        print(f"{killed} killed, {fleet.queue.lied} of {fleet.queue.asked} answers bad")
         await workers.send_all(plan)
     fleet.queue.tell_the_truth()
     await fleet.scene.let_the_lease_expire()

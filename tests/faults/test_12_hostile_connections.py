@@ -150,7 +150,7 @@ async def test_hostile_connections_cost_nobody_anything(
             rests.append(await at_rest(server.pid, descriptors_max, seconds_max=SETTLE_SECONDS_MAX))
         afterwards = await best_seconds(stub, ledger)
     worst = max(*meanwhile, afterwards)
-    print(f"a valid call: {worst * 1_000:.0f} ms; at rest: {rests}")  # noqa: T201  # figures
+    print(f"a valid call: {worst * 1_000:.0f} ms; at rest: {rests}")
     assert worst <= ANSWER_SECONDS_MAX
     assert max(rest.descriptors for rest in rests) <= descriptors_max
     grown = rests[-1].resident_bytes - rests[WARM_UP_WAVES - 1].resident_bytes

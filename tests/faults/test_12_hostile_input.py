@@ -285,7 +285,7 @@ async def test_any_message_gets_a_documented_answer(
         after = [Footprint.of(server.pid) for server in (progress, job_status)]
         await report(stub_of(to_progress), ledger, (QUIET, "afterwards"))
         logs = progress.log + job_status.log
-    print(f"at half: {before}, at the end: {after}")  # noqa: T201  # figures
+    print(f"at half: {before}, at the end: {after}")
     assert hostility.wrong[:10] == []
     for half, end in zip(before, after, strict=True):
         assert end.resident_bytes - half.resident_bytes <= REST_BYTES

@@ -218,7 +218,7 @@ async def test_trouble_is_answered_and_survived(
             served = [await report_once(stub, ledger, plan, job) for job in during]
         seconds = await seconds_until_served(stub, ledger, plan, during[0])
         await workers.send_all(plan)
-    print(f"{served.count(False)} refused; served again after {seconds:.2f} s")  # noqa: T201  # figures
+    print(f"{served.count(False)} refused; served again after {seconds:.2f} s")
     assert not all(served)
     assert seconds <= SERVING_AGAIN_SECONDS_MAX
     assert ledger.acknowledged == plan.outcomes.keys()
