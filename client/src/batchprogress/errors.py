@@ -45,7 +45,8 @@ class CallFailed(ProgressError):
 
     """
 
-    def __init__(self, message: str, *, reason: str, detail: str, batch_id: str) -> None:
+    # Defaults, since unpickling calls it with the message alone and then sets the attributes.
+    def __init__(self, message: str, *, reason: str = "", detail: str = "", batch_id: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.detail = detail
@@ -130,7 +131,7 @@ class WaitTimeout(ProgressError, TimeoutError):
 
     """
 
-    def __init__(self, message: str, batch: Batch | None) -> None:
+    def __init__(self, message: str, batch: Batch | None = None) -> None:
         super().__init__(message)
         self.batch = batch
 

@@ -33,7 +33,7 @@ async def test_a_new_channel_cuts_no_stream(tmp_path: Path, monkeypatch: pytest.
         states = aiter(stream)
         await anext(states)
         old = held.get()
-        held.note(UNAVAILABLE, old)
+        held.reopen_after(UNAVAILABLE, old)
         assert held.get() is not old
         after = progress_pb2_grpc.ProgressServiceStub(held.get())
         await after.CancelBatch(pb.CancelBatchRequest(batch_id="b"))

@@ -1,5 +1,6 @@
 """Which error a refused call raises."""
 
+import copy
 import re
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import grpc
 import pytest
 
 from batchprogress import errors
-from batchprogress._calls.call_errors import Subject, refused
+from batchprogress._calls.call_errors import Subject, refused, unavailable
+from batchprogress._calls.convert import to_batch
 from batchprogress._grpc.retry import Failure
+from batchprogress.v1 import progress_pb2 as pb
 from tests.support.progress import ROOT
 
 SUBJECT = Subject("progress:50051", "AddJobs", "b")
@@ -56,6 +59,24 @@ def test_every_reason_of_the_contract_that_a_call_may_get_is_tested() -> None:
     of_reports = {"RESULT_CONFLICT", "BATCH_FULL"}
     of_watches = {"TOO_MANY_WATCHES", "CALLER_WATCHES"}
     assert named - retried - of_reports - of_watches <= tested
+
+
+def test_a_server_that_answers_but_cannot_serve_is_not_said_to_be_down() -> None:
+    """Its log has the cause."""
+    failure = Failure(CODE.UNAVAILABLE, "the database does not answer", "DATABASE_UNAVAILABLE")
+    error = unavailable(SUBJECT, failure, 10.0, 7)
+    assert error.reason == "DATABASE_UNAVAILABLE"
+    assert "tried 7 times; last: the database does not answer" in str(error)
+    assert str(error).endswith("look for the cause in the server's log")
+
+
+def test_an_error_can_be_rebuilt_from_its_parts() -> None:
+    """As a process pool does when it passes an error on."""
+    before = unavailable(SUBJECT, Failure(CODE.UNAVAILABLE, "a sentence"), 10.0, 7)
+    after = copy.copy(before)
+    assert (type(after), str(after), vars(after)) == (errors.Unavailable, str(before), vars(before))
+    batch = to_batch(pb.Batch(state=pb.BATCH_STATE_PROCESSING))
+    assert copy.copy(errors.WaitTimeout("late", batch)).batch == batch
 
 
 def test_field_violations_make_the_message() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
+from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.watch_cursor import WatchCursor
 from batchprogress.errors import BatchNotFound, PermissionDenied, Unavailable, WaitTimeout
 from batchprogress.v1 import progress_pb2 as pb
@@ -18,7 +19,7 @@ COMPLETED = pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=8)
 
 def cursor(**options: Any) -> WatchCursor:
     """Return the cursor of a new watch."""
-    return WatchCursor("progress:50051", "b", **options)
+    return WatchCursor(Subject("progress:50051", "WatchBatch", "b"), **options)
 
 
 def test_the_next_stream_begins_after_the_last_revision() -> None:

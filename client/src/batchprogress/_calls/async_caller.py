@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import grpc
 
 from batchprogress._calls.attempts import Attempts, Patience
+from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.requests import Answer, Call
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc.channels import Channels
@@ -54,7 +55,7 @@ class AsyncCaller:
                     call.request, timeout=attempts.seconds_left(time.monotonic()), metadata=metadata
                 )
             except grpc.RpcError as error:
-                self._channels.note(error, channel)
+                self._channels.reopen_after(error, channel)
                 delay = attempts.delay_after(error, time.monotonic())
             else:
                 return call.read(response)
@@ -71,8 +72,7 @@ class AsyncCaller:
         """
         return self._states(
             WatchCursor(
-                self._connection.target,
-                batch_id,
+                self._subject_of(batch_id),
                 after_revision=after_revision,
                 min_interval=min_interval,
                 retry=self._patience.retry,
@@ -88,8 +88,7 @@ class AsyncCaller:
 
         """
         cursor = WatchCursor(
-            self._connection.target,
-            batch_id,
+            self._subject_of(batch_id),
             min_interval=WAIT_INTERVAL_SECONDS,
             deadline=time.monotonic() + seconds_max,
             retry=self._patience.retry,
@@ -100,9 +99,12 @@ class AsyncCaller:
 
     async def close(self) -> None:
         """Close the channel of this process; the next call opens another one."""
-        channel = self._channels.take()
+        channel = self._channels.pop()
         if channel is not None:
             await channel.close()
+
+    def _subject_of(self, batch_id: str) -> Subject:
+        return Subject(self._connection.target, "WatchBatch", batch_id)
 
     async def _states(self, cursor: WatchCursor) -> AsyncIterator[Batch]:
         delay: float | None = 0.0
@@ -122,7 +124,7 @@ class AsyncCaller:
                     yield cursor.advance(message.batch)
             except grpc.RpcError as broken:
                 error = broken
-                self._channels.note(broken, channel)
+                self._channels.reopen_after(broken, channel)
             finally:
                 stream.cancel()
             delay = cursor.delay_after(error, time.monotonic())

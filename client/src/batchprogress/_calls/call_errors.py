@@ -30,7 +30,7 @@ _BY_CODE: dict[grpc.StatusCode, tuple[_ErrorType, str]] = {
     _Code.UNIMPLEMENTED: (errors.ServerTooOld, "check the address, or upgrade the server"),
     _Code.INTERNAL: (errors.ServerError, "look for the cause in the server's log"),
 }
-_UNKNOWN = (errors.CallFailed, "check the address and what stands between this client and the server")
+_UNKNOWN = (errors.CallFailed, "check the address, and any proxy on the way")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def refused(subject: Subject, failure: Failure) -> errors.CallFailed:
     error_type, advice = _BY_REASON.get(failure.reason) or _BY_CODE.get(failure.code, _UNKNOWN)
     violations = "; ".join(f"{one.field} {one.description}" for one in failure.violations)
     detail = violations or failure.message
-    if error_type is errors.BatchNotFound:
+    if error_type is errors.BatchNotFound and subject.batch_id:
         sentence = f"there is no batch {subject.batch_id!r} at {subject.target}"
     else:
         sentence = f"{subject} was refused: {detail or failure.code.name}"
@@ -70,6 +70,8 @@ def refused(subject: Subject, failure: Failure) -> errors.CallFailed:
 def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) -> errors.Unavailable:
     """Return the error of a call that got no answer in time."""
     error_type, advice = errors.Unavailable, "check that the server runs and that the address is right"
+    if failure.reason:  # the server has answered
+        advice = "look for the cause in the server's log"
     if failure.code is _Code.RESOURCE_EXHAUSTED:
         error_type, advice = errors.ResourceExhausted, "call less often, or raise the limit"
     tried = f"{seconds:.3g} s ({_times(tries)}; last: {cause_of(failure.message) or failure.code.name})"

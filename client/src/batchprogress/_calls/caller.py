@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import grpc
 
 from batchprogress._calls.attempts import Attempts, Patience
+from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.requests import Answer, Call
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc.channels import Channels
@@ -48,7 +49,7 @@ class Caller:
                     call.request, timeout=attempts.seconds_left(time.monotonic()), metadata=metadata
                 )
             except grpc.RpcError as error:
-                self._channels.note(error, channel)
+                self._channels.reopen_after(error, channel)
                 delay = attempts.delay_after(error, time.monotonic())
                 self.will_retry(error)
             else:
@@ -56,7 +57,7 @@ class Caller:
             time.sleep(delay)
 
     def will_retry(self, error: grpc.RpcError) -> None:
-        """Be told that a call failed and will be tried again; the command line overrides this."""
+        """Do nothing before another try; the command line overrides this."""
 
     def watch(self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0) -> Iterator[Batch]:
         """Yield the states of a batch until it has ended.
@@ -67,8 +68,7 @@ class Caller:
         """
         return self._states(
             WatchCursor(
-                self._connection.target,
-                batch_id,
+                self._subject_of(batch_id),
                 after_revision=after_revision,
                 min_interval=min_interval,
                 retry=self._patience.retry,
@@ -84,8 +84,7 @@ class Caller:
 
         """
         cursor = WatchCursor(
-            self._connection.target,
-            batch_id,
+            self._subject_of(batch_id),
             min_interval=WAIT_INTERVAL_SECONDS,
             deadline=time.monotonic() + seconds_max,
             retry=self._patience.retry,
@@ -96,9 +95,12 @@ class Caller:
 
     def close(self) -> None:
         """Close the channel of this process; the next call opens another one."""
-        channel = self._channels.take()
+        channel = self._channels.pop()
         if channel is not None:
             channel.close()
+
+    def _subject_of(self, batch_id: str) -> Subject:
+        return Subject(self._connection.target, "WatchBatch", batch_id)
 
     def _states(self, cursor: WatchCursor) -> Iterator[Batch]:
         delay: float | None = 0.0
@@ -118,7 +120,7 @@ class Caller:
                     yield cursor.advance(message.batch)
             except grpc.RpcError as broken:
                 error = broken
-                self._channels.note(broken, channel)
+                self._channels.reopen_after(broken, channel)
             finally:
                 stream.cancel()
             delay = cursor.delay_after(error, time.monotonic())

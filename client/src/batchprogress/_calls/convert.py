@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair, Tallies
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -34,11 +36,13 @@ def to_batch(message: pb.Batch) -> Batch:
         pending_jobs=message.pending_jobs,
         percent_complete=message.percent_complete,
         revision=message.revision,
-        create_time=message.create_time.ToDatetime(UTC),
-        last_result_time=_time(message, "last_result_time"),
-        complete_time=_time(message, "complete_time"),
+        create_time=_time(message.create_time),
+        last_result_time=_time(message.last_result_time) if message.HasField("last_result_time") else None,
+        complete_time=_time(message.complete_time) if message.HasField("complete_time") else None,
         jobs_per_second=message.jobs_per_second,
-        estimated_complete_time=_time(message, "estimated_complete_time"),
+        estimated_complete_time=(
+            _time(message.estimated_complete_time) if message.HasField("estimated_complete_time") else None
+        ),
         stall_reason=message.stall_reason,
         reconciled_jobs=message.reconciled_jobs,
         message=message,
@@ -53,7 +57,7 @@ def to_job_result(message: pb.JobResult) -> JobResult:
         attempt=message.attempt,
         error_type=message.error_type,
         error_message=message.error_message,
-        record_time=message.record_time.ToDatetime(UTC),
+        record_time=_time(message.record_time),
         reconciled=message.reconciled,
         message=message,
     )
@@ -77,7 +81,7 @@ def to_repair(message: pb.Repair) -> Repair:
         before=_tallies(message.before),
         after=_tallies(message.after),
         reason=message.reason,
-        repair_time=message.repair_time.ToDatetime(UTC),
+        repair_time=_time(message.repair_time),
         message=message,
     )
 
@@ -94,5 +98,5 @@ def _tallies(message: pb.Tallies) -> Tallies:
     )
 
 
-def _time(message: pb.Batch, field: str) -> datetime | None:
-    return getattr(message, field).ToDatetime(UTC) if message.HasField(field) else None  # type: ignore[arg-type]
+def _time(time: Timestamp) -> datetime:
+    return time.ToDatetime(UTC)

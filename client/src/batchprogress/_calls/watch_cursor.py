@@ -13,7 +13,7 @@ from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2 as pb
 
 WAIT_INTERVAL_SECONDS = 1.0
-"""Who waits for the end of a batch needs no state in between; the end itself comes at once."""
+"""A program that waits for the end needs few states before it; the end itself is not delayed."""
 _CUT = Failure(grpc.StatusCode.UNAVAILABLE, "the stream was cut before the batch had ended")
 
 
@@ -21,8 +21,7 @@ class WatchCursor:
     """The last revision that a watch has received, from which the next stream goes on.
 
     Args:
-        target: the server, for the messages of errors.
-        batch_id: the batch.
+        subject: the batch, the call and the server, for requests and the messages of errors.
         after_revision: only newer states are asked for; 0 asks for the present one too.
         min_interval: the least time between two states, in seconds.
         deadline: when the watch is over, by the clock that the methods are given. Default: never.
@@ -30,17 +29,16 @@ class WatchCursor:
 
     """
 
-    def __init__(  # noqa: PLR0913  # options, by keyword only
+    def __init__(
         self,
-        target: str,
-        batch_id: str,
+        subject: Subject,
         *,
         after_revision: int = 0,
         min_interval: float = 0.0,
         deadline: float = math.inf,
         retry: bool = True,
     ) -> None:
-        self._subject = Subject(target, "WatchBatch", batch_id)
+        self._subject = subject
         self._revision = after_revision
         self._min_interval = duration_pb2.Duration()
         self._min_interval.FromMicroseconds(round(min_interval * 1e6))

@@ -12,7 +12,7 @@ from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import failure_of
 
 REOPENED_SECONDS_MIN = 1.0
-"""The least time between two openings: with the server away, hundreds of watches fail every few seconds."""
+"""The least time between two openings: without a server, hundreds of watches fail again and again."""
 
 AnyChannel = TypeVar("AnyChannel", grpc.Channel, grpc.aio.Channel)
 
@@ -47,8 +47,8 @@ class Channels(Generic[AnyChannel]):
             opened = self._by_process.setdefault(pid, _Opened(self._open()))
         return opened.channel
 
-    def note(self, error: Exception, channel: AnyChannel) -> None:
-        """Replace a channel if newer certificates may be what it lacks."""
+    def reopen_after(self, error: Exception, channel: AnyChannel) -> None:
+        """Replace a channel on which a call failed, if newer certificates may help."""
         failure = failure_of(error)
         if failure.reason or not self._connection.should_reconnect(failure.code):
             return
@@ -59,7 +59,7 @@ class Channels(Generic[AnyChannel]):
         if time.monotonic() - opened.opened_at >= REOPENED_SECONDS_MIN:
             self._by_process[pid] = _Opened(self._open())
 
-    def take(self) -> AnyChannel | None:
-        """Return the channel of this process to be closed; the next call opens another one."""
+    def pop(self) -> AnyChannel | None:
+        """Remove and return the channel of this process; the next call opens another one."""
         opened = self._by_process.pop(os.getpid(), None)
         return None if opened is None else opened.channel

@@ -1,11 +1,11 @@
 """The clients of the commands: they say that they wait for the server."""
 
 import asyncio
-import sys
 import threading
 from collections.abc import Callable
 
 import grpc
+import typer
 
 from batchprogress._calls.async_caller import AsyncCaller
 from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
@@ -117,4 +117,4 @@ class AsyncCommandClient(AsyncClient):
 
 def say(sentence: str) -> None:
     """Write a sentence for people to standard error."""
-    print(f"batchprogress: {sentence}", file=sys.stderr, flush=True)  # noqa: T201  # not the command's answer
+    typer.echo(f"batchprogress: {sentence}", err=True)
