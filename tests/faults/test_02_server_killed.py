@@ -13,7 +13,12 @@ from tests.support.progress import stub_of
 SERVERS = 3
 WORKERS = 300
 CHANNELS = 6
-SIZES = {"hot": 2_000, **{f"batch-{number}": 40 for number in range(50)}}
+
+
+def sizes_of(*, full: bool) -> dict[str, int]:
+    """Return a hot batch and many small ones, with more jobs than workers."""
+    hot, number = (2_000, 50) if full else (600, 15)
+    return {"hot": hot, **{f"batch-{one}": 40 for one in range(number)}}
 
 
 async def kill_at_random(servers: Cluster, order: random.Random, times: int, ledger: Ledger) -> None:
@@ -30,7 +35,7 @@ async def test_a_killed_server_loses_nothing(
 ) -> None:
     """Random servers are killed under load; counts stay exact and every worker finishes."""
     kills = 30 if full else 3
-    plan = make_plan(order, SIZES)
+    plan = make_plan(order, sizes_of(full=full))
     ledger = Ledger()
     async with cluster(target.url, SERVERS) as servers, servers.channels(CHANNELS) as channels:
         await create_batches(stub_of(channels[0]), plan)

@@ -12,9 +12,14 @@ from tests.support.progress import stub_of
 
 WORKERS = 300
 CHANNELS = 4
-SIZES = {"hot": 3_000, **{f"batch-{number}": 40 for number in range(50)}}
 SERVING_AGAIN_SECONDS_MAX = 10.0
 """The promise, from the greeting of the restarted database on."""
+
+
+def sizes_of(*, full: bool) -> dict[str, int]:
+    """Return a hot batch and many small ones, with more jobs than workers."""
+    hot, number = (3_000, 50) if full else (600, 15)
+    return {"hot": hot, **{f"batch-{one}": 40 for one in range(number)}}
 
 
 async def kill_again_and_again(
@@ -38,7 +43,7 @@ async def test_a_killed_database_loses_nothing_acknowledged(
 ) -> None:
     """The database is killed under load; acknowledged rows are kept and servers recover by themselves."""
     kills = 10 if full else 2
-    plan = make_plan(order, SIZES)
+    plan = make_plan(order, sizes_of(full=full))
     ledger = Ledger()
     async with cluster(target.url, 2) as servers, servers.channels(CHANNELS) as channels:
         await create_batches(stub_of(channels[0]), plan)
