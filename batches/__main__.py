@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     help="Manage the database of Batch Progress. Its URL is read from BATCHES_DATABASE_URL, or from the file"
     " that BATCHES_DATABASE_URL_FILE names.",
 )

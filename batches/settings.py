@@ -34,7 +34,8 @@ class DatabaseSettings(BaseSettings):
         ge=2,
         le=100,
         description="Number of connections that each process keeps for reads and for changes other than"
-        " results, which use a connection of their own. Default: 8, enough for thousands of reads a second.",
+        " results, which use a connection of their own. Default: 8, enough for thousands of reads per"
+        " second.",
     )
 
     @model_validator(mode="before")

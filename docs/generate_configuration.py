@@ -35,7 +35,7 @@ seconds.
 """
 SERVERS = (ProgressSettings, JobStatusSettings)
 SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
-    ("Database", "Of the progress server, the reconciler and the migrations.", DatabaseSettings),
+    ("Database", "Used by the progress server, the reconciler and the migrations.", DatabaseSettings),
     ("Progress server", "`batchprogress-server` (`python -m services.progress`).", ProgressSettings),
     ("Job-status server", "`batchprogress-job-status` (`python -m services.job_status`).", JobStatusSettings),
     ("Dashboard", "`batchprogress-dashboard` (`python -m services.dashboard`).", DashboardSettings),

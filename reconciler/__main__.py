@@ -29,15 +29,15 @@ from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 EXIT_NOT_CLEAN = 1
 
 HELP = """\
-Repair batches that no worker will end, with what the queue knows about them, in one pass; then exit.
+Repair stuck batches with the results that their queue knows, in one pass; then exit.
 
 By default, checks batches with no result for RECONCILER_STUCK_AFTER seconds. Results that were never
 reported are taken from the queue, and a batch ends once all its jobs have ended there. A reported result is
 kept unless the queue knows a later attempt of its job. Afterwards, batches that ended more than
 RECONCILER_RETENTION seconds ago are deleted, except with --batch-id or --dry-run.
 
-Only one pass runs at a time: a second one says so and exits 0. After a pass was killed, this lasts for up to
-a minute. A dry run may run beside a pass.
+Only one pass runs at a time: a second one says so and exits 0, also for up to a minute after a pass was
+killed. A dry run may run beside a pass.
 
 The batches are in the database that BATCHES_DATABASE_URL names. The last line of standard output is the
 summary as JSON. With --json, every line is a JSON object: one for each batch as soon as it was checked

@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command(help=HELP)
 def main(
-    name: Annotated[str, typer.Argument(help="The name of the caller, as in logs and for limits.")],
+    name: Annotated[str, typer.Argument(help="The name of the caller, for logs and limits.")],
     role: Annotated[
         list[Role],
         typer.Option(

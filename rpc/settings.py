@@ -32,7 +32,7 @@ class ServerSettings(BaseSettings):
         ge=10,
         le=CONNECTION_AGE_SECONDS_LIMIT,
         description="Seconds after which a connection is asked to end, so that clients find new replicas;"
-        " watches resume by revision. Default 600: ten minutes after a rollout the load is even again.",
+        " watches resume by revision. Default 600: the load is balanced again ten minutes after a rollout.",
     )
     reflection: bool = Field(
         default=False,
@@ -55,7 +55,8 @@ class ServerSettings(BaseSettings):
     tokens_file: Path | None = Field(
         default=None,
         description="File of hashed tokens with their roles (python -m rpc.new_token --help), reloaded when"
-        " it changes. Default: without this and JWT_…, whoever reaches the server may do everything.",
+        " it changes. Default: none; without this and JWT_…, anyone who can reach the server may do"
+        " everything.",
     )
     jwt_key_file: Path | None = Field(
         default=None,
@@ -66,7 +67,7 @@ class ServerSettings(BaseSettings):
     jwt_algorithm: Algorithm | None = Field(
         default=None,
         description="The only accepted algorithm of signed tokens: RS256, PS256, ES256 or EdDSA. Default:"
-        " none, since it is the issuer's choice.",
+        " none, since the issuer chooses it.",
     )
     jwt_audience: str | None = Field(
         default=None, min_length=1, description="The audience (aud) of accepted tokens. Default: none."
@@ -77,8 +78,9 @@ class ServerSettings(BaseSettings):
     caller_calls_per_second_max: float | None = Field(
         default=None,
         gt=0,
-        description="Calls per second of each caller (the name of its token); further calls are answered"
-        " RESOURCE_EXHAUSTED. The file of tokens may set another limit for a token. Default: no limit.",
+        description="Maximum number of calls per second of each caller (the name of its token); further"
+        " calls are answered RESOURCE_EXHAUSTED. The file of tokens may set another limit for a token."
+        " Default: no limit.",
     )
     admin_listen: str = Field(
         default="127.0.0.1:0",

@@ -17,7 +17,7 @@ class DashboardSettings(BaseSettings):
     listen: str = Field(
         default="127.0.0.1:8080",
         description="host:port to serve the page on; port 0 picks a free port. Default: this machine only,"
-        " since everybody who reaches the page can read every batch.",
+        " since anyone who can reach the page can read every batch.",
     )
     progress_target: str = Field(
         default="127.0.0.1:50051",
@@ -27,21 +27,21 @@ class DashboardSettings(BaseSettings):
     )
     progress_tls: bool = Field(
         default=False,
-        description="Connect by TLS with the system's root certificates. Default: off, as on the server.",
+        description="Connect with TLS, using the system's root certificates. Default: off, as on the server.",
     )
     progress_ca_file: FilePath | None = Field(
         default=None,
-        description="Connect by TLS with the root certificates in this PEM file. This file and the two"
+        description="Connect with TLS, using the root certificates in this PEM file. This file and the two"
         " below are read again when the server cannot be reached, so that replacing them needs no restart."
         " Default: none.",
     )
     progress_certificate_file: FilePath | None = Field(
         default=None,
-        description="Connect by TLS with the client certificate in this PEM file, which a server with"
+        description="Connect with TLS, using the client certificate in this PEM file, which a server with"
         " PROGRESS_TLS_CLIENT_CA_FILE requires. Default: none.",
     )
     progress_key_file: FilePath | None = Field(
-        default=None, description="The key of that certificate, PEM. Default: none."
+        default=None, description="PEM file of the key of that certificate. Default: none."
     )
     progress_token_file: FilePath | None = Field(
         default=None,
@@ -51,21 +51,22 @@ class DashboardSettings(BaseSettings):
     viewers_max: int = Field(
         default=5_000,
         ge=1,
-        description="Viewers of batches at a time; others are asked to try again. Default 5,000: about"
-        " 230 MiB, and at least one update a second for each viewer of a busy batch on one core.",
+        description="Maximum number of viewers of batches at a time; others are asked to try again. Default"
+        " 5,000: about 230 MiB, and at least one update per second for each viewer of a busy batch on one"
+        " core.",
     )
     watches_max: int = Field(
         default=500,
         ge=1,
-        description="Batches watched at a time, each by one stream of ProgressService that all its viewers"
-        " share. Default 500: a fortieth of the watches that one server allows.",
+        description="Maximum number of batches watched at a time, each by one stream of ProgressService that"
+        " all its viewers share. Default 500: a fortieth of the watches that one server allows.",
     )
     drain_seconds: float = Field(
         default=5,
         ge=0,
         le=3_600,
         description="Seconds that responses in progress may take after SIGTERM; pages reconnect by"
-        " themselves. Default 5: an answer takes less, or never comes.",
+        " themselves. Default 5: a response takes less time or never comes.",
     )
 
     @field_validator("listen")

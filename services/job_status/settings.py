@@ -24,8 +24,8 @@ class JobStatusSettings(ServerSettings):
 
     listen: str = Field(
         default="127.0.0.1:50052",
-        description="host:port to serve on; port 0 takes a free one. Default: only this machine, since"
-        " without tokens whoever reaches the server is let in.",
+        description="host:port to serve on; port 0 picks a free one. Default: only this machine, since"
+        " without tokens anyone who can reach the server has full access.",
     )
     source: str = Field(
         default="laravel",

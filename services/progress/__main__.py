@@ -16,7 +16,7 @@ from services.progress.wiring import progress_server
 
 EXIT_UNAVAILABLE = 1
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command(

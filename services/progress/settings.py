@@ -13,8 +13,8 @@ class ProgressSettings(ServerSettings):
 
     listen: str = Field(
         default="127.0.0.1:50051",
-        description="host:port to serve on; port 0 takes a free one. Default: only this machine, since"
-        " without tokens whoever reaches the server is let in.",
+        description="host:port to serve on; port 0 picks a free one. Default: only this machine, since"
+        " without tokens anyone who can reach the server has full access.",
     )
     reuse_port: bool = Field(
         default=False,
@@ -24,31 +24,34 @@ class ProgressSettings(ServerSettings):
     backlog_results_max: int = Field(
         default=100_000,
         ge=10_000,
-        description="Results that may wait to be recorded; further reports are answered RESOURCE_EXHAUSTED."
-        " Default 100,000: some 50 MB, and what a database records within the usual deadline of 10 s.",
+        description="Maximum number of results that wait to be recorded; further reports are answered"
+        " RESOURCE_EXHAUSTED. Default 100,000: about 50 MB, and what a database records within the usual"
+        " deadline of 10 s.",
     )
     watches_max: int = Field(
         default=20_000,
         ge=1,
-        description="Open watches of this server; further watches are answered RESOURCE_EXHAUSTED. Default"
-        " 20,000: if all of them watched one busy batch, each would get less than one state per second.",
+        description="Maximum number of open watches on this server; further watches are answered"
+        " RESOURCE_EXHAUSTED. Default 20,000: if all of them watched one busy batch, each would get less"
+        " than one state per second.",
     )
     caller_results_in_flight_max: int | None = Field(
         default=None,
         ge=1,
-        description="Unrecorded results of each caller; further reports are answered RESOURCE_EXHAUSTED. The"
-        " file of tokens may set another limit for a token. Default: only BACKLOG_RESULTS_MAX, which all"
-        " callers share.",
+        description="Maximum number of unrecorded results of each caller; further reports are answered"
+        " RESOURCE_EXHAUSTED. The file of tokens may set another limit for a token. Default: only"
+        " BACKLOG_RESULTS_MAX, which all callers share.",
     )
     caller_watches_max: int | None = Field(
         default=None,
         ge=1,
-        description="Open watches of each caller; the file of tokens may set another limit for a token."
-        " Default: only WATCHES_MAX, which all callers share.",
+        description="Maximum number of open watches of each caller; the file of tokens may set another limit"
+        " for a token. Default: only WATCHES_MAX, which all callers share.",
     )
     stuck_after: float = Field(
         default=300,
         ge=0,
         description="Seconds without a result after which the reconciler checks a batch; this server only"
-        " mentions it in stall_reason. Default 300, the default of RECONCILER_STUCK_AFTER: keep them equal.",
+        " uses it for stall_reason and metrics. Default 300, the default of RECONCILER_STUCK_AFTER: keep"
+        " them equal.",
     )

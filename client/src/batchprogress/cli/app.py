@@ -11,12 +11,12 @@ from batchprogress.cli.session import add_command
 HELP = """\
 Create batches, report how jobs ended, and watch batches live.
 
-The answer goes to standard output, everything else to standard error. A terminal shows tables and moving
-bars, anything else gets plain lines; NO_COLOR switches colours off. With --json each line is an object with
-the field names of the contract (progress.proto).
+Answers go to standard output, everything else to standard error. A terminal shows tables and moving bars;
+other outputs get plain lines. NO_COLOR switches colours off. With --json each line is an object with the
+field names of the contract (progress.proto).
 
-`check` compares a batch with its results as the server lists them. To compare everything in the database with
-itself, run `python -m batches check` beside the database.
+`check` compares a batch with the results that the server lists. To compare all counters in the database with
+all rows, run `python -m batches check` with access to the database.
 
 \b
 Exit codes:
@@ -27,7 +27,7 @@ Exit codes:
   4  the batch does not exist
   5  the server did not answer within --timeout
   6  the server refused the call
-  7  check: the batch changed while it was read
+  7  check: the batch changed during each comparison
 130  Ctrl-C
 """
 EPILOG = """\
@@ -35,9 +35,9 @@ Settings, each of which is also an option of every command:
 
 BATCHPROGRESS_SERVER (default 127.0.0.1:50051): host:port, or any gRPC name, such as dns:///progress:50051.
 
-BATCHPROGRESS_TLS, BATCHPROGRESS_CA: use TLS with the system's roots, or with those in a PEM file.
+BATCHPROGRESS_TLS, BATCHPROGRESS_CA: use TLS with the system's CA certificates, or with those in a PEM file.
 
-BATCHPROGRESS_CERTIFICATE, BATCHPROGRESS_KEY: the client's own certificate, for a server that asks for one.
+BATCHPROGRESS_CERTIFICATE, BATCHPROGRESS_KEY: the client's own certificate, for a server that requires one.
 
 BATCHPROGRESS_TOKEN_FILE: a file with a bearer token.
 

@@ -11,11 +11,11 @@ from batchprogress.cli.session import Session
 from batchprogress.models import Batch, JobOutcome
 
 TRIES = 3
-"""How often a batch that changes while its results are read is read again, in all."""
+"""How many times a batch is read in all if it changes while its results are read."""
 
 
 def check(session: Session, batch_ids: BatchIds) -> None:
-    """Compare the tallies of batches with their listed results; with --json print an object a batch.
+    """Compare the tallies of batches with their listed results; with --json one object per batch.
 
     Reads every result of the batches. A batch that changes meanwhile is read up to three times.
 

@@ -23,9 +23,9 @@ def failures(
     jobs: Annotated[bool, typer.Option("--jobs", help="Also list the failed jobs, by job id.")] = False,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="List at most N jobs.")] = JOBS_DEFAULT,
 ) -> None:
-    """Show the failures of a batch, grouped by their errors; with --json print a group a line.
+    """Show the failures of a batch, grouped by their errors; with --json one group per line.
 
-    With --json and --jobs print a failed job a line instead.
+    With --json and --jobs, print one failed job per line instead.
     """
     client, out = session.client, session.out
     failed = client.results(batch_id, outcome=JobOutcome.FAILED, page_size=page_size_for(limit))

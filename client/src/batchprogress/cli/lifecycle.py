@@ -23,15 +23,16 @@ def create(  # noqa: PLR0913  # options
     *,
     total: Annotated[
         int,
-        typer.Option(min=0, max=JOBS_MAX, metavar="N", help="The number of jobs, or the number so far."),
+        typer.Option(min=0, max=JOBS_MAX, metavar="N", help="The number of jobs (so far, if unsealed)."),
     ],
     unsealed: Annotated[bool, typer.Option("--unsealed", help="Allow adding jobs, until `seal`.")] = False,
     name: Annotated[str, typer.Option(metavar="TEXT", help="A name for people.")] = "",
     label: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A label to find it by; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A label to filter by; may be repeated."),
     ] = None,
 ) -> None:
-    """Create a batch and print its id; the same id and numbers again change nothing."""
+    """Create a batch and print its id; repeating it with the same id and numbers changes nothing."""
     batch = session.client.create(
         batch_id, total, sealed=not unsealed, display_name=name, labels=labels_in(label or ())
     )
@@ -48,7 +49,7 @@ def add(
         typer.Option(
             metavar="ID",
             callback=identifier,
-            help="Name this addition: the same again adds nothing. Default: a new name for each command.",
+            help="Name this addition: repeating it adds nothing. Default: a new name for each command.",
         ),
     ] = None,
 ) -> None:

@@ -28,7 +28,7 @@ def list_(
         int, typer.Option(min=1, metavar="N", help="List at most N batches, the newest.")
     ] = LISTED_DEFAULT,
 ) -> None:
-    """List batches, newest first; with --json print a batch a line."""
+    """List batches, newest first; with --json one per line."""
     batches = session.client.list(state=state, labels=labels_in(label or ()), page_size=page_size_for(limit))
     if session.out.as_json:
         for batch in islice(batches, limit):

@@ -45,18 +45,18 @@ def report(  # noqa: PLR0913  # options
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="FILE", help="Report many: a JSON object a line. - is standard input."
+            "--from", metavar="FILE", help="Read many reports, one JSON object per line; - is standard input."
         ),
     ] = None,
 ) -> None:
-    """Report how a job ended; the same report again is not counted again.
+    """Report how a job ended; a repeated report is counted once.
 
-    With --from each line is an object, of which job_id and outcome are required:
+    With --from each line is an object; only job_id and outcome are required:
 
     {"job_id": "17", "outcome": "failed", "attempt": 2, "error_type": "Timeout", "error": "after 30 s"}
 
-    Lines of a pipe are sent as they arrive. A refused report is named on standard error, the others are
-    counted, and the exit code is 6.
+    Lines of a pipe are sent as they arrive. Each refused report is printed to standard error; the others are
+    still counted, and the exit code is 6.
     """
     if source is not None:
         if job_id is not None or outcome is not None:

@@ -39,7 +39,7 @@ def _pem_file(variable: str, help_text: str) -> Any:
 @contextmanager
 def opened(  # noqa: PLR0913  # the options
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")] = False,
     server: Annotated[
         str,
         typer.Option(envvar="BATCHPROGRESS_SERVER", metavar="HOST:PORT", help="The address of the server."),
@@ -49,19 +49,20 @@ def opened(  # noqa: PLR0913  # the options
         typer.Option(
             min=0.1,
             metavar="SECONDS",
-            help="Give up when the server has not answered for this time. Default: 10; watch: never.",
+            help="Give up if the server does not answer for this long. Default: 10; watch: never.",
         ),
     ] = None,
     tls: Annotated[
-        bool, typer.Option("--tls", envvar="BATCHPROGRESS_TLS", help="Use TLS with the system's roots.")
+        bool,
+        typer.Option("--tls", envvar="BATCHPROGRESS_TLS", help="Use TLS with the system's CA certificates."),
     ] = False,
     ca: Annotated[
-        Path | None, _pem_file("BATCHPROGRESS_CA", "Use TLS with the roots in this PEM file.")
+        Path | None, _pem_file("BATCHPROGRESS_CA", "Use TLS with the CA certificates in this PEM file.")
     ] = None,
     certificate: Annotated[
         Path | None,
         _pem_file(
-            "BATCHPROGRESS_CERTIFICATE", "Use TLS and show the server the certificate in this PEM file."
+            "BATCHPROGRESS_CERTIFICATE", "Use TLS and present the client certificate in this PEM file."
         ),
     ] = None,
     key: Annotated[

@@ -43,7 +43,7 @@ class JsonView:
 
 
 class LineView(JsonView):
-    """Prints a line every ten percent, when a batch stalls, and when it has ended: about a dozen a batch."""
+    """Prints a line every ten percent, at a stall, and at the end: about a dozen lines per batch."""
 
     def __init__(self, out: Output) -> None:
         super().__init__(out)
