@@ -8,9 +8,10 @@ from typing import Any
 
 import grpc
 
-from batchprogress._grpc.retry import TRY_SECONDS_MAX, call_until_answered
+from batchprogress._grpc.retry import TRY_SECONDS_MAX
 from batchprogress.v1 import progress_pb2 as pb
 from database_servers import DatabaseServer
+from tests.faults.calling import call_until_answered
 from tests.faults.channels import open_channels
 from tests.faults.cluster import Cluster, cluster
 from tests.faults.conftest import Target, Verdict

@@ -9,8 +9,9 @@ from typing import Any
 import grpc
 
 from batches.result import JobOutcome
-from batchprogress._grpc.retry import TRY_SECONDS_MAX, call_until_answered
+from batchprogress._grpc.retry import TRY_SECONDS_MAX
 from batchprogress.v1 import progress_pb2 as pb
+from tests.faults.calling import call_until_answered
 from tests.faults.ledger import Job, Ledger, Sighting
 from tests.support.progress import Stub, stub_of
 

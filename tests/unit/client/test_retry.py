@@ -8,8 +8,8 @@ from batchprogress._grpc.retry import (
     BACKOFF_SECONDS_MIN,
     Failure,
     backoff_seconds,
-    call_until_answered,
 )
+from tests.faults.calling import call_until_answered
 
 SAMPLES = 200
 

@@ -5,11 +5,8 @@ result was recorded. Every request of the contract may therefore be sent again: 
 and attempt is counted once.
 """
 
-import asyncio
 import random
-from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 import grpc
 
@@ -46,8 +43,6 @@ BACKOFF_DOUBLINGS_MAX = 16
 """More than BACKOFF_SECONDS_MAX needs, and too few to overflow a float."""
 
 _random = random.SystemRandom()
-Request_contra = TypeVar("Request_contra", contravariant=True)
-Response_co = TypeVar("Response_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +78,6 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(
         error.code(), error.details() or "", details.reason, details.retry_seconds, details.violations
     )
-
-
-class Method(Protocol[Request_contra, Response_co]):
-    """A unary method of an asynchronous stub."""
-
-    def __call__(
-        self, request: Request_contra, /, *, timeout: float | None = None, wait_for_ready: bool | None = None
-    ) -> Awaitable[Response_co]:
-        """Call it; `timeout` is in seconds."""
-
-
-async def call_until_answered(
-    method: Method[Request_contra, Response_co],
-    request: Request_contra,
-    *,
-    try_seconds_max: float = TRY_SECONDS_MAX,
-) -> Response_co:
-    """Call a method until it answers. Cancel the task to give up.
-
-    Args:
-        method: a unary method of an asynchronous stub.
-        request: the request, which is sent with each try.
-        try_seconds_max: the deadline of each try, in seconds.
-
-    Raises:
-        grpc.aio.AioRpcError: the server answered with an error that another try does not change.
-
-    """
-    tries = 0
-    while True:
-        try:
-            return await method(request, timeout=try_seconds_max, wait_for_ready=True)
-        except grpc.aio.AioRpcError as error:
-            if error.code() not in RETRIED_CODES:
-                raise
-            failure = failure_of(error)
-        await asyncio.sleep(failure.delay_seconds(tries))
-        tries += 1
 
 
 def backoff_seconds(tries: int) -> float:
