@@ -4,7 +4,7 @@ import asyncio
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 
@@ -79,7 +79,7 @@ async def run_reporting(redis_url: str, tasks: int, ours: OurServer) -> GroupRun
     """Run a group whose tasks report to our server, and watch its batch."""
     app, batch_id = make_app(redis_url), f"celery-{next(_groups)}"
     target = ours.targets[0]
-    with _reporter(target) as reporter:
+    with Reporter(target) as reporter:
         progress = CeleryProgress(app, reporter)
         jobs = group_of(app.signature(NOOP) for _ in range(tasks))
 
@@ -168,12 +168,3 @@ async def _pool_of(app: Celery) -> Iterable[int]:
         if answers:
             (stats,) = answers.values()
             return [int(pid) for pid in stats["pool"]["processes"]]
-
-
-@contextmanager
-def _reporter(target: str) -> Iterator[Reporter]:
-    reporter = Reporter(target)
-    try:
-        yield reporter
-    finally:
-        reporter.close()
