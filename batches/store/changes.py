@@ -1,8 +1,9 @@
 """Finds which of the watched batches have changed; the change feed reads this continuously."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
@@ -26,28 +27,17 @@ async def read_changed(
         The batches whose revision differs, and the ids of the batches that no longer exist.
 
     """
-    found = await _read_revisions(connection, list(revisions))
+    rows = await _rows(connection, select(_table.batch_id, _table.revision), list(revisions))
+    found = {row.batch_id: row.revision for row in rows}
     changed = [batch_id for batch_id, revision in found.items() if revision != revisions[batch_id]]
     gone = [batch_id for batch_id in revisions if batch_id not in found]
-    return await _read_batches(connection, changed), gone
+    return [to_batch(row) for row in await _rows(connection, SELECT_BATCH, changed)], gone
 
 
-async def _read_revisions(connection: AsyncConnection, batch_ids: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for portion in _portions(batch_ids):
-        query = select(_table.batch_id, _table.revision).where(_table.batch_id.in_(portion))
-        found.update((row.batch_id, row.revision) for row in await connection.execute(query))
-    return found
-
-
-async def _read_batches(connection: AsyncConnection, batch_ids: Sequence[str]) -> list[Batch]:
-    batches: list[Batch] = []
-    for portion in _portions(batch_ids):
-        query = SELECT_BATCH.where(_table.batch_id.in_(portion))
-        batches += [to_batch(row) for row in await connection.execute(query)]
-    return batches
-
-
-def _portions(batch_ids: Sequence[str]) -> list[Sequence[str]]:
-    begins = range(0, len(batch_ids), READ_BATCHES_MAX)
-    return [batch_ids[begin : begin + READ_BATCHES_MAX] for begin in begins]
+async def _rows(connection: AsyncConnection, query: Select[Any], batch_ids: Sequence[str]) -> list[Row[Any]]:
+    """Return the rows of a query for these batches, READ_BATCHES_MAX of them in each statement."""
+    rows: list[Row[Any]] = []
+    for begin in range(0, len(batch_ids), READ_BATCHES_MAX):
+        portion = batch_ids[begin : begin + READ_BATCHES_MAX]
+        rows += (await connection.execute(query.where(_table.batch_id.in_(portion)))).all()
+    return rows
