@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.dashboard.errors import TooMany
 
@@ -42,7 +43,7 @@ class SharedAnswers:
     def __init__(self) -> None:
         self._answers: dict[Hashable, _Answer] = {}
 
-    async def get(self, question: Hashable, ask: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def get(self, question: Hashable, ask: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
         """Return the answer to a request, a recent one if there is one.
 
         Raises:
@@ -54,7 +55,7 @@ class SharedAnswers:
         if answer is None or answer.fresh_until < time.monotonic():
             self._answers.pop(question, None)
             self._make_room()
-            answer = self._answers[question] = _Answer(asyncio.ensure_future(_awaited(ask)))
+            answer = self._answers[question] = _Answer(asyncio.create_task(ask()))
             answer.task.add_done_callback(answer.store)
         # Shielded: a viewer that leaves must not cancel the answer of others.
         return await asyncio.shield(answer.task)
@@ -74,7 +75,3 @@ class SharedAnswers:
             if oldest is None:
                 raise TooMany
             kept_bytes -= self._answers.pop(oldest).size_bytes
-
-
-async def _awaited(ask: Callable[[], Awaitable[bytes]]) -> bytes:
-    return await ask()

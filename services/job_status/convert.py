@@ -8,11 +8,6 @@ from services.job_status.source import BatchCounts, JobStatus, QueueContradictio
 
 _ATTEMPT_MAX = 2**31 - 1
 """The contract's int32."""
-_OUTCOMES = {
-    JobOutcome.SUCCEEDED: progress_pb2.JOB_OUTCOME_SUCCEEDED,
-    JobOutcome.FAILED: progress_pb2.JOB_OUTCOME_FAILED,
-    JobOutcome.SKIPPED: progress_pb2.JOB_OUTCOME_SKIPPED,
-}
 _WITH_ERROR = (JobOutcome.FAILED, JobOutcome.SKIPPED)
 """The error of any other job is that of an earlier attempt; ReportJobResult accepts none for it either."""
 
@@ -51,7 +46,7 @@ def to_job_status(status: JobStatus) -> pb.JobStatus:
     if status.outcome is None:
         message.pending = True
     else:
-        message.outcome = _OUTCOMES[status.outcome]
+        message.outcome = progress_pb2.JobOutcome.ValueType(status.outcome)
     if status.outcome in _WITH_ERROR:
         message.error_type = status.error_type[:ERROR_TYPE_CHARACTERS_MAX]
         message.error_message = status.error_message[:ERROR_MESSAGE_CHARACTERS_MAX]
