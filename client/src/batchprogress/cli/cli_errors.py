@@ -79,14 +79,9 @@ def command_error(error: CallFailed, server: str) -> CommandError:
 
 def unavailable(server: str, seconds: float, error: CallFailed | None = None) -> CommandError:
     """Return how a command ends that got no answer in time."""
-    why = f" ({reason_of(error)})" if error is not None else ""
+    why = f" ({clean(cause_of(error.detail)) or error.reason})" if error is not None else ""
     return CommandError(
         f"the server at {server} did not answer for {seconds:.3g} s{why}: check that it runs and that the"
         " address is right, or wait longer with --timeout",
         ExitCode.UNAVAILABLE,
     )
-
-
-def reason_of(error: CallFailed) -> str:
-    """Return why there was no answer."""
-    return clean(cause_of(error.detail)) or error.reason

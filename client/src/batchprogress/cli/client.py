@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 
 import grpc
 import typer
@@ -93,24 +92,21 @@ class AsyncCommandClient(AsyncClient):
                     await self._until_ready()
             except TimeoutError:
                 raise unavailable(self._connection.target, self._timeout or 0) from None
-            await self._until(lambda state: state is not grpc.ChannelConnectivity.READY)
+            await self._until(ready=False)
 
     async def _until_ready(self) -> None:
-        def ready(state: grpc.ChannelConnectivity) -> bool:
-            return state is grpc.ChannelConnectivity.READY
-
         try:
             async with asyncio.timeout(AWAY_SECONDS_MIN):
-                await self._until(ready)
+                await self._until(ready=True)
         except TimeoutError:
             say(f"waiting for the server at {self._connection.target}")
-            await self._until(ready)
+            await self._until(ready=True)
             say(f"the server at {self._connection.target} answers again")
 
-    async def _until(self, is_reached: Callable[[grpc.ChannelConnectivity], bool]) -> None:
+    async def _until(self, *, ready: bool) -> None:
         channel = self._caller.channel
         state = channel.get_state(try_to_connect=True)
-        while not is_reached(state):
+        while (state is grpc.ChannelConnectivity.READY) != ready:
             await channel.wait_for_state_change(state)
             state = channel.get_state(try_to_connect=True)
 

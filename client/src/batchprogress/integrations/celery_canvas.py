@@ -21,11 +21,10 @@ def tagged(canvas: Signature, batch_id: str, task_ids: Iterator[str]) -> Signatu
     Celery's own copy keeps a task that is in a group twice as one object.
     """
     copy = canvas.clone()
-    if isinstance(copy, chord):
+    if isinstance(copy, chord | group | _chain):
         copy.tasks = [tagged(task, batch_id, task_ids) for task in list(canvas.tasks)]
-        copy.body = tagged(canvas.body, batch_id, task_ids)
-    elif isinstance(copy, group | _chain):
-        copy.tasks = [tagged(task, batch_id, task_ids) for task in list(canvas.tasks)]
+        if isinstance(copy, chord):
+            copy.body = tagged(canvas.body, batch_id, task_ids)
     else:
         headers = {**(copy.options.get("headers") or {}), BATCH_KEY: batch_id}
         copy.set(headers=headers, task_id=next(task_ids))
@@ -34,13 +33,11 @@ def tagged(canvas: Signature, batch_id: str, task_ids: Iterator[str]) -> Signatu
 
 def tasks_of(canvas: Signature) -> Iterator[Signature]:
     """Yield the tasks of a canvas; each becomes a message."""
-    if isinstance(canvas, chord):
-        yield from _tasks_of_all(canvas.tasks)
-        yield from tasks_of(canvas.body)
-    elif isinstance(canvas, group | _chain):
-        yield from _tasks_of_all(canvas.tasks)
-    else:
+    if not isinstance(canvas, chord | group | _chain):
         yield canvas
+        return
+    for one in (*canvas.tasks, *([canvas.body] if isinstance(canvas, chord) else [])):
+        yield from tasks_of(one)
 
 
 def dependents_of(request: Context) -> Iterator[tuple[str, str]]:
@@ -58,8 +55,3 @@ def _dependents(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, s
             if batch_id := (options.get("headers") or {}).get(BATCH_KEY):
                 yield batch_id, options["task_id"]
             yield from _dependents(options.get("chain"), options.get("chord"))
-
-
-def _tasks_of_all(canvases: Iterable[Signature]) -> Iterator[Signature]:
-    for canvas in canvases:
-        yield from tasks_of(canvas)

@@ -14,7 +14,7 @@ from celery.backends.redis import RedisBackend
 from celery.result import GroupResult
 
 from batchprogress.integrations.celery_tables import GroupTable
-from batchprogress.integrations.job_ids import JOB_IDS_KEY_PREFIX, JOB_IDS_SECONDS
+from batchprogress.integrations.job_ids import keep_job_ids
 
 
 def save_all(app: Celery, batch_id: str, task_ids: Sequence[str]) -> None:
@@ -41,17 +41,9 @@ def save_part(app: Celery, batch_id: str, part: str, task_ids: Sequence[str]) ->
     if _is_database(app):
         GroupTable(app).save_part(batch_id, part, task_ids)
     elif isinstance(app.backend, RedisBackend):
-        _add_to_set(app.backend, f"{JOB_IDS_KEY_PREFIX}{batch_id}", task_ids)
+        keep_job_ids(app.backend.client, batch_id, task_ids)
 
 
 def _is_database(app: Celery) -> bool:
     """Recognise the backend by its table: its class cannot be imported without SQLAlchemy."""
     return hasattr(app.backend, "taskset_cls")
-
-
-def _add_to_set(backend: RedisBackend, key: str, task_ids: Sequence[str]) -> None:
-    if task_ids:
-        with backend.client.pipeline() as pipeline:
-            pipeline.sadd(key, *task_ids)
-            pipeline.expire(key, JOB_IDS_SECONDS)
-            pipeline.execute()

@@ -2,7 +2,8 @@
 
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 BATCH_KEY = "batchprogress_batch_id"
 """The name of the header, option or metadata key that carries the id of the batch."""
@@ -10,6 +11,15 @@ JOB_IDS_KEY_PREFIX = "batchprogress:jobs:"
 """Prefix of the Redis set of a batch's job ids, from which the job-status service knows all its jobs."""
 JOB_IDS_SECONDS = 30 * 86_400
 """How long the set is kept: as long as the reconciler keeps a batch that has ended."""
+
+
+def keep_job_ids(redis: Any, batch_id: str, ids: Sequence[str]) -> None:
+    """Add ids to the Redis set of a batch, and keep it for JOB_IDS_SECONDS from now."""
+    if ids:
+        with redis.pipeline() as pipeline:
+            pipeline.sadd(f"{JOB_IDS_KEY_PREFIX}{batch_id}", *ids)
+            pipeline.expire(f"{JOB_IDS_KEY_PREFIX}{batch_id}", JOB_IDS_SECONDS)
+            pipeline.execute()
 
 
 def job_ids(batch_id: str, part: str = "") -> Iterator[str]:

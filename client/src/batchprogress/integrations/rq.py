@@ -23,7 +23,7 @@ from rq.worker import SimpleWorker, Worker
 from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.client import Client
 from batchprogress.integrations.best_effort import BestEffortClient
-from batchprogress.integrations.job_ids import BATCH_KEY, JOB_IDS_KEY_PREFIX, JOB_IDS_SECONDS, job_ids
+from batchprogress.integrations.job_ids import BATCH_KEY, job_ids, keep_job_ids
 from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
 
@@ -228,10 +228,8 @@ class RQProgress:
 
     def _enqueue(self, batch_id: str, tagged: list[EnqueueData]) -> list[Job]:
         """Save the ids before a job can run: RQ removes a job from its Group minutes after it succeeded."""
-        redis, key = self._queue.connection, f"{JOB_IDS_KEY_PREFIX}{batch_id}"
-        if tagged:
-            redis.sadd(key, *(one.job_id for one in tagged))
-            redis.expire(key, JOB_IDS_SECONDS)
+        redis = self._queue.connection
+        keep_job_ids(redis, batch_id, [one.job_id for one in tagged])
         jobs: list[Job] = Group(redis, batch_id).enqueue_many(self._queue, tagged)
         return jobs
 
