@@ -5,6 +5,8 @@ import random
 import signal
 from pathlib import Path
 
+import pytest
+
 from batches.migrations.migrate import head_version
 from tests.faults.cluster import Cluster, cluster
 from tests.faults.conftest import Target, Verdict
@@ -33,6 +35,7 @@ async def change_version(servers: Cluster, url: str, following: NextVersion, led
     return said
 
 
+@pytest.mark.more("runs servers of two versions")
 async def test_an_upgrade_fails_no_worker(
     target: Target, order: random.Random, verdict: Verdict, tmp_path: Path, *, full: bool
 ) -> None:

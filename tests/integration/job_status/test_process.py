@@ -85,7 +85,12 @@ MISSING = {
 }
 
 
-@pytest.mark.parametrize("source", MISSING)
+FIRST, *OTHERS = MISSING
+
+
+@pytest.mark.parametrize(
+    "source", [FIRST, *(pytest.param(source, marks=pytest.mark.more("another source")) for source in OTHERS)]
+)
 async def test_missing_setting_exits_78(source: str) -> None:
     """One line names the setting that the source needs."""
     code, _, err = await _run(JOB_STATUS_SOURCE=source)
