@@ -14,7 +14,7 @@ All durations are in seconds, all times are aware datetimes in UTC.
 
 import warnings
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchprogress._reporting.outbox import Counts
 from batchprogress._reporting.report_methods import Job
@@ -100,16 +100,22 @@ _DEPRECATED = {
 }
 """The names of version 0.1 that 0.3 removes: where each is now, and what replaces it."""
 
+if TYPE_CHECKING:
+    Batches: Any
+    BatchNotChanged: Any
+    watch: Any
+    watch_async: Any
+else:  # hidden from type checkers, which would take every name for one of this module
 
-def __getattr__(name: str) -> Any:
-    """Return a name of version 0.1, with a warning."""
-    if name not in _DEPRECATED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    place, replacement = _DEPRECATED[name]
-    warnings.warn(
-        f"batchprogress.{name} is deprecated and will be removed in 0.3: use batchprogress.{replacement}",
-        DeprecationWarning,
-        stacklevel=2,
-    )
-    module, _, member = place.rpartition(".")
-    return getattr(import_module(module), member)
+    def __getattr__(name: str) -> Any:
+        """Return a name of version 0.1, with a warning."""
+        if name not in _DEPRECATED:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        place, replacement = _DEPRECATED[name]
+        warnings.warn(
+            f"batchprogress.{name} is deprecated and will be removed in 0.3: use batchprogress.{replacement}",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        module, _, member = place.rpartition(".")
+        return getattr(import_module(module), member)
