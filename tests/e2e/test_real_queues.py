@@ -155,7 +155,7 @@ def worker(*arguments: str, **variables: str) -> Iterator[None]:
 
 
 async def test_celery(story: Story, redis_url: str) -> None:
-    """With Celery on Redis; its worker is killed when only the unreported jobs are left."""
+    """A batch of Celery on Redis is repaired after its worker was killed before the last reports."""
     app = make_app(redis_url)
     results = [app.send_task("run", (number,), task_id=_job_id(number)) for number in range(JOBS)]
     GroupResult(BATCH, results, app=app).save()
@@ -170,7 +170,7 @@ async def test_celery(story: Story, redis_url: str) -> None:
 
 
 async def test_rq(story: Story, redis_url: str) -> None:
-    """With RQ, and a list of its jobs in Redis."""
+    """A batch of RQ with a list of its jobs in Redis is repaired."""
     with Redis.from_url(redis_url) as redis:
         datas = [Queue.prepare_data(run, (number,), job_id=_job_id(number)) for number in range(JOBS)]
         jobs = Queue(connection=redis).enqueue_many(datas)
@@ -185,7 +185,7 @@ async def test_rq(story: Story, redis_url: str) -> None:
 
 
 async def test_laravel(story: Story, tmp_path: Path) -> None:
-    """With a row in the table of Laravel."""
+    """A batch that is a row in the table of Laravel is repaired."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'laravel.db'}"
     queue = LaravelQueue(url)
     await queue.create()
@@ -212,7 +212,7 @@ async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 async def test_kubernetes(story: Story, cluster: Cluster) -> None:
-    """With an Indexed Job of 1,037 indexes, counted by the Job controller if there is one."""
+    """An Indexed Job of 1,037 indexes is repaired; the Job controller counts them if there is one."""
     await story.report_all("job/{}")
     await run_indexed_job(cluster)
     async with serving(

@@ -146,7 +146,7 @@ async def test_the_names_of_0_1_work_with_a_warning(url: str) -> None:
 
 
 async def test_a_database_of_0_1_goes_to_0_2_and_back(first_version: Version, url: str) -> None:
-    """In the order of the page: migrations, servers, workers; and back by starting the old server."""
+    """The order is that of docs/upgrading.md: migrations, servers, workers; then the old server again."""
     async with server_of(first_version, url) as target:
         await run_client(first_version, OLD_NAMES, target, "before")
     await run_upgrade(THIS_VERSION.checkout, url)

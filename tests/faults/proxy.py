@@ -121,7 +121,7 @@ class Link:
             flow.go_on()  # so that it finds the connection closed
 
     def leave_half_open(self) -> None:
-        """Neither read nor write nor close, so that both sides believe the connection is alive."""
+        """Stop reading and writing without closing, so that both sides believe the connection is alive."""
         self.half_open = True
         self._counts.half_open += 1
         self.requests.stop()

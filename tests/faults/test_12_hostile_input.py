@@ -267,7 +267,7 @@ async def job_status_process(url: str) -> AsyncIterator[ProgressProcess]:
 async def test_any_message_gets_a_documented_answer(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
-    """Only documented codes with one ErrorInfo each, without exception text, and no internal errors."""
+    """Each answer has a documented code and one ErrorInfo, without exception text; none is INTERNAL."""
     messages = 200_000 if full else 3_000
     ledger = Ledger()
     hostility = Hostility(order, ledger)

@@ -26,5 +26,5 @@ def builder() -> Iterator[image_builder.Run]:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_deployable_starts(builder: image_builder.Run, module: str) -> None:
-    """As the image's user, with a read-only root file system and without a network."""
+    """It starts as the image's user, with a read-only root file system and without a network."""
     assert "Usage:" in builder(module, "--help")

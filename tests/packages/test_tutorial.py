@@ -82,7 +82,7 @@ class Reader:
         return len(redis.keys("celery-task-meta-*"))
 
     def _compare_output(self, expected: str) -> None:
-        """Each line that the page shows is in the output, whatever its spaces; … stands for anything."""
+        """Check that each line of the page is in the output; spaces may differ, and … stands for anything."""
         output = " ".join(self._output.split())
         for line in expected.splitlines():
             pattern = ".*?".join(re.escape(" ".join(part.split())) for part in line.split("…"))
@@ -90,7 +90,7 @@ class Reader:
 
 
 def test_the_tutorial_ends_with_a_repaired_batch(packages: Path, redis: RedisServer, tmp_path: Path) -> None:
-    """Whoever follows the page sees what it shows."""
+    """Anyone who follows the page sees the output that it shows."""
     folder = tmp_path / "tutorial"
     folder.mkdir()
     (folder / "dist").symlink_to(packages)

@@ -11,7 +11,7 @@ WORKERS = sorted((ROOT / "examples").glob("*/worker.*"))
 
 @pytest.mark.parametrize("worker", WORKERS, ids=lambda path: path.name)
 def test_the_page_shows_the_example(worker: Path) -> None:
-    """Each worker stands on the page, word for word."""
+    """The page contains each worker word for word."""
     page = (ROOT / "docs/other-languages.md").read_text()
     assert f"{worker.read_text().rstrip()}\n```" in page
 

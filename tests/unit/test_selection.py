@@ -23,7 +23,7 @@ def test_a_rule_is_in_make_test_or_is_left_out_for_a_reason(collected: list[pyte
 
 
 def test_the_contract_of_the_store_is_in_make_test_on_every_engine(collected: list[pytest.Item]) -> None:
-    """Nothing of it is left out."""
+    """All its tests are included."""
     assert [
         item.nodeid for item in collected if is_marked(item) and item.nodeid.startswith(ON_EVERY_ENGINE)
     ] == []

@@ -94,7 +94,7 @@ async def test_pages_work_with_the_keyboard(shown: Scene, watched: WatchedPage) 
 
 
 async def test_group_that_is_opened_twice_shows_each_job_once(shown: Scene, watched: WatchedPage) -> None:
-    """Also if the first answer comes late."""
+    """This holds even if the first answer comes late."""
     second_answered, first_answered = asyncio.Event(), asyncio.Event()
     questions: list[Route] = []
 
@@ -147,7 +147,7 @@ async def test_batch_without_jobs_is_complete(shown: Scene, watched: WatchedPage
 
 
 async def test_plot_of_several_days_shows_dates(shown: Scene, watched: WatchedPage) -> None:
-    """At both ends of the plot."""
+    """The dates stand at both ends of the plot."""
     await shown.create("slow", 2)
     await watched.page.clock.set_fixed_time(datetime.now(UTC) + timedelta(days=3))
     await watched.page.goto(f"{shown.url}/batch?id=slow")

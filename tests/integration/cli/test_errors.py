@@ -104,7 +104,7 @@ async def test_ctrl_c_ends_a_waiting_command_with_130() -> None:
 
 
 async def test_the_missing_extra_is_named() -> None:
-    """Without typer, one sentence says what to install."""
+    """If typer is missing, one sentence says what to install."""
     code = "import sys; sys.modules['typer'] = None; from batchprogress.cli import main; main()"
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, cwd=ROOT, stderr=asyncio.subprocess.PIPE
@@ -124,7 +124,7 @@ async def test_a_shell_can_complete_commands() -> None:
 
 
 async def test_help_lists_every_exit_code() -> None:
-    """Exit codes 0 to 7, and that of Ctrl-C."""
+    """These are the exit codes 0 to 7, and 130 for Ctrl-C."""
     ended = await CommandLine("127.0.0.1:1").run("--help")
     assert [
         line.split()[0] for line in ended.lines if line.startswith("  ") and line.split()[0].isdigit()

@@ -18,7 +18,7 @@ def line(job_id: object, outcome: str = "succeeded", **more: object) -> str:
 
 
 async def test_every_line_becomes_a_result(progress: Served, cli: CommandLine) -> None:
-    """Also if they need several calls, and if the last line has no line break."""
+    """The lines may need several calls, and the last one may lack a line break."""
     await progress.create("b", 10_005)
     lines = [line(f"j{index}") for index in range(10_003)]
     lines += [line("f", "failed", attempt=2, error_type="E", error="e"), line("s", "skipped").rstrip()]

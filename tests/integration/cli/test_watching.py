@@ -101,7 +101,7 @@ async def test_a_terminal_shows_a_bar_for_each_batch(progress: Served, cli: Comm
 
 
 async def test_no_color_switches_colours_off(progress: Served, cli: CommandLine) -> None:
-    """In tables and in bars."""
+    """Neither tables nor bars have colours."""
     await ended_batches(progress)
     for command, code in ((("watch", "bad", "cancelled"), 3), (("list",), 0)):
         async with cli.in_terminal(*command, NO_COLOR="1") as terminal:

@@ -1,4 +1,4 @@
-"""Batches of version 0.1, which rests on what the integrations create batches with."""
+"""The class Batches of version 0.1, which uses the integrations' client."""
 
 import asyncio
 import signal
@@ -33,7 +33,7 @@ async def test_a_batch_is_created_grows_and_is_sealed(progress: Served, target: 
 async def test_a_refusal_is_logged_and_raised_only_if_strict(
     progress: Served, target: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The return value and the log tell of a conflict; strict raises it with the server's reason."""
+    """A conflict is returned as False and logged; strict raises it with the server's reason."""
     await progress.create("b", 3)
     assert not await asyncio.to_thread(Batches(target).create, "b", 4)
     assert "batch b was not changed" in caplog.text
@@ -54,7 +54,9 @@ async def test_a_token_that_cannot_be_read_fails_no_job(
     assert "no such file" in caplog.text
 
 
-async def test_a_restart_of_the_server_is_waited_for(servers: Cluster, progress: Served, target: str) -> None:
+async def test_a_call_waits_for_a_restart_of_the_server(
+    servers: Cluster, progress: Served, target: str
+) -> None:
     """The call returns False if the server stays away."""
     await servers.end(0, signal.SIGKILL)
     assert not await asyncio.to_thread(Batches(target, answer_seconds_max=0.1).create, "b", 1)

@@ -51,7 +51,7 @@ async def test_a_batch_is_read_as_it_was_created(client: Either) -> None:
 
 
 async def test_a_batch_without_an_id_gets_one(client: Either) -> None:
-    """None as the id makes a batch of its own each time."""
+    """Each call with None as the id creates another batch."""
     first, second = await client.call("create", None, 1), await client.call("create", None, 1)
     assert first.batch_id != second.batch_id
 

@@ -32,7 +32,7 @@ async def test_a_call_is_tried_until_the_server_is_back(client: Either, servers:
 
 
 async def test_wait_tells_that_the_server_was_away(client: Either, servers: Cluster) -> None:
-    """Without any answer there is no last state."""
+    """If no answer ever came, the error has no last state."""
     await servers.end(0, signal.SIGKILL)
     with pytest.raises(WaitTimeout, match="did not answer") as raised:
         await client.call("wait", "b", 0.5)

@@ -118,7 +118,7 @@ async def test_a_prefork_worker_needs_nothing(progress: Served, target: str) -> 
 
 
 async def test_a_fork_that_grpc_may_not_survive_is_logged(progress: Served, target: str) -> None:
-    """Without gRPC's own switch, the child of a process that has reported logs a warning and goes on."""
+    """Without gRPC's own switch, the child of a process that has reported logs a warning and continues."""
     await progress.create("b", 2)
     source = """
         import os, sys

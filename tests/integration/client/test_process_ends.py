@@ -1,4 +1,4 @@
-"""However the process of a reporter ends, its reports are sent or wait in the spool."""
+"""Reports are sent or kept in the spool, no matter how the reporter's process ends."""
 
 import signal
 from pathlib import Path
@@ -23,7 +23,7 @@ REPORT = f"""
 
 @pytest.mark.parametrize(("end", "code"), [("", 0), ("raise SystemExit(3)", 3), ("1 / 0", 1)])
 async def test_an_exit_flushes(progress: Served, target: str, end: str, code: int) -> None:
-    """A normal end, SystemExit and an uncaught exception."""
+    """The exit may be a normal end, SystemExit or an uncaught exception."""
     await progress.create("b", JOBS)
     exit_code, _ = await run(f"{REPORT}\n    {end}", target)
     assert exit_code == code

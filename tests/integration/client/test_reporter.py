@@ -15,7 +15,7 @@ from tests.faults.cluster import Cluster
 from tests.support.progress import Served
 
 SECONDS_MAX = 60.0
-"""Until every report is answered; a test that waits longer waits for a lost one."""
+"""The longest wait until every report is answered; after that, a report must have been lost."""
 JOBS = 10_000
 RESTARTS = 5
 THREADS = 4
@@ -82,7 +82,7 @@ async def test_each_report_of_an_event_loop_is_counted_once_though_the_server_is
 
 
 async def test_a_lone_report_is_sent_at_once(progress: Served, target: str) -> None:
-    """Without a flush and without another report, a watcher sees it."""
+    """A watcher sees it without a flush and without another report."""
     await progress.create("b", 2)
     threaded, looped = Reporter(target, "b"), AsyncReporter(target, "b")
     watching = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
@@ -145,7 +145,7 @@ async def test_a_refused_report_is_dropped_and_counted_by_its_reason(progress: S
 
 
 async def test_strict_raises(progress: Served, target: str) -> None:
-    """At once for a report that is not taken, at the end for refused and unsent ones."""
+    """A report that is not accepted raises at once; refused and unsent reports raise at the end."""
     await progress.create("b", 1)
     strict = Reporter(target, "unknown", strict=True)
     strict.succeeded("a")
@@ -165,7 +165,7 @@ async def test_strict_raises(progress: Served, target: str) -> None:
 
 
 async def test_an_exception_of_the_block_is_never_replaced(target: str) -> None:
-    """Not even by a strict reporter."""
+    """A strict reporter does not replace it either."""
 
     def script() -> None:
         with Reporter(target, "unknown", strict=True) as reporter:

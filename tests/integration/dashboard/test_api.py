@@ -1,4 +1,4 @@
-"""What pages ask for."""
+"""The HTTP endpoints that pages request."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ from tests.support.queue_fake import FakeBatch, QueueFake
 from tests.support.queue_fake import served as queue_served
 
 
-async def test_newest_first(progress: Served, page: Page) -> None:
-    """Batches come newest first, by state, by labels and by text in name, id or label."""
+async def test_batches_are_listed_newest_first(progress: Served, page: Page) -> None:
+    """They can be filtered by state, by labels, and by text in their name, id or labels."""
     for number, labels in enumerate([{"team": "a"}, {"team": "b"}, {"team": "a", "env": "Ünd"}, {}]):
         request = pb.CreateBatchRequest(
             batch_id=f"batch-{number}", total_jobs=1, display_name=f"Name <{number}>", labels=labels
@@ -33,8 +33,10 @@ async def test_newest_first(progress: Served, page: Page) -> None:
     assert await _ids(page, text="nowhere") == []
 
 
-async def test_pages(progress: Served, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Page by page every batch comes once, filtered by text as well."""
+async def test_each_batch_is_on_one_page(
+    progress: Served, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This holds for a filter by text too."""
     monkeypatch.setattr(listing, "PAGE_SIZE", 2)
     monkeypatch.setattr(listing, "SEARCHED_AT_A_TIME", 2)
     monkeypatch.setattr(listing, "SEARCHED_MAX", 4)
@@ -44,8 +46,8 @@ async def test_pages(progress: Served, page: Page, monkeypatch: pytest.MonkeyPat
     assert await _all_ids(page, text="odd") == ["odd-7", "odd-5", "odd-3", "odd-1"]
 
 
-async def test_failures_and_their_jobs(progress: Served, page: Page) -> None:
-    """Failures come in groups with a sample, and each group's jobs by its kind of error."""
+async def test_failures_are_listed_in_groups(progress: Served, page: Page) -> None:
+    """Failures are grouped, and the jobs of a group can be listed."""
     await progress.create("b", 10)
     for job_id, error_type in (("1", "KeyError"), ("2", ""), ("3", "KeyError")):
         error = {"error_type": error_type, "error_message": f"no {job_id}"}
@@ -58,8 +60,8 @@ async def test_failures_and_their_jobs(progress: Served, page: Page) -> None:
     assert [result["error_message"] for result in answer.json["job_results"]] == ["no 2"]
 
 
-async def test_repairs(sqlite_url: str, progress: Served, page: Page) -> None:
-    """What the reconciler did comes with the tallies before and after, and the reason."""
+async def test_repairs_are_listed_with_their_tallies(sqlite_url: str, progress: Served, page: Page) -> None:
+    """Each repair has its reason and the tallies before and after."""
     database, queue = Database(sqlite_url, connections_max=2), QueueFake()
     async with queue_served(queue) as target:
         scene = Scene(sqlite_url, database, BatchStore(database), queue, target)
@@ -73,7 +75,7 @@ async def test_repairs(sqlite_url: str, progress: Served, page: Page) -> None:
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
-WRONG_QUESTIONS: tuple[tuple[str, dict[str, str], int], ...] = (
+INVALID_REQUESTS: tuple[tuple[str, dict[str, str], int], ...] = (
     ("/api/batches", {"state": "SLEEPING"}, 400),
     ("/api/batches", {"label": "team"}, 400),
     ("/api/batches", {"page": "no token"}, 400),
@@ -88,14 +90,14 @@ WRONG_QUESTIONS: tuple[tuple[str, dict[str, str], int], ...] = (
 )
 
 
-async def test_what_cannot_be_answered(page: Page) -> None:
-    """A wrong question is refused, and no address leads beyond our own files."""
-    for path, query, status in WRONG_QUESTIONS:
+async def test_invalid_requests_are_refused(page: Page) -> None:
+    """No path leads to files other than ours."""
+    for path, query, status in INVALID_REQUESTS:
         assert ((await page.get(path, **query)).status, path, query) == (status, path, query)
 
 
-async def test_the_server_is_away() -> None:
-    """With the server away a page is told so at once, and when to ask again; nothing of gRPC's own words."""
+async def test_an_unavailable_server_is_reported_at_once() -> None:
+    """The answer comes at once, says when to try again, and does not contain gRPC's message."""
     async with dashboard("127.0.0.1:1") as page:
         answer = await page.get("/api/batches")
         assert (answer.status, answer.json) == (503, {"message": str(ServerAway())})

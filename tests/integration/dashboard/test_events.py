@@ -1,4 +1,4 @@
-"""A batch as its page is told of it."""
+"""The event stream of a batch's page."""
 
 import asyncio
 import signal
@@ -14,8 +14,8 @@ VIEWERS = 300
 PARTS = ("succeeded", "failed", "skipped", "pending")
 
 
-async def test_a_batch_to_its_end(progress: Served, page: Page) -> None:
-    """A page is told the batch as it is, then its changes; its numbers add up, and the end is the last."""
+async def test_a_page_gets_each_state_up_to_the_end(progress: Served, page: Page) -> None:
+    """The stream begins with the current state and ends with the final one; in each, the tallies add up."""
     await progress.create("b", 3)
     await progress.report("b", "1", pb.JOB_OUTCOME_FAILED, error_type="KeyError")
     async with page.events("b") as events:
@@ -32,14 +32,14 @@ async def test_a_batch_to_its_end(progress: Served, page: Page) -> None:
         assert sum(int(event.data[f"{part}_jobs"]) for part in PARTS) == int(event.data["total_jobs"])
 
 
-async def test_an_unknown_batch(page: Page) -> None:
-    """A page of a batch that is not there is told so, and nothing else."""
+async def test_a_page_of_an_unknown_batch_says_so(page: Page) -> None:
+    """The stream ends after this event."""
     async with page.events("..") as events:
         assert [event.name async for event in events] == ["unknown"]
 
 
-async def test_viewers_of_a_batch_cost_one_stream(sqlite_url: str) -> None:
-    """Hundreds view a batch to its end on a server that allows one watch."""
+async def test_viewers_of_a_batch_share_one_watch(sqlite_url: str) -> None:
+    """Hundreds of viewers see the end of a batch on a server that allows one watch."""
     async with (
         served(sqlite_url, watches_max=1) as progress,
         dashboard(f"127.0.0.1:{progress.port}") as page,
@@ -51,8 +51,8 @@ async def test_viewers_of_a_batch_cost_one_stream(sqlite_url: str) -> None:
         assert await asyncio.gather(*viewing) == ["COMPLETED"] * VIEWERS
 
 
-async def test_a_viewer_too_many(progress: Served) -> None:
-    """More viewers than may be are told to come again, and the others view on."""
+async def test_viewers_beyond_the_limit_are_refused(progress: Served) -> None:
+    """The refused viewer gets an event that says so; the others see all changes."""
     await progress.create("b", 1)
     async with dashboard(f"127.0.0.1:{progress.port}", viewers_max=1) as page, page.events("b") as events:
         await _until(events, lambda event: event.name == "state")
@@ -62,8 +62,8 @@ async def test_a_viewer_too_many(progress: Served) -> None:
         await _until(events, lambda event: event.data["state"] == "COMPLETED")
 
 
-async def test_the_server_restarts(sqlite_url: str) -> None:
-    """While the server is away a page is told so; when it is back the same stream goes on."""
+async def test_a_stream_survives_a_restart_of_the_server(sqlite_url: str) -> None:
+    """While the server is unavailable the stream says so; after its restart the same stream continues."""
     async with progress_process(sqlite_url) as first:
         target = first.target
         async with grpc.aio.insecure_channel(target) as channel:
@@ -93,8 +93,8 @@ async def _end(page: Page, batch_id: str) -> str:
 
 
 async def _until(events: AsyncIterator[Event], is_awaited: Callable[[Event], bool]) -> Event:
-    """Return the first event that is as awaited."""
+    """Return the first event for which `is_awaited` is true."""
     async for event in events:
         if is_awaited(event):
             return event
-    raise AssertionError("the stream ended before")
+    raise AssertionError("the stream ended without this event")

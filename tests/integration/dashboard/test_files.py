@@ -1,4 +1,4 @@
-"""The pages' files, and what every answer tells the browser."""
+"""The files of the pages, and the headers of every answer."""
 
 import re
 from pathlib import Path
@@ -12,8 +12,8 @@ FILES = sorted(STATIC.iterdir())
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-async def test_security_headers(page: Page) -> None:
-    """Every answer forbids the browser whatever is not our own file, and to show us in another page."""
+async def test_every_answer_has_security_headers(page: Page) -> None:
+    """They permit only our own files, and forbid other pages to embed ours."""
     for path in ("/", "/batch", "/static/list.js", "/api/batches", "/nowhere", "/health"):
         headers = (await page.get(path)).headers
         policy = dict(one.split(" ", 1) for one in headers["content-security-policy"].split("; "))
@@ -24,15 +24,15 @@ async def test_security_headers(page: Page) -> None:
         assert headers.keys() & {"access-control-allow-origin", "server"} == set()
 
 
-async def test_read_only(page: Page) -> None:
-    """Nothing can be changed from here."""
+async def test_only_reads_are_allowed(page: Page) -> None:
+    """Every other method is refused."""
     for path in ("/", "/api/batches", "/api/batch/events"):
         for method in ("POST", "PUT", "DELETE"):
             assert (await page.get(path, method=method, id="b")).status == 405
 
 
 async def test_every_file_is_served(page: Page) -> None:
-    """Every file of the pages is there, under its type."""
+    """Each file has its content type."""
     for file in FILES:
         answer = await page.get(f"/static/{file.name}")
         assert (answer.status, answer.body) == (200, file.read_bytes())
@@ -40,8 +40,8 @@ async def test_every_file_is_served(page: Page) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
-def test_nothing_from_elsewhere(file: Path) -> None:
-    """No file loads anything from another host, and no text becomes markup or code."""
+def test_files_load_nothing_from_another_host(file: Path) -> None:
+    """No text becomes markup or code, either."""
     text = file.read_text()
     assert set(re.findall(r"https?://[^\s\"'/]+", text)) <= {"http://www.w3.org"}
     assert not re.search(

@@ -1,4 +1,4 @@
-"""The dashboard before a server that asks for TLS, a certificate and a token."""
+"""The dashboard in front of a server that requires TLS, a certificate and a token."""
 
 import asyncio
 from http import HTTPStatus
@@ -14,8 +14,8 @@ from tests.support.dashboard import SECONDS_MAX, Page, dashboard
 from tests.support.progress import served
 
 
-async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
-    """With the roots and a token file the server answers; a new token is used without a restart."""
+async def test_a_replaced_token_is_used(guarded: Place, tmp_path: Path) -> None:
+    """A token that is replaced in its file is used without a restart."""
     token = tmp_path / "token"
     token.write_text("old", encoding="ascii")
     settings = {"progress_ca_file": guarded.ca, "progress_token_file": token}
@@ -28,7 +28,7 @@ async def test_tls_and_a_token(guarded: Place, tmp_path: Path) -> None:
 
 
 async def test_a_refusal_is_logged_once(guarded: Place, tmp_path: Path) -> None:
-    """However many pages are refused for one reason, the log is told once a minute."""
+    """Pages that are refused for the same reason cause one log line per minute."""
     token = tmp_path / "token"
     token.write_text("wrong", encoding="ascii")
     settings = {"progress_ca_file": guarded.ca, "progress_token_file": token}
@@ -39,16 +39,16 @@ async def test_a_refusal_is_logged_once(guarded: Place, tmp_path: Path) -> None:
     assert [log["reason"] for log in logs if log["log_level"] == "warning"] == ["UNAUTHENTICATED"]
 
 
-async def test_a_stranger_is_not_trusted(guarded: Place) -> None:
-    """A server whose certificate the roots do not know is as good as away."""
+async def test_a_server_with_an_unknown_certificate_is_not_trusted(guarded: Place) -> None:
+    """It counts as unavailable."""
     async with dashboard(guarded.server, progress_tls=True) as page:
         answer = await page.get("/api/batches")
         assert (answer.status, answer.json) == (503, {"message": str(ServerAway())})
 
 
 @pytest.mark.parametrize("held", ["two\nlines", "Schl\u00fcssel", "", "\x00"])
-async def test_a_file_that_holds_no_token(guarded: Place, tmp_path: Path, held: str) -> None:
-    """What cannot be a token is not sent: the page is told that it is refused, and a token heals it."""
+async def test_an_invalid_token_is_not_sent(guarded: Place, tmp_path: Path, held: str) -> None:
+    """The page says that the dashboard is refused, until the file contains a token."""
     token = tmp_path / "token"
     token.write_text(held, encoding="utf-8")
     settings = {"progress_ca_file": guarded.ca, "progress_token_file": token}
@@ -61,8 +61,8 @@ async def test_a_file_that_holds_no_token(guarded: Place, tmp_path: Path, held: 
         assert (await page.get("/api/batches", text="b")).status == 200
 
 
-async def test_its_certificate_is_read_again(sqlite_url: str, tmp_path: Path) -> None:
-    """A certificate that the server does not take is replaced by one that it takes, without a restart."""
+async def test_a_replaced_certificate_is_used(sqlite_url: str, tmp_path: Path) -> None:
+    """A refused certificate is replaced by an accepted one without a restart."""
     authority, before = Authority("ours"), Authority("before")
     own, own_key = before.sign("dashboard").write(tmp_path, "dashboard")
     tls = authority.mutual_tls(tmp_path)

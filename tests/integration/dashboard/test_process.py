@@ -12,8 +12,8 @@ from tests.support.dashboard import SECONDS_MAX, Page, dashboard_process, start
 from tests.support.progress import Served
 
 
-async def test_sigterm(progress: Served) -> None:
-    """On SIGTERM pages' streams end, so that they connect to whoever serves next; it exits 0."""
+async def test_sigterm_ends_the_streams_of_pages(progress: Served) -> None:
+    """Pages can then connect to the next process; the exit code is 0."""
     await progress.create("b", 1)
     async with dashboard_process(f"127.0.0.1:{progress.port}") as process:
         page = Page(f"http://{process.target}")
@@ -26,8 +26,8 @@ async def test_sigterm(progress: Served) -> None:
     assert "Traceback" not in process.log
 
 
-async def test_help() -> None:
-    """--help names every setting."""
+async def test_help_explains_the_settings() -> None:
+    """It names the variables."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.dashboard", "--help"), stdout=asyncio.subprocess.PIPE
     )
@@ -46,8 +46,8 @@ async def test_help() -> None:
         ("DASHBOARD_PROGRESS_TOKEN_FILE", "/nowhere/token"),
     ],
 )
-async def test_bad_configuration(name: str, value: str) -> None:
-    """A wrong setting exits 78 and is named."""
+async def test_invalid_setting_exits_78(name: str, value: str) -> None:
+    """The message names the variable."""
     process = await start(**{name: value})
     async with asyncio.timeout(SECONDS_MAX):
         _, said = await process.communicate()
@@ -55,16 +55,16 @@ async def test_bad_configuration(name: str, value: str) -> None:
     assert said.decode().startswith(f"configuration: {name}: ")
 
 
-async def test_a_taken_port(progress: Served) -> None:
-    """A port that another process has exits 78."""
+async def test_a_port_in_use_exits_78(progress: Served) -> None:
+    """The message says that the dashboard cannot listen."""
     process = await start(DASHBOARD_LISTEN=f"127.0.0.1:{progress.port}")
     async with asyncio.timeout(SECONDS_MAX):
         _, said = await process.communicate()
     assert (process.returncode, b"cannot listen" in said) == (78, True)
 
 
-async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
-    """Without its token file the dashboard asks for nothing, and says that it is refused."""
+async def test_a_deleted_token_file_is_reported(progress: Served, tmp_path: Path) -> None:
+    """The dashboard then sends no request, answers 502, and logs the problem once."""
     token = tmp_path / "token"
     token.write_text("secret")
     environment = {"DASHBOARD_PROGRESS_TOKEN_FILE": str(token)}
@@ -87,8 +87,8 @@ async def test_a_token_that_went_away(progress: Served, tmp_path: Path) -> None:
         ({"CA": "own.key"}, "CA_FILE contains no PEM certificate"),
     ],
 )
-async def test_unfit_certificates(tmp_path: Path, files: dict[str, str], named: str) -> None:
-    """Certificates that no server could take are said at the start, with exit 78, not as a server away."""
+async def test_unusable_certificates_exit_78(tmp_path: Path, files: dict[str, str], named: str) -> None:
+    """They are reported at the start instead of as an unavailable server later."""
     for name in ("own", "other"):
         Authority("ours").sign(name).write(tmp_path, name)
     environment = {f"DASHBOARD_PROGRESS_{what}_FILE": str(tmp_path / name) for what, name in files.items()}

@@ -44,7 +44,7 @@ async def source_of(results_url: str) -> AsyncIterator[Client]:
 
 
 async def test_every_task_is_listed_in_its_own_batch(scene: Scene, results_url: str) -> None:
-    """Before any task has run, and though one part was added twice; the batch is not finished."""
+    """They are listed before they run, and once each although one part was added twice."""
     await scene.enqueue("celery", f"exec({ADDED!r})", TEST_RESULTS=results_url)
     async with source_of(results_url) as source:
         for batch_id in ALIKE:

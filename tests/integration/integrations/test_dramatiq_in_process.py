@@ -56,6 +56,6 @@ async def test_without_retries_the_first_failure_is_final(progress: Served) -> N
 
 
 async def test_each_retry_is_another_attempt(progress: Served) -> None:
-    """Only the last one is reported."""
+    """Only the last attempt is reported."""
     retries = Retries(max_retries=2, min_backoff=1, max_backoff=1)
     assert await attempts_of_failing(progress, retries) == (3, 3)

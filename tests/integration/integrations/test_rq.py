@@ -64,7 +64,7 @@ async def test_a_failed_job_that_is_requeued_is_superseded(scene: Scene) -> None
 
 
 async def test_a_killed_relay_is_replaced_once(scene: Scene) -> None:
-    """By the worker before it forks again, not by each work-horse."""
+    """The worker replaces it before it forks again; work-horses do not."""
     async with scene.worker(*worker(scene.redis_url)) as running:
         (relay,) = await running.has_processes(1)
         await eventually(lambda: scene.redis.exists("senders"))
@@ -118,7 +118,7 @@ async def test_a_job_that_waits_for_its_retry_is_pending(scene: Scene) -> None:
 
 
 async def test_a_job_that_returns_retry_too_often_has_failed(scene: Scene) -> None:
-    """At its last attempt, not before."""
+    """It is reported as failed at its last attempt, not before."""
     await scene.enqueue("rq", "progress.run('b', [job(returns_retry, (2,))])")
     async with scene.worker(*worker(scene.redis_url, "SimpleProgressWorker"), "--burst") as running:
         await running.ended()

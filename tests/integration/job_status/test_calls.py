@@ -56,21 +56,21 @@ async def client(job_table: JobTableQueue, queue_url: str) -> AsyncIterator[Clie
 
 
 async def test_counts_of_laravel(laravel_client: Client) -> None:
-    """With lists_jobs false."""
+    """The table has only counts, so lists_jobs is false."""
     assert await laravel_client.counts("batch") == pb.GetBatchStatusResponse(
         total=3, succeeded=1, failed=1, pending=1
     )
 
 
 async def test_counts_of_a_job_table(client: Client) -> None:
-    """With lists_jobs true."""
+    """The table has one row per job, so lists_jobs is true."""
     assert await client.counts("batch") == pb.GetBatchStatusResponse(
         total=3, succeeded=1, failed=1, pending=1, lists_jobs=True
     )
 
 
 async def test_jobs_have_their_outcomes(client: Client) -> None:
-    """Or are pending; `a` and `A` are two jobs."""
+    """Jobs without an outcome are pending; `a` and `A` are two jobs."""
     page = await client.page("batch")
     assert list(page.job_statuses) == [
         pb.JobStatus(job_id="A", outcome=progress_pb2.JOB_OUTCOME_FAILED, attempt=1),
@@ -82,7 +82,7 @@ async def test_jobs_have_their_outcomes(client: Client) -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 async def test_pages_contain_every_job_once(size: int, client: Client) -> None:
-    """In one order, whatever the page size."""
+    """The order is the same for every page size."""
     pages = await client.pages("batch", size)
     assert [one.job_id for page in pages for one in page.job_statuses] == ["A", "a", "b"]
     assert max(len(page.job_statuses) for page in pages) <= size
@@ -96,7 +96,7 @@ async def test_page_sizes_have_a_default_and_a_maximum(client: Client, job_table
 
 
 async def test_page_of_long_errors_is_shortened(client: Client, job_table: JobTableQueue) -> None:
-    """So that any client can read it."""
+    """Any client can then read the page."""
     rows = [{"job": f"job-{number}", "state": "failed", "message": "€" * 9_000} for number in range(1_500)]
     await job_table.put_rows("loud", *rows)
     pages = await client.pages("loud", 5_000)
@@ -168,7 +168,7 @@ def _raw(client: Client, method: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes,
 
 
 async def test_unreadable_row_is_a_contradiction(laravel_client: Client, laravel: LaravelQueue) -> None:
-    """Not an unknown batch, nor worth a retry."""
+    """The batch is not unknown, and a retry would not help."""
     await laravel.put_row("broken", 3, 3, '["secret-')
     answer = await refused(laravel_client.counts("broken"))
     assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION")
@@ -198,7 +198,7 @@ async def test_table_name_is_a_setting(queue_url: str, laravel: LaravelQueue) ->
 async def test_batch_with_another_prefix_looks_unknown(
     job_table: JobTableQueue, queue_url: str, tmp_path: Path
 ) -> None:
-    """For a reader whose token has a prefix."""
+    """A reader whose token has another prefix gets the same answer as for an unknown batch."""
     token, file = new_token(), tmp_path / "tokens.toml"
     file.write_text(entry_text("reader", token, [Role.READER], "mine-"), encoding="ascii")
     for batch_id in ("mine-1", "other-mine-1"):

@@ -165,7 +165,7 @@ async def test_ended_job_that_is_pending_again_breaks_a_rule() -> None:
 
 
 async def test_unknown_batch_and_counts_only_are_checked_too() -> None:
-    """Without lists_jobs the listing must be refused."""
+    """A service without lists_jobs must refuse the listing."""
     batch = FakeBatch(_jobs(), lists_jobs=False)
     broken = await _broken_rules_of(QueueFake({"batch": batch}), "batch", "another")
     assert broken["the queue knows the batch"] == ("the service answers NOT_FOUND",)

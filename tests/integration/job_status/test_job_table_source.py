@@ -52,7 +52,7 @@ async def test_jobs_are_listed_in_the_byte_order_of_their_ids(
 async def test_ids_that_differ_only_by_case_are_different_jobs(
     size: int, queue_url: str, source: JobTableSource
 ) -> None:
-    """Even if the collation of the column treats them as equal."""
+    """The collation of the column may treat them as equal."""
     queue = JobTableQueue(queue_url)
     await queue.create_case_insensitive()
     ids = ["a", "A", "b", "B", "aa", "AA", "aA", "Aa"]
@@ -87,7 +87,7 @@ async def test_attempt_and_error_are_optional(queue: JobTableQueue, source: JobT
 
 
 async def test_unknown_state_is_a_contradiction(queue: JobTableQueue, source: JobTableSource) -> None:
-    """In the counts and in the listing."""
+    """Both the counts and the listing raise it."""
     await queue.put("batch", {"a": "succeeded", "b": "done"})
     with pytest.raises(QueueContradiction):
         await source.batch_counts("batch")

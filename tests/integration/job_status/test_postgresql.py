@@ -101,7 +101,7 @@ async def test_closed_connections_are_replaced(postgresql_url: str) -> None:
 
 
 async def test_server_does_not_reveal_the_text_of_the_driver(postgresql_url: str) -> None:
-    """Once the table exists, the batch is served."""
+    """It serves the batch once the table exists."""
     async with serving("laravel", postgresql_url) as client:
         answer = await refused(client.counts("batch"))
         assert (answer.code, answer.message) == (

@@ -124,7 +124,7 @@ async def test_invalid_setting_exits_78(name: str, value: str, sentence: str) ->
 
 
 async def test_help_explains_every_setting() -> None:
-    """Even if none is set."""
+    """It does so even if no setting is set."""
     code, out, _ = await _run("--help")
     assert code == 0
     for name in JobStatusSettings.model_fields:

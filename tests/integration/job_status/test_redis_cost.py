@@ -76,7 +76,7 @@ def _put_rq_jobs(redis: Redis, key: str) -> None:
 async def test_rq_listing_reads_the_set_once_and_each_job_once(
     size: int, redis: Redis, reader_url: str
 ) -> None:
-    """For any page size."""
+    """This holds for any page size."""
     _put_rq_jobs(redis, f"{JOB_IDS_KEY_PREFIX}batch")
     cost = await _cost(redis, RqSource(QueueRedis(reader_url)), _list_in_pages(size))
     assert cost == {"smembers": 2, "hmget": JOBS}
@@ -84,7 +84,7 @@ async def test_rq_listing_reads_the_set_once_and_each_job_once(
 
 @pytest.mark.parametrize("size", [JOBS, 40, 7])
 async def test_rq_listing_of_a_group_reads_each_job_twice(size: int, redis: Redis, reader_url: str) -> None:
-    """Once to check that RQ will not delete it, and once for its outcome."""
+    """The first read checks that RQ will not delete the job; the second gets its outcome."""
     _put_rq_jobs(redis, Group.get_key("batch"))
     cost = await _cost(redis, RqSource(QueueRedis(reader_url)), _list_in_pages(size))
     assert cost == {"smembers": 2, "hmget": 2 * JOBS}
@@ -92,7 +92,7 @@ async def test_rq_listing_of_a_group_reads_each_job_twice(size: int, redis: Redi
 
 @pytest.mark.parametrize("key", [f"{JOB_IDS_KEY_PREFIX}batch", Group.get_key("batch")])
 async def test_rq_counts_read_each_job_once(key: str, redis: Redis, reader_url: str) -> None:
-    """From a set and from a group."""
+    """This holds for a set and for a group."""
     _put_rq_jobs(redis, key)
     cost = await _cost(redis, RqSource(QueueRedis(reader_url)), _counts)
     assert cost == {"smembers": 2, "hmget": JOBS}

@@ -35,7 +35,7 @@ def queries() -> list[str]:
 
 @pytest.mark.more("needs promtool")
 def test_prometheus_accepts_the_rules() -> None:
-    """And the scrape configurations."""
+    """It accepts the scrape configurations too."""
     promtool("check", "rules", FOLDER / "alerts.yaml")
     for name in ("prometheus.yaml", "prometheus-kubernetes.yaml"):
         promtool("check", "config", FOLDER / name)

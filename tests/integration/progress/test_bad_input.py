@@ -197,6 +197,6 @@ async def test_oversized_message_is_refused(progress: Served) -> None:
 
 
 async def test_unknown_method_is_unimplemented(progress: Served) -> None:
-    """With an ErrorInfo, as every error."""
+    """The answer has an ErrorInfo, like every error."""
     answer = await refused(raw(progress, "Nothing", b""))
     assert (answer.code, answer.reason) == (grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD")

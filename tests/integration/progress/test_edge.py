@@ -1,4 +1,4 @@
-"""What the edge of the progress server adds: pages, changes for watchers, refusals; on SQLite."""
+"""Pages, changes for watchers and refusals at the edge of the progress server; on SQLite."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -154,7 +154,7 @@ async def test_full_backlog_refuses_a_call_before_its_results_are_read(
 async def test_accepted_results_are_recorded_by_the_last_flush(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even those of a call that the end of the drain cancels."""
+    """This includes the results of a call that the end of the drain cancels."""
     entered, may_commit = asyncio.Event(), asyncio.Event()
     record, close = BatchStore.record_results, GroupCommit.close
 

@@ -40,7 +40,7 @@ async def test_empty_sealed_batch_completes_at_once(progress: Served) -> None:
 
 
 async def test_name_and_labels_are_stored(progress: Served) -> None:
-    """In any alphabet."""
+    """They may be in any alphabet."""
     request = pb.CreateBatchRequest(
         batch_id="b", total_jobs=1, display_name="Größe 🚀", labels={"team": "données", "env": "prod"}
     )

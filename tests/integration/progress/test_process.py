@@ -111,7 +111,7 @@ async def _until_serving(channel: grpc.aio.Channel, service: str) -> None:
 
 
 async def test_reflection_is_served_only_if_enabled(tmp_path: Path) -> None:
-    """By PROGRESS_REFLECTION."""
+    """PROGRESS_REFLECTION enables it."""
     url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
     for setting, expected in (("false", grpc.StatusCode.UNIMPLEMENTED), ("true", grpc.StatusCode.OK)):
         async with (
@@ -197,7 +197,7 @@ async def test_server_refuses_another_schema(new_database_url: str) -> None:
 
 
 async def test_unreachable_database_exits_1() -> None:
-    """With a message, without a stack trace or the password."""
+    """It logs a message, without a stack trace or the password."""
     code, output = await refusal_to_start("mysql+asyncmy://root:secret@127.0.0.1:1/none")
     assert code == 1
     assert "the database does not answer" in output
@@ -228,7 +228,7 @@ async def test_program_ends_when_a_background_task_dies(
 
 @pytest.mark.usefixtures("_flusher_dies")
 async def test_server_with_a_dead_task_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Neither a task nor a port."""
+    """No task and no open port remain."""
     database = DatabaseSettings(database_url=SecretStr(f"sqlite+aiosqlite:///{tmp_path}/t.db"))
     before = asyncio.all_tasks()
     with pytest.raises(ZeroDivisionError):

@@ -23,7 +23,7 @@ async def watched(progress: Served, **fields: object) -> list[pb.Batch]:
 
 
 async def test_watch_begins_with_the_current_state(progress: Served) -> None:
-    """Even if nothing changes."""
+    """The state is sent even if nothing changes."""
     await progress.create("b", 2)
     await progress.report("b", "j1")
     call = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
@@ -57,7 +57,7 @@ async def test_resumed_watch_repeats_and_misses_nothing(progress: Served) -> Non
 
 
 async def test_watch_after_the_final_revision_ends_at_once(progress: Served) -> None:
-    """With OK and without a message."""
+    """The stream ends with OK and sends no message."""
     await progress.create("b", 1)
     last = await progress.report("b", "j1")
     assert await watched(progress, after_revision=last.revision) == []

@@ -30,7 +30,7 @@ async def test_a_pass_whose_time_is_up_finishes_the_batch_in_progress(scene: Sce
 
 
 async def test_the_time_of_a_pass_ends_by_itself(scene: Scene) -> None:
-    """Without any time, no batch is checked."""
+    """A pass of zero seconds checks no batch."""
     await three_batches(scene)
     summary = (await scene.run(deadline=Deadline(0))).summary
     assert (summary.looked_at, summary.not_looked_at, summary.cut_short) == (0, 3, StopReason.TIME_UP)

@@ -65,7 +65,7 @@ LIARS: dict[str, Callable[[], FakeBatch]] = {
 async def test_a_batch_whose_queue_contradicts_itself_is_not_written(
     scene: Scene, liar: Callable[[], FakeBatch]
 ) -> None:
-    """That is an error; the other batches are repaired."""
+    """The contradiction is an error; the other batches are repaired."""
     await scene.batch("before", FakeBatch(jobs(2)))
     await scene.batch("lied-about", liar(), jobs(3))
     await scene.batch("after", FakeBatch(jobs(2)))
@@ -213,7 +213,7 @@ async def test_a_report_between_the_decision_and_the_write_prevents_the_write(sc
 
 
 async def test_a_batch_that_the_queue_forgets_meanwhile_is_unknown_to_it(scene: Scene) -> None:
-    """That is not an error."""
+    """A forgotten batch is not an error."""
     await scene.batch("pruned", FakeBatch(jobs(6_000)))
 
     async def forget(batch_id: str, _token: str) -> None:
@@ -254,7 +254,7 @@ async def test_a_list_that_disagrees_with_outdated_counts_is_read_again(scene: S
 
 
 async def test_a_list_that_changes_between_portions_is_an_error(scene: Scene) -> None:
-    """What was recorded stays, and the next pass continues; a dry run says the same.
+    """Recorded results stay, and the next pass continues; a dry run reports the same.
 
     The list is whole again when it is read a third time, which neither may do.
     """

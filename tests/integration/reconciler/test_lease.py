@@ -13,7 +13,7 @@ from tests.support.queue_fake import FakeBatch
 
 
 async def test_a_second_pass_does_nothing_and_is_clean(scene: Scene) -> None:
-    """The first one goes on."""
+    """The first pass continues."""
     await scene.batch("batch", FakeBatch(jobs(2)))
     stall = scene.queue.stall("batch")
     first = asyncio.create_task(scene.run())
@@ -38,7 +38,7 @@ async def test_the_lease_is_released_at_the_end(scene: Scene) -> None:
 
 
 async def test_the_lease_is_renewed_while_the_pass_runs(scene: Scene) -> None:
-    """However long that takes."""
+    """The pass may take much longer than the lease."""
     deadline = Deadline(60)
     async with (
         hold_lease(scene.store, deadline, seconds=30, renew_seconds=0.01),
@@ -59,7 +59,7 @@ async def expire_time(scene: Scene) -> datetime:
 
 
 async def test_a_pass_that_has_lost_its_lease_stops(scene: Scene) -> None:
-    """For example after it slept past its lease; the other holder keeps it."""
+    """It may have been suspended for longer than its lease; the new holder keeps it."""
     deadline = Deadline(60)
     async with (
         hold_lease(scene.store, deadline, seconds=30, renew_seconds=0.01),

@@ -235,13 +235,13 @@ async def test_a_pass_without_a_database_exits_1(scene: Scene) -> None:
 @ON_SQLITE
 @pytest.mark.parametrize("arguments", [("--batch-id", "a", "--all"), ("--batch-id", "a b"), ("--nonsense",)])
 async def test_wrong_arguments_exit_2(scene: Scene, arguments: tuple[str, ...]) -> None:
-    """Two options that exclude each other, an invalid id, an unknown option."""
+    """Wrong are options that exclude each other, an invalid id and an unknown option."""
     assert (await scene.run_process(*arguments)).code == 2
 
 
 @ON_SQLITE
 async def test_help_names_options_settings_and_exit_codes(scene: Scene) -> None:
-    """A few of each."""
+    """The help has examples of each."""
     text = "\n".join((await scene.run_process("--help")).lines)
     for name in ("--batch-id", "--all", "--dry-run", "RECONCILER_PASS_SECONDS_MAX", "Exit codes", "78"):
         assert name in text

@@ -1,4 +1,4 @@
-"""What one pass does about a batch."""
+"""The repairs that one pass makes."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch, FakeJob
 
 THE_STORY = jobs(1_037, failed=7)
-"""The sync that stuck at 99 %."""
+"""The batch that got stuck at 99 %."""
 
 
 async def test_results_that_were_never_reported_come_from_the_queues_list(scene: Scene) -> None:
@@ -23,7 +23,7 @@ async def test_results_that_were_never_reported_come_from_the_queues_list(scene:
 
 
 async def test_a_repair_is_kept_with_its_reason(scene: Scene) -> None:
-    """And with the tallies before and after."""
+    """The tallies before and after are kept too."""
     await scene.batch("sync", FakeBatch(THE_STORY), THE_STORY[:-11])
     await scene.run()
     (repair,) = (await scene.store.list_repairs("sync", before_key=None, size=10)).items
@@ -58,14 +58,14 @@ async def test_the_queue_is_not_asked_about_batches_that_are_not_stuck(scene: Sc
 
 
 async def test_all_checks_recent_batches_too(scene: Scene) -> None:
-    """A batch need not be stuck."""
+    """Batches are checked even if they are not stuck."""
     await scene.batch("fresh", FakeBatch(jobs(5)), jobs(5)[:3])
     report = await scene.run(all_batches=True, stuck_after=3_600)
     assert report.summary.completed == 1
 
 
 async def test_a_batch_id_checks_that_batch_only(scene: Scene) -> None:
-    """It need not be stuck."""
+    """The batch is checked even if it is not stuck."""
     await scene.batch("this", FakeBatch(jobs(5)))
     await scene.batch("other", FakeBatch(jobs(5)))
     report = await scene.run(batch_id="this", stuck_after=3_600)
@@ -74,7 +74,7 @@ async def test_a_batch_id_checks_that_batch_only(scene: Scene) -> None:
 
 
 async def test_a_dry_run_and_a_second_pass_change_nothing(scene: Scene) -> None:
-    """Not a row of any table."""
+    """All tables keep all their rows."""
     await scene.batch("listed", FakeBatch(THE_STORY), THE_STORY[:-11])
     await scene.batch("counted", FakeBatch(jobs(20, failed=2), lists_jobs=False), jobs(20, failed=1)[:15])
     await scene.batch("cancelled", FakeBatch(jobs(9, skipped=4), cancelled=True), jobs(9)[4:])
@@ -106,7 +106,7 @@ async def test_a_dry_run_reports_what_the_next_pass_does(scene: Scene) -> None:
 
 
 async def test_an_unsealed_batch_ends_only_once_its_queue_is_finished(scene: Scene) -> None:
-    """Until then, what the queue lists is recorded."""
+    """Until then, the results that the queue lists are recorded."""
     in_queue = FakeBatch(jobs(6), finished=False)
     await scene.batch("growing", in_queue, jobs(4), sealed=False, total_jobs=4)
     await scene.run()
@@ -119,7 +119,7 @@ async def test_an_unsealed_batch_ends_only_once_its_queue_is_finished(scene: Sce
 
 
 async def test_a_later_attempt_of_the_queue_replaces_the_recorded_one(scene: Scene) -> None:
-    """The tallies follow."""
+    """The tallies change accordingly."""
     failed = [FakeJob("job-00000", JobOutcome.FAILED)]
     await scene.batch("retried", FakeBatch([FakeJob("job-00000", attempt=2), *jobs(3)[1:]]), failed)
     await scene.run()
@@ -129,7 +129,7 @@ async def test_a_later_attempt_of_the_queue_replaces_the_recorded_one(scene: Sce
 
 
 async def test_a_reported_outcome_stays(scene: Scene) -> None:
-    """Whatever the queue lists for the same attempt."""
+    """The queue's different outcome of the same attempt is ignored."""
     await scene.batch("mixed", FakeBatch(jobs(3)), [FakeJob("job-00000", JobOutcome.FAILED)])
     await scene.run()
     batch = await scene.store.get_batch("mixed")
@@ -138,7 +138,7 @@ async def test_a_reported_outcome_stays(scene: Scene) -> None:
 
 @pytest.mark.parametrize("total", [8, 12])
 async def test_the_queues_total_wins_over_the_announced_one(scene: Scene, total: int) -> None:
-    """Once all its jobs have ended."""
+    """This holds once all jobs of the queue have ended."""
     await scene.batch("miscounted", FakeBatch(jobs(total)), jobs(7), total_jobs=10)
     await scene.run()
     batch = await scene.store.get_batch("miscounted")
@@ -172,7 +172,7 @@ async def test_a_late_report_of_a_counted_job_changes_no_tally(scene: Scene) -> 
 
 
 async def test_the_counts_of_a_queue_that_refuses_to_list_are_used(scene: Scene) -> None:
-    """Although it said that it lists its jobs."""
+    """They are used even if its counts claimed that it lists its jobs."""
     await scene.batch("counted", FakeBatch(jobs(10), refuses_listing=True), jobs(8))
     await scene.run()
     batch = await scene.store.get_batch("counted")
@@ -180,7 +180,7 @@ async def test_the_counts_of_a_queue_that_refuses_to_list_are_used(scene: Scene)
 
 
 async def test_a_cancelled_batch_is_left_alone_while_its_jobs_run(scene: Scene) -> None:
-    """Although the queue calls it finished."""
+    """The queue's `finished` does not matter."""
     running = FakeBatch(jobs(10, skipped=3, pending=2), cancelled=True, finished=True, lists_jobs=False)
     await scene.batch("cancelled", running, jobs(10)[6:])
     before = await scene.tables()
@@ -200,7 +200,7 @@ async def test_a_batch_cancelled_in_the_queue_is_cancelled_once_no_job_runs(scen
 
 
 async def test_more_results_than_a_transaction_takes_are_recorded_in_portions(scene: Scene) -> None:
-    """All in one pass; a dry run works them out in the same way."""
+    """One pass records all portions; a dry run computes the same result."""
     many = jobs(25_003, failed=5)
     await scene.batch("large", FakeBatch(many), many[:2])
     dry, real = await scene.run(dry_run=True), await scene.run()
@@ -222,7 +222,7 @@ async def test_a_portion_does_not_complete_a_batch_announced_with_fewer_jobs(sce
 
 
 async def test_a_pass_checks_more_batches_than_a_page_holds(scene: Scene) -> None:
-    """Each of them once."""
+    """Each batch is checked once."""
     for number in range(210):
         await scene.batch(f"batch-{number}", FakeBatch(jobs(1), lists_jobs=False))
     report = await scene.run()

@@ -22,7 +22,7 @@ async def ended_and_not(scene: Scene) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"all_batches": True}], ids=["stuck", "all"])
 async def test_a_pass_deletes_batches_that_ended_long_ago(scene: Scene, options: dict[str, Any]) -> None:
-    """With all their rows, and no others."""
+    """All their rows are deleted, and no others."""
     await ended_and_not(scene)
     scene.settings = AT_ONCE
     report = await scene.run(**options)
@@ -36,7 +36,7 @@ async def test_a_pass_deletes_batches_that_ended_long_ago(scene: Scene, options:
     "options", [{"dry_run": True}, {"batch_id": "processing"}], ids=["dry run", "one batch"]
 )
 async def test_a_pass_started_by_hand_deletes_nothing(scene: Scene, options: dict[str, Any]) -> None:
-    """Neither a dry run nor a pass over one batch."""
+    """This holds for a dry run and for a pass over one batch."""
     await ended_and_not(scene)
     scene.settings = AT_ONCE
     before = await scene.tables()

@@ -42,7 +42,7 @@ async def test_calls_beyond_the_rate_are_refused(serve: Serve, tokens: Tokens) -
 
 
 async def test_refused_calls_count_towards_the_rate(serve: Serve, tokens: Tokens) -> None:
-    """So do forbidden methods and methods that do not exist."""
+    """Calls of forbidden and unknown methods count too."""
     token = tokens.add("worker", Role.WORKER, more="calls_per_second_max = 2\n")
     async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
         raw: Any = client.channel
@@ -52,7 +52,7 @@ async def test_refused_calls_count_towards_the_rate(serve: Serve, tokens: Tokens
 
 
 async def test_log_names_the_caller_of_a_refused_call(sqlite_url: str, tokens: Tokens) -> None:
-    """Whether the call was forbidden or beyond the rate."""
+    """The call may have been forbidden or beyond the rate."""
     token = tokens.add("hammering", Role.WORKER, more="calls_per_second_max = 1\n")
     async with (
         progress_process(

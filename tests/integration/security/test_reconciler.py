@@ -49,7 +49,7 @@ async def run_pass(**environment: str) -> Ended:
 async def test_a_pass_repairs_over_mutual_tls_with_a_readers_token(
     sqlite_url: str, tokens: Tokens, tmp_path: Path
 ) -> None:
-    """With a worker's token it is refused, and the token is not printed."""
+    """A pass with a worker's token is refused, and the token is not printed."""
     reader, worker = tokens.add("reconciler", Role.READER), tokens.add("worker", Role.WORKER)
     authority = Authority("ours")
     certificate, key = authority.sign("job-status").write(tmp_path, "server")

@@ -55,7 +55,7 @@ async def test_role_allows_its_methods_and_no_others(serve: Serve, tokens: Token
 async def test_method_without_an_entry_is_forbidden_to_everybody(
     serve: Serve, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even to a caller with every role."""
+    """A caller with every role is refused too."""
     token = tokens.add("all", *Role)
     monkeypatch.delitem(progress.REQUIRED_ROLES, f"/{progress.SERVICE}/GetBatch")
     async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:

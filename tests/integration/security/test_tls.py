@@ -56,7 +56,7 @@ def report(job_id: str) -> pb.ReportJobResultRequest:
 
 
 async def test_certificate_is_replaced_under_load(serve: Serve, tmp_path: Path) -> None:
-    """Three times while workers report: no call fails, and each new connection gets the newest."""
+    """It is replaced three times: no call fails, and each new connection gets the newest one."""
     authority = Authority("ours")
     certificate, key = authority.sign("first").write(tmp_path, "server")
     async with serve(tls_certificate_file=certificate, tls_key_file=key) as server:

@@ -1,4 +1,4 @@
-"""Which tokens are accepted, and that an invalid one learns nothing."""
+"""Which tokens are accepted, and that an invalid token reveals nothing."""
 
 import asyncio
 import base64
@@ -85,7 +85,7 @@ async def test_every_invalid_token_gets_the_same_answer(
 async def test_signed_token_is_refused_after_its_expiry(
     serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]
 ) -> None:
-    """Even if it is remembered."""
+    """A remembered token is refused too."""
     token = issuer.sign(["reader"], exp=time.time() - LEEWAY_SECONDS + 3)
     async with serve(**jwt_settings) as server, bearing(server.port, token) as client:
         assert await code_of(client, "ListBatches") == ("OK", "")

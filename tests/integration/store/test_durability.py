@@ -39,7 +39,7 @@ def setting(own_server: DatabaseServer, database: Database) -> Setting:
 
 
 async def test_default_settings_give_no_warning(database: Database) -> None:
-    """Neither do the settings of SQLite connections."""
+    """The settings of SQLite connections give none either."""
     assert await durability_warnings(database) == []
 
 

@@ -100,7 +100,7 @@ async def test_sealing_is_one_change(store: BatchStore) -> None:
 
 
 async def test_sealing_after_the_last_result_completes_the_batch(store: BatchStore) -> None:
-    """More jobs were reported than announced."""
+    """This holds even if more jobs were reported than announced."""
     await create(store, 1, sealed=False)
     await report(store, *results(3))
     batch = await store.seal_batch("batch")
@@ -111,7 +111,7 @@ async def test_sealing_after_the_last_result_completes_the_batch(store: BatchSto
 async def test_a_concurrent_seal_and_last_result_complete_the_batch(
     store: BatchStore, other_store: BatchStore, attempt: int
 ) -> None:
-    """Whichever is second completes it."""
+    """The one that commits second completes it."""
     await create(store, 10, sealed=False)
     await report(store, *results(9))
     steps: list[Awaitable[object]] = [other_store.seal_batch("batch"), report(store, result("last"))]

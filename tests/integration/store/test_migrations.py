@@ -129,7 +129,7 @@ async def _newer_schema(database: Database, oldest_program: str | None) -> None:
 
 @pytest.mark.parametrize("number", [2, 4])
 async def test_concurrent_upgrades_take_turns(new_database_url: str, number: int) -> None:
-    """All of them succeed, and the schema is correct."""
+    """All upgrades succeed, and the schema is correct."""
     databases = [Database(new_database_url, connections_max=2) for _ in range(number)]
     try:
         versions = await asyncio.gather(*map(migrate.upgrade, databases))

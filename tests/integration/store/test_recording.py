@@ -52,7 +52,7 @@ async def test_a_row_has_all_of_its_report(store: BatchStore) -> None:
 
 
 async def test_a_group_is_one_change(store: BatchStore) -> None:
-    """What is returned is what is read."""
+    """The returned batch equals the stored one."""
     await create(store, 10)
     recording = await store.record_results([result("a"), result("b", FAILED), result("c", SKIPPED)], WORKER)
     batch = await store.get_batch("batch")

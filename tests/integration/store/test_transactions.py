@@ -128,7 +128,7 @@ async def test_a_second_writer_gets_an_error_in_time(
 
 @on_sqlite
 async def test_servers_can_open_a_new_file_concurrently(new_database_url: str) -> None:
-    """All of them succeed."""
+    """All transactions succeed."""
     for number in range(30):  # without a retry, one in ten fails
         servers = [Database(f"{new_database_url}-{number}", connections_max=1) for _ in range(4)]
         await asyncio.gather(*(server.ping() for server in servers))

@@ -145,7 +145,7 @@ def test_a_completed_batch_cannot_be_cancelled() -> None:
     ],
 )
 def test_a_repeated_change_returns_the_same_object(batch: Batch, change: Callable[[Batch], Batch]) -> None:
-    """If there is nothing to change, nothing is written."""
+    """The store then writes nothing."""
     assert change(batch) is batch
 
 

@@ -27,7 +27,7 @@ def moved(batch: Batch, seconds: Iterable[int], jobs_per_second: int) -> Batch:
 
 @pytest.mark.parametrize("seconds", [1, 2, 5, 30, 120])
 def test_the_rate_is_right_from_the_start(seconds: int) -> None:
-    """Ten results a second are shown as ten, after one second as well as after two minutes."""
+    """Ten results per second are shown as ten, after one second as well as after two minutes."""
     batch = moved(BIG, range(1, seconds + 1), 10)
     assert pace.jobs_per_second(batch, at(seconds)) == pytest.approx(10)
 

@@ -71,7 +71,7 @@ def test_a_server_that_answers_but_cannot_serve_is_not_said_to_be_down() -> None
 
 
 def test_an_error_can_be_rebuilt_from_its_parts() -> None:
-    """As a process pool does when it passes an error on."""
+    """A process pool does so when it passes an error on."""
     before = unavailable(SUBJECT, Failure(CODE.UNAVAILABLE, "a sentence"), 10.0, 7)
     after = copy.copy(before)
     assert (type(after), str(after), vars(after)) == (errors.Unavailable, str(before), vars(before))

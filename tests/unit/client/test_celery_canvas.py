@@ -31,7 +31,7 @@ def task(name: str) -> Signature:
     ],
 )
 def test_every_task_of_a_canvas_carries_the_batch_and_an_id_of_its_own(canvas: Signature, names: str) -> None:
-    """So does a task that is in it twice; the canvas itself does not change."""
+    """A task that is in the canvas twice gets two ids; the canvas itself does not change."""
     before = repr(dict(canvas)) if not isinstance(canvas, group) else ""
     tasks = list(tasks_of(tagged(canvas, "b", job_ids("b"))))
     assert "".join(one.task for one in tasks) == names
@@ -60,7 +60,7 @@ def test_a_task_keeps_its_own_headers() -> None:
 
 
 def test_the_rest_of_its_chain_and_the_body_of_its_chord_depend_on_a_task() -> None:
-    """So does everything after these; tasks without a batch are left out."""
+    """Everything after these depends on it too; tasks without a batch are left out."""
     rest = tagged(task("a"), "b", iter(["1"]))
     body = tagged(task("c"), "b", iter(["2"])).set(chain=[dict(tagged(task("d"), "b", iter(["3"])))])
     request = Context({"chain": [dict(task("plain")), dict(rest)], "chord": dict(body)})

@@ -48,13 +48,13 @@ SUBJECT = Subject("progress:50051", "SealBatch", "b")
     ],
 )
 def test_a_refusal_is_one_sentence_with_what_to_do(failure: Failure, code: ExitCode, sentence: str) -> None:
-    """The sentence has no control characters, whoever wrote it."""
+    """The sentence has no control characters, even if the server sent some."""
     error = command_error(refused(SUBJECT, failure), "S")
     assert (error.code, str(error)) == (code, sentence)
 
 
 def test_a_server_that_is_away_is_named_with_the_cause() -> None:
-    """Of gRPC's long message only the end is shown."""
+    """Only the end of gRPC's long message is shown."""
     message = "failed to connect to all addresses; last error: UNKNOWN: ipv4:127.0.0.1:1: Connection refused"
     error = command_error(unavailable(SUBJECT, Failure(CODE.UNAVAILABLE, message), 3.0, 5), "S")
     assert error.code is ExitCode.UNAVAILABLE

@@ -45,7 +45,7 @@ def test_reports_made_during_a_call_share_the_next_one() -> None:
     ],
 )
 def test_an_unanswered_call_is_made_again(code: grpc.StatusCode) -> None:
-    """The same reports in the same order after a delay, however often it fails."""
+    """Each retry carries the same reports in the same order, after a delay."""
     outbox = outbox_with("a", "b")
     for _ in range(50):
         assert jobs_of(outbox.start_call()) == ["a", "b"]
@@ -82,7 +82,7 @@ def test_a_refused_report_never_fails_its_neighbours() -> None:
 
 
 def test_a_result_that_may_be_recorded_later_is_sent_again() -> None:
-    """So is a result that the response does not mention."""
+    """A result that the response does not mention is sent again too."""
     outbox = outbox_with("a", "b", "c")
     outbox.start_call()
     pause = outbox.on_response(response_with([None, grpc.StatusCode.UNAVAILABLE]))
@@ -125,7 +125,7 @@ def test_each_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_flush_resets_the_backoff() -> None:
-    """However long the server was unavailable, the next delay is as short as the first one."""
+    """The next delay is as short as the first one, even after a long outage."""
     outbox = outbox_with("a")
     for _ in range(30):
         outbox.start_call()
@@ -136,7 +136,7 @@ def test_a_flush_resets_the_backoff() -> None:
 
 
 def test_an_answer_resets_the_backoff() -> None:
-    """The first failure after an answer is retried soon, however many calls had failed before."""
+    """The first failure after an answer is retried soon, even if many calls had failed before."""
     outbox = outbox_with("a")
     for number in range(30):
         for _ in range(number):

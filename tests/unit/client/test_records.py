@@ -12,7 +12,7 @@ FIRST, SECOND = report("a"), report("b", "an error")
 
 
 def test_reports_are_read_as_they_were_written() -> None:
-    """In their order, up to the end of the stream."""
+    """They are read in their order, up to the end of the stream."""
     assert list(read_reports(BytesIO(to_record(FIRST) + to_record(SECOND)))) == [FIRST, SECOND]
 
 

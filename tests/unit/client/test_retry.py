@@ -16,7 +16,7 @@ SAMPLES = 200
 
 @pytest.mark.parametrize("tries", [0, 3, 7, 16, 10_000])
 def test_backoff_is_random_below_a_bound_that_doubles(tries: int) -> None:
-    """However many tries have failed, the bound stays at its maximum."""
+    """After many failed tries, the bound stays at its maximum."""
     bound = BACKOFF_SECONDS_MAX if tries > 6 else BACKOFF_SECONDS_MIN * 2**tries
     delays = [backoff_seconds(tries) for _ in range(SAMPLES)]
     assert max(delays) <= bound
@@ -25,7 +25,7 @@ def test_backoff_is_random_below_a_bound_that_doubles(tries: int) -> None:
 
 @pytest.mark.parametrize("tries", [0, 100])
 def test_a_wrong_token_or_address_is_not_tried_again_at_once(tries: int) -> None:
-    """Nothing but a person mends these, so even the first delay is long."""
+    """Only a person can correct these, so even the first delay is long."""
     failure = Failure(grpc.StatusCode.UNAUTHENTICATED, "")
     delays = [failure.delay_seconds(tries) for _ in range(SAMPLES)]
     assert min(delays) >= BACKOFF_SECONDS_MAX / 2

@@ -39,7 +39,7 @@ def file_size_limit(size: int) -> Iterator[None]:
 
 
 def test_reports_of_an_ended_process_are_recovered_by_the_next(tmp_path: Path) -> None:
-    """In their order, from a folder that the first process created."""
+    """They are recovered in their order, from a folder that the first process created."""
     spool_of_ended_process(tmp_path / "new", "a", "b", "c")
     assert recovered(tmp_path / "new") == ["a", "b", "c"]
 
@@ -76,7 +76,7 @@ def test_a_truncated_record_is_ignored(tmp_path: Path, lost_bytes: int) -> None:
 
 
 def test_a_corrupt_record_is_ignored(tmp_path: Path) -> None:
-    """So is everything after a record whose checksum does not match."""
+    """Everything after a record with a wrong checksum is ignored too."""
     spool_of_ended_process(tmp_path, "first", "other")
     (file,) = tmp_path.glob(f"*{SUFFIX}")
     file.write_bytes(file.read_bytes().replace(b"other", b"otter"))
@@ -84,7 +84,7 @@ def test_a_corrupt_record_is_ignored(tmp_path: Path) -> None:
 
 
 def test_a_record_that_fits_the_disk_only_in_part_hides_no_later_one(tmp_path: Path) -> None:
-    """What was written of it is removed, and the report is refused."""
+    """The part that was written is removed, and the report is refused."""
     spool = FileSpool(tmp_path)
     spool.append(report("a"), [])
     (file,) = tmp_path.iterdir()
@@ -127,7 +127,7 @@ def test_an_unreadable_file_hides_and_loses_no_other(tmp_path: Path) -> None:
 def test_a_folder_without_locks_keeps_no_report_and_leaks_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a network folder without locks: every report is refused, and no file stays open or behind."""
+    """A network folder may lack locks: reports are refused, and no file stays open or is left behind."""
 
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
@@ -162,7 +162,7 @@ def test_a_file_deleted_between_opening_and_locking_is_not_taken(
 def test_an_answered_file_is_deleted_before_its_lock_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the other order another process could take it over and send its reports again."""
+    """Otherwise another process could take the file over and send its reports again."""
     spool_of_ended_process(tmp_path, "a")
     spool = FileSpool(tmp_path)
     spool.recover()

@@ -84,7 +84,7 @@ def test_target_is_the_port_of_a_service(caller: str, setting: str, server: str)
 
 
 def test_ports_are_published_on_this_machine_only() -> None:
-    """Without tokens, anybody who reaches a port is let in."""
+    """Without tokens, anyone who can reach a port has full access."""
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert ports
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []

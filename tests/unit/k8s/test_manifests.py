@@ -89,7 +89,7 @@ def test_selector_selects_only_pods_of_the_same_name(layout: Layout, kind: str) 
 
 
 def test_service_exposes_only_the_port_for_callers(layout: Layout) -> None:
-    """With the same number, because a headless Service does not map ports."""
+    """The port has the same number, because a headless Service does not map ports."""
     for service in layout.of_kind("Service"):
         (pod,) = (one for one in layout.pods() if one.deployable == service["metadata"]["name"])
         ports = {port["name"]: port["containerPort"] for port in pod.container["ports"]}

@@ -12,7 +12,7 @@ CONNECTIONS = {("reconciler", "job-status", "grpc"), ("dashboard", "progress", "
 
 DATABASE = ["3306"]
 NAMES = ["53", "53"]
-"""With UDP and TCP."""
+"""DNS uses UDP and TCP."""
 OUTSIDE = {
     "dashboard": NAMES,
     "job-status": [*DATABASE, *NAMES],

@@ -28,7 +28,7 @@ COMPLETE = [block for block in _blocks() if "resources" in block]
 
 
 def test_every_component_is_documented() -> None:
-    """And every documented component exists."""
+    """Every documented component exists, too."""
     documented = set(re.findall(r"components/([a-z-]+)", README))
     existing = {folder.name for folder in (ROOT / "k8s/components").iterdir()}
     assert documented == existing - {"queue-in-redis"}, "a part of two other components"

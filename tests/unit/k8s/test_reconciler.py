@@ -24,7 +24,7 @@ def job(schedule: Manifest) -> Manifest:
 
 
 def test_pass_starts_every_five_minutes(schedule: Manifest) -> None:
-    """In a fixed time zone, and not while another pass is running."""
+    """The time zone is fixed, and a pass does not start while another one is running."""
     assert schedule["schedule"] == "*/5 * * * *"
     assert schedule["timeZone"] == "Etc/UTC"
     assert schedule["concurrencyPolicy"] == "Forbid"
@@ -43,13 +43,13 @@ def test_pass_ends_before_its_job_and_the_job_before_the_next_pass(layout: Layou
 
 
 def test_jobs_are_kept_for_a_limited_time(schedule: Manifest, job: Manifest) -> None:
-    """Three successful and three failed ones."""
+    """Three successful and three failed Jobs are kept."""
     assert (schedule["successfulJobsHistoryLimit"], schedule["failedJobsHistoryLimit"]) == (3, 3)
     assert 0 < job["ttlSecondsAfterFinished"] <= 7 * 24 * 3600
 
 
 def test_failed_pass_or_migration_is_retried(layout: Layout) -> None:
-    """But not if the arguments or settings are invalid."""
+    """It is not retried if the arguments or settings are invalid."""
     for kind, name in (("CronJob", "reconciler"), ("Job", "migrate")):
         for manifest in layout.of_kind(kind):
             spec = manifest["spec"].get("jobTemplate", manifest)["spec"]

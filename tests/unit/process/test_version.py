@@ -23,6 +23,6 @@ def test_version_is_that_of_the_project() -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_prints_its_version(program: str) -> None:
-    """Without any argument or setting."""
+    """It needs no other argument and no setting."""
     result = CliRunner().invoke(importlib.import_module(program).app, ["--version"])
     assert (result.exit_code, result.stdout) == (0, f"batchprogress-server {VERSION}\n")

@@ -13,7 +13,7 @@ STUCK_AFTER_SECONDS = 300.0
 
 
 def test_watchers_share_a_message() -> None:
-    """All that get a state at about the same time."""
+    """Watchers that get a state at about the same time share its message."""
     converter, snapshot = BatchConverter(STUCK_AFTER_SECONDS), Snapshot(BATCH, time.monotonic())
     assert converter.to_watch_response(snapshot) is converter.to_watch_response(snapshot)
 

@@ -55,7 +55,7 @@ async def test_calls_that_keep_coming_are_one_group() -> None:
 
 
 async def test_group_is_closed_after_its_first_call_has_waited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Although calls keep coming."""
+    """It is closed even if calls keep coming."""
     monkeypatch.setattr(group_commit_module, "GATHER_SECONDS_MAX", 0.01)
     store = MemoryStore()
     numbers = count()
@@ -101,7 +101,7 @@ async def test_answer_comes_after_the_commit() -> None:
 
 
 async def test_changed_batches_are_reported_after_the_commit() -> None:
-    """And only those that the group has changed."""
+    """Only batches that the group has changed are reported."""
     changed: list[str] = []
     async with group_commit(MemoryStore(), changed) as commit:
         (answer,) = await commit.submit(one("j", batch_id="nowhere"))
@@ -112,7 +112,7 @@ async def test_changed_batches_are_reported_after_the_commit() -> None:
 
 
 async def test_full_backlog_refuses_whole_calls() -> None:
-    """None of a refused call is recorded; later there is room again."""
+    """A refused call is not recorded in part; later there is room again."""
     store = MemoryStore()
     async with group_commit(store, backlog_results_max=2) as commit:
         store.open.clear()

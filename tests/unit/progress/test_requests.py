@@ -25,7 +25,7 @@ def test_label_with_a_valid_key_is_accepted(key: str) -> None:
 
 @pytest.mark.parametrize("key", ["", "a b", "a=", "a\n", "ä", "k" * (LABEL_KEY_CHARACTERS_MAX + 1)])
 def test_label_with_an_invalid_key_is_refused(key: str) -> None:
-    """Even if the key begins with valid characters."""
+    """The key is refused even if it begins with valid characters."""
     assert refused_fields(pb.CreateBatchRequest(batch_id="b", labels={key: "v"})) == ["labels"]
 
 
@@ -47,7 +47,7 @@ def test_new_batch_is_sealed_unless_the_request_says_otherwise() -> None:
 
 
 def test_generated_id_has_the_prefix_of_the_caller() -> None:
-    """And is another one each time."""
+    """It differs each time."""
     first, second = (requests.to_new_batch(pb.CreateBatchRequest(), "mine-").batch_id for _ in range(2))
     assert first.startswith("mine-")
     assert second.startswith("mine-")

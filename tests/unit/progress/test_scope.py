@@ -1,4 +1,4 @@
-"""The results of a caller in flight, whatever becomes of its calls."""
+"""A caller's results in flight are counted, even if its calls are cancelled."""
 
 import asyncio
 

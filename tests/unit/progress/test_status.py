@@ -45,7 +45,7 @@ def test_unexpected_error_has_no_answer() -> None:
 def test_errors_of_the_server_have_their_answers(
     error: Exception, code: StatusCode, reason: str, retry_seconds: float | None
 ) -> None:
-    """With a retry delay if waiting helps."""
+    """The answer has a retry delay if waiting helps."""
     refusal = refusal_of(error, ERRORS)
     assert refusal is not None
     assert (refusal.code, refusal.reason, refusal.retry_delay_seconds) == (code, reason, retry_seconds)

@@ -76,7 +76,7 @@ async def test_watch_begins_with_a_read_that_began_after_it() -> None:
 
 
 async def test_older_revision_is_not_sent() -> None:
-    """As a lagging replica of the database may return it."""
+    """A lagging replica of the database may return one."""
     feed = Feed()
     async with aclosing(feed.watch()) as watch:
         first = await next_of(watch)
@@ -115,7 +115,7 @@ async def test_watch_resumes_after_a_revision() -> None:
 
 
 async def test_interval_delays_changes_but_not_the_end() -> None:
-    """Neither the final state nor the end of the stream."""
+    """The final state and the end of the stream come at once."""
     feed = Feed()
     async with aclosing(feed.watch(interval=3_600)) as watch:
         first = await next_of(watch)
@@ -133,7 +133,7 @@ async def test_interval_delays_changes_but_not_the_end() -> None:
 
 @pytest.mark.parametrize("afterwards", ["a late result", "a deletion", "a stop"])
 async def test_final_state_ends_the_watch(afterwards: str) -> None:
-    """The stream ends without an error, whatever has happened since the state was sent."""
+    """The stream ends without an error, even if more has happened since the state was sent."""
     feed = Feed()
     async with aclosing(feed.watch()) as watch:
         final = await next_of(watch)

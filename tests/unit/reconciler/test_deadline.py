@@ -28,7 +28,7 @@ async def test_only_the_first_reason_to_stop_is_kept() -> None:
 
 
 async def test_work_in_progress_is_abandoned_a_while_after_the_stop() -> None:
-    """Before the stop it had no limit."""
+    """Before the stop, its time was not limited."""
     deadline = Deadline(PASS_SECONDS, finish_seconds_max=0.01)
     async with asyncio.timeout(TEST_SECONDS_MAX):
         with pytest.raises(TimeoutError):
@@ -37,7 +37,7 @@ async def test_work_in_progress_is_abandoned_a_while_after_the_stop() -> None:
 
 
 async def test_work_that_begins_after_the_stop_is_limited_too() -> None:
-    """For example the report about the batch that was in progress."""
+    """An example is the report about the batch that was in progress."""
     deadline = Deadline(PASS_SECONDS, finish_seconds_max=0.01)
     deadline.stop(StopReason.SIGNAL)
     async with asyncio.timeout(TEST_SECONDS_MAX):

@@ -141,7 +141,7 @@ def test_a_batch_ends_with_the_missing_results_of_the_list() -> None:
 
 
 def test_a_batch_without_missing_results_only_has_to_end() -> None:
-    """If nothing else is to be said, the reason is that only the end was missing."""
+    """If there is nothing else to report, the reason is that only the end was missing."""
     batch = replace(EIGHT_REPORTED, tally=ALL_ENDED.tally)
     for listing in (listing_of(ALL_ENDED), None):
         decision = planned(decide(batch, ALL_ENDED, listing))
@@ -183,7 +183,7 @@ def test_an_unsealed_batch_ends_once_its_queue_is_finished() -> None:
 
 
 def test_an_unsealed_batch_without_jobs_ends_once_its_queue_is_finished() -> None:
-    """And not before."""
+    """It does not end before that."""
     batch = replace(BATCH, sealed=False, announced_jobs=0)
     assert left(decide(batch, QueueCounts(total=0), None)).reason is NotRepairedReason.MAY_ADD_JOBS
     assert planned(decide(batch, QueueCounts(total=0, finished=True), None)).plan.closes

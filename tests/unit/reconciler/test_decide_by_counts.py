@@ -22,7 +22,7 @@ def test_counts_of_unfinished_jobs_are_not_used() -> None:
 
 
 def test_a_batch_ends_with_results_without_rows() -> None:
-    """What nobody reported is taken from the counts."""
+    """Unreported results are taken from the counts."""
     assert decide(EIGHT_REPORTED, ALL_ENDED, None) == PlannedRepair(
         RepairPlan(
             batch_id="batch",

@@ -1,4 +1,4 @@
-"""Whatever a queue says, true or false, the rules of a batch hold."""
+"""The rules of a batch hold for any answers of a queue, true or false."""
 
 import asyncio
 from dataclasses import replace
@@ -97,7 +97,7 @@ WORLDS = honest_worlds() | lying_worlds()
 @PROPERTY
 @given(WORLDS)
 def test_tallies_add_up_after_every_repair(world: World) -> None:
-    """None is negative, and they equal the rows."""
+    """No tally is negative, and all equal the rows."""
 
     async def rule() -> None:
         decision, listing = await world.decide()
@@ -152,7 +152,7 @@ def test_a_second_repair_finds_nothing_to_do(world: World) -> None:
 @PROPERTY
 @given(WORLDS)
 def test_a_contradiction_writes_nothing(world: World) -> None:
-    """Not even the portions before it was noticed."""
+    """The portions that were read before it was noticed are not written either."""
     plans, left = asyncio.run(world.repair())
     if left is not None and left.reason is NotRepairedReason.CONTRADICTION:
         assert plans == []
@@ -171,7 +171,7 @@ def test_no_batch_ends_while_jobs_are_pending(world: World) -> None:
 @PROPERTY
 @given(honest_worlds(OUTCOMES, sealed=st.sampled_from([True])))
 def test_a_sealed_batch_whose_jobs_have_ended_ends(world: World) -> None:
-    """It ends with the queue's total, however long the list."""
+    """It ends with the queue's total, for lists of any length."""
     assume(not world.batch.has_ended)
     assume(world.jobs and world.batch.unattributed == Tally())
     asyncio.run(world.repair())
@@ -186,7 +186,7 @@ def test_a_sealed_batch_whose_jobs_have_ended_ends(world: World) -> None:
 @PROPERTY
 @given(honest_worlds(OUTCOMES))
 def test_portions_make_no_difference(world: World) -> None:
-    """However small the portions of a list, the batch ends as if it were recorded at once."""
+    """Recording a list in small portions has the same result as recording it at once."""
     whole = replace(world, results_max=10_000)
     asyncio.run(world.repair())
     asyncio.run(whole.repair())

@@ -16,7 +16,7 @@ LINES = 1_000
 
 
 async def test_a_slow_reader_blocks_no_other_task() -> None:
-    """While a line waits for its reader, the event loop goes on; in the end all lines are read."""
+    """While a line waits for its reader, the event loop keeps running; in the end all lines are read."""
     reading, writing = os.pipe()
     loop_goes_on = threading.Event()
 

@@ -36,7 +36,7 @@ def test_a_lower_attempt_with_another_outcome_is_no_conflict() -> None:
 
 
 def test_a_walk_keeps_no_more_results_than_allowed() -> None:
-    """However many pages come, the rest is only counted."""
+    """All further results are only counted."""
     walk = ListingWalk("batch", results_max=10)
     for number in range(100):
         walk.add_page(str(number), [job(f"job-{number}-{index}") for index in range(4)], {})

@@ -75,7 +75,7 @@ ENDLESS: dict[str, tuple[Callable[[int], JobPage], int]] = {
 
 @pytest.mark.parametrize(("page", "pages_max"), ENDLESS.values(), ids=ENDLESS)
 async def test_an_endless_list_is_given_up(page: Callable[[int], JobPage], pages_max: int) -> None:
-    """As soon as it is known to be endless, except for the page that is already being requested."""
+    """Reading stops as soon as the list is known to be endless, except for the page being requested."""
     queue = PagedQueue(page)
     with pytest.raises(QueueContradiction):
         await ListingReader(queue, world([], {})).read(BATCH, QueueCounts(total=10))

@@ -20,5 +20,5 @@ STUCK = {
 
 @pytest.mark.parametrize(("batch", "seconds", "stuck"), STUCK.values(), ids=STUCK)
 def test_a_batch_is_stuck_long_after_its_last_result(batch: Batch, seconds: float, *, stuck: bool) -> None:
-    """Without a result its creation counts; the time is that of the clock it was read by."""
+    """Without a result, its creation counts; the current time is that of the clock that read the batch."""
     assert is_stuck(batch, seconds) is stuck

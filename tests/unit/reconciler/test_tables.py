@@ -79,7 +79,7 @@ def test_a_batch_repaired_in_portions_is_one_line() -> None:
 
 
 def test_batches_that_were_not_repaired_are_named_with_errors_last() -> None:
-    """So that errors are nearest to the summary."""
+    """Errors are then nearest to the summary."""
     reasons = (
         NotRepairedReason.CONTRADICTION,
         NotRepairedReason.STILL_PENDING,
@@ -95,7 +95,7 @@ def test_batches_that_were_not_repaired_are_named_with_errors_last() -> None:
 
 
 def test_a_report_has_an_end() -> None:
-    """It names the first of very many batches, and says how many more there are."""
+    """It names the first batches of a long list, and says how many more there are."""
     lines = printed(*[repaired() for _ in range(LISTED_MAX + 5)])
     assert "... and 5 more" in lines
     assert len(lines) < LISTED_MAX + 10
@@ -124,7 +124,7 @@ def test_the_summary_is_one_sentence() -> None:
 
 
 def test_a_dry_run_is_reported_in_the_conditional() -> None:
-    """Nobody must take it for a repair."""
+    """Otherwise it could be mistaken for a repair."""
     numbers = RunSummary(looked_at=2, repaired=1, completed=1, results_recorded=3, dry_run=True)
     assert summary(numbers) == (
         "Dry run, nothing was written: checked 2 batches in 0.0 s;"
@@ -135,7 +135,7 @@ def test_a_dry_run_is_reported_in_the_conditional() -> None:
 
 
 def test_a_pass_that_did_nothing_says_why() -> None:
-    """Another pass is running."""
+    """The reason may be that another pass is running."""
     assert "another pass is running: nothing was done" in printed(lease_held_elsewhere=True)
 
 
@@ -152,11 +152,11 @@ CLEAN = {
 
 @pytest.mark.parametrize(("numbers", "is_clean"), CLEAN.values(), ids=CLEAN)
 def test_a_pass_is_clean_unless_another_try_could_help(numbers: RunSummary, *, is_clean: bool) -> None:
-    """What is normal, or needs no action, is clean."""
+    """Normal outcomes, and those that need no action, are clean."""
     assert numbers.is_clean == is_clean
 
 
 def test_a_number_that_did_not_change_is_printed_once() -> None:
-    """Without an arrow."""
+    """It is printed without an arrow."""
     assert changed(BEFORE, AFTER, lambda batch: f"{batch.total_jobs}") == "10"
     assert changed(BEFORE, AFTER, lambda batch: f"{batch.tally.failed}") == "1 -> 2"

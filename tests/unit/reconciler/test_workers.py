@@ -122,14 +122,14 @@ async def test_a_database_that_answers_no_ping_stops_the_pass_at_once() -> None:
 
 
 async def test_a_page_of_batches_that_cannot_be_read_stops_the_pass() -> None:
-    """How many batches are left is not known then."""
+    """The number of remaining batches is then unknown."""
     one = Pass({})
     assert await one.run(batches(4, fails_after=2), workers=3) == (0, StopReason.DATABASE_UNAVAILABLE)
     assert len(one.results) == 2
 
 
 async def test_several_workers_check_each_batch_once() -> None:
-    """However many workers there are."""
+    """This holds for any number of workers."""
     one = Pass({})
     await one.run(batches(100), workers=32)
     assert sorted(result.before.batch_id for result in one.results) == sorted(

@@ -36,7 +36,7 @@ async def test_draining_server_is_alive_but_not_ready(monkeypatch: pytest.Monkey
 
 
 async def test_check_that_does_not_return_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A frozen store gets one check, however long it lasts; the server is not ready meanwhile."""
+    """A frozen store gets a single check, and the server is not ready until it answers."""
     monkeypatch.setattr(health_module, "CHECK_PERIOD_SECONDS", 0)
     monkeypatch.setattr(health_module, "CHECK_SECONDS_MAX", 0.001)
     checks, answers, rounds = 0, asyncio.Event(), asyncio.Semaphore(0)

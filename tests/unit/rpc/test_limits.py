@@ -7,7 +7,7 @@ from rpc.callers.limits import Limits, Usage
 
 
 def test_rate_allows_the_calls_of_a_second_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten per second: ten at once, then one per tenth of a second; a caller that waits as asked is let in."""
+    """A rate of ten allows ten calls at once, then one per tenth of a second, after the requested delay."""
     now = 100.0
     monkeypatch.setattr("rpc.callers.limits.time.monotonic", lambda: now)
     limits, usage = Limits(calls_per_second_max=10), Usage()

@@ -64,12 +64,12 @@ def test_token_that_is_not_a_pair_is_refused(content: object) -> None:
 
 @pytest.mark.parametrize("token", ["!", "a", "e30", "ä"])
 def test_text_that_is_not_a_token_is_refused(token: str) -> None:
-    """Not base64, too short for base64, an empty object, and not ASCII."""
+    """Such texts are not base64, too short for base64, an empty object, or not ASCII."""
     assert refused(token)
 
 
 def test_text_that_is_too_long_is_refused() -> None:
-    """Even if it is nested too deeply for JSON, or a valid token with padding."""
+    """It may be nested too deeply for JSON, or be a valid token with padding."""
     nested = base64.urlsafe_b64encode(b"[" * 100_000).decode()
     padded = encode_token("List", [], 7) + "=" * TOKEN_CHARACTERS_MAX
     assert refused(nested)

@@ -1,4 +1,4 @@
-"""Files that are replaced while they are in use."""
+"""Files may be replaced while they are in use."""
 
 import os
 from pathlib import Path
@@ -66,7 +66,7 @@ def test_broken_files_are_stale_until_they_are_repaired(pair: Pair) -> None:
 
 
 def test_file_with_the_same_size_and_time_is_noticed(pair: Pair) -> None:
-    """As when a coarse clock or a deployment tool sets the time stamp."""
+    """A coarse clock or a deployment tool may set the same time stamp."""
     for path in pair.paths:
         before, new_file = path.stat(), path.with_suffix(".new")
         new_file.write_text("new", encoding="ascii")
@@ -77,7 +77,7 @@ def test_file_with_the_same_size_and_time_is_noticed(pair: Pair) -> None:
 
 
 def test_files_that_are_put_back_are_not_stale(pair: Pair) -> None:
-    """After a broken replacement the same old file, with its old time stamp, is in order again."""
+    """Putting the old file back, with its old time stamp, mends a broken replacement."""
     kept = pair.paths[0].with_suffix(".kept")
     pair.paths[0].rename(kept)
     pair.paths[0].write_text("broken", encoding="ascii")
