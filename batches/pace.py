@@ -105,8 +105,12 @@ def duration_text(seconds: float) -> str:
 
 
 def _silent_seconds(batch: Batch, now: datetime) -> float:
-    """Return the time since the last result; below 0 if the reader's statement began before its commit."""
-    return (now - batch.quiet_since).total_seconds()
+    """Return the time since the last result.
+
+    Not below 0, although a reader's statement may have begun before the last commit, and the clock of a
+    database server may be set back.
+    """
+    return max(0.0, (now - batch.quiet_since).total_seconds())
 
 
 def _stall_seconds(batch: Batch) -> float:

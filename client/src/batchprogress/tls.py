@@ -16,7 +16,7 @@ class TlsFiles:
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: there is a certificate without a key, or a key without a certificate.
+        ValueError: a file is empty, or there is a certificate without a key or a key without a certificate.
 
     Example:
         >>> files = TlsFiles(ca="ca.pem", certificate="own.pem", key="own.key")
@@ -46,10 +46,17 @@ class TlsFiles:
             >>> channel = grpc.secure_channel("progress:50051", files.credentials())
 
         """
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             self._credentials = self._read()
         return self._credentials
 
     def _read(self) -> grpc.ChannelCredentials:
-        ca, key, certificate = (None if path is None else path.read_bytes() for path in self._paths)
+        ca, key, certificate = (None if path is None else _read_pem(path) for path in self._paths)
         return grpc.ssl_channel_credentials(ca, key, certificate)
+
+
+def _read_pem(path: Path) -> bytes:
+    content = path.read_bytes()
+    if not content:
+        raise ValueError(f"{path} is empty")
+    return content

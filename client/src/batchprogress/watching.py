@@ -44,8 +44,10 @@ def watch(  # noqa: PLR0913  # options, by keyword only
     try:
         for batch in caller.watch(batch_id, after_revision=after_revision, min_interval=min_interval):
             yield batch.message
+    except BatchNotFound:
+        raise
     except CallFailed as error:
-        raise _as_in_0_1(error) from error
+        raise _grpc_error_of(error) from None
     finally:
         if channel is None:
             caller.close()
@@ -66,13 +68,14 @@ async def watch_async(  # noqa: PLR0913  # options, by keyword only
     try:
         async for batch in caller.watch(batch_id, after_revision=after_revision, min_interval=min_interval):
             yield batch.message
+    except BatchNotFound:
+        raise
     except CallFailed as error:
-        raise _as_in_0_1(error) from error
+        raise _grpc_error_of(error) from None
     finally:
         if channel is None:
             await caller.close()
 
 
-def _as_in_0_1(error: CallFailed) -> BaseException:
-    """Return gRPC's own error, apart from BatchNotFound."""
-    return error if isinstance(error, BatchNotFound) else error.__cause__ or error
+def _grpc_error_of(error: CallFailed) -> BaseException:
+    return error.__cause__ or error

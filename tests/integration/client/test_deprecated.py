@@ -45,6 +45,17 @@ async def test_watch_raises_the_errors_of_grpc(target: str) -> None:
             _ = [batch async for batch in watch_async(target, batch_id)]
 
 
+async def test_an_error_of_watch_has_the_cause_that_it_had(target: str) -> None:
+    """Following the causes of an error ends."""
+    watch = old("watch", "Client.watch")
+    with pytest.raises(BatchNotFound) as not_found:
+        await asyncio.to_thread(list, watch(target, "b"))
+    assert isinstance(not_found.value.__cause__, grpc.RpcError)
+    with pytest.raises(grpc.RpcError) as refused:
+        await asyncio.to_thread(list, watch(target, "not valid"))
+    assert refused.value.__cause__ is None
+
+
 def test_batches_and_its_error_warn_too() -> None:
     """Their behaviour is tested in test_batches.py."""
     assert old("Batches", "Client").__name__ == "Batches"

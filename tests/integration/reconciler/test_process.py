@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from pathlib import Path
 
 import grpc
 import pytest
@@ -214,6 +215,15 @@ async def test_an_invalid_setting_exits_78(scene: Scene, name: str, value: str) 
     assert (finished.code, finished.lines) == (78, [])
     assert finished.stderr.startswith(f"configuration: {name}: ")
     assert "secret" not in finished.stderr
+
+
+@ON_SQLITE
+async def test_an_empty_certificate_file_exits_78(scene: Scene, tmp_path: Path) -> None:
+    """No pass could connect with it."""
+    (tmp_path / "ca.pem").touch()
+    finished = await scene.run_process(RECONCILER_JOB_STATUS_CA_FILE=str(tmp_path / "ca.pem"))
+    assert (finished.code, finished.lines) == (78, [])
+    assert finished.stderr == f"configuration: {tmp_path / 'ca.pem'} is empty\n"
 
 
 async def test_a_database_of_another_version_exits_78(scene: Scene, new_database_url: str) -> None:

@@ -139,6 +139,13 @@ def test_a_read_from_before_the_last_commit_shows_the_full_rate() -> None:
     assert pace.jobs_per_second(batch, at(29)) >= pace.jobs_per_second(batch, at(30))
 
 
+def test_a_database_clock_set_back_by_hours_leaves_the_rate() -> None:
+    """A batch stays readable: the share of the old average must not grow without bound."""
+    batch = moved(BIG, range(8 * 3_600, 8 * 3_600 + 30), 10)
+    assert pace.jobs_per_second(batch, at(0)) == batch.results_per_second > 0
+    assert pace.stall_reason(batch, at(0), STUCK_AFTER_SECONDS) == ""
+
+
 @pytest.mark.parametrize(
     ("batch", "quiet_seconds", "reason"),
     [

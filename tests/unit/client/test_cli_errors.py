@@ -25,6 +25,7 @@ SUBJECT = Subject("progress:50051", "SealBatch", "b")
             ExitCode.REFUSED,
             "batch b is sealed: create batches that grow with --unsealed",
         ),
+        (Failure(CODE.FAILED_PRECONDITION, "too many", "TOTAL_TOO_LARGE"), ExitCode.REFUSED, "too many"),
         (
             Failure(CODE.PERMISSION_DENIED, "no", "ROLE_MISSING"),
             ExitCode.REFUSED,

@@ -74,7 +74,9 @@ def command_error(error: CallFailed, server: str) -> CommandError:
         sentence = f"the server at {server} answered {error.reason}: {sentence}"
     if error.reason in ADVICE:
         sentence += f": {ADVICE[error.reason]}"
-    return CommandError(sentence, ExitCode.USAGE if isinstance(error, InvalidRequest) else ExitCode.REFUSED)
+    # A total that is too large depends on the batch, not only on the arguments.
+    is_usage = isinstance(error, InvalidRequest) and error.reason != "TOTAL_TOO_LARGE"
+    return CommandError(sentence, ExitCode.USAGE if is_usage else ExitCode.REFUSED)
 
 
 def unavailable(server: str, seconds: float, error: CallFailed | None = None) -> CommandError:
