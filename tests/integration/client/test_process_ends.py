@@ -136,7 +136,7 @@ async def test_reports_of_killed_workers_are_sent_by_the_next_process(
             await worker.prints("reported")
             worker.send(signal.SIGKILL)
             assert (await worker.ended())[0] == -signal.SIGKILL
-    assert len(list(spool.iterdir())) == 2
+    assert len(list(spool.iterdir())) in {1, 2}  # the second may have copied the file of the first
     await servers.start(0)
     assert await run(RECOVERS, target, str(spool)) == (0, "")
     batch = (await progress.stub.GetBatch(pb.GetBatchRequest(batch_id="b"), wait_for_ready=True)).batch

@@ -7,7 +7,7 @@ import grpc
 from batchprogress._grpc.retry import Failure
 from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Buffer, Report
 from batchprogress._reporting.once_log import OnceLog
-from batchprogress._reporting.outbox import Outbox, Spool
+from batchprogress._reporting.outbox import Outbox
 from batchprogress.v1 import progress_pb2 as pb
 
 UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE, "connection refused")
@@ -19,9 +19,9 @@ def report(job_id: str, error_message: str = "") -> Report:
     return Report(batch_id="b", job_id=job_id, outcome=pb.JOB_OUTCOME_FAILED, error_message=error_message)
 
 
-def outbox_with(*job_ids: str, reports_max: int = BUFFER_REPORTS_MAX, spool: Spool | None = None) -> Outbox:
+def outbox_with(*job_ids: str, reports_max: int = BUFFER_REPORTS_MAX) -> Outbox:
     """Return an outbox with a report of each job."""
-    outbox = Outbox(Buffer(reports_max), OnceLog("test:1"), spool)
+    outbox = Outbox(Buffer(reports_max), OnceLog("test:1"))
     for job_id in job_ids:
         outbox.enqueue(report(job_id))
     return outbox

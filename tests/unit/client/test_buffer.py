@@ -98,3 +98,19 @@ def test_a_report_in_flight_is_not_answered() -> None:
         buffer.append(report(job_id))
     buffer.claim(1)
     assert not buffer.is_answered(1)
+
+
+def test_an_answered_report_is_no_longer_unkept() -> None:
+    """Those that return to the front still are; one that is answered before it is marked never was."""
+    buffer = Buffer()
+    for job_id in ("a", "b", "c"):
+        buffer.append(report(job_id))
+        buffer.mark_unkept(buffer.last_number)
+    buffer.claim()
+    buffer.finish_call(buffer.in_flight[1:])
+    buffer.mark_unkept(1)
+    buffer.mark_kept(2)
+    assert [entry.report.job_id for entry in buffer.unkept] == ["c"]
+    buffer.claim()
+    buffer.finish_call()
+    assert buffer.unkept == []

@@ -1,13 +1,11 @@
 """Which reports the next call carries, and what each answer means."""
 
 import logging
-from pathlib import Path
 
 import grpc
 import pytest
 
 from batchprogress._grpc.retry import BACKOFF_SECONDS_MIN, Failure
-from batchprogress._reporting.spool import FileSpool
 from batchprogress.errors import ReportNotTaken
 from tests.unit.client.reports import (
     INTERNAL,
@@ -119,6 +117,7 @@ def test_each_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
             outbox.enqueue(report("e"))
     outbox.start_call()
     outbox.on_response(response_with([grpc.StatusCode.NOT_FOUND] * 4))
+    outbox.log.write()
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO", "WARNING"]
     assert "connection refused" in caplog.messages[0]
     assert outbox.counts.dropped == {"BUFFER_FULL": 3, "REASON_NOT_FOUND": 4}
@@ -153,51 +152,7 @@ def test_unsent_reports_are_counted_and_logged_at_the_end(caplog: pytest.LogCapt
     """Without a spool they are dropped as UNSENT, with one warning that says how many."""
     outbox = outbox_with("a", "b")
     outbox.start_call()
-    outbox.abandon_unsent()
+    outbox.abandon_unsent(spooled=False)
+    outbox.log.write()
     assert outbox.counts.dropped == {"UNSENT": 2}
     assert [message.split(" are ")[0] for message in caplog.messages] == ["2 reports"]
-
-
-def test_reports_in_the_spool_are_not_dropped_at_the_end(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The next process sends them, and the warning says so."""
-    outbox = outbox_with("a", "b", spool=FileSpool(tmp_path))
-    outbox.abandon_unsent()
-    assert outbox.counts.dropped == {}
-    assert "the next process sends them" in caplog.text
-    assert [one.job_id for one in FileSpool(tmp_path).recover()] == ["a", "b"]
-
-
-def test_the_spool_is_cleared_only_when_every_report_is_answered(tmp_path: Path) -> None:
-    """A killed process must leave the unanswered ones."""
-    outbox = outbox_with("a", spool=FileSpool(tmp_path))
-    outbox.start_call()
-    outbox.enqueue(report("b"))
-    outbox.on_response(recorded(1))
-    (file,) = tmp_path.iterdir()
-    assert file.stat().st_size > 0
-    outbox.start_call()
-    outbox.on_response(recorded(1))
-    assert file.stat().st_size == 0
-
-
-def test_reports_beyond_the_bound_are_recovered_once_the_first_are_answered(tmp_path: Path) -> None:
-    """One file at a time, if the bound is as small as that."""
-    for job_id in ("a", "b"):
-        outbox_with(job_id, spool=FileSpool(tmp_path)).abandon_unsent()
-    outbox = outbox_with(spool=FileSpool(tmp_path, bytes_max=1))
-    outbox.recover()
-    jobs = []
-    for _ in range(2):
-        jobs += jobs_of(outbox.start_call())
-        outbox.on_response(recorded(1))
-    assert sorted(jobs) == ["a", "b"]
-    assert not outbox.has_waiting
-
-
-def test_a_broken_spool_fails_no_report(caplog: pytest.LogCaptureFixture) -> None:
-    """Reports are still in memory, and one warning says so."""
-    outbox = outbox_with("a", "b", spool=FileSpool(Path("/dev/null/spool")))
-    assert outbox.counts.pending == 2
-    assert caplog.text.count("only in memory") == 1

@@ -1,7 +1,8 @@
 """What the sending thread does while its server is unavailable."""
 
+import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from batchprogress._reporting.outbox import Outbox, Pause
 from batchprogress._reporting.sender import Sender
 from batchprogress._reporting.spool import FileSpool
 from database_servers.ports import free_port
+from tests.support.eventually import eventually
 from tests.unit.client.reports import UNAVAILABLE, outbox_with, report
+from tests.unit.client.test_spool import spool_of_ended_process
 
 SECONDS_MAX = 10.0
 """A test that waits longer waits for something that will not happen."""
@@ -38,9 +41,9 @@ class Paused(Outbox):
 
 
 @contextmanager
-def sender_of(outbox: Outbox, token: Token | None = None) -> Iterator[Sender]:
+def sender_of(outbox: Outbox, token: Token | None = None, spool: FileSpool | None = None) -> Iterator[Sender]:
     """Return a sender whose server refuses connections."""
-    sender = Sender(Connection(f"127.0.0.1:{free_port()}", None, token), outbox, 0.0)
+    sender = Sender(Connection(f"127.0.0.1:{free_port()}", None, token), outbox, 0.0, spool)
     try:
         yield sender
     finally:
@@ -85,13 +88,13 @@ def test_a_flush_ends_when_the_sender_stops() -> None:
         assert sender.flush(None) is False
 
 
-def test_reports_of_earlier_processes_are_sent_from_the_start(tmp_path: Path) -> None:
-    """No report of this process is needed."""
-    outbox_with("a", "b", spool=FileSpool(tmp_path)).abandon_unsent()
-    outbox = outbox_with(spool=FileSpool(tmp_path))
-    with sender_of(outbox) as sender:
+async def test_reports_of_earlier_processes_are_sent_from_the_start(tmp_path: Path) -> None:
+    """No report of this process is needed, and a flush waits for them."""
+    spool_of_ended_process(tmp_path, "a", "b")
+    with sender_of(outbox_with(), spool=FileSpool(tmp_path)) as sender:
         sender.start()
-        assert sender.counts.pending == 2
+        assert not sender.flush(0.0)
+        await eventually(lambda: sender.counts.pending == 2)
 
 
 def test_a_call_that_stopping_cancels_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
@@ -107,3 +110,76 @@ def test_a_call_that_stopping_cancels_is_no_failure(caplog: pytest.LogCaptureFix
         sender.enqueue(report("a"))
         assert has_stopped.wait(SECONDS_MAX)
     assert [message.partition(":")[0] for message in caplog.messages] == ["1 reports are unsent at the end"]
+
+
+class Handler(logging.Handler):
+    """Does something of the user's with each line."""
+
+    def __init__(self, handle: Callable[[], object]) -> None:
+        super().__init__()
+        self._handle = handle
+
+    def emit(self, _record: logging.LogRecord) -> None:
+        """Do it, with the lock of the handler held."""
+        self._handle()
+
+
+@contextmanager
+def handler(handle: Callable[[], object]) -> Iterator[None]:
+    """Call a function at each line of the reporter's."""
+    added = Handler(handle)
+    logger = logging.getLogger("batchprogress")
+    logger.addHandler(added)
+    try:
+        yield
+    finally:
+        logger.removeHandler(added)
+
+
+def test_a_log_handler_that_blocks_delays_no_report() -> None:
+    """It blocks only the thread that sends."""
+    is_logging, may_go_on = threading.Event(), threading.Event()
+
+    def block() -> None:
+        is_logging.set()
+        assert may_go_on.wait(SECONDS_MAX)
+
+    with sender_of(Paused()) as sender, handler(block):
+        sender.enqueue(report("a"))
+        assert is_logging.wait(SECONDS_MAX), "the server does not answer"
+        reporting = threading.Thread(target=sender.enqueue, args=[report("b")])
+        reporting.start()
+        reporting.join(SECONDS_MAX / 2)
+        was_blocked = reporting.is_alive()
+        may_go_on.set()
+        reporting.join()
+        assert not was_blocked
+
+
+def test_a_log_handler_that_reports_does_not_deadlock() -> None:
+    """Two threads log at the same time, each through a handler that reports."""
+    outbox = Paused()
+    with sender_of(outbox) as sender, handler(lambda: sender.enqueue(report("logged"))):
+        threads = [
+            threading.Thread(target=lambda: sender.drop("FULL", "no room"), daemon=True) for _ in range(8)
+        ]
+        sender.enqueue(report("a"))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SECONDS_MAX)
+        assert not any(thread.is_alive() for thread in threads)
+        assert outbox.has_paused.acquire(timeout=SECONDS_MAX)
+
+
+def test_a_log_handler_that_raises_ends_no_thread() -> None:
+    """The sender tries again."""
+
+    def fail() -> None:
+        raise OSError("the log's disk is full")
+
+    outbox = Paused()
+    with sender_of(outbox) as sender, handler(fail):
+        sender.enqueue(report("a"))
+        for _ in range(2):
+            assert outbox.has_paused.acquire(timeout=SECONDS_MAX)

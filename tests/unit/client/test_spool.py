@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from batchprogress._reporting.buffer import Report
 from batchprogress._reporting.spool import SUFFIX, FileSpool, lock_file
 from tests.unit.client.reports import report
 
@@ -24,7 +25,20 @@ def spool_of_ended_process(folder: Path, *job_ids: str) -> None:
 
 def recovered(folder: Path) -> list[str]:
     """Return the jobs whose reports the next process recovers."""
-    return [one.job_id for one in FileSpool(folder).recover()]
+    return recover_all(FileSpool(folder))
+
+
+def recover_all(spool: FileSpool, *unanswered: Report) -> list[str]:
+    """Return the jobs whose reports a spool recovers while others are unanswered."""
+    jobs: list[str] = []
+    while spool.can_recover:
+        jobs += [one.job_id for one in spool.recover_next(unanswered)]
+    return jobs
+
+
+def open_files() -> int:
+    """Return the number of files that this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @contextmanager
@@ -51,7 +65,7 @@ def test_reports_of_a_living_process_are_not_recovered(tmp_path: Path) -> None:
     assert recovered(tmp_path) == []
     owner.close()
     first = FileSpool(tmp_path)
-    assert [one.job_id for one in first.recover()] == ["a"]
+    assert recover_all(first) == ["a"]
     assert recovered(tmp_path) == []
 
 
@@ -59,7 +73,7 @@ def test_answered_reports_leave_the_disk(tmp_path: Path) -> None:
     """After clear and close the folder is empty."""
     spool_of_ended_process(tmp_path, "a")
     spool = FileSpool(tmp_path)
-    spool.recover()
+    recover_all(spool)
     spool.append(report("b"), [])
     spool.clear()
     spool.close()
@@ -108,9 +122,9 @@ def test_a_full_file_is_replaced_by_one_with_the_unanswered_reports(tmp_path: Pa
 
 
 def test_a_file_larger_than_the_bound_is_recovered(tmp_path: Path) -> None:
-    """The bound limits how many files are recovered at once, not the first of them."""
+    """The bound is no reason to give reports up."""
     spool_of_ended_process(tmp_path, "a", "b")
-    assert [one.job_id for one in FileSpool(tmp_path, bytes_max=1).recover()] == ["a", "b"]
+    assert recover_all(FileSpool(tmp_path, bytes_max=1)) == ["a", "b"]
 
 
 def test_an_unreadable_file_hides_and_loses_no_other(tmp_path: Path) -> None:
@@ -119,8 +133,9 @@ def test_an_unreadable_file_hides_and_loses_no_other(tmp_path: Path) -> None:
     for name in ("0", "z"):
         (tmp_path / f"{name}{SUFFIX}").mkdir()
     spool = FileSpool(tmp_path)
-    assert [one.job_id for one in spool.recover()] == ["a"]
+    assert recover_all(spool) == ["a"]
     spool.clear()
+    spool.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"0{SUFFIX}", f"z{SUFFIX}"]
 
 
@@ -133,13 +148,13 @@ def test_a_folder_without_locks_keeps_no_report_and_leaks_no_file(
         raise OSError(errno.ENOLCK, "No locks available")
 
     spool_of_ended_process(tmp_path, "a")
-    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    open_before = open_files()
     monkeypatch.setattr("fcntl.flock", no_locks)
     spool = FileSpool(tmp_path)
-    assert spool.recover() == []
+    assert recover_all(spool) == []
     with pytest.raises(OSError, match="No locks"):
         spool.append(report("b"), [])
-    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+    assert open_files() == open_before
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -165,7 +180,7 @@ def test_an_answered_file_is_deleted_before_its_lock_ends(
     """Otherwise another process could take the file over and send its reports again."""
     spool_of_ended_process(tmp_path, "a")
     spool = FileSpool(tmp_path)
-    spool.recover()
+    recover_all(spool)
     left: list[Path] = []
     close = os.close
 
@@ -178,16 +193,49 @@ def test_an_answered_file_is_deleted_before_its_lock_ends(
     assert left == []
 
 
-def test_recovery_is_bounded(tmp_path: Path) -> None:
-    """The files of many killed processes come in portions, each after the one before was answered."""
-    for number in range(10):
-        spool_of_ended_process(tmp_path, f"job-{number}")
-    size = next(tmp_path.glob(f"*{SUFFIX}")).stat().st_size
-    spool = FileSpool(tmp_path, bytes_max=4 * size)
-    portions: list[list[str]] = []
-    while not portions or spool.has_more:
-        portions.append([one.job_id for one in spool.recover()])
-        spool.clear()
-    assert [len(portion) for portion in portions] == [4, 4, 2]
-    assert len({job_id for portion in portions for job_id in portion}) == 10
+def test_however_many_processes_were_killed_few_files_are_open_and_one_is_left(tmp_path: Path) -> None:
+    """Each killed process left a file; a worker that holds them all has no descriptors for its jobs."""
+    jobs = [f"job-{number}" for number in range(50)]
+    for job_id in jobs:
+        spool_of_ended_process(tmp_path, job_id)
+    spool = FileSpool(tmp_path)
+    open_before = open_files()
+    assert sorted(recover_all(spool)) == sorted(jobs)
+    assert open_files() == open_before + 1
+    assert len(list(tmp_path.iterdir())) == 1
+    spool.close()
+    assert sorted(recovered(tmp_path)) == sorted(jobs)
+
+
+def test_a_file_that_cannot_be_copied_is_held_until_it_is_answered(tmp_path: Path) -> None:
+    """On a full disk: one file at a time, and each of them makes room."""
+    for job_id in ("a", "b", "c"):
+        spool_of_ended_process(tmp_path, job_id)
+    spool = FileSpool(tmp_path)
+    portions, open_before = [], open_files()
+    with file_size_limit(0):
+        while spool.has_more:
+            portions.append(recover_all(spool))
+            assert open_files() == open_before + 2
+            spool.clear()
+    assert sorted(portions) == [["a"], ["b"], ["c"]]
+    spool.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_file_is_replaced_before_another_is_copied_into_it(tmp_path: Path) -> None:
+    """It may be full of answered reports, and no unanswered one is lost."""
+    spool_of_ended_process(tmp_path, "recovered")
+    spool = FileSpool(tmp_path, bytes_max=1)
+    spool.append(report("answered"), [report("answered")])
+    assert recover_all(spool, report("unanswered")) == ["recovered"]
+    spool.close()
+    assert sorted(recovered(tmp_path)) == ["recovered", "unanswered"]
+
+
+def test_zeros_at_the_end_of_a_file_are_no_reports(tmp_path: Path) -> None:
+    """Some file systems leave them after a power loss."""
+    spool_of_ended_process(tmp_path, "a")
+    (file,) = tmp_path.glob(f"*{SUFFIX}")
+    file.write_bytes(file.read_bytes() + bytes(4096))
+    assert recovered(tmp_path) == ["a"]

@@ -100,5 +100,5 @@ class BaseReporter(ReportMethods):
             from batchprogress._reporting.spool import FileSpool  # noqa: PLC0415  # Windows has no flock
 
             spool = FileSpool(self._spool_folder)
-        outbox = Outbox(Buffer(self._reports_max), OnceLog(self._connection.target), spool)
-        return Sender(self._connection, outbox, self._exit_seconds_max)
+        outbox = Outbox(Buffer(self._reports_max), OnceLog(self._connection.target))
+        return Sender(self._connection, outbox, self._exit_seconds_max, spool)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from batchprogress.errors import ReportNotTaken
@@ -45,6 +46,7 @@ class Buffer:
         self._bytes_max = bytes_max
         self._waiting: deque[Entry] = deque()
         self._bytes = 0
+        self._unkept: set[int] = set()
         self.in_flight: list[Entry] = []
         self.last_number = 0
         """The number of the newest report."""
@@ -55,13 +57,31 @@ class Buffer:
 
     def __iter__(self) -> Iterator[Report]:
         """Return the unanswered reports, oldest first."""
-        yield from (entry.report for entry in self.in_flight)
-        yield from (entry.report for entry in self._waiting)
+        return (entry.report for entry in self._entries())
 
     @property
     def has_waiting(self) -> bool:
         """Whether a report is not in flight yet."""
         return bool(self._waiting)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether less than half of each bound is used, so that recovered reports crowd out no new one."""
+        return 2 * len(self) < self._reports_max and 2 * self._bytes < self._bytes_max
+
+    @property
+    def unkept(self) -> list[Entry]:
+        """Unanswered reports that are in no file."""
+        return [entry for entry in self._entries() if entry.number in self._unkept] if self._unkept else []
+
+    def mark_unkept(self, number: int) -> None:
+        """Note that a report could not be written to a file."""
+        if not self.is_answered(number):
+            self._unkept.add(number)
+
+    def mark_kept(self, number: int) -> None:
+        """Note that a report was written after all."""
+        self._unkept.discard(number)
 
     def append(self, report: Report) -> None:
         """Add a report.
@@ -92,6 +112,8 @@ class Buffer:
         """End the call: remove the reports in flight, and return the unanswered ones to the front."""
         back = list(unanswered)
         self._bytes -= sum(entry.size for entry in self.in_flight) - sum(entry.size for entry in back)
+        if self._unkept:
+            self._unkept -= {entry.number for entry in self.in_flight} - {entry.number for entry in back}
         self.in_flight = []
         self._waiting.extendleft(reversed(back))
 
@@ -99,6 +121,9 @@ class Buffer:
         """Whether every report up to this number has its answer."""
         oldest = self.in_flight or self._waiting
         return not oldest or oldest[0].number > number
+
+    def _entries(self) -> Iterator[Entry]:
+        return chain(self.in_flight, self._waiting)
 
     def _append(self, report: Report, size: int) -> None:
         self.last_number += 1

@@ -1,6 +1,8 @@
 """What a reporter logs, to the logger `batchprogress`: each problem once, not once a report."""
 
 import logging
+from collections import deque
+from contextlib import suppress
 
 from batchprogress._grpc.retry import Failure
 
@@ -9,6 +11,9 @@ _log = logging.getLogger("batchprogress")
 
 class OnceLog:
     """Logs each problem the first time only.
+
+    Lines are collected first: who reports a problem may hold a lock, and a handler of the user's may block,
+    raise, or itself report a job.
 
     Args:
         target: the server's address.
@@ -19,34 +24,72 @@ class OnceLog:
         self._target = target
         self._logged: set[str] = set()
         self._is_unavailable = False
+        self._lines: deque[tuple[int, str, tuple[object, ...]]] = deque()
+
+    def write(self) -> None:
+        """Write the collected lines to the logger. The caller must hold no lock."""
+        while self._lines:
+            with suppress(Exception):  # of a handler, or another thread has written the last line
+                level, text, arguments = self._lines.popleft()
+                _log.log(level, text, *arguments)
 
     def server_unavailable(self, failure: Failure) -> None:
         """Warn that the server does not answer; again only after it has answered."""
         if not self._is_unavailable:
             self._is_unavailable = True
             reason = f"{failure.code.name}: {failure.message}"
-            _log.warning("progress server %s does not answer, reports wait (%s)", self._target, reason)
+            self._add(
+                logging.WARNING, "progress server %s does not answer, reports wait (%s)", self._target, reason
+            )
 
     def server_answers(self) -> None:
         """Log that the server answers again."""
         if self._is_unavailable:
             self._is_unavailable = False
-            _log.info("progress server %s answers again", self._target)
+            self._add(logging.INFO, "progress server %s answers again", self._target)
 
     def report_lost(self, reason: str, message: str) -> None:
         """Warn of the first report that is lost for a reason."""
         if self._is_first(reason):
-            _log.warning("a report is lost: %s: %s (logged once; see counts)", reason, message)
+            self._add(logging.WARNING, "a report is lost: %s: %s (logged once; see counts)", reason, message)
 
     def spool_failed(self, error: OSError) -> None:
-        """Warn that the spool does not work."""
+        """Warn that the spool does not work; again only after it has worked."""
         if self._is_first("spool"):
-            _log.warning("reports cannot be kept in the spool, only in memory: %s", error)
+            self._add(
+                logging.WARNING,
+                "reports cannot be kept in the spool, only in memory, and are lost if this process dies: %s",
+                error,
+            )
 
-    def unsent(self, reports: int, *, spooled: bool) -> None:
-        """Warn of the reports that are unsent when the reporter closes."""
-        fate = "the next process sends them from the spool" if spooled else "only a reconciler recovers them"
-        _log.warning("%d reports are unsent at the end: %s", reports, fate)
+    def spool_works(self) -> None:
+        """Log that every unsent report is in the spool again."""
+        if "spool" in self._logged:
+            self._logged.remove("spool")
+            self._add(logging.INFO, "the spool keeps all unsent reports again")
+
+    def unsent(self, reports: int, lost: int) -> None:
+        """Warn of the reports that are unsent when the reporter closes.
+
+        Args:
+            reports: how many are unsent.
+            lost: how many of these are not in the spool.
+
+        """
+        at_end = f"{reports} reports are unsent at the end"
+        if lost == reports:
+            text = f"{at_end}: only a reconciler recovers them"
+        elif lost:
+            text = (
+                f"{at_end}: {lost} of them are in no file, so only a reconciler recovers these;"
+                " the next process sends the others from the spool"
+            )
+        else:
+            text = f"{at_end}: the next process sends them from the spool"
+        self._add(logging.WARNING, text)
+
+    def _add(self, level: int, text: str, *arguments: object) -> None:
+        self._lines.append((level, text, arguments))
 
     def _is_first(self, problem: str) -> bool:
         is_first = problem not in self._logged

@@ -9,9 +9,8 @@ next call. Not thread-safe by itself.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import grpc
 
@@ -46,42 +45,18 @@ class Pause:
     """Whether flush() may cut it short; not if the server asked for it."""
 
 
-class Spool(Protocol):
-    """Keeps reports beyond the end of their process."""
-
-    has_more: bool
-    """Whether `recover` left files for a later call."""
-
-    def append(self, report: Report, unanswered: Buffer) -> None:
-        """Keep a report."""
-
-    def recover(self) -> list[Report]:
-        """Return reports that earlier processes left."""
-
-    def clear(self) -> None:
-        """Remove every report that was kept or recovered."""
-
-    def close(self) -> None:
-        """Leave the kept reports to the next process."""
-
-    def close_in_child(self) -> None:
-        """Leave the files to the parent of this forked process."""
-
-
 class Outbox:
     """Holds reports until the server has answered each of them.
 
     Args:
         buffer: where unanswered reports wait.
-        log: where problems are logged.
-        spool: where reports are kept beyond the end of the process; None keeps them in memory only.
+        log: collects what is to be logged; the sender writes it.
 
     """
 
-    def __init__(self, buffer: Buffer, log: OnceLog, spool: Spool | None = None) -> None:
+    def __init__(self, buffer: Buffer, log: OnceLog) -> None:
         self._buffer = buffer
-        self._log = log
-        self._spool = spool
+        self.log = log
         self._call_reports_max = CALL_REPORTS_MAX
         self._failures = 0
         self._recorded = 0
@@ -100,6 +75,11 @@ class Outbox:
         return self._buffer.has_waiting
 
     @property
+    def unanswered(self) -> list[Report]:
+        """Every report without an answer."""
+        return list(self._buffer)
+
+    @property
     def is_calling(self) -> bool:
         """Whether a call is in flight."""
         return bool(self._buffer.in_flight)
@@ -109,8 +89,11 @@ class Outbox:
         """What became of the reports."""
         return Counts(self._recorded, dict(self._dropped), len(self._buffer))
 
-    def enqueue(self, report: Report) -> None:
+    def enqueue(self, report: Report) -> int:
         """Accept a report.
+
+        Returns:
+            Its number.
 
         Raises:
             ReportNotTaken: BUFFER_FULL or CLOSED; the report is counted as dropped.
@@ -121,11 +104,34 @@ class Outbox:
         except ReportNotTaken as error:
             self.drop(error.reason, str(error))
             raise
-        self._with_spool(lambda spool: spool.append(report, self._buffer))
+        return self._buffer.last_number
 
-    def recover(self) -> None:
-        """Enqueue the reports that earlier processes left in the spool."""
-        self._with_spool(self._recover_from)
+    def recover(self, reports: Iterable[Report]) -> None:
+        """Enqueue reports that an earlier process had accepted."""
+        for report in reports:
+            self._buffer.append_recovered(report)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for recovered reports."""
+        return self._buffer.has_room
+
+    @property
+    def unkept(self) -> list[Entry]:
+        """Unanswered reports that are not in the spool."""
+        return self._buffer.unkept
+
+    def on_spool_failure(self, error: OSError, number: int | None = None) -> None:
+        """Note that the spool failed; `number` is the report that it does not keep, if it was one."""
+        self.log.spool_failed(error)
+        if number is not None:
+            self._buffer.mark_unkept(number)
+
+    def on_kept_later(self, number: int) -> None:
+        """Note that the spool keeps a report after all."""
+        self._buffer.mark_kept(number)
+        if not self._buffer.unkept:
+            self.log.spool_works()
 
     def start_call(self) -> pb.ReportJobResultsRequest:
         """Return the request of the next call, which has at least one report."""
@@ -134,7 +140,7 @@ class Outbox:
 
     def on_response(self, response: pb.ReportJobResultsResponse) -> Pause:
         """Handle the answers to the call in flight, which have its order."""
-        self._log.server_answers()
+        self.log.server_answers()
         in_flight = self._buffer.in_flight
         unanswered = [
             entry
@@ -148,7 +154,7 @@ class Outbox:
         """Handle the failure of the call in flight."""
         in_flight = self._buffer.in_flight
         if failure.is_retried:
-            self._log.server_unavailable(failure)
+            self.log.server_unavailable(failure)
             if failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED:  # a smaller call finds room sooner
                 self._call_reports_max = max(1, len(in_flight) // 2)
             self._buffer.finish_call(in_flight)
@@ -178,23 +184,20 @@ class Outbox:
     def drop(self, reason: str, message: str) -> None:
         """Count a report as dropped."""
         self._dropped[reason] += 1
-        self._log.report_lost(reason, message)
+        self.log.report_lost(reason, message)
 
     def close(self) -> None:
         """Accept no more reports."""
         self._is_closed = True
 
-    def abandon_unsent(self) -> None:
-        """Leave unanswered reports to the spool; without one, count them as dropped."""
-        if unsent := len(self._buffer):
-            self._log.unsent(unsent, spooled=self._spool is not None)
-            if self._spool is None:
-                self._dropped["UNSENT"] += unsent
-        self._with_spool(lambda spool: spool.close())
-
-    def abandon_in_child(self) -> None:
-        """Leave everything to the parent of this forked process."""
-        self._with_spool(lambda spool: spool.close_in_child())
+    def abandon_unsent(self, *, spooled: bool) -> None:
+        """Leave unanswered reports to the spool, if there is one; count those not in it as dropped."""
+        unsent = len(self._buffer)
+        lost = len(self._buffer.unkept) if spooled else unsent
+        if unsent:
+            self.log.unsent(unsent, lost)
+        if lost:
+            self._dropped["UNSENT"] += lost
 
     def _append(self, report: Report) -> None:
         if self._is_closed:
@@ -220,23 +223,4 @@ class Outbox:
             self._failures += 1
             return Pause(backoff_seconds(self._failures - 1))
         self._failures = 0
-        if not self._buffer:
-            self._with_spool(self._clear)
         return Pause()
-
-    def _clear(self, spool: Spool) -> None:
-        spool.clear()
-        if spool.has_more:
-            self._recover_from(spool)
-
-    def _recover_from(self, spool: Spool) -> None:
-        for report in spool.recover():
-            self._buffer.append_recovered(report)
-
-    def _with_spool(self, use: Callable[[Spool], None]) -> None:
-        """Use the spool, if there is one; if it fails, reports are still in memory."""
-        if self._spool is not None:
-            try:
-                use(self._spool)
-            except OSError as error:
-                self._log.spool_failed(error)

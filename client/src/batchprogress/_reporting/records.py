@@ -2,7 +2,7 @@
 
 record = length (4 bytes) + CRC-32 (4 bytes) + the serialized ReportJobResultRequest
 
-A truncated or corrupt record ends the reading: where the next one begins is unknown.
+A truncated, corrupt or empty record ends the reading: where the next one begins is unknown.
 """
 
 import struct
@@ -27,6 +27,8 @@ def read_reports(stream: BinaryIO) -> Iterator[Report]:
     """Yield the reports of a stream as they arrive, up to its end or the first bad record."""
     while len(header := stream.read(_HEADER.size)) == _HEADER.size:
         length, checksum = _HEADER.unpack(header)
+        if not length:  # no report is empty: some file systems end a file with zeros after a power loss
+            return
         body = stream.read(length)
         if zlib.crc32(body) != checksum:
             return

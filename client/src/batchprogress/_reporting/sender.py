@@ -10,6 +10,7 @@ from batchprogress._grpc.retry import TRY_SECONDS_MAX, failure_of
 from batchprogress._process.at_exit import close_at_exit, register_atexit
 from batchprogress._reporting.buffer import Report
 from batchprogress._reporting.outbox import Counts, Outbox, Pause
+from batchprogress._reporting.spooler import Spool, Spooler
 from batchprogress.v1 import progress_pb2_grpc
 
 FORK_SECONDS_MAX = 2.0
@@ -26,14 +27,21 @@ class Sender:
         connection: how to reach the server; it is opened for the first call.
         outbox: the reports.
         exit_seconds_max: how long the exit of the process may wait for answers.
+        spool: where reports are kept beyond the end of the process; None keeps them in memory only.
+
+    Nothing of the user's is called while the lock is held, no line is logged and no file is written.
 
     """
 
-    def __init__(self, connection: Connection, outbox: Outbox, exit_seconds_max: float) -> None:
+    def __init__(
+        self, connection: Connection, outbox: Outbox, exit_seconds_max: float, spool: Spool | None = None
+    ) -> None:
         self._connection = connection
         self._outbox = outbox
         self._exit_seconds_max = exit_seconds_max
         self._changed = threading.Condition()
+        self._spooler = None if spool is None else Spooler(spool, outbox, self._changed, self._on_recovered)
+        self._is_recovering = False
         self._flushes: list[tuple[int, Future[bool]]] = []
         """The last report that each flush waits for, and the future that it waits on."""
         self._thread: threading.Thread | None = None
@@ -62,18 +70,24 @@ class Sender:
             ReportNotTaken: BUFFER_FULL or CLOSED; the report is counted as dropped.
 
         """
-        with self._changed:
-            self._outbox.enqueue(report)
-            self._start()
-            self._changed.notify_all()
+        try:
+            with self._changed:
+                number = self._outbox.enqueue(report)
+                self._start()
+                self._changed.notify_all()
+            if self._spooler is not None:
+                self._spooler.keep(number, report)
+        finally:
+            self._outbox.log.write()
 
     def drop(self, reason: str, message: str) -> None:
         """Count a report as dropped."""
         with self._changed:
             self._outbox.drop(reason, message)
+        self._outbox.log.write()
 
     def start(self) -> None:
-        """Start the thread, with the reports that earlier processes left in the spool."""
+        """Start the thread, which also sends what earlier processes left in the spool."""
         with self._changed:
             self._start()
 
@@ -124,7 +138,10 @@ class Sender:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(STOP_SECONDS_MAX)
         with self._changed:
-            self._outbox.abandon_unsent()
+            self._outbox.abandon_unsent(spooled=self._spooler is not None)
+        if self._spooler is not None:
+            self._spooler.close(STOP_SECONDS_MAX)
+        self._outbox.log.write()
         self._resolve_flushes()
 
     def close(self, timeout: float | None) -> bool:
@@ -139,7 +156,9 @@ class Sender:
         self.close(self._exit_seconds_max)
 
     def before_fork(self) -> None:
-        """Keep the lock, with no call in flight."""
+        """Keep the locks, with no call in flight."""
+        if self._spooler is not None:
+            self._spooler.before_fork()
         self._changed.acquire()
         self._is_forking = True
         self._changed.wait_for(lambda: not self._outbox.is_calling, FORK_SECONDS_MAX)
@@ -149,26 +168,33 @@ class Sender:
         self._is_forking = False
         self._changed.notify_all()
         self._changed.release()
+        if self._spooler is not None:
+            self._spooler.after_fork_in_parent()
 
     def after_fork_in_child(self) -> None:
         """Leave every report and file to the parent."""
-        self._outbox.abandon_in_child()
+        if self._spooler is not None:
+            self._spooler.after_fork_in_child()
 
     def _start(self) -> None:
         if self._thread is not None or self._is_stopped:
             return
-        self._outbox.recover()
         self._thread = threading.Thread(target=self._run, name="batchprogress", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:  # the interpreter is ending: reports stay in the spool or are counted as dropped
             self._thread = None
             return
+        if self._spooler is not None:
+            self._is_recovering = self._spooler.start()
         close_at_exit(self)
 
     def _run(self) -> None:
         while self._wait_for_reports():
             pause = self._call()
+            if self._spooler is not None:
+                self._spooler.wake()
+            self._outbox.log.write()
             self._resolve_flushes()
             self._wait(pause)
 
@@ -220,13 +246,21 @@ class Sender:
             )
             self._is_flush_requested = False
 
+    def _on_recovered(self) -> None:
+        """Let the flushes wait for what earlier processes left, too."""
+        with self._changed:
+            self._is_recovering = False
+            last_number = self._outbox.last_number
+            self._flushes = [(last_number, flushed) for _, flushed in self._flushes]
+        self._resolve_flushes()
+
     def _resolve_flushes(self) -> None:
         """Resolve finished flushes, without the lock: their callbacks are not ours."""
         resolved: list[tuple[Future[bool], bool]] = []
         with self._changed:
             flushes, self._flushes = self._flushes, []
             for number, flushed in flushes:
-                is_answered = self._outbox.is_answered(number)
+                is_answered = not self._is_recovering and self._outbox.is_answered(number)
                 if is_answered or self._is_stopped:
                     resolved.append((flushed, is_answered))
                 elif not flushed.cancelled():

@@ -1,7 +1,8 @@
 """Keeps reports on disk, so that the reports of a killed worker are sent by the next process.
 
 Each process has one file in the folder and keeps it locked (flock) while it lives. A process that starts
-takes over the files that nobody holds; of two that start at once, only one gets a file.
+copies the files that nobody holds into its own, then deletes them; of two that start at once, only one gets
+a file.
 
     <folder>/<pid>-<random>.reports      record, record, record, …
 
@@ -14,6 +15,7 @@ A report may be sent twice: it is counted once.
 import fcntl
 import os
 import secrets
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from io import BytesIO
@@ -28,7 +30,10 @@ SUFFIX = ".reports"
 
 
 class FileSpool:
-    """The file of this process, created with its first report, and the files it has taken over.
+    """The file of this process, created with its first report. Not thread-safe by itself.
+
+    What other processes left is copied into this file, one file at a time: however many processes were
+    killed, the folder gets no fuller, and at most three files are open.
 
     Args:
         folder: the folder, which is created if it is missing.
@@ -40,9 +45,23 @@ class FileSpool:
         self._folder = folder
         self._bytes_max = bytes_max
         self._file: LockedFile | None = None
-        self._recovered: list[LockedFile] = []
-        self.has_more = False
-        """Whether `recover` left files for a call after the next `clear`."""
+        self._uncopied: LockedFile | None = None
+        """The file of an ended process for whose copy the disk had no room."""
+        self._left: deque[Path] | None = None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are files that `recover_next` has not tried."""
+        if self._left is None:
+            self._left = deque()
+            with suppress(OSError):
+                self._left.extend(sorted(self._folder.glob(f"*{SUFFIX}")))
+        return bool(self._left)
+
+    @property
+    def can_recover(self) -> bool:
+        """Whether `recover_next` may be called now; not while a file that could not be copied is held."""
+        return self._uncopied is None and self.has_more
 
     def append(self, report: Report, unanswered: Iterable[Report]) -> None:
         """Keep a report. A full file is replaced by one with the unanswered reports, which include this one.
@@ -51,36 +70,30 @@ class FileSpool:
             OSError: the report is not kept; the file is as before.
 
         """
-        if self._file is None:
-            self._file = new_file(self._folder)
         record = to_record(report)
-        if self._file.size + len(record) <= self._bytes_max:
-            self._file.append(record)
-            return
-        replacement = new_file(self._folder)
-        replacement.append(b"".join(to_record(one) for one in unanswered))
-        self._file.remove()
-        self._file = replacement
+        file = self._own_file()
+        if file.size + len(record) <= self._bytes_max:
+            file.append(record)
+        else:
+            self._rewrite(unanswered)
 
-    def recover(self) -> list[Report]:
-        """Return the unsent reports of processes that are gone, and hold their files until `clear`.
+    def recover_next(self, unanswered: Iterable[Report]) -> list[Report]:
+        """Return the unsent reports of one process that is gone, which are in this process's file now.
 
-        One call returns at most what a full file holds.
+        Args:
+            unanswered: what a full file is replaced by.
+
         """
-        reports: list[Report] = []
-        self.has_more = False
-        for path in sorted(self._folder.glob(f"*{SUFFIX}")):
-            with suppress(OSError):  # another user's file waits for a process of that user
-                if file := lock_file(path):
-                    reports += self._recover_file(file)
-            if self.has_more:
-                break
-        return reports
+        path = self._left.popleft() if self.has_more and self._left else None
+        with suppress(OSError):  # another user's file waits for a process of that user
+            if path is not None and (file := lock_file(path)):
+                return self._take_over(file, unanswered)
+        return []
 
     def clear(self) -> None:
         """Remove every report that was kept or recovered: each has its answer."""
-        while self._recovered:
-            self._recovered.pop().remove()
+        if uncopied := self._pop_uncopied():
+            uncopied.remove()
         if self._file is not None and self._file.size:
             self._file.truncate(0)
 
@@ -93,23 +106,57 @@ class FileSpool:
 
     def close_in_child(self) -> None:
         """Close the files; in the child of a fork the parent keeps them locked."""
-        for file in (*self._recovered, *([self._file] if self._file else [])):
-            file.close()
-        self._recovered, self._file = [], None
+        for file in (self._pop_uncopied(), self._file):
+            if file is not None:
+                file.close()
+        self._file = None
 
-    def _recover_file(self, file: "LockedFile") -> list[Report]:
-        """Take a file over, unless that exceeds the bound."""
-        if self._recovered and sum(one.size for one in (*self._recovered, file)) > self._bytes_max:
-            self.has_more = True
-            file.close()
-            return []
+    def _own_file(self) -> "LockedFile":
+        if self._file is None:
+            self._file = new_file(self._folder)
+        return self._file
+
+    def _rewrite(self, unanswered: Iterable[Report]) -> None:
+        """Replace the file by one with the unanswered reports."""
+        replacement = new_file(self._folder)
+        try:
+            replacement.append(b"".join(to_record(one) for one in unanswered))
+        except OSError:
+            replacement.remove()
+            raise
+        before, self._file = self._file, replacement
+        for file in (before, self._pop_uncopied()):
+            if file is not None:
+                file.remove()
+
+    def _take_over(self, file: "LockedFile", unanswered: Iterable[Report]) -> list[Report]:
+        """Copy the reports of a file into this process's, then remove it."""
         try:
             reports = list(read_reports(BytesIO(file.read())))
         except OSError:
             file.close()
             raise
-        self._recovered.append(file)
+        try:
+            self._copy(reports, unanswered)
+        except OSError:  # the disk is full: they stay where they are until they are answered
+            self._uncopied = file
+        else:
+            with suppress(OSError):
+                file.remove()
         return reports
+
+    def _copy(self, reports: list[Report], unanswered: Iterable[Report]) -> None:
+        records = b"".join(to_record(one) for one in reports)
+        if not records:
+            return
+        own = self._own_file()
+        if own.size and own.size + len(records) > self._bytes_max:
+            self._rewrite(unanswered)
+        self._own_file().append(records)
+
+    def _pop_uncopied(self) -> "LockedFile | None":
+        uncopied, self._uncopied = self._uncopied, None
+        return uncopied
 
 
 class LockedFile:
@@ -144,8 +191,10 @@ class LockedFile:
 
     def remove(self) -> None:
         """Delete, then close it: in this order no process takes over reports that are answered."""
-        self._path.unlink(missing_ok=True)
-        self.close()
+        try:
+            self._path.unlink(missing_ok=True)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Close it; the lock ends with the last process that has it open."""

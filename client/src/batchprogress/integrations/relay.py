@@ -95,6 +95,7 @@ class Relay(ReportMethods):
 
     def _drop(self, error: ReportNotTaken) -> None:
         self._log.report_lost(error.reason, str(error))
+        self._log.write()
 
     def _write(self, record: bytes) -> bool:
         """Write a record; return False if no process will read it."""
