@@ -32,7 +32,7 @@ def mirrors() -> list[str]:
         CommandFailed: apt cannot read its settings.
 
     """
-    # Prints what an update would download, whatever format the settings have, and downloads nothing.
+    # Prints what an update would download, for any format of the settings, without downloading.
     printed = output_of("apt-get", "update", "--print-uris", seconds_max=PRINT_SECONDS_MAX)
     found = RELEASE_FILE.findall(printed)
     return list(dict.fromkeys(mirror for mirror, suite in found if not suite.endswith(OTHER_SUITES)))

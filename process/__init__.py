@@ -1,1 +1,1 @@
-"""What every program needs around its work: settings, logs, signals. Knows no gRPC and no database."""
+"""Settings, logs and signals of every program. Independent of gRPC and of the database."""

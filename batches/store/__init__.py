@@ -1,1 +1,1 @@
-"""Storage of batches: the only way to the database, for MySQL, MariaDB and SQLite alike."""
+"""Storage of batches: the only code that uses the database, on MySQL, MariaDB and SQLite."""

@@ -111,7 +111,7 @@ class Run:
     ) -> dict[str, list[Measurement]]:
         """Measure each contestant under its load, one after the other, round after round.
 
-        In turns, so that slow changes of the machine affect all contestants alike.
+        They take turns, so that slow changes of the machine affect all contestants equally.
         """
         pace = replace(self.pace, warm_up_seconds=self.pace.warm_up_seconds * warm_up_factor)
         measurements: dict[str, list[Measurement]] = {one.name: [] for one in contestants}

@@ -155,6 +155,6 @@ def compare_speed(ours: Sequence[Measurement], theirs: Sequence[Measurement]) ->
     note = "the load generator is the bottleneck, so server CPU decides" if bound else ""
     return [
         compare("results/s", results_per_second, ours, theirs, None if bound else at_least(1), note),
-        compare("server CPU a result, µs", server_us, ours, theirs, at_most(1) if bound else None),
-        compare("server + store CPU a result, µs", server_and_store_us, ours, theirs),
+        compare("server CPU per result, µs", server_us, ours, theirs, at_most(1) if bound else None),
+        compare("server + store CPU per result, µs", server_and_store_us, ours, theirs),
     ]

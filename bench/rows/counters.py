@@ -23,7 +23,7 @@ async def measure_row(run: Run) -> list[Row]:
         many = await run.take_turns(dict.fromkeys(contestants, MANY))
     rows = [
         Row("Unary, 1,037 workers, one batch", unary),
-        Row("500 results a call, 16 callers, one batch", many),
+        Row("500 results per call, 16 callers, one batch", many),
     ]
     for row in rows:
         for name, theirs in row.measurements.items():

@@ -17,6 +17,6 @@ async def measure_row(run: Run) -> list[Row]:
         doubled, single = seen[twice.name], seen[once.name]
     comparisons = [
         compare("calls/s", calls_per_second, doubled, single, at_least(RATE_RATIO_MIN)),
-        compare("server CPU a call, µs", server_us, doubled, single),
+        compare("server CPU per call, µs", server_us, doubled, single),
     ]
     return [Row("Unary, 1,037 workers, one batch, every result sent twice", seen, comparisons)]

@@ -13,7 +13,7 @@ async def measure_row(run: Run) -> list[Row]:
         seen = await run.take_turns(dict.fromkeys([ours, peer], UNARY))
         theirs = seen[peer.name]
     comparisons = [
-        compare("server CPU a result, µs", server_us, seen[OURS], theirs, at_most(CPU_RATIO_MAX)),
+        compare("server CPU per result, µs", server_us, seen[OURS], theirs, at_most(CPU_RATIO_MAX)),
         compare("results/s", results_per_second, seen[OURS], theirs),
     ]
     return [Row("Unary, 1,037 workers, one batch", seen, comparisons)]

@@ -14,7 +14,7 @@ async def measure_row(run: Run) -> list[Row]:
         theirs = seen[peer.name]
     comparisons = [
         compare("rows/s", results_per_second, seen[OURS], theirs, at_least(RATE_RATIO_MIN)),
-        compare("server CPU a row, µs", server_us, seen[OURS], theirs),
-        compare("server + store CPU a row, µs", server_and_store_us, seen[OURS], theirs),
+        compare("server CPU per row, µs", server_us, seen[OURS], theirs),
+        compare("server + store CPU per row, µs", server_and_store_us, seen[OURS], theirs),
     ]
-    return [Row("500 results a call, 16 callers, one batch", seen, comparisons)]
+    return [Row("500 results per call, 16 callers, one batch", seen, comparisons)]

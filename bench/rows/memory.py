@@ -29,9 +29,9 @@ async def measure_row(run: Run) -> list[Row]:
             measurement = await run.measure_once(ours, load)
             seen.append((measurement, resident_mib(_pid_of(ours))))
         await ours.check()
-    row = Row(f"{windows} windows, 500 results a call and unary in turn, one server")
+    row = Row(f"{windows} windows, 500 results per call and unary in turns, one server")
     row.measurements = {
-        f"{OURS}, 500 a call": [one for one, _ in seen[::2]],
+        f"{OURS}, 500 per call": [one for one, _ in seen[::2]],
         f"{OURS}, unary": [one for one, _ in seen[1::2]],
     }
     row.comparisons.append(_growth([mib for _, mib in seen]))

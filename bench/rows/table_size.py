@@ -46,11 +46,11 @@ async def measure_row(run: Run) -> list[Row]:
         for contestant in contestants.values():
             await contestant.check()
     first, *larger = seen.values()
-    row = Row(f"500 results a call, 16 callers, {LOAD.batches} batches, on tables of different sizes", seen)
+    row = Row(f"500 results per call, 16 callers, {LOAD.batches} batches, on tables of different sizes", seen)
     for them in larger:
         row.comparisons += [
             compare(
-                f"server + store CPU a result on {them[0].contestant}, µs",
+                f"server + store CPU per result on {them[0].contestant}, µs",
                 server_and_store_us,
                 them,
                 first,
@@ -76,7 +76,7 @@ def _filled(run: Run, rows: int) -> AbstractAsyncContextManager[OurServer]:
 def _plot(seen: dict[int, list[Measurement]]) -> Plot:
     return Plot(
         name="cost-by-table-size",
-        title="What a result costs",
+        title="The cost of a result",
         x="rows in the table of results",
         y="CPU time of server and store, µs",
         lines={"ours": [(rows, median(map(server_and_store_us, rounds))) for rows, rounds in seen.items()]},

@@ -11,7 +11,7 @@ from bench.report.results import Plot, Row, compare, p99_ms, results_per_second
 
 WORKERS = (1, 10, 100, 1_037)
 WORKERS_QUICK = (1, 100)
-PEER = "row lock a report"
+PEER = "row lock per report"
 WARM_UP_FACTOR = 3
 """Calls take seconds with the row lock, and the warm-up must be longer."""
 
@@ -37,7 +37,7 @@ async def measure_row(run: Run) -> list[Row]:
             compare(f"p99, ms, {workers:,} workers", p99_ms, one[OURS], one[PEER]),
         ]
     row.plots += [
-        _plot("rate-by-workers", "Results recorded a second", "results/s", results_per_second, seen),
+        _plot("rate-by-workers", "Results recorded per second", "results/s", results_per_second, seen),
         _plot("latency-by-workers", "How long a report waits for its commit", "p99, ms", p99_ms, seen),
     ]
     return [row]

@@ -108,7 +108,7 @@ def _misfit(batch: Batch, counts: QueueCounts, listing: Listing) -> Reason | Non
 
 
 def _record_only(batch: Batch, counts: QueueCounts, listing: Listing, unfinished: NotRepaired) -> Decision:
-    """Record what is listed and not recorded; the batch goes on."""
+    """Record the listed results that are not recorded yet; the batch stays open."""
     if not listing.missing:
         return unfinished
     fills = batch.sealed and _results_after(batch, listing) >= batch.announced_jobs

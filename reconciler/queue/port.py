@@ -1,4 +1,4 @@
-"""What the reconciler asks a queue, and what can go wrong. Knows no gRPC."""
+"""The reconciler's interface to a queue, and its errors. Independent of gRPC."""
 
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol

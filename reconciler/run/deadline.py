@@ -35,7 +35,7 @@ class Deadline:
         self._finish_seconds_max = finish_seconds_max
         self._limits: set[asyncio.Timeout] = set()
         self.stop_reason: StopReason | None = None
-        """None while the pass goes on."""
+        """None until the pass is stopped."""
 
     @property
     def is_over(self) -> bool:

@@ -11,8 +11,8 @@ from services.dashboard.errors import TooMany
 FRESH_SECONDS = 1.0
 """How long an answer is reused; pages ask every two seconds."""
 REUSE_FACTOR = 4
-"""An answer is reused for at least this many times as long as it took, so that one request occupies the
-database for at most a fifth of the time, however many pages ask."""
+"""An answer is reused for at least this many times as long as it took, so that equal requests of all
+pages occupy the database for at most a fifth of the time."""
 ANSWERS_MAX = 200
 """Answers kept or in progress."""
 KEPT_BYTES_MAX = 32 * 1024 * 1024

@@ -192,7 +192,7 @@ class ViewerHub:
 
 
 def _report_defect(topic: Topic, defect: Exception) -> None:
-    """Show the defect to viewers each time, but log it once: the next try may fail alike."""
+    """Show the defect to viewers each time, but log it once: the next try may fail in the same way."""
     if not topic.is_defective:
         _log.error("unexpected error", exc_info=defect)
     topic.is_defective = True

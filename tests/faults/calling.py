@@ -1,4 +1,4 @@
-"""Calls that wait until a server answers, however many faults that takes."""
+"""Calls that are retried until a server answers, through any number of faults."""
 
 import asyncio
 from collections.abc import Awaitable

@@ -27,7 +27,7 @@ async def ignore(_batch_id: str) -> None:
 
 
 class LyingQueue(QueueFake):
-    """A queue that lies until it is told to stop.
+    """A queue that gives bad answers until it is stopped.
 
     Args:
         order: Decides which answers are bad, and how.
@@ -37,9 +37,9 @@ class LyingQueue(QueueFake):
     def __init__(self, order: random.Random) -> None:
         super().__init__()
         self.asked = 0
-        """How many calls came so far."""
+        """The number of calls so far."""
         self.lied = 0
-        """How many of them got a bad answer."""
+        """The number of calls that got a bad answer."""
         self.peers: set[str] = set()
         """The connections that calls have come from."""
         self.on_asked: Callable[[str], Awaitable[None]] = ignore

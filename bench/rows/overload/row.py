@@ -38,7 +38,7 @@ class _Load:
 
 
 LOADS = (
-    _Load("500 results a call", "many", MANY),
+    _Load("500 results per call", "many", MANY),
     _Load("Unary", "unary", UNARY),
 )
 

@@ -23,7 +23,7 @@ async def measure_row(run: Run) -> list[Row]:
         await ours.check()
     comparisons = [
         compare_values(
-            f"µs a call, p{percent}",
+            f"µs per call, p{percent}",
             PEER,
             [percentile(sorted(one.report), percent) for one in rounds],
             [percentile(sorted(one.empty), percent) for one in rounds],

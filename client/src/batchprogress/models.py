@@ -1,4 +1,4 @@
-"""What the server tells, as immutable Python values.
+"""The server's answers as immutable Python values.
 
 All times are aware datetimes in UTC, taken from the database's clock. Each value keeps the protobuf message
 that it was read from in `message`.
@@ -60,7 +60,7 @@ class Batch:
     sealed: bool
     """Whether the total is final: only a sealed batch can complete."""
     total_jobs: int
-    """The number of jobs. Of an unsealed batch: the jobs announced so far, or reported if those are more."""
+    """The number of jobs; in an unsealed batch, the announced or the reported jobs, whichever are more."""
     succeeded_jobs: int
     failed_jobs: int
     skipped_jobs: int
@@ -115,7 +115,7 @@ class JobResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureGroup:
-    """Failed jobs of a batch whose errors are alike."""
+    """Failed jobs of a batch with similar errors."""
 
     error_type: str
     """The kind of the error; empty for failures that were reported without one."""

@@ -1,4 +1,4 @@
-// What a screen reader is told without asking: what changes the picture, and no more.
+// Announces to screen readers each change of the state and every 25 percent of progress.
 
 import { setText } from "./dom.js";
 import { sentence, spoken, stateOf } from "./wording.js";

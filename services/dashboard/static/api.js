@@ -1,8 +1,8 @@
-// Asking the dashboard, and saying whether it answers.
+// Requests to the dashboard, and the line that says whether it answers.
 
 import { byId, setAttribute, setText } from "./dom.js";
 
-/** An answer that is an error; its message is for people. */
+/** An error answer; its message is shown to people. */
 export class Refusal extends Error {
   constructor(message, status) {
     super(message);
@@ -10,28 +10,28 @@ export class Refusal extends Error {
   }
 }
 
-/** Return the answer to a question; throws a Refusal, or an AbortError once the signal has come. */
+/** Return the JSON answer to a GET request; throws a Refusal, or an AbortError after the signal. */
 export async function ask(path, query, signal) {
   try {
     const response = await fetch(`${path}?${query}`, { signal, headers: { Accept: "application/json" } });
     if (response.ok) return await response.json();
     const { message } = await response.json().catch(() => ({}));
-    throw new Refusal(message ?? "The dashboard has failed.", response.status);
+    throw new Refusal(message ?? "The dashboard failed.", response.status);
   } catch (error) {
-    // Whatever else fails does so on the way: no connection, or half an answer.
+    // All other errors are network errors: no connection, or an incomplete answer.
     if (error instanceof Refusal || error.name === "AbortError") throw error;
     throw new Refusal("The dashboard does not answer.", 0);
   }
 }
 
-/** Say that what is shown is what is; or, with a problem, why it may be out of date. */
+/** Show that the page is live or, given a problem, why it may be out of date. */
 export function sayConnected(problem = "") {
   const place = byId("connection");
   setAttribute(place, "data-kind", problem ? "away" : "live");
   setText(place, problem ? `${problem} Trying again…` : "Live");
 }
 
-/** Say that nothing more will come. */
+/** Show that no more changes will come. */
 export function sayEnded(text) {
   setAttribute(byId("connection"), "data-kind", "ended");
   setText(byId("connection"), text);

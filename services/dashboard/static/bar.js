@@ -1,4 +1,4 @@
-// A batch as a bar: what succeeded, failed and was skipped, side by side.
+// The bar of a batch: the shares of succeeded, failed and skipped jobs, side by side.
 
 import { element, setAttribute } from "./dom.js";
 import { spoken, stateOf } from "./wording.js";
@@ -24,5 +24,5 @@ export class Bar {
   }
 }
 
-/** Return how a batch without jobs looks: as far as it says that it is. */
+/** Return the share of a part in a batch without jobs: its own percentage, shown as succeeded. */
 const emptyShare = (batch, part) => (part === "succeeded" ? batch.percent_complete : 0);

@@ -1,4 +1,4 @@
-// One batch: shown as its changes come, to its end.
+// The page of one batch, updated with each change until the batch ends.
 
 import { sayConnected, sayEnded } from "./api.js";
 import { Bar } from "./bar.js";
@@ -11,7 +11,7 @@ import { Refresher } from "./refresher.js";
 import { showRepairs } from "./repairs.js";
 import * as wording from "./wording.js";
 
-const REDRAWN_MS = 1000; // "3 minutes ago", and how long a batch has stood still
+const REDRAWN_MS = 1000; // texts such as "3 minutes ago" change with time
 
 const batchId = new URLSearchParams(location.search).get("id") ?? "";
 const bar = new Bar("Progress");
@@ -133,7 +133,7 @@ function facts() {
 }
 
 function showPlot() {
-  byId("plot-card").hidden = !Number(batch.total_jobs); // of nothing there is no share
+  byId("plot-card").hidden = !Number(batch.total_jobs); // a batch without jobs has no shares to draw
   const from = wording.secondsOf(batch.create_time);
   const newest = wording.secondsOf(batch.last_result_time ?? batch.create_time);
   const to = Math.max(newest, batch.complete_time ? wording.secondsOf(batch.complete_time) : Date.now() / 1000);
@@ -143,5 +143,5 @@ function showPlot() {
 
 byId("bar").append(bar.node);
 if (batchId) stream = new EventStream(batchId, listener);
-else listener.unknown({ message: "The address names none." });
+else listener.unknown({ message: "The address contains no batch id." });
 setInterval(() => batch && !document.hidden && show(), REDRAWN_MS);

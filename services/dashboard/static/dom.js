@@ -1,4 +1,4 @@
-// Making and changing elements. Text of others becomes text nodes, never markup.
+// Creates and changes elements. Text from outside becomes text nodes, never markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -7,13 +7,13 @@ export function element(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
 
-/** Return a label as a chip, its key paler than its value. */
+/** Return a label as a chip whose key is paler than its value. */
 export function labelled(tag, key, value, attributes) {
   const paler = element("span", { class: "chip-key" }, `${key}=`);
   return element(tag, { class: "chip", ...attributes }, paler, value);
 }
 
-/** Return an element of a drawing. */
+/** Return an SVG element. */
 export function shape(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
@@ -23,17 +23,17 @@ export function byId(id) {
   return document.getElementById(id);
 }
 
-/** Set an element's text, if it is another: a screen reader hears of changes only. */
+/** Set an element's text only if it differs, so that screen readers announce only changes. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Set an attribute, if it is another. */
+/** Set an attribute only if it differs. */
 export function setAttribute(node, name, value) {
   if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-/** Let an element hold these children in this order, moving only those that must move. */
+/** Give an element these children in this order, moving only those that must move. */
 export function setChildren(parent, children) {
   const kept = new Set(children);
   for (const child of [...parent.childNodes]) if (!kept.has(child)) child.remove();
@@ -42,7 +42,7 @@ export function setChildren(parent, children) {
   });
 }
 
-/** Let a description list hold these pairs of term and description, changing texts in place. */
+/** Give a description list these pairs of term and description, changing texts in place. */
 export function setPairs(list, pairs) {
   const groups = [...list.children];
   pairs.forEach(([term, description, name = ""], index) => {

@@ -1,9 +1,9 @@
-// A batch as it changes. A tab that nobody looks at lets its stream go: a browser opens six to a server.
+// The event stream of a batch. A hidden tab closes it, because a browser opens at most six connections to a server.
 
-const CONNECTED_AGAIN_MS = 3000; // as browsers do by themselves, when a stream breaks
+const CONNECTED_AGAIN_MS = 3000; // the delay with which browsers reopen a broken stream
 
 export class EventStream {
-  /** Take what is told: history, state, problem, unknown. */
+  /** Open the stream; the listener has a method for each event: history, state, problem, unknown. */
   constructor(batchId, listener) {
     this.query = new URLSearchParams({ id: batchId });
     this.listener = listener;
@@ -21,7 +21,7 @@ export class EventStream {
     this.source.addEventListener("error", () => this.broken());
   }
 
-  /** Nothing more will come. */
+  /** Close the stream for good: no more events will come. */
   end() {
     this.isOver = true;
     this.close();
@@ -35,7 +35,7 @@ export class EventStream {
   broken() {
     if (this.isOver || !this.source) return;
     this.listener.problem({ message: "The dashboard does not answer." });
-    if (this.source.readyState !== EventSource.CLOSED) return; // it connects again by itself
+    if (this.source.readyState !== EventSource.CLOSED) return; // the browser reconnects by itself
     this.close();
     setTimeout(() => this.open(), CONNECTED_AGAIN_MS);
   }

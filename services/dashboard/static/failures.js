@@ -1,4 +1,4 @@
-// Failures in groups; a group opens to its jobs.
+// The failures, grouped by error; a group can be expanded to list its jobs.
 
 import { ask } from "./api.js";
 import { byId, element, setChildren, setText } from "./dom.js";
@@ -29,7 +29,7 @@ export class Failures {
 class Group {
   constructor(batchId, group) {
     this.batchId = batchId;
-    this.alike = { error_type: group.error_type, template: group.message_template ?? "" };
+    this.key = { error_type: group.error_type, template: group.message_template ?? "" };
     this.count = element("span", { class: "failure-count" });
     this.sample = element("span", { class: "failure-sample" });
     this.jobs = element("div", { class: "failure-jobs", hidden: "" });
@@ -37,7 +37,7 @@ class Group {
       "button",
       { type: "button", class: "failure-head", "aria-expanded": "false" },
       this.count,
-      element("span", { class: "failure-type" }, group.error_type || "No kind given"),
+      element("span", { class: "failure-type" }, group.error_type || "No error type"),
       this.sample,
     );
     this.button.addEventListener("click", () => this.toggle());
@@ -53,7 +53,7 @@ class Group {
     const opens = this.jobs.hidden;
     this.jobs.hidden = !opens;
     this.button.setAttribute("aria-expanded", String(opens));
-    this.asking?.abort(); // an answer to what was open before would be added to what is open now
+    this.asking?.abort(); // its answer would be added to the newly opened table
     if (opens) {
       this.rows = element("tbody");
       this.more = element("p", { class: "muted" });
@@ -64,15 +64,15 @@ class Group {
 
   table() {
     const heads = ["Job", "Attempt", "Error", "Recorded"].map((text) => element("th", { scope: "col" }, text));
-    const caption = element("caption", { class: "visually-hidden" }, "Jobs that failed with it");
+    const caption = element("caption", { class: "visually-hidden" }, "Jobs that failed with this error");
     const table = element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), this.rows);
     return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Failed jobs" }, table);
   }
 
   async load(page) {
-    const query = new URLSearchParams({ id: this.batchId, ...this.alike, page });
+    const query = new URLSearchParams({ id: this.batchId, ...this.key, page });
     const { signal } = (this.asking = new AbortController());
-    setText(this.more, "Looking…");
+    setText(this.more, "Loading…");
     try {
       const answer = await ask("api/batch/failed-jobs", query, signal);
       this.rows.append(...answer.job_results.map(rowOf));

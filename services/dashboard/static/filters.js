@@ -1,4 +1,4 @@
-// What the list is filtered by; the page's address holds it, so that it can be kept and sent.
+// The filters of the list. They are part of the page's address, so that a filtered list can be bookmarked and shared.
 
 import { byId, element, setChildren } from "./dom.js";
 
@@ -16,7 +16,7 @@ export class Filters {
     return Boolean(this.state || this.text || this.labels.length || this.page);
   }
 
-  /** Return what to ask for. */
+  /** Return the query that requests the filtered list. */
   query() {
     const query = new URLSearchParams(this.labels.map((label) => ["label", label]));
     for (const name of ["state", "text", "page"]) if (this[name]) query.set(name, this[name]);
@@ -27,7 +27,7 @@ export class Filters {
     if (!this.labels.includes(label)) this.set({ labels: [...this.labels, label] });
   }
 
-  /** Offer the page after this one, if there is one, and the first one, if this is another. */
+  /** Show a link to the next page if there is one, and a link to the first page unless this is it. */
   showPages(nextPage) {
     byId("pages").hidden = !nextPage && !this.page;
     byId("older").hidden = !nextPage;
@@ -61,7 +61,7 @@ export class Filters {
     return element("li", {}, remove);
   }
 
-  /** Change filters; that leads back to the first page. */
+  /** Change filters and return to the first page. */
   set(values) {
     Object.assign(this, { page: "" }, values);
     history.replaceState(null, "", this.address({}));

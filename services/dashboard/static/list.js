@@ -1,4 +1,4 @@
-// The list of batches: asked for again and again, since a watch would not tell of new batches.
+// The list of batches. It is polled, because watches do not announce new batches.
 
 import { ask, sayConnected } from "./api.js";
 import { byId, element, setChildren, setText } from "./dom.js";
@@ -6,9 +6,9 @@ import { Filters } from "./filters.js";
 import { Row } from "./row.js";
 import { count } from "./wording.js";
 
-const ASKED_AGAIN_MS = 2000; // bars glide for as long, see list.css
+const POLL_MS = 2000; // the duration of the bars' transition in list.css
 const EXAMPLE = "batchprogress create sync --total 100";
-const ASKED_AGAIN_HIDDEN_MS = 30000; // nobody looks; the page is right soon after somebody does
+const POLL_HIDDEN_MS = 30000; // a tab that becomes visible is refreshed at once
 
 let rows = new Map();
 let asking = new AbortController();
@@ -33,7 +33,7 @@ async function refresh() {
     if (!byId("batches").childElementCount) showEmpty("Nothing to show yet", error.message);
     sayConnected(error.message);
   }
-  timer = setTimeout(refresh, document.hidden ? ASKED_AGAIN_HIDDEN_MS : ASKED_AGAIN_MS);
+  timer = setTimeout(refresh, document.hidden ? POLL_HIDDEN_MS : POLL_MS);
 }
 
 function show(page) {
@@ -58,7 +58,7 @@ function countOf(page) {
   return page.batches.length ? `${count(page.batches.length)} shown, newest first` : "";
 }
 
-/** Say that what is asked for cannot be answered, now or later. */
+/** Show that the requested list does not exist; a retry would not help. */
 function showWrong() {
   setChildren(byId("batches"), []);
   setText(byId("count"), "");
@@ -67,9 +67,9 @@ function showWrong() {
 }
 
 function showNothing(page) {
-  if (page.next_page_token) showEmpty("Nothing found so far", "Older batches were not looked at: see Older.");
-  else if (filters.areSet) showEmpty("No batch fits", "Change the filters to see others.", true);
-  else showEmpty("No batches yet", "A batch appears here when it is created, for instance by", false, EXAMPLE);
+  if (page.next_page_token) showEmpty("Nothing found so far", "Older batches were not searched yet: choose Older.");
+  else if (filters.areSet) showEmpty("No matching batch", "Change the filters to see others.", true);
+  else showEmpty("No batches yet", "A batch appears here when it is created, for example with", false, EXAMPLE);
 }
 
 function showEmpty(title, text, offersAll = false, example = "") {

@@ -1,12 +1,12 @@
-// Progress over time, drawn from the changes that were received.
+// The plot of progress over time, drawn from the changes that were received.
 //
-// In steps: between two results nothing ends. Solid: what was watched. Dashed: from the creation to where watching began, and from the newest
-// result to now, if the batch does not move.
+// The line has steps, because no job ends between two results. It is solid where the batch was watched, and dashed from its creation until the
+// watch began, and from the newest result until now if the batch is stalled.
 
 import { element, setChildren, setText, shape } from "./dom.js";
 import { count, duration } from "./wording.js";
 
-const POINTS_MAX = 600; // more than pixels; then every second one goes
+const POINTS_MAX = 600; // more than the plot has pixels; beyond that, every second point is dropped
 const HEIGHT = 220;
 const EDGE = { left: 50, right: 14, top: 14, bottom: 26 };
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
@@ -23,12 +23,12 @@ export class Plot {
     new ResizeObserver(() => this.draw()).observe(place);
   }
 
-  /** Begin anew with what the dashboard has kept: [seconds, ended, failed]. */
+  /** Start with the history that the dashboard has kept, as points [seconds, ended, failed]. */
   begin(points) {
     this.points = points;
   }
 
-  /** Add where the batch is now; `now` is where the drawing ends. */
+  /** Add the current point; the frame says what the axes show. */
   add(point, frame) {
     const last = this.points.at(-1);
     if (!last || point[0] > last[0] || point[1] !== last[1]) this.points.push(point);
@@ -75,7 +75,7 @@ export class Plot {
     return [...levels, ...times];
   }
 
-  /** Return the time of day; with the day, if the plot has more than one. */
+  /** Return the time of day, with the date if the plot covers more than one day. */
   clock(at) {
     const days = [this.frame.from, this.frame.to].map((end) => new Date(end * 1000).toDateString());
     return (days[0] === days[1] ? CLOCK : DAY_AND_CLOCK).format(at * 1000);
@@ -126,7 +126,7 @@ export class Plot {
     );
   }
 
-  /** Say how far the batch was where the pointer is. */
+  /** Show the progress at the time under the pointer. */
   point(event) {
     if (!event || !this.scale || !this.points.length) {
       this.cursor?.setAttribute("visibility", "hidden");

@@ -1,7 +1,7 @@
-// Asks again when something has changed, but not more often than a person reads, and until it is answered.
+// Repeats a request after each change, but not more often than a person reads, and retries it until it is answered.
 
-const APART_MS = 2000; // the dashboard itself asks the server no more often
-const TRIED_AGAIN_MS = 4000;
+const INTERVAL_MS_MIN = 2000; // twice as long as the dashboard reuses an answer
+const RETRY_MS = 4000;
 
 export class Refresher {
   constructor(refresh) {
@@ -11,7 +11,7 @@ export class Refresher {
     this.isBusy = false;
   }
 
-  /** Refresh if what it depends on has changed. */
+  /** Refresh if the version has changed since the last refresh. */
   due(version) {
     this.wanted = version;
     if (!this.isBusy && this.wanted !== this.done) this.run();
@@ -20,12 +20,12 @@ export class Refresher {
   async run() {
     this.isBusy = true;
     const version = this.wanted;
-    let pause = APART_MS;
+    let pause = INTERVAL_MS_MIN;
     try {
       await this.refresh();
       this.done = version;
     } catch {
-      pause = TRIED_AGAIN_MS; // the connection's own line says why
+      pause = RETRY_MS; // the connection line at the top says why
     }
     setTimeout(() => {
       this.isBusy = false;

@@ -1,4 +1,4 @@
-// What the reconciler did to a batch: the tallies before and after, and why.
+// The repairs of a batch: the tallies before and after, and the reason.
 
 import { ask } from "./api.js";
 import { byId, element, setChildren } from "./dom.js";

@@ -1,4 +1,4 @@
-// A batch in the list: its name and labels, its bar, and what it does.
+// A batch in the list: its name, labels, bar and pace.
 
 import { Bar } from "./bar.js";
 import { element, labelled, setAttribute, setChildren, setText } from "./dom.js";

@@ -1,4 +1,4 @@
-// Numbers, times and batches in words. Pure; the answers' 64-bit numbers come as strings.
+// Words for numbers, times and batches. Pure. 64-bit numbers arrive as strings.
 
 const NUMBER = new Intl.NumberFormat("en");
 const RATE = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -11,7 +11,7 @@ const STATES = {
   CANCELLED: { word: "Cancelled", kind: "cancelled" },
 };
 
-/** Return 1,037. */
+/** Return a number such as "1,037". */
 export const count = (number) => NUMBER.format(Number(number));
 
 /** Return "1 job" or "12 jobs". */
@@ -20,14 +20,14 @@ export const jobs = (number) => `${count(number)} ${Number(number) === 1 ? "job"
 /** Return how many jobs of a batch have a result. */
 export const endedJobs = (batch) => Number(batch.total_jobs) - Number(batch.pending_jobs);
 
-/** Return "520 / 1,037", or that there are none. */
+/** Return "520 / 1,037", or "No jobs". */
 export const countsOf = (batch) =>
   Number(batch.total_jobs) ? `${count(endedJobs(batch))} / ${count(batch.total_jobs)}` : "No jobs";
 
 /** Return the name of a batch for people. */
 export const nameOf = (batch) => batch.display_name.trim() || batch.batch_id;
 
-/** Return the state in a word, and the kind it is shown as; one that does not move is stalled. */
+/** Return the word for a state and the kind that styles it; a batch that does not move is stalled. */
 export function stateOf(batch) {
   if (batch.state === "PROCESSING" && batch.stall_reason) return { word: "Stalled", kind: "stalled" };
   if (batch.state === "COMPLETED" && Number(batch.failed_jobs) > 0) {
@@ -36,7 +36,7 @@ export function stateOf(batch) {
   return STATES[batch.state] ?? { word: "Unknown", kind: "running" };
 }
 
-/** Return 42 s, 4 min 7 s, 1 h 6 min or 2 d 3 h. */
+/** Return a duration such as "42 s", "4 min 7 s", "1 h 6 min" or "2 d 3 h". */
 export function duration(seconds) {
   const whole = Math.max(0, Math.round(seconds));
   const parts = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
@@ -47,38 +47,38 @@ export function duration(seconds) {
   return `${Math.floor(whole / size)} ${unit}` + (rest ? ` ${rest} ${parts[first + 1][1]}` : "");
 }
 
-/** Return 173/s, or 4.2/s. */
+/** Return a rate such as "173/s" or "4.2/s". */
 export function rate(batch) {
   const perSecond = batch.jobs_per_second;
   return `${RATE.format(perSecond >= 10 ? Math.round(perSecond) : perSecond)}/s`;
 }
 
-/** Return how long a batch takes if it goes on like this; empty if nobody knows. */
+/** Return the remaining time at the current rate; empty if it is unknown. */
 export function timeLeft(batch) {
   if (batch.state !== "PROCESSING" || !batch.estimated_complete_time || batch.jobs_per_second <= 0) return "";
   const seconds = Number(batch.pending_jobs) / batch.jobs_per_second;
   return seconds < 1 ? "less than 1 s" : duration(seconds);
 }
 
-/** Return seconds since 1970 of a time as it is sent. */
+/** Return a timestamp of the contract as seconds since 1970. */
 export const secondsOf = (time) => Date.parse(time) / 1000;
 
-/** Return 24 Nov 2026, 14:31:06, in the reader's time zone. */
+/** Return a time such as "24 Nov 2026, 14:31:06", in the reader's time zone. */
 export const moment = (time) => MOMENT.format(Date.parse(time));
 
-/** Return 3 minutes ago. */
+/** Return an age such as "3 minutes ago". */
 export function ago(time) {
   const seconds = Date.now() / 1000 - secondsOf(time);
   const unit = UNITS.find(([, size]) => seconds >= size);
   return unit ? AGO.format(-Math.floor(seconds / unit[1]), unit[0]) : "just now";
 }
 
-/** Return a text as a sentence. */
+/** Return a text with a capital letter and a full stop. */
 export function sentence(text) {
   return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
 }
 
-/** Return what a batch does, in a few words: its pace, why it does not move, or its end. */
+/** Return the pace of a batch, the reason of its stall, or when it ended. */
 export function paceOf(batch) {
   if (batch.state !== "PROCESSING") return `Ended ${ago(batch.complete_time)}`;
   if (batch.stall_reason) return sentence(batch.stall_reason);
@@ -87,7 +87,7 @@ export function paceOf(batch) {
   return left ? `${rate(batch)}, ${left} left` : rate(batch);
 }
 
-/** Return how far a batch is, for those who hear it. */
+/** Return the progress of a batch for screen readers. */
 export function spoken(batch) {
   const failed = Number(batch.failed_jobs) ? `, ${count(batch.failed_jobs)} failed` : "";
   return `${batch.percent_complete} %, ${count(endedJobs(batch))} of ${jobs(batch.total_jobs)}${failed}`;

@@ -1,9 +1,9 @@
 """RQ: the jobs whose ids are in a set in Redis, with their status from RQ's own hashes.
 
-The jobs of a batch are the members of the set `batchprogress:jobs:<batch_id>`. Whoever enqueues the jobs
-writes it (one SADD, with an expiry of weeks). The set is necessary because RQ deletes results, by default 500
-seconds after a job succeeded, and with the result it removes the job, also from its `Group`. A job in the set
-that RQ has deleted is pending: its outcome is unknown, so it is never reported as failed.
+The jobs of a batch are the members of the set `batchprogress:jobs:<batch_id>`. The program that enqueues the
+jobs writes it (one SADD, with an expiry of weeks). The set is necessary because RQ deletes results, by
+default 500 seconds after a job succeeded, and with the result it removes the job, also from its `Group`. A
+job in the set that RQ has deleted is pending: its outcome is unknown, so it is never reported as failed.
 
 Without such a set, the `rq.group.Group` of that name is read, provided that RQ will not delete any of its
 jobs: all were enqueued with `result_ttl=-1`, and without `ttl` or `failure_ttl`. Any other group is a

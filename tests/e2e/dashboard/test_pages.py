@@ -201,7 +201,7 @@ async def test_pages_work_with_a_screen_reader(shown: Scene, watched: WatchedPag
 
 
 async def test_pages_fit_a_phone(browser: Browser, shown: Scene) -> None:
-    """Nothing is wider than the screen, however long the names are."""
+    """Nothing is wider than the screen, even with long names."""
     async with watched_page(browser, **PHONE) as phone:
         await phone.page.goto(f"{shown.url}/")
         await phone.shows(".row", "<img")

@@ -74,7 +74,7 @@ def test_a_slow_batch_stalls_after_five_missing_results() -> None:
 
 
 def test_every_batch_stalls_after_an_hour_of_silence() -> None:
-    """This holds however long the jobs took before."""
+    """This holds even for jobs that took longer before."""
     batch = moved(BIG, [86_400], 1)
     assert pace.stall_reason(batch, at(86_400 + 3_599), STUCK_AFTER_SECONDS) == ""
     assert pace.stall_reason(batch, at(86_400 + 3_600), STUCK_AFTER_SECONDS).startswith("no result for 1 h; ")

@@ -98,7 +98,7 @@ class AsyncReads:
         )
 
     async def failures(self, batch_id: str) -> tuple[FailureGroup, ...]:
-        """Return the failed jobs of a batch in groups of errors that are alike, at most 100, largest first.
+        """Return the failed jobs of a batch grouped by similar errors: at most 100 groups, the largest first.
 
         Args:
             batch_id: the batch.

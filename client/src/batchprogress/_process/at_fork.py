@@ -1,4 +1,4 @@
-"""Keeps reporters whole across forks: the parent goes on, the child begins with an empty buffer.
+"""Keeps reporters whole across forks: the parent continues, the child begins with an empty buffer.
 
 Each reporter's lock is held over the fork, so the child never copies a half-changed outbox, and no call is in
 flight at that moment. The child's reporter opens its own thread, channel and buffer with its first report;
@@ -23,13 +23,13 @@ _log = logging.getLogger("batchprogress")
 
 
 class ForkAware(Protocol):
-    """An object that parent and child both go on using."""
+    """An object that both parent and child continue to use."""
 
     def before_fork(self) -> None:
-        """Come to rest, and keep the lock."""
+        """Finish the call in flight, and keep the lock."""
 
     def after_fork_in_parent(self) -> None:
-        """Release the lock and go on."""
+        """Release the lock and continue."""
 
     def after_fork_in_child(self) -> bool:
         """Start again from empty; return whether the parent had called gRPC."""

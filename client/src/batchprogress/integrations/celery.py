@@ -29,7 +29,7 @@ from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
 
 REPLACED = "Replaced by new task"
-"""The message of the Ignore with which `Task.replace` ends a task; another task goes on with its id."""
+"""The message of the Ignore with which `Task.replace` ends a task; another task continues with its id."""
 
 _log = logging.getLogger("batchprogress")
 
@@ -200,7 +200,7 @@ class CeleryProgress:
         self._report_skipped(Context(message.headers))
 
     def _on_worker_start(self, instance: Any, **_: object) -> None:
-        """In the main process: only a pool that forks needs the relay; others run their tasks here."""
+        """Start the relay in the main process of a pool that forks; other pools run their tasks here."""
         if issubclass(instance.pool_cls, get_implementation("prefork")):
             self._reports = self._relay
             self._relay.start()
