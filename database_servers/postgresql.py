@@ -27,7 +27,7 @@ START_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.05
 NOBODY = 65_534
 TEST_OPTIONS = ("-F", "-c", "jit=off", "-c", "unix_socket_directories=")
-"""Without flushes, since data is not kept, and without a socket file outside the home folder."""
+"""No flushes, because data is not kept, and no socket file outside the home folder."""
 
 
 @dataclass(frozen=True, slots=True)

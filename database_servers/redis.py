@@ -15,7 +15,7 @@ from database_servers.ports import free_port
 
 PROGRAM = "redis-server"
 IN_MEMORY = ("--save", "", "--appendonly", "no")
-"""Without writes to disk, which is the fastest mode of Redis."""
+"""Redis writes nothing to disk, which is its fastest mode."""
 START_SECONDS_MAX = 30.0
 """It takes 50 ms."""
 POLL_SECONDS = 0.05

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Self
 
 KILLED_WORKERS = 7
-"""As many as in the batch that led to this product, which got stuck at 1030/1037."""
+"""The number in the batch that led to this product, which got stuck at 1030/1037."""
 FAILED_JOBS = 12
 """About 1 %, to show that a batch completes with failures, too."""
 WORKER_PROCESSES = 2
-"""For the workers that live; more processes would only compete for the cores of a small machine."""
+"""Processes of the workers that are not killed; more would only compete for the cores of a small machine."""
 _ERRORS = (
     *(("TimeoutError", "the registry did not answer within 30 s"),) * 3,
     *(("ValidationError", "the record has no e-mail address"),) * 2,

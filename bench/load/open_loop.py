@@ -28,7 +28,7 @@ class OpenPlan:
     target: str
     batch_id: str
     calls: int
-    """Their number; all are made before the window starts."""
+    """The number of calls; all requests are created before the window starts."""
     calls_per_second: float
     connections: int
     results_per_call: int
@@ -36,7 +36,7 @@ class OpenPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOutcome(Outcome):
-    """What became of the calls; latencies are of the calls that were answered in the window."""
+    """The outcome of the calls; latencies are those of the calls that were answered in the window."""
 
     refused: int
     """Calls that were refused in the window."""

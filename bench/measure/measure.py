@@ -15,9 +15,9 @@ from bench.load.workload import Pace, Workload
 from bench.measure.contestants import Contestant, Driver
 
 LEAD_SECONDS = 0.1
-"""From announcing the start to the start: enough for every process to read it."""
+"""The time between announcing a start and starting: enough for every process to read the announcement."""
 BUSY_SHARE_MIN = 0.9
-"""From this share of a core on, a load generator may be what limits the rate."""
+"""A load generator that uses at least this share of a core may itself limit the rate."""
 
 _batch_numbers = count(1)
 

@@ -23,16 +23,16 @@ from reconciler.queue.port import (
 from rpc.answers.fields import IDENTIFIER
 
 TRIES_MAX = 4
-"""With waits of up to 0.2, 0.4 and 0.8 s they bridge the restart of a replica. The pass deals with longer
-outages."""
+"""Four tries, with waits of up to 0.2, 0.4 and 0.8 s, bridge the restart of a replica. The pass deals with
+longer outages."""
 RETRY_WAIT_SECONDS = 0.2
 """Upper bound of the first random wait; the bound doubles with each retry."""
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """Our own server keeps its pages below gRPC's default of 4 MiB; others may not."""
 CONNECT_MS_MAX = 5_000
-"""For an attempt to connect, including handshakes; gRPC's default of 20 s is longer than a call may take."""
+"""Limits an attempt to connect; gRPC's default of 20 s is longer than a call may take."""
 RECONNECT_MS_MIN = 100
-"""With gRPC's default of 1 s before it reconnects, the retries above would fail without a connection."""
+"""By default gRPC reconnects only after 1 s, so the retries above would fail without a connection."""
 
 _UNAVAILABLE = frozenset(
     {
@@ -42,9 +42,9 @@ _UNAVAILABLE = frozenset(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
 )
-"""Worth a retry."""
+"""A retry may succeed."""
 _DENIED = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
-"""Not worth a retry, and the same for every batch."""
+"""A retry cannot succeed, for this batch or any other."""
 
 _OUTCOMES: dict[int, JobOutcome | None] = {0: None, **{int(outcome): outcome for outcome in JobOutcome}}
 """0: neither outcome nor pending is set, or the outcome is UNSPECIFIED."""

@@ -16,7 +16,7 @@ from batches.result import JobOutcome, JobResult, StoredAttempt
 from reconciler.queue.port import QueueJob
 
 BUCKET_JOBS = 4_096
-"""Jobs of which a set is built at a time to find a duplicate: about 300 KiB."""
+"""Duplicates are searched with one set of this many jobs at a time: about 300 KiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,15 +34,15 @@ class ServerOptions:
     """The choices of a deployable about its server."""
 
     listen: str
-    """host:port; port 0 takes a free one."""
+    """host:port; port 0 picks a free one."""
     connection_age_seconds_max: int = 600
-    """When a connection is asked to end (gRPC spreads it by 10 %), so that clients that balance by
+    """The age at which a connection is asked to end (gRPC varies it by 10 %), so that clients that balance by
     connection find new replicas. Running calls are finished; watches resume by revision."""
     reuse_port: bool = False
     """Whether several processes may listen on one port. Off: a second server on a port fails instead
     of silently taking half of the calls."""
     certificate: ServerCertificate | None = None
-    """None: plaintext."""
+    """None means plaintext."""
 
 
 def create_server(

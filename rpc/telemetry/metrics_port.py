@@ -72,7 +72,7 @@ class MetricsPort:
 
     Args:
         registry: the metrics.
-        listen: host:port; port 0 takes a free one.
+        listen: host:port; port 0 picks a free one.
 
     Raises:
         SystemExit: with code 78, if the port cannot be opened.

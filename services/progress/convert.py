@@ -1,4 +1,4 @@
-"""From the domain to messages of the contract."""
+"""Converts domain objects to messages of the contract."""
 
 import time
 from dataclasses import dataclass

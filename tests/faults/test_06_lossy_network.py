@@ -19,15 +19,15 @@ CHANNELS = 6
 TRY_SECONDS_MAX = 1.0
 """Longer than a report on a slow link (0.5 s), but short, so that a dead link costs little time."""
 LATENCY_SECONDS = 0.2
-"""In each direction, as for a worker on another continent."""
+"""The latency in each direction, as for a worker on another continent."""
 SLOW_SHARE = 0.2
 """The share of slow connections."""
 DROP_SECONDS = (0.03, 0.2)
-"""From the first dropped answer to the reset: the time of some commits."""
+"""The time from the first dropped answer to the reset: that of some commits."""
 STALL_SECONDS = (0.1, 1.5)
 """Some shorter, some longer than the deadline of an attempt."""
 HALF_OPEN_MAX = 2
-"""At the same time, of twelve connections, so that every worker has a working one."""
+"""Half-open connections at the same time, out of twelve, so that every worker has a working one."""
 HALF_OPEN_SECONDS = (2.0, 15.0)
 """Quick and full. At full size, the keepalive of the client must end them, after 7 s; a quick run is too
 short for this, so the network resets them."""

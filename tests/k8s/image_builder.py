@@ -21,7 +21,7 @@ RUN_SECONDS_MAX = 120.0
 Run = Callable[..., str]
 RESTRICTIONS = ("--read-only", "--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 LOOK_SECONDS_MAX = 30.0
-"""For a daemon to answer."""
+"""The longest wait for an answer of a daemon."""
 BUILD_SECONDS_MAX = 1_800.0
 """Includes downloading the base image and all packages."""
 

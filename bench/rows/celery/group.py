@@ -39,7 +39,7 @@ _groups = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How many tasks were seen to be done at one moment of the monotonic clock."""
+    """The number of tasks seen to be done at one moment of the monotonic clock."""
 
     moment: float
     done: int
@@ -52,11 +52,11 @@ class GroupRun:
     tasks: int
     publish_seconds: float
     seconds: float
-    """From the run of the first task to that of the last."""
+    """The time from the run of the first task to that of the last."""
     worker_us_per_task: float
     """CPU time of all processes of the Celery worker."""
     lag_p50_ms: float
-    """From the end of a task until it is seen to be done."""
+    """The time from the end of a task until it is seen to be done."""
     lag_p99_ms: float
     looks: int
 

@@ -27,7 +27,7 @@ class Watched:
     server_us_per_message: float
     """CPU time of the server process, reports included."""
     lag_p50_ms: float
-    """From the answer to the last report until a watcher receives the final state."""
+    """The time from the answer to the last report until a watcher receives the final state."""
     lag_p99_ms: float
     kib_per_watcher: float
     """The growth of the server's resident memory until the end of the window."""
@@ -42,7 +42,7 @@ class Watched:
         return (
             f"{self.contestant:28} {self.messages_per_second:9,.0f} messages/s"
             f"  server {self.server_us_per_message:6.1f} µs  lag p99 {self.lag_p99_ms:6,.0f} ms"
-            f"  {self.kib_per_watcher:5.1f} KiB a watcher  watchers {self.watchers_share:4.0%} of a core"
+            f"  {self.kib_per_watcher:5.1f} KiB per watcher  watchers {self.watchers_share:4.0%} of a core"
         )
 
 

@@ -16,7 +16,7 @@ from batchprogress.models import Batch
 
 
 class AsyncClient(AsyncReads):
-    """As `Client`, for one event loop.
+    """The asyncio counterpart of `Client`, for one event loop.
 
     Nothing is connected before the first call.
 

@@ -1,7 +1,7 @@
 """What a batch looks like after some time without a message: its rate fades, then it has stalled. Pure.
 
 A stall changes nothing in a batch, so the server sends no message about it. The client works it out from the
-last state and the time since then, by the server's rule (batches/pace.py). The rule stands here a second time
+last state and the time since then, by the server's rule (batches/pace.py). The rule is duplicated here
 because workers do not install the server; a test compares the two.
 """
 
@@ -13,9 +13,9 @@ from batchprogress.models import Batch
 RATE_WINDOW_SECONDS = 30.0
 """The time over which the server averages the rate."""
 STALL_SECONDS_MIN = 60.0
-"""The server calls no batch stalled before this time without a result."""
+"""The server never calls a batch stalled before this time without a result."""
 STALL_SECONDS_MAX = 3_600.0
-"""The server calls every batch stalled after this time, however slow it was."""
+"""The server calls every batch stalled after this time, even a slow one."""
 STALL_RESULTS = 5.0
 """The server calls a batch stalled when this many results are missing at the usual rate."""
 

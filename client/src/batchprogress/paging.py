@@ -37,7 +37,7 @@ class Pages(Generic[Item]):
             yield from page.items
 
     def pages(self) -> Iterator[Page[Item]]:
-        """Yield whole pages, for who shows one page at a time.
+        """Yield whole pages, for programs that show one page at a time.
 
         Returns:
             An iterator over the pages; the first is read at its first step.
@@ -60,7 +60,7 @@ class Pages(Generic[Item]):
 
 
 class AsyncPages(Generic[Item]):
-    """As `Pages`, for `async for`.
+    """The counterpart of `Pages` for `async for`.
 
     Example:
         >>> batches = client.list()
@@ -79,7 +79,7 @@ class AsyncPages(Generic[Item]):
                 yield item
 
     async def pages(self) -> AsyncIterator[Page[Item]]:
-        """Yield whole pages, for who shows one page at a time.
+        """Yield whole pages, for programs that show one page at a time.
 
         Returns:
             An iterator over the pages; the first is read at its first step.

@@ -14,7 +14,7 @@ EXIT_BROKEN = 1
 EXIT_UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h."""
 PROBLEMS_SHOWN_MAX = 5
-"""For each rule: a thousand jobs without an id are a single mistake."""
+"""Problems printed per rule: a thousand jobs without an id are a single mistake."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

@@ -16,7 +16,8 @@ QUERY_SECONDS_MAX = 10.0
 """MySQL counts a million jobs in under a second, so a database that needs ten is unavailable. Without this
 limit a frozen server would block forever: neither the driver nor pool_pre_ping has a time-out."""
 CLOSE_SECONDS_MAX = 2.0
-"""For closing connections: over TLS the database must answer, and a frozen one must not delay the exit."""
+"""Limits the closing of connections: with TLS the database must answer, and a frozen one must not delay the
+exit."""
 CONNECTIONS_MAX = 5
 """The reconciler asks about a few batches at a time, and the database's connections belong to others."""
 

@@ -51,9 +51,9 @@ from services.job_status.sources.kubernetes_jobs import KubernetesJob, counts_of
 from services.job_status.sources.outages import OutageLog
 
 ANSWER_SECONDS_MAX = 10.0
-"""For all pages of a list of Jobs: the API server lists a thousand of them in a second."""
+"""The limit for all pages of a list of Jobs: the API server lists a thousand of them in a second."""
 JOBS_PER_PAGE = 500
-"""As in kubectl: about 2 MB per page."""
+"""The page size of kubectl: about 2 MB per page."""
 HTTP_OK = 200
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?", re.ASCII)

@@ -14,7 +14,7 @@ from services.job_status.sources.chunks import chunked
 from services.job_status.sources.outages import OutageLog
 
 ANSWER_SECONDS_MAX = 10.0
-"""For all commands of one call: Redis answers for 10,000 jobs in a second, so one that needs ten is
+"""The limit for all commands of one call: Redis answers for 10,000 jobs in a second, so one that needs ten is
 unavailable."""
 CONNECT_SECONDS_MAX = 3.0
 """A running Redis accepts a connection within milliseconds."""

@@ -25,7 +25,7 @@ async def progress(tmp_path: Path) -> AsyncIterator[Served]:
 
 
 async def attempts_of_failing(progress: Served, *middleware: Middleware) -> tuple[int, int]:
-    """Run a message that fails, to its end; return how often it was run and which attempt was reported."""
+    """Run a failing message until it is given up; return the number of runs and the reported attempt."""
     broker = StubBroker(middleware=list(middleware))
     reporter = Reporter(f"127.0.0.1:{progress.port}")
     batch = DramatiqProgress(broker, reporter)

@@ -1,4 +1,4 @@
-"""The use of an API server, real or stand-in, by somebody who runs Jobs."""
+"""A user who runs Jobs on an API server, real or stand-in."""
 
 import json
 import secrets

@@ -16,7 +16,7 @@ PLAN = RepairPlan("batch", revision=5, reason="the queue says so")
 
 
 def repaired(plan: RepairPlan, batch: Batch = STUCK) -> Batch:
-    """Return the batch after a plan of which no result is recorded yet."""
+    """Return the batch after a plan whose results are all new."""
     return repair(batch, {}, plan).batches["batch"]
 
 

@@ -1,4 +1,4 @@
-"""Lists of which a command shows only the first items."""
+"""Lists whose first items alone are shown by a command."""
 
 from collections.abc import Iterable
 from itertools import islice
