@@ -20,7 +20,7 @@ PLUGINS_OFF = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
 
 
 class Tree:
-    """A copy of every file that git does not ignore, with the compiled bytecode beside it."""
+    """A copy of every file that git does not ignore, with the compiled bytecode next to them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -94,6 +94,6 @@ def _names_in_git() -> list[str]:
 
 
 def _bytecode_folders(folder: Path) -> list[Path]:
-    """Return the paths of `__pycache__` folders in the checkout beside copied files, relative to it."""
+    """Return the paths of `__pycache__` folders in the checkout next to copied files, relative to it."""
     folders = (path.relative_to(folder) for path in folder.rglob("*") if path.is_dir())
     return [one / "__pycache__" for one in folders if (CHECKOUT / one / "__pycache__").is_dir()]

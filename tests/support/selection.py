@@ -1,7 +1,7 @@
 """Which tests `make test` runs: every rule once. `make test-more` runs all other tests.
 
 A test that runs on several engines is in `make test` on the one that starts fastest; only the store's
-contract is there on all of them. A test that is slow beside what it adds is left to `make test-more`, by the
+contract is there on all of them. A test that is slow for what it adds is left to `make test-more`, by the
 table below or by `@pytest.mark.more(reason)`.
 """
 
