@@ -1,5 +1,6 @@
 """A progress bar for scripts and notebooks: one line that is redrawn, or lines where that is not possible."""
 
+import math
 import shutil
 import sys
 import threading
@@ -10,17 +11,25 @@ from typing import TextIO
 
 import grpc
 
-from batchprogress._calls.convert import to_batch
-from batchprogress._grpc.connection import Credentials, Token
+from batchprogress._calls.attempts import Patience
+from batchprogress._calls.call_errors import Subject
+from batchprogress._calls.caller import Caller
+from batchprogress._calls.waiting import Waiting
+from batchprogress._calls.watch_cursor import WatchCursor
+from batchprogress._grpc.connection import Connection, Credentials, Token
+from batchprogress._grpc.retry import Failure
+from batchprogress.errors import BatchNotFound, CallFailed, ProxyAnswered
 from batchprogress.models import Batch
 from batchprogress.pace import after_silence
 from batchprogress.v1 import progress_pb2 as pb
-from batchprogress.watching import watch
+from batchprogress.watching import OF_CHANNEL, grpc_error_of
 
 BAR_CHARACTERS = 24
 """The width of the bar: with the numbers it fits into 80 columns."""
 DRAWN_SECONDS_MIN = 0.1
 """The least time between two redraws: ten a second look alive, more only cost."""
+WAITING_SECONDS_MIN = 2.0
+"""A server that answers within this time, also on a busy machine, is not shown as away."""
 REDRAWN_SECONDS = 1.0
 """How often a batch without news is redrawn: its time left is shown in seconds."""
 LINE_STEP_PERCENT = 10
@@ -30,18 +39,20 @@ TWO_DIGIT_RATE = 10
 CLEAR_TO_END = "\x1b[K"
 
 
-def bar(
+def bar(  # noqa: PLR0913  # options, by keyword only
     target: str | grpc.Channel,
     batch_id: str,
     *,
     file: TextIO | None = None,
     credentials: Credentials | None = None,
     token: Token | None = None,
+    timeout: float = math.inf,
 ) -> pb.Batch:
     """Show the progress of a batch until it has ended.
 
     A terminal shows one line that is redrawn. Elsewhere a line is written every 10 percent, when the batch
     stalls, and when it has ended. While no result arrives the rate falls, then the line says since when.
+    While the server does not answer, the line says so and why.
 
     Args:
         target: host:port, or any gRPC name; or a channel of your own, which stays open.
@@ -49,12 +60,15 @@ def bar(
         file: where to write. Default: standard error.
         credentials: TLS, from TlsFiles or grpc.ssl_channel_credentials(). Default: plaintext.
         token: a bearer token, or a function that returns the current one.
+        timeout: how long to wait for the end of the batch, in seconds. Default: for ever.
 
     Returns:
         The last state, as the protobuf message.
 
     Raises:
         BatchNotFound: there is no such batch, or it was deleted meanwhile.
+        ProxyAnswered: something before the server refused the watch.
+        WaitTimeout: the batch has not ended in time; `.batch` is its last state.
         grpc.RpcError: the server refused the watch.
 
     Example:
@@ -63,21 +77,40 @@ def bar(
         1 1
 
     """
-    states = watch(target, batch_id, min_interval=DRAWN_SECONDS_MIN, credentials=credentials, token=token)
+    address, channel = (target, None) if isinstance(target, str) else (OF_CHANNEL, target)
+    caller = Caller(Connection(address, credentials, token), Patience(), channel)
     out = sys.stderr if file is None else file
     screen = Line(out) if out.isatty() else Lines(out)
-    message = pb.Batch()
-    with redrawn(screen):
-        for message in states:  # the last one is returned
-            screen.show(to_batch(message))
-    return message
+    cursor = WatchCursor(
+        Subject(address, "WatchBatch", batch_id),
+        min_interval=DRAWN_SECONDS_MIN,
+        deadline=time.monotonic() + timeout,
+        waiting=_ShownWaiting(screen, address),
+    )
+    try:
+        with redrawn(screen):
+            for batch in caller.states(cursor):
+                screen.show(batch)
+        return cursor.ended_batch(timeout).message
+    except (BatchNotFound, ProxyAnswered):
+        raise
+    except CallFailed as error:
+        raise grpc_error_of(error) from None
+    finally:
+        if channel is None:
+            caller.close()
 
 
 def line_of(batch: Batch) -> str:
     """Return a batch in one line: percent, bar, counts, failed, skipped, rate, time left, state."""
+    return ", ".join([head_of(batch), *tail_of(batch)])
+
+
+def head_of(batch: Batch) -> str:
+    """Return percent, bar and counts."""
     full = "█" * (BAR_CHARACTERS * batch.percent_complete // 100)
     counts = f"{batch.ended_jobs:,}/{batch.total_jobs:,}"
-    return ", ".join([f"{batch.percent_complete:3} % {full:░<{BAR_CHARACTERS}} {counts}", *tail_of(batch)])
+    return f"{batch.percent_complete:3} % {full:░<{BAR_CHARACTERS}} {counts}"
 
 
 def tail_of(batch: Batch) -> list[str]:
@@ -118,6 +151,8 @@ class Screen:
         self._clock = clock
         self._batch: Batch | None = None
         self._received = 0.0
+        self._waiting = ""
+        self._waiting_since = 0.0
         self._lock = threading.Lock()
 
     def show(self, batch: Batch) -> None:
@@ -126,17 +161,35 @@ class Screen:
             self._batch, self._received = batch, self._clock()
             self._draw(batch)
 
-    def pass_time(self) -> None:
-        """Draw what the time without news has made of the state."""
+    def wait_for(self, sentence: str) -> None:
+        """Let a later redraw say what is waited for."""
         with self._lock:
-            seconds = self._clock() - self._received
-            if self._batch is not None and seconds >= REDRAWN_SECONDS:
+            if not self._waiting:
+                self._waiting_since = self._clock()
+            self._waiting = sentence
+
+    def go_on(self) -> None:
+        """Wait for nothing more."""
+        with self._lock:
+            self._waiting = ""
+
+    def pass_time(self) -> None:
+        """Draw what the time without news has made of the state, or what is waited for."""
+        with self._lock:
+            now = self._clock()
+            seconds = now - self._received
+            if self._waiting and now - self._waiting_since >= WAITING_SECONDS_MIN:
+                self._draw_waiting(self._batch, self._waiting)
+            elif self._batch is not None and seconds >= REDRAWN_SECONDS:
                 self._draw(after_silence(self._batch, seconds))
 
     def end(self) -> None:
         """Leave what is drawn as it is."""
 
     def _draw(self, batch: Batch) -> None:
+        raise NotImplementedError
+
+    def _draw_waiting(self, batch: Batch | None, sentence: str) -> None:
         raise NotImplementedError
 
 
@@ -148,24 +201,55 @@ class Line(Screen):
         self._out.write("\n")
 
     def _draw(self, batch: Batch) -> None:
+        self._redraw(line_of(batch))
+
+    def _draw_waiting(self, batch: Batch | None, sentence: str) -> None:
+        self._redraw(sentence if batch is None else f"{head_of(batch)}, {sentence}")
+
+    def _redraw(self, line: str) -> None:
         columns = shutil.get_terminal_size().columns
-        self._out.write(f"\r{line_of(batch)[: columns - 1]}{CLEAR_TO_END}")
+        self._out.write(f"\r{line[: columns - 1]}{CLEAR_TO_END}")
         self._out.flush()
 
 
 class Lines(Screen):
-    """A line every ten percent, when the batch stalls, and when it has ended."""
+    """A line every ten percent, when the batch stalls or the server is away, and when the batch has ended."""
 
     _next_percent = 0
     _has_stalled = False
+    _said_waiting_since = -1.0
 
     def _draw(self, batch: Batch) -> None:
         stalls = bool(batch.stall_reason) and not self._has_stalled
         self._has_stalled = bool(batch.stall_reason)
         if stalls or batch.has_ended or batch.percent_complete >= self._next_percent:
-            self._out.write(f"{line_of(batch)}\n")
-            self._out.flush()
+            self._write(line_of(batch))
             self._next_percent = batch.percent_complete + LINE_STEP_PERCENT
+
+    def _draw_waiting(self, batch: Batch | None, sentence: str) -> None:
+        del batch
+        if self._said_waiting_since != self._waiting_since:
+            self._said_waiting_since = self._waiting_since
+            self._write(sentence)
+
+    def _write(self, line: str) -> None:
+        self._out.write(f"{line}\n")
+        self._out.flush()
+
+
+class _ShownWaiting(Waiting):
+    """Shows what a bar waits for, from its first moment on."""
+
+    def __init__(self, screen: Screen, server: str) -> None:
+        self._screen = screen
+        self._sentence = f"waiting for {server}"
+        screen.wait_for(self._sentence)
+
+    def failed(self, failure: Failure) -> None:
+        self._screen.wait_for(f"{self._sentence}: {failure.cause}")
+
+    def answered(self) -> None:
+        self._screen.go_on()
 
 
 @contextmanager

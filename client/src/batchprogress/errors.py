@@ -9,7 +9,8 @@
     │   ├── Unavailable
     │   │   └── ResourceExhausted
     │   ├── ServerError         a defect of the server
-    │   └── ServerTooOld
+    │   ├── ServerTooOld
+    │   └── ProxyAnswered       not by the server
     ├── WaitTimeout             also a TimeoutError
     └── ReportNotTaken, ReportsRefused, ReportsUnsent    a reporter with strict=True
 
@@ -120,7 +121,21 @@ class ServerError(CallFailed):
 
 
 class ServerTooOld(CallFailed):
-    """The server does not know this call: it is older than the client, or not a Batch Progress server."""
+    """The server does not know this call: it is older than the client."""
+
+
+class ProxyAnswered(CallFailed):
+    """Not a Batch Progress server answered, but something before it: a proxy, a login page, another server.
+
+    It is raised where the next try would be answered alike: HTTP 302, 401, 403 and 404, a page with HTTP 200,
+    or UNIMPLEMENTED from another gRPC server. What may pass, such as HTTP 502 or a cut, is tried again.
+
+    Attributes:
+        http_status: what was answered; 0 if it was a gRPC status, which `reason` then has.
+
+    """
+
+    http_status = 0
 
 
 class WaitTimeout(ProgressError, TimeoutError):

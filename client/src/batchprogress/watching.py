@@ -8,8 +8,11 @@ from batchprogress._calls.async_caller import AsyncCaller
 from batchprogress._calls.attempts import Patience
 from batchprogress._calls.caller import Caller
 from batchprogress._grpc.connection import Connection, Credentials, Token
-from batchprogress.errors import BatchNotFound, CallFailed
+from batchprogress.errors import BatchNotFound, CallFailed, ProxyAnswered
 from batchprogress.v1 import progress_pb2 as pb
+
+OF_CHANNEL = "the server"
+"""What stands for the address of a channel of the user's own, in messages."""
 
 
 def watch(  # noqa: PLR0913  # options, by keyword only
@@ -36,18 +39,19 @@ def watch(  # noqa: PLR0913  # options, by keyword only
 
     Raises:
         BatchNotFound: there is no such batch, or it was deleted meanwhile.
+        ProxyAnswered: something before the server refused the watch.
         grpc.RpcError: the server refused the watch.
 
     """
-    address, channel = (target, None) if isinstance(target, str) else ("", target)
+    address, channel = (target, None) if isinstance(target, str) else (OF_CHANNEL, target)
     caller = Caller(Connection(address, credentials, token), Patience(), channel)
     try:
         for batch in caller.watch(batch_id, after_revision=after_revision, min_interval=min_interval):
             yield batch.message
-    except BatchNotFound:
+    except (BatchNotFound, ProxyAnswered):
         raise
     except CallFailed as error:
-        raise _grpc_error_of(error) from None
+        raise grpc_error_of(error) from None
     finally:
         if channel is None:
             caller.close()
@@ -63,19 +67,20 @@ async def watch_async(  # noqa: PLR0913  # options, by keyword only
     token: Token | None = None,
 ) -> AsyncIterator[pb.Batch]:
     """Yield the messages of a batch as `watch` does, in an event loop; it takes and raises the same."""
-    address, channel = (target, None) if isinstance(target, str) else ("", target)
+    address, channel = (target, None) if isinstance(target, str) else (OF_CHANNEL, target)
     caller = AsyncCaller(Connection(address, credentials, token), Patience(), channel)
     try:
         async for batch in caller.watch(batch_id, after_revision=after_revision, min_interval=min_interval):
             yield batch.message
-    except BatchNotFound:
+    except (BatchNotFound, ProxyAnswered):
         raise
     except CallFailed as error:
-        raise _grpc_error_of(error) from None
+        raise grpc_error_of(error) from None
     finally:
         if channel is None:
             await caller.close()
 
 
-def _grpc_error_of(error: CallFailed) -> BaseException:
+def grpc_error_of(error: CallFailed) -> BaseException:
+    """Return the error of gRPC that version 0.1 raised."""
     return error.__cause__ or error

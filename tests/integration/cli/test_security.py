@@ -9,18 +9,20 @@ import grpc
 import pytest_asyncio
 
 from batchprogress.v1 import progress_pb2 as pb
+from rpc.answers.refusal import Refusal
 from tests.integration.cli.command import CommandLine
 from tests.support.certificates import self_signed
 
 TOKEN = "secret"
+NO_TOKEN = Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "no")
 SERVICE = "batchprogress.v1.ProgressService"
 
 
 async def list_batches(request: pb.ListBatchesRequest, context: Any) -> pb.ListBatchesResponse:
-    """Answer callers with the token, as a proxy in front of the server does."""
+    """Answer callers with the token, as the server does."""
     del request
     if dict(context.invocation_metadata()).get("authorization") != f"Bearer {TOKEN}":
-        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
+        await context.abort(NO_TOKEN.code, NO_TOKEN.message, NO_TOKEN.trailing_metadata())
     return pb.ListBatchesResponse(batches=[pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING)])
 
 

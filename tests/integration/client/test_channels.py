@@ -8,13 +8,14 @@ import pytest
 from batchprogress._grpc import channels
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
+from batchprogress._grpc.retry import Failure
 from batchprogress.tls import TlsFiles
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from tests.support.certificates import Authority
 from tests.support.progress import served
 
-UNAVAILABLE = grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata())
+UNAVAILABLE = Failure(grpc.StatusCode.UNAVAILABLE, "connection refused")
 
 
 async def test_a_new_channel_cuts_no_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

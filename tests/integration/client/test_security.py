@@ -12,17 +12,19 @@ import pytest_asyncio
 
 from batchprogress import AsyncClient, AsyncReporter, BatchState, Client, Reporter, Unauthenticated
 from batchprogress.v1 import progress_pb2 as pb
+from rpc.answers.refusal import Refusal
 from tests.integration.client.either import opened
 from tests.support.certificates import self_signed
 from tests.support.progress import Served, Stub
 
 SECONDS_MAX = 60.0
 TOKEN = "secret"
+NO_TOKEN = Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "no")
 SERVICE = "batchprogress.v1.ProgressService"
 
 
 class Guard:
-    """Passes calls with a valid token to the server behind it, as a proxy does."""
+    """Passes calls with a valid token to the server behind it, and refuses the others as the server does."""
 
     def __init__(self, stub: Stub, token: str) -> None:
         self._stub = stub
@@ -61,7 +63,7 @@ class Guard:
     async def _require_token(self, context: Any) -> None:
         given = dict(context.invocation_metadata()).get("authorization")
         if given != f"Bearer {self._token}":
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
+            await context.abort(NO_TOKEN.code, NO_TOKEN.message, NO_TOKEN.trailing_metadata())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ async def test_a_watch_without_a_valid_token_raises_at_once(
     async with opened(kind, guarded.target, credentials=guarded.credentials, token="wrong") as client:
         with pytest.raises(Unauthenticated) as raised:
             await client.every("watch", "b")
-    assert (raised.value.reason, raised.value.batch_id) == ("UNAUTHENTICATED", "b")
+    assert (raised.value.reason, raised.value.batch_id) == ("TOKEN_INVALID", "b")
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

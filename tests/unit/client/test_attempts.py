@@ -5,7 +5,7 @@ import pytest
 
 from batchprogress._calls import requests
 from batchprogress._calls.attempts import LAST_TRY_SECONDS_MIN, Attempts, Patience
-from batchprogress._grpc.retry import TRY_SECONDS_MAX
+from batchprogress._grpc.retry import TRY_SECONDS_MAX, Failure, failure_of
 from batchprogress.errors import BatchNotFound, ResourceExhausted, Unavailable
 from rpc.answers.refusal import Refusal
 
@@ -13,11 +13,11 @@ UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 CALL = requests.get("b")
 
 
-def error_of(code: grpc.StatusCode, reason: str = "X", retry_seconds: float | None = None) -> grpc.RpcError:
-    """Return the error of a call that the server answered with a status."""
+def failed(code: grpc.StatusCode, reason: str = "X", retry_seconds: float | None = None) -> Failure:
+    """Return the failure of a call that the server answered with a status."""
     refusal = Refusal(code, reason, "a sentence", retry_delay_seconds=retry_seconds)
     trailing = grpc.aio.Metadata(*refusal.trailing_metadata())
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, "a sentence")
+    return failure_of(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), trailing, "a sentence"))
 
 
 def attempts(seconds_max: float = 10.0, *, retry: bool = True) -> Attempts:
@@ -37,18 +37,18 @@ def test_the_last_try_begins_before_the_time_is_over() -> None:
     """A delay is cut so that one more try fits; after it the call has failed."""
     tries = attempts(10.0)
     for _ in range(20):
-        assert tries.delay_after(error_of(UNAVAILABLE), 109.5) < 0.5 - LAST_TRY_SECONDS_MIN + 1e-6
+        assert tries.delay_after(failed(UNAVAILABLE), 109.5) < 0.5 - LAST_TRY_SECONDS_MIN + 1e-6
     with pytest.raises(Unavailable, match="progress:50051 within 10 s") as raised:
-        tries.delay_after(error_of(UNAVAILABLE), 109.95)
+        tries.delay_after(failed(UNAVAILABLE), 109.95)
     assert (raised.value.tries, raised.value.seconds) == (21, 10.0)
 
 
 def test_a_delay_that_the_server_asks_for_is_kept() -> None:
     """If it does not fit into the time, the call fails at once and says for how long to wait."""
-    assert attempts().delay_after(error_of(UNAVAILABLE, retry_seconds=3.0), 100.0) >= 3.0
+    assert attempts().delay_after(failed(UNAVAILABLE, retry_seconds=3.0), 100.0) >= 3.0
     with pytest.raises(ResourceExhausted) as raised:
         attempts().delay_after(
-            error_of(grpc.StatusCode.RESOURCE_EXHAUSTED, "CALLER_RATE", retry_seconds=30.0), 101.0
+            failed(grpc.StatusCode.RESOURCE_EXHAUSTED, "CALLER_RATE", retry_seconds=30.0), 101.0
         )
     error = raised.value
     assert (error.reason, error.retry_seconds, error.seconds) == ("CALLER_RATE", 30.0, 1.0)
@@ -57,6 +57,6 @@ def test_a_delay_that_the_server_asks_for_is_kept() -> None:
 def test_a_refusal_and_a_call_without_retry_fail_at_once() -> None:
     """A refusal would be the same again."""
     with pytest.raises(BatchNotFound):
-        attempts().delay_after(error_of(grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND"), 100.0)
+        attempts().delay_after(failed(grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND"), 100.0)
     with pytest.raises(Unavailable):
-        attempts(retry=False).delay_after(error_of(UNAVAILABLE), 100.0)
+        attempts(retry=False).delay_after(failed(UNAVAILABLE), 100.0)

@@ -36,7 +36,8 @@ CODE = grpc.StatusCode
         (CODE.PERMISSION_DENIED, "FOREIGN_BATCH_ID", errors.PermissionDenied),
         (CODE.INTERNAL, "INTERNAL", errors.ServerError),
         (CODE.UNIMPLEMENTED, "UNKNOWN_METHOD", errors.ServerTooOld),
-        (CODE.DATA_LOSS, "", errors.CallFailed),
+        (CODE.DATA_LOSS, "OF_A_LATER_VERSION", errors.CallFailed),
+        (CODE.PERMISSION_DENIED, "", errors.ProxyAnswered),
     ],
 )
 def test_each_reason_has_its_error(

@@ -8,6 +8,10 @@ from batchprogress._grpc.retry import Failure
 from batchprogress.cli.cli_errors import ExitCode, command_error
 
 CODE = grpc.StatusCode
+FROM_A_PROXY = (
+    "from progress:50051: a proxy answered SealBatch of batch 'b', not a Batch Progress server; check the"
+    " address, and that the proxy forwards gRPC to the server"
+)
 SUBJECT = Subject("progress:50051", "SealBatch", "b")
 
 
@@ -32,9 +36,9 @@ SUBJECT = Subject("progress:50051", "SealBatch", "b")
             "the server at S does not allow this with the given token: give another one with --token-file",
         ),
         (
-            Failure(CODE.UNIMPLEMENTED, "no"),
+            Failure(CODE.UNIMPLEMENTED, "no", "UNKNOWN_METHOD"),
             ExitCode.REFUSED,
-            "the server at S is not a Batch Progress server, or an older one: check --server",
+            "the server at S is older than this command and does not know it: upgrade the server",
         ),
         (
             Failure(CODE.INTERNAL, "internal", "INTERNAL"),
@@ -42,9 +46,9 @@ SUBJECT = Subject("progress:50051", "SealBatch", "b")
             "the server at S has a defect: its log holds the cause",
         ),
         (
-            Failure(CODE.DATA_LOSS, "a proxy\x1b[2J says so"),
+            Failure(CODE.UNAUTHENTICATED, "a proxy\x1b[2J says so"),
             ExitCode.REFUSED,
-            "the server at S answered DATA_LOSS: a proxy\N{REPLACEMENT CHARACTER}[2J says so",
+            f"UNAUTHENTICATED (a proxy\N{REPLACEMENT CHARACTER}[2J says so) {FROM_A_PROXY}",
         ),
     ],
 )

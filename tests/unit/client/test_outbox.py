@@ -5,7 +5,7 @@ import logging
 import grpc
 import pytest
 
-from batchprogress._grpc.retry import BACKOFF_SECONDS_MIN, Failure
+from batchprogress._grpc.retry import BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN, Failure, failure_of
 from batchprogress.errors import ReportNotTaken
 from tests.unit.client.reports import (
     INTERNAL,
@@ -31,24 +31,32 @@ def test_reports_made_during_a_call_share_the_next_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("code", "reason"),
     [
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.UNAUTHENTICATED,
-        grpc.StatusCode.PERMISSION_DENIED,
-        grpc.StatusCode.UNIMPLEMENTED,
-        grpc.StatusCode.UNKNOWN,
+        (grpc.StatusCode.UNAVAILABLE, ""),
+        (grpc.StatusCode.CANCELLED, ""),
+        (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE"),
+        (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID"),
+        (grpc.StatusCode.PERMISSION_DENIED, "ROLE_MISSING"),
+        (grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD"),
     ],
 )
-def test_an_unanswered_call_is_made_again(code: grpc.StatusCode) -> None:
+def test_an_unanswered_call_is_made_again(code: grpc.StatusCode, reason: str) -> None:
     """Each retry carries the same reports in the same order, after a delay."""
     outbox = outbox_with("a", "b")
     for _ in range(50):
         assert jobs_of(outbox.start_call()) == ["a", "b"]
-        assert outbox.on_failure(Failure(code, "")).seconds > 0
+        assert outbox.on_failure(Failure(code, "", reason)).seconds > 0
     assert outbox.counts.pending == 2
+
+
+def test_a_call_that_was_never_made_is_made_again_slowly() -> None:
+    """What a token function raises is not about the reports."""
+    outbox = outbox_with("a", "b")
+    for _ in range(50):
+        assert jobs_of(outbox.start_call()) == ["a", "b"]
+        assert outbox.on_failure(failure_of(OSError("no token"))).seconds >= BACKOFF_SECONDS_MAX / 2
 
 
 def test_a_full_server_gets_half_as_many_reports_and_the_delay_it_asks_for() -> None:

@@ -11,8 +11,9 @@ import pytest
 from batchprogress._grpc.connection import Connection, Token
 from batchprogress._grpc.retry import BACKOFF_SECONDS_MIN, Failure
 from batchprogress._reporting.buffer import Buffer
+from batchprogress._reporting.call_pace import Pause
 from batchprogress._reporting.once_log import OnceLog
-from batchprogress._reporting.outbox import Outbox, Pause
+from batchprogress._reporting.outbox import Outbox
 from batchprogress._reporting.sender import Sender
 from batchprogress._reporting.spool import FileSpool
 from database_servers.ports import free_port

@@ -10,11 +10,13 @@ from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.watch_cursor import WatchCursor
 from batchprogress.errors import BatchNotFound, PermissionDenied, Unavailable, WaitTimeout
 from batchprogress.v1 import progress_pb2 as pb
-from tests.unit.client.test_attempts import error_of
+from tests.unit.client.test_attempts import failed
 
-CUT = error_of(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
-PROCESSING = pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING, revision=7, total_jobs=2, pending_jobs=1)
-COMPLETED = pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=8)
+CUT = failed(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+PROCESSING = pb.WatchBatchResponse(
+    batch=pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING, revision=7, total_jobs=2, pending_jobs=1)
+)
+COMPLETED = pb.WatchBatchResponse(batch=pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=8))
 
 
 def cursor(**options: Any) -> WatchCursor:
@@ -58,7 +60,7 @@ def test_a_refusal_ends_a_watch() -> None:
         (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
     ):
         with pytest.raises(error_type, match="progress:50051"):
-            cursor().delay_after(error_of(code), 0.0)
+            cursor().delay_after(failed(code), 0.0)
 
 
 def test_a_watch_without_retry_ends_with_its_stream() -> None:
@@ -82,7 +84,7 @@ def test_a_deadline_limits_streams_and_delays() -> None:
 def test_a_wait_that_is_over_raises_with_the_last_state() -> None:
     """The message says how far the batch was, or why there was no answer."""
     watch = cursor(deadline=10.0)
-    watch.delay_after(error_of(grpc.StatusCode.UNAVAILABLE), 10.0)
+    watch.delay_after(failed(grpc.StatusCode.UNAVAILABLE), 10.0)
     with pytest.raises(WaitTimeout, match=r"did not answer about batch 'b' within 10 s \(a sentence\)"):
         watch.ended_batch(10.0)
     watch.advance(PROCESSING)

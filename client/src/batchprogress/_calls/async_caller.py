@@ -2,17 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
 import grpc
 
 from batchprogress._calls.attempts import Attempts, Patience
 from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.requests import Answer, Call
+from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
+from batchprogress._grpc.retry import failure_of, without_message
 from batchprogress.models import Batch
+from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 
 
@@ -55,27 +59,36 @@ class AsyncCaller:
                     call.request, timeout=attempts.seconds_left(time.monotonic()), metadata=metadata
                 )
             except grpc.RpcError as error:
-                self._channels.reopen_after(error, channel)
-                delay = attempts.delay_after(error, time.monotonic())
+                failure = failure_of(error)
             else:
-                return call.read(response)
+                if response is not None:
+                    return call.read(response)
+                failure = without_message()
+            self._channels.reopen_after(failure, channel)
+            delay = attempts.delay_after(failure, time.monotonic())
             await asyncio.sleep(delay)
 
     def watch(
-        self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0
+        self,
+        batch_id: str,
+        *,
+        after_revision: int = 0,
+        min_interval: float = 0.0,
+        waiting: Waiting | None = None,
     ) -> AsyncIterator[Batch]:
         """Yield the states of a batch until it has ended.
 
         Raises:
-            CallFailed: the server refused the watch, or broke it and there is no other try.
+            CallFailed: the server refused the watch, a proxy did, or it broke and there is no other try.
 
         """
-        return self._states(
+        return self.states(
             WatchCursor(
                 self._subject_of(batch_id),
                 after_revision=after_revision,
                 min_interval=min_interval,
                 retry=self._patience.retry,
+                waiting=waiting,
             )
         )
 
@@ -93,7 +106,7 @@ class AsyncCaller:
             deadline=time.monotonic() + seconds_max,
             retry=self._patience.retry,
         )
-        async for _ in self._states(cursor):
+        async for _ in self.states(cursor):
             pass
         return cursor.ended_batch(seconds_max)
 
@@ -106,25 +119,41 @@ class AsyncCaller:
     def _subject_of(self, batch_id: str) -> Subject:
         return Subject(self._connection.target, "WatchBatch", batch_id)
 
-    async def _states(self, cursor: WatchCursor) -> AsyncIterator[Batch]:
+    async def states(self, cursor: WatchCursor) -> AsyncIterator[Batch]:
+        """Yield the states that a cursor asks for, through any number of streams."""
         delay: float | None = 0.0
         while delay is not None:
             await asyncio.sleep(delay)
-            metadata = self._connection.metadata()
             channel = self._channels.get()
-            stream = progress_pb2_grpc.ProgressServiceStub(channel).WatchBatch(
-                cursor.request,
-                timeout=cursor.seconds_left(time.monotonic()),
-                metadata=metadata,
-                wait_for_ready=self._patience.retry and self._connection.may_wait,
-            )
-            error = None
+            failure = None
             try:
-                async for message in stream:
-                    yield cursor.advance(message.batch)
+                async with aclosing(self._responses(channel, cursor)) as responses:
+                    async for response in responses:
+                        if (batch := cursor.advance(response)) is not None:
+                            yield batch
             except grpc.RpcError as broken:
-                error = broken
-                self._channels.reopen_after(broken, channel)
-            finally:
-                stream.cancel()
-            delay = cursor.delay_after(error, time.monotonic())
+                failure = failure_of(broken)
+                self._channels.reopen_after(failure, channel)
+            delay = cursor.delay_after(failure, time.monotonic())
+
+    async def _responses(
+        self, channel: grpc.aio.Channel, cursor: WatchCursor
+    ) -> AsyncGenerator[pb.GetBatchResponse | pb.WatchBatchResponse, None]:
+        """Yield the responses of one stream; after a failure, that of a unary call first."""
+        stub = progress_pb2_grpc.ProgressServiceStub(channel)
+        if cursor.asks_first:
+            yield await stub.GetBatch(
+                cursor.question,
+                timeout=cursor.question_seconds(time.monotonic()),
+                metadata=self._connection.metadata(),
+            )
+        stream = stub.WatchBatch(
+            cursor.request,
+            timeout=cursor.seconds_left(time.monotonic()),
+            metadata=self._connection.metadata(),
+        )
+        try:
+            async for response in stream:
+                yield response
+        finally:
+            stream.cancel()

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
-
 from batchprogress._calls.call_errors import Subject, refused, unavailable
 from batchprogress._calls.requests import Call
-from batchprogress._grpc.retry import RETRIED_CODES, TRY_SECONDS_MAX, failure_of
+from batchprogress._grpc.retry import TRY_SECONDS_MAX, Failure
 
 CALL_SECONDS_MAX = 10.0
 """How long a call may take by default: a restarted server is back by then, and a person still waits."""
@@ -34,24 +32,29 @@ class Attempts:
         self._started = started
         self._deadline = started + patience.seconds_max
         self._tries = 0
+        self._lacked_status = False
 
     def seconds_left(self, now: float) -> float:
         """Return how many seconds the next try may take."""
         return min(TRY_SECONDS_MAX, max(LAST_TRY_SECONDS_MIN, self._deadline - now))
 
-    def delay_after(self, error: grpc.RpcError, now: float) -> float:
+    def delay_after(self, failure: Failure, now: float) -> float:
         """Return how many seconds to wait before the next try.
 
         Raises:
             CallFailed: there is no next try.
 
         """
-        failure = failure_of(error)
-        if failure.code not in RETRIED_CODES:
-            raise refused(self._subject, failure) from error
+        if self._is_final(failure):
+            raise refused(self._subject, failure) from failure.error
         self._tries += 1
         left = self._deadline - LAST_TRY_SECONDS_MIN - now
         if not self._patience.retry or left < max(0.0, failure.retry_seconds):
             seconds = self._patience.seconds_max if left < 0 else now - self._started
-            raise unavailable(self._subject, failure, seconds, self._tries) from error
+            raise unavailable(self._subject, failure, seconds, self._tries) from failure.error
         return min(left, failure.delay_seconds(self._tries - 1))
+
+    def _is_final(self, failure: Failure) -> bool:
+        """Whether there is no other try. A page is believed when it comes twice: it may have been a cut."""
+        lacked_status, self._lacked_status = self._lacked_status, failure.lacks_status
+        return failure.is_refusal or (lacked_status and failure.lacks_status)

@@ -1,6 +1,7 @@
 """Which error a failed call raises: one table from the server's reasons, one from gRPC's status codes."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import grpc
 
@@ -27,10 +28,17 @@ _BY_CODE: dict[grpc.StatusCode, tuple[_ErrorType, str]] = {
         errors.PermissionDenied,
         "give a token with the role and the prefix for this call",
     ),
-    _Code.UNIMPLEMENTED: (errors.ServerTooOld, "check the address, or upgrade the server"),
+    _Code.UNIMPLEMENTED: (errors.ServerTooOld, "upgrade the server"),
     _Code.INTERNAL: (errors.ServerError, "look for the cause in the server's log"),
 }
-_UNKNOWN = (errors.CallFailed, "check the address, and any proxy on the way")
+_PROXY_ADVICE = {
+    401: "give the token or certificate that the proxy asks for",
+    403: "check what the proxy allows this client to call",
+}
+_REDIRECTED = "check the address, and that the proxy asks this client for no login"
+_WRONG_ADDRESS = "check the address, and that the proxy forwards gRPC to the server"
+_PAGE_STATUS = 200
+_UNKNOWN = (errors.CallFailed, "look for the cause in the server's log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +51,18 @@ class Subject:
 
     def __str__(self) -> str:
         """Return the call in words."""
-        of_batch = f" of batch {self.batch_id!r}" if self.batch_id else ""
-        return f"{self.method}{of_batch} at {self.target}"
+        return f"{self.call} at {self.target}"
+
+    @property
+    def call(self) -> str:
+        """The call in words, without the server."""
+        return f"{self.method} of batch {self.batch_id!r}" if self.batch_id else self.method
 
 
 def refused(subject: Subject, failure: Failure) -> errors.CallFailed:
     """Return the error of an answer that trying again does not change."""
+    if not failure.is_from_server:
+        return _proxy_answered(subject, failure)
     error_type, advice = _BY_REASON.get(failure.reason) or _BY_CODE.get(failure.code, _UNKNOWN)
     violations = "; ".join(f"{one.field} {one.description}" for one in failure.violations)
     detail = violations or failure.message
@@ -70,25 +84,40 @@ def refused(subject: Subject, failure: Failure) -> errors.CallFailed:
 def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) -> errors.Unavailable:
     """Return the error of a call that got no answer in time."""
     error_type, advice = errors.Unavailable, "check that the server runs and that the address is right"
-    if failure.reason:  # the server has answered
+    if failure.is_from_server:
         advice = "look for the cause in the server's log"
     if failure.code is _Code.RESOURCE_EXHAUSTED:
         error_type, advice = errors.ResourceExhausted, "call less often, or raise the limit"
-    tried = f"{seconds:.3g} s ({_times(tries)}; last: {cause_of(failure.message) or failure.code.name})"
+    tried = f"{seconds:.3g} s ({_times(tries)}; last: {failure.cause})"
     error = error_type(
         f"no answer to {subject} within {tried}: {advice}",
         reason=failure.reason or failure.code.name,
-        detail=failure.message,
+        detail=failure.cause,
         batch_id=subject.batch_id,
     )
     error.seconds, error.tries, error.retry_seconds = seconds, tries, failure.retry_seconds
     return error
 
 
-def cause_of(detail: str) -> str:
-    """Return the end of gRPC's long message, which names the cause."""
-    cause = detail.rpartition("last error: ")[2]
-    return cause.removeprefix("UNKNOWN: ").removeprefix("UNAVAILABLE: ")
+def _proxy_answered(subject: Subject, failure: Failure) -> errors.ProxyAnswered:
+    status = _PAGE_STATUS if failure.lacks_status else failure.http_status
+    if failure.lacks_status:
+        what, advice = "HTTP 200 with a page", _REDIRECTED
+    elif status:
+        redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
+        advice = _PROXY_ADVICE.get(status, _REDIRECTED if redirected else _WRONG_ADDRESS)
+        what = f"HTTP {status}"
+    else:
+        what, advice = f"{failure.code.name} ({failure.message})", _WRONG_ADDRESS
+    whose = f"a proxy answered {subject.call}, not a Batch Progress server"
+    error = errors.ProxyAnswered(
+        f"{what} from {subject.target}: {whose}; {advice}",
+        reason=failure.code.name,
+        detail=failure.cause,
+        batch_id=subject.batch_id,
+    )
+    error.http_status = status
+    return error
 
 
 def _times(tries: int) -> str:

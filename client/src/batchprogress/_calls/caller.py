@@ -1,17 +1,21 @@
 """Makes calls and watches, for threads."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import grpc
 
 from batchprogress._calls.attempts import Attempts, Patience
 from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.requests import Answer, Call
+from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
+from batchprogress._grpc.retry import Failure, failure_of, without_message
 from batchprogress.models import Batch
+from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 
 
@@ -49,29 +53,40 @@ class Caller:
                     call.request, timeout=attempts.seconds_left(time.monotonic()), metadata=metadata
                 )
             except grpc.RpcError as error:
-                self._channels.reopen_after(error, channel)
-                delay = attempts.delay_after(error, time.monotonic())
-                self.will_retry(error)
+                failure = failure_of(error)
             else:
-                return call.read(response)
+                if response is not None:
+                    return call.read(response)
+                failure = without_message()
+            self._channels.reopen_after(failure, channel)
+            delay = attempts.delay_after(failure, time.monotonic())
+            self.will_retry(failure)
             time.sleep(delay)
 
-    def will_retry(self, error: grpc.RpcError) -> None:
+    def will_retry(self, failure: Failure) -> None:
         """Do nothing before another try; the command line overrides this."""
 
-    def watch(self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0) -> Iterator[Batch]:
+    def watch(
+        self,
+        batch_id: str,
+        *,
+        after_revision: int = 0,
+        min_interval: float = 0.0,
+        waiting: Waiting | None = None,
+    ) -> Iterator[Batch]:
         """Yield the states of a batch until it has ended.
 
         Raises:
-            CallFailed: the server refused the watch, or broke it and there is no other try.
+            CallFailed: the server refused the watch, a proxy did, or it broke and there is no other try.
 
         """
-        return self._states(
+        return self.states(
             WatchCursor(
                 self._subject_of(batch_id),
                 after_revision=after_revision,
                 min_interval=min_interval,
                 retry=self._patience.retry,
+                waiting=waiting,
             )
         )
 
@@ -89,7 +104,7 @@ class Caller:
             deadline=time.monotonic() + seconds_max,
             retry=self._patience.retry,
         )
-        for _ in self._states(cursor):
+        for _ in self.states(cursor):
             pass
         return cursor.ended_batch(seconds_max)
 
@@ -102,25 +117,40 @@ class Caller:
     def _subject_of(self, batch_id: str) -> Subject:
         return Subject(self._connection.target, "WatchBatch", batch_id)
 
-    def _states(self, cursor: WatchCursor) -> Iterator[Batch]:
+    def states(self, cursor: WatchCursor) -> Iterator[Batch]:
+        """Yield the states that a cursor asks for, through any number of streams."""
         delay: float | None = 0.0
         while delay is not None:
             time.sleep(delay)
-            metadata = self._connection.metadata()
             channel = self._channels.get()
-            stream = progress_pb2_grpc.ProgressServiceStub(channel).WatchBatch(
-                cursor.request,
-                timeout=cursor.seconds_left(time.monotonic()),
-                metadata=metadata,
-                wait_for_ready=self._patience.retry and self._connection.may_wait,
-            )
-            error = None
+            failure = None
             try:
-                for message in stream:
-                    yield cursor.advance(message.batch)
+                with closing(self._responses(channel, cursor)) as responses:
+                    for response in responses:
+                        if (batch := cursor.advance(response)) is not None:
+                            yield batch
             except grpc.RpcError as broken:
-                error = broken
-                self._channels.reopen_after(broken, channel)
-            finally:
-                stream.cancel()
-            delay = cursor.delay_after(error, time.monotonic())
+                failure = failure_of(broken)
+                self._channels.reopen_after(failure, channel)
+            delay = cursor.delay_after(failure, time.monotonic())
+
+    def _responses(
+        self, channel: grpc.Channel, cursor: WatchCursor
+    ) -> Generator[pb.GetBatchResponse | pb.WatchBatchResponse, None, None]:
+        """Yield the responses of one stream; after a failure, that of a unary call first."""
+        stub = progress_pb2_grpc.ProgressServiceStub(channel)
+        if cursor.asks_first:
+            yield stub.GetBatch(
+                cursor.question,
+                timeout=cursor.question_seconds(time.monotonic()),
+                metadata=self._connection.metadata(),
+            )
+        stream = stub.WatchBatch(
+            cursor.request,
+            timeout=cursor.seconds_left(time.monotonic()),
+            metadata=self._connection.metadata(),
+        )
+        try:
+            yield from stream
+        finally:
+            stream.cancel()

@@ -5,9 +5,10 @@ import math
 import grpc
 from google.protobuf import duration_pb2
 
-from batchprogress._calls.call_errors import Subject, cause_of, refused, unavailable
+from batchprogress._calls.call_errors import Subject, refused, unavailable
 from batchprogress._calls.convert import to_batch
-from batchprogress._grpc.retry import RETRIED_CODES, Failure, failure_of
+from batchprogress._calls.waiting import LoggedWaiting, Waiting
+from batchprogress._grpc.retry import TRY_SECONDS_MAX, Failure
 from batchprogress.errors import WaitTimeout
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2 as pb
@@ -26,10 +27,11 @@ class WatchCursor:
         min_interval: the least time between two states, in seconds.
         deadline: when the watch is over, by the clock that the methods are given. Default: never.
         retry: whether a stream that breaks is followed by another one.
+        waiting: is told how streams end. Default: logs it.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # options, by keyword only
         self,
         subject: Subject,
         *,
@@ -37,8 +39,10 @@ class WatchCursor:
         min_interval: float = 0.0,
         deadline: float = math.inf,
         retry: bool = True,
+        waiting: Waiting | None = None,
     ) -> None:
         self._subject = subject
+        self._waiting = LoggedWaiting(self._subject) if waiting is None else waiting
         self._revision = after_revision
         self._min_interval = duration_pb2.Duration()
         self._min_interval.FromMicroseconds(round(min_interval * 1e6))
@@ -46,6 +50,7 @@ class WatchCursor:
         self._retry = retry
         self._tries = 0
         self._batch: Batch | None = None
+        self._has_ended = False
         self._failure: Failure | None = None
 
     @property
@@ -55,38 +60,71 @@ class WatchCursor:
             batch_id=self._subject.batch_id, after_revision=self._revision, min_interval=self._min_interval
         )
 
+    @property
+    def asks_first(self) -> bool:
+        """Whether a unary call comes before the next stream.
+
+        It shows the HTTP status that a stream hides, ends where a stream would hang, and tells at once that
+        the server is back: the next stream is silent until the batch changes.
+        """
+        return self._failure is not None
+
+    @property
+    def question(self) -> pb.GetBatchRequest:
+        """The request of the unary call."""
+        return pb.GetBatchRequest(batch_id=self._subject.batch_id)
+
     def seconds_left(self, now: float) -> float | None:
         """Return how long the next stream may last; None if it may last for ever."""
         return None if self._deadline == math.inf else max(0.0, self._deadline - now)
 
-    def advance(self, message: pb.Batch) -> Batch:
-        """Note a state that was received, and return it."""
-        self._batch, self._failure = to_batch(message), None
-        self._revision, self._tries = message.revision, 0
-        return self._batch
+    def question_seconds(self, now: float) -> float:
+        """Return how long the unary call may take."""
+        return min(TRY_SECONDS_MAX, max(0.0, self._deadline - now))
 
-    def delay_after(self, error: grpc.RpcError | None, now: float) -> float | None:
+    def advance(self, response: pb.WatchBatchResponse | pb.GetBatchResponse | None) -> Batch | None:
+        """Note a state that was received, and return it; None if it is not a newer state of this batch.
+
+        grpcio yields None for bytes that are not a message, and an empty message for some pages.
+        """
+        message = pb.Batch() if response is None else response.batch
+        if message.batch_id != self._subject.batch_id:
+            return None
+        batch = to_batch(message)
+        self._has_ended, self._failure = batch.has_ended, None
+        self._waiting.answered()
+        if isinstance(response, pb.WatchBatchResponse):  # unary calls may pass where streams do not
+            self._tries = 0
+        if batch.revision <= self._revision:
+            return None
+        self._batch, self._revision = batch, batch.revision
+        return batch
+
+    def delay_after(self, failure: Failure | None, now: float) -> float | None:
         """Return how many seconds to wait before the next stream; None if the watch is over.
 
         Args:
-            error: what ended the last stream; None if the server ended it without an error.
+            failure: what ended the last stream; None if the server ended it without an error.
             now: the clock, in seconds.
 
         Raises:
             CallFailed: no further stream would bring more, or none is allowed.
 
         """
-        if error is None and (self._revision > 0 if self._batch is None else self._batch.has_ended):
+        if self._has_ended or (failure is None and self._batch is None and self._revision > 0):
             return None
-        self._failure = _CUT if error is None else failure_of(error)
-        if self._failure.code not in RETRIED_CODES:
-            raise refused(self._subject, self._failure) from error
+        before, self._failure = self._failure, _CUT if failure is None else failure
+        failure = self._failure
+        came_twice = failure.lacks_status and before is not None and before.lacks_status
+        if failure.is_refusal or came_twice:
+            raise refused(self._subject, failure) from failure.error
         self._tries += 1
         if not self._retry:
-            raise unavailable(self._subject, self._failure, 0.0, self._tries) from error
+            raise unavailable(self._subject, failure, 0.0, self._tries) from failure.error
         if now >= self._deadline:
             return None
-        return min(self._deadline - now, self._failure.delay_seconds(self._tries - 1))
+        self._waiting.failed(failure)
+        return min(self._deadline - now, failure.delay_seconds(self._tries - 1))
 
     def ended_batch(self, seconds_max: float) -> Batch:
         """Return the batch once the watch is over.
@@ -100,7 +138,7 @@ class WatchCursor:
         """
         name = f"batch {self._subject.batch_id!r}"
         if self._batch is None:
-            why = f" ({cause_of(self._failure.message)})" if self._failure is not None else ""
+            why = f" ({self._failure.cause})" if self._failure is not None else ""
             sentence = f"{self._subject.target} did not answer about {name} within {seconds_max:g} s{why}"
         elif not self._batch.has_ended:
             counts = f"{self._batch.ended_jobs:,} of {self._batch.total_jobs:,} jobs have a result"

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import grpc
 
 from batchprogress._grpc.connection import Connection
-from batchprogress._grpc.retry import failure_of
+from batchprogress._grpc.retry import Failure
 
 REOPENED_SECONDS_MIN = 1.0
 """The least time between two openings: without a server, hundreds of watches fail again and again."""
@@ -47,10 +47,9 @@ class Channels(Generic[AnyChannel]):
             opened = self._by_process.setdefault(pid, _Opened(self._open()))
         return opened.channel
 
-    def reopen_after(self, error: Exception, channel: AnyChannel) -> None:
+    def reopen_after(self, failure: Failure, channel: AnyChannel) -> None:
         """Replace a channel on which a call failed, if newer certificates may help."""
-        failure = failure_of(error)
-        if failure.reason or not self._connection.should_reconnect(failure.code):
+        if not self._connection.should_reconnect(failure):
             return
         pid = os.getpid()
         opened = self._by_process.get(pid)

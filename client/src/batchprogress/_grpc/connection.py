@@ -5,26 +5,32 @@ from dataclasses import dataclass
 
 import grpc
 
+from batchprogress._grpc.retry import Failure
 from batchprogress.tls import TlsFiles
 
 CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     # Use every replica behind the name, not only the first.
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
-    # Notice a half-open connection within 7 s; the kernel takes a quarter of an hour. The server refuses
+    # Notice a half-open connection within 16 s; the kernel takes a quarter of an hour. The server refuses
     # pings more often than every 5 s.
     ("grpc.keepalive_time_ms", 6_000),
-    ("grpc.keepalive_timeout_ms", 1_000),
+    # When 1,000 workers start at once through one proxy, it answers pings after more than 1 s, and cutting
+    # its connections then (102 were cut) makes it only slower. A try has ended after 10 s, too.
+    ("grpc.keepalive_timeout_ms", 10_000),
     # Ping also between two tries, and while a watch gets no message for hours.
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     # If a ping that measures bandwidth is already under way, its timeout counts, not the keepalive's.
-    ("grpc.http2.ping_timeout_ms", 1_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),
     # Find a restarted server within seconds; the default waits up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # Share no connection with other channels of the process: a forked child would write to its parent's.
     ("grpc.use_local_subchannel_pool", 1),
 )
+
+CERTIFICATE_STATUSES = frozenset({400, 403})
+"""What proxies answer to a client whose certificate is missing or has expired: nginx 400, others 403."""
 
 Token = str | Callable[[], str]
 """A bearer token, or a function that returns the current one and is asked before each call."""
@@ -58,14 +64,12 @@ class Connection:
             return grpc.aio.insecure_channel(self.target, CHANNEL_OPTIONS)
         return grpc.aio.secure_channel(self.target, credentials, CHANNEL_OPTIONS)
 
-    def should_reconnect(self, code: grpc.StatusCode) -> bool:
-        """Whether a new channel may help after this code: it reads the certificate files again."""
-        return isinstance(self.credentials, TlsFiles) and code is grpc.StatusCode.UNAVAILABLE
-
-    @property
-    def may_wait(self) -> bool:
-        """Whether a call may wait until the channel is connected: not if it may lack newer certificates."""
-        return not isinstance(self.credentials, TlsFiles)
+    def should_reconnect(self, failure: Failure) -> bool:
+        """Whether a new channel may help after this failure: it reads the certificate files again."""
+        is_cut = failure.code is grpc.StatusCode.UNAVAILABLE and not failure.is_from_server
+        return isinstance(self.credentials, TlsFiles) and (
+            is_cut or failure.http_status in CERTIFICATE_STATUSES
+        )
 
     def metadata(self) -> Metadata:
         """Return the metadata of a call."""

@@ -16,11 +16,14 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from batchprogress.errors import FieldViolation
 
 STATUS_DETAILS_KEY = "grpc-status-details-bin"
+DOMAIN = "batchprogress"
+"""The domain of our server's ErrorInfo: one of another domain is somebody else's on the road to it."""
 RETRY_SECONDS_MAX = 60.0
 """The longest delay that a server can ask for: a worker must not fall silent for hours."""
 
 _STATUS_DETAILS = 3
 _ERROR_INFO_REASON = 1
+_ERROR_INFO_DOMAIN = 2
 _RETRY_INFO_DELAY = 1
 _BAD_REQUEST_VIOLATIONS = 1
 _VIOLATION_FIELD = 1
@@ -32,7 +35,7 @@ class StatusDetails:
     """The error details that a client acts on."""
 
     reason: str = ""
-    """The reason of the ErrorInfo, in UPPER_SNAKE; empty without one."""
+    """The reason of our server's ErrorInfo, in UPPER_SNAKE; empty without one."""
     retry_seconds: float = 0.0
     """The delay of the RetryInfo; 0 without one."""
     violations: tuple[FieldViolation, ...] = ()
@@ -47,7 +50,8 @@ def read_details(trailing_metadata: Iterable[tuple[str, str | bytes]] | None) ->
         for detail in _submessages(raw if isinstance(raw, bytes) else raw.encode(), _STATUS_DETAILS):
             packed = Any.FromString(detail)
             if packed.type_url.endswith("/google.rpc.ErrorInfo"):
-                reason = _text(packed.value, _ERROR_INFO_REASON)
+                if _text(packed.value, _ERROR_INFO_DOMAIN) == DOMAIN:
+                    reason = _text(packed.value, _ERROR_INFO_REASON)
             elif packed.type_url.endswith("/google.rpc.RetryInfo"):
                 retry_seconds = _seconds(b"".join(_submessages(packed.value, _RETRY_INFO_DELAY)))
             elif packed.type_url.endswith("/google.rpc.BadRequest"):

@@ -1,8 +1,13 @@
-"""Holds unanswered reports in order and within bounds. Pure: no lock, no clock, no I/O."""
+"""Holds unanswered reports in order and within bounds. Pure: no lock, no clock, no I/O.
+
+append ──▶ waiting ───┬──▶ in flight ──▶ answered
+│       │
+deferred ──┘ ◀─────┘ defer: behind all others
+"""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from batchprogress.errors import ReportNotTaken
@@ -33,7 +38,7 @@ class Entry(NamedTuple):
 
 
 class Buffer:
-    """A queue of unanswered reports; the oldest of them may be in flight.
+    """A queue of unanswered reports, beside which wait those that no call could carry so far.
 
     Args:
         reports_max: how many unanswered reports it holds.
@@ -45,6 +50,9 @@ class Buffer:
         self._reports_max = reports_max
         self._bytes_max = bytes_max
         self._waiting: deque[Entry] = deque()
+        self._deferred: deque[Entry] = deque()
+        self._origin = self._waiting
+        """The queue that the reports in flight are from."""
         self._bytes = 0
         self._unkept: set[int] = set()
         self.in_flight: list[Entry] = []
@@ -53,16 +61,26 @@ class Buffer:
 
     def __len__(self) -> int:
         """Return the number of unanswered reports."""
-        return len(self._waiting) + len(self.in_flight)
+        return len(self.in_flight) + len(self._waiting) + len(self._deferred)
 
     def __iter__(self) -> Iterator[Report]:
-        """Return the unanswered reports, oldest first."""
+        """Return the unanswered reports: those in flight first, deferred ones last."""
         return (entry.report for entry in self._entries())
 
     @property
     def has_waiting(self) -> bool:
-        """Whether a report is not in flight yet."""
+        """Whether a report is neither in flight nor deferred."""
         return bool(self._waiting)
+
+    @property
+    def has_deferred(self) -> bool:
+        """Whether a deferred report is not in flight."""
+        return bool(self._deferred)
+
+    @property
+    def sends_deferred(self) -> bool:
+        """Whether the reports in flight were deferred before."""
+        return self._origin is self._deferred
 
     @property
     def has_room(self) -> bool:
@@ -99,14 +117,15 @@ class Buffer:
         """Add a report that an earlier process had accepted, whatever the bounds."""
         self._append(report, report.ByteSize() + FRAME_BYTES_MAX)
 
-    def claim(self, reports_max: int = CALL_REPORTS_MAX) -> None:
+    def claim(self, reports_max: int = CALL_REPORTS_MAX, *, deferred: bool = False) -> None:
         """Put the oldest reports in flight: as many as one call may carry, and at least one."""
+        self._origin = self._deferred if deferred else self._waiting
         size = 0
-        while self._waiting and len(self.in_flight) < reports_max:
-            size += self._waiting[0].size
+        while self._origin and len(self.in_flight) < reports_max:
+            size += self._origin[0].size
             if self.in_flight and size > CALL_BYTES_MAX:
                 break
-            self.in_flight.append(self._waiting.popleft())
+            self.in_flight.append(self._origin.popleft())
 
     def finish_call(self, unanswered: Iterable[Entry] = ()) -> None:
         """End the call: remove the reports in flight, and return the unanswered ones to the front."""
@@ -115,15 +134,20 @@ class Buffer:
         if self._unkept:
             self._unkept -= {entry.number for entry in self.in_flight} - {entry.number for entry in back}
         self.in_flight = []
-        self._waiting.extendleft(reversed(back))
+        self._origin.extendleft(reversed(back))
+
+    def defer(self) -> None:
+        """End the call: put the reports in flight behind all others."""
+        self._deferred.extend(self.in_flight)
+        self.in_flight = []
 
     def is_answered(self, number: int) -> bool:
         """Whether every report up to this number has its answer."""
-        oldest = self.in_flight or self._waiting
-        return not oldest or oldest[0].number > number
+        oldest = chain(self.in_flight, islice(self._waiting, 1), self._deferred)  # what waits is in order
+        return all(entry.number > number for entry in oldest)
 
     def _entries(self) -> Iterator[Entry]:
-        return chain(self.in_flight, self._waiting)
+        return chain(self.in_flight, self._waiting, self._deferred)
 
     def _append(self, report: Report, size: int) -> None:
         self.last_number += 1

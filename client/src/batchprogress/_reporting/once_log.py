@@ -37,9 +37,11 @@ class OnceLog:
         """Warn that the server does not answer; again only after it has answered."""
         if not self._is_unavailable:
             self._is_unavailable = True
-            reason = f"{failure.code.name}: {failure.message}"
             self._add(
-                logging.WARNING, "progress server %s does not answer, reports wait (%s)", self._target, reason
+                logging.WARNING,
+                "progress server %s does not answer, reports wait (%s)",
+                self._target,
+                failure,
             )
 
     def server_answers(self) -> None:
@@ -47,6 +49,15 @@ class OnceLog:
         if self._is_unavailable:
             self._is_unavailable = False
             self._add(logging.INFO, "progress server %s answers again", self._target)
+
+    def report_deferred(self, failure: Failure) -> None:
+        """Warn of the first report that something on the road does not let pass, while others do."""
+        if self._is_first(f"deferred: {failure}"):
+            text = (
+                "a report does not reach progress server %s (%s): the others overtake it,"
+                " and it is tried again (logged once)"
+            )
+            self._add(logging.WARNING, text, self._target, failure)
 
     def report_lost(self, reason: str, message: str) -> None:
         """Warn of the first report that is lost for a reason."""

@@ -6,16 +6,20 @@
 
 At most one call is in flight: a lone report is sent at once, and the reports that arrive meanwhile share the
 next call. Not thread-safe by itself.
+
+Only our server refuses a report. A call that a proxy before it has refused or cut is halved until one report
+is alone. If that does not pass either, it is deferred: the others overtake it, and it is tried again seldom.
+So a proxy that never lets one report pass holds up no other one.
 """
 
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-import grpc
-
-from batchprogress._grpc.retry import RETRIED_CODES, Failure, backoff_seconds
-from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Buffer, Entry, Report
+from batchprogress._grpc.retry import RETRIED_CODES, Failure
+from batchprogress._reporting.buffer import Buffer, Entry, Report
+from batchprogress._reporting.call_pace import CallPace, DeferredPace, Pause
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress.errors import ReportNotTaken
 from batchprogress.v1 import progress_pb2 as pb
@@ -36,29 +40,22 @@ class Counts:
     """Reports that are not answered yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """How long to wait before the next call."""
-
-    seconds: float = 0.0
-    is_interruptible: bool = True
-    """Whether flush() may cut it short; not if the server asked for it."""
-
-
 class Outbox:
     """Holds reports until the server has answered each of them.
 
     Args:
         buffer: where unanswered reports wait.
         log: collects what is to be logged; the sender writes it.
+        clock: the time in seconds.
 
     """
 
-    def __init__(self, buffer: Buffer, log: OnceLog) -> None:
+    def __init__(self, buffer: Buffer, log: OnceLog, clock: Callable[[], float] = time.monotonic) -> None:
         self._buffer = buffer
         self.log = log
-        self._call_reports_max = CALL_REPORTS_MAX
-        self._failures = 0
+        self._clock = clock
+        self._pace = CallPace()
+        self._deferred = DeferredPace()
         self._recorded = 0
         self._dropped: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
@@ -71,8 +68,13 @@ class Outbox:
 
     @property
     def has_waiting(self) -> bool:
-        """Whether there is a report for the next call."""
-        return self._buffer.has_waiting
+        """Whether there is a report for the next call now."""
+        return self._buffer.has_waiting or self.seconds_to_deferred == 0.0
+
+    @property
+    def seconds_to_deferred(self) -> float | None:
+        """How many seconds to wait until a deferred report is sent again; None if there is none."""
+        return self._deferred.seconds_left(self._clock()) if self._buffer.has_deferred else None
 
     @property
     def unanswered(self) -> list[Report]:
@@ -135,7 +137,10 @@ class Outbox:
 
     def start_call(self) -> pb.ReportJobResultsRequest:
         """Return the request of the next call, which has at least one report."""
-        self._buffer.claim(self._call_reports_max)
+        if self.seconds_to_deferred == 0.0:
+            self._buffer.claim(self._deferred.size.reports_max, deferred=True)
+        else:
+            self._buffer.claim(self._pace.size.reports_max)
         return pb.ReportJobResultsRequest(results=[entry.report for entry in self._buffer.in_flight])
 
     def on_response(self, response: pb.ReportJobResultsResponse) -> Pause:
@@ -147,30 +152,27 @@ class Outbox:
             for entry, result in zip(in_flight, response.results, strict=False)
             if not self._is_answer(entry, result)
         ]
-        self._call_reports_max = min(CALL_REPORTS_MAX, self._call_reports_max * 2)
         return self._finish_call(unanswered + in_flight[len(response.results) :])
 
     def on_failure(self, failure: Failure) -> Pause:
         """Handle the failure of the call in flight."""
-        in_flight = self._buffer.in_flight
-        if failure.is_retried:
-            self.log.server_unavailable(failure)
-            if failure.code is grpc.StatusCode.RESOURCE_EXHAUSTED:  # a smaller call finds room sooner
-                self._call_reports_max = max(1, len(in_flight) // 2)
+        if failure.refuses_reports:
+            return self._on_refusal(failure)
+        if self._buffer.sends_deferred:
+            return self._on_deferred_failure(failure)
+        self.log.server_unavailable(failure)
+        in_flight, others_wait = self._buffer.in_flight, self._buffer.has_waiting
+        if len(in_flight) == 1 and others_wait and failure.may_pass_in_parts:
+            self._buffer.defer()
+            self._deferred.failed(self._clock())
+        else:
             self._buffer.finish_call(in_flight)
-            self._failures += 1
-            return Pause(failure.delay_seconds(self._failures - 1), not failure.retry_seconds)
-        if len(in_flight) > 1:  # one bad report must not fail its neighbours: halve until it is alone
-            self._call_reports_max = len(in_flight) // 2
-            self._buffer.finish_call(in_flight)
-            return Pause()
-        self._refuse(failure.reason or failure.code.name, failure.message)
-        self._call_reports_max = min(CALL_REPORTS_MAX, self._call_reports_max * 2)
-        return self._finish_call([])
+        return self._pace.failed(failure, len(in_flight), others_wait=others_wait)
 
     def reset_backoff(self) -> None:
-        """Make the next delay as short as the first one."""
-        self._failures = 0
+        """Make the next delay as short as the first one, and send deferred reports now."""
+        self._pace.reset()
+        self._deferred.try_now(self._clock())
 
     def is_answered(self, number: int) -> bool:
         """Whether every report up to this number has its answer."""
@@ -217,10 +219,34 @@ class Outbox:
         self._refused[reason] += 1
         self.drop(reason, message)
 
-    def _finish_call(self, unanswered: list[Entry]) -> Pause:
-        self._buffer.finish_call(unanswered)
-        if unanswered:
-            self._failures += 1
-            return Pause(backoff_seconds(self._failures - 1))
-        self._failures = 0
+    def _on_refusal(self, failure: Failure) -> Pause:
+        """Find the report that the server refuses: one bad report must not fail its neighbours."""
+        in_flight = self._buffer.in_flight
+        if len(in_flight) > 1:
+            (self._deferred if self._buffer.sends_deferred else self._pace).size.halve(len(in_flight))
+            self._buffer.finish_call(in_flight)
+            return Pause()
+        self._refuse(failure.reason, failure.message)
+        return self._finish_call([])
+
+    def _on_deferred_failure(self, failure: Failure) -> Pause:
+        """Try deferred reports again later; meanwhile the others go on."""
+        in_flight = self._buffer.in_flight
+        if len(in_flight) == 1 and failure.may_pass_in_parts:
+            self.log.report_deferred(failure)
+            self._buffer.defer()
+        else:
+            self._buffer.finish_call(in_flight)
+        self._deferred.failed(self._clock(), failure.retry_seconds)
         return Pause()
+
+    def _finish_call(self, unanswered: list[Entry]) -> Pause:
+        """End a call that the server has answered."""
+        self._buffer.finish_call(unanswered)
+        is_complete = not unanswered
+        if self._buffer.sends_deferred:
+            self._deferred.answered(self._clock(), is_complete=is_complete)
+            return Pause()
+        if self._pace.has_failed:  # deferred reports may have waited for the same
+            self._deferred.try_now(self._clock())
+        return self._pace.answered(is_complete=is_complete)

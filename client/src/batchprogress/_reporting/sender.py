@@ -6,11 +6,13 @@ from concurrent.futures import Future
 import grpc
 
 from batchprogress._grpc.connection import Connection
-from batchprogress._grpc.retry import TRY_SECONDS_MAX, failure_of
+from batchprogress._grpc.retry import TRY_SECONDS_MAX, Failure, failure_of, without_message
 from batchprogress._process.at_exit import close_at_exit, register_atexit
 from batchprogress._reporting.buffer import Report
-from batchprogress._reporting.outbox import Counts, Outbox, Pause
+from batchprogress._reporting.call_pace import Pause
+from batchprogress._reporting.outbox import Counts, Outbox
 from batchprogress._reporting.spooler import Spool, Spooler
+from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 
 FORK_SECONDS_MAX = 2.0
@@ -201,10 +203,11 @@ class Sender:
     def _wait_for_reports(self) -> bool:
         """Return True with reports to send, False once stopped."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._is_stopped or (self._outbox.has_waiting and not self._is_forking)
-            )
-            return not self._is_stopped
+            while not self._is_stopped:
+                if self._outbox.has_waiting and not self._is_forking:
+                    return True
+                self._changed.wait(None if self._is_forking else self._outbox.seconds_to_deferred)
+            return False
 
     def _call(self) -> Pause:
         with self._changed:
@@ -217,16 +220,21 @@ class Sender:
                 request, timeout=TRY_SECONDS_MAX, metadata=self._connection.metadata()
             )
         except Exception as error:  # noqa: BLE001  # also of the token function, which is the caller's code
-            failure = failure_of(error)
-            self._should_reconnect = self._connection.should_reconnect(failure.code)
-            with self._changed:
-                # After stop() our own closing has failed the call, which stays unanswered.
-                pause = Pause() if self._is_stopped else self._outbox.on_failure(failure)
-                self._changed.notify_all()
-        else:
-            with self._changed:
-                pause = self._outbox.on_response(response)
-                self._changed.notify_all()
+            return self._fail(failure_of(error))
+        return self._fail(without_message()) if response is None else self._answer(response)
+
+    def _answer(self, response: pb.ReportJobResultsResponse) -> Pause:
+        with self._changed:
+            pause = self._outbox.on_response(response)
+            self._changed.notify_all()
+        return pause
+
+    def _fail(self, failure: Failure) -> Pause:
+        self._should_reconnect = self._connection.should_reconnect(failure)
+        with self._changed:
+            # After stop() our own closing has failed the call, which stays unanswered.
+            pause = Pause() if self._is_stopped else self._outbox.on_failure(failure)
+            self._changed.notify_all()
         return pause
 
     def _open_channel(self) -> grpc.Channel:

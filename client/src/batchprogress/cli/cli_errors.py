@@ -2,15 +2,13 @@
 
 from enum import IntEnum
 
-import grpc
-
-from batchprogress._calls.call_errors import cause_of
 from batchprogress.cli.formatting import clean
 from batchprogress.errors import (
     BatchNotFound,
     CallFailed,
     InvalidRequest,
     PermissionDenied,
+    ProxyAnswered,
     ServerError,
     ServerTooOld,
     Unauthenticated,
@@ -46,7 +44,7 @@ ADVICE = {
 _SERVER_SENTENCES: dict[type[CallFailed], str] = {
     Unauthenticated: "asks for a token: give a valid one with --token-file",
     PermissionDenied: "does not allow this with the given token: give another one with --token-file",
-    ServerTooOld: "is not a Batch Progress server, or an older one: check --server",
+    ServerTooOld: "is older than this command and does not know it: upgrade the server",
     ServerError: "has a defect: its log holds the cause",
 }
 
@@ -66,12 +64,12 @@ def command_error(error: CallFailed, server: str) -> CommandError:
             f"there is no batch {clean(error.batch_id)}: {ADVICE['BATCH_NOT_FOUND']}", ExitCode.NOT_FOUND
         )
     if isinstance(error, Unavailable):
-        return unavailable(server, error.seconds, error)
+        return unavailable(server, error.seconds, clean(error.detail))
+    if isinstance(error, ProxyAnswered):
+        return CommandError(clean(str(error)), ExitCode.REFUSED)
     if type(error) in _SERVER_SENTENCES:
         return CommandError(f"the server at {server} {_SERVER_SENTENCES[type(error)]}", ExitCode.REFUSED)
     sentence = clean(error.detail) or error.reason
-    if error.reason in grpc.StatusCode.__members__:  # not the contract's: a proxy's, perhaps
-        sentence = f"the server at {server} answered {error.reason}: {sentence}"
     if error.reason in ADVICE:
         sentence += f": {ADVICE[error.reason]}"
     # A total that is too large depends on the batch, not only on the arguments.
@@ -79,9 +77,9 @@ def command_error(error: CallFailed, server: str) -> CommandError:
     return CommandError(sentence, ExitCode.USAGE if is_usage else ExitCode.REFUSED)
 
 
-def unavailable(server: str, seconds: float, error: CallFailed | None = None) -> CommandError:
-    """Return how a command ends that got no answer in time."""
-    why = f" ({clean(cause_of(error.detail)) or error.reason})" if error is not None else ""
+def unavailable(server: str, seconds: float, cause: str) -> CommandError:
+    """Return how a command ends that got no answer in time; the cause may be unknown."""
+    why = f" ({cause})" if cause else ""
     return CommandError(
         f"the server at {server} did not answer for {seconds:.3g} s{why}: check that it runs and that the"
         " address is right, or wait longer with --timeout",

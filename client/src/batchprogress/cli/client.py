@@ -1,22 +1,21 @@
 """The clients of the commands: they say that they wait for the server."""
 
-import asyncio
 import threading
+from collections.abc import AsyncIterator
 
-import grpc
 import typer
 
 from batchprogress._calls.async_caller import AsyncCaller
 from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
-from batchprogress._calls.call_errors import cause_of
 from batchprogress._calls.caller import Caller
 from batchprogress._calls.requests import Answer, Call
+from batchprogress._calls.waiting import Waiting
 from batchprogress._grpc.connection import Connection
-from batchprogress._grpc.retry import failure_of
+from batchprogress._grpc.retry import Failure
 from batchprogress.async_client import AsyncClient
-from batchprogress.cli.cli_errors import unavailable
 from batchprogress.cli.formatting import clean
 from batchprogress.client import Client
+from batchprogress.models import Batch
 
 AWAY_SECONDS_MIN = 2.0
 """A server that answers within this time, also on a busy machine, is not reported as away."""
@@ -54,9 +53,8 @@ class _SayingCaller(Caller):
         finally:
             timer.cancel()
 
-    def will_retry(self, error: grpc.RpcError) -> None:
-        failure = failure_of(error)
-        self._say_once(f" ({clean(cause_of(failure.message)) or failure.code.name})")
+    def will_retry(self, failure: Failure) -> None:
+        self._say_once(f" ({clean(failure.cause)})")
 
     def _say_once(self, why: str = "") -> None:
         if not self._has_said:
@@ -65,7 +63,7 @@ class _SayingCaller(Caller):
 
 
 class AsyncCommandClient(AsyncClient):
-    """An AsyncClient that can look after its connection.
+    """An AsyncClient whose watches tell how their streams end.
 
     Args:
         connection: the server.
@@ -77,38 +75,11 @@ class AsyncCommandClient(AsyncClient):
         super().__init__(connection.target)
         self._connection = connection
         self._caller = AsyncCaller(connection, Patience())
-        self._timeout = timeout
+        self.timeout = timeout
 
-    async def report_connection(self) -> None:
-        """Say on standard error when the server is away and when it is back, for as long as this is awaited.
-
-        Raises:
-            CommandError: the server was away for longer than the timeout.
-
-        """
-        while True:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    await self._until_ready()
-            except TimeoutError:
-                raise unavailable(self._connection.target, self._timeout or 0) from None
-            await self._until(ready=False)
-
-    async def _until_ready(self) -> None:
-        try:
-            async with asyncio.timeout(AWAY_SECONDS_MIN):
-                await self._until(ready=True)
-        except TimeoutError:
-            say(f"waiting for the server at {self._connection.target}")
-            await self._until(ready=True)
-            say(f"the server at {self._connection.target} answers again")
-
-    async def _until(self, *, ready: bool) -> None:
-        channel = self._caller.channel
-        state = channel.get_state(try_to_connect=True)
-        while (state is grpc.ChannelConnectivity.READY) != ready:
-            await channel.wait_for_state_change(state)
-            state = channel.get_state(try_to_connect=True)
+    def states(self, batch_id: str, waiting: Waiting, min_interval: float) -> AsyncIterator[Batch]:
+        """Yield the states of a batch as `watch` does, and tell `waiting` how streams end."""
+        return self._caller.watch(batch_id, min_interval=min_interval, waiting=waiting)
 
 
 def say(sentence: str) -> None:

@@ -9,6 +9,7 @@ from batchprogress.bar import DRAWN_SECONDS_MIN
 from batchprogress.cli.cli_errors import ExitCode, command_error
 from batchprogress.cli.client import AWAY_SECONDS_MIN, AsyncCommandClient
 from batchprogress.cli.idle import with_silences
+from batchprogress.cli.presence import Presence
 from batchprogress.errors import BatchNotFound, ProgressError
 from batchprogress.models import Batch, BatchState
 from batchprogress.pace import after_silence
@@ -34,16 +35,17 @@ async def follow(client: AsyncCommandClient, batch_ids: Iterable[str], view: Vie
     """Show batches until each has ended; return the exit code of each.
 
     Raises:
-        CallFailed: the server refused a watch.
+        CallFailed: the server, or a proxy before it, refused a watch.
         CommandError: the server was away for too long.
 
     """
-    batches = [asyncio.create_task(_follow_one(client, batch_id, view)) for batch_id in batch_ids]
-    connection = asyncio.create_task(client.report_connection())
+    presence = Presence(client.connection.target, client.timeout)
+    batches = [asyncio.create_task(_follow_one(client, one, view, presence)) for one in batch_ids]
+    report = asyncio.create_task(presence.report())
     ended = asyncio.create_task(asyncio.wait(batches, return_when=asyncio.FIRST_EXCEPTION))
-    tasks: set[asyncio.Task[Any]] = {*batches, connection, ended}
+    tasks: set[asyncio.Task[Any]] = {*batches, report, ended}
     try:
-        await asyncio.wait({connection, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({report, ended}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
                 task.result()  # the first error ends all
@@ -55,18 +57,19 @@ async def follow(client: AsyncCommandClient, batch_ids: Iterable[str], view: Vie
         await client.close()
 
 
-async def _follow_one(client: AsyncCommandClient, batch_id: str, view: View) -> ExitCode:
-    states = client.watch(batch_id, min_interval=DRAWN_SECONDS_MIN)
+async def _follow_one(client: AsyncCommandClient, batch_id: str, view: View, presence: Presence) -> ExitCode:
+    states = client.states(batch_id, presence, DRAWN_SECONDS_MIN)
     clock = asyncio.get_running_loop().time
     latest: Batch | None = None
     received, code = 0.0, ExitCode.COMPLETED
+    presence.asked()
     try:
-        async with aclosing(with_silences(states, SILENCE_SECONDS)) as moments:
+        async with aclosing(with_silences(states, silence_seconds(client.timeout))) as moments:
             async for state in moments:
                 if state is not None:
                     latest, received, code = state, clock(), _code_of(state)
                     view.changed(latest)
-                elif latest and (answer := await _read(client, latest, view)):
+                elif latest and (answer := await _read(client, latest, view, presence)):
                     latest, received = answer, clock()
                 elif latest:
                     view.aged(after_silence(latest, clock() - received))
@@ -76,19 +79,26 @@ async def _follow_one(client: AsyncCommandClient, batch_id: str, view: View) -> 
     return code
 
 
+def silence_seconds(timeout: float | None) -> float:
+    """Return how long a watch may be silent before the server is asked whether it is there."""
+    return SILENCE_SECONDS if timeout is None else min(SILENCE_SECONDS, timeout)
+
+
 def _code_of(batch: Batch) -> ExitCode:
     if batch.state is BatchState.CANCELLED:
         return ExitCode.CANCELLED
     return ExitCode.WITH_FAILURES if batch.failed_jobs else ExitCode.COMPLETED
 
 
-async def _read(client: AsyncCommandClient, latest: Batch, view: View) -> Batch | None:
+async def _read(client: AsyncCommandClient, latest: Batch, view: View, presence: Presence) -> Batch | None:
     """Read and show a batch without news; None without an answer, or if the stream is about to bring news."""
+    presence.asked()
     try:
         async with asyncio.timeout(AWAY_SECONDS_MIN):
             batch = await client.get(latest.batch_id)
     except (ProgressError, TimeoutError):
         return None
+    presence.answered()
     if batch.revision != latest.revision:
         return None
     if batch.stall_reason and not latest.stall_reason:
