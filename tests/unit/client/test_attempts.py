@@ -6,7 +6,7 @@ import pytest
 from batchprogress._calls import requests
 from batchprogress._calls.attempts import LAST_TRY_SECONDS_MIN, Attempts, Patience
 from batchprogress._grpc.retry import TRY_SECONDS_MAX, Failure, failure_of
-from batchprogress.errors import BatchNotFound, ResourceExhausted, Unavailable
+from batchprogress.errors import BatchNotFound, ProxyAnswered, ResourceExhausted, Unavailable
 from rpc.answers.refusal import Refusal
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -60,3 +60,14 @@ def test_a_refusal_and_a_call_without_retry_fail_at_once() -> None:
         attempts().delay_after(failed(grpc.StatusCode.NOT_FOUND, "BATCH_NOT_FOUND"), 100.0)
     with pytest.raises(Unavailable):
         attempts(retry=False).delay_after(failed(UNAVAILABLE), 100.0)
+
+
+def test_a_page_is_believed_when_it_comes_twice() -> None:
+    """An answer that was cut at its very end looks the same."""
+    page = Failure(grpc.StatusCode.UNKNOWN, "No status received")
+    tries = attempts()
+    tries.delay_after(page, 100.0)
+    tries.delay_after(failed(UNAVAILABLE), 100.0)
+    tries.delay_after(page, 100.0)
+    with pytest.raises(ProxyAnswered):
+        tries.delay_after(page, 100.0)

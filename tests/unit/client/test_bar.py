@@ -1,11 +1,14 @@
 """A batch in one line."""
 
+import io
+
 import pytest
 
 from batchprogress._calls.convert import to_batch
-from batchprogress.bar import line_of
+from batchprogress.bar import Line, Lines, Screen, line_of
 from batchprogress.v1 import progress_pb2 as pb
 
+EMPTY = "  0 % ░░░░░░░░░░░░░░░░░░░░░░░░ 0/2"
 PROCESSING, COMPLETED = pb.BATCH_STATE_PROCESSING, pb.BATCH_STATE_COMPLETED
 
 
@@ -47,3 +50,35 @@ def test_the_bar_is_full_only_at_100_percent() -> None:
     """At 99 percent the bar has a gap."""
     assert "░" in line_of(to_batch(pb.Batch(percent_complete=99, state=PROCESSING)))
     assert "░" not in line_of(to_batch(pb.Batch(percent_complete=100, state=COMPLETED)))
+
+
+@pytest.mark.parametrize(
+    ("screen_type", "drawn"),
+    [
+        (
+            Line,
+            [
+                "\rwaiting for S\x1b[K",
+                f"\r{EMPTY}\x1b[K",
+                f"\r{EMPTY}, waiting for S: HTTP 502\x1b[K",
+            ],
+        ),
+        (Lines, ["waiting for S\n", f"{EMPTY}\n", "waiting for S: HTTP 502\n"]),
+    ],
+)
+def test_a_bar_says_what_it_waits_for(screen_type: type[Screen], drawn: list[str]) -> None:
+    """A server that answers soon is not mentioned, one that does not is, once in a log."""
+    now, out = 100.0, io.StringIO()
+    screen = screen_type(out, lambda: now)
+    screen.wait_for("waiting for S")
+    for seconds in (0.0, 1.9, 0.2):
+        now += seconds
+        screen.pass_time()
+    screen.go_on()
+    screen.show(to_batch(pb.Batch(total_jobs=2, pending_jobs=2, state=PROCESSING)))
+    screen.wait_for("waiting for S")
+    now += 1.0
+    screen.wait_for("waiting for S: HTTP 502")
+    now += 1.5
+    screen.pass_time()
+    assert out.getvalue() == "".join(drawn)

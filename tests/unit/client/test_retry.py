@@ -1,14 +1,18 @@
 """Which failures are tried again, and after which delay."""
 
+from dataclasses import replace
+
 import grpc
 import pytest
 
+from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import (
     BACKOFF_SECONDS_MAX,
     BACKOFF_SECONDS_MIN,
     Failure,
     backoff_seconds,
 )
+from batchprogress.tls import TlsFiles
 from tests.faults.calling import call_until_answered
 
 SAMPLES = 200
@@ -21,6 +25,22 @@ def test_backoff_is_random_below_a_bound_that_doubles(tries: int) -> None:
     delays = [backoff_seconds(tries) for _ in range(SAMPLES)]
     assert max(delays) <= bound
     assert min(delays) < bound / 2 < max(delays)
+
+
+FORBIDDEN = Failure(grpc.StatusCode.PERMISSION_DENIED, "Received http2 header with status: 403")
+EXPIRED = Failure(grpc.StatusCode.INTERNAL, "Received http2 header with status: 400")
+CUT = Failure(grpc.StatusCode.UNAVAILABLE, "Stream removed (Socket closed)")
+RESET = Failure(grpc.StatusCode.INTERNAL, "Received RST_STREAM with error code 2")
+
+
+@pytest.mark.parametrize(
+    ("failure", "helps"),
+    [(CUT, True), (EXPIRED, True), (FORBIDDEN, True), (RESET, False), (replace(CUT, reason="X"), False)],
+)
+def test_newer_certificates_help_where_they_may_be_missing(failure: Failure, helps: bool) -> None:  # noqa: FBT001
+    """Nginx answers 400 to an expired certificate, on a connection that stays."""
+    assert Connection("progress:50051", TlsFiles()).should_reconnect(failure) is helps
+    assert not Connection("progress:50051").should_reconnect(failure)
 
 
 @pytest.mark.parametrize("tries", [0, 100])

@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 
 from batchprogress._grpc.status_details import RETRY_SECONDS_MAX, STATUS_DETAILS_KEY, read_details
 from batchprogress.errors import FieldViolation
@@ -36,3 +37,11 @@ def test_malformed_details_are_ignored(raw: bytes | str) -> None:
     details = read_details(((STATUS_DETAILS_KEY, raw),))
     assert (details.reason, details.retry_seconds) == ("", 0.0)
     assert read_details(None) == details
+
+
+def test_the_reason_of_another_domain_is_not_our_servers() -> None:
+    """A gateway on the road may send an ErrorInfo, too."""
+    info = error_details_pb2.ErrorInfo(reason="RATE_LIMIT_EXCEEDED", domain="googleapis.com")
+    status = status_pb2.Status()
+    status.details.add().Pack(info)
+    assert read_details(((STATUS_DETAILS_KEY, status.SerializeToString()),)).reason == ""

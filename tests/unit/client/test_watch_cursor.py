@@ -1,5 +1,6 @@
 """What the end of a stream means for a watch."""
 
+import logging
 import math
 from typing import Any
 
@@ -8,10 +9,18 @@ import pytest
 
 from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.watch_cursor import WatchCursor
-from batchprogress.errors import BatchNotFound, PermissionDenied, Unavailable, WaitTimeout
+from batchprogress._grpc.retry import Failure
+from batchprogress.errors import (
+    BatchNotFound,
+    PermissionDenied,
+    ProxyAnswered,
+    Unavailable,
+    WaitTimeout,
+)
 from batchprogress.v1 import progress_pb2 as pb
 from tests.unit.client.test_attempts import failed
 
+WITHOUT_STATUS = Failure(grpc.StatusCode.UNKNOWN, "No status received")
 CUT = failed(grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
 PROCESSING = pb.WatchBatchResponse(
     batch=pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING, revision=7, total_jobs=2, pending_jobs=1)
@@ -93,3 +102,76 @@ def test_a_wait_that_is_over_raises_with_the_last_state() -> None:
     assert raised.value.batch is not None
     watch.advance(COMPLETED)
     assert watch.ended_batch(10.0).revision == 8
+
+
+def test_a_failure_is_followed_by_a_unary_call() -> None:
+    """Any answer of the server about the batch makes the next call a stream again."""
+    watch = cursor()
+    assert not watch.asks_first
+    watch.delay_after(CUT, 0.0)
+    assert watch.asks_first
+    assert watch.question.batch_id == "b"
+    watch.advance(pb.GetBatchResponse(batch=PROCESSING.batch))
+    assert not watch.asks_first
+
+
+def test_a_unary_answer_does_not_shorten_the_delays() -> None:
+    """Where only unary calls pass, states come by them, but not in a hot loop."""
+    watch = cursor()
+    for revision in range(1, 50):
+        batch = pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING, revision=revision)
+        assert watch.advance(pb.GetBatchResponse(batch=batch)) is not None
+        watch.delay_after(CUT, 0.0)
+    assert max(watch.delay_after(CUT, 0.0) or 0.0 for _ in range(50)) > 0.5
+
+
+@pytest.mark.parametrize(
+    "response", [None, pb.WatchBatchResponse(), pb.WatchBatchResponse(batch=pb.Batch(batch_id="other"))]
+)
+def test_what_is_not_a_state_of_the_batch_is_ignored(response: pb.WatchBatchResponse | None) -> None:
+    """Grpcio makes None or an empty message of some pages."""
+    watch = cursor()
+    watch.delay_after(CUT, 0.0)
+    assert watch.advance(response) is None
+    assert watch.asks_first
+
+
+def test_no_state_comes_twice() -> None:
+    """A unary call and the stream after it may give the same one."""
+    watch = cursor()
+    assert watch.advance(pb.GetBatchResponse(batch=PROCESSING.batch)) is not None
+    assert watch.advance(PROCESSING) is None
+
+
+def test_a_watch_whose_streams_never_pass_ends_with_its_batch() -> None:
+    """The unary call tells the end."""
+    watch = cursor(after_revision=8)
+    watch.delay_after(CUT, 0.0)
+    assert watch.advance(pb.GetBatchResponse(batch=COMPLETED.batch)) is None
+    assert watch.delay_after(CUT, 0.0) is None
+
+
+def test_a_page_is_believed_when_it_comes_twice() -> None:
+    """A stream that was cut at its end looks the same; then the unary call is answered."""
+    watch = cursor()
+    for _ in range(5):
+        assert watch.delay_after(WITHOUT_STATUS, 0.0) is not None
+        watch.advance(pb.GetBatchResponse(batch=PROCESSING.batch))
+    watch.delay_after(WITHOUT_STATUS, 0.0)
+    with pytest.raises(ProxyAnswered, match="HTTP 200 with a page from progress:50051") as raised:
+        watch.delay_after(WITHOUT_STATUS, 0.0)
+    assert raised.value.http_status == 200
+
+
+def test_a_watch_that_waits_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for the second failure in a row, with its cause, and one when the watch goes on."""
+    caplog.set_level(logging.INFO, "batchprogress")
+    watch = cursor()
+    watch.delay_after(CUT, 0.0)
+    watch.advance(PROCESSING)
+    assert caplog.messages == []
+    for _ in range(5):
+        watch.delay_after(Failure(grpc.StatusCode.UNAVAILABLE, "Received http2 header with status: 502"), 0.0)
+    watch.advance(COMPLETED)
+    call = "WatchBatch of batch 'b' at progress:50051"
+    assert caplog.messages == [f"{call} waits for an answer: HTTP 502 from a proxy", f"{call} goes on"]
