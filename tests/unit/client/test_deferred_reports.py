@@ -195,6 +195,7 @@ def test_a_deferred_report_is_logged_once(caplog: pytest.LogCaptureFixture) -> N
     for _ in range(5):
         road.now += road.outbox.seconds_to_deferred or 0.0
         road.call()
+    road.outbox.log.write()
     (line,) = [line for line in caplog.messages if "overtake" in line]
     assert "HTTP 403 from a proxy" in line
     assert "tried again" in line
