@@ -14,11 +14,13 @@ from batchprogress._reporting import call_pace
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client.either import opened
 from tests.integration.client.road import Case, cases
-from tests.support.http2_server import Answer, Request, http2_server, ok
+from tests.support.http2_server import Answer, Request, grpc_status, http2_server, ok
 from tests.support.progress import ROOT
 
 SECONDS_MAX = 60.0
 ENDED = pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=4, total_jobs=2, succeeded_jobs=2)
+THREAD_SECONDS_MAX = 10.0
+"""A thread that has ended never answers: this shows it soon."""
 BAD_ANSWERS = 4
 """Enough for two reports to be halved, and for a page to come twice."""
 AT_ONCE = 16
@@ -137,6 +139,16 @@ async def test_only_our_server_refuses_for_good(kind: type[Client | AsyncClient]
     lines = "\n".join(table(zip(cases(), outcomes, strict=True)))
     documented = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     assert lines in documented, f"docs/reliability.md must have:\n{lines}"
+
+
+async def test_an_answer_without_a_message_ends_no_thread() -> None:
+    """Grpcio returns None for it."""
+    road = Road(grpc_status(0))
+    async with http2_server(road.answer_to) as target, AsyncReporter(target, "b") as reporter:
+        reporter.succeeded("1")
+        mending = asyncio.create_task(road.mend())
+        assert await reporter.flush(THREAD_SECONDS_MAX)
+        await mending
 
 
 def table(outcomes: Iterable[tuple[Case, Outcome]]) -> list[str]:
