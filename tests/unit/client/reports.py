@@ -1,5 +1,6 @@
 """Reports, responses and failures for the tests of the outbox."""
 
+import time
 from collections.abc import Iterable
 
 import grpc
@@ -21,7 +22,7 @@ def report(job_id: str, error_message: str = "") -> Report:
 
 def outbox_with(*job_ids: str, reports_max: int = BUFFER_REPORTS_MAX) -> Outbox:
     """Return an outbox with a report of each job."""
-    outbox = Outbox(Buffer(reports_max), OnceLog("test:1"))
+    outbox = Outbox(Buffer(reports_max), OnceLog("test:1"), time.monotonic)
     for job_id in job_ids:
         outbox.enqueue(report(job_id))
     return outbox

@@ -32,7 +32,7 @@ class Road:
     def __init__(self, jobs: Iterable[str], failure_of: Callable[[list[str]], Failure | None]) -> None:
         self.now = 1_000.0
         self.calls: list[list[str]] = []
-        self.outbox = Outbox(Buffer(), OnceLog("test:1"), clock=lambda: self.now)
+        self.outbox = Outbox(Buffer(), OnceLog("test:1"), lambda: self.now)
         self.failure_of = failure_of
         for job in jobs:
             self.outbox.enqueue(report(job))

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,7 +30,7 @@ class Paused(Outbox):
     """An outbox that records its pauses, or replaces each by a longer one."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        super().__init__(Buffer(), OnceLog("test:1"))
+        super().__init__(Buffer(), OnceLog("test:1"), time.monotonic)
         self._seconds = seconds
         self.pauses: list[Pause] = []
         self.has_paused = threading.Semaphore(0)

@@ -1,5 +1,6 @@
 """What Reporter and AsyncReporter have in common: one sender in each process."""
 
+import time
 from pathlib import Path
 
 from batchprogress._grpc.connection import Connection, Credentials, Token
@@ -100,5 +101,5 @@ class BaseReporter(ReportMethods):
             from batchprogress._reporting.spool import FileSpool  # noqa: PLC0415  # Windows has no flock
 
             spool = FileSpool(self._spool_folder)
-        outbox = Outbox(Buffer(self._reports_max), OnceLog(self._connection.target))
+        outbox = Outbox(Buffer(self._reports_max), OnceLog(self._connection.target), time.monotonic)
         return Sender(self._connection, outbox, self._exit_seconds_max, spool)

@@ -12,7 +12,6 @@ is alone. If that does not pass either, it is deferred: the others overtake it, 
 So a proxy that never lets one report pass holds up no other one.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ class Outbox:
 
     """
 
-    def __init__(self, buffer: Buffer, log: OnceLog, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, buffer: Buffer, log: OnceLog, clock: Callable[[], float]) -> None:
         self._buffer = buffer
         self.log = log
         self._clock = clock
