@@ -16,8 +16,8 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from batchprogress._reporting.job import Job
 from batchprogress._reporting.outbox import Counts
-from batchprogress._reporting.report_methods import Job
 from batchprogress.async_client import AsyncClient
 from batchprogress.async_reporter import AsyncReporter
 from batchprogress.bar import bar

@@ -87,7 +87,10 @@ class AsyncReporter(BaseReporter):
             return False
 
     async def _close(self, seconds_max: float | None) -> bool:
-        self._sender.refuse_new()
+        try:
+            await asyncio.sleep(0)  # a job that a time limit has just ended is reported in the next step
+        finally:
+            self._sender.refuse_new()
         try:
             return await self._flush(seconds_max)
         finally:

@@ -40,6 +40,13 @@ class Reporter(BaseReporter):
             sent by the next process with the same folder. Not on Windows.
         strict: for tests and scripts. Reports raise ReportNotTaken; `flush`, `close` and the end of the
             context raise ReportsRefused or ReportsUnsent. An exit only logs.
+        cancelled: "failed" or "pending": what a job is whose asyncio task is cancelled from outside. Nobody
+            can know who cancels a task: a time limit of the queue (arq's job_timeout), or a worker that shuts
+            down and whose queue runs the job again. "pending" is never wrong: the next attempt or the
+            reconciler ends the job. Set "failed" if your queue does not run a job again after its time limit,
+            and pass `attempt`, so that a job that is run again replaces the failure. What is known needs no
+            setting: the job is failed if it raises CancelledError or TimeoutError itself, or if a time limit
+            in its own task (asyncio.timeout, asyncio.wait_for from Python 3.12) ends it.
         reports_max: the number of reports that fit into the buffer.
         exit_seconds_max: how many seconds the interpreter's exit may wait for answers.
 

@@ -15,7 +15,9 @@ from typing import Any
 import batchprogress
 
 HEADING = "Example:"
-FOR_ITSELF = frozenset({"after_fork_in_child", "after_fork_in_parent", "before_fork", "forward"})
+FOR_ITSELF = frozenset(
+    {"after_fork_in_child", "after_fork_in_parent", "before_fork", "end", "end_cancelled", "forward"}
+)
 """Methods without an underscore that only this package calls."""
 TARGET = "progress:50051"
 """The address of the server in every example."""

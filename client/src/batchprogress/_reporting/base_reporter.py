@@ -6,6 +6,7 @@ from pathlib import Path
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress._process.at_fork import survive_forks
 from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Buffer, Report
+from batchprogress._reporting.job import Cancelled
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress._reporting.outbox import Counts, Outbox
 from batchprogress._reporting.report_methods import ReportMethods
@@ -28,10 +29,11 @@ class BaseReporter(ReportMethods):
         token: Token | None = None,
         spool: str | Path | None = None,
         strict: bool = False,
+        cancelled: Cancelled = "pending",
         reports_max: int = BUFFER_REPORTS_MAX,
         exit_seconds_max: float = EXIT_SECONDS_MAX,
     ) -> None:
-        super().__init__(batch_id, strict=strict)
+        super().__init__(batch_id, strict=strict, cancelled=cancelled)
         self._connection = Connection(target, credentials, token)
         self._spool_folder = None if spool is None else Path(spool)
         self._reports_max = reports_max

@@ -1,13 +1,12 @@
 """The methods that report how a job ended, shared by every kind of reporter."""
 
-import functools
-import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, get_args
 
 from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.followed import reported
+from batchprogress._reporting.job import Cancelled, Job
 from batchprogress.errors import ReportNotTaken
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -20,29 +19,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Job:
-    """A running job, as `reporter.job(…)` yields it.
-
-    Example:
-        >>> with reporter.job("17") as job:
-        ...     job.skip()
-
-    """
-
-    def __init__(self) -> None:
-        self.outcome: pb.JobOutcome.ValueType = pb.JOB_OUTCOME_SUCCEEDED
-
-    def skip(self) -> None:
-        """Report the job as skipped: it ends without doing its work.
-
-        Example:
-            >>> with reporter.job("17") as job:
-            ...     job.skip()
-
-        """
-        self.outcome = pb.JOB_OUTCOME_SKIPPED
-
-
 class ReportMethods(ABC):
     """Reports how jobs ended.
 
@@ -50,8 +26,11 @@ class ReportMethods(ABC):
     job_id and batch_id are 1 to 128 printable ASCII characters without spaces; attempts count from 1.
     """
 
-    def __init__(self, batch_id: str | None, *, strict: bool) -> None:
+    def __init__(self, batch_id: str | None, *, strict: bool, cancelled: Cancelled = "pending") -> None:
+        if cancelled not in get_args(Cancelled):
+            raise ValueError(f"cancelled is 'failed' or 'pending', not {cancelled!r}")
         self._batch_id = batch_id
+        self._cancelled: Cancelled = cancelled
         self._strict = strict
 
     def succeeded(self, job_id: str, *, batch_id: str | None = None, attempt: int = 1) -> None:
@@ -120,18 +99,28 @@ class ReportMethods(ABC):
         """
         self._report(pb.JOB_OUTCOME_SKIPPED, job_id, batch_id, attempt)
 
-    @contextmanager
-    def job(self, job_id: str, *, batch_id: str | None = None, attempt: int = 1) -> Iterator[Job]:
+    def job(
+        self,
+        job_id: str,
+        *,
+        batch_id: str | None = None,
+        attempt: int = 1,
+        cancelled: Cancelled | None = None,
+    ) -> Job:
         """Report how the block ends: succeeded, skipped if it called `skip()`, or failed with its exception.
 
-        The exception propagates. KeyboardInterrupt, SystemExit and CancelledError end the worker, not the
-        job: nothing is reported, since the queue runs the job again or the reconciler recovers it. Use it
-        with `with` in coroutines too.
+        The exception propagates. KeyboardInterrupt and SystemExit end the worker, not the job: nothing is
+        reported, since the queue runs the job again or the reconciler recovers it. Use it with `with` in
+        coroutines too; Reporter says what happens when their task is cancelled.
 
         Args:
             job_id: the job.
             batch_id: its batch; by default the reporter's.
             attempt: which run of the job this is.
+            cancelled: "failed" or "pending"; by default as the reporter.
+
+        Returns:
+            A context manager, which gives itself: the job.
 
         Raises:
             ReportNotTaken: only if strict: the buffer is full, the reporter is closed, or a field is invalid.
@@ -141,26 +130,39 @@ class ReportMethods(ABC):
             ...     work()
 
         """
-        job = Job()
-        try:
-            yield job
-        except Exception as error:
-            self.failed(job_id, error, batch_id=batch_id, attempt=attempt)
-            raise
-        self._report(job.outcome, job_id, batch_id, attempt)
+
+        def report(outcome: pb.JobOutcome.ValueType, error: BaseException | None) -> None:
+            if error is None:
+                self._report(outcome, job_id, batch_id, attempt)
+            else:
+                self.failed(job_id, error, batch_id=batch_id, attempt=attempt)
+
+        return Job(report, cancelled or self._cancelled)
 
     def reports(
-        self, job_id: Callable[..., str], *, attempt: Callable[..., int] | None = None
+        self,
+        job_id: Callable[..., str],
+        *,
+        attempt: Callable[..., int] | None = None,
+        cancelled: Cancelled | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """Decorate a function or coroutine function that runs a job, so that each call reports how it ended.
+        """Decorate a function that runs a job, so that each call reports how it ended.
+
+        The function may be of any kind. If it returns a coroutine, a future, a generator or an async
+        generator, the job ends with that: when it has been awaited, or iterated to its end. A generator that
+        is closed early reports nothing, since its work was not done; it is pending.
 
         Args:
             job_id: returns the job of a call; called with the arguments of the function.
             attempt: returns which run of the job this is; called with the same arguments.
+            cancelled: "failed" or "pending", as for `job`.
 
         Returns:
             The decorator. If `job_id` or `attempt` raises, the function is called without a report; if the
             reporter is strict, the call raises ReportNotTaken instead.
+
+        Raises:
+            TypeError: what is decorated cannot be called.
 
         Example:
             >>> @reporter.reports(job_id=lambda row: str(row))
@@ -170,28 +172,15 @@ class ReportMethods(ABC):
 
         """
 
-        def reported(*args: Any, **kwargs: Any) -> AbstractContextManager[object]:
+        def start(*args: Any, **kwargs: Any) -> Job | None:
             try:
                 number = attempt(*args, **kwargs) if attempt else 1
-                return self.job(job_id(*args, **kwargs), attempt=number)
+                return self.job(job_id(*args, **kwargs), attempt=number, cancelled=cancelled)
             except Exception as error:  # noqa: BLE001  # the caller's code; a report never fails a job
                 self._not_taken("NO_JOB_ID", error)
-                return nullcontext()
+                return None
 
-        def decorate(function: Callable[P, R]) -> Callable[P, R]:
-            @functools.wraps(function)
-            def call(*args: P.args, **kwargs: P.kwargs) -> R:
-                with reported(*args, **kwargs):
-                    return function(*args, **kwargs)
-
-            @functools.wraps(function)
-            async def call_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-                with reported(*args, **kwargs):
-                    return await function(*args, **kwargs)  # type: ignore[misc]  # a coroutine function's
-
-            return call_async if inspect.iscoroutinefunction(function) else call  # type: ignore[return-value]
-
-        return decorate
+        return lambda function: reported(function, start)
 
     @abstractmethod
     def _enqueue(self, report: Report) -> None:
