@@ -14,13 +14,15 @@ from batchprogress._reporting import call_pace
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client.either import opened
 from tests.integration.client.road import Case, cases
-from tests.support.http2_server import Answer, Request, grpc_status, http2_server, ok
+from tests.support.eventually import eventually
+from tests.support.http2_server import Answer, Request, grpc_status, http2_server, http_status, ok
 from tests.support.progress import ROOT
 
 SECONDS_MAX = 60.0
 ENDED = pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=4, total_jobs=2, succeeded_jobs=2)
 THREAD_SECONDS_MAX = 10.0
 """A thread that has ended never answers: this shows it soon."""
+MIB = 1024 * 1024
 BAD_ANSWERS = 4
 """Enough for two reports to be halved, and for a page to come twice."""
 AT_ONCE = 16
@@ -139,6 +141,47 @@ async def test_only_our_server_refuses_for_good(kind: type[Client | AsyncClient]
     lines = "\n".join(table(zip(cases(), outcomes, strict=True)))
     documented = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     assert lines in documented, f"docs/reliability.md must have:\n{lines}"
+
+
+class Firewall(Road):
+    """Refuses each call with a word, or above a size."""
+
+    def __init__(self, answer: Answer, *, word: bytes = b"", bytes_max: int = MIB) -> None:
+        super().__init__(answer)
+        self._refusal = answer
+        self._word = word
+        self._bytes_max = bytes_max
+        self.is_well.set()
+        self.lets_all_pass = False
+
+    def answer_to(self, request: Request) -> Answer:
+        """Answer a request."""
+        has_word = bool(self._word) and self._word in request.message
+        if not self.lets_all_pass and (has_word or len(request.message) > self._bytes_max):
+            return self._refusal
+        return super().answer_to(request)
+
+
+async def test_a_report_that_a_firewall_refuses_holds_up_no_other() -> None:
+    """The others arrive, it waits, and it arrives when the firewall has learned."""
+    firewall = Firewall(http_status(403), word=b"DROP TABLE")
+    async with http2_server(firewall.answer_to) as target, AsyncReporter(target, "b") as reporter:
+        for number in range(200):
+            reporter.failed(str(number), "DROP TABLE users" if number == 7 else "an error")
+        await eventually(lambda: reporter.counts.recorded == 199)
+        assert (reporter.counts.pending, reporter.counts.dropped) == (1, {})
+        firewall.lets_all_pass = True
+        assert await reporter.flush(SECONDS_MAX)
+
+
+async def test_reports_pass_a_proxy_that_limits_the_size_of_calls() -> None:
+    """Nginx lets 1 MiB pass by default."""
+    firewall = Firewall(http_status(413))
+    async with http2_server(firewall.answer_to) as target, AsyncReporter(target, "b") as reporter:
+        for number in range(2_000):
+            reporter.failed(str(number), "x" * 2_000)
+        assert await reporter.flush(SECONDS_MAX)
+    assert reporter.counts.recorded == 2_000
 
 
 async def test_an_answer_without_a_message_ends_no_thread() -> None:
