@@ -3,7 +3,7 @@
 import asyncio
 import random
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from tests.faults.cluster import CHANNEL_OPTIONS, Cluster, cluster
 from tests.faults.conftest import Target, Verdict
 from tests.faults.footprint import Footprint
 from tests.faults.ledger import Job, Ledger, Sighting
+from tests.faults.watchers import Watcher
 from tests.faults.workload import Plan, Workers, make_plan
 from tests.support.progress import Stub, progress_process, stub_of
 
@@ -33,8 +34,6 @@ LABELS = {f"label-{number}": "x" * 200 for number in range(32)}
 """As many as a batch may have, 7 KB per message, so that one message fills the window of a stream."""
 SLOW_OPTIONS = (*CHANNEL_OPTIONS, ("grpc.http2.lookahead_bytes", 8_192), ("grpc.http2.bdp_probe", 0))
 """The machine of a slow watcher buffers nothing beyond what it reads."""
-WATCH_ENDS = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED})
-"""Codes of a watch whose server dies; it resumes on another server."""
 WATCHERS_PER_CHANNEL = 20
 """Watchers share channels, as those of one dashboard do."""
 END_SECONDS_MAX = 60.0
@@ -85,53 +84,6 @@ class Size:
 
 FULL = Size(500, 50, 20, 200, 60, 10, stay_seconds_max=3.0, reading_pause_seconds=5.0)
 QUICK = Size(60, 5, 3, 40, 15, 1, stay_seconds_max=1.0, reading_pause_seconds=0.5)
-
-
-@dataclass(slots=True)
-class Watcher:
-    """A watcher of one batch, which reconnects several times and then watches to the end."""
-
-    stub: Stub
-    sighting: Sighting
-    stays: Sequence[float]
-    """Seconds before each reconnect."""
-    reading_pause_seconds: float = 0.0
-    final: pb.Batch | None = None
-    final_at: float = 0.0
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether it pauses after each message."""
-        return self.reading_pause_seconds > 0
-
-    async def come_and_go(self) -> None:
-        """Watch for the time of each stay."""
-        for seconds in self.stays:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self.watch_on()
-            except TimeoutError:
-                continue
-
-    async def watch_on(self) -> None:
-        """Watch to the end, resuming when a server dies."""
-        while self.final is None:
-            request = pb.WatchBatchRequest(
-                batch_id=self.sighting.batch_id, after_revision=self.sighting.last_revision
-            )
-            try:
-                async for message in self.stub.WatchBatch(request, wait_for_ready=True):
-                    self._see(message.batch)
-                    await asyncio.sleep(self.reading_pause_seconds)
-            except grpc.aio.AioRpcError as error:
-                if error.code() not in WATCH_ENDS:
-                    raise
-
-    def _see(self, batch: pb.Batch) -> None:
-        self.sighting.see(batch.revision, batch.succeeded_jobs + batch.failed_jobs + batch.skipped_jobs)
-        if batch.state != pb.BATCH_STATE_PROCESSING:
-            self.final = batch
-            self.final_at = asyncio.get_running_loop().time()
 
 
 async def create_batches(stub: Stub, plan: Plan) -> None:
