@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from typing import Any
 
 import grpc
 
@@ -145,7 +146,7 @@ class Caller:
                 timeout=cursor.question_seconds(time.monotonic()),
                 metadata=self._connection.metadata(),
             )
-        stream = stub.WatchBatch(
+        stream: Any = stub.WatchBatch(
             cursor.request,
             timeout=cursor.seconds_left(time.monotonic()),
             metadata=self._connection.metadata(),
@@ -153,4 +154,5 @@ class Caller:
         try:
             yield from stream
         finally:
-            stream.cancel()
+            # An interceptor, such as OpenTelemetry's, may give a generator instead of gRPC's call.
+            (stream.cancel if hasattr(stream, "cancel") else stream.close)()
