@@ -34,6 +34,14 @@ def test_every_path_of_the_table_exists() -> None:
     assert [path for path in LEFT_TO_MORE if not (CHECKOUT / path).exists()] == []
 
 
+@pytest.mark.xdist_group("example")
+def test_groups_stay_in_one_process(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist appends the group to the id of a test, which has failed silently with some versions."""
+    if not request.config.getoption("loadgroup", default=False):
+        pytest.skip("the tests run in one process, or without --dist loadgroup")
+    assert request.node.nodeid.endswith("@example")
+
+
 def is_marked(item: pytest.Item) -> bool:
     """Tell whether `make test` leaves a test out."""
     return item.get_closest_marker("more") is not None
