@@ -5,6 +5,7 @@ import random
 import resource
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import grpc
 import pytest
@@ -153,7 +154,10 @@ async def test_hostile_connections_cost_nobody_anything(
     print(f"a valid call: {worst * 1_000:.0f} ms; at rest: {rests}")
     assert worst <= ANSWER_SECONDS_MAX
     assert max(rest.descriptors for rest in rests) <= descriptors_max
-    grown = rests[-1].resident_bytes - rests[WARM_UP_WAVES - 1].resident_bytes
-    assert grown <= REST_BYTES + WAVES * number * REST_BYTES_PER_CONNECTION
+    # A leak grows in every wave; the heap grows in steps, of which one may fall into any wave.
+    growths = [
+        after.resident_bytes - before.resident_bytes for before, after in pairwise(rests[WARM_UP_WAVES - 1 :])
+    ]
+    assert min(growths) <= REST_BYTES // WAVES + number * REST_BYTES_PER_CONNECTION
     assert "unexpected error" not in server.log
     await verdict("hostile connections", len(rests) * number, ledger)

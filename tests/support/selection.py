@@ -57,6 +57,7 @@ def mark_more(items: Sequence[pytest.Item]) -> None:
 def rule_of(item: pytest.Item) -> str:
     """Return the test's id without its engine."""
     name, bracket, parameters = item.nodeid.partition("[")
+    parameters = parameters.rpartition("]")[0]  # without the group that pytest-xdist appends
     return name + bracket + parameters.replace(engine_of(item) or "", "")
 
 

@@ -36,7 +36,7 @@ async def test_a_refusal_is_logged_once(guarded: Place, tmp_path: Path) -> None:
         async with dashboard(guarded.server, **settings) as page:
             for text in "abc":
                 assert (await page.get("/api/batches", text=text)).status == 502
-    assert [log["reason"] for log in logs if log["log_level"] == "warning"] == ["UNAUTHENTICATED"]
+    assert [log["reason"] for log in logs if log["log_level"] == "warning"] == ["TOKEN_INVALID"]
 
 
 async def test_a_server_with_an_unknown_certificate_is_not_trusted(guarded: Place) -> None:
