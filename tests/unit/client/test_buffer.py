@@ -114,3 +114,4 @@ def test_an_answered_report_is_no_longer_unkept() -> None:
     buffer.claim()
     buffer.finish_call()
     assert buffer.unkept == []
+    assert vars(buffer)["_unkept"] == set()  # what it remembers does not grow

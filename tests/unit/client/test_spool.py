@@ -179,18 +179,21 @@ def test_an_answered_file_is_deleted_before_its_lock_ends(
 ) -> None:
     """Otherwise another process could take the file over and send its reports again."""
     spool_of_ended_process(tmp_path, "a")
-    spool = FileSpool(tmp_path)
-    recover_all(spool)
-    left: list[Path] = []
+    (ended,) = tmp_path.iterdir()
+    inode = ended.stat().st_ino
+    there_at_close: list[bool] = []
     close = os.close
 
     def look_then_close(descriptor: int) -> None:
-        left.extend(tmp_path.iterdir())
+        if os.fstat(descriptor).st_ino == inode:
+            there_at_close.append(ended.exists())
         close(descriptor)
 
     monkeypatch.setattr("os.close", look_then_close)
+    spool = FileSpool(tmp_path)
+    recover_all(spool)
     spool.clear()
-    assert left == []
+    assert set(there_at_close) == {False}
 
 
 def test_however_many_processes_were_killed_few_files_are_open_and_one_is_left(tmp_path: Path) -> None:
