@@ -21,9 +21,8 @@ class Reporter(BaseReporter):
     reconciler recovers it like every report that never arrived. Waiting instead would stop the work for the
     sake of its progress bar.
 
-    `close`, leaving the context and the interpreter's exit flush for 5 s. SIGTERM does so in children of
-    multiprocessing, and elsewhere after `flush_on_sigterm`. os._exit and SIGKILL cannot; use `spool` for
-    these.
+    `close`, leaving the context and the interpreter's exit flush for 5 s. SIGTERM does so only after
+    `flush_on_sigterm`. os._exit and SIGKILL cannot; use `spool` for these.
 
     A fork before the first report needs nothing. For a fork after it, set GRPC_ENABLE_FORK_SUPPORT=1, which
     is gRPC's own switch; the child then begins with an empty buffer, thread and channel of its own.
