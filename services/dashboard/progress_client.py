@@ -1,7 +1,7 @@
 """The dashboard's client of ProgressService, and what its failures mean to a page."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 
 from batchprogress import AsyncClient, BatchNotFound, CallFailed, InvalidRequest, Unavailable
 from services.dashboard.convert import to_snapshot
@@ -38,8 +38,9 @@ class ProgressClient:
             batch_id, after_revision=after_revision, min_interval=STATE_INTERVAL_SECONDS
         )
         with self.translated():
-            async for batch in states:
-                yield to_snapshot(batch)
+            async with aclosing(states):
+                async for batch in states:
+                    yield to_snapshot(batch)
 
     @contextmanager
     def translated(self) -> Iterator[None]:

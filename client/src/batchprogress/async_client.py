@@ -1,7 +1,7 @@
 """AsyncClient: every call of Batch Progress, for an event loop."""
 
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -177,7 +177,7 @@ class AsyncClient(AsyncReads):
 
     def watch(
         self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncGenerator[Batch, None]:
         """Yield a batch as it is now and each time it changes, through server restarts, until it has ended.
 
         Revisions rise. States may be skipped; the last one, completed or cancelled, never is.

@@ -1,7 +1,7 @@
 """Client: every call of Batch Progress, for threads."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -176,7 +176,9 @@ class Client(Reads):
         """
         return self._caller.answer(requests.cancel(batch_id))
 
-    def watch(self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0) -> Iterator[Batch]:
+    def watch(
+        self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0
+    ) -> Generator[Batch, None, None]:
         """Yield a batch as it is now and each time it changes, through server restarts, until it has ended.
 
         Revisions rise. States may be skipped; the last one, completed or cancelled, never is.

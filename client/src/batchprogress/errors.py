@@ -9,8 +9,9 @@
     │   ├── Unavailable
     │   │   └── ResourceExhausted
     │   ├── ServerError         a defect of the server
-    │   ├── ServerTooOld
-    │   └── ProxyAnswered       not by the server
+    │   ├── ServerTooOld, ClientTooOld
+    │   ├── ProxyAnswered       not by the server
+    │   └── ClientClosed        by another thread or task
     ├── WaitTimeout             also a TimeoutError
     └── ReportNotTaken, ReportsRefused, ReportsUnsent    a reporter with strict=True
 
@@ -122,6 +123,14 @@ class ServerError(CallFailed):
 
 class ServerTooOld(CallFailed):
     """The server does not know this call: it is older than the client."""
+
+
+class ClientTooOld(CallFailed):
+    """The server's answer has a value that this version of the client does not know."""
+
+
+class ClientClosed(CallFailed):
+    """The client was closed, by another thread or task, during the call or the watch."""
 
 
 class ProxyAnswered(CallFailed):

@@ -44,7 +44,7 @@ async def first_of(client: Client | AsyncClient, held: list[Any]) -> None:
         states = client.watch("b")
         held.append(states)
         await anext(states)
-        await states.aclose()  # type: ignore[attr-defined]
+        await states.aclose()
     else:
         held.append(client.watch("b"))
         await asyncio.to_thread(next, held[0])

@@ -87,3 +87,9 @@ def test_field_violations_make_the_message() -> None:
     assert isinstance(error, errors.InvalidRequest)
     assert error.violations == (violation,)
     assert "total_jobs must be from 0 to 9" in str(error)
+
+
+def test_a_state_of_a_later_version_says_that_the_client_is_too_old() -> None:
+    """It is no KeyError without a word about the cause."""
+    with pytest.raises(errors.ClientTooOld, match="does not know the BatchState 9 of the answer"):
+        to_batch(pb.Batch(batch_id="b", state=9))  # type: ignore[arg-type]  # as a newer server sends it

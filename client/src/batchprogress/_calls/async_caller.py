@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import grpc
 
 from batchprogress._calls.attempts import Attempts, Patience
-from batchprogress._calls.call_errors import Subject
+from batchprogress._calls.call_errors import Subject, raise_if_closed
 from batchprogress._calls.requests import Answer, Call
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
@@ -46,11 +46,13 @@ class AsyncCaller:
         """Return the answer to a call.
 
         Raises:
-            CallFailed: the server refused the call, or did not answer in time.
+            CallFailed: the server refused the call or did not answer in time, or the client was closed.
 
         """
         attempts = Attempts(self._connection.target, call, self._patience, time.monotonic())
+        closings = self._channels.closings
         while True:
+            raise_if_closed(attempts.subject, self._channels.closings > closings)
             metadata = self._connection.metadata()
             channel = self._channels.get()
             method = getattr(progress_pb2_grpc.ProgressServiceStub(channel), call.method)
@@ -60,6 +62,9 @@ class AsyncCaller:
                 )
             except grpc.RpcError as error:
                 failure = failure_of(error)
+            except asyncio.CancelledError:
+                self._raise_if_closed_not_cancelled(attempts.subject, closings)
+                raise
             else:
                 if response is not None:
                     return call.read(response)
@@ -75,11 +80,12 @@ class AsyncCaller:
         after_revision: int = 0,
         min_interval: float = 0.0,
         waiting: Waiting | None = None,
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncGenerator[Batch, None]:
         """Yield the states of a batch until it has ended.
 
         Raises:
-            CallFailed: the server refused the watch, a proxy did, or it broke and there is no other try.
+            CallFailed: the server or a proxy refused the watch, it broke and there is no other try, or the
+                client was closed.
 
         """
         return self.states(
@@ -119,11 +125,19 @@ class AsyncCaller:
     def _subject_of(self, batch_id: str) -> Subject:
         return Subject(self._connection.target, "WatchBatch", batch_id)
 
-    async def states(self, cursor: WatchCursor) -> AsyncIterator[Batch]:
+    def _raise_if_closed_not_cancelled(self, subject: Subject, closings: int) -> None:
+        """Tell a closed channel, whose calls grpc.aio cancels, from a task that is cancelled itself."""
+        task = asyncio.current_task()
+        if task is None or not task.cancelling():
+            raise_if_closed(subject, self._channels.closings > closings)
+
+    async def states(self, cursor: WatchCursor) -> AsyncGenerator[Batch, None]:
         """Yield the states that a cursor asks for, through any number of streams."""
         delay: float | None = 0.0
+        closings = self._channels.closings
         while delay is not None:
             await asyncio.sleep(delay)
+            raise_if_closed(cursor.subject, self._channels.closings > closings)
             channel = self._channels.get()
             failure = None
             try:
@@ -134,6 +148,9 @@ class AsyncCaller:
             except grpc.RpcError as broken:
                 failure = failure_of(broken)
                 self._channels.reopen_after(failure, channel)
+            except asyncio.CancelledError:
+                self._raise_if_closed_not_cancelled(cursor.subject, closings)
+                raise
             delay = cursor.delay_after(failure, time.monotonic())
 
     async def _responses(

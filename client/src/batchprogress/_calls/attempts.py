@@ -27,7 +27,7 @@ class Attempts:
     """The tries of one call."""
 
     def __init__(self, target: str, call: Call[Any], patience: Patience, started: float) -> None:
-        self._subject = Subject(target, call.method, call.batch_id)
+        self.subject = Subject(target, call.method, call.batch_id)
         self._patience = patience
         self._started = started
         self._deadline = started + patience.seconds_max
@@ -46,12 +46,12 @@ class Attempts:
 
         """
         if self._is_final(failure):
-            raise refused(self._subject, failure) from failure.error
+            raise refused(self.subject, failure) from failure.error
         self._tries += 1
         left = self._deadline - LAST_TRY_SECONDS_MIN - now
         if not self._patience.retry or left < max(0.0, failure.retry_seconds):
             seconds = self._patience.seconds_max if left < 0 else now - self._started
-            raise unavailable(self._subject, failure, seconds, self._tries) from failure.error
+            raise unavailable(self.subject, failure, seconds, self._tries) from failure.error
         return min(left, failure.delay_seconds(self._tries - 1))
 
     def _is_final(self, failure: Failure) -> bool:

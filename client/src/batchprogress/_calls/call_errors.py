@@ -81,6 +81,21 @@ def refused(subject: Subject, failure: Failure) -> errors.CallFailed:
     return error
 
 
+def raise_if_closed(subject: Subject, is_closed: bool) -> None:  # noqa: FBT001  # a condition, as of assert
+    """Raise the error of a call that is under way while its client is closed.
+
+    Raises:
+        ClientClosed: it was closed.
+
+    """
+    if is_closed:
+        raise errors.ClientClosed(
+            f"{subject} was ended, because its client was closed: close a client after its last call",
+            reason="CLIENT_CLOSED",
+            batch_id=subject.batch_id,
+        )
+
+
 def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) -> errors.Unavailable:
     """Return the error of a call that got no answer in time."""
     error_type, advice = errors.Unavailable, "check that the server runs and that the address is right"

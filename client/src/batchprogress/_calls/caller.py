@@ -1,14 +1,15 @@
 """Makes calls and watches, for threads."""
 
+import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
 import grpc
 
 from batchprogress._calls.attempts import Attempts, Patience
-from batchprogress._calls.call_errors import Subject
+from batchprogress._calls.call_errors import Subject, raise_if_closed
 from batchprogress._calls.requests import Answer, Call
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
@@ -41,11 +42,13 @@ class Caller:
         """Return the answer to a call.
 
         Raises:
-            CallFailed: the server refused the call, or did not answer in time.
+            CallFailed: the server refused the call or did not answer in time, or the client was closed.
 
         """
         attempts = Attempts(self._connection.target, call, self._patience, time.monotonic())
+        closings = self._channels.closings
         while True:
+            raise_if_closed(attempts.subject, self._channels.closings > closings)
             metadata = self._connection.metadata()
             channel = self._channels.get()
             method = getattr(progress_pb2_grpc.ProgressServiceStub(channel), call.method)
@@ -74,11 +77,12 @@ class Caller:
         after_revision: int = 0,
         min_interval: float = 0.0,
         waiting: Waiting | None = None,
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, None]:
         """Yield the states of a batch until it has ended.
 
         Raises:
-            CallFailed: the server refused the watch, a proxy did, or it broke and there is no other try.
+            CallFailed: the server or a proxy refused the watch, it broke and there is no other try, or the
+                client was closed.
 
         """
         return self.states(
@@ -112,17 +116,21 @@ class Caller:
     def close(self) -> None:
         """Close the channel of this process; the next call opens another one."""
         channel = self._channels.pop()
-        if channel is not None:
+        # A watch that is held until the interpreter ends is closed only then. gRPC's close() waits for a
+        # thread that no longer runs, and the process would never exit; its end closes the connection anyway.
+        if channel is not None and not sys.is_finalizing():
             channel.close()
 
     def _subject_of(self, batch_id: str) -> Subject:
         return Subject(self._connection.target, "WatchBatch", batch_id)
 
-    def states(self, cursor: WatchCursor) -> Iterator[Batch]:
+    def states(self, cursor: WatchCursor) -> Generator[Batch, None, None]:
         """Yield the states that a cursor asks for, through any number of streams."""
         delay: float | None = 0.0
+        closings = self._channels.closings
         while delay is not None:
             time.sleep(delay)
+            raise_if_closed(cursor.subject, self._channels.closings > closings)
             channel = self._channels.get()
             failure = None
             try:

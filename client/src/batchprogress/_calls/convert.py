@@ -1,9 +1,12 @@
 """Reads the messages of the contract into the values of `batchprogress.models`."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from batchprogress.errors import ClientTooOld
 from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair, Tallies
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -21,13 +24,16 @@ STATE_NUMBERS = {state: number for number, state in _STATES.items()}
 OUTCOME_NUMBERS = {outcome: number for number, outcome in _OUTCOMES.items()}
 
 
+_Name = TypeVar("_Name", BatchState, JobOutcome)
+
+
 def to_batch(message: pb.Batch) -> Batch:
     """Return the batch in a message."""
     return Batch(
         batch_id=message.batch_id,
         display_name=message.display_name,
         labels=dict(message.labels),
-        state=_STATES[message.state],
+        state=_known(_STATES, message.state),
         sealed=message.sealed,
         total_jobs=message.total_jobs,
         succeeded_jobs=message.succeeded_jobs,
@@ -53,7 +59,7 @@ def to_job_result(message: pb.JobResult) -> JobResult:
     """Return the result in a message."""
     return JobResult(
         job_id=message.job_id,
-        outcome=_OUTCOMES[message.outcome],
+        outcome=_known(_OUTCOMES, message.outcome),
         attempt=message.attempt,
         error_type=message.error_type,
         error_message=message.error_message,
@@ -88,7 +94,7 @@ def to_repair(message: pb.Repair) -> Repair:
 
 def _tallies(message: pb.Tallies) -> Tallies:
     return Tallies(
-        state=_STATES[message.state],
+        state=_known(_STATES, message.state),
         total_jobs=message.total_jobs,
         succeeded_jobs=message.succeeded_jobs,
         failed_jobs=message.failed_jobs,
@@ -96,6 +102,17 @@ def _tallies(message: pb.Tallies) -> Tallies:
         pending_jobs=message.pending_jobs,
         message=message,
     )
+
+
+def _known(names: Mapping[Any, _Name], number: int) -> _Name:
+    name = names.get(number)
+    if name is None:
+        kind = type(next(iter(names.values()))).__name__
+        raise ClientTooOld(
+            f"this version of batchprogress does not know the {kind} {number} of the answer: upgrade it",
+            reason="CLIENT_TOO_OLD",
+        )
+    return name
 
 
 def _time(time: Timestamp) -> datetime:

@@ -41,8 +41,8 @@ class WatchCursor:
         retry: bool = True,
         waiting: Waiting | None = None,
     ) -> None:
-        self._subject = subject
-        self._waiting = LoggedWaiting(self._subject) if waiting is None else waiting
+        self.subject = subject
+        self._waiting = LoggedWaiting(self.subject) if waiting is None else waiting
         self._revision = after_revision
         self._min_interval = duration_pb2.Duration()
         self._min_interval.FromMicroseconds(round(min_interval * 1e6))
@@ -57,7 +57,7 @@ class WatchCursor:
     def request(self) -> pb.WatchBatchRequest:
         """The request of the next stream."""
         return pb.WatchBatchRequest(
-            batch_id=self._subject.batch_id, after_revision=self._revision, min_interval=self._min_interval
+            batch_id=self.subject.batch_id, after_revision=self._revision, min_interval=self._min_interval
         )
 
     @property
@@ -72,7 +72,7 @@ class WatchCursor:
     @property
     def question(self) -> pb.GetBatchRequest:
         """The request of the unary call."""
-        return pb.GetBatchRequest(batch_id=self._subject.batch_id)
+        return pb.GetBatchRequest(batch_id=self.subject.batch_id)
 
     def seconds_left(self, now: float) -> float | None:
         """Return how long the next stream may last; None if it may last for ever."""
@@ -88,7 +88,7 @@ class WatchCursor:
         grpcio yields None for bytes that are not a message, and an empty message for some pages.
         """
         message = pb.Batch() if response is None else response.batch
-        if message.batch_id != self._subject.batch_id:
+        if message.batch_id != self.subject.batch_id:
             return None
         batch = to_batch(message)
         self._has_ended, self._failure = batch.has_ended, None
@@ -117,10 +117,10 @@ class WatchCursor:
         failure = self._failure
         came_twice = failure.lacks_status and before is not None and before.lacks_status
         if failure.is_refusal or came_twice:
-            raise refused(self._subject, failure) from failure.error
+            raise refused(self.subject, failure) from failure.error
         self._tries += 1
         if not self._retry:
-            raise unavailable(self._subject, failure, 0.0, self._tries) from failure.error
+            raise unavailable(self.subject, failure, 0.0, self._tries) from failure.error
         if now >= self._deadline:
             return None
         self._waiting.failed(failure)
@@ -136,10 +136,10 @@ class WatchCursor:
             WaitTimeout: the batch has not ended.
 
         """
-        name = f"batch {self._subject.batch_id!r}"
+        name = f"batch {self.subject.batch_id!r}"
         if self._batch is None:
             why = f" ({self._failure.cause})" if self._failure is not None else ""
-            sentence = f"{self._subject.target} did not answer about {name} within {seconds_max:g} s{why}"
+            sentence = f"{self.subject.target} did not answer about {name} within {seconds_max:g} s{why}"
         elif not self._batch.has_ended:
             counts = f"{self._batch.ended_jobs:,} of {self._batch.total_jobs:,} jobs have a result"
             sentence = f"{name} did not end within {seconds_max:g} s: {counts}"

@@ -38,6 +38,8 @@ class Channels(Generic[AnyChannel]):
         self._connection = connection
         self._open: Callable[[], AnyChannel] = open_channel
         self._by_process: dict[int, _Opened[AnyChannel]] = {}
+        self.closings = 0
+        """How often the channel was closed: a call that sees the number change was made before."""
 
     def get(self) -> AnyChannel:
         """Return the channel of this process."""
@@ -60,5 +62,6 @@ class Channels(Generic[AnyChannel]):
 
     def pop(self) -> AnyChannel | None:
         """Remove and return the channel of this process; the next call opens another one."""
+        self.closings += 1
         opened = self._by_process.pop(os.getpid(), None)
         return None if opened is None else opened.channel
