@@ -24,10 +24,10 @@ func report(progress pb.ProgressServiceClient, result *pb.ReportJobResultRequest
 		response, err := progress.ReportJobResult(ctx, result)
 		cancel()
 		switch status.Code(err) {
-		case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.ResourceExhausted:
-			time.Sleep(time.Duration(rand.Int63n(int64(2 * time.Second))))
-		default:
+		case codes.OK, codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition:
 			return response, err
+		default: // may come from a proxy, or pass
+			time.Sleep(time.Duration(rand.Int63n(int64(2 * time.Second))))
 		}
 	}
 }

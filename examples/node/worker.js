@@ -8,7 +8,9 @@ const loader = require("@grpc/proto-loader");
 const protos = process.env.PROTOS ?? path.join(__dirname, "../../protos");
 const definition = loader.loadSync("batchprogress/v1/progress.proto", { includeDirs: [protos], keepCase: true });
 const { ProgressService } = grpc.loadPackageDefinition(definition).batchprogress.v1;
-const LATER = new Set([grpc.status.UNAVAILABLE, grpc.status.CANCELLED, grpc.status.DEADLINE_EXCEEDED, grpc.status.RESOURCE_EXHAUSTED]);
+// With these the server refuses a report. Any other error may come from a proxy, or pass.
+const { INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION } = grpc.status;
+const REFUSED = new Set([INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION]);
 
 const [, , server, batch_id, job_id] = process.argv;
 const progress = new ProgressService(server, grpc.credentials.createInsecure());
@@ -18,8 +20,8 @@ function report(result) {
     // A new deadline for each try, but always the same job id: it is counted once.
     progress.ReportJobResult(result, { deadline: Date.now() + 10_000 }, (error, response) => {
       if (!error) resolve(response);
-      else if (LATER.has(error.code)) setTimeout(() => report(result).then(resolve, reject), Math.random() * 2_000);
-      else reject(error);
+      else if (REFUSED.has(error.code)) reject(error);
+      else setTimeout(() => report(result).then(resolve, reject), Math.random() * 2_000);
     });
   });
 }

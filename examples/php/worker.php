@@ -6,8 +6,10 @@ use BatchProgress\V1\JobOutcome;
 use BatchProgress\V1\ProgressServiceClient;
 use BatchProgress\V1\ReportJobResultRequest;
 
-const LATER = [
-    Grpc\STATUS_UNAVAILABLE, Grpc\STATUS_CANCELLED, Grpc\STATUS_DEADLINE_EXCEEDED, Grpc\STATUS_RESOURCE_EXHAUSTED,
+// With these the server answers. Any other status may come from a proxy, or pass.
+const ANSWERED = [
+    Grpc\STATUS_OK,
+    Grpc\STATUS_INVALID_ARGUMENT, Grpc\STATUS_NOT_FOUND, Grpc\STATUS_ALREADY_EXISTS, Grpc\STATUS_FAILED_PRECONDITION,
 ];
 
 [, $server, $batchId, $jobId] = $argv;
@@ -19,11 +21,11 @@ $result = new ReportJobResultRequest([
 do {
     // A new deadline for each try (in microseconds), but always the same job id: it is counted once.
     [$response, $status] = $progress->ReportJobResult($result, [], ['timeout' => 10_000_000])->wait();
-    $later = in_array($status->code, LATER, true);
-    if ($later) {
+    $answered = in_array($status->code, ANSWERED, true);
+    if (!$answered) {
         usleep(random_int(0, 2_000_000));
     }
-} while ($later);
+} while (!$answered);
 
 if ($status->code !== Grpc\STATUS_OK) {
     fwrite(STDERR, $status->details . "\n");
