@@ -42,7 +42,7 @@ async def run_pass(
             client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
             store = BatchStore(database)
             repairer = Repairer(client, store, output.word, dry_run=options.dry_run)
-            return await Sweep(store, repairer.repair, deadline, settings, options).run(output.on_result)
+            return await Sweep(store, repairer.repair, deadline, settings, options).run(output)
 
 
 def _credentials(settings: ReconcilerSettings) -> tuple[TlsFiles | None, str]:

@@ -1,6 +1,6 @@
 """The store: one method for each operation of the deployables on batches, one transaction each."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, NewBatch
 from batches.listing import BatchFilter, Page
+from batches.look import LastLook, Look
 from batches.overview import Overview
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
@@ -20,7 +21,9 @@ from batches.store import (
     lease,
     lifecycle,
     listings,
+    looks,
     overview,
+    passes,
     recording,
     repairs,
     retention,
@@ -162,6 +165,33 @@ class BatchStore:
     async def list_processing(self, *, after_key: int, size: int) -> list[Batch]:
         """Return up to `size` batches in PROCESSING with a higher key, in ascending order of keys."""
         return await self._database.read(partial(repairs.list_processing, after_key=after_key, size=size))
+
+    async def list_stuck(self, stuck_after_seconds: float) -> list[int]:
+        """Return the keys of the batches without a result for that long, in the order of their last look.
+
+        Batches that were never looked at are first. Read them with `read_batches`, some at a time.
+        """
+        return await self._database.read(lambda c: repairs.list_stuck(c, stuck_after_seconds))
+
+    async def read_batches(self, keys: Collection[int]) -> list[Batch]:
+        """Return the batches with these keys that still exist, in no particular order."""
+        return await self._database.read(lambda c: repairs.read_batches(c, keys))
+
+    async def record_look(self, look: Look) -> None:
+        """Keep a look of the reconciler at a batch in place of the one before, unless the batch has ended."""
+        await self._database.write(lambda c: looks.record_look(c, look))
+
+    async def read_looks(self, keys: Collection[int]) -> dict[int, LastLook]:
+        """Return the newest looks at the batches with these keys, by key."""
+        return await self._database.read(lambda c: looks.read_looks(c, keys))
+
+    async def begin_pass(self) -> int:
+        """Note that a pass of the reconciler over all batches begins; return its key."""
+        return await self._database.write(passes.begin_pass)
+
+    async def end_pass(self, key: int) -> None:
+        """Note that a pass has ended."""
+        await self._database.write(lambda c: passes.end_pass(c, key))
 
     async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> dict[str, StoredAttempt]:
         """Return the recorded attempts of a batch's jobs, by job_id."""

@@ -1,6 +1,9 @@
 """Lists the batches that may be stuck, and carries out repairs, conditional on the revision that was read."""
 
-from sqlalchemy import insert
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
@@ -8,8 +11,13 @@ from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
+from batches.store.looks import delete_look
 from batches.store.recording import Fingerprints, write_recording
 from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
+from batches.store.sql_functions import database_now
+
+STUCK_BATCHES_MAX = 100_000
+"""Keys of stuck batches that one pass reads: far more than it can check, and a few megabytes of memory."""
 
 _INSERT = insert(schema.repairs)
 
@@ -23,6 +31,36 @@ async def list_processing(connection: AsyncConnection, *, after_key: int, size: 
         .limit(size)
     )
     return [to_batch(row) for row in await connection.execute(query)]
+
+
+async def list_stuck(connection: AsyncConnection, stuck_after_seconds: float) -> list[int]:
+    """Return the keys of the stuck batches in the order of their last look, those never looked at first.
+
+    One statement reads all batches in PROCESSING, whose last results no index has, together with their
+    looks; a pass asks once and then reads the batches by key. Pages in the order of looks would each cost
+    that statement again, and each look that the pass records would move its batch to a later page.
+    """
+    now: datetime = (await connection.execute(select(database_now()))).scalar_one()
+    batches, looks = schema.batches.c, schema.looks.c
+    quiet_since = func.coalesce(batches.last_result_time, batches.create_time, type_=schema.UtcTime())
+    query = (
+        select(batches.batch_key)
+        .outerjoin(schema.looks, looks.batch_key == batches.batch_key)
+        .where(
+            batches.state == int(BatchState.PROCESSING),
+            quiet_since <= now - timedelta(seconds=stuck_after_seconds),
+        )
+        # Both MySQL and SQLite sort NULL before every time.
+        .order_by(looks.look_time, batches.batch_key)
+        .limit(STUCK_BATCHES_MAX)
+    )
+    return list((await connection.scalars(query)).all())
+
+
+async def read_batches(connection: AsyncConnection, keys: Collection[int]) -> list[Batch]:
+    """Return the batches with these keys that still exist, in no particular order."""
+    query = SELECT_BATCH.where(schema.batches.c.batch_key.in_(keys))
+    return [to_batch(row) for row in await connection.execute(query)] if keys else []
 
 
 async def write_repair(
@@ -44,6 +82,8 @@ async def write_repair(
     after = recording.batches[plan.batch_id]
     if recording.changed:
         await _keep_record(connection, before, after, plan.reason)
+    if after.has_ended:
+        await delete_look(connection, after.batch_key)
     return after
 
 

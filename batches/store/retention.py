@@ -19,6 +19,16 @@ CHUNK_BATCHES = 100
 CHUNK_ROWS = 2_000
 """Rows deleted in one transaction: some ten milliseconds of work."""
 
+_SMALL_TABLES = (
+    schema.batch_labels,
+    schema.job_additions,
+    schema.repairs,
+    schema.looks,
+    schema.pending_jobs,
+    schema.deleted_batches,
+)
+"""Tables with few rows of each batch; the last one says that there is something to delete."""
+
 
 async def purge_ended(connection: AsyncConnection, retention_seconds: float) -> int:
     """Purge some batches that ended longer ago than the retention; return their number."""
@@ -51,7 +61,7 @@ async def delete_chunk(connection: AsyncConnection) -> bool:
     if key is None:
         return False
     if not await _delete_results(connection, key):
-        for small in (schema.batch_labels, schema.job_additions, schema.repairs, schema.deleted_batches):
+        for small in _SMALL_TABLES:
             await _delete_of(connection, small, key)
     return True
 

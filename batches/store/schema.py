@@ -35,7 +35,9 @@ from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_M
 
 IDENTIFIER_CHARACTERS_MAX = 128
 REASON_CHARACTERS_MAX = 500
-"""The reason of a repair is one sentence, made by the reconciler."""
+"""The reason of a repair or a look is one sentence, made by the reconciler."""
+REASON_KIND_CHARACTERS_MAX = 32
+"""Half as long again as the longest of the reconciler's own words."""
 VERSION_CHARACTERS_MAX = 32
 """The same as in alembic's own table; our versions have four characters."""
 
@@ -186,6 +188,43 @@ repairs = Table(
     Column("reason", _text(REASON_CHARACTERS_MAX), nullable=False),
     Column("repair_time", UtcTime, nullable=False),
     Index("repairs_by_batch", "batch_key", "repair_key"),
+    **_OPTIONS,
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    # The reconciler's newest look at a batch that it left open (batches.look.LastLook).
+    Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("look_time", UtcTime, nullable=False),
+    Column("reason_kind", _ascii(REASON_KIND_CHARACTERS_MAX), nullable=False),
+    Column("reason", _text(REASON_CHARACTERS_MAX), nullable=False),
+    Column("pending_jobs", BigInteger),
+    Column("pending_time", UtcTime),
+    Column("unchanged_since", UtcTime),
+    Column("lists_jobs", Boolean, nullable=False),
+    **_OPTIONS,
+)
+
+pending_jobs = Table(
+    "pending_jobs",
+    metadata,
+    # The first pending jobs of that look.
+    Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", _ascii(), primary_key=True),
+    Column("display_name", _text(DISPLAY_NAME_CHARACTERS_MAX), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    **_OPTIONS,
+)
+
+passes = Table(
+    "passes",
+    metadata,
+    # The newest passes of the reconciler over all batches.
+    Column("pass_key", _key(), primary_key=True, autoincrement=True),
+    Column("start_time", UtcTime, nullable=False),
+    # NULL while the pass runs, and for good if it was killed.
+    Column("end_time", UtcTime),
     **_OPTIONS,
 )
 

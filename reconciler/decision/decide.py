@@ -29,6 +29,8 @@ class PlannedRepair:
     plan: RepairPlan
     """Its `reason` is empty until the reasons below are put into words."""
     reasons: Reasons
+    unfinished: NotRepaired | None = None
+    """Why the batch stays open after the repair; None if it ends or if this is a portion."""
 
 
 Decision = NotRepaired | PlannedRepair
@@ -117,7 +119,7 @@ def _record_only(batch: Batch, counts: QueueCounts, listing: Listing, unfinished
         return NotRepaired(unfinished.reason, (*unfinished.details, *_other_total(batch, counts)))
     total = max(batch.total_jobs, counts.total)
     plan = RepairPlan(batch.batch_id, batch.revision, results=listing.missing)
-    return PlannedRepair(plan, (*_from_list(listing, total), *unfinished.details))
+    return PlannedRepair(plan, (*_from_list(listing, total), *unfinished.details), unfinished)
 
 
 def _record_portion(batch: Batch, counts: QueueCounts, listing: Listing) -> PlannedRepair:

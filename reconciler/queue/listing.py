@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from batches.batch import NO_JOBS, Tally
+from batches.look import PENDING_JOBS_MAX, PendingJob
 from batches.result import JobOutcome, JobResult, StoredAttempt
 from reconciler.queue.port import QueueJob
 
@@ -27,6 +28,8 @@ class Listing:
     """Jobs listed as ended."""
     pending: int = 0
     """Jobs listed as pending."""
+    first_pending: tuple[PendingJob, ...] = ()
+    """The first PENDING_JOBS_MAX of them, in ascending byte order of job_id."""
     new: int = 0
     """Ended jobs without a recorded result, including those in `missing`."""
     superseding: int = 0
@@ -70,6 +73,7 @@ class ListingWalk:
         self._results_max = results_max
         self._ended = dict.fromkeys(JobOutcome, 0)
         self._new = self._superseding = self._conflicting = 0
+        self._first_pending: list[QueueJob] = []
         self._missing: list[JobResult] = []
         self._new_in_missing = 0
         self._for_last = for_last
@@ -105,7 +109,12 @@ class ListingWalk:
                 self._conflicting += 1
         self._new += len(new)
         self._superseding += len(superseding)
+        self._keep_pending(job for job in jobs if job.outcome is None)
         self._keep(token, new, superseding)
+
+    def _keep_pending(self, jobs: Iterable[QueueJob]) -> None:
+        """Keep the jobs with the lowest ids: a queue may list its jobs in any order."""
+        self._first_pending = sorted((*self._first_pending, *jobs))[:PENDING_JOBS_MAX]
 
     def _keep(self, token: str, new: list[JobResult], superseding: list[JobResult]) -> None:
         """Keep all results of a page or none; none after a page that did not fit."""
@@ -127,6 +136,7 @@ class ListingWalk:
         return Listing(
             tally=tally,
             pending=self.jobs - tally.ended,
+            first_pending=tuple(PendingJob(job.job_id, attempt=job.attempt) for job in self._first_pending),
             new=self._new,
             superseding=self._superseding,
             conflicting=self._conflicting,

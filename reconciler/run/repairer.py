@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from batches.batch import Batch
+from batches.look import QueuePending
 from batches.repair import RepairPlan, repair
 from batches.store.batch_store import BatchStore
 from reconciler.decision.decide import PlannedRepair, already_ended, decide, ruled_out_by_counts
@@ -77,6 +78,8 @@ class Repairer:
 
     async def _repair_by_portions(self, batch: BatchInProgress, counts: QueueCounts) -> NotRepaired | None:
         listing = await self._list(batch, counts)
+        first_pending = () if listing is None else listing.first_pending
+        batch.note_pending(QueuePending(counts.pending, listing is not None, first_pending))
         while True:
             decision = decide(batch.current, counts, listing)
             if isinstance(decision, NotRepaired):
@@ -102,7 +105,7 @@ class Repairer:
             after = await self._store.write_repair(plan)
         if after is None:
             raise _ChangedMeanwhile
-        batch.add_repair(plan, planned.reasons, after)
+        batch.add_repair(plan, planned.reasons, after, planned.unfinished)
 
     async def _simulate(self, batch: Batch, plan: RepairPlan) -> Batch:
         """Return the batch as the repair would leave it, but with the revision that it still has."""

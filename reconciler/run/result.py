@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batches.batch import Batch, BatchState
+from batches.look import QueuePending
 from batches.repair import RepairPlan
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import Reasons
@@ -28,6 +29,10 @@ class BatchResult:
     """Results that are only counted."""
     not_repaired: NotRepaired | None = None
     """Why nothing (more) was done; None if everything that the queue knows was recorded."""
+    unfinished: NotRepaired | None = None
+    """Why the batch stays open although it was repaired."""
+    pending: QueuePending | None = None
+    """The pending jobs in the queue; None if it did not tell them."""
 
 
 OnResult = Callable[[BatchResult], Awaitable[None]]
@@ -51,6 +56,8 @@ class BatchInProgress:
         self.before = self.current = batch
         self._repairs: list[Reasons] = []
         self._recorded = self._counted = 0
+        self._unfinished: NotRepaired | None = None
+        self._pending: QueuePending | None = None
 
     def refresh(self, batch: Batch) -> None:
         """Replace the batch by one that others have changed."""
@@ -58,9 +65,15 @@ class BatchInProgress:
         if not self._repairs:
             self.before = batch
 
-    def add_repair(self, plan: RepairPlan, reasons: Reasons, after: Batch) -> None:
-        """Note a plan that was carried out."""
-        self.current = after
+    def note_pending(self, pending: QueuePending) -> None:
+        """Note which jobs are pending in the queue."""
+        self._pending = pending
+
+    def add_repair(
+        self, plan: RepairPlan, reasons: Reasons, after: Batch, unfinished: NotRepaired | None = None
+    ) -> None:
+        """Note a plan that was carried out, and why the batch stays open."""
+        self.current, self._unfinished = after, unfinished
         self._repairs.append(reasons)
         self._recorded += len(plan.results)
         self._counted += plan.unattributed.ended
@@ -68,7 +81,14 @@ class BatchInProgress:
     def result(self, not_repaired: NotRepaired | None) -> BatchResult:
         """Return what was done about the batch."""
         return BatchResult(
-            self.before, self.current, tuple(self._repairs), self._recorded, self._counted, not_repaired
+            self.before,
+            self.current,
+            tuple(self._repairs),
+            self._recorded,
+            self._counted,
+            not_repaired,
+            self._unfinished,
+            self._pending,
         )
 
 

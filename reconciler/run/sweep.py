@@ -13,7 +13,8 @@ from batches.store.batch_store import BatchStore
 from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.run.deadline import Deadline, StopReason
 from reconciler.run.lease import hold_lease
-from reconciler.run.result import BatchResult, OnResult, RunLog, RunReport
+from reconciler.run.looks import keep_look
+from reconciler.run.result import BatchResult, Output, RunLog, RunReport
 from reconciler.run.workers import Repair, WorkerPool
 from reconciler.settings import ReconcilerSettings
 
@@ -64,17 +65,19 @@ class Sweep:
         self._lease_held_elsewhere = False
         self._not_checked = self._deleted = 0
 
-    async def run(self, on_result: OnResult) -> RunReport:
+    async def run(self, output: Output) -> RunReport:
         """Run the pass; whatever went wrong is in the report.
 
         Args:
-            on_result: Receives what was done about each batch.
+            output: Receives what was done about each batch, and words its reasons.
 
         """
 
         async def add(result: BatchResult) -> None:
             self._run_log.add(result)
-            await on_result(result)
+            if not self._options.dry_run:
+                await keep_look(self._store, result, output.word)
+            await output.on_result(result)
 
         pool = WorkerPool(self._repair, self._store.ping, self._deadline, add)
         start = asyncio.get_running_loop().time()
@@ -91,10 +94,14 @@ class Sweep:
             await self._check(pool)
             return
         async with hold_lease(self._store, self._deadline) as is_ours:
-            if is_ours:
+            if not is_ours:
+                self._lease_held_elsewhere = True
+            elif self._options.batch_id is not None:
                 await self._check(pool)
             else:
-                self._lease_held_elsewhere = True
+                key = await self._store.begin_pass()
+                await self._check(pool)
+                await self._store.end_pass(key)
 
     async def _check(self, pool: WorkerPool) -> None:
         async with aclosing(await self._selected()) as batches:

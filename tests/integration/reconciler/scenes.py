@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import select, update
+from sqlalchemy import Table, select, update
 
 from batches.batch import Batch, NewBatch
 from batches.result import JobOutcome, JobResult, ResultSource
@@ -27,6 +27,8 @@ from reconciler.wiring import run_pass
 from tests.support.queue_fake import FakeBatch, FakeJob, QueueFake
 from tests.support.samples import NOON
 
+OF_PASSES = {schema.looks, schema.pending_jobs, schema.passes}
+"""The tables in which a pass also keeps what it left as it was."""
 RECORD_MAX = 5_000
 """Results that a scene records in one transaction."""
 PROCESS_SECONDS_MAX = 60
@@ -102,14 +104,18 @@ class Scene:
             deadline.close()
 
     async def tables(self) -> Tables:
-        """Return every row of every table."""
+        """Return every row of every table, except those of OF_PASSES."""
+        return await self.rows_of(*(set(schema.metadata.sorted_tables) - OF_PASSES))
+
+    async def rows_of(self, *tables: Table) -> Tables:
+        """Return every row of these tables."""
         async with self.database.engine.connect() as connection:
             return {
                 table.name: [
                     tuple(row)
                     for row in await connection.execute(select(table).order_by(*table.primary_key.columns))
                 ]
-                for table in schema.metadata.sorted_tables
+                for table in tables
             }
 
     async def let_the_lease_expire(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 from batches.batch import Tally
 from batches.errors import BatchNotFound
 from batches.listing import BatchFilter
+from batches.look import Look, PendingJob, QueuePending
 from batches.repair import RepairPlan
 from batches.store import retention
 from batches.store.batch_store import BatchStore
@@ -46,6 +47,8 @@ async def completed(store: BatchStore, batch_id: str = "batch", jobs: int = 3) -
     await create(store, 0, batch_id, sealed=False, team="sync", env="prod")
     await store.add_jobs(batch_id, jobs, "request")
     await report(store, *results(jobs - 1, batch_id=batch_id))
+    pending = QueuePending(1, lists_jobs=True, first_jobs=(PendingJob("last"),))
+    await store.record_look(Look(batch_id, "still_pending", "1 job is still pending", pending))
     last = (result("last", batch_id=batch_id),)
     await store.write_repair(RepairPlan(batch_id, 3, "reason", results=last))
     await store.seal_batch(batch_id)

@@ -1,0 +1,160 @@
+"""The reconciler's looks at batches that it left open, and the order in which it looks at them."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from batches.errors import BatchNotFound
+from batches.look import LastLook, Look, PendingJob, QueuePending
+from batches.repair import RepairPlan
+from batches.store import passes, schema
+from batches.store.batch_store import BatchStore
+from batches.store.database import Database
+from tests.integration.store.steps import count_rows, create, execute, report, scalar
+from tests.support.samples import NOON, result
+
+JOBS = (PendingJob("a", "sync_row", 1), PendingJob("b", "sync_row", 2))
+LOOK = Look(
+    "batch",
+    "still_pending",
+    "2 jobs are still pending in Celery",
+    QueuePending(2, lists_jobs=True, first_jobs=JOBS),
+)
+
+
+async def look_at(store: BatchStore, batch_id: str = "batch") -> LastLook | None:
+    """Return the newest look at a batch."""
+    key = (await store.get_batch(batch_id)).batch_key
+    return (await store.read_looks([key])).get(key)
+
+
+async def pending_ids(database: Database) -> list[str]:
+    """Return the pending jobs of all looks."""
+    rows = await database.read(
+        lambda c: c.execute(schema.pending_jobs.select().order_by(schema.pending_jobs.c.job_id))
+    )
+    return [f"{row.job_id} {row.display_name} {row.attempt}" for row in rows]
+
+
+async def test_a_look_is_kept_and_changes_no_revision(store: BatchStore, database: Database) -> None:
+    before = await create(store, 10)
+    await store.record_look(LOOK)
+    look = await look_at(store)
+    assert look is not None
+    assert (look.reason_kind, look.reason) == ("still_pending", "2 jobs are still pending in Celery")
+    assert (look.pending_jobs, look.lists_jobs, look.unchanged_since) == (2, True, look.look_time)
+    assert await pending_ids(database) == ["a sync_row 1", "b sync_row 2"]
+    after = await store.get_batch("batch")
+    assert replace(after, read_time=before.read_time) == before
+    assert await store.read_changed({"batch": before.revision}) == ([], [])
+
+
+async def test_a_look_replaces_the_one_before(store: BatchStore, database: Database) -> None:
+    await create(store, 10)
+    await store.record_look(LOOK)
+    first = await look_at(store)
+    jobs = (PendingJob("b", "sync_row", 3), PendingJob("c"))
+    await store.record_look(replace(LOOK, pending=QueuePending(2, lists_jobs=True, first_jobs=jobs)))
+    second = await look_at(store)
+    assert first is not None
+    assert second is not None
+    assert second.look_time >= first.look_time == second.unchanged_since
+    assert await pending_ids(database) == ["b sync_row 3", "c  1"]
+
+
+async def test_a_queue_that_does_not_answer_keeps_the_jobs_of_the_look_before(
+    store: BatchStore, database: Database
+) -> None:
+    await create(store, 10)
+    await store.record_look(LOOK)
+    await store.record_look(Look("batch", "queue_unavailable", "the job-status service does not answer"))
+    look = await look_at(store)
+    assert look is not None
+    assert (look.reason_kind, look.pending_jobs) == ("queue_unavailable", 2)
+    assert len(await pending_ids(database)) == 2
+
+
+async def test_an_ended_batch_has_no_look(store: BatchStore, database: Database) -> None:
+    """The repair that ends it deletes the look, and a later look is not kept."""
+    batch = await create(store, 1)
+    await store.record_look(LOOK)
+    await store.write_repair(RepairPlan("batch", batch.revision, "reason", results=(result("a"),)))
+    assert await look_at(store) is None
+    await store.record_look(LOOK)
+    assert await look_at(store) is None
+    assert await pending_ids(database) == []
+
+
+async def test_a_look_at_an_unknown_batch_is_not_kept(store: BatchStore, database: Database) -> None:
+    with pytest.raises(BatchNotFound):
+        await store.record_look(LOOK)
+    assert await count_rows(database) == {}
+
+
+async def test_a_long_reason_of_a_look_is_cut(store: BatchStore) -> None:
+    await create(store, 10)
+    await store.record_look(replace(LOOK, reason="🎉" * 600))
+    look = await look_at(store)
+    assert look is not None
+    assert look.reason == "🎉" * schema.REASON_CHARACTERS_MAX
+
+
+async def stuck(store: BatchStore, stuck_after_seconds: float = 0) -> list[str]:
+    """Return the stuck batches, in their order."""
+    keys = await store.list_stuck(stuck_after_seconds)
+    id_of = {batch.batch_key: batch.batch_id for batch in await store.read_batches(keys)}
+    return [id_of[key] for key in keys]
+
+
+async def test_stuck_batches_are_listed_in_the_order_of_their_last_look(store: BatchStore) -> None:
+    """Those never looked at are first, in the order of their creation."""
+    for batch_id in ("first", "second", "third", "never", "nor ever"):
+        await create(store, 1, batch_id)
+    for batch_id in ("second", "third", "first"):
+        await store.record_look(replace(LOOK, batch_id=batch_id))
+    assert await stuck(store) == ["never", "nor ever", "second", "third", "first"]
+
+
+async def test_only_batches_without_a_recent_result_are_stuck(store: BatchStore, database: Database) -> None:
+    for batch_id in ("silent", "recent", "never", "ended"):
+        await create(store, 2 if batch_id != "ended" else 1, batch_id)
+    await report(store, *(result("a", batch_id=one) for one in ("silent", "recent", "ended")))
+    await execute(database, "UPDATE batches SET create_time = '2000-01-01 00:00:00.000000'")
+    await execute(
+        database,
+        "UPDATE batches SET last_result_time = '2000-01-01 00:00:00.000000' WHERE batch_id = 'silent'",
+    )
+    assert await stuck(store, 300) == ["silent", "never"]
+
+
+async def test_a_deleted_batch_is_not_read(store: BatchStore) -> None:
+    batch = await create(store, 1)
+    read = await store.read_batches([batch.batch_key, batch.batch_key + 1])
+    assert [one.batch_id for one in read] == ["batch"]
+    assert await store.read_batches([]) == []
+
+
+async def last_pass(database: Database) -> datetime | None:
+    """Return when the newest pass ended or began."""
+    return await database.read(passes.read_last_pass_time)
+
+
+async def test_the_beginning_and_the_end_of_a_pass_are_kept(store: BatchStore, database: Database) -> None:
+    assert await last_pass(database) is None
+    key = await store.begin_pass()
+    began = await last_pass(database)
+    await store.end_pass(key)
+    ended = await last_pass(database)
+    assert began is not None
+    assert ended is not None
+    assert NOON < began <= ended
+
+
+async def test_only_the_newest_passes_are_kept(
+    store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "KEPT_PASSES_MAX", 2)
+    for _ in range(4):
+        await store.begin_pass()
+    assert await scalar(database, "SELECT COUNT(*) FROM passes") == 2
