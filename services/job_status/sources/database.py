@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Row, Select, make_url
+from sqlalchemy import URL, Row, Select, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -103,7 +103,7 @@ def _parse(text: str) -> URL:
 
 
 def _create_engine(url: URL) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         _without_creating(url),
         pool_size=CONNECTIONS_MAX,
         max_overflow=0,
@@ -115,6 +115,17 @@ def _create_engine(url: URL) -> AsyncEngine:
         pool_reset_on_return=None,
         hide_parameters=True,
     )
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _read_any_text)
+    return engine
+
+
+def _read_any_text(connection: Any, _record: object) -> None:
+    """Make SQLite return bytes that are not UTF-8 as lone surrogates.
+
+    By default such a query fails, which would look as if the whole queue were unavailable.
+    """
+    connection.driver_connection.text_factory = lambda text: text.decode(errors="surrogateescape")
 
 
 def _without_creating(url: URL) -> URL:

@@ -2,10 +2,13 @@
 
 The meaning of its columns (laravel/framework, src/Illuminate/Bus/DatabaseBatchRepository.php):
 
-- `pending_jobs`: only a success lowers it, so failed jobs stay in it.
-- `failed_job_ids`: the jobs that are failed now; a retry that succeeds is removed.
+- `pending_jobs`: only a success lowers it, so failed jobs stay in it. Each success counts: a job that was
+  delivered twice and succeeded twice lowers it twice. Jobs that were removed from the queue stay in it.
+- `failed_job_ids`: the ids whose latest run failed. `queue:retry-batch` runs a job again under the same id,
+  which stays here until that run succeeds. Horizon runs it again under another id; the first one stays.
 - `failed_jobs`: the number of failures, not of jobs: a job that fails twice counts twice. Not read.
 - `finished_at`: set by cancel() while jobs still run, and never set if failures are allowed. Not read.
+- `options`: PHP's serialize(), for Laravel itself. Not read.
 
 A job that returns early because its batch is cancelled counts as a success in Laravel, and therefore here.
 """
@@ -21,35 +24,40 @@ def counts_of(
 ) -> BatchCounts:
     """Return the counts of a batch, given the column values as the database returned them.
 
-    All jobs have ended once the only pending ones are those that failed. Numbers that contradict each other
-    result in a negative count.
+    All jobs have ended once the only pending ones are those that failed. A batch without jobs has not been
+    filled yet: Laravel creates the row first, and a program may add jobs at any time.
 
     Raises:
-        QueueContradiction: a number is not an integer, or failed_job_ids is not a list of ids in JSON.
+        QueueContradiction: a number is not an integer, failed_job_ids is not a list of ids in JSON, or the
+            numbers cannot all be true.
 
     """
     total = require_int("total_jobs", total_jobs)
-    failed = len(_parse_failed_ids(failed_job_ids))
-    pending = _pending(require_int("pending_jobs", pending_jobs), failed)
+    unsuccessful = _unsuccessful(require_int("pending_jobs", pending_jobs), total)
+    # Among more failed ids than jobs without a success, some are of jobs that succeeded under another id or
+    # in another delivery, or are the second id of a job. Successes are certain: each lowered pending_jobs.
+    failed = min(len(_parse_failed_ids(failed_job_ids)), unsuccessful)
     return BatchCounts(
         total=total,
-        succeeded=total - failed - pending,
+        succeeded=total - unsuccessful,
         failed=failed,
         skipped=0,
-        pending=pending,
-        finished=pending == 0,
-        cancelled=bool(cancelled_at),
+        pending=unsuccessful - failed,
+        finished=total > 0 and failed == unsuccessful,
+        cancelled=cancelled_at is not None and require_int("cancelled_at", cancelled_at) != 0,
         lists_jobs=False,
     )
 
 
-def _pending(pending_jobs: int, failed: int) -> int:
-    """Return how many jobs have not ended.
-
-    More failed jobs than pending ones is not a contradiction: a job that is delivered twice may succeed and
-    then fail. A negative number is one (more successes than jobs), and must not be hidden as 0.
-    """
-    return pending_jobs if pending_jobs < 0 else max(0, pending_jobs - failed)
+def _unsuccessful(pending_jobs: int, total: int) -> int:
+    """Return how many jobs have not succeeded; numbers that cannot be true must not be hidden as 0."""
+    if total < 0:
+        raise QueueContradiction("total_jobs is negative")
+    if pending_jobs < 0:
+        raise QueueContradiction("pending_jobs is negative: Laravel counted more successes than jobs")
+    if pending_jobs > total:
+        raise QueueContradiction("pending_jobs is greater than total_jobs")
+    return pending_jobs
 
 
 def _parse_failed_ids(failed_job_ids: object) -> frozenset[str]:
@@ -61,7 +69,7 @@ def _parse_failed_ids(failed_job_ids: object) -> frozenset[str]:
         ids = list(ids.values())
     if ids is None:
         return frozenset()
-    if not isinstance(ids, list) or not all(isinstance(one, str | int) for one in ids):
+    if not isinstance(ids, list) or not all(type(one) in (str, int) for one in ids):
         raise QueueContradiction("failed_job_ids is not a list of ids")
     return frozenset(map(str, ids))
 

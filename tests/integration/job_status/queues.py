@@ -46,6 +46,7 @@ class LaravelQueue:
     """`job_batches` as Laravel's migration and DatabaseBatchRepository write it."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._database = Database(url)
 
     async def create(self) -> None:
@@ -66,7 +67,9 @@ class LaravelQueue:
         unsuccessful = sum(state != "succeeded" for state in jobs.values())
         await self.put_row(batch_id, len(jobs), unsuccessful, json.dumps(failed))
 
-    async def put_row(self, batch_id: str, total: int, pending: int, failed_job_ids: str | None) -> None:
+    async def put_row(
+        self, batch_id: str, total: int, pending: int, failed_job_ids: str | None, options: str = ""
+    ) -> None:
         """Add a row with these values."""
         await self._database.run(
             "INSERT INTO job_batches (id, name, total_jobs, pending_jobs, failed_jobs, failed_job_ids,"
@@ -77,7 +80,7 @@ class LaravelQueue:
                 "pending": pending,
                 "failed": failed_job_ids,
                 # Laravel encodes PHP's serialize() for PostgreSQL, because it may contain NUL bytes.
-                "options": "YTowOnt9" if self._database.backend == "postgresql" else "a:0:{}",
+                "options": options or ("YTowOnt9" if self._database.backend == "postgresql" else "a:0:{}"),
             },
         )
 
@@ -86,6 +89,13 @@ class LaravelQueue:
         await self._database.run(
             "UPDATE job_batches SET cancelled_at = :now, finished_at = :now WHERE id = :id",
             {"now": CANCEL_UNIX_SECONDS, "id": batch_id},
+        )
+
+    async def set_raw_failed_ids(self, batch_id: str, failed_job_ids: bytes) -> None:
+        """Store bytes as text in SQLite, whatever they are."""
+        await self._database.run(
+            "UPDATE job_batches SET failed_job_ids = CAST(:failed AS TEXT) WHERE id = :id",
+            {"failed": failed_job_ids, "id": batch_id},
         )
 
     async def rename(self, table_name: str) -> None:

@@ -2,12 +2,16 @@
 
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 
-from services.job_status.source import BatchUnknown, QueueContradiction
+from services.job_status.source import QueueContradiction
 from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.laravel import LaravelSource
+from tests.integration.job_status.answers import refused
+from tests.integration.job_status.laravel_cells import LaravelCells
 from tests.integration.job_status.queues import LaravelQueue
+from tests.integration.job_status.servers import serving
 from tests.integration.job_status.source_contract import SourceContract
 
 
@@ -37,24 +41,36 @@ class TestContract(SourceContract):
     """The contract of every source."""
 
 
-async def test_contradicting_numbers_are_passed_on(queue: LaravelQueue, source: LaravelSource) -> None:
-    """The reconciler is the one to detect them."""
-    await queue.put_row("batch", 3, 5, "[]")
-    assert (await source.batch_counts("batch")).succeeded == -2
+class TestCells(LaravelCells):
+    """The column of Laravel in docs/job-status-source.md."""
 
 
-async def test_unreadable_failed_ids_are_a_contradiction(queue: LaravelQueue, source: LaravelSource) -> None:
-    """Other batches are not affected."""
-    await queue.put_row("broken", 3, 3, "[")
+IMPOSSIBLE_ROWS = {
+    "negative pending_jobs": (3, -1, "pending_jobs is negative"),
+    "more pending jobs than jobs": (3, 5, "pending_jobs is greater than total_jobs"),
+}
+
+
+@pytest.mark.parametrize(("total", "pending", "problem"), IMPOSSIBLE_ROWS.values(), ids=IMPOSSIBLE_ROWS)
+async def test_numbers_that_cannot_be_true_are_answered_with_the_problem(
+    total: int, pending: int, problem: str, queue: LaravelQueue, queue_url: str
+) -> None:
+    """The reconciler tells a person."""
+    await queue.put_row("batch", total, pending, "[]")
+    async with serving("laravel", queue_url) as client:
+        answer = await refused(client.counts("batch"))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION")
+    assert problem in answer.message
+
+
+@pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+async def test_text_that_is_not_utf8_is_a_contradiction_of_its_batch_only(
+    queue: LaravelQueue, source: LaravelSource
+) -> None:
+    """Only SQLite stores such text; it looked like an unavailable queue."""
+    await queue.put_row("broken", 3, 3, None)
     await queue.put_row("sound", 3, 3, None)
-    with pytest.raises(QueueContradiction):
+    await queue.set_raw_failed_ids("broken", b"[\xff")
+    with pytest.raises(QueueContradiction, match="failed_job_ids is not valid JSON"):
         await source.batch_counts("broken")
     assert (await source.batch_counts("sound")).pending == 3
-
-
-async def test_pruned_batch_is_unknown(queue: LaravelQueue, source: LaravelSource) -> None:
-    """The ids are UUIDs, as in Laravel."""
-    await queue.put("9b2f6c1e-7a53-4f0e-9d53-0e6a0c3f5a11", {"a": "succeeded"})
-    assert (await source.batch_counts("9b2f6c1e-7a53-4f0e-9d53-0e6a0c3f5a11")).finished
-    with pytest.raises(BatchUnknown):
-        await source.batch_counts("9b2f6c1e-7a53-4f0e-9d53-0e6a0c3f5a12")

@@ -11,6 +11,7 @@ from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.job_table import JobTableSource
 from services.job_status.sources.laravel import LaravelSource
 from tests.integration.job_status.answers import refused
+from tests.integration.job_status.laravel_cells import LaravelCells
 from tests.integration.job_status.queues import Database, JobTableQueue, LaravelQueue
 from tests.integration.job_status.servers import serving
 from tests.integration.job_status.source_contract import SourceContract, listed
@@ -18,8 +19,8 @@ from tests.integration.job_status.source_contract import SourceContract, listed
 pytestmark = pytest.mark.xdist_group("postgresql")
 
 
-class TestLaravel(SourceContract):
-    """The contract of every source, for Laravel."""
+class TestLaravel(SourceContract, LaravelCells):
+    """The contract of every source, and the documentation's column, for Laravel."""
 
     @pytest.fixture
     async def queue(self, postgresql_url: str) -> LaravelQueue:

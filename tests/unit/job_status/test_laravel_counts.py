@@ -23,7 +23,8 @@ SOUND = {
         _counts(1037, 1035, 2, 0, finished=True),
     ),
     "all failed": ((2, 2, '["a", "b"]', None), _counts(2, 0, 2, 0, finished=True)),
-    "a batch without jobs": ((0, 0, "[]", None), _counts(0, 0, 0, 0, finished=True)),
+    "a batch without jobs is not finished: they are added later": ((0, 0, "[]", None), _counts(0, 0, 0, 0)),
+    "a cancelled batch without jobs": ((0, 0, "[]", 1_700_000_000), _counts(0, 0, 0, 0, cancelled=True)),
     "cancelled while jobs run": ((3, 2, "[]", 1_700_000_000), _counts(3, 1, 0, 2, cancelled=True)),
     "cancelled and all ended": (
         (3, 1, '["a"]', 1_700_000_000),
@@ -32,7 +33,23 @@ SOUND = {
     "cancelled_at 0 means not cancelled, as in Laravel": ((1, 1, "[]", 0), _counts(1, 0, 0, 1)),
     "a job that succeeded, then failed on a second delivery": (
         (3, 0, '["a"]', None),
+        _counts(3, 3, 0, 0, finished=True),
+    ),
+    "a job that failed, then succeeded under the new id of Horizon's retry": (
+        (3, 0, '["first-id"]', None),
+        _counts(3, 3, 0, 0, finished=True),
+    ),
+    "a job that failed twice, under its id and that of Horizon's retry": (
+        (3, 1, '["first-id", "second-id"]', None),
         _counts(3, 2, 1, 0, finished=True),
+    ),
+    "a job that succeeded in the end, after failures under two ids": (
+        (1, 0, '["a","b"]', None),
+        _counts(1, 1, 0, 0, finished=True),
+    ),
+    "more jobs than 32 bits count": (
+        (2**31 + 3, 3, '["a"]', None),
+        _counts(2**31 + 3, 2**31, 1, 2),
     ),
 }
 
@@ -67,22 +84,25 @@ def test_failed_ids_are_distinct_ids(failed_job_ids: object, failed: int) -> Non
     assert counts_of(10, 10, failed_job_ids, None).failed == failed
 
 
-NEGATIVE = {
-    "more failed jobs than jobs": (1, 0, '["a","b"]', None),
-    "more pending jobs than jobs": (3, 5, "[]", None),
-    "negative pending jobs": (3, -1, "[]", None),
-    "negative pending jobs, and failed ones": (3, -1, '["a"]', None),
-    "a negative total": (-1, 0, "[]", None),
-    "more pending and failed jobs than jobs": (2, 4, '["a"]', None),
+IMPOSSIBLE = {
+    "more pending jobs than jobs": ((3, 5, "[]", None), "pending_jobs is greater than total_jobs"),
+    "more pending jobs than jobs, and a failed one": (
+        (2, 4, '["a"]', None),
+        "pending_jobs is greater than total_jobs",
+    ),
+    "one success counted twice": ((3, -1, "[]", None), "pending_jobs is negative"),
+    "ten successes counted twice, and a failure": ((3, -10, '["a"]', None), "pending_jobs is negative"),
+    "a negative total": ((-1, 0, "[]", None), "total_jobs is negative"),
 }
 
 
-@pytest.mark.parametrize("row", NEGATIVE.values(), ids=NEGATIVE)
-def test_contradicting_numbers_result_in_a_negative_count(row: tuple[object, object, object, object]) -> None:
+@pytest.mark.parametrize(("row", "problem"), IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_numbers_that_cannot_be_true_are_a_contradiction(
+    row: tuple[object, object, object, object], problem: str
+) -> None:
     """They never look like a finished batch."""
-    counts = counts_of(*row)
-    assert min(counts.succeeded, counts.failed, counts.pending) < 0
-    assert counts.succeeded + counts.failed + counts.pending == counts.total
+    with pytest.raises(QueueContradiction, match=problem):
+        counts_of(*row)
 
 
 UNREADABLE = {
@@ -99,6 +119,10 @@ UNREADABLE = {
     "a total in words": ("three", 3, "[]", None),
     "pending_jobs of NULL": (3, None, "[]", None),
     "half a job": (3, 1.5, "[]", None),
+    "a cancellation that is not a time": (3, 3, "[]", "yesterday"),
+    "a number of 5,000 digits in the list": (3, 3, f"[{'1' * 5_000}]", None),
+    "true in the list": (3, 3, "[true]", None),
+    "a number with a fraction in the list": (3, 3, "[1.5]", None),
 }
 
 
