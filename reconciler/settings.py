@@ -22,8 +22,9 @@ class ReconcilerSettings(BaseSettings):
         default=10.0,
         gt=0,
         le=60,
-        description="Deadline of one attempt of a call to the JobStatusService, in seconds. Default 10: a"
-        " queue returns a page of 5,000 jobs in about 100 ms; one that needs 10 s is as good as unavailable.",
+        description="Deadline of a call to the JobStatusService, in seconds, including retries while it is"
+        " unavailable. A batch has one call for its counts and one for each page of its jobs. Default 10: a"
+        " queue returns a page of 5,000 jobs in about 100 ms.",
     )
     job_status_ca_file: Path | None = Field(
         default=None,

@@ -11,10 +11,12 @@ from batchprogress import TlsFiles
 from process.configuration import refuse
 from process.secret_files import read_secret
 from reconciler.queue.client import JobStatusClient, open_channel
+from reconciler.run.availability import Availability
 from reconciler.run.deadline import Deadline
 from reconciler.run.repairer import Repairer
 from reconciler.run.result import Output, RunReport
 from reconciler.run.sweep import RunOptions, Sweep
+from reconciler.run.workers import WorkerPool
 from reconciler.settings import ReconcilerSettings
 
 
@@ -42,7 +44,8 @@ async def run_pass(
             client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
             store = BatchStore(database)
             repairer = Repairer(client, store, output.word, dry_run=options.dry_run)
-            return await Sweep(store, repairer.repair, deadline, settings, options).run(output)
+            pool = WorkerPool(repairer.repair, store.ping, Availability(client.check_health), deadline)
+            return await Sweep(store, pool, deadline, settings, options).run(output)
 
 
 def _credentials(settings: ReconcilerSettings) -> tuple[TlsFiles | None, str]:

@@ -24,6 +24,9 @@ class NotRepairedReason(enum.StrEnum):
     CONTRADICTION = "contradiction"
     """The queue's answers cannot be true; a person must look."""
     QUEUE_UNAVAILABLE = "queue_unavailable"
+    TIMED_OUT = "timed_out"
+    """The queue did not answer about this batch in time; perhaps it is too large."""
+    ACCESS_DENIED = "access_denied"
     QUEUE_FAULT = "queue_fault"
     DATABASE_UNAVAILABLE = "database_unavailable"
     NO_SUCH_BATCH = "no_such_batch"
@@ -37,6 +40,8 @@ ERRORS = frozenset(
     {
         NotRepairedReason.CONTRADICTION,
         NotRepairedReason.QUEUE_UNAVAILABLE,
+        NotRepairedReason.TIMED_OUT,
+        NotRepairedReason.ACCESS_DENIED,
         NotRepairedReason.QUEUE_FAULT,
         NotRepairedReason.DATABASE_UNAVAILABLE,
         NotRepairedReason.NO_SUCH_BATCH,

@@ -1,11 +1,19 @@
 """The client of JobStatusService: the only file of the reconciler that knows gRPC and protobuf."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
 from batchprogress import TlsFiles
@@ -13,12 +21,16 @@ from batchprogress.v1 import job_status_pb2, job_status_pb2_grpc
 from reconciler.queue.port import (
     JobPage,
     JobsNotListed,
+    QueueAccessDenied,
     QueueBatchUnknown,
     QueueContradiction,
     QueueCounts,
+    QueueError,
     QueueFault,
     QueueJob,
+    QueueTimeout,
     QueueUnavailable,
+    ServiceHealth,
 )
 from rpc.answers.fields import IDENTIFIER
 
@@ -27,6 +39,8 @@ TRIES_MAX = 4
 longer outages."""
 RETRY_WAIT_SECONDS = 0.2
 """Upper bound of the first random wait; the bound doubles with each retry."""
+HEALTH_SECONDS_MAX = 5.0
+"""Deadline of a health check, which reads nothing. It is as long as one attempt to connect may take."""
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """Our own server keeps its pages below gRPC's default of 4 MiB; others may not."""
 CONNECT_MS_MAX = 5_000
@@ -37,15 +51,11 @@ RECONNECT_MS_MIN = 100
 _UNAVAILABLE = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
         grpc.StatusCode.CANCELLED,  # by a server that is shutting down
         grpc.StatusCode.RESOURCE_EXHAUSTED,
     }
 )
-"""A retry may succeed."""
-_DENIED = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
-"""A retry cannot succeed, for this batch or any other."""
-
+"""A retry may succeed. After DEADLINE_EXCEEDED no time is left for one."""
 _OUTCOMES: dict[int, JobOutcome | None] = {0: None, **{int(outcome): outcome for outcome in JobOutcome}}
 """0: neither outcome nor pending is set, or the outcome is UNSPECIFIED."""
 _WITHOUT_ERROR = frozenset({None, JobOutcome.SUCCEEDED})
@@ -72,7 +82,7 @@ class JobStatusClient:
 
     Args:
         channel: A channel to the JobStatusService; the caller closes it.
-        call_seconds_max: The deadline of one attempt of a call, in seconds.
+        call_seconds_max: The deadline of a call, including its retries, in seconds.
         token: The bearer token to send; none if empty.
 
     """
@@ -80,6 +90,7 @@ class JobStatusClient:
     def __init__(self, channel: grpc.aio.Channel, *, call_seconds_max: float, token: str = "") -> None:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._stub = job_status_pb2_grpc.JobStatusServiceStub(channel)
+        self._check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
         self._call_seconds_max = call_seconds_max
 
     async def batch_counts(self, batch_id: str) -> QueueCounts:
@@ -98,51 +109,80 @@ class JobStatusClient:
             raise JobsNotListed("the queue keeps only counts") from error
         return JobPage(tuple(to_job(status) for status in answer.job_statuses), answer.next_page_token)
 
+    async def check_health(self) -> ServiceHealth:
+        """Ask the service for its health."""
+        request = health_pb2.HealthCheckRequest()
+        try:
+            answer = await self._check(request, timeout=HEALTH_SECONDS_MAX, metadata=self._metadata)
+        except grpc.aio.AioRpcError as error:
+            is_silent = error.code() in _UNAVAILABLE or error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            return ServiceHealth.NOT_SERVING if is_silent else ServiceHealth.UNKNOWN
+        if answer is None:  # bytes that cannot be decoded
+            return ServiceHealth.UNKNOWN
+        is_serving = answer.status == health_pb2.HealthCheckResponse.SERVING
+        return ServiceHealth.SERVING if is_serving else ServiceHealth.NOT_SERVING
+
     async def _call(self, method: Callable[..., Awaitable[Answer]], request: Message) -> Answer:
-        """Return the answer; while the service is unavailable, try again with a new deadline."""
+        """Return the answer; while the service is unavailable, try again until the deadline."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + self._call_seconds_max
 
         async def once() -> Answer | None:
-            return await method(request, timeout=self._call_seconds_max, metadata=self._metadata)
+            return await method(request, timeout=end - clock(), metadata=self._metadata)
 
         retrying = AsyncRetrying(
             retry=retry_if_exception(_is_unavailable),
             wait=wait_random_exponential(multiplier=RETRY_WAIT_SECONDS),
-            stop=stop_after_attempt(TRIES_MAX),
+            stop=stop_after_attempt(TRIES_MAX) | stop_before_delay(self._call_seconds_max),
             reraise=True,
         )
         try:
             answer: Answer | None = await retrying(once)
         except grpc.aio.AioRpcError as error:
-            raise _translated(error.code()) from error
+            raise self._translated(error.code()) from error
         if answer is None:  # what grpc.aio returns for bytes that it cannot decode
             raise QueueContradiction("the job-status service's answer cannot be decoded")
         return answer
+
+    def _translated(self, code: grpc.StatusCode) -> QueueError:
+        """Return our error for a status code; the server's own text may hold secrets and is not repeated."""
+        seconds = f"{self._call_seconds_max:g}"
+        error, text = _ERRORS.get(code, (QueueFault, "the job-status service answers {code}"))
+        return error(text.format(code=code.name, seconds=seconds))
 
 
 class _Unimplemented(QueueFault):
     """The queue's service does not have this call."""
 
 
+_ERRORS: dict[grpc.StatusCode, tuple[type[QueueError], str]] = {
+    grpc.StatusCode.NOT_FOUND: (QueueBatchUnknown, "the queue does not know the batch"),
+    grpc.StatusCode.FAILED_PRECONDITION: (
+        QueueContradiction,
+        "the job-status service found contradictory data in the queue",
+    ),
+    grpc.StatusCode.UNIMPLEMENTED: (_Unimplemented, "the job-status service does not have this call"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (
+        QueueTimeout,
+        "the job-status service did not answer within {seconds} s",
+    ),
+    **dict.fromkeys(
+        (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED),
+        (
+            QueueAccessDenied,
+            (
+                "the job-status service denies access ({code});"
+                " check RECONCILER_JOB_STATUS_TOKEN_FILE and the token's role"
+            ),
+        ),
+    ),
+    **dict.fromkeys(_UNAVAILABLE, (QueueUnavailable, "the job-status service does not answer ({code})")),
+}
+"""What the status codes mean; any other code is a fault of the service."""
+
+
 def _is_unavailable(error: BaseException) -> bool:
     return isinstance(error, grpc.aio.AioRpcError) and error.code() in _UNAVAILABLE
-
-
-def _translated(code: grpc.StatusCode) -> Exception:
-    """Return our error for a status code; the server's own text may hold secrets and is not repeated."""
-    if code is grpc.StatusCode.NOT_FOUND:
-        return QueueBatchUnknown("the queue does not know the batch")
-    if code is grpc.StatusCode.FAILED_PRECONDITION:
-        return QueueContradiction("the job-status service found contradictory data in the queue")
-    if code is grpc.StatusCode.UNIMPLEMENTED:
-        return _Unimplemented("the job-status service does not have this call")
-    if code in _DENIED:
-        return QueueUnavailable(
-            f"the job-status service denies access ({code.name});"
-            " check RECONCILER_JOB_STATUS_TOKEN_FILE and the token's role"
-        )
-    if code in _UNAVAILABLE:
-        return QueueUnavailable(f"the job-status service does not answer ({code.name})")
-    return QueueFault(f"the job-status service answers {code.name}")
 
 
 def to_counts(answer: job_status_pb2.GetBatchStatusResponse) -> QueueCounts:

@@ -1,5 +1,6 @@
 """The reconciler's interface to a queue, and its errors. Independent of gRPC."""
 
+import enum
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -20,7 +21,15 @@ class JobsNotListed(QueueError):
 
 
 class QueueUnavailable(QueueError):
-    """The queue does not answer, about this batch or any other."""
+    """The queue does not answer about this batch, and perhaps about no other one either."""
+
+
+class QueueTimeout(QueueError):
+    """The queue does not answer about this batch in time; it may answer about the next one."""
+
+
+class QueueAccessDenied(QueueError):
+    """The queue's service refuses the caller."""
 
 
 class QueueFault(QueueError):
@@ -29,6 +38,16 @@ class QueueFault(QueueError):
 
 class QueueContradiction(QueueError):
     """The queue's answer cannot be true, or cannot be read."""
+
+
+class ServiceHealth(enum.Enum):
+    """What a health check says about the queue's service."""
+
+    SERVING = enum.auto()
+    NOT_SERVING = enum.auto()
+    """The service says so, or it does not answer."""
+    UNKNOWN = enum.auto()
+    """The service answers, but has no health check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

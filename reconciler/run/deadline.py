@@ -17,6 +17,7 @@ class StopReason(enum.StrEnum):
     SIGNAL = "stopped by a signal"
     DATABASE_UNAVAILABLE = "the database does not answer"
     QUEUE_UNAVAILABLE = "the job-status service does not answer"
+    ACCESS_DENIED = "the job-status service denies access"
     LEASE_LOST = "another pass took its lease"
 
 

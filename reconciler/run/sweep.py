@@ -14,8 +14,8 @@ from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.run.deadline import Deadline, StopReason
 from reconciler.run.lease import hold_lease
 from reconciler.run.looks import keep_look
-from reconciler.run.result import BatchResult, Output, RunLog, RunReport
-from reconciler.run.workers import Repair, WorkerPool
+from reconciler.run.result import BatchResult, OnResult, Output, RunLog, RunReport
+from reconciler.run.workers import WorkerPool
 from reconciler.settings import ReconcilerSettings
 
 PAGE_BATCHES = 200
@@ -41,7 +41,7 @@ class Sweep:
 
     Args:
         store: Where batches are kept.
-        repair: Repairs a batch; returns why no more was done.
+        pool: Checks the batches.
         deadline: When the pass stops.
         settings: What is stuck, what is old, and how many batches are checked at the same time.
         options: The options of the command line.
@@ -51,13 +51,13 @@ class Sweep:
     def __init__(
         self,
         store: BatchStore,
-        repair: Repair,
+        pool: WorkerPool,
         deadline: Deadline,
         settings: ReconcilerSettings,
         options: RunOptions,
     ) -> None:
         self._store = store
-        self._repair = repair
+        self._pool = pool
         self._deadline = deadline
         self._settings = settings
         self._options = options
@@ -79,33 +79,32 @@ class Sweep:
                 await keep_look(self._store, result, output.word)
             await output.on_result(result)
 
-        pool = WorkerPool(self._repair, self._store.ping, self._deadline, add)
         start = asyncio.get_running_loop().time()
         try:
-            await self._run_with_lease(pool)
+            await self._run_with_lease(add)
         except DatabaseUnavailable:
             self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
         except BatchNotFound:
             self._run_log.add_missing(self._options.batch_id or "")
         return self._report(asyncio.get_running_loop().time() - start)
 
-    async def _run_with_lease(self, pool: WorkerPool) -> None:
+    async def _run_with_lease(self, on_result: OnResult) -> None:
         if self._options.dry_run:
-            await self._check(pool)
+            await self._check(on_result)
             return
         async with hold_lease(self._store, self._deadline) as is_ours:
             if not is_ours:
                 self._lease_held_elsewhere = True
             elif self._options.batch_id is not None:
-                await self._check(pool)
+                await self._check(on_result)
             else:
                 key = await self._store.begin_pass()
-                await self._check(pool)
+                await self._check(on_result)
                 await self._store.end_pass(key)
 
-    async def _check(self, pool: WorkerPool) -> None:
+    async def _check(self, on_result: OnResult) -> None:
         async with aclosing(await self._selected()) as batches:
-            self._not_checked = await pool.check(batches, self._settings.concurrency)
+            self._not_checked = await self._pool.check(batches, self._settings.concurrency, on_result)
         # A person who asks for one batch does not expect others to be deleted.
         is_scheduled = self._options.batch_id is None and not self._options.dry_run
         if is_scheduled and self._settings.retention > 0:

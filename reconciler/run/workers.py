@@ -1,7 +1,7 @@
 """Workers that check one batch after the other; an error with one batch does not stop the pass."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 
 import structlog
@@ -10,12 +10,18 @@ from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import ReasonKind
-from reconciler.queue.port import QueueContradiction, QueueError, QueueFault, QueueUnavailable
+from reconciler.queue.port import (
+    QueueAccessDenied,
+    QueueContradiction,
+    QueueError,
+    QueueFault,
+    QueueTimeout,
+    QueueUnavailable,
+)
+from reconciler.run.availability import Availability
 from reconciler.run.deadline import Deadline, StopReason
 from reconciler.run.result import BatchInProgress, OnResult
 
-UNAVAILABLE_IN_A_ROW_MAX = 5
-"""Each of them took several tries already: the service is down, and more calls would only hammer it."""
 UNCHECKED_COUNTED_MAX = 10_000
 """How many of the batches that were not checked are counted: some 50 pages, about a quarter of a second."""
 
@@ -31,32 +37,44 @@ class WorkerPool:
     Args:
         repair: Repairs a batch; returns why no more was done.
         ping: Raises DatabaseUnavailable while the database does not answer.
+        availability: Decides whether the job-status service answers anybody.
         deadline: Stops the workers, and is stopped by them if no other batch could fare better.
-        on_result: Receives what was done about each batch.
 
     """
 
-    def __init__(self, repair: Repair, ping: Ping, deadline: Deadline, on_result: OnResult) -> None:
+    def __init__(self, repair: Repair, ping: Ping, availability: Availability, deadline: Deadline) -> None:
         self._repair = repair
         self._ping = ping
+        self._availability = availability
         self._deadline = deadline
-        self._on_result = on_result
-        self._unavailable_in_a_row = 0
         self._next_batch = asyncio.Lock()
 
-    async def check(self, batches: AsyncIterator[Batch], workers: int) -> int:
-        """Check all batches; return how many were not checked because the pass stopped."""
+    async def check(self, batches: AsyncIterator[Batch], workers: int, on_result: OnResult) -> int:
+        """Check all batches.
+
+        Args:
+            batches: The batches.
+            workers: How many are checked at the same time.
+            on_result: Receives what was done about each batch.
+
+        Returns:
+            How many batches were not checked because the pass stopped.
+
+        """
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(self._worker(batches))
-        return await self._count_unchecked(batches) if self._deadline.is_over else 0
+                group.create_task(self._worker(batches, on_result))
+        if self._deadline.is_over:
+            return await self._count_unchecked(batches)
+        self._stop_for(await self._availability.final_stop_reason())
+        return 0
 
-    async def _worker(self, batches: AsyncIterator[Batch]) -> None:
+    async def _worker(self, batches: AsyncIterator[Batch], on_result: OnResult) -> None:
         while not self._deadline.is_over:
             batch = await self._next(batches)
             if batch is None:
                 return
-            await self._check_one(BatchInProgress(batch))
+            await self._check_one(BatchInProgress(batch), on_result)
 
     async def _next(self, batches: AsyncIterator[Batch]) -> Batch | None:
         try:
@@ -66,12 +84,12 @@ class WorkerPool:
             self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
             return None
 
-    async def _check_one(self, batch: BatchInProgress) -> None:
+    async def _check_one(self, batch: BatchInProgress, on_result: OnResult) -> None:
         not_repaired = await self._repaired(batch)
         await self._stop_if_unavailable(not_repaired)
         with suppress(TimeoutError):
             async with self._deadline.limit():
-                await self._on_result(batch.result(not_repaired))
+                await on_result(batch.result(not_repaired))
 
     async def _repaired(self, batch: BatchInProgress) -> NotRepaired | None:
         """Repair a batch; any error becomes the reason why it was not repaired."""
@@ -85,13 +103,16 @@ class WorkerPool:
 
     async def _stop_if_unavailable(self, not_repaired: NotRepaired | None) -> None:
         """Stop the pass if no other batch could fare better."""
+        if self._deadline.is_over:
+            return
         reason = not_repaired.reason if not_repaired is not None else None
-        is_unavailable = reason is NotRepairedReason.QUEUE_UNAVAILABLE
-        self._unavailable_in_a_row = self._unavailable_in_a_row + 1 if is_unavailable else 0
-        if self._unavailable_in_a_row >= UNAVAILABLE_IN_A_ROW_MAX:
-            self._deadline.stop(StopReason.QUEUE_UNAVAILABLE)
+        self._stop_for(await self._availability.stop_reason(reason))
         if reason is NotRepairedReason.DATABASE_UNAVAILABLE and not await self._database_answers():
             self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
+
+    def _stop_for(self, reason: StopReason | None) -> None:
+        if reason is not None:
+            self._deadline.stop(reason)
 
     async def _database_answers(self) -> bool:
         """Return whether only one batch's transaction failed, for example because its row is locked."""
@@ -111,22 +132,24 @@ class WorkerPool:
         return number
 
 
+_QUEUE_ERRORS: Mapping[type[QueueError], NotRepairedReason] = {
+    QueueUnavailable: NotRepairedReason.QUEUE_UNAVAILABLE,
+    QueueTimeout: NotRepairedReason.TIMED_OUT,
+    QueueAccessDenied: NotRepairedReason.ACCESS_DENIED,
+    QueueFault: NotRepairedReason.QUEUE_FAULT,
+    QueueContradiction: NotRepairedReason.CONTRADICTION,
+}
+
+
 def _failure(batch_id: str, error: Exception) -> NotRepaired:
+    for kind, reason in _QUEUE_ERRORS.items():
+        if isinstance(error, kind):
+            return NotRepaired.because(reason, ReasonKind.QUEUE_ERROR, str(error))
     match error:
-        case QueueUnavailable():
-            return _queue_error(NotRepairedReason.QUEUE_UNAVAILABLE, error)
-        case QueueFault():
-            return _queue_error(NotRepairedReason.QUEUE_FAULT, error)
-        case QueueContradiction():
-            return _queue_error(NotRepairedReason.CONTRADICTION, error)
         case DatabaseUnavailable():
-            reason, kind = NotRepairedReason.DATABASE_UNAVAILABLE, ReasonKind.DATABASE_UNAVAILABLE
-            return NotRepaired.because(reason, kind)
+            reason = NotRepairedReason.DATABASE_UNAVAILABLE
+            return NotRepaired.because(reason, ReasonKind.DATABASE_UNAVAILABLE)
         case BatchNotFound():
             return NotRepaired.because(NotRepairedReason.ENDED, ReasonKind.DELETED)
     _log.error("unexpected error", batch_id=batch_id, exc_info=error)
     return NotRepaired.because(NotRepairedReason.UNEXPECTED, ReasonKind.UNEXPECTED, type(error).__name__)
-
-
-def _queue_error(reason: NotRepairedReason, error: QueueError) -> NotRepaired:
-    return NotRepaired.because(reason, ReasonKind.QUEUE_ERROR, str(error))

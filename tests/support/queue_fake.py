@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
 
 from batches.result import JobOutcome
 from batchprogress.v1 import job_status_pb2
@@ -124,6 +125,8 @@ class QueueFake:
         """The batches whose calls wait, by batch_id."""
         self.before_page: Callable[[str, str], Any] | None = None
         """Awaited with batch_id and page token before a page is returned, to change something meanwhile."""
+        self.health: int | None = None
+        """What the health check answers, a ServingStatus; None if the service has no health check."""
 
     def stall(self, batch_id: str) -> Stall:
         """Make the calls for a batch wait."""
@@ -148,6 +151,12 @@ class QueueFake:
         if batch.raw_page is not None:
             return batch.raw_page
         return batch.page(request.page_token, request.page_size)
+
+    async def check_health(self, _request: health_pb2.HealthCheckRequest, context: Context) -> Message:
+        """Answer the health check, if there is one."""
+        if self.health is None:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "no health check")
+        return health_pb2.HealthCheckResponse(status=self.health)
 
     async def _found(self, method: str, batch_id: str, context: Context) -> FakeBatch:
         self.calls.append((method, batch_id))
@@ -176,7 +185,7 @@ def failing_at_random(codes: Iterable[grpc.StatusCode], share: float, seed: int)
 async def served(queue: QueueFake, port: int = 0) -> AsyncIterator[str]:
     """Serve the queue on a local port; yields host:port."""
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((_handlers(queue),))
+    server.add_generic_rpc_handlers((_handlers(queue), _health_handlers(queue)))
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
     try:
@@ -202,6 +211,15 @@ def _handlers(queue: QueueFake) -> grpc.GenericRpcHandler:
             ),
         },
     )
+
+
+def _health_handlers(queue: QueueFake) -> grpc.GenericRpcHandler:
+    check = grpc.unary_unary_rpc_method_handler(
+        queue.check_health,
+        request_deserializer=health_pb2.HealthCheckRequest.FromString,
+        response_serializer=_to_bytes,
+    )
+    return grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check})
 
 
 def _to_bytes(answer: Message | bytes) -> bytes:

@@ -5,15 +5,17 @@ from collections.abc import Callable
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from batches.batch import BatchState
 from batches.result import JobResult, ResultSource
 from batchprogress.v1 import job_status_pb2
 from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.output.wording import sentence
+from reconciler.queue.client import TRIES_MAX
+from reconciler.run.availability import UNANSWERED_IN_A_ROW_MAX
 from reconciler.run.deadline import StopReason
 from reconciler.run.result import RunReport
-from reconciler.run.workers import UNAVAILABLE_IN_A_ROW_MAX
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import (
     FakeBatch,
@@ -24,6 +26,7 @@ from tests.support.queue_fake import (
     served,
 )
 
+NOT_SERVING = HealthCheckResponse.NOT_SERVING
 AWAY = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED,
@@ -102,8 +105,8 @@ async def test_a_pass_without_the_job_status_service_stops_after_a_few_batches(s
     scene.settings = {"concurrency": 1}
     report = await run_without_changes(scene)
     assert report.summary.cut_short == StopReason.QUEUE_UNAVAILABLE
-    assert report.summary.looked_at == report.summary.errors == UNAVAILABLE_IN_A_ROW_MAX
-    assert report.summary.not_looked_at == 20 - UNAVAILABLE_IN_A_ROW_MAX
+    assert report.summary.looked_at == report.summary.errors == UNANSWERED_IN_A_ROW_MAX
+    assert report.summary.not_looked_at == 20 - UNANSWERED_IN_A_ROW_MAX
 
 
 @pytest.mark.parametrize("code", [*AWAY, grpc.StatusCode.PERMISSION_DENIED], ids=lambda code: code.name)
@@ -113,7 +116,7 @@ async def test_a_status_that_holds_for_every_batch_stops_the_pass(
     """Instead of hammering the service."""
     for number in range(10):
         await scene.batch(f"batch-{number}", FakeBatch(jobs(2)))
-    scene.queue.failure = failing(code)
+    scene.queue.failure, scene.queue.health = failing(code), NOT_SERVING
     report = await run_without_changes(scene)
     assert report.summary.cut_short
     assert report.summary.not_looked_at > 0
@@ -148,7 +151,7 @@ async def test_an_error_with_one_batch_does_not_stop_the_others(
 
 async def test_many_errors_of_a_service_that_answers_do_not_stop_the_pass(scene: Scene) -> None:
     """The batches behind them are repaired."""
-    bad = [f"bad-{number}" for number in range(2 * UNAVAILABLE_IN_A_ROW_MAX)]
+    bad = [f"bad-{number}" for number in range(2 * UNANSWERED_IN_A_ROW_MAX)]
     for batch_id in (*bad, "good"):
         await scene.batch(batch_id, FakeBatch(jobs(2)))
     scene.queue.failure = failing(grpc.StatusCode.INTERNAL, *bad)
@@ -171,16 +174,14 @@ async def test_passes_over_an_unreliable_queue_end_all_batches_exactly(scene: Sc
     assert await scene.differences() == []
 
 
-async def test_a_call_without_an_answer_is_retried_and_then_given_up(scene: Scene) -> None:
+async def test_a_call_that_is_refused_is_retried_and_then_given_up(scene: Scene) -> None:
     """The other batches are repaired."""
-    await scene.batch("stalled", FakeBatch(jobs(2)))
+    await scene.batch("refused", FakeBatch(jobs(2)))
     await scene.batch("good", FakeBatch(jobs(2)))
-    stall = scene.queue.stall("stalled")
-    scene.settings = {"job_status_seconds_max": 0.1}
+    scene.queue.failure = failing(grpc.StatusCode.UNAVAILABLE, "refused")
     report = await scene.run()
-    stall.over.set()
     assert (report.summary.completed, report.summary.left) == (1, {NotRepairedReason.QUEUE_UNAVAILABLE: 1})
-    assert scene.queue.calls.count(("GetBatchStatus", "stalled")) > 1
+    assert scene.queue.calls.count(("GetBatchStatus", "refused")) == TRIES_MAX
 
 
 async def test_a_batch_that_gets_a_report_meanwhile_is_checked_again(scene: Scene) -> None:

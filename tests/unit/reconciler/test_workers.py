@@ -10,10 +10,23 @@ from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import ReasonKind
-from reconciler.queue.port import QueueContradiction, QueueFault, QueueUnavailable
+from reconciler.queue.port import (
+    QueueAccessDenied,
+    QueueContradiction,
+    QueueFault,
+    QueueTimeout,
+    QueueUnavailable,
+    ServiceHealth,
+)
+from reconciler.run.availability import (
+    DENIED_IN_A_ROW_MAX,
+    UNANSWERED_IN_A_ROW_MAX,
+    UNANSWERED_WITHOUT_HEALTH_MAX,
+    Availability,
+)
 from reconciler.run.deadline import Deadline, StopReason
 from reconciler.run.result import BatchInProgress, BatchResult
-from reconciler.run.workers import UNAVAILABLE_IN_A_ROW_MAX, Ping, WorkerPool
+from reconciler.run.workers import Ping, WorkerPool
 from tests.support.samples import BATCH
 
 
@@ -29,6 +42,11 @@ async def answers() -> None:
     """Be a database that answers."""
 
 
+async def healthy() -> ServiceHealth:
+    """Be a service that is healthy."""
+    return ServiceHealth.SERVING
+
+
 async def does_not_answer() -> None:
     """Be a database that does not answer."""
     raise DatabaseUnavailable
@@ -40,19 +58,26 @@ class Pass:
     Args:
         errors: The error that the repair of a batch raises, by batch_id.
         ping: A database that answers or not.
+        health: What the health check of the queue's service answers.
 
     """
 
-    def __init__(self, errors: dict[str, Exception], ping: Ping = answers) -> None:
+    def __init__(
+        self,
+        errors: dict[str, Exception],
+        ping: Ping = answers,
+        health: ServiceHealth = ServiceHealth.NOT_SERVING,
+    ) -> None:
         self.results: list[BatchResult] = []
         self._errors = errors
         self._ping = ping
+        self._health = health
 
     async def run(self, source: AsyncIterator[Batch], workers: int = 1) -> tuple[int, StopReason | None]:
         """Run the pass; return how many batches were not checked, and why it stopped."""
         deadline = Deadline(60)
-        pool = WorkerPool(self._repair, self._ping, deadline, self._add)
-        not_checked = await pool.check(source, workers)
+        pool = WorkerPool(self._repair, self._ping, Availability(self._check_health), deadline)
+        not_checked = await pool.check(source, workers, self._add)
         deadline.close()
         return not_checked, deadline.stop_reason
 
@@ -65,6 +90,9 @@ class Pass:
             if one.not_repaired is not None
         }
 
+    async def _check_health(self) -> ServiceHealth:
+        return self._health
+
     async def _add(self, result: BatchResult) -> None:
         self.results.append(result)
 
@@ -76,6 +104,8 @@ class Pass:
 
 ERRORS = {
     "the queue does not answer": (QueueUnavailable("away"), NotRepairedReason.QUEUE_UNAVAILABLE),
+    "the queue is too slow": (QueueTimeout("slow"), NotRepairedReason.TIMED_OUT),
+    "its service denies access": (QueueAccessDenied("denied"), NotRepairedReason.ACCESS_DENIED),
     "its service has a defect": (QueueFault("INTERNAL"), NotRepairedReason.QUEUE_FAULT),
     "it contradicts itself": (QueueContradiction("lies"), NotRepairedReason.CONTRADICTION),
     "the batch's row is locked": (DatabaseUnavailable(), NotRepairedReason.DATABASE_UNAVAILABLE),
@@ -110,9 +140,41 @@ async def test_a_queue_that_stays_unavailable_stops_the_pass() -> None:
     not_checked, why = await one.run(batches(20))
     assert why is StopReason.QUEUE_UNAVAILABLE
     assert (len(one.results), not_checked) == (
-        4 + UNAVAILABLE_IN_A_ROW_MAX,
-        20 - 4 - UNAVAILABLE_IN_A_ROW_MAX,
+        4 + UNANSWERED_IN_A_ROW_MAX,
+        20 - 4 - UNANSWERED_IN_A_ROW_MAX,
     )
+
+
+UNANSWERED = {
+    "it is healthy": (QueueTimeout("slow"), ServiceHealth.SERVING, 60, None),
+    "it says that it is not": (
+        QueueTimeout("slow"),
+        ServiceHealth.NOT_SERVING,
+        UNANSWERED_IN_A_ROW_MAX,
+        StopReason.QUEUE_UNAVAILABLE,
+    ),
+    "it has no health check": (
+        QueueTimeout("slow"),
+        ServiceHealth.UNKNOWN,
+        UNANSWERED_WITHOUT_HEALTH_MAX,
+        StopReason.QUEUE_UNAVAILABLE,
+    ),
+    "it denies access": (
+        QueueAccessDenied("denied"),
+        ServiceHealth.SERVING,
+        DENIED_IN_A_ROW_MAX,
+        StopReason.ACCESS_DENIED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("error", "health", "checked", "why"), UNANSWERED.values(), ids=UNANSWERED)
+async def test_a_service_is_away_only_if_it_answers_nobody(
+    error: Exception, health: ServiceHealth, checked: int, why: StopReason | None
+) -> None:
+    """Its health decides; without a health check, a long row of batches without an answer does."""
+    one = Pass({f"batch-{index}": error for index in range(60)}, health=health)
+    assert await one.run(batches(60)) == (60 - checked, why)
 
 
 async def test_a_database_that_answers_no_ping_stops_the_pass_at_once() -> None:
@@ -149,5 +211,7 @@ async def test_a_report_that_nobody_reads_does_not_keep_the_pass_from_ending() -
         """Find nothing to repair."""
 
     async with asyncio.timeout(10):
-        assert await WorkerPool(nothing_missing, answers, deadline, never_read).check(batches(3), 1) == 2
+        availability = Availability(healthy)
+        pool = WorkerPool(nothing_missing, answers, availability, deadline)
+        assert await pool.check(batches(3), 1, never_read) == 2
     deadline.close()
