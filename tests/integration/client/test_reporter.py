@@ -245,3 +245,23 @@ async def test_a_flush_does_not_block_the_event_loop(target: str) -> None:
     assert await flushing
     assert reporter.counts.dropped == {"BATCH_NOT_FOUND": 1}
     await reporter.close()
+
+
+async def test_a_worker_learns_from_its_next_answer_that_a_batch_was_cancelled(
+    progress: Served, target: str
+) -> None:
+    """It asks nothing: a report that is answered, as a skipped job, says it."""
+    await progress.create("b", 4)
+    threaded, looped = Reporter(target, "b"), AsyncReporter(target, "b")
+    for job_id, is_cancelled in (("1", False), ("2", True)):
+        threaded.skipped(f"thread-{job_id}")
+        looped.skipped(f"loop-{job_id}")
+        assert await asyncio.to_thread(threaded.flush, SECONDS_MAX)
+        assert await looped.flush(SECONDS_MAX)
+        for reporter in (threaded, looped):
+            assert reporter.is_cancelled() is reporter.job("3").cancelled is is_cancelled
+            assert not reporter.is_cancelled("another")
+        if not is_cancelled:
+            await progress.stub.CancelBatch(pb.CancelBatchRequest(batch_id="b"))
+    await looped.close()
+    await asyncio.to_thread(threaded.close)

@@ -1,6 +1,7 @@
 """A reporter that keeps its reports."""
 
 from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.job import Cancelled
 from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.errors import ReportNotTaken
@@ -13,7 +14,7 @@ class Collected(ReportMethods):
     """Keeps reports instead of sending them."""
 
     def __init__(self, *, strict: bool = False, cancelled: Cancelled = "pending") -> None:
-        super().__init__("b", strict=strict, cancelled=cancelled)
+        super().__init__("b", CancelledBatches(), strict=strict, cancelled=cancelled)
         self.all: list[Report] = []
         self.dropped: list[str] = []
 

@@ -7,6 +7,7 @@ import grpc
 
 from batchprogress._grpc.retry import Failure
 from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Buffer, Report
+from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress._reporting.outbox import Outbox
 from batchprogress.v1 import progress_pb2 as pb
@@ -22,7 +23,7 @@ def report(job_id: str, error_message: str = "") -> Report:
 
 def outbox_with(*job_ids: str, reports_max: int = BUFFER_REPORTS_MAX) -> Outbox:
     """Return an outbox with a report of each job."""
-    outbox = Outbox(Buffer(reports_max), OnceLog("test:1"), time.monotonic)
+    outbox = Outbox(Buffer(reports_max), OnceLog("test:1"), time.monotonic, CancelledBatches())
     for job_id in job_ids:
         outbox.enqueue(report(job_id))
     return outbox

@@ -9,6 +9,7 @@ import pytest
 from batchprogress._grpc.retry import BACKOFF_SECONDS_MAX, Failure
 from batchprogress._reporting.buffer import Buffer
 from batchprogress._reporting.call_pace import DEFERRED_SECONDS_MAX, DEFERRED_SECONDS_MIN, Pause
+from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress._reporting.outbox import Outbox
 from tests.unit.client.reports import INTERNAL, jobs_of, recorded, report
@@ -32,7 +33,7 @@ class Road:
     def __init__(self, jobs: Iterable[str], failure_of: Callable[[list[str]], Failure | None]) -> None:
         self.now = 1_000.0
         self.calls: list[list[str]] = []
-        self.outbox = Outbox(Buffer(), OnceLog("test:1"), lambda: self.now)
+        self.outbox = Outbox(Buffer(), OnceLog("test:1"), lambda: self.now, CancelledBatches())
         self.failure_of = failure_of
         for job in jobs:
             self.outbox.enqueue(report(job))

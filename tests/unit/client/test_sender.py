@@ -13,6 +13,7 @@ from batchprogress._grpc.connection import Connection, Token
 from batchprogress._grpc.retry import BACKOFF_SECONDS_MIN, Failure
 from batchprogress._reporting.buffer import Buffer
 from batchprogress._reporting.call_pace import Pause
+from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress._reporting.outbox import Outbox
 from batchprogress._reporting.sender import Sender
@@ -30,7 +31,7 @@ class Paused(Outbox):
     """An outbox that records its pauses, or replaces each by a longer one."""
 
     def __init__(self, seconds: float | None = None) -> None:
-        super().__init__(Buffer(), OnceLog("test:1"), time.monotonic)
+        super().__init__(Buffer(), OnceLog("test:1"), time.monotonic, CancelledBatches())
         self._seconds = seconds
         self.pauses: list[Pause] = []
         self.has_paused = threading.Semaphore(0)

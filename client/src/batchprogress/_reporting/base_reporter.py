@@ -6,6 +6,7 @@ from pathlib import Path
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress._process.at_fork import survive_forks
 from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Buffer, Report
+from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.job import Cancelled
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress._reporting.outbox import Counts, Outbox
@@ -33,7 +34,7 @@ class BaseReporter(ReportMethods):
         reports_max: int = BUFFER_REPORTS_MAX,
         exit_seconds_max: float = EXIT_SECONDS_MAX,
     ) -> None:
-        super().__init__(batch_id, strict=strict, cancelled=cancelled)
+        super().__init__(batch_id, CancelledBatches(), strict=strict, cancelled=cancelled)
         self._connection = Connection(target, credentials, token)
         self._spool_folder = None if spool is None else Path(spool)
         self._reports_max = reports_max
@@ -103,5 +104,10 @@ class BaseReporter(ReportMethods):
             from batchprogress._reporting.spool import FileSpool  # noqa: PLC0415  # Windows has no flock
 
             spool = FileSpool(self._spool_folder)
-        outbox = Outbox(Buffer(self._reports_max), OnceLog(self._connection.target), time.monotonic)
+        outbox = Outbox(
+            Buffer(self._reports_max),
+            OnceLog(self._connection.target),
+            time.monotonic,
+            self.cancelled_batches,
+        )
         return Sender(self._connection, outbox, self._exit_seconds_max, spool)

@@ -23,10 +23,23 @@ class Job:
 
     """
 
-    def __init__(self, report: Report, cancelled: Cancelled) -> None:
+    def __init__(self, report: Report, cancelled: Cancelled, is_batch_cancelled: Callable[[], bool]) -> None:
         self.outcome: pb.JobOutcome.ValueType = pb.JOB_OUTCOME_SUCCEEDED
         self._report = report
         self._cancelled = cancelled
+        self._is_batch_cancelled = is_batch_cancelled
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the batch of the job is cancelled, as `is_cancelled` of the reporter knows it.
+
+        Example:
+            >>> with reporter.job("17") as job:
+            ...     if job.cancelled:
+            ...         job.skip()
+
+        """
+        return self._is_batch_cancelled()
 
     def skip(self) -> None:
         """Report the job as skipped: it ends without doing its work.

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from batchprogress._grpc.retry import RETRIED_CODES, Failure
 from batchprogress._reporting.buffer import Buffer, Entry, Report
 from batchprogress._reporting.call_pace import CallPace, DeferredPace, Pause
+from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress.errors import ReportNotTaken
 from batchprogress.v1 import progress_pb2 as pb
@@ -46,13 +47,21 @@ class Outbox:
         buffer: where unanswered reports wait.
         log: collects what is to be logged; the sender writes it.
         clock: the time in seconds.
+        cancelled_batches: where the states of batches are noted, which the answers carry.
 
     """
 
-    def __init__(self, buffer: Buffer, log: OnceLog, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        buffer: Buffer,
+        log: OnceLog,
+        clock: Callable[[], float],
+        cancelled_batches: CancelledBatches,
+    ) -> None:
         self._buffer = buffer
         self.log = log
         self._clock = clock
+        self.cancelled_batches = cancelled_batches
         self._pace = CallPace()
         self._deferred = DeferredPace()
         self._recorded = 0
@@ -146,6 +155,7 @@ class Outbox:
         """Handle the answers to the call in flight, which have its order."""
         self.log.server_answers()
         in_flight = self._buffer.in_flight
+        self._note_states(in_flight, response)
         unanswered = [
             entry
             for entry, result in zip(in_flight, response.results, strict=False)
@@ -213,6 +223,16 @@ class Outbox:
             return False
         self._refuse(result.error.reason, f"{result.error.message} (job {entry.report.job_id!r})")
         return True
+
+    def _note_states(self, in_flight: list[Entry], response: pb.ReportJobResultsResponse) -> None:
+        """Note the newest state of each batch in a response; errors have none."""
+        states = {
+            entry.report.batch_id: result.batch_state
+            for entry, result in zip(in_flight, response.results, strict=False)
+            if result.batch_state
+        }
+        for batch_id, state in states.items():
+            self.cancelled_batches.note(batch_id, is_cancelled=state == pb.BATCH_STATE_CANCELLED)
 
     def _refuse(self, reason: str, message: str) -> None:
         self._refused[reason] += 1

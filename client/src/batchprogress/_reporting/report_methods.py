@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, get_args
 
 from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.followed import reported
 from batchprogress._reporting.job import Cancelled, Job
 from batchprogress.errors import ReportNotTaken
@@ -26,10 +27,18 @@ class ReportMethods(ABC):
     job_id and batch_id are 1 to 128 printable ASCII characters without spaces; attempts count from 1.
     """
 
-    def __init__(self, batch_id: str | None, *, strict: bool, cancelled: Cancelled = "pending") -> None:
+    def __init__(
+        self,
+        batch_id: str | None,
+        cancelled_batches: CancelledBatches,
+        *,
+        strict: bool,
+        cancelled: Cancelled = "pending",
+    ) -> None:
         if cancelled not in get_args(Cancelled):
             raise ValueError(f"cancelled is 'failed' or 'pending', not {cancelled!r}")
         self._batch_id = batch_id
+        self.cancelled_batches = cancelled_batches
         self._cancelled: Cancelled = cancelled
         self._strict = strict
 
@@ -137,7 +146,28 @@ class ReportMethods(ABC):
             else:
                 self.failed(job_id, error, batch_id=batch_id, attempt=attempt)
 
-        return Job(report, cancelled or self._cancelled)
+        return Job(report, cancelled or self._cancelled, lambda: self.is_cancelled(batch_id))
+
+    def is_cancelled(self, batch_id: str | None = None) -> bool:
+        """Return whether a batch is cancelled, as the newest answer to a report says.
+
+        Each answer to a report carries the state of its batch, so nothing is asked and nothing waits. A
+        process learns of a cancelled batch with its next report to that batch, or with one of a process that
+        shares this reporter by a fork. Until then, and if the answer has been displaced by a thousand others,
+        it is False. If the id of a cancelled batch is used again, it is True until the first answer.
+
+        Args:
+            batch_id: the batch; by default the reporter's.
+
+        Returns:
+            Whether it is known to be cancelled.
+
+        Example:
+            >>> if not reporter.is_cancelled():
+            ...     reporter.succeeded("17")
+
+        """
+        return self.cancelled_batches.has(batch_id or self._batch_id or "")
 
     def reports(
         self,

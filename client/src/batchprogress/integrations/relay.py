@@ -54,7 +54,7 @@ class Relay(ReportMethods):
     """
 
     def __init__(self, reporter: Reporter) -> None:
-        super().__init__(None, strict=False)
+        super().__init__(None, reporter.cancelled_batches, strict=False)
         self._reporter = reporter
         self._log = OnceLog(reporter.connection.target)
         self._pipe: int | None = None
