@@ -5,6 +5,7 @@ import signal
 import time
 
 from celery import Celery, Task, chain, chord, group  # noqa: F401  # for programs that enqueue
+from celery.canvas import chunks  # noqa: F401  # for programs that enqueue
 from celery.exceptions import Ignore, Reject
 from redis import Redis
 
@@ -35,6 +36,7 @@ progress = CeleryProgress(
     app,
     Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None),
     report_retries="TEST_REPORT_RETRIES" in os.environ,
+    skip_cancelled="TEST_SKIP_CANCELLED" in os.environ,
 )
 
 
@@ -118,6 +120,13 @@ def killed() -> None:
 def hangs() -> None:
     """Exceed the time limit."""
     time.sleep(60)
+
+
+@app.task(bind=True)
+def waits(self: Task) -> None:
+    """Wait until it is known that the batch is cancelled, which only the answer to another report says."""
+    while not progress.reporter.is_cancelled(self.request.headers[BATCH_KEY]):
+        time.sleep(0.01)
 
 
 @app.task(bind=True)

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.integrations.scene import KillableScene, Scene, start_of
 
 APP = "tests.integration.integrations.jobs_of_celery"
@@ -88,6 +89,28 @@ async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
         assert (failed.succeeded_jobs, failed.failed_jobs) == (0, 1)
         await scene.until_succeeded("b", 1)
     assert await scene.outcomes("b") == [("SUCCEEDED", 2, "")]
+
+
+async def test_chunks_are_counted_by_their_messages(scene: Scene) -> None:
+    """The batch is complete when their work is, also within a chain and a chord."""
+    rows = "[(number,) for number in range(5)]"
+    canvas = f"chunks(work.s(), {rows}, 2), chord([chunks(work.s(), {rows}, 3)], add.s()), work.map(range(3))"
+    await scene.enqueue("celery", f"progress.run('b', group({canvas}))")
+    async with scene.worker(*SOLO, *QUIET):
+        assert await scene.completed("b") == (3 + 2 + 1 + 1, 0, 0)
+        assert scene.celery_states("b") == {"SUCCESS": 7}
+
+
+async def test_an_empty_canvas_is_refused_before_its_batch_is_created(scene: Scene) -> None:
+    """It would complete at once, or be cut off from its tasks."""
+    await scene.progress.create("grown", 0, sealed=False)
+    for call in ("run('b', group())", "run('b', chunks(work.s(), [], 2))", "add('grown', group(), part='1')"):
+        refused = (
+            f"try: progress.{call}\nexcept ValueError as error: assert 'no jobs' in str(error)\nelse: 1/0"
+        )
+        await scene.enqueue("celery", f"exec({refused!r})")
+    batches = (await scene.progress.stub.ListBatches(pb.ListBatchesRequest())).batches
+    assert [(one.batch_id, one.revision) for one in batches] == [("grown", 1)]
 
 
 async def test_a_batch_grows_while_it_is_worked_on(scene: Scene) -> None:

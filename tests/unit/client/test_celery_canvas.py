@@ -3,9 +3,16 @@
 import pytest
 from celery import Celery, Signature, chain, chord, group
 from celery.app.task import Context
+from celery.canvas import chunks, xmap, xstarmap
 
-from batchprogress.integrations.celery_canvas import batch_of, dependents_of, tagged, tasks_of
-from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
+from batchprogress.integrations.celery_canvas import (
+    batch_of,
+    dependents_of,
+    enqueued_time_of,
+    tagged,
+    tasks_of,
+)
+from batchprogress.integrations.job_ids import BATCH_KEY, ENQUEUED_KEY, job_ids
 
 app = Celery("unit", broker="memory://")
 
@@ -41,6 +48,36 @@ def test_every_task_of_a_canvas_carries_the_batch_and_an_id_of_its_own(canvas: S
     assert not any("headers" in one.options for one in tasks_of(canvas))
 
 
+ROWS = [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize(
+    ("canvas", "rows"),
+    [
+        (chunks(task("a"), iter(ROWS), 2), [[(1,), (2,)], [(3,)]]),
+        (group(chunks(task("a"), ROWS, 2), chunks(task("a"), ROWS, 3)), [[(1,), (2,)], [(3,)], ROWS]),
+        (chain(chunks(task("a"), ROWS, 1), xstarmap(task("a"), ROWS)), [[(1,)], [(2,)], [(3,)], ROWS]),
+        (chord([chunks(task("a"), ROWS, 3)], chunks(task("a"), ROWS, 2)), [ROWS, [(1,), (2,)], [(3,)]]),
+        (group([dict(chunks(task("a"), ROWS, 2))]), [[(1,), (2,)], [(3,)]]),
+        (chunks(task("a"), [], 2), []),
+    ],
+)
+def test_chunks_are_the_starmaps_that_do_their_work(canvas: Signature, rows: list[object]) -> None:
+    """As one task they would end as soon as they have published the starmaps, which nobody counts."""
+    tasks = list(tasks_of(tagged(canvas, "b", job_ids("b"))))
+    assert [one.task for one in tasks] == ["celery.starmap"] * len(rows)
+    assert [one.kwargs["it"] for one in tasks] == rows
+    assert [one.kwargs["task"]["task"] for one in tasks] == ["a"] * len(rows)
+    assert [one.options["headers"][BATCH_KEY] for one in tasks] == ["b"] * len(rows)
+
+
+@pytest.mark.parametrize("kind", [xmap, xstarmap])
+def test_a_map_is_one_task_with_its_own_options(kind: type[Signature]) -> None:
+    [one] = tasks_of(tagged(kind(task("a"), iter(ROWS)).set(queue="slow"), "b", job_ids("b")))
+    assert (one.kwargs["it"], one.options["queue"], one.immutable) == (ROWS, "slow", True)
+    assert type(one) is Signature
+
+
 def test_the_same_canvas_gets_the_same_ids_again() -> None:
     """A half-published batch can be published again; another batch or part has other ids."""
 
@@ -55,8 +92,9 @@ def test_the_same_canvas_gets_the_same_ids_again() -> None:
 
 def test_a_task_keeps_its_own_headers() -> None:
     """The batch is added to them."""
-    [one] = tasks_of(tagged(task("a").set(headers={"tenant": "x"}), "b", job_ids("b")))
-    assert one.options["headers"] == {"tenant": "x", BATCH_KEY: "b"}
+    [one] = tasks_of(tagged(task("a").set(headers={"tenant": "x"}), "b", job_ids("b"), 5.0))
+    assert one.options["headers"] == {"tenant": "x", BATCH_KEY: "b", ENQUEUED_KEY: 5.0}
+    assert (one.options["headers"][ENQUEUED_KEY]) == enqueued_time_of(Context(one.options["headers"]))
 
 
 def test_the_rest_of_its_chain_and_the_body_of_its_chord_depend_on_a_task() -> None:

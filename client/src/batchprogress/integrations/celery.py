@@ -11,6 +11,7 @@ rest of its chain, the body of its chord) never run; they are skipped with it.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
@@ -23,8 +24,15 @@ from celery.exceptions import NotRegistered, Reject, TimeLimitExceeded
 from batchprogress._reporting.report_methods import ReportMethods, message_of
 from batchprogress.integrations import celery_groups
 from batchprogress.integrations.best_effort import BestEffortClient
-from batchprogress.integrations.celery_canvas import batch_of, dependents_of, tagged, tasks_of
-from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
+from batchprogress.integrations.celery_cancelled import refuse_cancelled
+from batchprogress.integrations.celery_canvas import (
+    batch_of,
+    dependents_of,
+    enqueued_time_of,
+    tagged,
+    tasks_of,
+)
+from batchprogress.integrations.job_ids import BATCH_KEY, ENQUEUED_KEY, check_job_ids, job_ids
 from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
 
@@ -50,16 +58,21 @@ class CeleryProgress:
         reporter: reports the tasks. It names no batch and has reported nothing yet.
         report_retries: report an attempt that Celery will retry as failed until the next attempt replaces it.
             Failures show early, but a batch whose last jobs wait for a retry is already completed.
+        skip_cancelled: do not start the tasks of a batch that is known to be cancelled. They become REVOKED
+            and are reported as skipped.
 
     """
 
-    def __init__(self, app: Celery, reporter: Reporter, *, report_retries: bool = False) -> None:
+    def __init__(
+        self, app: Celery, reporter: Reporter, *, report_retries: bool = False, skip_cancelled: bool = False
+    ) -> None:
         self.batches = BestEffortClient(reporter.connection, strict=reporter.strict)
         self._app = app
-        self._reporter = reporter
+        self.reporter = reporter
         self._relay = Relay(reporter)
         self._reports: ReportMethods = reporter
         self._report_retries = report_retries
+        self._skip_cancelled = skip_cancelled
         self._received: WeakValueDictionary[str, Any] = WeakValueDictionary()
         for signal, receiver in self._receivers().items():
             signal.connect(receiver, weak=False)
@@ -80,7 +93,7 @@ class CeleryProgress:
 
         Args:
             batch_id: the new batch.
-            canvas: a group, a chord, a chain or a task.
+            canvas: a group, a chord, a chain, chunks or a task.
             display_name: a name for people.
             labels: labels to find batches by.
 
@@ -88,11 +101,11 @@ class CeleryProgress:
             What `canvas.apply_async()` returns.
 
         Raises:
+            ValueError: the canvas has no tasks; nothing is created or published.
             CallFailed: only if the reporter is strict; then nothing is published.
 
         """
-        jobs = tagged(canvas, batch_id, job_ids(batch_id))
-        task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
+        jobs, task_ids = _tagged(canvas, batch_id)
         self.batches.create(batch_id, len(task_ids), display_name=display_name, labels=labels)
         self._save_all(batch_id, task_ids)
         return jobs.apply_async()
@@ -104,21 +117,21 @@ class CeleryProgress:
 
         Args:
             batch_id: the batch.
-            canvas: a group, a chord, a chain or a task.
+            canvas: a group, a chord, a chain, chunks or a task.
             part: a name within the batch: a repeated call with the same name adds nothing.
 
         Returns:
             What `canvas.apply_async()` returns.
 
         Raises:
+            ValueError: the canvas has no tasks; nothing is counted or published.
             CallFailed: only if the reporter is strict; then nothing is published, and for the reconciler the
                 tasks are pending until the call is repeated.
             Exception: raised by a result backend that cannot save the ids; then nothing is counted or
                 published.
 
         """
-        jobs = tagged(canvas, batch_id, job_ids(batch_id, part))
-        task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
+        jobs, task_ids = _tagged(canvas, batch_id, part)
         # First: a list shorter than the batch would make the reconciler end it without the missing tasks.
         celery_groups.save_part(self._app, batch_id, part, task_ids)
         self.batches.add_jobs(batch_id, len(task_ids), part)
@@ -129,7 +142,7 @@ class CeleryProgress:
         try:
             celery_groups.save_all(self._app, batch_id, task_ids)
         except Exception as error:
-            if self._reporter.strict:
+            if self.reporter.strict:
                 raise
             _log.warning("the reconciler cannot repair batch %s: %s", batch_id, message_of(error))
 
@@ -155,6 +168,7 @@ class CeleryProgress:
         request = current_task.request if current_task else None
         if request and headers.get("id") == request.id and (batch_id := batch_of(request)):
             headers.setdefault(BATCH_KEY, batch_id)
+            headers.setdefault(ENQUEUED_KEY, enqueued_time_of(request))
 
     def _on_received(self, request: Any, **_: object) -> None:
         """Remember the request, for signals in the main process that name only a task id."""
@@ -201,20 +215,22 @@ class CeleryProgress:
 
     def _on_worker_start(self, instance: Any, **_: object) -> None:
         """Start the relay in the main process of a pool that forks; other pools run their tasks here."""
+        if self._skip_cancelled:
+            refuse_cancelled(self._app, self.reporter.cancelled_batches)
         if issubclass(instance.pool_cls, get_implementation("prefork")):
             self._reports = self._relay
             self._relay.start()
         else:
-            self._reporter.start()
+            self.reporter.start()
 
     def _on_process_start(self, **_: object) -> None:
         self._relay.detach()
-        self._reports = self._reporter
-        self._reporter.start()
+        self._reports = self.reporter
+        self.reporter.start()
 
     def _on_process_end(self, **_: object) -> None:
         """Flush: a pool process ends with os._exit."""
-        self._reporter.close()
+        self.reporter.close()
 
     def _on_worker_end(self, **_: object) -> None:
         self._relay.close()
@@ -232,3 +248,16 @@ class CeleryProgress:
     def _skip_dependents(self, request: Context) -> None:
         for batch_id, task_id in dependents_of(request):
             self._reports.skipped(task_id, batch_id=batch_id)
+
+
+def _tagged(canvas: Signature, batch_id: str, part: str = "") -> tuple[Signature, list[str]]:
+    """Return a copy of a canvas whose tasks belong to a batch, and their ids.
+
+    Raises:
+        ValueError: it has no tasks.
+
+    """
+    jobs = tagged(canvas, batch_id, job_ids(batch_id, part), time.time())
+    task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
+    check_job_ids(batch_id, task_ids)
+    return jobs, task_ids

@@ -5,9 +5,14 @@ from typing import Any
 
 from celery import Signature, chord, group
 from celery.app.task import Context
-from celery.canvas import _chain, maybe_signature
+from celery.canvas import _chain, chunks, maybe_signature
 
-from batchprogress.integrations.job_ids import BATCH_KEY
+from batchprogress.integrations.job_ids import BATCH_KEY, ENQUEUED_KEY
+
+CHUNKS = "celery.chunks"
+"""The task that publishes other tasks for chunks."""
+MAPS = frozenset({"celery.map", "celery.starmap"})
+"""The tasks that call another task for each item, one after the other."""
 
 
 def batch_of(request: Context) -> str | None:
@@ -15,20 +20,47 @@ def batch_of(request: Context) -> str | None:
     return (request.headers or {}).get(BATCH_KEY)
 
 
-def tagged(canvas: Signature, batch_id: str, task_ids: Iterator[str]) -> Signature:
+def enqueued_time_of(request: Context) -> float:
+    """Return when the batch of a task was enqueued, in seconds since 1970; 0 if the task has no batch."""
+    return float((request.headers or {}).get(ENQUEUED_KEY, 0.0))
+
+
+def tagged(
+    canvas: Signature, batch_id: str, task_ids: Iterator[str], enqueued_time: float = 0.0
+) -> Signature:
     """Return a copy in which every task carries the batch and has the next of the ids.
 
     Celery's own copy keeps a task that is in a group twice as one object.
     """
+    canvas = _as_published(maybe_signature(canvas))
     copy = canvas.clone()
     if isinstance(copy, chord | group | _chain):
-        copy.tasks = [tagged(task, batch_id, task_ids) for task in list(canvas.tasks)]
+        copy.tasks = [tagged(task, batch_id, task_ids, enqueued_time) for task in list(canvas.tasks)]
         if isinstance(copy, chord):
-            copy.body = tagged(canvas.body, batch_id, task_ids)
+            copy.body = tagged(canvas.body, batch_id, task_ids, enqueued_time)
     else:
-        headers = {**(copy.options.get("headers") or {}), BATCH_KEY: batch_id}
+        headers = {
+            **(copy.options.get("headers") or {}),
+            BATCH_KEY: batch_id,
+            ENQUEUED_KEY: enqueued_time,
+        }
         copy.set(headers=headers, task_id=next(task_ids))
     return copy
+
+
+def _as_published(canvas: Signature) -> Signature:
+    """Return chunks as the group that Celery publishes for them, and map and starmap as plain tasks.
+
+    In a chain, chunks would be one task, which publishes that group and ends before its work. Map and starmap
+    are one task, too, but versions of Celery publish them without their options, among them the id.
+    """
+    app = canvas._app  # noqa: SLF001  # it has no public name that may be None
+    if canvas.task == CHUNKS:  # a copy of chunks is of no class of its own
+        return chunks(**canvas.kwargs, app=app).group()
+    if canvas.task in MAPS:
+        kwargs = {**canvas.kwargs, "it": list(canvas.kwargs["it"])}
+        return Signature(canvas.task, (), kwargs, dict(canvas.options), immutable=True, app=app)
+    return canvas
 
 
 def tasks_of(canvas: Signature) -> Iterator[Signature]:

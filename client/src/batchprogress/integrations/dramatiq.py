@@ -51,7 +51,7 @@ class DramatiqProgress(Middleware):
     def __init__(self, broker: Broker, reporter: Reporter, *, report_retries: bool = False) -> None:
         self.batches = BestEffortClient(reporter.connection, strict=reporter.strict)
         self._broker = broker
-        self._reporter = reporter
+        self.reporter = reporter
         self._report_retries = report_retries
         broker.add_middleware(self, before=type(broker.middleware[0]) if broker.middleware else None)
 
@@ -105,11 +105,11 @@ class DramatiqProgress(Middleware):
 
     def after_worker_boot(self, _broker: Broker, _worker: Worker) -> None:
         """Send the reports that a killed process left in the spool."""
-        self._reporter.start()
+        self.reporter.start()
 
     def after_worker_shutdown(self, _broker: Broker, _worker: Worker) -> None:
         """Flush."""
-        self._reporter.flush(EXIT_SECONDS_MAX)
+        self.reporter.flush(EXIT_SECONDS_MAX)
 
     def before_process_message(self, _broker: Broker, message: MessageProxy) -> None:
         """Count the attempt."""
@@ -126,15 +126,15 @@ class DramatiqProgress(Middleware):
     ) -> None:
         """Report how a message ended, before it is acknowledged: after a kill in between it runs again."""
         if exception is None and not message.failed:
-            self._report(message, self._reporter.succeeded)
+            self._report(message, self.reporter.succeeded)
         elif message.failed or not _has_retries(broker):
             self._report_failed(message, exception or "")
         elif self._report_retries:
-            self._report(message, self._reporter.failed, exception)
+            self._report(message, self.reporter.failed, exception)
 
     def after_skip_message(self, _broker: Broker, message: MessageProxy) -> None:
         """Report a message that a middleware has skipped, for example because it is too old."""
-        self._report(message, self._reporter.skipped)
+        self._report(message, self.reporter.skipped)
         self._skip_dependents(message)
 
     def before_nack(self, _broker: Broker, message: MessageProxy) -> None:
@@ -150,7 +150,7 @@ class DramatiqProgress(Middleware):
         return jobs
 
     def _report_failed(self, message: MessageProxy, error: BaseException | str) -> None:
-        self._report(message, self._reporter.failed, error)
+        self._report(message, self.reporter.failed, error)
         self._skip_dependents(message)
 
     def _report(self, message: MessageProxy, report: Any, *error: object) -> None:
@@ -159,7 +159,7 @@ class DramatiqProgress(Middleware):
 
     def _skip_dependents(self, message: MessageProxy) -> None:
         for batch_id, message_id in _dependents_of(message.options):
-            self._reporter.skipped(message_id, batch_id=batch_id)
+            self.reporter.skipped(message_id, batch_id=batch_id)
 
 
 def _attempt_of(message: MessageProxy) -> int:

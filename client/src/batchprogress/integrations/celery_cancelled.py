@@ -1,0 +1,58 @@
+"""Ends the tasks of a cancelled batch before they start.
+
+No signal of Celery can refuse a task. `before_start` of the task's class can: Celery calls it just before the
+task, in the process that runs it, and handles the Ignore that it raises. The task becomes REVOKED, as if
+`app.control.revoke` had named it: who waits for its result or for its chord goes on.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery
+from celery.app.task import Context
+from celery.exceptions import Ignore
+
+from batchprogress._reporting.cancelled_batches import CancelledBatches
+from batchprogress._reporting.report_methods import message_of
+from batchprogress.integrations.celery_canvas import batch_of, enqueued_time_of
+
+REASON = "batch cancelled"
+"""What Celery keeps as the reason why the task was revoked."""
+
+_log = logging.getLogger("batchprogress")
+
+
+def refuse_cancelled(app: Celery, batches: CancelledBatches) -> None:
+    """Check each task of an app before it starts; call it before the pool starts."""
+    for kind in {type(task) for task in app.tasks.values()}:
+        kind.before_start = _checking(kind.before_start, batches)
+
+
+def is_cancelled(request: Context, batches: CancelledBatches) -> bool:
+    """Whether a task belongs to a cancelled batch."""
+    batch_id = batch_of(request)
+    return batch_id is not None and batches.has(batch_id, enqueued_time_of(request))
+
+
+def _checking(before_start: Callable[..., None], batches: CancelledBatches) -> Callable[..., None]:
+    """Return a hook that calls the task's own one, unless the task must not start."""
+
+    @functools.wraps(before_start)
+    def check(task: Any, *args: Any, **kwargs: Any) -> None:
+        if is_cancelled(task.request, batches):
+            _revoke(task)
+            raise Ignore(REASON)
+        before_start(task, *args, **kwargs)
+
+    return check
+
+
+def _revoke(task: Any) -> None:
+    request = task.request
+    is_stored = not (request.ignore_result or task.ignore_result)
+    try:
+        task.backend.mark_as_revoked(request.id, REASON, request, store_result=is_stored)
+    except Exception as error:  # noqa: BLE001  # of a result backend; the task is skipped all the same
+        _log.warning("the state of skipped task %s was not saved: %s", request.id, message_of(error))
