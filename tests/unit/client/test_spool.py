@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from batchprogress._reporting.buffer import Report
-from batchprogress._reporting.spool import SUFFIX, FileSpool, lock_file
+from batchprogress._reporting.locked_file import SUFFIX, lock_file
+from batchprogress._reporting.spool import FileSpool
 from tests.unit.client.reports import report
 
 

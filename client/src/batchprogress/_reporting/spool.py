@@ -12,9 +12,6 @@ an fsync would cost milliseconds; the reconciler recovers such a loss.
 A report may be sent twice: it is counted once.
 """
 
-import fcntl
-import os
-import secrets
 from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -22,11 +19,13 @@ from io import BytesIO
 from pathlib import Path
 
 from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.locked_file import SUFFIX, LockedFile, lock_file, new_file
 from batchprogress._reporting.records import read_reports, to_record
 
 SPOOL_BYTES_MAX = 64 * 1024 * 1024
 """Of one file: twice what a buffer holds. A full file is replaced by one with the unanswered reports."""
-SUFFIX = ".reports"
+READ_BYTES_MAX = 2 * SPOOL_BYTES_MAX
+"""A larger file was written by no process of ours, and would fill the memory."""
 
 
 class FileSpool:
@@ -86,7 +85,7 @@ class FileSpool:
         """
         path = self._left.popleft() if self.has_more and self._left else None
         with suppress(OSError):  # another user's file waits for a process of that user
-            if path is not None and (file := lock_file(path)):
+            if path is not None and (file := lock_file(path, READ_BYTES_MAX)):
                 return self._take_over(file, unanswered)
         return []
 
@@ -111,7 +110,7 @@ class FileSpool:
                 file.close()
         self._file = None
 
-    def _own_file(self) -> "LockedFile":
+    def _own_file(self) -> LockedFile:
         if self._file is None:
             self._file = new_file(self._folder)
         return self._file
@@ -129,7 +128,7 @@ class FileSpool:
             if file is not None:
                 file.remove()
 
-    def _take_over(self, file: "LockedFile", unanswered: Iterable[Report]) -> list[Report]:
+    def _take_over(self, file: LockedFile, unanswered: Iterable[Report]) -> list[Report]:
         """Copy the reports of a file into this process's, then remove it."""
         try:
             reports = list(read_reports(BytesIO(file.read())))
@@ -154,88 +153,6 @@ class FileSpool:
             self._rewrite(unanswered)
         self._own_file().append(records)
 
-    def _pop_uncopied(self) -> "LockedFile | None":
+    def _pop_uncopied(self) -> LockedFile | None:
         uncopied, self._uncopied = self._uncopied, None
         return uncopied
-
-
-class LockedFile:
-    """An open file that no other process can lock."""
-
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
-        self._descriptor = descriptor
-        self.size = os.fstat(descriptor).st_size
-
-    def append(self, record: bytes) -> None:
-        """Write all of the record at the end of the file, or nothing.
-
-        Raises:
-            OSError: nothing was written.
-
-        """
-        written = os.write(self._descriptor, record)
-        if written != len(record):
-            self.truncate(self.size)  # half a record would hide every later one
-            raise OSError("the disk is full")
-        self.size += written
-
-    def read(self) -> bytes:
-        """Return the whole content."""
-        return self._path.read_bytes()
-
-    def truncate(self, size: int) -> None:
-        """Cut the file to a size in bytes."""
-        os.ftruncate(self._descriptor, size)
-        self.size = size
-
-    def remove(self) -> None:
-        """Delete, then close it: in this order no process takes over reports that are answered."""
-        try:
-            self._path.unlink(missing_ok=True)
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Close it; the lock ends with the last process that has it open."""
-        os.close(self._descriptor)
-
-
-def new_file(folder: Path) -> LockedFile:
-    """Create a locked file.
-
-    Raises:
-        OSError: for example in a network folder without locks; no file is left behind.
-
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    while True:
-        path = folder / f"{os.getpid()}-{secrets.token_hex(8)}{SUFFIX}"
-        path.touch(mode=0o600, exist_ok=False)
-        try:
-            file = lock_file(path)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-        if file:  # otherwise another process took the empty file over before it was locked
-            return file
-
-
-def lock_file(path: Path) -> LockedFile | None:
-    """Open and lock a file; None if a living process holds it, or if it is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except OSError:
-        os.close(descriptor)
-        raise
-    if not os.fstat(descriptor).st_nlink:  # its holder deleted it after it was opened here
-        os.close(descriptor)
-        return None
-    return LockedFile(path, descriptor)
