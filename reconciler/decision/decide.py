@@ -6,7 +6,7 @@ that nobody reported. Its total wins once all its jobs have ended.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from batches.batch import Batch, Tally
 from batches.repair import RepairPlan
@@ -69,10 +69,12 @@ def decide(batch: Batch, counts: QueueCounts, listing: Listing | None) -> Decisi
     unfinished = _unfinished(batch, counts)
     if listing is None:
         return unfinished or _close_by_counts(batch, counts)
+    unreadable = tuple(_unreadable(listing))
     contradiction = contradictions.in_listing(counts, listing) or _misfit(batch, counts, listing)
     if contradiction is not None:
-        return NotRepaired(NotRepairedReason.CONTRADICTION, (contradiction,))
+        return NotRepaired(NotRepairedReason.CONTRADICTION, (contradiction, *unreadable))
     if unfinished is not None:
+        unfinished = replace(unfinished, details=(*unfinished.details, *unreadable))
         return _record_only(batch, counts, listing, unfinished)
     if listing.left_out:
         return _record_portion(batch, counts, listing)
@@ -201,6 +203,11 @@ def _from_list(listing: Listing, total: int) -> Iterator[Reason]:
         yield Reason(ReasonKind.PORTION, (len(listing.missing),))
     if listing.conflicting:
         yield Reason(ReasonKind.CONFLICTS, (listing.conflicting,))
+
+
+def _unreadable(listing: Listing) -> Iterator[Reason]:
+    if listing.unreadable:
+        yield Reason(ReasonKind.UNREADABLE, (listing.unreadable, listing.problem))
 
 
 def _from_counts(batch: Batch, counts: QueueCounts, counted: Tally, total: int) -> Iterator[Reason]:

@@ -22,6 +22,7 @@ class ReasonKind(enum.Enum):
     # Why a batch is not repaired, or does not end yet.
     STILL_PENDING = enum.auto()  # pending jobs
     CANCELLED_STILL_PENDING = enum.auto()  # pending jobs
+    UNREADABLE = enum.auto()  # pending jobs that cannot be read, what is wrong with the first
     MAY_ADD_JOBS = enum.auto()
     NO_JOBS = enum.auto()
     ENDED = enum.auto()  # state of the batch

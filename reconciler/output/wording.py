@@ -67,6 +67,9 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
     ReasonKind.CANCELLED_STILL_PENDING: lambda jobs: (
         f"cancelled in the queue, but {number_of(jobs, 'job', 'is')} still pending there"
     ),
+    ReasonKind.UNREADABLE: lambda jobs, problem: (
+        f"{number_of(jobs, 'job')} cannot be read{', for example' if jobs > 1 else ''}: {problem}"
+    ),
     ReasonKind.MAY_ADD_JOBS: lambda: "the queue may still add jobs",
     ReasonKind.NO_JOBS: lambda: "the queue has no jobs for this batch",
     ReasonKind.ENDED: lambda state: f"the batch has already ended: {BatchState(state).name}",

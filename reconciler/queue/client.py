@@ -32,6 +32,7 @@ from reconciler.queue.port import (
     QueueUnavailable,
     ServiceHealth,
 )
+from rpc.answers.error_info import read_error_infos
 from rpc.answers.fields import IDENTIFIER
 
 TRIES_MAX = 4
@@ -47,6 +48,10 @@ CONNECT_MS_MAX = 5_000
 """Limits an attempt to connect; gRPC's default of 20 s is longer than a call may take."""
 RECONNECT_MS_MIN = 100
 """By default gRPC reconnects only after 1 s, so the retries above would fail without a connection."""
+
+PROBLEM_CHARACTERS_MAX = 200
+DISPLAY_NAME_CHARACTERS_MAX = 200
+"""The contract's limits."""
 
 _UNAVAILABLE = frozenset(
     {
@@ -139,16 +144,17 @@ class JobStatusClient:
         try:
             answer: Answer | None = await retrying(once)
         except grpc.aio.AioRpcError as error:
-            raise self._translated(error.code()) from error
+            raise self._translated(error) from error
         if answer is None:  # what grpc.aio returns for bytes that it cannot decode
             raise QueueContradiction("the job-status service's answer cannot be decoded")
         return answer
 
-    def _translated(self, code: grpc.StatusCode) -> QueueError:
-        """Return our error for a status code; the server's own text may hold secrets and is not repeated."""
-        seconds = f"{self._call_seconds_max:g}"
-        error, text = _ERRORS.get(code, (QueueFault, "the job-status service answers {code}"))
-        return error(text.format(code=code.name, seconds=seconds))
+    def _translated(self, error: grpc.aio.AioRpcError) -> QueueError:
+        """Return our error for that of a call; the server's own text may hold secrets and is not repeated."""
+        code, seconds = error.code(), f"{self._call_seconds_max:g}"
+        kind, text = _ERRORS.get(code, (QueueFault, "the job-status service answers {code}"))
+        problem = _problem(error) if kind is QueueContradiction else ""
+        return kind(text.format(code=code.name, seconds=seconds) + (problem and f": {problem}"))
 
 
 class _Unimplemented(QueueFault):
@@ -185,6 +191,17 @@ def _is_unavailable(error: BaseException) -> bool:
     return isinstance(error, grpc.aio.AioRpcError) and error.code() in _UNAVAILABLE
 
 
+def _problem(error: grpc.aio.AioRpcError) -> str:
+    """Return the `problem` that the contract promises with a contradiction; empty if there is none."""
+    problems = (info.metadata["problem"] for info in read_error_infos(error) if "problem" in info.metadata)
+    return to_problem(next(problems, ""))
+
+
+def to_problem(text: str) -> str:
+    """Return a problem as one printable line of the permitted length."""
+    return "".join(one if one.isprintable() else " " for one in text[:PROBLEM_CHARACTERS_MAX])
+
+
 def to_counts(answer: job_status_pb2.GetBatchStatusResponse) -> QueueCounts:
     """Return the counts as they were received, true or not."""
     return QueueCounts(
@@ -215,12 +232,17 @@ def to_job(status: job_status_pb2.JobStatus) -> QueueJob:
         outcome = _OUTCOMES[status.outcome]
     except KeyError:
         raise QueueContradiction("the queue lists a job with an unknown outcome") from None
+    name = status.display_name[:DISPLAY_NAME_CHARACTERS_MAX]
+    if status.problem:
+        problem = to_problem(status.problem)
+        return QueueJob(job_id, None, attempt or 1, display_name=name, problem=problem)
     if outcome in _WITHOUT_ERROR:
-        return QueueJob(job_id, outcome, attempt or 1)
+        return QueueJob(job_id, outcome, attempt or 1, display_name=name)
     return QueueJob(
         job_id,
         outcome,
         attempt or 1,
         status.error_type[:ERROR_TYPE_CHARACTERS_MAX],
         status.error_message[:ERROR_MESSAGE_CHARACTERS_MAX],
+        name,
     )

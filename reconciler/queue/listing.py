@@ -27,9 +27,13 @@ class Listing:
     tally: Tally = NO_JOBS
     """Jobs listed as ended."""
     pending: int = 0
-    """Jobs listed as pending."""
+    """Jobs listed as pending, including the unreadable ones."""
     first_pending: tuple[PendingJob, ...] = ()
     """The first PENDING_JOBS_MAX of them, in ascending byte order of job_id."""
+    unreadable: int = 0
+    """Jobs that the queue's service cannot read."""
+    problem: str = ""
+    """What is wrong with the first of them."""
     new: int = 0
     """Ended jobs without a recorded result, including those in `missing`."""
     superseding: int = 0
@@ -78,6 +82,8 @@ class ListingWalk:
         self._new_in_missing = 0
         self._for_last = for_last
         self._next_page_token: str | None = None
+        self._unreadable = 0
+        self._problem = ""
 
     @property
     def is_full(self) -> bool:
@@ -98,6 +104,8 @@ class ListingWalk:
         superseding: list[JobResult] = []
         for job in jobs:
             if job.outcome is None:
+                self._unreadable += bool(job.problem)
+                self._problem = self._problem or job.problem
                 continue
             self._ended[job.outcome] += 1
             recorded = stored.get(job.job_id)
@@ -136,7 +144,11 @@ class ListingWalk:
         return Listing(
             tally=tally,
             pending=self.jobs - tally.ended,
-            first_pending=tuple(PendingJob(job.job_id, attempt=job.attempt) for job in self._first_pending),
+            first_pending=tuple(
+                PendingJob(job.job_id, job.display_name, job.attempt) for job in self._first_pending
+            ),
+            unreadable=self._unreadable,
+            problem=self._problem,
             new=self._new,
             superseding=self._superseding,
             conflicting=self._conflicting,

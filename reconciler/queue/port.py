@@ -9,7 +9,7 @@ from batches.result import JobOutcome
 
 
 class QueueError(Exception):
-    """The queue gives no usable answer. The message is written here, never by the queue."""
+    """The queue gives no usable answer. The message never repeats what the queue holds."""
 
 
 class QueueBatchUnknown(QueueError):
@@ -81,6 +81,9 @@ class QueueJob(NamedTuple):
     attempt: int = 1
     error_type: str = ""
     error_message: str = ""
+    display_name: str = ""
+    problem: str = ""
+    """What the queue's service cannot read of this job, which is pending then."""
 
 
 @dataclass(frozen=True, slots=True)

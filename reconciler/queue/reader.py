@@ -77,6 +77,8 @@ class ListingReader:
             portion,
             tally=listing.tally,
             pending=listing.pending,
+            unreadable=listing.unreadable,
+            problem=listing.problem,
             conflicting=listing.conflicting,
             new=listing.new - listing.new_in_missing,
             superseding=listing.superseding - (len(listing.missing) - listing.new_in_missing),

@@ -1,7 +1,8 @@
 """The mechanism that turns errors of a service's domain into refusals; each service has its own table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -19,6 +20,8 @@ class ErrorAnswer:
     """The message for the caller. Empty: the text of the error, which then must be fit for callers."""
     retry_delay_seconds: float | None = None
     """When another try makes sense; sent as RetryInfo."""
+    metadata: Callable[[Any], Mapping[str, str]] | None = None
+    """Returns the ErrorInfo's metadata for an error of this class."""
 
 
 ErrorTable = Mapping[type[Exception], ErrorAnswer]
@@ -43,6 +46,10 @@ def refusal_of(error: Exception, table: ErrorTable) -> Refusal | None:
         if answer is not None:
             message = answer.message or str(error)
             return Refusal(
-                answer.code, answer.reason, message, retry_delay_seconds=answer.retry_delay_seconds
+                answer.code,
+                answer.reason,
+                message,
+                retry_delay_seconds=answer.retry_delay_seconds,
+                metadata=answer.metadata(error) if answer.metadata else None,
             )
     return None

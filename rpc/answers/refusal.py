@@ -1,6 +1,6 @@
 """A gRPC error with the details that the contract promises."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -8,7 +8,7 @@ from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 DOMAIN = "batchprogress"
-_STATUS_DETAILS_KEY = "grpc-status-details-bin"
+STATUS_DETAILS_KEY = "grpc-status-details-bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ class Refusal(Exception):
         message: a sentence for people.
         violations: the invalid fields, if any; they are sent as BadRequest.
         retry_delay_seconds: when another try makes sense; it is sent as RetryInfo.
+        metadata: the metadata of the ErrorInfo.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # options, by keyword only
         self,
         code: grpc.StatusCode,
         reason: str,
@@ -39,6 +40,7 @@ class Refusal(Exception):
         *,
         violations: Sequence[Violation] = (),
         retry_delay_seconds: float | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -46,6 +48,7 @@ class Refusal(Exception):
         self.message = message
         self.violations = tuple(violations)
         self.retry_delay_seconds = retry_delay_seconds
+        self.metadata = dict(metadata or {})
 
     @property
     def number(self) -> int:
@@ -63,7 +66,7 @@ class Refusal(Exception):
             The trailing metadata. It carries exactly one ErrorInfo, and the details that apply.
 
         """
-        details = [error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN)]
+        details = [error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata)]
         if self.violations:
             details.append(_bad_request(self.violations))
         if self.retry_delay_seconds is not None:
@@ -75,7 +78,7 @@ class Refusal(Exception):
         status = status_pb2.Status(code=self.number, message=self.message)
         for detail in details:
             status.details.add().Pack(detail)
-        return ((_STATUS_DETAILS_KEY, status.SerializeToString()),)
+        return ((STATUS_DETAILS_KEY, status.SerializeToString()),)
 
 
 def invalid_fields(violations: Sequence[Violation]) -> Refusal:

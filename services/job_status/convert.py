@@ -4,10 +4,12 @@ from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_M
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
 from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
-from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
+from services.job_status.source import PROBLEM_CHARACTERS_MAX, BatchCounts, JobStatus, QueueContradiction
 
 _ATTEMPT_MAX = 2**31 - 1
 """The contract's int32."""
+_DISPLAY_NAME_CHARACTERS_MAX = 200
+"""The contract's limit: a line."""
 _WITH_ERROR = (JobOutcome.FAILED, JobOutcome.SKIPPED)
 """The error of any other job is that of an earlier attempt; ReportJobResult accepts none for it either."""
 
@@ -16,9 +18,10 @@ def to_batch_status(counts: BatchCounts) -> pb.GetBatchStatusResponse:
     """Return the message of a batch's counts.
 
     Raises:
-        QueueContradiction: a count is beyond 64 bits.
+        QueueContradiction: a count is negative or beyond 64 bits.
 
     """
+    _check_counts(counts)
     try:
         return pb.GetBatchStatusResponse(
             total=counts.total,
@@ -26,12 +29,18 @@ def to_batch_status(counts: BatchCounts) -> pb.GetBatchStatusResponse:
             failed=counts.failed,
             skipped=counts.skipped,
             pending=counts.pending,
-            finished=counts.finished,
+            finished=counts.finished and counts.total > 0,
             cancelled=counts.cancelled,
             lists_jobs=counts.lists_jobs,
         )
     except ValueError as error:
         raise QueueContradiction("a count is beyond 64 bits") from error
+
+
+def _check_counts(counts: BatchCounts) -> None:
+    for name in ("total", "succeeded", "failed", "skipped", "pending"):
+        if getattr(counts, name) < 0:
+            raise QueueContradiction(f"its {name} count is negative")
 
 
 def to_job_status(status: JobStatus) -> pb.JobStatus:
@@ -42,15 +51,28 @@ def to_job_status(status: JobStatus) -> pb.JobStatus:
 
     """
     _check(status)
-    message = pb.JobStatus(job_id=status.job_id, attempt=status.attempt)
-    if status.outcome is None:
+    message = pb.JobStatus(
+        job_id=status.job_id,
+        attempt=status.attempt,
+        display_name=_text(status.display_name, _DISPLAY_NAME_CHARACTERS_MAX),
+        problem=_text(status.problem, PROBLEM_CHARACTERS_MAX),
+    )
+    if status.outcome is None or status.problem:
         message.pending = True
-    else:
-        message.outcome = progress_pb2.JobOutcome.ValueType(status.outcome)
+        return message
+    message.outcome = progress_pb2.JobOutcome.ValueType(status.outcome)
     if status.outcome in _WITH_ERROR:
-        message.error_type = status.error_type[:ERROR_TYPE_CHARACTERS_MAX]
-        message.error_message = status.error_message[:ERROR_MESSAGE_CHARACTERS_MAX]
+        message.error_type = _text(status.error_type, ERROR_TYPE_CHARACTERS_MAX)
+        message.error_message = _text(status.error_message, ERROR_MESSAGE_CHARACTERS_MAX)
     return message
+
+
+def _text(text: str, characters_max: int) -> str:
+    """Return a text that a message can carry: truncated, and with a question mark for each lone surrogate.
+
+    Python decodes a Latin-1 file name to surrogates, which no encoding accepts.
+    """
+    return text[:characters_max].encode(errors="replace").decode()
 
 
 def _check(status: JobStatus) -> None:

@@ -33,16 +33,23 @@ class QueueUnavailable(JobStatusError):
     """The queue is unavailable."""
 
 
+PROBLEM_CHARACTERS_MAX = 200
+"""The contract's limit: a sentence."""
+
+
 class QueueContradiction(JobStatusError):
     """The queue's data about the batch is unusable."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem[:PROBLEM_CHARACTERS_MAX]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchCounts:
     """The job counts of a batch, read at a single point in time.
 
-    Counts are passed on as the queue has them, even if they contradict each other (such as a negative
-    count), so that the reconciler can detect it.
+    A source passes counts on as the queue has them; `convert` refuses negative ones for all sources.
     """
 
     total: int
@@ -54,7 +61,7 @@ class BatchCounts:
     pending: int
     """Waiting, running or to be retried."""
     finished: bool
-    """Whether all jobs have ended and no more will be added. False if the queue cannot know."""
+    """Whether all jobs have ended and no more will come. False without jobs, or if the queue cannot know."""
     cancelled: bool
     lists_jobs: bool = True
     """Whether `job_page` can list the jobs. False if the queue keeps only counts."""
@@ -83,7 +90,7 @@ class BatchCounts:
             failed=jobs[JobOutcome.FAILED],
             skipped=jobs[JobOutcome.SKIPPED],
             pending=jobs[None],
-            finished=jobs[None] == 0 and not may_grow,
+            finished=jobs.total() > 0 and jobs[None] == 0 and not may_grow,
             cancelled=cancelled,
             lists_jobs=lists_jobs,
         )
@@ -100,6 +107,10 @@ class JobStatus:
     """The number of the latest attempt, starting at 1."""
     error_type: str = ""
     error_message: str = ""
+    display_name: str = ""
+    """What the job is, for people; empty if the queue does not tell."""
+    problem: str = ""
+    """What of the job is unreadable, without data read from the queue; the job is pending then."""
 
 
 @dataclass(frozen=True, slots=True)

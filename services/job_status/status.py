@@ -10,5 +10,9 @@ ERRORS: ErrorTable = {
     JobsNotListed: ErrorAnswer(StatusCode.UNIMPLEMENTED, "JOBS_NOT_LISTED"),
     QueueUnavailable: ErrorAnswer(StatusCode.UNAVAILABLE, "QUEUE_UNAVAILABLE"),
     # Neither "try again" nor "unknown": a person must look at what the queue has written.
-    QueueContradiction: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION"),
+    QueueContradiction: ErrorAnswer(
+        StatusCode.FAILED_PRECONDITION,
+        "QUEUE_CONTRADICTION",
+        metadata=lambda error: {"problem": error.problem},
+    ),
 }

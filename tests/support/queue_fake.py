@@ -13,11 +13,13 @@ from grpc_health.v1 import health_pb2
 
 from batches.result import JobOutcome
 from batchprogress.v1 import job_status_pb2
+from rpc.answers.refusal import Refusal
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Failure = Callable[[str, str], grpc.StatusCode | None]
 """Given the method and batch_id of a call, returns the status to fail it with; None to answer it."""
 
+CONTRADICTION = grpc.StatusCode.FAILED_PRECONDITION
 JOBS_PER_PAGE_DEFAULT = 1_000
 JOBS_PER_PAGE_MAX = 5_000
 
@@ -31,6 +33,7 @@ class FakeJob:
     attempt: int = 1
     error_type: str = ""
     error_message: str = ""
+    problem: str = ""
 
     def to_message(self) -> job_status_pb2.JobStatus:
         """Return the job as it is listed."""
@@ -39,6 +42,7 @@ class FakeJob:
             attempt=self.attempt,
             error_type=self.error_type,
             error_message=self.error_message,
+            problem=self.problem,
         )
         if self.outcome is not None:
             message.outcome = self.outcome  # type: ignore[assignment]  # possibly an unknown number
@@ -59,6 +63,8 @@ class FakeBatch:
     """Jobs to list instead of the true ones."""
     refuses_listing: bool = False
     """Whether the listing is refused although `lists_jobs` is true."""
+    contradiction: str | None = None
+    """The `problem` to refuse all calls with."""
     raw_status: bytes | None = None
     """Bytes to send instead of the counts."""
     raw_page: bytes | None = None
@@ -167,7 +173,12 @@ class QueueFake:
             await context.abort(code, "secret text of the queue")
         if batch_id not in self.batches:
             await context.abort(grpc.StatusCode.NOT_FOUND, "no such batch")
-        return self.batches[batch_id]
+        batch = self.batches[batch_id]
+        if batch.contradiction is not None:
+            metadata = {"problem": batch.contradiction}
+            refusal = Refusal(CONTRADICTION, "QUEUE_CONTRADICTION", "secret text", metadata=metadata)
+            await context.abort(refusal.code, refusal.message, refusal.trailing_metadata())
+        return batch
 
 
 def failing(code: grpc.StatusCode, *batch_ids: str) -> Failure:

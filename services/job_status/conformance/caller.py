@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
 
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import job_status_pb2_grpc
+from rpc.answers.error_info import read_error_infos
 
 CALL_SECONDS_MAX = 30.0
 """Three times the default time-out of the reconciler, to leave room for a slow queue."""
@@ -72,14 +72,4 @@ async def _call(call: Awaitable[Response]) -> Response | Refused:
     except grpc.aio.AioRpcError as error:
         if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
             raise
-        return Refused(error.code(), _reasons(error))
-
-
-def _reasons(error: grpc.aio.AioRpcError) -> tuple[str, ...]:
-    details = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
-    reasons = []
-    for detail in status_pb2.Status.FromString(bytes(details)).details:
-        info = error_details_pb2.ErrorInfo()
-        if detail.Unpack(info) and info.domain == "batchprogress":
-            reasons.append(info.reason)
-    return tuple(reasons)
+        return Refused(error.code(), tuple(info.reason for info in read_error_infos(error)))

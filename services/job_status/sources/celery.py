@@ -200,9 +200,7 @@ class DatabaseResults:
             if batch_id not in found:
                 return None
             is_from_run = all(one == batch_id or one.startswith(f"{batch_id} run ") for one in found)
-            # `add` leaves the batch's own group empty, and its parts may not be saved yet.
-            may_grow = not is_from_run or not parse_task_ids([found[batch_id]])
-            return BatchTasks(parse_task_ids(found.values()), may_grow=may_grow)
+            return BatchTasks(parse_task_ids(found.values()), may_grow=not is_from_run)
 
     async def results(self, task_ids: Sequence[str]) -> list[TaskResult | None]:
         """Return the result of each task."""

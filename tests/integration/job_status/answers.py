@@ -17,6 +17,8 @@ class Answer:
     message: str
     fields: tuple[str, ...]
     """The invalid fields."""
+    problem: str
+    """The metadata `problem`; empty if there is none."""
 
 
 async def refused(call: Awaitable[object]) -> Answer:
@@ -37,4 +39,10 @@ def _answer(error: grpc.aio.AioRpcError, status: status_pb2.Status) -> Answer:
         elif detail.Unpack(request):
             fields += [violation.field for violation in request.field_violations]
     assert [info.domain for info in infos] == ["batchprogress"]
-    return Answer(error.code(), infos[0].reason, error.details() or "", tuple(fields))
+    return Answer(
+        error.code(),
+        infos[0].reason,
+        error.details() or "",
+        tuple(fields),
+        infos[0].metadata.get("problem", ""),
+    )

@@ -182,10 +182,11 @@ async def test_job_with_an_impossible_id_is_a_contradiction(client: Client, job_
     assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION")
 
 
-async def test_negative_count_is_passed_on(laravel_client: Client, laravel: LaravelQueue) -> None:
-    """The reconciler detects counts that contradict each other."""
+async def test_contradiction_tells_its_problem(laravel_client: Client, laravel: LaravelQueue) -> None:
     await laravel.put_row("odd", 1, 2, "[]")
-    assert (await laravel_client.counts("odd")).succeeded == -1
+    answer = await refused(laravel_client.counts("odd"))
+    assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "QUEUE_CONTRADICTION")
+    assert answer.problem == "pending_jobs is greater than total_jobs"
 
 
 async def test_table_name_is_a_setting(queue_url: str, laravel: LaravelQueue) -> None:

@@ -45,6 +45,12 @@ def test_error_has_a_code_a_reason_and_a_message(
     assert (refusal.code, refusal.reason, refusal.message) == (code, reason, message)
 
 
+def test_contradiction_tells_its_problem_in_the_metadata() -> None:
+    refusal = refusal_of(QueueContradiction("x" * 201), ERRORS)
+    assert refusal is not None
+    assert refusal.metadata == {"problem": "x" * 200}
+
+
 def test_every_error_is_tested() -> None:
     assert {type(error) for error, *_ in ANSWERS} == set(JobStatusError.__subclasses__())
 

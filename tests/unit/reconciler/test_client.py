@@ -28,6 +28,12 @@ def test_a_job_that_no_worker_could_have_reported_is_refused(fields: dict[str, o
         to_job(status(**fields))
 
 
+def test_a_job_with_a_problem_is_pending() -> None:
+    """The problem becomes one printable line of the permitted length."""
+    job = to_job(status(job_id="a", outcome=1, problem="its result\nis\x1b" + "x" * 300))
+    assert job == QueueJob("a", None, problem="its result is " + "x" * 186)
+
+
 @pytest.mark.parametrize("outcome", [0, JobOutcome.SUCCEEDED])
 def test_an_error_of_an_earlier_attempt_is_dropped(outcome: int) -> None:
     """A job that is pending or has succeeded has no error."""

@@ -104,6 +104,14 @@ def test_listed_results_are_recorded_although_the_batch_cannot_end(
     assert decision.reasons == (because(ReasonKind.NEVER_REPORTED_LISTED, 1, 10), why)
 
 
+@pytest.mark.parametrize("counts", [STILL_PENDING, ALL_ENDED], ids=["counted as pending", "counted as ended"])
+def test_the_reason_tells_how_many_jobs_are_unreadable_and_why(counts: QueueCounts) -> None:
+    """A list that cannot read what is counted as ended is a contradiction, which tells it as well."""
+    listing = listing_of(STILL_PENDING, unreadable=1, problem="its result is not JSON")
+    decision = left(decide(EIGHT_REPORTED, counts, listing))
+    assert decision.details[1:] == (because(ReasonKind.UNREADABLE, 1, "its result is not JSON"),)
+
+
 def test_results_that_would_complete_a_batch_too_early_wait() -> None:
     """Where the queue has more jobs than were announced, results must not fill the batch."""
     counts = QueueCounts(total=12, succeeded=10, failed=1, pending=1)

@@ -4,6 +4,7 @@ import pytest
 
 from batches.result import StoredAttempt
 from reconciler.queue.listing import ListingWalk, SeenJobs
+from reconciler.queue.port import QueueJob
 from tests.support.samples import FAILED, SUCCEEDED, WORKER
 from tests.unit.reconciler.jobs import job
 
@@ -25,6 +26,14 @@ def test_missing_are_ended_jobs_without_a_result_or_with_a_lower_attempt() -> No
     assert {(one.job_id, one.attempt) for one in listing.missing} == {("new", 1), ("lower", 2)}
     assert (listing.new, listing.superseding, listing.conflicting) == (1, 1, 1)
     assert (listing.tally.ended, listing.pending, listing.has_duplicate) == (5, 1, False)
+
+
+def test_unreadable_jobs_are_pending_and_the_first_problem_is_kept() -> None:
+    walk = ListingWalk("batch", results_max=10)
+    jobs = [job("a", None), QueueJob("b", None, problem="first"), QueueJob("c", None, problem="second")]
+    walk.add_page("", [*jobs, job("d")], {})
+    listing = walk.listing()
+    assert (listing.pending, listing.unreadable, listing.problem) == (3, 2, "first")
 
 
 def test_a_lower_attempt_with_another_outcome_is_no_conflict() -> None:

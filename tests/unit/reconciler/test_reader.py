@@ -34,6 +34,16 @@ async def test_portions_are_bounded_and_hold_each_missing_result_once(results_ma
     assert len(names) == len(set(names)) == 15 + sum(number % 3 > 0 for number in range(0, 20, 4))
 
 
+async def test_every_portion_knows_the_unreadable_jobs_of_the_whole_list() -> None:
+    jobs = [QueueJob("a", None, problem="its result is not JSON"), *(job(f"job-{n}") for n in range(20))]
+    one = world(jobs, {}, results_max=3)
+    reader = ListingReader(one, one, results_max=3)
+    portion = await reader.read(BATCH, QueueCounts(total=21))
+    while portion.left_out:
+        portion = await reader.read_next_portion(BATCH, portion)
+        assert (portion.unreadable, portion.problem) == (1, "its result is not JSON")
+
+
 async def test_a_duplicate_is_found_however_far_apart() -> None:
     """It is noted in the listing."""
     jobs = [job(f"job-{number}") for number in range(20_000)]

@@ -34,6 +34,10 @@ WORDS = {
     because(ReasonKind.CANCELLED_STILL_PENDING, 1): (
         "cancelled in the queue, but 1 job is still pending there"
     ),
+    because(ReasonKind.UNREADABLE, 1, "it is not JSON"): "1 job cannot be read: it is not JSON",
+    because(ReasonKind.UNREADABLE, 3, "its result is not JSON"): (
+        "3 jobs cannot be read, for example: its result is not JSON"
+    ),
     because(ReasonKind.MAY_ADD_JOBS): "the queue may still add jobs",
     because(ReasonKind.NO_JOBS): "the queue has no jobs for this batch",
     because(ReasonKind.ENDED, BatchState.CANCELLED): "the batch has already ended: CANCELLED",

@@ -8,8 +8,10 @@ are as in progress.proto: one google.rpc.ErrorInfo each, domain `batchprogress`.
 
 - UNAVAILABLE / QUEUE_UNAVAILABLE: the queue does not answer; nothing is known.
 - FAILED_PRECONDITION / QUEUE_CONTRADICTION: the queue knows the batch, but its
-  data cannot be read (an unknown state, broken JSON, an invalid job id).
-  Retrying does not help; a person must look at it.
+  data cannot be read (an unknown state, broken JSON, an invalid job id, a
+  negative count). Retrying does not help; a person must look at it. The
+  ErrorInfo's metadata `problem` says what is wrong, in at most 200 characters
+  and without any data from the queue.
 """
 
 from batchprogress.v1 import progress_pb2 as _progress_pb2
@@ -82,7 +84,7 @@ class GetBatchStatusResponse(_message.Message):
     finished: _builtins.bool
     """Whether the queue considers the batch finished. Never overrides the counts.
     An unsealed batch is completed only if this is true: it means that the queue
-    adds no more jobs.
+    adds no more jobs. False while total is 0.
     """
     cancelled: _builtins.bool
     """Whether the batch was cancelled in the queue."""
@@ -181,6 +183,8 @@ class JobStatus(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     ERROR_TYPE_FIELD_NUMBER: _builtins.int
     ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job, as its worker reports it."""
     outcome: _progress_pb2.JobOutcome.ValueType
@@ -197,6 +201,14 @@ class JobStatus(_message.Message):
     """The error message, truncated to 2,000 characters; empty if there is none or it
     is unknown. Only with FAILED or SKIPPED.
     """
+    display_name: _builtins.str
+    """What the job is, for people, truncated to 200 characters; empty if it is
+    unknown.
+    """
+    problem: _builtins.str
+    """What the service cannot read of this job, as a sentence of at most 200
+    characters; the job is pending then. Empty if all of it can be read.
+    """
     def __init__(
         self,
         *,
@@ -206,10 +218,12 @@ class JobStatus(_message.Message):
         attempt: _builtins.int = ...,
         error_type: _builtins.str = ...,
         error_message: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "pending", b"pending", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome", "pending", b"pending", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "display_name", b"display_name", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome", "pending", b"pending", "problem", b"problem", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_status: _TypeAlias = _typing.Literal["outcome", "pending"]  # noqa: Y015
     _WhichOneofArgType_status: _TypeAlias = _typing.Literal["status", b"status"]  # noqa: Y015

@@ -8,8 +8,10 @@ are as in progress.proto: one google.rpc.ErrorInfo each, domain `batchprogress`.
 
 - UNAVAILABLE / QUEUE_UNAVAILABLE: the queue does not answer; nothing is known.
 - FAILED_PRECONDITION / QUEUE_CONTRADICTION: the queue knows the batch, but its
-  data cannot be read (an unknown state, broken JSON, an invalid job id).
-  Retrying does not help; a person must look at it.
+  data cannot be read (an unknown state, broken JSON, an invalid job id, a
+  negative count). Retrying does not help; a person must look at it. The
+  ErrorInfo's metadata `problem` says what is wrong, in at most 200 characters
+  and without any data from the queue.
 """
 
 from batchprogress.v1 import job_status_pb2 as _job_status_pb2
