@@ -29,6 +29,7 @@ from services.dashboard.errors import (
 )
 from services.dashboard.events import to_events
 from services.dashboard.headers import SecurityHeaders
+from services.dashboard.host_check import HostCheck
 from services.dashboard.viewer_hub import ViewerHub
 
 STATIC = Path(__file__).parent / "static"
@@ -50,8 +51,9 @@ STATUSES: dict[type[DashboardError], HTTPStatus] = {
 class Dashboard:
     """The HTTP application over the API and the viewer hub."""
 
-    def __init__(self, api: Api, hub: ViewerHub) -> None:
+    def __init__(self, api: Api, hub: ViewerHub, hosts: frozenset[str]) -> None:
         self._api = api
+        self._hosts = hosts
         self._hub = hub
         self.is_draining = False
 
@@ -72,7 +74,7 @@ class Dashboard:
             exception_handlers={DashboardError: _refuse},
         )
         # Outermost, so that the response to a defect has the headers as well.
-        return SecurityHeaders(routes_alone)
+        return SecurityHeaders(HostCheck(routes_alone, self._hosts))
 
     async def batches(self, request: Request) -> Response:
         """Return a page of batches."""

@@ -7,6 +7,10 @@ from pydantic import Field, FilePath, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from process.addresses import split_address
+from services.dashboard.host_check import ANY_HOST, host_name
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+"""No website can have these names."""
 
 
 class DashboardSettings(BaseSettings):
@@ -18,6 +22,13 @@ class DashboardSettings(BaseSettings):
         default="127.0.0.1:8080",
         description="host:port to serve the page on; port 0 picks a free port. Default: this machine only,"
         " since anyone who can reach the page can read every batch.",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        description="Names, separated by commas, under which browsers reach the page, without ports; * allows"
+        " every name. Other names are refused, since a website could point its own name at this address to"
+        " read batches. The host of DASHBOARD_LISTEN, localhost, 127.0.0.1 and ::1 are always allowed."
+        " Default: no others.",
     )
     progress_target: str = Field(
         default="127.0.0.1:50051",
@@ -68,6 +79,20 @@ class DashboardSettings(BaseSettings):
         description="Seconds that responses in progress may take after SIGTERM; pages reconnect by"
         " themselves. Default 5: a response takes less time or never comes.",
     )
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names under which the page is served, in lower case."""
+        listed = (name.strip().lower() for name in self.allowed_hosts.split(","))
+        return LOCAL_HOSTS | {split_address(self.listen)[0]} | {name for name in listed if name}
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _has_names(cls, value: str) -> str:
+        for name in filter(None, map(str.strip, value.split(","))):
+            if name != ANY_HOST and host_name(name) != name.lower().strip("[]"):
+                raise ValueError(f"has {name!r}, which is not a host name without scheme, port and path")
+        return value
 
     @field_validator("listen")
     @classmethod

@@ -22,7 +22,7 @@ class DashboardServer:
     def __init__(self, settings: DashboardSettings, progress: ProgressClient) -> None:
         self._shared = SharedAnswers()
         self._hub = ViewerHub(progress, viewers_max=settings.viewers_max, watches_max=settings.watches_max)
-        self._dashboard = Dashboard(Api(progress, self._shared), self._hub)
+        self._dashboard = Dashboard(Api(progress, self._shared), self._hub, settings.hosts)
         self._web = WebServer(
             self._dashboard.app(), viewers_max=settings.viewers_max, drain_seconds=settings.drain_seconds
         )

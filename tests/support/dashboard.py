@@ -56,10 +56,13 @@ class Page:
 
     url: str
 
-    async def get(self, path: str, *, method: str = "GET", **query: object) -> Answer:
+    async def get(
+        self, path: str, *, method: str = "GET", host: str | None = None, **query: object
+    ) -> Answer:
         """Send a request; a list in the query gives a parameter for each item."""
+        headers = {} if host is None else {"Host": host}
         address = f"{self.url}{path}?{urlencode(query, doseq=True)}"
-        return await asyncio.to_thread(_get, urllib.request.Request(address, method=method))  # noqa: S310  # ours
+        return await asyncio.to_thread(_get, urllib.request.Request(address, headers=headers, method=method))  # noqa: S310  # ours
 
     @asynccontextmanager
     async def events(self, batch_id: str) -> AsyncIterator[AsyncIterator[Event]]:
