@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from batches.errors import BatchCancelled, BatchCompleted, BatchSealed, TotalTooLarge
+from batches.errors import (
+    BatchCancelled,
+    BatchCompleted,
+    BatchConflict,
+    BatchEnded,
+    BatchSealed,
+    TotalTooLarge,
+)
 from batches.result import JobOutcome
 
 TOTAL_JOBS_MAX = 1_000_000_000
@@ -29,6 +36,18 @@ class BatchState(enum.IntEnum):
     PROCESSING = 1
     COMPLETED = 2
     CANCELLED = 3
+
+
+class IfEnded(enum.IntEnum):
+    """What happens to a batch of the same id that has ended. The numbers equal those of the contract."""
+
+    RETURN = 0
+    ERROR = 1
+    REPLACE = 2
+
+
+Version = tuple[int, int]
+"""batch_key and revision: another pair after every change, also if another batch has taken the id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +131,11 @@ class Batch:
         return self.state is not BatchState.PROCESSING
 
     @property
+    def version(self) -> Version:
+        """What identifies this state of the batch."""
+        return self.batch_key, self.revision
+
+    @property
     def quiet_since(self) -> datetime:
         """The time of the last result; the creation if there is none yet."""
         return self.last_result_time or self.create_time
@@ -174,6 +198,18 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Creation:
+    """How the batch that has the id was created, and whether it has ended."""
+
+    batch_key: int
+    total_jobs: int
+    sealed: bool
+    request_id: str | None
+    state: BatchState
+    complete_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class NewBatch:
     """A batch that is to be created."""
 
@@ -182,6 +218,27 @@ class NewBatch:
     sealed: bool = True
     display_name: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    request_id: str | None = None
+    """Identifies the request: a retry finds the batch that it created, even if it has ended since."""
+    if_ended: IfEnded = IfEnded.RETURN
+
+    def replaces(self, existing: Creation) -> bool:
+        """Return whether the new batch takes the place of an existing one, which is returned otherwise.
+
+        Raises:
+            BatchConflict: the existing batch was created with other numbers.
+            BatchEnded: the existing batch has ended, and if_ended is ERROR.
+
+        """
+        is_retry = self.request_id is not None and self.request_id == existing.request_id
+        if existing.complete_time is not None and not is_retry:
+            if self.if_ended is IfEnded.REPLACE:
+                return True
+            if self.if_ended is IfEnded.ERROR:
+                raise BatchEnded(self.batch_id, existing.state.name, existing.complete_time)
+        if (existing.total_jobs, existing.sealed) != (self.total_jobs, self.sealed):
+            raise BatchConflict(self.batch_id, existing.total_jobs, sealed=existing.sealed)
+        return False
 
     def created(self, now: datetime) -> Batch:
         """Return the batch at its creation; one that is sealed and has no jobs completes at once."""

@@ -1,5 +1,7 @@
 """The errors of the core. Each deployable translates them once, at its edge."""
 
+from datetime import datetime
+
 
 class BatchError(Exception):
     """A request that the rules of a batch do not allow. The text is for people and may leave the server."""
@@ -18,6 +20,16 @@ class BatchConflict(BatchError):
     def __init__(self, batch_id: str, total_jobs: int, *, sealed: bool) -> None:
         kind = "sealed" if sealed else "unsealed"
         super().__init__(f"batch {batch_id} already exists: it was created {kind} with {total_jobs} jobs")
+
+
+class BatchEnded(BatchError):
+    """The batch exists and has ended, and its creator asked for a new one."""
+
+    def __init__(self, batch_id: str, state: str, complete_time: datetime) -> None:
+        super().__init__(
+            f"batch {batch_id} already exists and has ended: it was {state.lower()}"
+            f" at {complete_time:%Y-%m-%d %H:%M:%S} UTC"
+        )
 
 
 class BatchSealed(BatchError):

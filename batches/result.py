@@ -9,6 +9,9 @@ ERROR_TYPE_CHARACTERS_MAX = 200
 ERROR_MESSAGE_CHARACTERS_MAX = 2_000
 """Enough to recognise an error; the stack trace belongs in the worker's log."""
 
+JOB_NAME_CHARACTERS_MAX = 200
+"""One line on a screen, like the name of a batch."""
+
 
 class JobOutcome(enum.IntEnum):
     """How an attempt ended. The numbers are stored in the database and equal those of the contract."""
@@ -44,6 +47,7 @@ class JobResult:
     attempt: int = 1
     error_type: str = ""
     error_message: str = ""
+    display_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class RecordedResult:
     error_message: str
     source: ResultSource
     record_time: datetime
+    display_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

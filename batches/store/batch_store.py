@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch, NewBatch
+from batches.batch import Batch, NewBatch, Version
 from batches.listing import BatchFilter, Page
 from batches.look import LastLook, Look
 from batches.overview import Overview
@@ -57,6 +57,7 @@ class BatchStore:
 
         Raises:
             BatchConflict: a batch of this id exists and was created with other numbers.
+            BatchEnded: a batch of this id has ended, and if_ended is ERROR.
 
         """
         return await self._database.write(lambda c: lifecycle.create_batch(c, new))
@@ -101,17 +102,17 @@ class BatchStore:
         """Return a batch."""
         return await self._database.read(lambda c: rows.read_batch(c, batch_id))
 
-    async def read_changed(self, revisions: Mapping[str, int]) -> tuple[list[Batch], list[str]]:
-        """Compare known revisions with the database.
+    async def read_changed(self, versions: Mapping[str, Version]) -> tuple[list[Batch], list[str]]:
+        """Compare known versions with the database.
 
         Args:
-            revisions: The last known revision of each batch, by batch_id.
+            versions: The last known version of each batch, by batch_id.
 
         Returns:
-            The batches whose revision differs, and the ids of the batches that no longer exist.
+            The batches whose version differs, and the ids of the batches that no longer exist.
 
         """
-        return await self._database.read(lambda c: changes.read_changed(c, revisions))
+        return await self._database.read(lambda c: changes.read_changed(c, versions))
 
     async def list_batches(
         self, selected: BatchFilter, *, before_key: int | None, size: int

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch
+from batches.batch import Batch, Version
 from batches.store import schema
 from batches.store.rows import SELECT_BATCH, to_batch
 
@@ -17,20 +17,21 @@ _table = schema.batches.c
 
 
 async def read_changed(
-    connection: AsyncConnection, revisions: Mapping[str, int]
+    connection: AsyncConnection, versions: Mapping[str, Version]
 ) -> tuple[list[Batch], list[str]]:
-    """Compare known revisions, by batch_id, with the database.
+    """Compare known versions, by batch_id, with the database.
 
-    Revisions are compared instead of times, so neither clocks nor the order of commits can hide a change.
+    Versions are compared instead of times, so neither clocks nor the order of commits can hide a change.
 
     Returns:
-        The batches whose revision differs, and the ids of the batches that no longer exist.
+        The batches whose version differs, and the ids of the batches that no longer exist.
 
     """
-    rows = await _rows(connection, select(_table.batch_id, _table.revision), list(revisions))
-    found = {row.batch_id: row.revision for row in rows}
-    changed = [batch_id for batch_id, revision in found.items() if revision != revisions[batch_id]]
-    gone = [batch_id for batch_id in revisions if batch_id not in found]
+    query = select(_table.batch_id, _table.batch_key, _table.revision)
+    rows = await _rows(connection, query, list(versions))
+    found = {row.batch_id: (row.batch_key, row.revision) for row in rows}
+    changed = [batch_id for batch_id, version in found.items() if version != versions[batch_id]]
+    gone = [batch_id for batch_id in versions if batch_id not in found]
     return [to_batch(row) for row in await _rows(connection, SELECT_BATCH, changed)], gone
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch, NewBatch
-from batches.errors import BatchConflict, RequestConflict
-from batches.store import schema
+from batches.batch import Batch, BatchState, Creation, NewBatch
+from batches.errors import RequestConflict
+from batches.store import retention, schema
 from batches.store.rows import insert_batch, lock_batch, read_batch, save_batches
 from batches.store.sql_functions import database_now
 
@@ -19,20 +19,23 @@ async def create_batch(connection: AsyncConnection, new: NewBatch) -> Batch:
 
     Raises:
         BatchConflict: a batch of this id exists and was created with other numbers.
+        BatchEnded: a batch of this id has ended, and if_ended is ERROR.
 
     """
-    existing = await _existing(connection, new)
+    existing = await _read_creation(connection, new.batch_id)
     if existing is not None:
-        return existing
+        if not new.replaces(existing):
+            return await read_batch(connection, new.batch_id)
+        # None is left to purge if another caller has replaced it meanwhile.
+        await retention.purge(connection, await retention.lock_existing(connection, [existing.batch_key]))
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
     try:
         # Without a savepoint: a deadlock releases it, and rolling back to it then would hide the deadlock.
-        await insert_batch(connection, new.created(now))
+        await insert_batch(connection, new.created(now), new.request_id)
     except IntegrityError:  # another caller was first; only the statement is rolled back
-        existing = await _existing(connection, new)
-        if existing is None:
+        if await _read_creation(connection, new.batch_id) is None:
             raise
-        return existing
+        return await create_batch(connection, new)
     return await read_batch(connection, new.batch_id)
 
 
@@ -81,12 +84,24 @@ async def change_batch(connection: AsyncConnection, batch_id: str, change: Calla
     return after
 
 
-async def _existing(connection: AsyncConnection, new: NewBatch) -> Batch | None:
+async def _read_creation(connection: AsyncConnection, batch_id: str) -> Creation | None:
     table = schema.batches.c
-    query = select(table.created_total_jobs, table.created_sealed).where(table.batch_id == new.batch_id)
-    created = (await connection.execute(query)).first()
-    if created is None:
+    query = select(
+        table.batch_key,
+        table.created_total_jobs,
+        table.created_sealed,
+        table.request_id,
+        table.state,
+        table.complete_time,
+    ).where(table.batch_id == batch_id)
+    row = (await connection.execute(query)).first()
+    if row is None:
         return None
-    if (created.created_total_jobs, created.created_sealed) != (new.total_jobs, new.sealed):
-        raise BatchConflict(new.batch_id, created.created_total_jobs, sealed=created.created_sealed)
-    return await read_batch(connection, new.batch_id)
+    return Creation(
+        batch_key=row.batch_key,
+        total_jobs=row.created_total_jobs,
+        sealed=row.created_sealed,
+        request_id=row.request_id,
+        state=BatchState(row.state),
+        complete_time=row.complete_time,
+    )

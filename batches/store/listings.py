@@ -121,6 +121,7 @@ def _to_result(row: Row[Any]) -> RecordedResult:
         error_message=row.error_message or "",
         source=ResultSource(row.source),
         record_time=row.record_time,
+        display_name=row.display_name or "",
     )
 
 

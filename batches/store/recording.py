@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, update
+from sqlalchemy import bindparam, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
@@ -29,6 +29,8 @@ _INSERT = insert(schema.job_results)
 _UPDATE = update(schema.job_results).where(
     _table.batch_key == bindparam("of_batch"), _table.job_id == bindparam("of_job")
 )
+# A later attempt may come from a source that does not know the name.
+_UPDATE_NAMED = _UPDATE.values(display_name=func.coalesce(bindparam("name"), _table.display_name))
 
 
 async def fingerprints_of(results: Iterable[JobResult]) -> Fingerprints:
@@ -67,13 +69,15 @@ async def write_recording(
             {"batch_key": key, "job_id": result.job_id, **_values(result, source, fingerprints, time_of[key])}
             for key, result in recording.inserted
         ]
+        _add_names(rows, "display_name", recording.inserted)
         await connection.execute(_INSERT, rows)
     if recording.updated:
         rows = [
             {"of_batch": key, "of_job": result.job_id, **_values(result, source, fingerprints, time_of[key])}
             for key, result in recording.updated
         ]
-        await connection.execute(_UPDATE, rows)
+        is_named = _add_names(rows, "name", recording.updated)
+        await connection.execute(_UPDATE_NAMED if is_named else _UPDATE, rows)
     await save_batches(connection, recording.changed)
 
 
@@ -90,6 +94,18 @@ def _values(
         "error_kind": fingerprints[result.error_type, result.error_message] if failed else None,
         "record_time": record_time,
     }
+
+
+def _add_names(rows: list[dict[str, Any]], column: str, results: Sequence[tuple[int, JobResult]]) -> bool:
+    """Add the names of the jobs to their rows, if any job has one; return whether one has.
+
+    Rows without the column are written faster, and most groups have no names.
+    """
+    if not any(result.display_name for _, result in results):
+        return False
+    for row, (_, result) in zip(rows, results, strict=True):
+        row[column] = result.display_name or None
+    return True
 
 
 def _keys(batches: Collection[Batch], results: Iterable[JobResult]) -> Iterator[tuple[int, str]]:

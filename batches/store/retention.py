@@ -1,5 +1,6 @@
 """Purges batches that ended long ago, in chunks, so that no transaction touches many rows.
 
+A batch is purged when it ended long ago, or when another one replaces it.
 A purge deletes the row of a batch first and notes that its other rows are still to be deleted. From then
 on the batch does not exist for readers and reports, so nothing touches the rows that are being deleted,
 and the next pass continues a deletion that was interrupted.
@@ -40,15 +41,20 @@ async def purge_ended(connection: AsyncConnection, retention_seconds: float) -> 
         .order_by(table.complete_time)
         .limit(CHUNK_BATCHES)
     )
-    keys = await _lock(connection, (await connection.scalars(old)).all())
-    if keys:
-        await connection.execute(insert(schema.deleted_batches), [{"batch_key": key} for key in keys])
-        await connection.execute(delete(schema.batches).where(table.batch_key.in_(keys)))
+    keys = await lock_existing(connection, (await connection.scalars(old)).all())
+    await purge(connection, keys)
     return len(keys)
 
 
-async def _lock(connection: AsyncConnection, keys: Sequence[int]) -> Sequence[int]:
-    """Lock the batches in the order in which reports lock them; return those not purged by another pass."""
+async def purge(connection: AsyncConnection, keys: Sequence[int]) -> None:
+    """Purge locked batches: their ids are free, and their other rows are deleted later, in chunks."""
+    if keys:
+        await connection.execute(insert(schema.deleted_batches), [{"batch_key": key} for key in keys])
+        await connection.execute(delete(schema.batches).where(schema.batches.c.batch_key.in_(keys)))
+
+
+async def lock_existing(connection: AsyncConnection, keys: Sequence[int]) -> Sequence[int]:
+    """Lock batches in the order in which reports lock them; return those not purged by others meanwhile."""
     table = schema.batches.c
     query = select(table.batch_key).where(table.batch_key.in_(keys)).order_by(table.batch_key)
     return (await connection.scalars(query.with_for_update())).all() if keys else []

@@ -81,7 +81,11 @@ async def lock_batches(connection: AsyncConnection, batch_ids: Collection[str]) 
     keys = (await connection.scalars(_KEYS, {"batch_ids": list(batch_ids)})).all()
     if not keys:
         return []
-    return [to_batch(row) for row in await connection.execute(_LOCKED, {"keys": keys})]
+    locked = [to_batch(row) for row in await connection.execute(_LOCKED, {"keys": keys})]
+    if len(locked) < len(keys):  # deleted in between, and another batch may have the id
+        missing = set(batch_ids).difference(batch.batch_id for batch in locked)
+        locked += await lock_batches(connection, missing)
+    return locked
 
 
 async def lock_batch(connection: AsyncConnection, batch_id: str) -> Batch:
@@ -117,7 +121,7 @@ async def save_batches(connection: AsyncConnection, batches: Collection[Batch]) 
         await connection.execute(_SAVE, rows)
 
 
-async def insert_batch(connection: AsyncConnection, batch: Batch) -> int:
+async def insert_batch(connection: AsyncConnection, batch: Batch, request_id: str | None = None) -> int:
     """Insert a batch with its labels and return its key."""
     values = {
         "batch_id": batch.batch_id,
@@ -126,6 +130,7 @@ async def insert_batch(connection: AsyncConnection, batch: Batch) -> int:
         "created_total_jobs": batch.announced_jobs,
         "created_sealed": batch.sealed,
         "create_time": batch.create_time,
+        "request_id": request_id,
         **changing_values(batch),
     }
     inserted = await connection.execute(insert(schema.batches).values(values))

@@ -31,7 +31,11 @@ from batches.batch import (
     LABEL_KEY_CHARACTERS_MAX,
     LABEL_VALUE_CHARACTERS_MAX,
 )
-from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX
+from batches.result import (
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    JOB_NAME_CHARACTERS_MAX,
+)
 
 IDENTIFIER_CHARACTERS_MAX = 128
 REASON_CHARACTERS_MAX = 500
@@ -126,6 +130,8 @@ batches = Table(
     Column("first_result_time", UtcTime),
     Column("last_result_time", UtcTime),
     Column("complete_time", UtcTime),
+    # The request that created the batch; NULL if it had no id, and in rows of servers before schema 0005.
+    Column("request_id", _ascii()),
     Index("batches_by_state", "state", "batch_key"),
     Index("batches_by_complete_time", "complete_time"),
     # The key of a purged batch must not be reused while its results are still being deleted.
@@ -157,6 +163,8 @@ job_results = Table(
     # The fingerprint of the error (batches.fingerprint); NULL if the job did not fail, and in rows written by
     # servers of schema 0001.
     Column("error_kind", BigInteger),
+    # NULL if none was reported, and in rows of servers before schema 0005.
+    Column("display_name", _text(JOB_NAME_CHARACTERS_MAX)),
     Index("job_results_by_outcome", "batch_key", "outcome", "job_id"),
     **_OPTIONS,
 )

@@ -107,7 +107,7 @@ class Sweep:
             self._not_checked = await self._pool.check(batches, self._settings.concurrency, on_result)
         # A person who asks for one batch does not expect others to be deleted.
         is_scheduled = self._options.batch_id is None and not self._options.dry_run
-        if is_scheduled and self._settings.retention > 0:
+        if is_scheduled:
             self._deleted = await purge_ended(self._store, self._deadline, self._settings.retention)
 
     async def _selected(self) -> AsyncGenerator[Batch]:
@@ -162,7 +162,8 @@ def is_stuck(batch: Batch, stuck_after_seconds: float) -> bool:
 async def purge_ended(store: BatchStore, deadline: Deadline, retention_seconds: float) -> int:
     """Remove batches that ended longer ago than that, then delete their rows, as long as there is time.
 
-    The next pass continues, also if the database stops answering.
+    Retention 0 removes none, but the rows of replaced batches are deleted. The next pass continues, also if
+    the database stops answering.
 
     Returns:
         How many batches were removed.
@@ -170,7 +171,11 @@ async def purge_ended(store: BatchStore, deadline: Deadline, retention_seconds: 
     """
     removed = 0
     try:
-        while not deadline.is_over and (some := await store.purge_ended(retention_seconds)):
+        while (
+            retention_seconds > 0
+            and not deadline.is_over
+            and (some := await store.purge_ended(retention_seconds))
+        ):
             removed += some
         while not deadline.is_over and await store.delete_chunk():
             pass

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from batches.batch import Batch
+from batches.batch import Batch, Version
 from batches.errors import DatabaseUnavailable
 from services.progress.pending_ids import PendingIds
 from services.progress.watch_hub import WatchHub
@@ -24,8 +24,8 @@ TICK_REVISIONS_PER_SECOND_MAX = 10_000
 become rarer. The limit is a number and not a time, because a busy server's reads are slow exactly when much
 changes."""
 
-ReadChanged = Callable[[Mapping[str, int]], Awaitable[tuple[list[Batch], list[str]]]]
-"""Gets revisions by batch id; returns the batches with another revision, and the ids that no longer exist."""
+ReadChanged = Callable[[Mapping[str, Version]], Awaitable[tuple[list[Batch], list[str]]]]
+"""Gets versions by batch id; returns the batches with another version, and the ids that no longer exist."""
 
 
 class ChangeFeed:
@@ -55,7 +55,7 @@ class ChangeFeed:
         while True:
             await self._pending.wait(max(0.0, self._next_tick - time.monotonic()))
             now = time.monotonic()
-            watched = self._hub.revisions()
+            watched = self._hub.versions()
             pending = self._pending.pop_all()
             if now >= self._next_tick:
                 self._next_tick = now + max(TICK_SECONDS, len(watched) / TICK_REVISIONS_PER_SECOND_MAX)
@@ -65,15 +65,15 @@ class ChangeFeed:
                 await self._poll({one: watched[one] for one in pending if one in watched})
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _poll(self, revisions: Mapping[str, int]) -> bool:
-        """Deliver the changes since these revisions; return whether the store could be read."""
-        if not revisions:
+    async def _poll(self, versions: Mapping[str, Version]) -> bool:
+        """Deliver the changes since these versions; return whether the store could be read."""
+        if not versions:
             return True
         read = self._hub.begin_read()
         try:
-            changed, gone = await self._read_changed(revisions)
+            changed, gone = await self._read_changed(versions)
         except DatabaseUnavailable:
-            self._hub.fail(revisions)  # the store has logged the reason; the next tick tries again
+            self._hub.fail(versions)  # the store has logged the reason; the next tick tries again
             return False
-        self._hub.deliver(read, revisions, changed, gone)
+        self._hub.deliver(read, versions, changed, gone)
         return True

@@ -121,6 +121,7 @@ def to_job_result(result: RecordedResult) -> pb.JobResult:
         error_message=result.error_message,
         record_time=_time(result.record_time),
         reconciled=result.source is ResultSource.RECONCILER,
+        display_name=result.display_name,
     )
 
 

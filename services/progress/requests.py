@@ -11,12 +11,14 @@ from batches.batch import (
     LABEL_VALUE_CHARACTERS_MAX,
     TOTAL_JOBS_MAX,
     BatchState,
+    IfEnded,
     NewBatch,
 )
 from batches.listing import BatchFilter
 from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
+    JOB_NAME_CHARACTERS_MAX,
     JobOutcome,
     JobResult,
 )
@@ -34,6 +36,7 @@ REVISION_MAX = 2**63 - 1
 ATTEMPT_MAX = 2**31 - 1
 
 _OUTCOMES = {int(outcome): outcome for outcome in JobOutcome}
+_IF_ENDED = {int(choice): choice for choice in IfEnded}
 _STATES = {int(state): state for state in BatchState}
 
 
@@ -63,12 +66,18 @@ def to_batch_id(message: _NamesBatch) -> str:
 def to_new_batch(message: pb.CreateBatchRequest, batch_prefix: str = "") -> NewBatch:
     """Check CreateBatch; a request without an id gets a new one that begins with the prefix."""
     checks = FieldChecks()
+    if message.if_ended not in _IF_ENDED:
+        checks.reject("if_ended", "must be ERROR or REPLACE, or unset")
+    if message.request_id or message.if_ended:
+        checks.identifier("request_id", message.request_id)
     new = NewBatch(
         batch_id=checks.identifier("batch_id", message.batch_id or f"{batch_prefix}{uuid4()}"),
         total_jobs=checks.between("total_jobs", message.total_jobs, 0, TOTAL_JOBS_MAX),
         sealed=message.sealed if message.HasField("sealed") else True,
         display_name=checks.text("display_name", message.display_name, DISPLAY_NAME_CHARACTERS_MAX),
         labels=_labels(checks, dict(message.labels)),
+        request_id=message.request_id or None,
+        if_ended=_IF_ENDED.get(message.if_ended, IfEnded.RETURN),
     )
     checks.done()
     return new
@@ -97,6 +106,7 @@ def to_result(message: pb.ReportJobResultRequest) -> JobResult | Refusal:
         attempt=checks.between("attempt", message.attempt or 1, 1, ATTEMPT_MAX),
         error_type=message.error_type[:ERROR_TYPE_CHARACTERS_MAX],
         error_message=message.error_message[:ERROR_MESSAGE_CHARACTERS_MAX],
+        display_name=message.display_name[:JOB_NAME_CHARACTERS_MAX],
     )
     return checks.refusal() or result
 

@@ -55,6 +55,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def CreateBatch(self, request: pb.CreateBatchRequest, _context: Context) -> pb.CreateBatchResponse:
         new = scope.require_creatable(requests.to_new_batch(request, caller().batch_prefix))
         batch = await self._store.create_batch(new)
+        self._changed([batch.batch_id])  # it may have replaced a batch that is watched
         return pb.CreateBatchResponse(batch=self._converter.to_batch(batch))
 
     async def AddJobs(self, request: pb.AddJobsRequest, _context: Context) -> pb.AddJobsResponse:

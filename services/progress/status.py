@@ -14,6 +14,7 @@ WATCH_RETRY_SECONDS = 30.0
 ERRORS: ErrorTable = {
     batch_errors.BatchNotFound: ErrorAnswer(StatusCode.NOT_FOUND, "BATCH_NOT_FOUND"),
     batch_errors.BatchConflict: ErrorAnswer(StatusCode.ALREADY_EXISTS, "BATCH_CONFLICT"),
+    batch_errors.BatchEnded: ErrorAnswer(StatusCode.ALREADY_EXISTS, "BATCH_ENDED"),
     batch_errors.BatchSealed: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_SEALED"),
     batch_errors.BatchCancelled: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_CANCELLED"),
     batch_errors.BatchCompleted: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_COMPLETED"),

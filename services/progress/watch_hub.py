@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from batches.batch import Batch
+from batches.batch import Batch, Version
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from services.progress.errors import ShuttingDown, TooManyWatches
 
@@ -80,25 +80,31 @@ class WatchHub:
 
         Args:
             batch_id: the batch.
-            after_revision: only newer states are yielded.
+            after_revision: the revision that the watcher has; the first state has another one.
             min_interval_seconds: the shortest time between two states; the last state does not wait.
 
         Yields:
             The newest state whenever the revision has risen. The first state is from a read that began
-            after the call.
+            after the call; its revision is below after_revision if the batch was replaced.
 
         Raises:
-            BatchNotFound: the batch does not exist, or was deleted.
+            BatchNotFound: the batch does not exist, was deleted, or was replaced during the watch.
             DatabaseUnavailable: the batch could not be read when the watch began.
             ShuttingDown: the hub was closed; continue on another server, after the last revision.
             TooManyWatches: the server has too many open watches.
 
         """
         first_read = self._reads + 1
+        watched: int | None = None
         with self._subscribed(batch_id) as (topic, flag):
             while True:
                 await self._until_read(topic, flag, batch_id, first_read)
                 snapshot = topic.snapshot
+                if snapshot and watched is None:
+                    watched = snapshot.batch.batch_key
+                    after_revision = _floor(snapshot.batch, after_revision)
+                if snapshot and snapshot.batch.batch_key != watched:
+                    raise BatchNotFound(batch_id)
                 if snapshot and snapshot.batch.revision > after_revision:
                     after_revision = snapshot.batch.revision
                     yield snapshot
@@ -115,10 +121,10 @@ class WatchHub:
         """The number of open watches."""
         return self._watches
 
-    def revisions(self) -> dict[str, int]:
-        """Return the known revision of each watched batch; 0 if it was not read yet."""
+    def versions(self) -> dict[str, Version]:
+        """Return the known version of each watched batch; (0, 0) if it was not read yet."""
         return {
-            batch_id: topic.snapshot.batch.revision if topic.snapshot else 0
+            batch_id: topic.snapshot.batch.version if topic.snapshot else (0, 0)
             for batch_id, topic in self._topics.items()
         }
 
@@ -208,3 +214,8 @@ class WatchHub:
 
     def _topics_of(self, batch_ids: Iterable[str]) -> list[tuple[str, _Topic]]:
         return [(one, self._topics[one]) for one in batch_ids if one in self._topics]
+
+
+def _floor(batch: Batch, after_revision: int) -> int:
+    """Return the revision above which states of the batch are sent: of another batch, all states."""
+    return after_revision if batch.revision >= after_revision else 0

@@ -27,6 +27,21 @@ async def test_creation_with_other_numbers_is_a_conflict(progress: Served) -> No
     assert (await progress.get("b")).total_jobs == 3
 
 
+async def test_ended_batch_is_refused_or_replaced_as_asked(progress: Served) -> None:
+    """The results of the second night are not compared with those of the first."""
+    await progress.create("b", 1)
+    await progress.report("b", "j1")
+    night_2 = pb.CreateBatchRequest(batch_id="b", total_jobs=1, request_id="r", if_ended=pb.IF_ENDED_ERROR)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await progress.stub.CreateBatch(night_2)
+    answer = answered(caught.value)
+    assert (answer.code, answer.reason) == (grpc.StatusCode.ALREADY_EXISTS, "BATCH_ENDED")
+    night_2.if_ended = pb.IF_ENDED_REPLACE
+    assert (await progress.stub.CreateBatch(night_2)).batch.pending_jobs == 1
+    await progress.report("b", "j1", pb.JOB_OUTCOME_FAILED)
+    assert (await progress.stub.CreateBatch(night_2)).batch.failed_jobs == 1
+
+
 async def test_batch_without_an_id_gets_one(progress: Served) -> None:
     batch = await progress.create("", 1)
     assert (await progress.get(batch.batch_id)).batch_id == batch.batch_id

@@ -193,10 +193,12 @@ async def test_failures_are_grouped(progress: Served) -> None:
     ]
 
 
-async def test_long_errors_are_truncated(progress: Served) -> None:
-    """The type to 200 characters and the message to 2,000, in any alphabet."""
+async def test_long_texts_are_truncated(progress: Served) -> None:
+    """The type and the name of the job to 200 characters and the message to 2,000, in any alphabet."""
     await progress.create("b", 1)
-    await progress.report("b", "j", FAILED, error_type="Ä" * 300, error_message="🚀" * 3_000)
+    long = {"error_type": "Ä" * 300, "error_message": "🚀" * 3_000, "display_name": "ü" * 300}
+    await progress.report("b", "j", FAILED, **long)
     page = await progress.stub.ListJobResults(pb.ListJobResultsRequest(batch_id="b"))
     (result,) = page.job_results
     assert (result.error_type, result.error_message) == ("Ä" * 200, "🚀" * 2_000)
+    assert result.display_name == "ü" * 200

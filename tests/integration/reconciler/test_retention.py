@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from batches.batch import IfEnded, NewBatch
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from reconciler.run.deadline import Deadline, StopReason
@@ -51,6 +52,18 @@ async def test_a_batch_is_kept_for_the_retention_time(scene: Scene, retention: f
     scene.settings = {"retention": retention}
     assert (await scene.run()).summary.batches_deleted == 0
     assert len((await scene.tables())["batches"]) == 2
+
+
+async def test_the_rows_of_a_replaced_batch_are_deleted_without_a_retention(scene: Scene) -> None:
+    """They can no longer be read, so they are not kept forever."""
+    await ended_and_not(scene)
+    await scene.store.create_batch(NewBatch("ended", 3, request_id="r", if_ended=IfEnded.REPLACE))
+    del scene.queue.batches["ended"]
+    scene.settings = {"retention": 0}
+    assert (await scene.run()).summary.batches_deleted == 0
+    tables = await scene.tables()
+    assert [row[1] for row in tables["batches"]] == ["processing", "ended"]
+    assert (len(tables["job_results"]), tables["deleted_batches"]) == (2, [])
 
 
 async def test_a_pass_deletes_chunk_by_chunk_until_nothing_old_is_left(scene: Scene) -> None:

@@ -47,7 +47,7 @@ async def test_a_look_is_kept_and_changes_no_revision(store: BatchStore, databas
     assert await pending_ids(database) == ["a sync_row 1", "b sync_row 2"]
     after = await store.get_batch("batch")
     assert replace(after, read_time=before.read_time) == before
-    assert await store.read_changed({"batch": before.revision}) == ([], [])
+    assert await store.read_changed({"batch": before.version}) == ([], [])
 
 
 async def test_a_look_replaces_the_one_before(store: BatchStore, database: Database) -> None:

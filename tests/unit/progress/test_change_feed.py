@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from batches.batch import Batch
+from batches.batch import Batch, Version
 from batches.errors import DatabaseUnavailable
 from services.progress import change_feed
 from services.progress.change_feed import ChangeFeed
@@ -27,12 +27,12 @@ class Store:
         self.away = False
         self.reads: list[set[str]] = []
 
-    async def read_changed(self, revisions: Mapping[str, int]) -> tuple[list[Batch], list[str]]:
-        """Return the batch if its revision has changed."""
-        self.reads.append(set(revisions))
+    async def read_changed(self, versions: Mapping[str, Version]) -> tuple[list[Batch], list[str]]:
+        """Return the batch if its version has changed."""
+        self.reads.append(set(versions))
         if self.away:
             raise DatabaseUnavailable
-        return [self.batch] if revisions.get("b") != self.batch.revision else [], []
+        return [self.batch] if versions.get("b") != self.batch.version else [], []
 
 
 class RecordedWaits(PendingIds):

@@ -4,6 +4,7 @@ import pytest
 from google.protobuf import duration_pb2
 
 from batches.batch import LABEL_KEY_CHARACTERS_MAX, LABEL_VALUE_CHARACTERS_MAX
+from batches.result import JobResult
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.refusal import Refusal
 from services.progress import requests
@@ -44,6 +45,38 @@ def test_number_of_labels_has_a_limit() -> None:
 def test_new_batch_is_sealed_unless_the_request_says_otherwise() -> None:
     assert requests.to_new_batch(pb.CreateBatchRequest(batch_id="b")).sealed
     assert not requests.to_new_batch(pb.CreateBatchRequest(batch_id="b", sealed=False)).sealed
+
+
+@pytest.mark.parametrize("if_ended", [pb.IF_ENDED_ERROR, pb.IF_ENDED_REPLACE])
+def test_if_ended_needs_a_request_id(if_ended: pb.IfEnded.ValueType) -> None:
+    """Otherwise a retry after a lost answer would delete the results of its own batch."""
+    message = pb.CreateBatchRequest(batch_id="b", if_ended=if_ended)
+    assert refused_fields(message) == ["request_id"]
+    message.request_id = "r"
+    assert refused_fields(message) == []
+    assert int(requests.to_new_batch(message).if_ended) == int(if_ended)
+
+
+def test_request_id_of_a_creation_is_an_identifier() -> None:
+    assert refused_fields(pb.CreateBatchRequest(batch_id="b", request_id="a b")) == ["request_id"]
+    assert requests.to_new_batch(pb.CreateBatchRequest(batch_id="b")).request_id is None
+
+
+def test_unknown_if_ended_is_refused() -> None:
+    """A later version may know it; this one must not ignore it."""
+    message = pb.CreateBatchRequest(batch_id="b", request_id="r")
+    message.MergeFromString(b"\x38\x07")  # field 7, if_ended, is 7
+    assert refused_fields(message) == ["if_ended"]
+
+
+def test_display_name_of_a_job_is_cut() -> None:
+    """A report is never refused for a text that is only for people."""
+    message = pb.ReportJobResultRequest(
+        batch_id="b", job_id="j", outcome=pb.JOB_OUTCOME_SUCCEEDED, display_name="é" * 300
+    )
+    result = requests.to_result(message)
+    assert isinstance(result, JobResult)
+    assert result.display_name == "é" * 200
 
 
 def test_generated_id_has_the_prefix_of_the_caller() -> None:

@@ -1,5 +1,7 @@
 """Every error of the domain has its documented answer."""
 
+from datetime import UTC, datetime
+
 import pytest
 from grpc import StatusCode
 
@@ -11,6 +13,7 @@ from services.progress.status import ERRORS
 
 ARGUMENTS = {
     "BatchConflict": ("b", 1),
+    "BatchEnded": ("b", "COMPLETED", datetime(2026, 1, 1, tzinfo=UTC)),
     "TotalTooLarge": ("b", 1),
     "RequestConflict": ("b", "r", 1),
     "BatchFull": ("b", "j", 1),

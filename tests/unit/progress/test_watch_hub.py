@@ -114,6 +114,31 @@ async def test_watch_resumes_after_a_revision() -> None:
         assert await following == 6
 
 
+async def test_replaced_batch_ends_its_watches() -> None:
+    """The stream never mixes the states of two batches, whatever the revision of the new one."""
+    for revision in (1, 7, 9):
+        feed = Feed()
+        async with aclosing(feed.watch()) as watch:
+            first = await next_of(watch)
+            feed.found(PROCESSING, 7)
+            assert await first == 7
+            following = await next_of(watch)
+            feed.found(replace(PROCESSING, batch_key=2), revision)
+            with pytest.raises(BatchNotFound):
+                await following
+
+
+async def test_watch_after_a_higher_revision_begins_with_the_new_batch() -> None:
+    """Otherwise the watcher would wait until the new batch has as many revisions as the replaced one."""
+    feed = Feed()
+    async with aclosing(feed.watch(after=50)) as watch:
+        first = await next_of(watch)
+        feed.found(PROCESSING, 1)
+        assert await first == 1
+        feed.found(CANCELLED, 2)
+        assert await (await next_of(watch)) == 2
+
+
 async def test_interval_delays_changes_but_not_the_end() -> None:
     """The final state and the end of the stream come at once."""
     feed = Feed()
@@ -182,4 +207,4 @@ async def test_cancelled_watches_leave_nothing_behind() -> None:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     assert feed.hub.watches == 0
-    assert feed.hub.revisions() == {}
+    assert feed.hub.versions() == {}

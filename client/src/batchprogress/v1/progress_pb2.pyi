@@ -93,6 +93,40 @@ BATCH_STATE_CANCELLED: BatchState.ValueType  # 3
 """The batch was ended by CancelBatch or cancelled in the queue."""
 Global___BatchState: _TypeAlias = BatchState  # noqa: Y015
 
+class _IfEnded:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IfEndedEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IfEnded.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    IF_ENDED_UNSPECIFIED: _IfEnded.ValueType  # 0
+    """The batch is returned if its total_jobs and sealed are the same, as before
+    version 0.2.
+    """
+    IF_ENDED_ERROR: _IfEnded.ValueType  # 1
+    """The answer is ALREADY_EXISTS / BATCH_ENDED."""
+    IF_ENDED_REPLACE: _IfEnded.ValueType  # 2
+    """The batch is deleted with its results, and a new batch takes its id. Watches of
+    the deleted batch end with NOT_FOUND, as after any deletion.
+    """
+
+class IfEnded(_IfEnded, metaclass=_IfEndedEnumTypeWrapper):
+    """What CreateBatch does if a batch with the same id has ended. A batch that is
+    PROCESSING is never replaced.
+    """
+
+IF_ENDED_UNSPECIFIED: IfEnded.ValueType  # 0
+"""The batch is returned if its total_jobs and sealed are the same, as before
+version 0.2.
+"""
+IF_ENDED_ERROR: IfEnded.ValueType  # 1
+"""The answer is ALREADY_EXISTS / BATCH_ENDED."""
+IF_ENDED_REPLACE: IfEnded.ValueType  # 2
+"""The batch is deleted with its results, and a new batch takes its id. Watches of
+the deleted batch end with NOT_FOUND, as after any deletion.
+"""
+Global___IfEnded: _TypeAlias = IfEnded  # noqa: Y015
+
 class _JobOutcome:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -326,6 +360,8 @@ class CreateBatchRequest(_message.Message):
     SEALED_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    IF_ENDED_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The identifier. If empty, the server chooses one, beginning with the prefix
     of the caller's token, if any; a retry then creates another batch.
@@ -338,6 +374,12 @@ class CreateBatchRequest(_message.Message):
     """Whether total_jobs is final. Default: true."""
     display_name: _builtins.str
     """A human-readable name of at most 200 characters. Default: none."""
+    request_id: _builtins.str
+    """An identifier of this creation. The same batch_id and request_id again returns
+    the batch, whether or not it has ended. Required with if_ended. Default: none.
+    """
+    if_ended: Global___IfEnded.ValueType
+    """What to do if a batch with this id has ended. Default: return it."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """At most 32 labels; keys of 1 to 63 characters from a-z A-Z 0-9 . _ / -,
@@ -352,10 +394,12 @@ class CreateBatchRequest(_message.Message):
         sealed: _builtins.bool | None = ...,
         display_name: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        request_id: _builtins.str = ...,
+        if_ended: Global___IfEnded.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "sealed", b"sealed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "batch_id", b"batch_id", "display_name", b"display_name", "labels", b"labels", "sealed", b"sealed", "total_jobs", b"total_jobs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "batch_id", b"batch_id", "display_name", b"display_name", "if_ended", b"if_ended", "labels", b"labels", "request_id", b"request_id", "sealed", b"sealed", "total_jobs", b"total_jobs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__sealed: _TypeAlias = _typing.Literal["sealed"]  # noqa: Y015
     _WhichOneofArgType__sealed: _TypeAlias = _typing.Literal["_sealed", b"_sealed"]  # noqa: Y015
@@ -685,6 +729,7 @@ class ReportJobResultRequest(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     ERROR_TYPE_FIELD_NUMBER: _builtins.int
     ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The batch the job belongs to."""
     job_id: _builtins.str
@@ -699,6 +744,8 @@ class ReportJobResultRequest(_message.Message):
     """
     error_message: _builtins.str
     """The error message, truncated to 2,000 characters. Default: none."""
+    display_name: _builtins.str
+    """What the job does, for people. Truncated to 200 characters. Default: none."""
     def __init__(
         self,
         *,
@@ -708,10 +755,11 @@ class ReportJobResultRequest(_message.Message):
         attempt: _builtins.int = ...,
         error_type: _builtins.str = ...,
         error_message: _builtins.str = ...,
+        display_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "batch_id", b"batch_id", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "batch_id", b"batch_id", "display_name", b"display_name", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -908,6 +956,7 @@ class JobResult(_message.Message):
     ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
     RECORD_TIME_FIELD_NUMBER: _builtins.int
     RECONCILED_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     outcome: Global___JobOutcome.ValueType
@@ -920,6 +969,8 @@ class JobResult(_message.Message):
     """The error message; empty if there is none."""
     reconciled: _builtins.bool
     """Whether it came from the reconciler instead of a worker."""
+    display_name: _builtins.str
+    """What the job does, for people; empty if it was not reported."""
     @_builtins.property
     def record_time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded, by the database's clock."""
@@ -934,10 +985,11 @@ class JobResult(_message.Message):
         error_message: _builtins.str = ...,
         record_time: _timestamp_pb2.Timestamp | None = ...,
         reconciled: _builtins.bool = ...,
+        display_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["record_time", b"record_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome", "reconciled", b"reconciled", "record_time", b"record_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "display_name", b"display_name", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome", "reconciled", b"reconciled", "record_time", b"record_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1251,7 +1303,9 @@ class WatchBatchRequest(_message.Message):
     batch_id: _builtins.str
     """The batch."""
     after_revision: _builtins.int
-    """Send only states newer than this revision. Default 0: all states."""
+    """The revision that the watcher has, which is not sent again. Default 0: all
+    states are sent.
+    """
     @_builtins.property
     def min_interval(self) -> _duration_pb2.Duration:
         """The minimum time between two messages: 0 to 60 s. A terminal state is sent

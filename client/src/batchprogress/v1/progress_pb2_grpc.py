@@ -107,7 +107,9 @@ class ProgressServiceServicer(object):
         and labels.
 
         - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
-        or sealed.
+        or sealed, and neither ERROR nor REPLACE applies.
+        - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
+        ERROR.
         - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
         of the caller's token.
         """
@@ -236,13 +238,14 @@ class ProgressServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchBatch(self, request, context):
-        """Sends the current batch immediately, if its revision is above after_revision,
+        """Sends the current batch immediately, unless its revision is after_revision,
         and again each time it has changed. Revisions rise strictly. A slow watcher
         skips states and receives the newest one, never a queue of old ones. The
         stream ends with OK after it has sent a state other than PROCESSING, or
-        immediately if the batch has such a state and its revision is not above
-        after_revision. After any other end, call again with the last revision
-        received as after_revision: nothing is sent twice and nothing is missed.
+        immediately if the batch has such a state at the revision after_revision.
+        After any other end, call again with the last revision received as
+        after_revision: nothing is sent twice and nothing is missed. A batch whose
+        first revision is below after_revision is another one, created with REPLACE.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist, or was deleted
         during the watch.

@@ -79,7 +79,9 @@ class ProgressServiceStub:
     and labels.
 
     - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
-      or sealed.
+      or sealed, and neither ERROR nor REPLACE applies.
+    - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
+      ERROR.
     - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
       of the caller's token.
     """
@@ -163,13 +165,14 @@ class ProgressServiceStub:
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
     WatchBatch: _grpc.UnaryStreamMultiCallable[_progress_pb2.WatchBatchRequest, _progress_pb2.WatchBatchResponse]
-    """Sends the current batch immediately, if its revision is above after_revision,
+    """Sends the current batch immediately, unless its revision is after_revision,
     and again each time it has changed. Revisions rise strictly. A slow watcher
     skips states and receives the newest one, never a queue of old ones. The
     stream ends with OK after it has sent a state other than PROCESSING, or
-    immediately if the batch has such a state and its revision is not above
-    after_revision. After any other end, call again with the last revision
-    received as after_revision: nothing is sent twice and nothing is missed.
+    immediately if the batch has such a state at the revision after_revision.
+    After any other end, call again with the last revision received as
+    after_revision: nothing is sent twice and nothing is missed. A batch whose
+    first revision is below after_revision is another one, created with REPLACE.
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist, or was deleted
       during the watch.
@@ -190,7 +193,9 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     and labels.
 
     - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
-      or sealed.
+      or sealed, and neither ERROR nor REPLACE applies.
+    - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
+      ERROR.
     - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
       of the caller's token.
     """
@@ -274,13 +279,14 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_progress_pb2.WatchBatchRequest, _progress_pb2.WatchBatchResponse]  # type: ignore[assignment]
-    """Sends the current batch immediately, if its revision is above after_revision,
+    """Sends the current batch immediately, unless its revision is after_revision,
     and again each time it has changed. Revisions rise strictly. A slow watcher
     skips states and receives the newest one, never a queue of old ones. The
     stream ends with OK after it has sent a state other than PROCESSING, or
-    immediately if the batch has such a state and its revision is not above
-    after_revision. After any other end, call again with the last revision
-    received as after_revision: nothing is sent twice and nothing is missed.
+    immediately if the batch has such a state at the revision after_revision.
+    After any other end, call again with the last revision received as
+    after_revision: nothing is sent twice and nothing is missed. A batch whose
+    first revision is below after_revision is another one, created with REPLACE.
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist, or was deleted
       during the watch.
@@ -304,7 +310,9 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         and labels.
 
         - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
-          or sealed.
+          or sealed, and neither ERROR nor REPLACE applies.
+        - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
+          ERROR.
         - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
           of the caller's token.
         """
@@ -454,13 +462,14 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _progress_pb2.WatchBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_progress_pb2.WatchBatchResponse], _abc.AsyncIterator[_progress_pb2.WatchBatchResponse]]:
-        """Sends the current batch immediately, if its revision is above after_revision,
+        """Sends the current batch immediately, unless its revision is after_revision,
         and again each time it has changed. Revisions rise strictly. A slow watcher
         skips states and receives the newest one, never a queue of old ones. The
         stream ends with OK after it has sent a state other than PROCESSING, or
-        immediately if the batch has such a state and its revision is not above
-        after_revision. After any other end, call again with the last revision
-        received as after_revision: nothing is sent twice and nothing is missed.
+        immediately if the batch has such a state at the revision after_revision.
+        After any other end, call again with the last revision received as
+        after_revision: nothing is sent twice and nothing is missed. A batch whose
+        first revision is below after_revision is another one, created with REPLACE.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist, or was deleted
           during the watch.
