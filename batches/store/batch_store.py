@@ -163,10 +163,6 @@ class BatchStore:
         """Return totals over all batches; a batch without a result for that long is stuck."""
         return await self._database.read(lambda c: overview.read_overview(c, stuck_after_seconds))
 
-    async def list_processing(self, *, after_key: int, size: int) -> list[Batch]:
-        """Return up to `size` batches in PROCESSING with a higher key, in ascending order of keys."""
-        return await self._database.read(partial(repairs.list_processing, after_key=after_key, size=size))
-
     async def list_stuck(self, stuck_after_seconds: float) -> list[int]:
         """Return the keys of the batches without a result for that long, in the order of their last look.
 

@@ -22,17 +22,6 @@ STUCK_BATCHES_MAX = 100_000
 _INSERT = insert(schema.repairs)
 
 
-async def list_processing(connection: AsyncConnection, *, after_key: int, size: int) -> list[Batch]:
-    """Return up to `size` batches in PROCESSING with a higher key, in ascending order of keys."""
-    table = schema.batches.c
-    query = (
-        SELECT_BATCH.where(table.state == int(BatchState.PROCESSING), table.batch_key > after_key)
-        .order_by(table.batch_key)
-        .limit(size)
-    )
-    return [to_batch(row) for row in await connection.execute(query)]
-
-
 async def list_stuck(connection: AsyncConnection, stuck_after_seconds: float) -> list[int]:
     """Return the keys of the stuck batches in the order of their last look, those never looked at first.
 

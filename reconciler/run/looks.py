@@ -8,9 +8,6 @@ from batches.store.batch_store import BatchStore
 from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.run.result import BatchResult, Word
 
-_NO_LOOKS = frozenset({NotRepairedReason.CUT_SHORT, NotRepairedReason.DATABASE_UNAVAILABLE})
-"""The queue was not asked, or not to the end: the next pass looks at these batches before others."""
-
 _log = structlog.get_logger()
 
 
@@ -28,8 +25,11 @@ async def keep_look(store: BatchStore, result: BatchResult, word: Word) -> None:
 
 
 def look_of(result: BatchResult, word: Word) -> Look | None:
-    """Return the look to keep; None if the batch has ended or was not looked at. Pure."""
+    """Return the look to keep; None if the batch has ended or the database did not answer. Pure.
+
+    A batch that the stop of the pass cut short was looked at too: it may take up every pass to the end.
+    """
     left = result.not_repaired or result.unfinished
-    if left is None or result.after.has_ended or left.reason in _NO_LOOKS:
+    if left is None or result.after.has_ended or left.reason is NotRepairedReason.DATABASE_UNAVAILABLE:
         return None
     return Look(result.after.batch_id, left.reason.value, word(left.details), result.pending)

@@ -18,8 +18,9 @@ from reconciler.run.result import BatchResult, OnResult, Output, RunLog, RunRepo
 from reconciler.run.workers import WorkerPool
 from reconciler.settings import ReconcilerSettings
 
-PAGE_BATCHES = 200
-"""Batches read at once; one that has changed when its turn comes is read again."""
+PAGE_BATCHES = 20
+"""Batches read at once. If the queue takes four seconds a batch, the last of them is checked 20 s later; one
+that has changed meanwhile is read again before anything is written."""
 
 _log = structlog.get_logger()
 
@@ -113,9 +114,7 @@ class Sweep:
     async def _selected(self) -> AsyncGenerator[Batch]:
         if self._options.batch_id is not None:
             return _only(await self._store.get_batch(self._options.batch_id))
-        if self._options.all_batches:
-            return _unfinished(self._store)
-        return _stuck(self._store, self._settings.stuck_after)
+        return _stuck(self._store, 0 if self._options.all_batches else self._settings.stuck_after)
 
     def _report(self, seconds: float) -> RunReport:
         # A pass whose time was up while it finished its last batch, or deleted old ones, is complete.
@@ -139,19 +138,15 @@ async def _only(batch: Batch) -> AsyncGenerator[Batch]:
     yield batch
 
 
-async def _unfinished(store: BatchStore) -> AsyncGenerator[Batch]:
-    """Yield the batches that have not ended, by key."""
-    after_key = 0
-    while page := await store.list_processing(after_key=after_key, size=PAGE_BATCHES):
-        for batch in page:
-            yield batch
-        after_key = page[-1].batch_key
-
-
 async def _stuck(store: BatchStore, stuck_after_seconds: float) -> AsyncGenerator[Batch]:
-    async for batch in _unfinished(store):
-        if is_stuck(batch, stuck_after_seconds):
-            yield batch
+    """Yield the batches that are still stuck when their turn comes, in the order of their last look."""
+    keys = await store.list_stuck(stuck_after_seconds)
+    for begin in range(0, len(keys), PAGE_BATCHES):
+        page = keys[begin : begin + PAGE_BATCHES]
+        batches = {batch.batch_key: batch for batch in await store.read_batches(page)}
+        for batch in (batches[key] for key in page if key in batches):
+            if not batch.has_ended and is_stuck(batch, stuck_after_seconds):
+                yield batch
 
 
 def is_stuck(batch: Batch, stuck_after_seconds: float) -> bool:

@@ -50,6 +50,7 @@ async def test_batches_that_time_out_do_not_stop_the_pass(scene: Scene, health: 
 async def test_batches_whose_listing_fails_do_not_stop_the_pass(scene: Scene) -> None:
     """A source may call itself unavailable because one batch is too large for its own time limit."""
     await slow_and_good(scene)
+    scene.settings = {}
     scene.queue.health = SERVING
     scene.queue.failure = lambda method, batch_id: (
         grpc.StatusCode.UNAVAILABLE if method == "ListJobStatuses" and batch_id.startswith("slow") else None

@@ -220,18 +220,3 @@ async def test_repairs_are_listed_newest_first(store: BatchStore) -> None:
     await store.write_repair(RepairPlan("other", 1, "other", results=(result("x", batch_id="other"),)))
     found = await pages(lambda key: store.list_repairs("batch", before_key=key, size=2))
     assert [[repair.reason[-1] for repair in page] for page in found] == [["4", "3"], ["2", "1"], ["0"]]
-
-
-async def test_processing_batches_are_listed_by_key(store: BatchStore) -> None:
-    """The oldest is first, and ended batches are left out."""
-    created = [await create(store, number % 3, f"batch-{number}") for number in range(9)]
-    await store.cancel_batch("batch-1")
-    alive = [
-        batch.batch_id
-        for batch in created
-        if batch.batch_id not in {"batch-0", "batch-1", "batch-3", "batch-6"}
-    ]
-    first = await store.list_processing(after_key=0, size=3)
-    second = await store.list_processing(after_key=first[-1].batch_key, size=3)
-    assert [batch.batch_id for batch in first + second] == alive
-    assert await store.list_processing(after_key=second[-1].batch_key, size=3) == []
