@@ -1,11 +1,11 @@
-"""Packages of Debian sid, unpacked into a cache folder and kept between runs.
+"""Packages of Debian, unpacked into a cache folder and kept between runs.
 
-Sid has the current versions of servers. Neither root nor a change of the system is needed: apt works in
-its own folders, nothing is installed, and an unpacked program is started by the C library that came
-with it.
+They are those of sid, which has the current versions of servers, unless a suite is named. Neither root nor
+a change of the system is needed: apt works in its own folders, nothing is installed, and an unpacked program
+is started by the C library that came with it.
 """
 
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from database_servers.cache import cache_folder, made_once, shown
@@ -14,6 +14,8 @@ from database_servers.debian_sources import archive_keyring, is_debian, mirrors
 from database_servers.errors import CommandFailed, PackageUnavailable
 from database_servers.private_apt import PrivateApt
 
+# The only suite with a current MySQL.
+SUITE = "sid"
 QUICK_SECONDS_MAX = 30.0
 # The largest package, 26 MB, takes a second; the rest allows for a slow disk.
 UNPACK_SECONDS_MAX = 300.0
@@ -27,10 +29,41 @@ def unpacked_package(package: str) -> Path:
         CommandFailed: dpkg or apt failed.
 
     """
+    return unpacked_packages(package, (package,))
+
+
+def unpacked_packages(
+    name: str,
+    packages: Sequence[str],
+    *,
+    suite: str = SUITE,
+    prepare: Callable[[Path, Path], None] | None = None,
+) -> Path:
+    """Return the folder with unpacked packages and their dependencies, after downloading them if needed.
+
+    Args:
+        name: The name of the folder, without the architecture.
+        packages: The packages.
+        suite: Which suite they are from.
+        prepare: Changes files before their first use. It gets the folder in which they are now, and the path
+            that the folder will have.
+
+    Raises:
+        PackageUnavailable: this machine does not run Debian, or no archive has the packages.
+        CommandFailed: dpkg or apt failed.
+
+    """
     if not is_debian():
         raise PackageUnavailable("this machine does not run Debian, whose packages could be unpacked")
-    tree = cache_folder() / f"{package}-{_run('dpkg', '--print-architecture').strip()}"
-    return made_once(tree, partial(_bring, package))
+    tree = cache_folder() / f"{name}-{_run('dpkg', '--print-architecture').strip()}"
+
+    def bring(folder: Path) -> Path:
+        unpacked = _bring(packages, suite, folder)
+        if prepare is not None:
+            prepare(unpacked, tree)
+        return unpacked
+
+    return made_once(tree, bring)
 
 
 def program_command(tree: Path, program: str) -> tuple[str, ...]:
@@ -53,23 +86,23 @@ def incomplete(tree: Path) -> PackageUnavailable:
     return PackageUnavailable(f"{shown(tree)} is incomplete: delete it and run again")
 
 
-def _bring(package: str, folder: Path) -> Path:
-    """Download and unpack a package; return the folder with its files."""
+def _bring(packages: Sequence[str], suite: str, folder: Path) -> Path:
+    """Download and unpack packages; return the folder with their files."""
     unpacked = folder / "tree"
-    for archive in _download(package, folder / "apt"):
+    for archive in _download(packages, suite, folder / "apt"):
         _run("dpkg", "--extract", archive, unpacked, seconds_max=UNPACK_SECONDS_MAX)
     return unpacked
 
 
-def _download(package: str, folder: Path) -> list[Path]:
-    """Download the package and its dependencies from the first mirror of this machine that has them."""
+def _download(packages: Sequence[str], suite: str, folder: Path) -> list[Path]:
+    """Download packages and their dependencies from the first mirror of this machine that has them."""
     keyring, candidates = archive_keyring(), mirrors()
     if keyring is None or not candidates:
         raise PackageUnavailable("the settings of apt name no signed Debian archive")
     reason = ""
     for mirror in candidates:
         try:
-            return PrivateApt(folder, mirror, keyring).download(package)
+            return PrivateApt(folder, mirror, keyring, suite).download(*packages)
         except CommandFailed as error:
             reason = str(error)
     raise PackageUnavailable(f"its Debian package cannot be downloaded: {reason}")

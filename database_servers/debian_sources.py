@@ -12,7 +12,7 @@ ARCHIVE_KEYRINGS = (
     Path("/usr/share/keyrings/debian-archive-keyring.pgp"),
 )
 RELEASE_FILE = re.compile(r"^'(?P<mirror>\S+)/dists/(?P<suite>[^/']+)/InRelease'", re.MULTILINE)
-# Suites of archives that do not have sid.
+# Suites of archives that do not have sid or a release.
 OTHER_SUITES = ("-security", "-updates", "-backports")
 PRINT_SECONDS_MAX = 30.0
 
@@ -26,7 +26,7 @@ def is_debian() -> bool:
 
 
 def mirrors() -> list[str]:
-    """Return the URIs of archives that may have sid, in the order of apt's settings.
+    """Return the URIs of archives that may have all suites, in the order of apt's settings.
 
     Raises:
         CommandFailed: apt cannot read its settings.

@@ -6,8 +6,6 @@ from database_servers.commands import output_of
 
 # The list of packages has 11 MB, the packages 16 to 60 MB: seconds, or minutes on a slow connection.
 DOWNLOAD_SECONDS_MAX = 900.0
-# The only suite with a current MySQL.
-SUITE = "sid"
 # Read after the settings of the machine, of which proxies and credentials stay in force.
 # Hooks, which would change the system, and pins to the release are cleared.
 SETTINGS = """\
@@ -40,10 +38,11 @@ class PrivateApt:
         folder: For settings, state and cache; downloads of an earlier mirror there are used again.
         mirror: The URI of the archive.
         keyring: The file with the keys of the archive.
+        suite: The suite of the archive, for example sid.
 
     """
 
-    def __init__(self, folder: Path, mirror: str, keyring: Path) -> None:
+    def __init__(self, folder: Path, mirror: str, keyring: Path, suite: str) -> None:
         for name in ("cache/archives/partial", "state/lists/partial", "none"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self._archives = folder / "cache/archives"
@@ -53,17 +52,17 @@ class PrivateApt:
         architecture = output_of("dpkg", "--print-architecture", seconds_max=DOWNLOAD_SECONDS_MAX).strip()
         # Only this architecture and index, whatever the machine has enabled.
         options = f"arch={architecture} targets=Packages signed-by={keyring}"
-        (folder / "sources.list").write_text(f"deb [{options}] {mirror} {SUITE} main\n", encoding="utf-8")
+        (folder / "sources.list").write_text(f"deb [{options}] {mirror} {suite} main\n", encoding="utf-8")
 
-    def download(self, package: str) -> list[Path]:
-        """Download the package with its dependencies, and return the files.
+    def download(self, *packages: str) -> list[Path]:
+        """Download the packages with their dependencies, and return the files.
 
         Raises:
-            CommandFailed: the mirror does not have it, or apt failed.
+            CommandFailed: the mirror does not have one of them, or apt failed.
 
         """
         self._apt_get("update", "--error-on=any")
-        self._apt_get("install", "--download-only", "--yes", package)
+        self._apt_get("install", "--download-only", "--yes", *packages)
         return sorted(self._archives.glob("*.deb"))
 
     def _apt_get(self, *arguments: str) -> None:
