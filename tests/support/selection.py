@@ -27,6 +27,7 @@ LEFT_TO_MORE = {
     "tests/integration/job_status/test_redis_cost.py": "measures on batches of many thousand jobs",
     "tests/integration/security/test_rollout.py": "repeats fault 8 with TLS and tokens",
     "tests/k8s/": "needs a Kubernetes API server",
+    "tests/laravel/": "runs real workers of two versions of Laravel",
     "tests/packages/": "installs our packages into empty environments",
 }
 """Why the tests below a path are left out."""

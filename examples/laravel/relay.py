@@ -1,0 +1,88 @@
+"""Sends the reports of Laravel's workers, which BatchProgressServiceProvider.php writes to a Unix socket.
+
+python relay.py /run/batchprogress.sock progress:50051 [folder of the spool]
+
+Run one on each machine with workers, as their user; end it with SIGTERM.
+"""
+
+import json
+import logging
+import signal
+import socketserver
+import sys
+from pathlib import Path
+from typing import Any
+
+from batchprogress import Client, ProgressError, Reporter
+
+CREATE_SECONDS_MAX = 1.5
+"""Less than the application waits for the answer."""
+
+log = logging.getLogger("relay")
+
+
+class Relay(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """Takes the lines of all workers.
+
+    Args:
+        socket: the path of the socket.
+        client: creates batches.
+        reporter: reports jobs.
+
+    """
+
+    daemon_threads = True
+
+    def __init__(self, socket: Path, client: Client, reporter: Reporter) -> None:
+        super().__init__(str(socket), Lines)
+        self.client = client
+        self.reporter = reporter
+
+    def take(self, values: dict[str, Any]) -> bytes:
+        """Create the batch, or report the job, of a line; return the answer to the worker."""
+        if "total_jobs" in values:
+            try:
+                self.client.create(values["batch_id"], values["total_jobs"], sealed=values["sealed"])
+            except ProgressError as error:
+                log.warning("batch %s is not created: %s", values["batch_id"], error)
+                return b"not created\n"
+            return b"created\n"
+        job = {"batch_id": values["batch_id"], "attempt": values["attempt"]}
+        if values["outcome"] == "failed":
+            self.reporter.failed(values["job_id"], values["error"], error_type=values["error_type"], **job)
+        elif values["outcome"] == "skipped":
+            self.reporter.skipped(values["job_id"], **job)
+        else:
+            self.reporter.succeeded(values["job_id"], **job)
+        return b""
+
+
+class Lines(socketserver.StreamRequestHandler):
+    """Reads the lines of one worker until it ends."""
+
+    server: Relay
+
+    def handle(self) -> None:
+        """Take each line; a last one without its end was cut when its worker was killed."""
+        for line in self.rfile:
+            if line.endswith(b"\n"):
+                self.wfile.write(self.server.take(json.loads(line)))
+
+
+def main() -> None:
+    """Serve until SIGTERM, then send what is left."""
+    path, target, *spool = sys.argv[1:]
+    socket = Path(path)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    socket.unlink(missing_ok=True)  # of a relay that was killed
+    with (
+        Client(target, timeout=CREATE_SECONDS_MAX) as client,
+        Reporter(target, spool=spool[0] if spool else None) as reporter,
+        Relay(socket, client, reporter) as relay,
+    ):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+        relay.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,15 @@
+<?php
+
+use Illuminate\Support\ServiceProvider;
+
+return [
+    'name' => 'sync',
+    'env' => 'local',
+    'debug' => true,
+    'key' => 'base64:' . base64_encode(str_repeat('k', 32)),
+    'cipher' => 'AES-256-CBC',
+    'timezone' => 'UTC',
+    'locale' => 'en',
+    'fallback_locale' => 'en',
+    'providers' => [...ServiceProvider::defaultProviders()->toArray(), App\Providers\BatchProgressServiceProvider::class],
+];

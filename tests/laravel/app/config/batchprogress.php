@@ -1,0 +1,3 @@
+<?php
+
+return ['socket' => getenv('RELAY_SOCKET')];

@@ -1,0 +1,184 @@
+"""What a batch is in Laravel, in the job-status service, for a pass of the reconciler, and for us."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import NullPool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from batches.settings import DatabaseSettings
+from batchprogress.v1 import progress_pb2 as pb
+from reconciler.output.wording import sentence
+from reconciler.run.deadline import Deadline
+from reconciler.run.result import BatchResult, Output
+from reconciler.run.sweep import RunOptions
+from reconciler.settings import ReconcilerSettings
+from reconciler.wiring import run_pass
+from tests.integration.job_status.answers import refused
+from tests.integration.job_status.servers import Client
+from tests.laravel.application import Application, Jobs
+from tests.support.eventually import eventually
+from tests.support.notes import FIGURES, note
+from tests.support.progress import Served
+
+PASS_SECONDS_MAX = 60.0
+"""A pass over one batch takes milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of job_batches."""
+
+    total_jobs: int
+    pending_jobs: int
+    failed_jobs: int
+    failed_job_ids: list[str]
+    is_cancelled: bool
+    is_finished: bool
+
+    @property
+    def in_short(self) -> str:
+        """The numbers in the order of the columns, and what is set."""
+        numbers = (self.total_jobs, self.pending_jobs, self.failed_jobs, len(self.failed_job_ids))
+        flags = [name for name in ("cancelled", "finished") if getattr(self, f"is_{name}")]
+        return ", ".join((" / ".join(map(str, numbers)), *flags))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a pass saw and did."""
+
+    row: Row
+    answer: str
+    """The counts of the job-status service, or its refusal."""
+    did: str
+    """The reasons of the repair, or why nothing was written."""
+    batch: pb.Batch
+    """The batch afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An application whose workers report to a server."""
+
+    app: Application
+    queue_url: str
+    database_url: str
+    progress: Served
+    source: Client
+    relay_log: Path
+    test: pytest.Item
+
+    async def dispatch(self, jobs: Jobs, *options: str) -> str:
+        """Let the application dispatch a batch and create ours; return the id of both."""
+        return await self.app.artisan("app:batch", json.dumps(jobs), *options)
+
+    async def add(self, batch_id: str, jobs: Jobs) -> None:
+        """Let the application add jobs to a batch."""
+        await self.app.artisan("app:add", batch_id, json.dumps(jobs))
+
+    async def reported(self, batch_id: str, *, succeeded: int = 0, failed: int = 0, skipped: int = 0) -> None:
+        """Wait until a batch has these results."""
+        expected = (succeeded, failed, skipped)
+        await eventually(lambda: self._has(batch_id, expected))
+
+    async def _has(self, batch_id: str, expected: tuple[int, int, int]) -> bool:
+        return tallies(await self.progress.get(batch_id)) == expected
+
+    async def counted_twice(self, batch_id: str) -> None:
+        """Wait until a row counts more successes than jobs."""
+
+        async def is_negative() -> bool:
+            return (await self.row(batch_id)).pending_jobs < 0
+
+        await eventually(is_negative)
+
+    async def attempts(self, batch_id: str) -> list[int]:
+        """Return the attempts of all results, in ascending order."""
+        request = pb.ListJobResultsRequest(batch_id=batch_id, page_size=1_000)
+        results = (await self.progress.stub.ListJobResults(request)).job_results
+        return sorted(result.attempt for result in results)
+
+    async def relay_says(self, words: str) -> None:
+        """Wait until the log of the relay, which is that of the workers, has these words."""
+        await eventually(lambda: words in self.relay_log.read_text())
+
+    async def look(self, batch_id: str, case: str, **options: Any) -> Look:
+        """Run a pass over a batch, and note what it saw and did."""
+        row, answer = await self.row(batch_id), await self._answer(batch_id)
+        did = await self._pass(batch_id, options)
+        look = Look(row, answer, did, await self.progress.get(batch_id))
+        cells = (case, row.in_short, answer, did, summary(look.batch))
+        note(self.test, FIGURES, f"| {' | '.join(cells)} |")
+        return look
+
+    async def row(self, batch_id: str) -> Row:
+        """Read the row of a batch."""
+        engine = create_async_engine(self.queue_url, poolclass=NullPool)
+        async with engine.connect() as connection:
+            query = text("SELECT * FROM job_batches WHERE id = :id")
+            row = (await connection.execute(query, {"id": batch_id})).one()
+        await engine.dispose()
+        return Row(
+            row.total_jobs,
+            row.pending_jobs,
+            row.failed_jobs,
+            json.loads(row.failed_job_ids),
+            is_cancelled=row.cancelled_at is not None,
+            is_finished=row.finished_at is not None,
+        )
+
+    async def _answer(self, batch_id: str) -> str:
+        try:
+            counts = await self.source.counts(batch_id)
+        except grpc.aio.AioRpcError as error:
+            refusal = await refused(_raise(error))
+            return f"{refusal.reason}: {refusal.message}"
+        numbers = f"{counts.succeeded} / {counts.failed} / {counts.skipped} / {counts.pending}"
+        flags = [name for name in ("finished", "cancelled") if getattr(counts, name)]
+        return ", ".join((numbers, *flags))
+
+    async def _pass(self, batch_id: str, options: dict[str, Any]) -> str:
+        results: list[BatchResult] = []
+
+        async def keep(result: BatchResult) -> None:
+            results.append(result)
+
+        deadline = Deadline(PASS_SECONDS_MAX)
+        report = await run_pass(
+            ReconcilerSettings(job_status_target=self.source.target, stuck_after=0),
+            DatabaseSettings(database_url=SecretStr(self.database_url)),
+            RunOptions(batch_id=batch_id, **options),
+            deadline,
+            Output(keep, sentence),
+        )
+        deadline.close()
+        assert report.summary is not None
+        return "; ".join(map(said, results))
+
+
+def said(result: BatchResult) -> str:
+    """Return what a pass did about a batch."""
+    left = [result.not_repaired.details] if result.not_repaired is not None else []
+    words = "; ".join(map(sentence, (*result.repairs, *left)))
+    return f"repaired: {words}" if result.repairs else f"left: {words}"
+
+
+def tallies(batch: pb.Batch) -> tuple[int, int, int]:
+    """Return the numbers of succeeded, failed and skipped jobs."""
+    return batch.succeeded_jobs, batch.failed_jobs, batch.skipped_jobs
+
+
+def summary(batch: pb.Batch) -> str:
+    """Return the state and the tallies of a batch."""
+    state = pb.BatchState.Name(batch.state).removeprefix("BATCH_STATE_")
+    return f"{state} {' / '.join(map(str, tallies(batch)))} of {batch.total_jobs}"
+
+
+async def _raise(error: grpc.aio.AioRpcError) -> None:
+    raise error
