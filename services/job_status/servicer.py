@@ -1,18 +1,21 @@
 """JobStatusService over a source."""
 
+from collections.abc import Sequence
+from functools import partial
+from operator import attrgetter
 from typing import Any
 
 import grpc
 
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import job_status_pb2_grpc
-from rpc.answers.error_interceptor import MESSAGE_BYTES_MAX
 from rpc.answers.fields import FieldChecks
 from rpc.answers.page_tokens import decode_token, encode_token
+from rpc.answers.pages import page_that_fits
 from rpc.answers.refusal import Refusal
 from rpc.callers.principal import caller
 from services.job_status.convert import to_batch_status, to_job_status
-from services.job_status.source import BatchUnknown, JobPage, JobStatusSource
+from services.job_status.source import BatchUnknown, JobStatus, JobStatusSource
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -53,16 +56,9 @@ class JobStatusServicer(job_status_pb2_grpc.JobStatusServiceServicer):
         size = checks.page_size(request.page_size, JOBS_PER_PAGE_MAX, JOBS_PER_PAGE_DEFAULT)
         after = _checked_key(checks, request)
         checks.done()
-        return await self._page_that_fits(_require_visible(batch_id), after, size)
-
-    async def _page_that_fits(
-        self, batch_id: str, after: str | None, size: int
-    ) -> pb.ListJobStatusesResponse:
-        """Halve the page until a client with gRPC's default limit can read it; a single job always fits."""
-        page = await self._source.job_page(batch_id, after, size)
-        while (response := _to_response(batch_id, page)).ByteSize() > MESSAGE_BYTES_MAX:
-            page = _first_half(page)
-        return response
+        page = await self._source.job_page(_require_visible(batch_id), after, size)
+        to_response = partial(_to_response, batch_id)
+        return page_that_fits(page.statuses, page.next_key, attrgetter("job_id"), to_response)
 
 
 def _require_visible(batch_id: str) -> str:
@@ -82,13 +78,10 @@ def _checked_key(checks: FieldChecks, request: pb.ListJobStatusesRequest) -> str
         return None
 
 
-def _first_half(page: JobPage) -> JobPage:
-    statuses = page.statuses[: len(page.statuses) // 2]
-    return JobPage(statuses, statuses[-1].job_id)
-
-
-def _to_response(batch_id: str, page: JobPage) -> pb.ListJobStatusesResponse:
-    response = pb.ListJobStatusesResponse(job_statuses=[to_job_status(status) for status in page.statuses])
-    if page.next_key is not None:
-        response.next_page_token = encode_token(_LISTING, batch_id, page.next_key)
+def _to_response(
+    batch_id: str, statuses: Sequence[JobStatus], next_key: str | None
+) -> pb.ListJobStatusesResponse:
+    response = pb.ListJobStatusesResponse(job_statuses=[to_job_status(status) for status in statuses])
+    if next_key is not None:
+        response.next_page_token = encode_token(_LISTING, batch_id, next_key)
     return response

@@ -3,15 +3,19 @@
 Errors are not handled here: the error interceptor around every method answers them.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
+from batches.batch import Batch
+from batches.result import RecordedResult
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from rpc.answers.page_tokens import decode_token, encode_token
+from rpc.answers.pages import page_that_fits
 from rpc.answers.refusal import Refusal
 from rpc.callers.principal import caller
 from services.progress import convert, requests, scope
@@ -83,10 +87,14 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         filters = [request.state, dict(selected.labels)]
         before_key = decode_token("ListBatches", filters, request.page_token, int)
         page = await self._store.list_batches(selected, before_key=before_key, size=size)
-        return pb.ListBatchesResponse(
-            batches=[self._converter.to_batch(batch) for batch in page.items],
-            next_page_token=_next_token("ListBatches", filters, page.next_key),
-        )
+
+        def to_response(batches: Sequence[Batch], next_key: int | None) -> pb.ListBatchesResponse:
+            return pb.ListBatchesResponse(
+                batches=[self._converter.to_batch(batch) for batch in batches],
+                next_page_token=_next_token("ListBatches", filters, next_key),
+            )
+
+        return page_that_fits(page.items, page.next_key, attrgetter("batch_key"), to_response)
 
     async def ReportJobResult(
         self, request: pb.ReportJobResultRequest, _context: Context
@@ -120,10 +128,14 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         page = await self._store.list_results(
             require_visible(batch_id), outcome=outcome, after_job_id=after_job_id, size=size
         )
-        return pb.ListJobResultsResponse(
-            job_results=[convert.to_job_result(result) for result in page.items],
-            next_page_token=_next_token("ListJobResults", filters, page.next_key),
-        )
+
+        def to_response(results: Sequence[RecordedResult], next_key: str | None) -> pb.ListJobResultsResponse:
+            return pb.ListJobResultsResponse(
+                job_results=[convert.to_job_result(result) for result in results],
+                next_page_token=_next_token("ListJobResults", filters, next_key),
+            )
+
+        return page_that_fits(page.items, page.next_key, attrgetter("job_id"), to_response)
 
     async def ListFailureGroups(
         self, request: pb.ListFailureGroupsRequest, _context: Context
