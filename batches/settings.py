@@ -9,7 +9,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from process.secret_files import with_secret_files
+from process.urls import require_encoded_at
 
+EXAMPLE_URL = "mysql+asyncmy://user:password@host:3306/database"
 DRIVERS = ("mysql+asyncmy", "mariadb+asyncmy", "sqlite+aiosqlite")
 
 
@@ -46,10 +48,13 @@ class DatabaseSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_driver(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if not text.startswith("sqlite"):
+            require_encoded_at(text)
         try:
-            driver = make_url(value.get_secret_value()).drivername
-        except ArgumentError:
-            raise ValueError("is not a database URL") from None
+            driver = make_url(text).drivername
+        except (ArgumentError, ValueError):  # a ValueError quotes what should be the port
+            raise ValueError(f"is not a database URL such as {EXAMPLE_URL}") from None
         if driver not in DRIVERS:
             raise ValueError(f"must begin with one of {', '.join(DRIVERS)}")
         return value

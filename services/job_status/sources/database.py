@@ -9,6 +9,7 @@ from sqlalchemy import URL, Row, Select, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from process.urls import require_encoded_at
 from services.job_status.source import QueueUnavailable
 from services.job_status.sources.outages import OutageLog
 
@@ -91,6 +92,8 @@ def check_url(text: str) -> None:
 
 
 def _parse(text: str) -> URL:
+    if not text.startswith("sqlite"):
+        require_encoded_at(text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):

@@ -9,6 +9,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from process.urls import require_credentials_before_host
 from services.job_status.source import QueueContradiction, QueueUnavailable
 from services.job_status.sources.chunks import chunked
 from services.job_status.sources.outages import OutageLog
@@ -94,6 +95,7 @@ def check_url(text: str) -> None:
         ValueError: the URL is malformed. The message never contains the URL, because it may hold a password.
 
     """
+    require_credentials_before_host(text)
     try:
         BlockingConnectionPool.from_url(text)
     except ValueError:

@@ -21,6 +21,8 @@ REFUSED = {
         "mysql+asyncmy://user:s3cret@host:port/database",
         "is not a database URL",
     ),
+    "an @ in the password": ("mysql+asyncmy://user:pass@s3cret@host/database", "@ as %40"),
+    "an @ and a / in the password": ("postgresql+asyncpg://user:pass@s3/cret@host/database", "@ as %40"),
     "a driver that blocks": ("mysql+pymysql://user:s3cret@host/database", "is not async"),
     "the default driver, which blocks": ("sqlite:///file.db", "is not async"),
     "a driver that is not shipped": ("mysql+aiomysql://user:s3cret@host/database", "is not installed"),
