@@ -1,6 +1,7 @@
 """python -m reconciler: one pass, then exit."""
 
 import asyncio
+import enum
 import sys
 from contextlib import nullcontext
 from typing import Annotated
@@ -9,6 +10,7 @@ import structlog
 import typer
 
 from batches.errors import DatabaseUnavailable, SchemaMismatch
+from batches.result import JobOutcome
 from batches.settings import DatabaseSettings
 from process import gc_tuning, logs
 from process.configuration import load, refuse
@@ -42,8 +44,8 @@ killed. A dry run may run beside a pass.
 The batches are in the database that BATCHES_DATABASE_URL names. The last line of standard output is the
 summary as JSON. With --json, every line is a JSON object: one for each batch as soon as it was checked
 (batch_id, repaired, before and after with the field names of the contract, reasons, results_recorded,
-results_counted, left with its left_reason, is_error), then the summary, the only one without a batch_id.
-Everything else goes to standard error.
+results_counted, left with its left_reason, is_error, needs_person), then the summary, the only one without
+a batch_id. Everything else goes to standard error.
 
 \b
 Exit codes:
@@ -58,6 +60,14 @@ Exit codes:
 
 # No rich in the help: it keeps the line breaks of a docstring and then wraps each line.
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+class EndPendingAs(enum.StrEnum):
+    """The outcomes that a person may give to jobs without a result, as they are typed."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 def _identifier(value: str | None) -> str | None:
@@ -86,6 +96,14 @@ def reconcile(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; print what would be done.")
     ] = False,
+    end_pending_as: Annotated[
+        EndPendingAs | None,
+        typer.Option(
+            "--end-pending-as",
+            help="End the batch of --batch-id, whatever the queue says: its jobs without a result count as"
+            " succeeded, failed or skipped. Results that were reported, or that the queue knows, stay.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each batch, then the summary.")
     ] = False,
@@ -94,7 +112,14 @@ def reconcile(
     """Run one pass and exit with its code."""
     if batch_id is not None and all_batches:
         raise typer.BadParameter("--batch-id and --all exclude each other")
-    options = RunOptions(batch_id=batch_id, all_batches=all_batches, dry_run=dry_run)
+    if end_pending_as is not None and batch_id is None:
+        raise typer.BadParameter("--end-pending-as needs --batch-id: a person ends one batch by its name")
+    options = RunOptions(
+        batch_id=batch_id,
+        all_batches=all_batches,
+        dry_run=dry_run,
+        end_pending_as=JobOutcome[end_pending_as.name] if end_pending_as is not None else None,
+    )
     settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)
     logs.configure()
     lines = JsonLines(sys.stdout) if as_json else None

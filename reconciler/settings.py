@@ -52,6 +52,12 @@ class ReconcilerSettings(BaseSettings):
         " batch that has not ended. Default 300: longer than most jobs take, and the usual period of a"
         " CronJob.",
     )
+    unchanged_after: float = Field(
+        default=3_600.0,
+        gt=0,
+        description="Seconds without a change after which a batch that the queue cannot end needs a person,"
+        " as its reason then says. Default 3600: longer than most jobs take; raise it if yours take longer.",
+    )
     retention: float = Field(
         default=2_592_000.0,
         ge=0,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
@@ -11,12 +12,13 @@ from batchprogress import TlsFiles
 from process.configuration import refuse
 from process.secret_files import read_secret
 from reconciler.queue.client import JobStatusClient, open_channel
+from reconciler.run.advice import Adviser
 from reconciler.run.availability import Availability
 from reconciler.run.deadline import Deadline
 from reconciler.run.repairer import Repairer
 from reconciler.run.result import Output, RunReport
 from reconciler.run.sweep import RunOptions, Sweep
-from reconciler.run.workers import WorkerPool
+from reconciler.run.workers import Repair, WorkerPool
 from reconciler.settings import ReconcilerSettings
 
 
@@ -44,8 +46,17 @@ async def run_pass(
             client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
             store = BatchStore(database)
             repairer = Repairer(client, store, output.word, dry_run=options.dry_run)
-            pool = WorkerPool(repairer.repair, store.ping, Availability(client.check_health), deadline)
+            repair = _repair_by(repairer, store, settings, options)
+            pool = WorkerPool(repair, store.ping, Availability(client.check_health), deadline)
             return await Sweep(store, pool, deadline, settings, options).run(output)
+
+
+def _repair_by(
+    repairer: Repairer, store: BatchStore, settings: ReconcilerSettings, options: RunOptions
+) -> Repair:
+    if options.end_pending_as is not None:
+        return partial(repairer.end, outcome=options.end_pending_as)
+    return Adviser(repairer.repair, store, settings.unchanged_after).repair
 
 
 def _credentials(settings: ReconcilerSettings) -> tuple[TlsFiles | None, str]:

@@ -48,8 +48,9 @@ def ruled_out_by_counts(batch: Batch, counts: QueueCounts) -> NotRepaired | None
     contradiction = contradictions.in_counts(counts)
     if contradiction is not None:
         return NotRepaired(NotRepairedReason.CONTRADICTION, (contradiction,))
-    # No job will ever come from a cancelled queue without jobs; any other may not have been filled yet.
-    if counts.total == 0 and batch.total_jobs > 0 and not counts.cancelled:
+    # The queue may not have been filled yet. No job will come for a sealed batch that was cancelled there; an
+    # unsealed one stays open in any case, so that every later report is recorded.
+    if counts.total == 0 and not (batch.sealed and counts.cancelled):
         return NotRepaired.because(NotRepairedReason.NO_JOBS, ReasonKind.NO_JOBS)
     return None
 

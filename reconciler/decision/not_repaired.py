@@ -50,6 +50,11 @@ ERRORS = frozenset(
 )
 """Reasons that another try, or a person, can remove; the others are normal."""
 
+_FOR_PERSONS = frozenset(
+    {NotRepairedReason.CONTRADICTION, NotRepairedReason.QUEUE_FAULT, NotRepairedReason.UNEXPECTED}
+)
+"""Reasons of one batch that the next pass will most likely find again."""
+
 
 @dataclass(frozen=True, slots=True)
 class NotRepaired:
@@ -57,11 +62,23 @@ class NotRepaired:
 
     reason: NotRepairedReason
     details: Reasons
+    advice: Reasons = ()
+    """For how long nothing has changed, and what a person can do."""
 
     @property
     def is_error(self) -> bool:
         """Whether the pass is not clean because of this batch."""
         return self.reason in ERRORS
+
+    @property
+    def told(self) -> Reasons:
+        """Everything to tell people about the batch."""
+        return self.details + self.advice
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether the batch will probably stay as it is until a person does something."""
+        return bool(self.advice) or self.reason in _FOR_PERSONS
 
     @classmethod
     def because(cls, reason: NotRepairedReason, kind: ReasonKind, *values: int | str) -> Self:

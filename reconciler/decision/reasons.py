@@ -18,6 +18,7 @@ class ReasonKind(enum.Enum):
     NEVER_SEALED = enum.auto()
     CANCELLED = enum.auto()  # jobs that never ran
     ONLY_END_MISSING = enum.auto()
+    ENDED_BY_PERSON = enum.auto()  # outcome, jobs without a result that now have it
 
     # Why a batch is not repaired, or does not end yet.
     STILL_PENDING = enum.auto()  # pending jobs
@@ -32,6 +33,12 @@ class ReasonKind(enum.Enum):
     DATABASE_UNAVAILABLE = enum.auto()
     QUEUE_ERROR = enum.auto()  # message of the QueueError
     UNEXPECTED = enum.auto()  # class of the exception, whose text may hold secrets
+
+    # What people are told besides.
+    UNCHANGED = enum.auto()  # seconds since the queue's pending jobs or the results changed
+    NO_RESULT = enum.auto()  # seconds since the last result
+    ONLY_COUNTS = enum.auto()
+    END_BY_HAND = enum.auto()
 
     # What cannot be true. Counts are four values: succeeded, failed, skipped, pending.
     NEGATIVE_COUNT = enum.auto()  # counts, total

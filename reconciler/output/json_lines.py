@@ -62,8 +62,9 @@ def values_of(result: BatchResult) -> dict[str, Any]:
         "results_recorded": result.recorded,
         "results_counted": result.counted,
         "left": left.reason.value if left else "",
-        "left_reason": sentence(left.details) if left else "",
+        "left_reason": sentence(left.told) if left else "",
         "is_error": bool(left and left.is_error),
+        "needs_person": bool(left and left.needs_person),
     }
 
 

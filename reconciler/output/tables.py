@@ -113,7 +113,7 @@ def _repaired_table(console: Console, repaired: Iterable[BatchResult]) -> Table:
 def _not_repaired_table(console: Console, results: Iterable[BatchResult]) -> Table:
     table = _table(console, "batch", "pending", "reason")
     for one in results:
-        reason = sentence(one.not_repaired.details) if one.not_repaired is not None else ""
+        reason = sentence(one.not_repaired.told) if one.not_repaired is not None else ""
         table.add_row(*map(Text, (one.before.batch_id, f"{one.after.pending_jobs:,}", reason)))
     return table
 

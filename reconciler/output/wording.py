@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from batches.batch import TOTAL_JOBS_MAX, BatchState
+from batches.pace import duration_text
 from batches.result import JobOutcome
 from reconciler.decision.reasons import ReasonKind, Reasons
 
@@ -63,6 +64,10 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
     ReasonKind.NEVER_SEALED: lambda: "the batch was never sealed, but its queue says that it is finished",
     ReasonKind.CANCELLED: _cancelled,
     ReasonKind.ONLY_END_MISSING: lambda: "every job has a result; the batch only had to be completed",
+    ReasonKind.ENDED_BY_PERSON: lambda outcome, jobs: (
+        f"ended by a person: {number_of(jobs, 'job')} without a result"
+        f" {'counts' if jobs == 1 else 'count'} as {JobOutcome(outcome).name.lower()}"
+    ),
     ReasonKind.STILL_PENDING: lambda jobs: f"{number_of(jobs, 'job', 'is')} still pending in the queue",
     ReasonKind.CANCELLED_STILL_PENDING: lambda jobs: (
         f"cancelled in the queue, but {number_of(jobs, 'job', 'is')} still pending there"
@@ -79,6 +84,10 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
     ReasonKind.DATABASE_UNAVAILABLE: lambda: "the database does not answer",
     ReasonKind.QUEUE_ERROR: str,
     ReasonKind.UNEXPECTED: "unexpected {}, see the log".format,
+    ReasonKind.UNCHANGED: lambda seconds: f"no change for {duration_text(seconds)}",
+    ReasonKind.NO_RESULT: lambda seconds: f"no result for {duration_text(seconds)}",
+    ReasonKind.ONLY_COUNTS: lambda: "a queue that keeps only counts does not tell which jobs were removed",
+    ReasonKind.END_BY_HAND: lambda: "if nothing more will come, end the batch with --end-pending-as",
     ReasonKind.NEGATIVE_COUNT: lambda *numbers: (
         f"the queue reports a negative count: {_counts_and_total(*numbers)}"
     ),

@@ -1,17 +1,29 @@
 """Repairs one batch: ask the queue, decide, write; again if the batch changed meanwhile."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from batches.batch import Batch
 from batches.look import QueuePending
 from batches.repair import RepairPlan, repair
+from batches.result import JobOutcome
 from batches.store.batch_store import BatchStore
+from reconciler.decision.by_person import end_by_person
 from reconciler.decision.decide import PlannedRepair, already_ended, decide, ruled_out_by_counts
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import ReasonKind
 from reconciler.queue.listing import Listing
-from reconciler.queue.port import JobQueue, JobsNotListed, QueueBatchUnknown, QueueContradiction, QueueCounts
+from reconciler.queue.port import (
+    JobQueue,
+    JobsNotListed,
+    QueueBatchUnknown,
+    QueueContradiction,
+    QueueCounts,
+    QueueFault,
+    QueueTimeout,
+)
 from reconciler.queue.reader import ListingReader
+from reconciler.run.queue_errors import left_by
 from reconciler.run.result import BatchInProgress, Word
 
 RETRIES_MAX = 3
@@ -48,9 +60,42 @@ class Repairer:
             DatabaseUnavailable: The database does not answer.
 
         """
+        return await self._until_unchanged(batch, self._try)
+
+    async def end(self, batch: BatchInProgress, outcome: JobOutcome) -> NotRepaired | None:
+        """Repair a batch as far as possible, then end it by the order of a person.
+
+        Args:
+            batch: The batch.
+            outcome: How the jobs count that have no result then.
+
+        Returns:
+            Why the batch was not ended; None if it has ended now.
+
+        Raises:
+            QueueUnavailable: The queue does not answer; it may know more results, so nothing is ended.
+            DatabaseUnavailable: The database does not answer.
+
+        """
+
+        async def once(batch: BatchInProgress) -> NotRepaired | None:
+            try:
+                left = await self._try(batch)
+            except (QueueFault, QueueTimeout) as error:
+                left = left_by(error)
+            if not batch.current.has_ended:
+                await self._carry_out(batch, end_by_person(batch.current, outcome, left or batch.unfinished))
+                return None
+            return left
+
+        return await self._until_unchanged(batch, once)
+
+    async def _until_unchanged(
+        self, batch: BatchInProgress, once: Callable[[BatchInProgress], Awaitable[NotRepaired | None]]
+    ) -> NotRepaired | None:
         for _ in range(1 + RETRIES_MAX):
             try:
-                return await self._try(batch)
+                return await once(batch)
             except _ChangedMeanwhile:
                 batch.refresh(await self._store.get_batch(batch.current.batch_id))
         return NotRepaired.because(NotRepairedReason.CHANGED_MEANWHILE, ReasonKind.CHANGED_MEANWHILE)
@@ -63,8 +108,8 @@ class Repairer:
             not_repaired = await self._repair_by(counts, batch)
             if not_repaired is not None and not_repaired.reason is NotRepairedReason.CONTRADICTION:
                 await self._require_unchanged(batch, counts)
-        except QueueBatchUnknown as error:
-            return NotRepaired.because(NotRepairedReason.UNKNOWN_TO_QUEUE, ReasonKind.QUEUE_ERROR, str(error))
+        except (QueueBatchUnknown, QueueContradiction) as error:
+            return left_by(error)
         return not_repaired
 
     async def _repair_by(self, counts: QueueCounts, batch: BatchInProgress) -> NotRepaired | None:
@@ -74,7 +119,7 @@ class Repairer:
         try:
             return await self._repair_by_portions(batch, counts)
         except QueueContradiction as error:
-            return NotRepaired.because(NotRepairedReason.CONTRADICTION, ReasonKind.QUEUE_ERROR, str(error))
+            return left_by(error)
 
     async def _repair_by_portions(self, batch: BatchInProgress, counts: QueueCounts) -> NotRepaired | None:
         listing = await self._list(batch, counts)

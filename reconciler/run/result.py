@@ -56,8 +56,10 @@ class BatchInProgress:
         self.before = self.current = batch
         self._repairs: list[Reasons] = []
         self._recorded = self._counted = 0
-        self._unfinished: NotRepaired | None = None
-        self._pending: QueuePending | None = None
+        self.unfinished: NotRepaired | None = None
+        """Why the batch stays open although it was repaired."""
+        self.pending: QueuePending | None = None
+        """The pending jobs in the queue; None if it did not tell them."""
 
     def refresh(self, batch: Batch) -> None:
         """Replace the batch by one that others have changed."""
@@ -67,13 +69,13 @@ class BatchInProgress:
 
     def note_pending(self, pending: QueuePending) -> None:
         """Note which jobs are pending in the queue."""
-        self._pending = pending
+        self.pending = pending
 
     def add_repair(
         self, plan: RepairPlan, reasons: Reasons, after: Batch, unfinished: NotRepaired | None = None
     ) -> None:
         """Note a plan that was carried out, and why the batch stays open."""
-        self.current, self._unfinished = after, unfinished
+        self.current, self.unfinished = after, unfinished
         self._repairs.append(reasons)
         self._recorded += len(plan.results)
         self._counted += plan.unattributed.ended
@@ -87,8 +89,8 @@ class BatchInProgress:
             self._recorded,
             self._counted,
             not_repaired,
-            self._unfinished,
-            self._pending,
+            self.unfinished,
+            self.pending,
         )
 
 

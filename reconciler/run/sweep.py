@@ -9,6 +9,7 @@ import structlog
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
+from batches.result import JobOutcome
 from batches.store.batch_store import BatchStore
 from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.run.deadline import Deadline, StopReason
@@ -35,6 +36,8 @@ class RunOptions:
     """Check all batches that have not ended, however recent their last result is."""
     dry_run: bool = False
     """Write nothing, not even the lease."""
+    end_pending_as: JobOutcome | None = None
+    """End the batch of `batch_id`; its jobs without a result count with this outcome."""
 
 
 class Sweep:

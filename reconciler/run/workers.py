@@ -1,7 +1,7 @@
 """Workers that check one batch after the other; an error with one batch does not stop the pass."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import structlog
@@ -10,16 +10,10 @@ from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import ReasonKind
-from reconciler.queue.port import (
-    QueueAccessDenied,
-    QueueContradiction,
-    QueueError,
-    QueueFault,
-    QueueTimeout,
-    QueueUnavailable,
-)
+from reconciler.queue.port import QueueError
 from reconciler.run.availability import Availability
 from reconciler.run.deadline import Deadline, StopReason
+from reconciler.run.queue_errors import left_by
 from reconciler.run.result import BatchInProgress, OnResult
 
 UNCHECKED_COUNTED_MAX = 10_000
@@ -132,20 +126,10 @@ class WorkerPool:
         return number
 
 
-_QUEUE_ERRORS: Mapping[type[QueueError], NotRepairedReason] = {
-    QueueUnavailable: NotRepairedReason.QUEUE_UNAVAILABLE,
-    QueueTimeout: NotRepairedReason.TIMED_OUT,
-    QueueAccessDenied: NotRepairedReason.ACCESS_DENIED,
-    QueueFault: NotRepairedReason.QUEUE_FAULT,
-    QueueContradiction: NotRepairedReason.CONTRADICTION,
-}
-
-
 def _failure(batch_id: str, error: Exception) -> NotRepaired:
-    for kind, reason in _QUEUE_ERRORS.items():
-        if isinstance(error, kind):
-            return NotRepaired.because(reason, ReasonKind.QUEUE_ERROR, str(error))
     match error:
+        case QueueError():
+            return left_by(error)
         case DatabaseUnavailable():
             reason = NotRepairedReason.DATABASE_UNAVAILABLE
             return NotRepaired.because(reason, ReasonKind.DATABASE_UNAVAILABLE)

@@ -190,11 +190,17 @@ def test_an_unsealed_batch_ends_once_its_queue_is_finished() -> None:
         assert decision.reasons == (because(ReasonKind.NEVER_SEALED),)
 
 
-def test_an_unsealed_batch_without_jobs_ends_once_its_queue_is_finished() -> None:
-    """It does not end before that."""
-    batch = replace(BATCH, sealed=False, announced_jobs=0)
-    assert left(decide(batch, QueueCounts(total=0), None)).reason is NotRepairedReason.MAY_ADD_JOBS
-    assert planned(decide(batch, QueueCounts(total=0, finished=True), None)).plan.closes
+@pytest.mark.parametrize("cancelled", [False, True])
+@pytest.mark.parametrize("finished", [False, True])
+@pytest.mark.parametrize("announced", [0, 10])
+def test_an_unsealed_batch_never_ends_on_a_queue_without_jobs(
+    announced: int, *, finished: bool, cancelled: bool
+) -> None:
+    """The queue may not have been filled yet, and reports of a sealed batch would be refused."""
+    batch = replace(BATCH, sealed=False, announced_jobs=announced)
+    counts = QueueCounts(total=0, finished=finished, cancelled=cancelled)
+    for listing in (listing_of(counts), None):
+        assert left(decide(batch, counts, listing)).reason is NotRepairedReason.NO_JOBS
 
 
 @pytest.mark.parametrize("total", [8, 12], ids=["fewer jobs than announced", "more jobs than announced"])

@@ -29,6 +29,16 @@ WORDS = {
     because(ReasonKind.CANCELLED, 0): "cancelled in the queue",
     because(ReasonKind.CANCELLED, 2): "cancelled in the queue, 2 jobs without a result never ran",
     because(ReasonKind.ONLY_END_MISSING): "every job has a result; the batch only had to be completed",
+    because(ReasonKind.ENDED_BY_PERSON, FAILED, 1): (
+        "ended by a person: 1 job without a result counts as failed"
+    ),
+    because(ReasonKind.ENDED_BY_PERSON, FAILED, 699): (
+        "ended by a person: 699 jobs without a result count as failed"
+    ),
+    because(ReasonKind.UNCHANGED, 3 * 3_600 + 59): "no change for 3 h",
+    because(ReasonKind.NO_RESULT, 90): "no result for 1 min",
+    because(ReasonKind.ONLY_COUNTS): ("a queue that keeps only counts does not tell which jobs were removed"),
+    because(ReasonKind.END_BY_HAND): ("if nothing more will come, end the batch with --end-pending-as"),
     because(ReasonKind.STILL_PENDING, 1): "1 job is still pending in the queue",
     because(ReasonKind.STILL_PENDING, 2): "2 jobs are still pending in the queue",
     because(ReasonKind.CANCELLED_STILL_PENDING, 1): (
