@@ -17,6 +17,7 @@ progress = DramatiqProgress(
     broker,
     Reporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None),
     report_retries="TEST_REPORT_RETRIES" in os.environ,
+    skip_cancelled="TEST_SKIP_CANCELLED" in os.environ,
 )
 dramatiq.set_broker(broker)
 
@@ -25,6 +26,13 @@ dramatiq.set_broker(broker)
 def work(*_: object) -> None:
     """Work a little and succeed."""
     time.sleep(0.01)
+
+
+@dramatiq.actor
+def waits(*_: object) -> None:
+    """Wait until it is known that the batch is cancelled, which only the answer to another report says."""
+    while not progress.reporter.is_cancelled("b"):
+        time.sleep(0.01)
 
 
 @dramatiq.actor(max_retries=2, min_backoff=1, max_backoff=1)

@@ -15,16 +15,19 @@ from typing import Any
 from dramatiq import Broker, Message, Middleware, group, pipeline
 from dramatiq.broker import MessageProxy
 from dramatiq.errors import ActorNotFound
-from dramatiq.middleware import Retries
+from dramatiq.middleware import Retries, SkipMessage
 from dramatiq.worker import Worker
 
 from batchprogress._reporting.base_reporter import EXIT_SECONDS_MAX
 from batchprogress.integrations.best_effort import BestEffortClient
-from batchprogress.integrations.job_ids import BATCH_KEY, job_ids
+from batchprogress.integrations.job_ids import BATCH_KEY, check_job_ids, job_ids
 from batchprogress.reporter import Reporter
 
 ATTEMPT_KEY = "batchprogress_attempt"
 """The option that counts how often a worker has started the message, including retries."""
+
+MILLISECONDS = 1_000
+"""In a second; Dramatiq counts time in milliseconds."""
 
 Composition = Message[Any] | pipeline | group
 
@@ -45,14 +48,24 @@ class DramatiqProgress(Middleware):
         reporter: reports the messages. It names no batch.
         report_retries: report an attempt that Dramatiq will retry as failed until the next attempt replaces
             it. Failures show early, but a batch whose last jobs wait for a retry is already completed.
+        skip_cancelled: do not start the messages of a batch that is known to be cancelled. They are skipped
+            and reported as skipped.
 
     """
 
-    def __init__(self, broker: Broker, reporter: Reporter, *, report_retries: bool = False) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        reporter: Reporter,
+        *,
+        report_retries: bool = False,
+        skip_cancelled: bool = False,
+    ) -> None:
         self.batches = BestEffortClient(reporter.connection, strict=reporter.strict)
         self._broker = broker
         self.reporter = reporter
         self._report_retries = report_retries
+        self._skip_cancelled = skip_cancelled
         broker.add_middleware(self, before=type(broker.middleware[0]) if broker.middleware else None)
 
     def run(
@@ -77,11 +90,12 @@ class DramatiqProgress(Middleware):
             What was sent, with which results can be read.
 
         Raises:
+            ValueError: the composition has no messages; nothing is created or sent.
             CallFailed: only if the reporter is strict; then nothing is sent.
 
         """
-        jobs = _tagged(composition, batch_id, job_ids(batch_id))
-        self.batches.create(batch_id, _size_of(jobs), display_name=display_name, labels=labels)
+        jobs, message_ids = _tagged_jobs(composition, batch_id)
+        self.batches.create(batch_id, len(message_ids), display_name=display_name, labels=labels)
         return self._send(jobs)
 
     def add(self, batch_id: str, composition: Composition, *, part: str) -> Composition:
@@ -96,11 +110,12 @@ class DramatiqProgress(Middleware):
             What was sent, with which results can be read.
 
         Raises:
+            ValueError: the composition has no messages; nothing is counted or sent.
             CallFailed: only if the reporter is strict; then nothing is sent.
 
         """
-        jobs = _tagged(composition, batch_id, job_ids(batch_id, part))
-        self.batches.add_jobs(batch_id, _size_of(jobs), part)
+        jobs, message_ids = _tagged_jobs(composition, batch_id, part)
+        self.batches.add_jobs(batch_id, len(message_ids), part)
         return self._send(jobs)
 
     def after_worker_boot(self, _broker: Broker, _worker: Worker) -> None:
@@ -112,9 +127,17 @@ class DramatiqProgress(Middleware):
         self.reporter.flush(EXIT_SECONDS_MAX)
 
     def before_process_message(self, _broker: Broker, message: MessageProxy) -> None:
-        """Count the attempt."""
-        if BATCH_KEY in message.options:
+        """Count the attempt.
+
+        Raises:
+            SkipMessage: the batch of the message is cancelled.
+
+        """
+        if batch_id := message.options.get(BATCH_KEY):
             message.options[ATTEMPT_KEY] = _attempt_of(message) + 1
+            sent_time = message.message_timestamp / MILLISECONDS
+            if self._skip_cancelled and self.reporter.cancelled_batches.has(batch_id, sent_time):
+                raise SkipMessage(f"batch {batch_id} is cancelled")
 
     def after_process_message(
         self,
@@ -187,12 +210,25 @@ def _tagged_message(message: Message[Any], batch_id: str, message_ids: Iterator[
     return message.copy(message_id=next(message_ids), options={BATCH_KEY: batch_id})
 
 
-def _size_of(composition: Composition) -> int:
+def _tagged_jobs(composition: Composition, batch_id: str, part: str = "") -> tuple[Composition, list[str]]:
+    """Return a copy of a composition whose messages belong to a batch, and their ids.
+
+    Raises:
+        ValueError: it has no messages.
+
+    """
+    jobs = _tagged(composition, batch_id, job_ids(batch_id, part))
+    message_ids = list(_ids_of(jobs))
+    check_job_ids(batch_id, message_ids)
+    return jobs, message_ids
+
+
+def _ids_of(composition: Composition) -> Iterator[str]:
     if isinstance(composition, Message):
-        return 1
-    if isinstance(composition, pipeline):
-        return len(composition)
-    return sum(_size_of(child) for child in composition.children)
+        yield composition.message_id
+        return
+    for child in composition.messages if isinstance(composition, pipeline) else composition.children:
+        yield from _ids_of(child)
 
 
 def _dependents_of(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
