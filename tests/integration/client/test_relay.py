@@ -156,3 +156,44 @@ async def test_a_signal_to_the_process_group_does_not_end_the_child(progress: Se
         worker.send_to_group(signal.SIGTERM)
         assert await worker.ended() == (0, "")
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_a_spawned_program_reports_through_the_child_of_the_process_that_spawned_it(
+    progress: Served, target: str
+) -> None:
+    """It starts no child of its own, and what it spawns itself does not keep the pipe open."""
+    await progress.create("b", 1)
+    source = f"""{BEGIN}
+    program = "\\n".join((
+        "import os, sys",
+        "from batchprogress import Reporter",
+        "from batchprogress.integrations.relay import PIPE_VARIABLE, Relay",
+        "relay = Relay(Reporter(sys.argv[1]))",
+        "relay.inherit()",
+        "relay.succeeded('spawned', batch_id='b')",
+        "assert not relay._child",
+        "assert PIPE_VARIABLE not in os.environ",
+        "assert not os.get_inheritable(relay._pipe)",
+    ))
+    command = [sys.executable, "-c", program, sys.argv[1]]
+    with relay.shared():
+        spawned = os.posix_spawn(sys.executable, command, os.environ)
+        assert os.waitpid(spawned, 0)[1] == 0
+    assert not os.get_inheritable(relay._pipe)
+    relay.close()
+    """
+    assert await run(source, target) == (0, "")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+async def test_a_pipe_that_is_not_the_shared_one_is_not_inherited(target: str) -> None:
+    """The descriptor may have been closed on the way, and used again."""
+    source = f"""{BEGIN}
+    other = Relay(reporter)
+    for value in ("", "x", "99:1", f"{{os.pipe()[0]}}:1"):
+        os.environ["BATCHPROGRESS_RELAY_PIPE"] = value
+        other.inherit()
+        assert other._pipe is None, value
+    relay.close()
+    """
+    assert await run(source, target) == (0, "")

@@ -5,9 +5,11 @@ import signal
 import time
 
 from redis import Redis
-from rq import Queue, Retry, SimpleWorker, Worker, get_current_job
+from rq import Queue, Retry, SimpleWorker, SpawnWorker, Worker, get_current_job
+from rq.job import Dependency  # noqa: F401  # for programs that enqueue
 
 from batchprogress import Client, Reporter
+from batchprogress.integrations.job_ids import BATCH_KEY
 from batchprogress.integrations.rq import ReportsJobs, RQProgress
 
 connection = Redis.from_url(os.environ["TEST_REDIS"])
@@ -29,12 +31,21 @@ class ProgressWorker(ReportsJobs, Worker):
 
     reporter = CountedReporter(os.environ["TEST_PROGRESS"], spool=os.environ["TEST_SPOOL"] or None)
     report_retries = "TEST_REPORT_RETRIES" in os.environ
+    skip_cancelled = "TEST_SKIP_CANCELLED" in os.environ
 
 
 class SimpleProgressWorker(ReportsJobs, SimpleWorker):
     """Runs its jobs in its own process."""
 
     reporter = ProgressWorker.reporter
+    skip_cancelled = ProgressWorker.skip_cancelled
+
+
+class SpawnProgressWorker(ReportsJobs, SpawnWorker):
+    """Spawns a work-horse for each job."""
+
+    reporter = ProgressWorker.reporter
+    skip_cancelled = ProgressWorker.skip_cancelled
 
 
 progress = RQProgress(queue, Client(os.environ["TEST_PROGRESS"]))
@@ -42,6 +53,14 @@ progress = RQProgress(queue, Client(os.environ["TEST_PROGRESS"]))
 
 def work() -> None:
     """Succeed."""
+
+
+def waits() -> None:
+    """Wait until it is known that the batch is cancelled, which only the answer to another report says."""
+    current = get_current_job()
+    assert current is not None
+    while not ProgressWorker.reporter.is_cancelled(current.meta[BATCH_KEY]):
+        time.sleep(0.01)
 
 
 def retried(failures: int) -> None:

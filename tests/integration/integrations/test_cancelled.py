@@ -1,13 +1,17 @@
 """With skip_cancelled, the jobs of a cancelled batch that have not begun are skipped."""
 
 import pytest
+from rq import Queue
 
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.integrations.scene import Scene
 from tests.integration.integrations.test_celery import QUIET, SOLO, WORKER
+from tests.integration.integrations.test_dramatiq import BROKER
+from tests.integration.integrations.test_rq import worker
 
 WAITING = 6
 """Jobs that wait for the answer to the first one."""
+FORKS = pytest.mark.more("forks its jobs")
 RUNNING_MAX = 3
 """The first job, and one that each of two processes has begun before the answer came."""
 
@@ -25,7 +29,7 @@ async def skipped(scene: Scene) -> int:
     return batch.skipped_jobs
 
 
-@pytest.mark.parametrize("pool", ["prefork", "solo"])
+@pytest.mark.parametrize("pool", [pytest.param("prefork", marks=FORKS), "solo"])
 async def test_celery_starts_no_task_of_a_batch_that_is_known_to_be_cancelled(
     scene: Scene, pool: str
 ) -> None:
@@ -36,3 +40,27 @@ async def test_celery_starts_no_task_of_a_batch_that_is_known_to_be_cancelled(
     async with scene.worker(*command, *QUIET, TEST_SKIP_CANCELLED="1"):
         number = await skipped(scene)
         assert scene.celery_states("b")["REVOKED"] == number
+
+
+@pytest.mark.parametrize("kind", [pytest.param("ProgressWorker", marks=FORKS), "SimpleProgressWorker"])
+async def test_rq_starts_no_job_of_a_batch_that_is_known_to_be_cancelled(scene: Scene, kind: str) -> None:
+    """The jobs are canceled in RQ, and those behind them never run."""
+    waiting = "job(waits), " * (WAITING - 2) + "job(waits, job_id='last'), job(work, depends_on='last')"
+    await scene.enqueue("rq", f"progress.run('b', [job(work), {waiting}])")
+    await cancel(scene)
+    async with scene.worker(*worker(scene.redis_url, kind), TEST_SKIP_CANCELLED="1"):
+        number = await skipped(scene)
+    queue = Queue(connection=scene.redis)
+    assert queue.canceled_job_registry.count == number - 1
+    assert queue.deferred_job_registry.count == 1
+    assert not queue.intermediate_queue.get_job_ids()
+
+
+async def test_dramatiq_starts_no_message_of_a_batch_that_is_known_to_be_cancelled(scene: Scene) -> None:
+    """The rest of their pipelines is skipped, too."""
+    waiting = f"*[waits.message() for _ in range({WAITING - 2})], waits.message() | work.message()"
+    await scene.enqueue("dramatiq", f"progress.run('b', group([work.message(), {waiting}]))")
+    await cancel(scene)
+    command = ("dramatiq", BROKER, "--processes", "1", "--threads", "2", "--log-file", "/dev/null")
+    async with scene.worker(*command, TEST_SKIP_CANCELLED="1"):
+        assert await skipped(scene) >= 1 + WAITING - RUNNING_MAX

@@ -123,3 +123,18 @@ async def test_a_job_that_returns_retry_too_often_has_failed(scene: Scene) -> No
     async with scene.worker(*worker(scene.redis_url, "SimpleProgressWorker"), "--burst") as running:
         await running.ended()
     assert await scene.outcomes("b") == [("FAILED", 3, "RetriesExceeded")]
+
+
+@pytest.mark.more("spawns a process for each job, and restarts the server")
+async def test_spawned_jobs_report_through_the_relay_of_their_worker(killable: KillableScene) -> None:
+    """Their reports outlive them while the server is away."""
+    await killable.enqueue("rq", "progress.run('b', [job(work) for _ in range(2)])")
+    await killable.servers.end(0, signal.SIGKILL)
+    queue = Queue(connection=killable.redis)
+    command = worker(killable.redis_url, "SpawnProgressWorker")
+    async with killable.worker(*command, TEST_SPOOL="") as running:
+        await eventually(lambda: queue.finished_job_registry.count >= 2)
+        await killable.servers.start(0)
+        await running.end()
+    assert await killable.completed("b") == (2, 0, 0)
+    assert killable.redis.get("senders") == b"1"

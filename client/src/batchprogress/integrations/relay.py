@@ -16,8 +16,10 @@ longer than the kernel writes atomically.
 import os
 import select
 import signal
+import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from batchprogress._reporting.base_reporter import EXIT_SECONDS_MAX
@@ -37,6 +39,8 @@ WRITE_SECONDS_MAX = 0.5
 Later reports do not wait until it reads again."""
 RECORD_BYTES_MAX = 4096
 """What Linux writes to a pipe atomically (PIPE_BUF); an error message of 2,000 letters fits."""
+PIPE_VARIABLE = "BATCHPROGRESS_RELAY_PIPE"
+"""The variable that tells a spawned program the descriptor of the pipe, and its inode to recognise it by."""
 IGNORED_SIGNALS = tuple(
     one for one in signal.Signals if one.name in {"SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"}
 )
@@ -69,6 +73,31 @@ class Relay(ReportMethods):
         """
         with suppress(ReportNotTaken):  # logged; the next report tries again
             self._open_pipe()
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Let a program that is spawned in this block report through the same child, by `inherit`."""
+        self.start()
+        pipe = self._pipe
+        if pipe is None:
+            yield
+            return
+        os.environ[PIPE_VARIABLE] = f"{pipe}:{os.fstat(pipe).st_ino}"  # noqa: TID251  # for the program alone
+        os.set_inheritable(pipe, True)  # noqa: FBT003  # by position only
+        try:
+            yield
+        finally:
+            os.set_inheritable(pipe, False)  # noqa: FBT003
+            del os.environ[PIPE_VARIABLE]  # noqa: TID251
+
+    def inherit(self) -> None:
+        """Report through the child of the process that has spawned this program, if it has shared it."""
+        number, _, inode = os.environ.pop(PIPE_VARIABLE, "").partition(":")  # noqa: TID251  # not a setting
+        with suppress(ValueError, OSError):  # not spawned, or the pipe was closed on the way
+            pipe = os.fstat(int(number))
+            if stat.S_ISFIFO(pipe.st_mode) and pipe.st_ino == int(inode):
+                self._pipe = int(number)
+                os.set_inheritable(self._pipe, False)  # noqa: FBT003
 
     def detach(self) -> None:
         """Close this process's end of the pipe."""

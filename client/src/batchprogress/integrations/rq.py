@@ -1,36 +1,38 @@
 """RQ: reports jobs from RQ's worker, and creates a batch from many jobs in one call.
 
     worker       a killed, stopped or abandoned job ──▶ Relay
-    work-horse   handle_job_success, handle_job_failure, handle_job_retry ──▶ the same Relay
+    work-horse   handle_job_success, handle_job_failure, handle_job_retry ──▶ the same Relay, also if spawned
     SimpleWorker runs its jobs in its own process ──▶ Reporter
 
 A job is an RQ job with RQ's id. Its attempt is the number of times that a worker has started it, which is
 kept in the hash of the job: RQ itself counts retries, but not the runs after `rq requeue`. A job is pending
-until RQ will not run it again by itself.
+until RQ will not run it again by itself. The jobs that depend on a job without success are skipped with it.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from rq import Queue, Retry
 from rq.exceptions import AbandonedJobError
 from rq.executions import Execution
-from rq.group import Group
 from rq.job import Job
 from rq.queue import EnqueueData
-from rq.worker import SimpleWorker, Worker
+from rq.worker import SimpleWorker, SpawnWorker, Worker
 
-from batchprogress._reporting.report_methods import ReportMethods
+from batchprogress._reporting.report_methods import ReportMethods, message_of
 from batchprogress.client import Client
 from batchprogress.integrations.best_effort import BestEffortClient
-from batchprogress.integrations.job_ids import BATCH_KEY, job_ids, keep_job_ids
 from batchprogress.integrations.relay import Relay
+from batchprogress.integrations.rq_dependents import SKIPPED_ATTEMPT, blocked_by
+from batchprogress.integrations.rq_jobs import attempt_of, batch_of, count_attempt, enqueue, tagged
 from batchprogress.reporter import Reporter
 
-ATTEMPTS_FIELD = "batchprogress_attempts"
-"""A field in the hash of a job, which RQ keeps as long as the job."""
 RETRIES_EXCEEDED = "RetriesExceeded"
 """The error type of a job that returned Retry too often; RQ has no exception for it."""
+
+_log = logging.getLogger("batchprogress")
 
 if TYPE_CHECKING:
     _Base = Worker
@@ -44,7 +46,7 @@ class ReportsJobs(_Base):
         class ProgressWorker(ReportsJobs, Worker):      # rq worker --worker-class my_module.ProgressWorker
             reporter = Reporter("progress:50051")
 
-    It works with Worker, SimpleWorker and their subclasses.
+    It works with Worker, SimpleWorker, SpawnWorker and their subclasses.
     """
 
     reporter: Reporter
@@ -52,6 +54,9 @@ class ReportsJobs(_Base):
     report_retries = False
     """Report an attempt that RQ will retry as failed until the next attempt replaces it. Failures show early,
     but a batch whose last jobs wait for a retry is already completed."""
+    skip_cancelled = False
+    """Do not start the jobs of a batch that is known to be cancelled. They are canceled in RQ and reported as
+    skipped."""
 
     _error: BaseException | None = None
     """The exception of the running job."""
@@ -60,6 +65,8 @@ class ReportsJobs(_Base):
         super().__init__(*args, **kwargs)
         self._relay = Relay(self.reporter)
         self._reports: ReportMethods = self.reporter if isinstance(self, SimpleWorker) else self._relay
+        if isinstance(self, SpawnWorker):
+            self._relay.inherit()
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Start the relay before the first fork."""
@@ -79,10 +86,20 @@ class ReportsJobs(_Base):
         """Count the attempt in the worker, where a killed work-horse cannot undo it."""
         if not isinstance(self, SimpleWorker):
             self._relay.start()  # otherwise each work-horse would replace a relay that has died
-        if _batch_of(job):
-            self.connection.hincrby(job.key, ATTEMPTS_FIELD, 1)
+        if batch_of(job):
+            count_attempt(job)
         execution: Execution = super().prepare_execution(job)
         return execution
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run a job, unless its batch is cancelled."""
+        if not (self.skip_cancelled and self._is_cancelled(job) and self._cancel(job, queue)):
+            super().execute_job(job, queue)
+
+    def fork_work_horse(self, job: Job, queue: Queue) -> None:
+        """Share the relay with a work-horse that is spawned; a forked one has it."""
+        with self._relay.shared() if isinstance(self, SpawnWorker) else nullcontext():
+            super().fork_work_horse(job, queue)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
         """Keep the exception for handle_job_failure, which RQ calls next."""
@@ -91,7 +108,7 @@ class ReportsJobs(_Base):
 
     def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:
         """Report the success once RQ has stored it, which may still fail the job."""
-        batch_id, attempt = _batch_of(job), self._attempt_of(job)
+        batch_id, attempt = batch_of(job), attempt_of(job)
         super().handle_job_success(job, *args, **kwargs)
         if batch_id:
             self._reports.succeeded(job.id, batch_id=batch_id, attempt=attempt)
@@ -106,11 +123,11 @@ class ReportsJobs(_Base):
     ) -> None:
         """Report a failed job, unless RQ retries it; a stopped one is skipped."""
         is_stopped, is_retried = self._stopped_job_id == job.id, job.should_retry
-        attempt = self._attempt_of(job)
+        attempt = attempt_of(job)
         error, self._error = self._error, None
         super().handle_job_failure(job, queue, started_job_registry, exc_string, execution)
         if is_stopped:
-            self._report_stopped(job, attempt)
+            self._report_skipped(job, attempt)
         elif error is not None:
             self._report_failed(job, attempt, error, is_retried=is_retried)
         else:  # the work-horse is gone; RQ's message begins with what happened to it
@@ -120,7 +137,7 @@ class ReportsJobs(_Base):
     def handle_job_retry(self, job: Job, queue: Queue, retry: Retry, *args: Any, **kwargs: Any) -> None:
         """Report a job that returned Retry as failed, if RQ will not retry it again."""
         is_retried = (job.number_of_retries or 0) < retry.max
-        attempt = self._attempt_of(job)
+        attempt = attempt_of(job)
         super().handle_job_retry(job, queue, retry, *args, **kwargs)
         message = f"returned Retry after {retry.max} allowed retries"
         self._report_failed(job, attempt, message, error_type=RETRIES_EXCEEDED, is_retried=is_retried)
@@ -137,24 +154,47 @@ class ReportsJobs(_Base):
         self, job: Job, kind: type[BaseException], error: BaseException, _trace: object
     ) -> None:
         if kind is AbandonedJobError:
-            self._report_failed(job, self._attempt_of(job), error, is_retried=job.should_retry)
+            self._report_failed(job, attempt_of(job), error, is_retried=job.should_retry)
 
-    def _report_stopped(self, job: Job, attempt: int) -> None:
-        if batch_id := _batch_of(job):
+    def _is_cancelled(self, job: Job) -> bool:
+        batch_id = batch_of(job)
+        return batch_id is not None and self.reporter.cancelled_batches.has(
+            batch_id, job.created_at.timestamp()
+        )
+
+    def _cancel(self, job: Job, queue: Queue) -> bool:
+        """Cancel a job that was taken from its queue; return False if RQ could not, so that it runs."""
+        try:
+            attempt = count_attempt(job)
+            job.cancel()
+            queue.intermediate_queue.remove(job.id)
+        except Exception as error:  # noqa: BLE001  # of RQ or Redis; it would end the worker
+            _log.warning("job %s of a cancelled batch runs: %s", job.id, message_of(error))
+            return False
+        self._report_skipped(job, attempt)
+        return True
+
+    def _report_skipped(self, job: Job, attempt: int) -> None:
+        if batch_id := batch_of(job):
             self._reports.skipped(job.id, batch_id=batch_id, attempt=attempt)
+        self._skip_dependents(job, has_failed=False)
+
+    def _skip_dependents(self, job: Job, *, has_failed: bool) -> None:
+        try:
+            for dependent in blocked_by(job, has_failed=has_failed):
+                if batch_id := batch_of(dependent):
+                    self._reports.skipped(dependent.id, batch_id=batch_id, attempt=SKIPPED_ATTEMPT)
+        except Exception as error:  # noqa: BLE001  # of RQ or Redis; the job has ended and must stay so
+            _log.warning("the jobs that depend on job %s were not reported: %s", job.id, message_of(error))
 
     def _report_failed(
         self, job: Job, attempt: int, error: BaseException | str, *, is_retried: bool, error_type: str = ""
     ) -> None:
-        batch_id = _batch_of(job)
+        batch_id = batch_of(job)
         if batch_id and (self.report_retries or not is_retried):
             self._reports.failed(job.id, error, error_type=error_type, batch_id=batch_id, attempt=attempt)
-
-    def _attempt_of(self, job: Job) -> int:
-        """Return the number of the running attempt; call it before RQ may delete the job."""
-        if not _batch_of(job):
-            return 1
-        return int(self.connection.hget(job.key, ATTEMPTS_FIELD) or 1)
+        if not is_retried:
+            self._skip_dependents(job, has_failed=True)
 
 
 class RQProgress:
@@ -186,9 +226,10 @@ class RQProgress:
     ) -> list[Job]:
         """Create a sealed batch of jobs and enqueue them.
 
-        If the program is killed meanwhile, none are enqueued, and it may repeat the call. In RQ the jobs are
-        a Group with the id of the batch; their ids are also kept for the reconciler. Jobs without an id get
-        one.
+        If the program is killed meanwhile, it may repeat the call: either none are enqueued, or all except
+        those with `depends_on`. Like `Queue.enqueue_many`, it defers these until what they depend on has
+        succeeded. In RQ the jobs are a Group with the id of the batch; their ids are also kept for the
+        reconciler. Jobs without an id get one.
 
         Args:
             batch_id: the new batch.
@@ -200,12 +241,13 @@ class RQProgress:
             The enqueued jobs.
 
         Raises:
+            ValueError: there are no jobs, or two have the same id; nothing is created or enqueued.
             CallFailed: only if strict; then nothing is enqueued.
 
         """
-        tagged = _tagged(batch_id, jobs)
-        self.batches.create(batch_id, len(tagged), display_name=display_name, labels=labels)
-        return self._enqueue(batch_id, tagged)
+        tagged_jobs = tagged(batch_id, jobs)
+        self.batches.create(batch_id, len(tagged_jobs), display_name=display_name, labels=labels)
+        return enqueue(self._queue, batch_id, tagged_jobs)
 
     def add(self, batch_id: str, jobs: Iterable[EnqueueData], *, part: str) -> list[Job]:
         """Add jobs to an unsealed batch and enqueue them.
@@ -219,27 +261,10 @@ class RQProgress:
             The enqueued jobs.
 
         Raises:
+            ValueError: there are no jobs, or two have the same id; nothing is counted or enqueued.
             CallFailed: only if strict; then nothing is enqueued.
 
         """
-        tagged = _tagged(batch_id, jobs, part)
-        self.batches.add_jobs(batch_id, len(tagged), part)
-        return self._enqueue(batch_id, tagged)
-
-    def _enqueue(self, batch_id: str, tagged: list[EnqueueData]) -> list[Job]:
-        """Save the ids before a job can run: RQ removes a job from its Group minutes after it succeeded."""
-        redis = self._queue.connection
-        keep_job_ids(redis, batch_id, [one.job_id for one in tagged])
-        jobs: list[Job] = Group(redis, batch_id).enqueue_many(self._queue, tagged)
-        return jobs
-
-
-def _tagged(batch_id: str, jobs: Iterable[EnqueueData], part: str = "") -> list[EnqueueData]:
-    return [
-        job._replace(job_id=job.job_id or job_id, meta={**(job.meta or {}), BATCH_KEY: batch_id})
-        for job, job_id in zip(jobs, job_ids(batch_id, part), strict=False)
-    ]
-
-
-def _batch_of(job: Job) -> str | None:
-    return job.meta.get(BATCH_KEY)
+        tagged_jobs = tagged(batch_id, jobs, part)
+        self.batches.add_jobs(batch_id, len(tagged_jobs), part)
+        return enqueue(self._queue, batch_id, tagged_jobs)
