@@ -81,7 +81,10 @@ def main() -> None:
         Relay(socket, client, reporter) as relay,
     ):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        relay.serve_forever()
+        try:
+            relay.serve_forever()
+        finally:
+            socket.unlink()
 
 
 if __name__ == "__main__":

@@ -68,13 +68,14 @@ class Application:
         return "".join(output for output, _ in outputs)
 
     @asynccontextmanager
-    async def worker(self, *options: str) -> AsyncIterator[None]:
+    async def worker(self, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """Run a worker that waits for jobs while the context is open; it is ended like Supervisor does."""
         process = await self._start("queue:work", "--sleep=0.05", *options)
         try:
-            yield
+            yield process
         finally:
-            process.send_signal(signal.SIGTERM)
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
             await _ended(process)
 
     async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
