@@ -26,6 +26,8 @@ from tests.support.eventually import eventually
 from tests.support.notes import FIGURES, note
 from tests.support.progress import Served
 
+REPORTED_SECONDS_MAX = 30.0
+"""From the end of a job to its report it takes milliseconds; tests wait for jobs of 3 s, too."""
 PASS_SECONDS_MAX = 60.0
 """A pass over one batch takes milliseconds."""
 
@@ -85,7 +87,7 @@ class Scene:
     async def reported(self, batch_id: str, *, succeeded: int = 0, failed: int = 0, skipped: int = 0) -> None:
         """Wait until a batch has these results."""
         expected = (succeeded, failed, skipped)
-        await eventually(lambda: self._has(batch_id, expected))
+        await eventually(lambda: self._has(batch_id, expected), REPORTED_SECONDS_MAX)
 
     async def _has(self, batch_id: str, expected: tuple[int, int, int]) -> bool:
         return tallies(await self.progress.get(batch_id)) == expected
