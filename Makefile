@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Without uv on the PATH, the version that made the locks is installed into .tools.
-UV_VERSION := 0.13.9
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
 STUBS_ROOT := client/src
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-emit-package batchprogress
@@ -31,7 +30,7 @@ setup-dev: $(VENV)/.dev ## Install the packages that tests, checks and benchmark
 .tools/uv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv .tools/uv || { echo "Python's venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
-	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement locks/uv.txt
 
 # Editable: changes of the client need no build. The build backend is locked with its hashes, too.
 INSTALL_CLIENT = $(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints locks/dev.txt --editable client
@@ -57,6 +56,7 @@ lock: | $(UV) ## Resolve all dependencies and lock them with their hashes
 	$(COMPILE) --upgrade locks/proto.in --output-file locks/proto.txt
 	$(COMPILE) --upgrade locks/recording.in --output-file locks/recording.txt
 	$(COMPILE) --upgrade pyproject.toml client/pyproject.toml locks/client-oldest.in --output-file locks/client-oldest.txt
+	$(COMPILE) --upgrade locks/uv.in --output-file locks/uv.txt
 
 .PHONY: proto
 proto: | $(UV) ## Generate the client's stubs from protos/

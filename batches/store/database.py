@@ -1,9 +1,10 @@
 """Transactions: the only place that begins, times and retries them, and translates their errors."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -40,6 +41,8 @@ RETRY_DELAY_SECONDS_MAX = 0.5
 """Longer than it takes to resolve a deadlock; short, since the deadlines of waiting callers are running."""
 SQLITE_BUSY_SECONDS_MAX = 10
 """How long SQLite waits for the connection that is writing: the same as for a statement on other engines."""
+SQLITE_FILE_MODE = 0o600
+"""Of a new file: job ids and error messages may be personal data."""
 SQLITE_SWITCHES_MAX = 20
 """Two connections that open a new file at the same time need two attempts; the rest is for more of them."""
 
@@ -252,6 +255,10 @@ def _create_server_engine(url: URL, connections_max: int, statement_seconds_max:
 def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
     engine = create_async_engine(url, hide_parameters=True, pool_size=connections_max, max_overflow=0)
 
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _create(*_: object) -> None:
+        _create_private_file(url.database or "")
+
     @event.listens_for(engine.sync_engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # transactions begin below instead of in the driver
@@ -268,6 +275,14 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _create_private_file(path: str) -> None:
+    """Create a missing file: everyone could read one that SQLite creates. Its WAL gets the same mode."""
+    if path in {"", ":memory:"} or path.startswith("file:"):  # no file, or an SQLite URI
+        return
+    with suppress(OSError):  # SQLite says what is wrong when it opens the file
+        os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, SQLITE_FILE_MODE))
 
 
 def _use_write_ahead_log(cursor: Any) -> None:

@@ -43,16 +43,11 @@ def test_entrypoint_is_not_a_shell(instructions: list[tuple[str, str]]) -> None:
     assert json.loads(entrypoint) == ["python", "-m"]
 
 
-def test_image_uses_the_uv_version_of_the_lock_files(instructions: list[tuple[str, str]]) -> None:
-    (argument,) = (rest for name, rest in instructions if name == "ARG" and rest.startswith("UV_"))
-    assert f"UV_VERSION := {argument.removeprefix('UV_VERSION=')}\n" in (ROOT / "Makefile").read_text()
-
-
 def test_dependencies_are_locked_with_hashes(instructions: list[tuple[str, str]]) -> None:
     """The client is installed without dependencies."""
     dependencies, client = (rest for name, rest in instructions if "uv pip install" in rest)
-    assert "--require-hashes" in dependencies
-    assert "locks/runtime.txt" in dependencies
+    assert "pip install --no-cache-dir --require-hashes --requirement /build/locks/uv.txt" in dependencies
+    assert "--require-hashes --no-build --requirements /build/locks/runtime.txt" in dependencies
     assert "--no-deps" in client
 
 
