@@ -50,7 +50,7 @@ async def test_a_token_that_cannot_be_read_fails_no_job(
     def token() -> str:
         raise OSError("no such file")
 
-    assert not await asyncio.to_thread(Batches(target, token=token).create, "b", 1)
+    assert not await asyncio.to_thread(Batches(target, token=token, answer_seconds_max=0.1).create, "b", 1)
     assert "no such file" in caplog.text
 
 

@@ -35,6 +35,15 @@ async def test_a_token_function_that_raises_fails_no_job(caplog: pytest.LogCaptu
     def token() -> str:
         raise OSError("no token")
 
-    client = BestEffortClient(Connection("127.0.0.1:1", None, token), strict=False)
+    client = BestEffortClient(Connection("127.0.0.1:1", None, token), strict=False, timeout=0.1)
     assert not await asyncio.to_thread(client.seal, "b")
     assert "no token" in caplog.text
+
+
+def test_a_wrong_argument_is_raised() -> None:
+    """It is the mistake of the program that calls, not of the server or the road to it."""
+    client = BestEffortClient(Connection("127.0.0.1:1"), strict=False)
+    with pytest.raises(TypeError):
+        client.create("b", "three")  # type: ignore[arg-type]  # the mistake
+    with pytest.raises(ValueError):  # noqa: PT011  # protobuf's own words
+        client.add_jobs("b", 2**80, "part")

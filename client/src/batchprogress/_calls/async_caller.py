@@ -14,7 +14,7 @@ from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
-from batchprogress._grpc.retry import failure_of, without_message
+from batchprogress._grpc.retry import TokenFailed, failure_of, without_message
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
@@ -53,14 +53,15 @@ class AsyncCaller:
         closings = self._channels.closings
         while True:
             raise_if_closed(attempts.subject, self._channels.closings > closings)
-            metadata = self._connection.metadata()
             channel = self._channels.get()
             method = getattr(progress_pb2_grpc.ProgressServiceStub(channel), call.method)
             try:
                 response = await method(
-                    call.request, timeout=attempts.seconds_left(time.monotonic()), metadata=metadata
+                    call.request,
+                    metadata=self._connection.metadata(),
+                    timeout=attempts.seconds_left(time.monotonic()),
                 )
-            except grpc.RpcError as error:
+            except (grpc.RpcError, TokenFailed) as error:
                 failure = failure_of(error)
             except asyncio.CancelledError:
                 self._raise_if_closed_not_cancelled(attempts.subject, closings)
@@ -145,7 +146,7 @@ class AsyncCaller:
                     async for response in responses:
                         if (batch := cursor.advance(response)) is not None:
                             yield batch
-            except grpc.RpcError as broken:
+            except (grpc.RpcError, TokenFailed) as broken:
                 failure = failure_of(broken)
                 self._channels.reopen_after(failure, channel)
             except asyncio.CancelledError:

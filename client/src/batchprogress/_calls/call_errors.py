@@ -99,6 +99,8 @@ def raise_if_closed(subject: Subject, is_closed: bool) -> None:  # noqa: FBT001 
 def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) -> errors.Unavailable:
     """Return the error of a call that got no answer in time."""
     error_type, advice = errors.Unavailable, "check that the server runs and that the address is right"
+    if not failure.was_called:
+        advice = "correct the token function"
     if failure.is_from_server:
         advice = "look for the cause in the server's log"
     if failure.code is _Code.RESOURCE_EXHAUSTED:

@@ -15,7 +15,7 @@ from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
-from batchprogress._grpc.retry import Failure, failure_of, without_message
+from batchprogress._grpc.retry import Failure, TokenFailed, failure_of, without_message
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
@@ -49,14 +49,15 @@ class Caller:
         closings = self._channels.closings
         while True:
             raise_if_closed(attempts.subject, self._channels.closings > closings)
-            metadata = self._connection.metadata()
             channel = self._channels.get()
             method = getattr(progress_pb2_grpc.ProgressServiceStub(channel), call.method)
             try:
                 response = method(
-                    call.request, timeout=attempts.seconds_left(time.monotonic()), metadata=metadata
+                    call.request,
+                    metadata=self._connection.metadata(),
+                    timeout=attempts.seconds_left(time.monotonic()),
                 )
-            except grpc.RpcError as error:
+            except (grpc.RpcError, TokenFailed) as error:
                 failure = failure_of(error)
             else:
                 if response is not None:
@@ -138,7 +139,7 @@ class Caller:
                     for response in responses:
                         if (batch := cursor.advance(response)) is not None:
                             yield batch
-            except grpc.RpcError as broken:
+            except (grpc.RpcError, TokenFailed) as broken:
                 failure = failure_of(broken)
                 self._channels.reopen_after(failure, channel)
             delay = cursor.delay_after(failure, time.monotonic())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from batchprogress._grpc.retry import Failure
+from batchprogress._grpc.retry import Failure, TokenFailed
 from batchprogress.tls import TlsFiles
 
 CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
@@ -72,10 +72,18 @@ class Connection:
         )
 
     def metadata(self) -> Metadata:
-        """Return the metadata of a call."""
+        """Return the metadata of a call.
+
+        Raises:
+            TokenFailed: the token function has raised.
+
+        """
         if self.token is None:
             return ()
-        token = self.token if isinstance(self.token, str) else self.token()
+        try:
+            token = self.token if isinstance(self.token, str) else self.token()
+        except Exception as error:
+            raise TokenFailed(f"the token function raised {type(error).__name__}: {error}") from error
         return (("authorization", f"Bearer {token}"),)
 
     def _current_credentials(self) -> grpc.ChannelCredentials | None:

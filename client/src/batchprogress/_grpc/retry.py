@@ -48,6 +48,10 @@ BACKOFF_DOUBLINGS_MAX = 16
 _random = random.SystemRandom()
 
 
+class TokenFailed(Exception):
+    """The caller's token function has raised. The next try asks it again: tokens are often fetched, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a call failed."""
@@ -133,6 +137,8 @@ class Failure:
 
 def failure_of(error: BaseException) -> Failure:
     """Return what the exception of a call says; an exception that is not gRPC's has the code UNKNOWN."""
+    if isinstance(error, TokenFailed):
+        return Failure(grpc.StatusCode.UNKNOWN, str(error), error=error)
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return Failure(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}", error=error)
     details = read_details(error.trailing_metadata())

@@ -7,6 +7,7 @@ from batchprogress._calls.attempts import CALL_SECONDS_MAX
 from batchprogress._grpc.connection import Connection
 from batchprogress._reporting.report_methods import message_of
 from batchprogress.client import Client
+from batchprogress.errors import ProgressError
 
 _log = logging.getLogger("batchprogress")
 
@@ -14,7 +15,8 @@ _log = logging.getLogger("batchprogress")
 class BestEffortClient:
     """Calls Client, and logs a failed call instead of raising: the jobs are enqueued all the same.
 
-    Reports of a batch that does not exist are dropped. Once it is created (`batchprogress create`), the
+    A wrong argument is no failed call: it raises, for example a TypeError. Reports of a batch that does not
+    exist are dropped. Once it is created (`batchprogress create`), the
     reconciler takes its results from the queue.
 
     Args:
@@ -77,7 +79,7 @@ class BestEffortClient:
                 server.target, credentials=server.credentials, token=server.token, timeout=self._timeout
             ) as client:
                 call(client)
-        except Exception as error:  # also of a token function, which is the caller's code
+        except ProgressError as error:  # a wrong argument is the caller's mistake, and raised
             if self._strict:
                 raise
             _log.warning("batch %s was not changed: %s", batch_id, message_of(error))
