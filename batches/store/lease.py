@@ -19,13 +19,18 @@ _table = schema.leases.c
 
 
 async def acquire(connection: AsyncConnection, name: str, holder: str, seconds: float) -> bool:
-    """Acquire or renew a lease for this many seconds; return False if another holder has it."""
+    """Acquire or renew a lease for this many seconds; return False if another holder has it.
+
+    All holders of a lease ask for the same number of seconds. One that lasts twice that was acquired before
+    the clock was set back, and would keep everyone out for as long. (One that lasts a little longer was
+    acquired after this one read the clock.)
+    """
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
-    values = {"holder": holder, "expire_time": now + timedelta(seconds=seconds)}
+    lasts = timedelta(seconds=seconds)
+    values = {"holder": holder, "expire_time": now + lasts}
+    is_free = (_table.holder == holder) | (_table.expire_time < now) | (_table.expire_time > now + 2 * lasts)
     updated = await connection.execute(
-        update(schema.leases)
-        .where(_table.name == name, (_table.holder == holder) | (_table.expire_time < now))
-        .values(values)
+        update(schema.leases).where(_table.name == name, is_free).values(values)
     )
     if updated.rowcount:
         return True

@@ -48,6 +48,16 @@ async def test_only_the_holder_can_release_a_lease(store: BatchStore) -> None:
     assert not await store.acquire_lease("pass", "third", LONG_SECONDS)
 
 
+async def test_a_lease_from_before_the_clock_was_set_back_is_free(
+    store: BatchStore, database: Database
+) -> None:
+    """It would keep everyone out until its time has come once more."""
+    await store.acquire_lease("pass", "killed", LONG_SECONDS)
+    await execute(database, "UPDATE leases SET expire_time = '2999-01-01 00:00:00.000000'")
+    assert await store.acquire_lease("pass", "second", LONG_SECONDS)
+    assert not await store.acquire_lease("pass", "third", LONG_SECONDS)
+
+
 async def test_a_lease_expires_by_the_databases_clock(store: BatchStore, database: Database) -> None:
     """The next holder gets it when it has expired, and not before."""
     await store.acquire_lease("pass", "first", SHORT_SECONDS)
