@@ -35,8 +35,8 @@ Repair stuck batches with the results that their queue knows, in one pass; then 
 
 By default, checks batches with no result for RECONCILER_STUCK_AFTER seconds. Results that were never
 reported are taken from the queue, and a batch ends once all its jobs have ended there. A reported result is
-kept unless the queue knows a later attempt of its job. Afterwards, batches that ended more than
-RECONCILER_RETENTION seconds ago are deleted, except with --batch-id or --dry-run.
+kept unless the queue knows a later attempt of its job. Batches that ended more than RECONCILER_RETENTION
+seconds ago are deleted, except with --batch-id or --dry-run.
 
 Only one pass runs at a time: a second one says so and exits 0, also for up to a minute after a pass was
 killed. A dry run may run beside a pass.

@@ -1,11 +1,10 @@
-"""One pass: take the lease, check the batches, delete old ones, return what was done."""
+"""One pass: take the lease, delete old batches, check others, return what was done."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-
-import structlog
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
@@ -15,6 +14,7 @@ from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.run.deadline import Deadline, StopReason
 from reconciler.run.lease import hold_lease
 from reconciler.run.looks import keep_look
+from reconciler.run.purge import PURGE_SHARE, purge_ended
 from reconciler.run.result import BatchResult, OnResult, Output, RunLog, RunReport
 from reconciler.run.workers import WorkerPool
 from reconciler.settings import ReconcilerSettings
@@ -22,8 +22,6 @@ from reconciler.settings import ReconcilerSettings
 PAGE_BATCHES = 20
 """Batches read at once. If the queue takes four seconds a batch, the last of them is checked 20 s later; one
 that has changed meanwhile is read again before anything is written."""
-
-_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +105,17 @@ class Sweep:
                 await self._store.end_pass(key)
 
     async def _check(self, on_result: OnResult) -> None:
+        await self._purge(self._settings.pass_seconds_max * PURGE_SHARE)
         async with aclosing(await self._selected()) as batches:
             self._not_checked = await self._pool.check(batches, self._settings.concurrency, on_result)
-        # A person who asks for one batch does not expect others to be deleted.
-        is_scheduled = self._options.batch_id is None and not self._options.dry_run
-        if is_scheduled:
-            self._deleted = await purge_ended(self._store, self._deadline, self._settings.retention)
+        await self._purge(math.inf)
+
+    async def _purge(self, seconds_max: float) -> None:
+        """Delete old batches, except in a pass by hand: a person who asks for one batch expects only that."""
+        if self._options.batch_id is None and not self._options.dry_run:
+            self._deleted += await purge_ended(
+                self._store, self._deadline, self._settings.retention, seconds_max=seconds_max
+            )
 
     async def _selected(self) -> AsyncGenerator[Batch]:
         if self._options.batch_id is not None:
@@ -155,30 +158,3 @@ async def _stuck(store: BatchStore, stuck_after_seconds: float) -> AsyncGenerato
 def is_stuck(batch: Batch, stuck_after_seconds: float) -> bool:
     """Return whether a batch has had no result for that long, by the database's clock."""
     return (batch.read_time - batch.quiet_since).total_seconds() >= stuck_after_seconds
-
-
-async def purge_ended(store: BatchStore, deadline: Deadline, retention_seconds: float) -> int:
-    """Remove batches that ended longer ago than that, then delete their rows, as long as there is time.
-
-    Retention 0 removes none, but the rows of replaced batches are deleted. The next pass continues, also if
-    the database stops answering.
-
-    Returns:
-        How many batches were removed.
-
-    """
-    removed = 0
-    try:
-        while (
-            retention_seconds > 0
-            and not deadline.is_over
-            and (some := await store.purge_ended(retention_seconds))
-        ):
-            removed += some
-        while not deadline.is_over and await store.delete_chunk():
-            pass
-    except DatabaseUnavailable:
-        deadline.stop(StopReason.DATABASE_UNAVAILABLE)
-    if deadline.is_over:
-        _log.info("the next pass continues the deletion")
-    return removed

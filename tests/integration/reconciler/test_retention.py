@@ -7,10 +7,11 @@ import pytest
 from batches.batch import IfEnded, NewBatch
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batches.store.retention import CHUNK_BATCHES
 from reconciler.run.deadline import Deadline, StopReason
-from reconciler.run.sweep import purge_ended
+from reconciler.run.purge import purge_ended
 from tests.integration.reconciler.scenes import Scene, jobs
-from tests.support.queue_fake import FakeBatch
+from tests.support.queue_fake import FakeBatch, QueueFake, served
 
 AT_ONCE = {"retention": 1e-6}
 
@@ -80,11 +81,54 @@ async def test_a_pass_deletes_chunk_by_chunk_until_nothing_old_is_left(scene: Sc
     assert (tables["batches"], tables["job_results"], tables["deleted_batches"]) == ([], [], [])
 
 
+async def old_batches(scene: Scene) -> None:
+    """Create more batches than one transaction deletes, and a stuck batch."""
+    for number in range(CHUNK_BATCHES + 1):
+        await scene.batch(f"old-{number}", FakeBatch(jobs(1)), jobs(1))
+    await scene.batch("stuck", FakeBatch(jobs(1, pending=1), finished=False))
+    scene.settings = AT_ONCE
+
+
+async def test_batches_that_take_up_a_whole_pass_leave_time_for_deletions(scene: Scene) -> None:
+    """Old batches are deleted before any batch is checked."""
+    await old_batches(scene)
+    deadline = Deadline(60)
+    scene.queue.failure = lambda _method, _batch_id: deadline.stop(StopReason.TIME_UP)
+    summary = (await scene.run(deadline=deadline)).summary
+    assert (summary.looked_at, summary.batches_deleted) == (1, CHUNK_BATCHES + 1)
+    assert (await scene.tables())["deleted_batches"] == []
+
+
+async def test_old_batches_are_deleted_while_the_job_status_service_is_away(scene: Scene) -> None:
+    await old_batches(scene)
+    async with served(QueueFake()) as target:
+        pass
+    scene.target = target  # nobody listens there any more
+    summary = (await scene.run()).summary
+    assert summary.cut_short == StopReason.QUEUE_UNAVAILABLE
+    assert summary.batches_deleted == CHUNK_BATCHES + 1
+
+
+async def test_deletions_take_no_more_than_their_share_before_the_first_check(scene: Scene) -> None:
+    """What is left is deleted after the last check, as long as the pass has time."""
+    await old_batches(scene)
+    scene.settings = {**AT_ONCE, "pass_seconds_max": 1e-6}
+    deadline = Deadline(60)
+    deleted_at_check: list[int] = []
+
+    async def count_old(_batch_id: str, _token: str) -> None:
+        deleted_at_check.append(CHUNK_BATCHES + 2 - len((await scene.tables())["batches"]))
+
+    scene.queue.before_page = count_old
+    summary = (await scene.run(deadline=deadline)).summary
+    assert (deleted_at_check, summary.batches_deleted) == ([0], CHUNK_BATCHES + 1)
+
+
 async def test_a_database_that_does_not_answer_the_deletion_stops_the_pass() -> None:
     """Its report must not look like that of a complete pass."""
     database = Database("mysql+asyncmy://user:password@127.0.0.1:1/database", connections_max=1)
     deadline = Deadline(60)
-    assert await purge_ended(BatchStore(database), deadline, retention_seconds=1) == 0
+    assert await purge_ended(BatchStore(database), deadline, 1, seconds_max=60) == 0
     deadline.close()
     await database.close()
     assert deadline.stop_reason is StopReason.DATABASE_UNAVAILABLE
