@@ -75,6 +75,24 @@ for _ in range(2):
     batch = client.wait(batch_id, timeout=60)
     print(batch.percent_complete, batch.failed_jobs, batch.skipped_jobs)
 """
+IF_ENDED = """\
+import sys
+
+from batchprogress import Client, ServerTooOld
+
+target, batch_id = sys.argv[1:]
+client = Client(target)
+with client.reporter(batch_id) as reporter:
+    for if_ended in ("error", "replace"):
+        client.create(batch_id, 1, if_ended=if_ended)
+    reporter.succeeded("1")
+for if_ended in ("error", "replace"):
+    try:
+        client.create(batch_id, 1, if_ended=if_ended)
+    except ServerTooOld as error:
+        print(error.reason)
+print(client.get(batch_id).succeeded_jobs)
+"""
 OLD_WATCH = """\
 import sys
 
@@ -134,6 +152,13 @@ async def test_clients_of_0_2_work_with_a_server_of_0_1(first_version: Version, 
     """A program with the client of 0.2 creates, reports and watches."""
     async with server_of(first_version, url) as target:
         assert await run_client(THIS_VERSION, NEW_NAMES, target, "new") == (SHOWN, "")
+
+
+async def test_a_server_of_0_1_is_too_old_for_if_ended(first_version: Version, url: str) -> None:
+    """It ignores what it does not know; the client of 0.2 notices, and nothing is deleted."""
+    async with server_of(first_version, url) as target:
+        shown, _ = await run_client(THIS_VERSION, IF_ENDED, target, "new")
+    assert shown == ["IF_ENDED_IGNORED", "IF_ENDED_IGNORED", "1"]
 
 
 async def test_the_names_of_0_1_work_with_a_warning(url: str) -> None:

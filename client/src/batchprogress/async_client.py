@@ -10,6 +10,7 @@ from batchprogress._calls import requests
 from batchprogress._calls.async_caller import AsyncCaller
 from batchprogress._calls.async_reads import AsyncReads
 from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
+from batchprogress._calls.creation import IfEnded
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress.async_reporter import AsyncReporter
 from batchprogress.models import Batch
@@ -74,7 +75,7 @@ class AsyncClient(AsyncReads):
         """
         await self._caller.close()
 
-    async def create(
+    async def create(  # noqa: PLR0913  # options, by keyword only
         self,
         batch_id: str | None,
         total_jobs: int,
@@ -82,8 +83,11 @@ class AsyncClient(AsyncReads):
         sealed: bool = True,
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
+        if_ended: IfEnded = "return",
     ) -> Batch:
         """Create a batch, or return the one that exists with the same id, total and `sealed`.
+
+        A batch that is still processing is never replaced, so the call may be repeated.
 
         Args:
             batch_id: 1 to 128 printable ASCII characters without spaces; None chooses a new UUID.
@@ -91,12 +95,16 @@ class AsyncClient(AsyncReads):
             sealed: whether the total is final. False if jobs will be added.
             display_name: a name for people, at most 200 characters.
             labels: up to 32 labels to find batches by.
+            if_ended: what to do if the batch exists and has ended: "return" it with a warning in the log,
+                raise an "error", or "replace" it by a new one, which deletes its results.
 
         Returns:
             The batch as it is now.
 
         Raises:
             BatchConflict: the id exists with other numbers.
+            BatchEnded: the batch has ended, and if_ended is "error".
+            ServerTooOld: the batch has ended, and the server does not know if_ended.
             InvalidRequest: an argument breaks a rule of the contract.
 
         Example:
@@ -105,7 +113,14 @@ class AsyncClient(AsyncReads):
             processing
 
         """
-        call = requests.create(batch_id, total_jobs, sealed=sealed, display_name=display_name, labels=labels)
+        call = requests.create(
+            batch_id,
+            total_jobs,
+            sealed=sealed,
+            display_name=display_name,
+            labels=labels,
+            if_ended=if_ended,
+        )
         return await self._caller.answer(call)
 
     async def add_jobs(self, batch_id: str, additional_jobs: int, request_id: str | None = None) -> Batch:

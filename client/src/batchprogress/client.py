@@ -9,6 +9,7 @@ from typing import Self
 from batchprogress._calls import requests
 from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
 from batchprogress._calls.caller import Caller
+from batchprogress._calls.creation import IfEnded
 from batchprogress._calls.reads import Reads
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress.models import Batch
@@ -76,7 +77,7 @@ class Client(Reads):
         """
         self._caller.close()
 
-    def create(
+    def create(  # noqa: PLR0913  # options, by keyword only
         self,
         batch_id: str | None,
         total_jobs: int,
@@ -84,8 +85,11 @@ class Client(Reads):
         sealed: bool = True,
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
+        if_ended: IfEnded = "return",
     ) -> Batch:
         """Create a batch, or return the one that exists with the same id, total and `sealed`.
+
+        A batch that is still processing is never replaced, so the call may be repeated.
 
         Args:
             batch_id: 1 to 128 printable ASCII characters without spaces; None chooses a new UUID.
@@ -93,12 +97,16 @@ class Client(Reads):
             sealed: whether the total is final. False if jobs will be added.
             display_name: a name for people, at most 200 characters.
             labels: up to 32 labels to find batches by.
+            if_ended: what to do if the batch exists and has ended: "return" it with a warning in the log,
+                raise an "error", or "replace" it by a new one, which deletes its results.
 
         Returns:
             The batch as it is now.
 
         Raises:
             BatchConflict: the id exists with other numbers.
+            BatchEnded: the batch has ended, and if_ended is "error".
+            ServerTooOld: the batch has ended, and the server does not know if_ended.
             InvalidRequest: an argument breaks a rule of the contract.
 
         Example:
@@ -107,7 +115,14 @@ class Client(Reads):
             processing
 
         """
-        call = requests.create(batch_id, total_jobs, sealed=sealed, display_name=display_name, labels=labels)
+        call = requests.create(
+            batch_id,
+            total_jobs,
+            sealed=sealed,
+            display_name=display_name,
+            labels=labels,
+            if_ended=if_ended,
+        )
         return self._caller.answer(call)
 
     def add_jobs(self, batch_id: str, additional_jobs: int, request_id: str | None = None) -> Batch:

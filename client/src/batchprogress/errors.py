@@ -3,7 +3,7 @@
     ProgressError
     ├── CallFailed              a call of Client or AsyncClient
     │   ├── BatchNotFound       also a LookupError
-    │   ├── BatchConflict, BatchSealed, BatchCancelled, BatchCompleted, RequestConflict
+    │   ├── BatchConflict, BatchEnded, BatchSealed, BatchCancelled, BatchCompleted, RequestConflict
     │   ├── InvalidRequest      also a ValueError
     │   ├── Unauthenticated, PermissionDenied
     │   ├── Unavailable
@@ -61,6 +61,10 @@ class BatchNotFound(CallFailed, LookupError):
 
 class BatchConflict(CallFailed):
     """A batch of this id exists with another total or another `sealed`."""
+
+
+class BatchEnded(CallFailed):
+    """A batch of this id exists and has ended, and `create` was called with if_ended="error"."""
 
 
 class BatchSealed(CallFailed):
@@ -122,7 +126,7 @@ class ServerError(CallFailed):
 
 
 class ServerTooOld(CallFailed):
-    """The server does not know this call: it is older than the client."""
+    """The server does not know this call, or ignores one of its arguments: it is older than the client."""
 
 
 class ClientTooOld(CallFailed):

@@ -39,6 +39,24 @@ async def test_create_prints_the_id(progress: Served, cli: CommandLine) -> None:
     assert (dict(batch.labels), batch.revision) == ({"team": "a=b"}, 1)
 
 
+async def test_create_says_that_a_batch_has_ended_and_replaces_it_if_asked(
+    progress: Served, cli: CommandLine
+) -> None:
+    """The batch of the night before is never taken for the new one in silence."""
+    await progress.create("b", 1)
+    await progress.report("b", "j")
+    ended = await cli.run("create", "b", "--total", "1")
+    assert (ended.code, ended.out) == (0, "b\n")
+    assert ended.err.startswith("batchprogress: batch 'b' was not created: it exists and was completed at 20")
+    refused = await cli.run("create", "b", "--total", "1", "--if-ended", "error")
+    assert (refused.code, refused.out) == (6, "")
+    assert refused.err.startswith("batchprogress: batch b already exists and has ended")
+    assert "--if-ended replace" in refused.err
+    replaced = await cli.run("create", "b", "--total", "1", "--if-ended", "replace")
+    assert (replaced.code, replaced.out, replaced.err) == (0, "b\n", "")
+    assert (await progress.get("b")).pending_jobs == 1
+
+
 async def test_create_without_an_id_chooses_one(progress: Served, cli: CommandLine) -> None:
     """Each command creates another batch."""
     ids = [(await cli.run("create", "--total", "1")).out.strip() for _ in range(2)]

@@ -13,6 +13,7 @@ from batchprogress import (
     BatchCancelled,
     BatchCompleted,
     BatchConflict,
+    BatchEnded,
     BatchNotFound,
     BatchSealed,
     BatchState,
@@ -54,6 +55,25 @@ async def test_a_batch_without_an_id_gets_one(client: Either) -> None:
     """Each call with None as the id creates another batch."""
     first, second = await client.call("create", None, 1), await client.call("create", None, 1)
     assert first.batch_id != second.batch_id
+
+
+async def test_an_ended_batch_is_returned_refused_or_replaced(
+    client: Either, progress: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Five failures of the second night are never five successes of the first in silence."""
+    for number in range(5):
+        assert (await client.call("create", "b", 5, if_ended="error")).succeeded_jobs == number
+        await progress.report("b", f"j{number}")
+    assert caplog.messages == []
+    assert (await client.call("create", "b", 5)).succeeded_jobs == 5
+    assert "batch 'b' was not created: it exists and was completed at" in caplog.text
+    with pytest.raises(BatchEnded, match=r"was completed at .* give each run an id of its own") as raised:
+        await client.call("create", "b", 5, if_ended="error")
+    assert (raised.value.reason, raised.value.batch_id) == ("BATCH_ENDED", "b")
+    assert (await client.call("create", "b", 5, if_ended="replace")).succeeded_jobs == 0
+    for number in range(5):
+        await progress.report("b", f"j{number}", pb.JOB_OUTCOME_FAILED)
+    assert (await client.call("get", "b")).failed_jobs == 5
 
 
 async def test_jobs_are_added_once_for_each_request_id(client: Either) -> None:

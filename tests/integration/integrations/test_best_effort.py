@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batchprogress import BatchConflict
+from batchprogress import BatchConflict, BatchEnded
 from batchprogress._grpc.connection import Connection
 from batchprogress.integrations.best_effort import BestEffortClient
 from tests.support.progress import served
@@ -27,6 +27,17 @@ async def test_a_failed_call_is_logged_and_raised_only_if_strict(
         with pytest.raises(BatchConflict):
             await asyncio.to_thread(BestEffortClient(connection, strict=True).create, "b", 4)
         assert (await progress.get("b")).total_jobs == 3
+
+
+async def test_an_ended_batch_is_an_error_even_if_not_strict(tmp_path: Path) -> None:
+    """The jobs of the second night would be taken for those of the first."""
+    async with served(f"sqlite+aiosqlite:///{tmp_path}/t.db") as progress:
+        client = BestEffortClient(Connection(f"127.0.0.1:{progress.port}"), strict=False)
+        await progress.create("b", 1)
+        assert await asyncio.to_thread(client.create, "b", 1, if_ended="error")
+        await progress.report("b", "j")
+        with pytest.raises(BatchEnded, match="was completed at"):
+            await asyncio.to_thread(client.create, "b", 1, if_ended="error")
 
 
 async def test_a_token_function_that_raises_fails_no_job(caplog: pytest.LogCaptureFixture) -> None:

@@ -23,6 +23,7 @@ CODE = grpc.StatusCode
     [
         (CODE.NOT_FOUND, "BATCH_NOT_FOUND", errors.BatchNotFound),
         (CODE.ALREADY_EXISTS, "BATCH_CONFLICT", errors.BatchConflict),
+        (CODE.ALREADY_EXISTS, "BATCH_ENDED", errors.BatchEnded),
         (CODE.ALREADY_EXISTS, "REQUEST_CONFLICT", errors.RequestConflict),
         (CODE.FAILED_PRECONDITION, "BATCH_SEALED", errors.BatchSealed),
         (CODE.FAILED_PRECONDITION, "BATCH_CANCELLED", errors.BatchCancelled),

@@ -11,7 +11,14 @@ from batchprogress.v1 import progress_pb2 as pb
 
 def created(batch_id: str | None, **options: Any) -> requests.Call[Any]:
     """Return the call that creates a batch."""
-    return requests.create(batch_id, 3, **{"sealed": True, "display_name": "", "labels": None, **options})
+    defaults = {"sealed": True, "display_name": "", "labels": None, "if_ended": "return"}
+    return requests.create(batch_id, 3, **{**defaults, **options})
+
+
+def request_of(call: requests.Call[Any]) -> pb.CreateBatchRequest:
+    """Return the request of a creation."""
+    assert isinstance(call.request, pb.CreateBatchRequest)
+    return call.request
 
 
 def test_an_id_that_is_not_given_is_chosen_by_the_client() -> None:
@@ -22,6 +29,24 @@ def test_an_id_that_is_not_given_is_chosen_by_the_client() -> None:
     assert first.batch_id != second.batch_id
     additions = [requests.add_jobs("b", 1, None).request for _ in range(2)]
     assert additions[0] != additions[1]
+
+
+@pytest.mark.parametrize(
+    ("if_ended", "number"), [("error", pb.IF_ENDED_ERROR), ("replace", pb.IF_ENDED_REPLACE)]
+)
+def test_each_call_that_may_replace_a_batch_has_a_request_id(
+    if_ended: str, number: pb.IfEnded.ValueType
+) -> None:
+    """All tries of a call send the same one."""
+    first, second = (request_of(created("b", if_ended=if_ended)) for _ in range(2))
+    assert first.if_ended == number
+    assert len(first.request_id) == 36
+    assert first.request_id != second.request_id
+
+
+def test_unknown_if_ended_is_refused() -> None:
+    with pytest.raises(ValueError, match="'return', 'error' or 'replace', not 'delete'"):
+        created("b", if_ended="delete")
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,27 @@ def test_a_watch_is_over_with_the_end_of_its_batch() -> None:
     assert cursor().delay_after(None, 0.0) is not None
 
 
+def test_a_batch_that_was_replaced_ends_a_watch() -> None:
+    """Its states are never mixed with those of the batch that has its id now, whatever their revisions."""
+    for revision in (1, 7, 8):
+        watch = cursor()
+        watch.advance(PROCESSING)
+        new = pb.WatchBatchResponse()
+        new.CopyFrom(PROCESSING)
+        new.batch.revision = revision
+        new.batch.create_time.FromSeconds(1_000)
+        with pytest.raises(BatchNotFound, match="replaced by a batch created at 1970-01-01 00:16:40 UTC"):
+            watch.advance(new)
+
+
+def test_a_first_state_below_the_given_revision_is_that_of_a_new_batch() -> None:
+    """Otherwise a program that kept the revision would wait until the new batch has as many."""
+    watch = cursor(after_revision=50)
+    assert watch.advance(PROCESSING) is not None
+    assert watch.request.after_revision == 7
+    assert cursor(after_revision=7).advance(PROCESSING) is None
+
+
 def test_a_refusal_ends_a_watch() -> None:
     """No further stream would be answered differently."""
     for code, error_type in (

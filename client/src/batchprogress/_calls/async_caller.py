@@ -68,7 +68,8 @@ class AsyncCaller:
                 raise
             else:
                 if response is not None:
-                    return call.read(response)
+                    answer: Answer = attempts.read(response, time.monotonic())
+                    return answer
                 failure = without_message()
             self._channels.reopen_after(failure, channel)
             delay = attempts.delay_after(failure, time.monotonic())

@@ -27,6 +27,7 @@ class Attempts:
     """The tries of one call."""
 
     def __init__(self, target: str, call: Call[Any], patience: Patience, started: float) -> None:
+        self._call = call
         self.subject = Subject(target, call.method, call.batch_id)
         self._patience = patience
         self._started = started
@@ -37,6 +38,18 @@ class Attempts:
     def seconds_left(self, now: float) -> float:
         """Return how many seconds the next try may take."""
         return min(TRY_SECONDS_MAX, max(LAST_TRY_SECONDS_MIN, self._deadline - now))
+
+    def read(self, response: Any, now: float) -> Any:
+        """Return the answer in a response.
+
+        Raises:
+            ServerTooOld: the server has ignored what was asked for.
+
+        """
+        answer = self._call.read(response)
+        if self._call.check is not None:
+            self._call.check(answer, self.subject, now - self._started if self._tries else 0.0)
+        return answer
 
     def delay_after(self, failure: Failure, now: float) -> float:
         """Return how many seconds to wait before the next try.

@@ -7,6 +7,7 @@ import grpc
 
 from batchprogress import errors
 from batchprogress._grpc.retry import Failure
+from batchprogress.models import Batch
 
 _ErrorType = type[errors.CallFailed]
 _Code = grpc.StatusCode
@@ -14,6 +15,10 @@ _Code = grpc.StatusCode
 _BY_REASON: dict[str, tuple[_ErrorType, str]] = {
     "BATCH_NOT_FOUND": (errors.BatchNotFound, "check the id, and that the batch was created on this server"),
     "BATCH_CONFLICT": (errors.BatchConflict, "give the numbers of its creation, or another id"),
+    "BATCH_ENDED": (
+        errors.BatchEnded,
+        "give each run an id of its own, or replace the batch with if_ended='replace'",
+    ),
     "BATCH_SEALED": (errors.BatchSealed, "create batches that grow with sealed=False"),
     "BATCH_CANCELLED": (errors.BatchCancelled, "create another batch"),
     "BATCH_COMPLETED": (errors.BatchCompleted, "a completed batch stays completed"),
@@ -94,6 +99,17 @@ def raise_if_closed(subject: Subject, is_closed: bool) -> None:  # noqa: FBT001 
             reason="CLIENT_CLOSED",
             batch_id=subject.batch_id,
         )
+
+
+def replaced(subject: Subject, batch: Batch) -> errors.BatchNotFound:
+    """Return the error of a watch whose batch was replaced by another one of the same id."""
+    detail = f"it was replaced by a batch created at {batch.create_time:%Y-%m-%d %H:%M:%S} UTC"
+    return errors.BatchNotFound(
+        f"{subject} has ended: {detail}: watch it again to follow the new one",
+        reason="BATCH_NOT_FOUND",
+        detail=detail,
+        batch_id=batch.batch_id,
+    )
 
 
 def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) -> errors.Unavailable:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
 
+from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.convert import (
     OUTCOME_NUMBERS,
     STATE_NUMBERS,
@@ -15,6 +16,7 @@ from batchprogress._calls.convert import (
     to_job_result,
     to_repair,
 )
+from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, check_of
 from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair
 from batchprogress.paging import Page
 from batchprogress.v1 import progress_pb2 as pb
@@ -35,17 +37,27 @@ class Call(Generic[Answer]):
     """Makes the answer from the response."""
     batch_id: str = ""
     """The batch that an error is about; empty if there is none."""
+    check: Callable[[Answer, Subject, float], None] | None = None
+    """Raises an error or logs if the answer is not what was asked for. Gets the seconds since the first
+    try; 0 if that was answered."""
 
 
-def create(
+def create(  # noqa: PLR0913  # options, by keyword only
     batch_id: str | None,
     total_jobs: int,
     *,
     sealed: bool,
     display_name: str,
     labels: Mapping[str, str] | None,
+    if_ended: IfEnded,
 ) -> Call[Batch]:
-    """Create a batch."""
+    """Create a batch.
+
+    Raises:
+        ValueError: if_ended is not one of the choices.
+
+    """
+    check_if_ended(if_ended)
     # An id from here and not from the server: a call that is tried again then creates no second batch.
     chosen = str(uuid.uuid4()) if batch_id is None else batch_id
     request = pb.CreateBatchRequest(
@@ -54,8 +66,11 @@ def create(
         sealed=sealed,
         display_name=display_name,
         labels=labels or {},
+        # With it, a call that is tried again finds the batch that it has created, and does not replace it.
+        request_id="" if if_ended == "return" else str(uuid.uuid4()),
+        if_ended=NUMBERS[if_ended],
     )
-    return Call("CreateBatch", request, _read_batch, chosen)
+    return Call("CreateBatch", request, _read_batch, chosen, check_of(if_ended))
 
 
 def add_jobs(batch_id: str, additional_jobs: int, request_id: str | None) -> Call[Batch]:

@@ -5,7 +5,7 @@ import math
 import grpc
 from google.protobuf import duration_pb2
 
-from batchprogress._calls.call_errors import Subject, refused, unavailable
+from batchprogress._calls.call_errors import Subject, refused, replaced, unavailable
 from batchprogress._calls.convert import to_batch
 from batchprogress._calls.waiting import LoggedWaiting, Waiting
 from batchprogress._grpc.retry import TRY_SECONDS_MAX, Failure
@@ -86,16 +86,23 @@ class WatchCursor:
         """Note a state that was received, and return it; None if it is not a newer state of this batch.
 
         grpcio yields None for bytes that are not a message, and an empty message for some pages.
+
+        Raises:
+            BatchNotFound: another batch has replaced it.
+
         """
         message = pb.Batch() if response is None else response.batch
         if message.batch_id != self.subject.batch_id:
             return None
         batch = to_batch(message)
+        if self._batch is not None and batch.create_time != self._batch.create_time:
+            raise replaced(self.subject, batch)
         self._has_ended, self._failure = batch.has_ended, None
         self._waiting.answered()
         if isinstance(response, pb.WatchBatchResponse):  # unary calls may pass where streams do not
             self._tries = 0
-        if batch.revision <= self._revision:
+        # The first state may be below the revision that a program kept: that of a batch that was replaced.
+        if batch.revision == self._revision or (self._batch is not None and batch.revision < self._revision):
             return None
         self._batch, self._revision = batch, batch.revision
         return batch

@@ -32,6 +32,8 @@ class ExitCode(IntEnum):
 ADVICE = {
     "BATCH_NOT_FOUND": "`batchprogress list` shows the batches that exist",
     "BATCH_CONFLICT": "give the same numbers, or another id",
+    "BATCH_ENDED": "give each run an id of its own, or replace the batch with --if-ended replace",
+    "IF_ENDED_IGNORED": "upgrade the server",
     "BATCH_SEALED": "create batches that grow with --unsealed",
     "BATCH_CANCELLED": "create another batch",
     "BATCH_COMPLETED": "a completed batch stays completed",
@@ -67,7 +69,7 @@ def command_error(error: CallFailed, server: str) -> CommandError:
         return unavailable(server, error.seconds, clean(error.detail))
     if isinstance(error, ProxyAnswered):
         return CommandError(clean(str(error)), ExitCode.REFUSED)
-    if type(error) in _SERVER_SENTENCES:
+    if type(error) in _SERVER_SENTENCES and error.reason not in ADVICE:
         return CommandError(f"the server at {server} {_SERVER_SENTENCES[type(error)]}", ExitCode.REFUSED)
     sentence = clean(error.detail) or error.reason
     if error.reason in ADVICE:

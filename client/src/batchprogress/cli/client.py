@@ -1,5 +1,6 @@
 """The clients of the commands: they say that they wait for the server."""
 
+import logging
 import threading
 from collections.abc import AsyncIterator
 
@@ -80,6 +81,18 @@ class AsyncCommandClient(AsyncClient):
     def states(self, batch_id: str, waiting: Waiting, min_interval: float) -> AsyncIterator[Batch]:
         """Yield the states of a batch as `watch` does, and tell `waiting` how streams end."""
         return self._caller.watch(batch_id, min_interval=min_interval, waiting=waiting)
+
+
+class _SayingHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        say(clean(record.getMessage()))
+
+
+def say_what_is_logged() -> None:
+    """Let the warnings of the package read like the sentences of a command."""
+    logger = logging.getLogger("batchprogress")
+    if not logger.handlers:
+        logger.addHandler(_SayingHandler())
 
 
 def say(sentence: str) -> None:

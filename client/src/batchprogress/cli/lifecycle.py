@@ -1,5 +1,6 @@
 """create, add, seal, cancel: what the owner of a batch does with it."""
 
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -12,6 +13,14 @@ from batchprogress.models import Batch
 
 JOBS_MAX = 1_000_000_000
 """The limit of the contract."""
+
+
+class IfEnded(Enum):
+    """The choices of `Client.create`."""
+
+    RETURN = "return"
+    ERROR = "error"
+    REPLACE = "replace"
 
 
 def create(  # noqa: PLR0913  # options
@@ -31,10 +40,22 @@ def create(  # noqa: PLR0913  # options
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A label to filter by; may be repeated."),
     ] = None,
+    if_ended: Annotated[
+        IfEnded,
+        typer.Option(
+            help="If the batch exists and has ended: print its id and a warning, fail with code 6, or replace"
+            " it by a new batch, which deletes its results."
+        ),
+    ] = IfEnded.RETURN,
 ) -> None:
     """Create a batch and print its id; repeating it with the same id and numbers changes nothing."""
     batch = session.client.create(
-        batch_id, total, sealed=not unsealed, display_name=name, labels=labels_in(label or ())
+        batch_id,
+        total,
+        sealed=not unsealed,
+        display_name=name,
+        labels=labels_in(label or ()),
+        if_ended=if_ended.value,
     )
     _print(session, batch, batch.batch_id)
 

@@ -11,7 +11,7 @@ import typer
 
 from batchprogress._grpc.connection import Connection
 from batchprogress.cli.cli_errors import CommandError, command_error
-from batchprogress.cli.client import AsyncCommandClient, CommandClient, say
+from batchprogress.cli.client import AsyncCommandClient, CommandClient, say, say_what_is_logged
 from batchprogress.cli.output import Output
 from batchprogress.errors import CallFailed
 from batchprogress.tls import TlsFiles
@@ -84,6 +84,7 @@ def opened(  # noqa: PLR0913  # the options
     token = None if token_file is None else _token_in(token_file)
     connection = Connection(server, credentials, token)
     client = CommandClient(connection, timeout)
+    say_what_is_logged()
     try:
         yield Session(client, AsyncCommandClient(connection, timeout), Output(as_json=as_json), server)
     except CallFailed as error:

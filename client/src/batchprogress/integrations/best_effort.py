@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable, Mapping
 
 from batchprogress._calls.attempts import CALL_SECONDS_MAX
+from batchprogress._calls.creation import IfEnded
 from batchprogress._grpc.connection import Connection
 from batchprogress._reporting.report_methods import message_of
 from batchprogress.client import Client
-from batchprogress.errors import ProgressError
+from batchprogress.errors import BatchEnded, ProgressError
 
 _log = logging.getLogger("batchprogress")
 
@@ -32,7 +33,7 @@ class BestEffortClient:
         self._strict = strict
         self._timeout = timeout
 
-    def create(
+    def create(  # noqa: PLR0913  # options, by keyword only
         self,
         batch_id: str,
         total_jobs: int,
@@ -40,17 +41,24 @@ class BestEffortClient:
         sealed: bool = True,
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
+        if_ended: IfEnded = "return",
     ) -> bool:
         """Create a batch, as `Client.create`; return whether it exists now.
 
         Raises:
-            CallFailed: only if strict.
+            BatchEnded: the batch has ended, and if_ended is "error".
+            CallFailed: any other failure, only if strict.
 
         """
         return self._try(
             batch_id,
             lambda client: client.create(
-                batch_id, total_jobs, sealed=sealed, display_name=display_name, labels=labels
+                batch_id,
+                total_jobs,
+                sealed=sealed,
+                display_name=display_name,
+                labels=labels,
+                if_ended=if_ended,
             ),
         )
 
@@ -79,6 +87,8 @@ class BestEffortClient:
                 server.target, credentials=server.credentials, token=server.token, timeout=self._timeout
             ) as client:
                 call(client)
+        except BatchEnded:  # the jobs would be taken for those of an earlier run
+            raise
         except ProgressError as error:  # a wrong argument is the caller's mistake, and raised
             if self._strict:
                 raise

@@ -102,11 +102,14 @@ class CeleryProgress:
 
         Raises:
             ValueError: the canvas has no tasks; nothing is created or published.
+            BatchEnded: the batch exists and has ended; then nothing is published.
             CallFailed: only if the reporter is strict; then nothing is published.
 
         """
         jobs, task_ids = _tagged(canvas, batch_id)
-        self.batches.create(batch_id, len(task_ids), display_name=display_name, labels=labels)
+        self.batches.create(
+            batch_id, len(task_ids), display_name=display_name, labels=labels, if_ended="error"
+        )
         self._save_all(batch_id, task_ids)
         return jobs.apply_async()
 

@@ -91,11 +91,14 @@ class DramatiqProgress(Middleware):
 
         Raises:
             ValueError: the composition has no messages; nothing is created or sent.
+            BatchEnded: the batch exists and has ended; then nothing is sent.
             CallFailed: only if the reporter is strict; then nothing is sent.
 
         """
         jobs, message_ids = _tagged_jobs(composition, batch_id)
-        self.batches.create(batch_id, len(message_ids), display_name=display_name, labels=labels)
+        self.batches.create(
+            batch_id, len(message_ids), display_name=display_name, labels=labels, if_ended="error"
+        )
         return self._send(jobs)
 
     def add(self, batch_id: str, composition: Composition, *, part: str) -> Composition:

@@ -242,11 +242,14 @@ class RQProgress:
 
         Raises:
             ValueError: there are no jobs, or two have the same id; nothing is created or enqueued.
+            BatchEnded: the batch exists and has ended; then nothing is enqueued.
             CallFailed: only if strict; then nothing is enqueued.
 
         """
         tagged_jobs = tagged(batch_id, jobs)
-        self.batches.create(batch_id, len(tagged_jobs), display_name=display_name, labels=labels)
+        self.batches.create(
+            batch_id, len(tagged_jobs), display_name=display_name, labels=labels, if_ended="error"
+        )
         return enqueue(self._queue, batch_id, tagged_jobs)
 
     def add(self, batch_id: str, jobs: Iterable[EnqueueData], *, part: str) -> list[Job]:
