@@ -36,8 +36,8 @@ class DatabaseSettings(BaseSettings):
         ge=2,
         le=100,
         description="Number of connections that each process keeps for reads and for changes other than"
-        " results, which use a connection of their own. Default: 8, enough for thousands of reads per"
-        " second.",
+        " results; results and the checks of health use a connection of their own each. Default: 8,"
+        " enough for thousands of reads per second.",
     )
 
     @model_validator(mode="before")

@@ -1,6 +1,6 @@
 """The one place where the progress server is put together."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -31,6 +31,9 @@ from services.progress.watch_hub import WatchHub
 
 RECORDING_CONNECTIONS_MAX = 1
 """One connection for the one flusher; it is separate, so that no burst of reads delays results."""
+HEALTH_CONNECTIONS_MAX = 1
+"""One connection for the checks of health; it is separate, because a server whose reads all wait still
+records results, and must not be taken out of its Service."""
 
 _log = structlog.get_logger()
 
@@ -56,12 +59,14 @@ async def progress_server(
     url = database.database_url.get_secret_value()
     reads = Database(url, connections_max=database.database_connections)
     recording = Database(url, connections_max=RECORDING_CONNECTIONS_MAX)
+    health = Database(url, connections_max=HEALTH_CONNECTIONS_MAX)
     try:
         await _prepare(reads)
-        server = _assemble(settings, reads, recording)
+        server = _assemble(settings, reads, recording, health)
         async with server.running():
             yield server
     finally:
+        await health.close()
         await recording.close()
         await reads.close()
 
@@ -75,7 +80,9 @@ async def _prepare(database: Database) -> None:
         _log.warning("database is not durable", reason=warning)
 
 
-def _assemble(settings: ProgressSettings, reads: Database, recording: Database) -> Deployable:
+def _assemble(
+    settings: ProgressSettings, reads: Database, recording: Database, health: Database
+) -> Deployable:
     telemetry = Telemetry(settings, SERVICE, REQUIRED_ROLES)
     store, pending = BatchStore(reads), PendingIds()
     hub = WatchHub(pending.add, watches_max=settings.watches_max)
@@ -98,7 +105,7 @@ def _assemble(settings: ProgressSettings, reads: Database, recording: Database) 
     )
     return Deployable(
         settings,
-        _service(servicer, store, hub, tasks),
+        _service(servicer, health.ping, hub, tasks),
         telemetry,
         _limits_of(settings),
         reuse_port=settings.reuse_port,
@@ -106,14 +113,17 @@ def _assemble(settings: ProgressSettings, reads: Database, recording: Database) 
 
 
 def _service(
-    servicer: ProgressServicer, store: BatchStore, hub: WatchHub, tasks: Sequence[BackgroundTask]
+    servicer: ProgressServicer,
+    check: Callable[[], Awaitable[object]],
+    hub: WatchHub,
+    tasks: Sequence[BackgroundTask],
 ) -> Service:
     return Service(
         name=SERVICE,
         required_roles=REQUIRED_ROLES,
         errors=ERRORS,
         add_to_server=partial(progress_pb2_grpc.add_ProgressServiceServicer_to_server, servicer),
-        check=store.ping,
+        check=check,
         tasks=tasks,
         end_streams=hub.close,
     )

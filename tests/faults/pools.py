@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from batches.settings import DatabaseSettings
 from batches.store import schema
 from batchprogress.v1 import progress_pb2 as pb
-from services.progress.wiring import RECORDING_CONNECTIONS_MAX
+from services.progress.wiring import HEALTH_CONNECTIONS_MAX, RECORDING_CONNECTIONS_MAX
 from tests.faults.conftest import Target
 from tests.support.progress import Stub
 
 READING_CONNECTIONS: int = DatabaseSettings.model_fields["database_connections"].default
-CONNECTIONS_MAX = READING_CONNECTIONS + RECORDING_CONNECTIONS_MAX
+CONNECTIONS_MAX = READING_CONNECTIONS + RECORDING_CONNECTIONS_MAX + HEALTH_CONNECTIONS_MAX
 """The connections that an idle server may have."""
 READ_CONDITION = f"{schema.batches.name}.batch_id = "
 """Part of the statement of GetBatch, but not of those that record results."""
