@@ -69,6 +69,12 @@ class Tally:
             self.succeeded + other.succeeded, self.failed + other.failed, self.skipped + other.skipped
         )
 
+    def __sub__(self, other: "Tally") -> "Tally":
+        """Subtract each outcome separately."""
+        return Tally(
+            self.succeeded - other.succeeded, self.failed - other.failed, self.skipped - other.skipped
+        )
+
     def of(self, outcome: JobOutcome) -> int:
         """Return the number of jobs that ended with this outcome."""
         return (self.succeeded, self.failed, self.skipped)[outcome - 1]

@@ -24,9 +24,11 @@ class RepairPlan:
     total_jobs: int = 0
     """The queue's total; used only if the plan closes the batch."""
     unattributed: Tally = NO_JOBS
-    """Results that the queue only counts; used only if the plan closes the batch."""
+    """Results that the queue only counts; used only if the plan closes or recounts the batch."""
     cancels: bool = False
     """Whether the batch ends as CANCELLED; used only if the plan closes the batch."""
+    recounts: bool = False
+    """Whether the batch has ended, and `unattributed` replaces as many counted results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ def repair(batch: Batch, stored: StoredAttempts, plan: RepairPlan) -> Recording:
         plan: The decision.
 
     """
+    if plan.recounts:
+        after = _recounted(batch, plan.unattributed)
+        return Recording([], {batch.batch_id: after}, [after] if after is not batch else [], [], [])
     opened = _with_final_total(batch, plan) if plan.closes else batch
     recording = record([opened], stored, plan.results, ResultSource.RECONCILER)
     after = recording.batches[batch.batch_id]
@@ -83,6 +88,14 @@ def _with_final_total(batch: Batch, plan: RepairPlan) -> Batch:
     if plan.cancels:
         return replace(final, state=BatchState.CANCELLED, complete_time=batch.change_time)
     return final
+
+
+def _recounted(batch: Batch, unattributed: Tally) -> Batch:
+    """Return an ended batch with other outcomes of its counted results; its state and its total stay."""
+    if unattributed == batch.unattributed:
+        return batch
+    tally = batch.tally - batch.unattributed + unattributed
+    return replace(batch, tally=tally, unattributed=unattributed, revision=batch.revision + 1)
 
 
 def _with_counted(batch: Batch, counted: Tally, *, revision: int) -> Batch:

@@ -170,6 +170,10 @@ class BatchStore:
         """
         return await self._database.read(lambda c: repairs.list_stuck(c, stuck_after_seconds))
 
+    async def list_counted_failures(self, ended_within_seconds: float) -> list[int]:
+        """Return the keys of the batches that ended within that time with failures without rows."""
+        return await self._database.read(lambda c: repairs.list_counted_failures(c, ended_within_seconds))
+
     async def read_batches(self, keys: Collection[int]) -> list[Batch]:
         """Return the batches with these keys that still exist, in no particular order."""
         return await self._database.read(lambda c: repairs.read_batches(c, keys))
@@ -198,8 +202,8 @@ class BatchStore:
         """Carry out a plan.
 
         Returns:
-            The batch after the repair; None, with nothing written, if it has ended or has changed
-            since the plan was made.
+            The batch after the repair; None, with nothing written, if it has changed since the plan
+            was made, or if it has ended and the plan does not recount it.
 
         """
         fingerprints = await recording.fingerprints_of(plan.results)

@@ -19,6 +19,9 @@ from batches.store.sql_functions import database_now
 STUCK_BATCHES_MAX = 100_000
 """Keys of stuck batches that one pass reads: far more than it can check, and a few megabytes of memory."""
 
+COUNTED_FAILURES_MAX = 10_000
+"""Ended batches that one pass checks for retries: some ten seconds of calls to a queue."""
+
 _INSERT = insert(schema.repairs)
 
 
@@ -46,6 +49,25 @@ async def list_stuck(connection: AsyncConnection, stuck_after_seconds: float) ->
     return list((await connection.scalars(query)).all())
 
 
+async def list_counted_failures(connection: AsyncConnection, ended_within_seconds: float) -> list[int]:
+    """Return the keys of the batches that ended within that time with failures that a queue only counted.
+
+    The newest end is first.
+    """
+    now: datetime = (await connection.execute(select(database_now()))).scalar_one()
+    batches = schema.batches.c
+    query = (
+        select(batches.batch_key)
+        .where(
+            batches.complete_time >= now - timedelta(seconds=ended_within_seconds),
+            batches.unattributed_failed_jobs > 0,
+        )
+        .order_by(batches.complete_time.desc(), batches.batch_key.desc())
+        .limit(COUNTED_FAILURES_MAX)
+    )
+    return list((await connection.scalars(query)).all())
+
+
 async def read_batches(connection: AsyncConnection, keys: Collection[int]) -> list[Batch]:
     """Return the batches with these keys that still exist, in no particular order."""
     query = SELECT_BATCH.where(schema.batches.c.batch_key.in_(keys))
@@ -58,12 +80,12 @@ async def write_repair(
     """Carry out a plan and keep a record of it.
 
     Returns:
-        The batch after the repair; None, with nothing written, if it has ended or has changed since
-        the plan was made.
+        The batch after the repair; None, with nothing written, if it has changed since the plan was
+        made, or if it has ended and the plan does not recount it.
 
     """
     before = await lock_batch(connection, plan.batch_id)
-    if before.revision != plan.revision or before.has_ended:
+    if before.revision != plan.revision or before.has_ended is not plan.recounts:
         return None
     keys = [(before.batch_key, result.job_id) for result in plan.results]
     recording = repair(before, await read_attempts(connection, keys), plan)

@@ -18,6 +18,7 @@ class ReasonKind(enum.Enum):
     NEVER_SEALED = enum.auto()
     CANCELLED = enum.auto()  # jobs that never ran
     ONLY_END_MISSING = enum.auto()
+    RECOUNTED = enum.auto()  # succeeded, failed and skipped jobs that the queue counts now
     ENDED_BY_PERSON = enum.auto()  # outcome, jobs without a result that now have it
 
     # Why a batch is not repaired, or does not end yet.

@@ -64,6 +64,10 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
     ReasonKind.NEVER_SEALED: lambda: "the batch was never sealed, but its queue says that it is finished",
     ReasonKind.CANCELLED: _cancelled,
     ReasonKind.ONLY_END_MISSING: lambda: "every job has a result; the batch only had to be completed",
+    ReasonKind.RECOUNTED: lambda succeeded, failed, skipped: (
+        f"the queue now counts {succeeded:,} succeeded, {failed:,} failed and {skipped:,} skipped jobs;"
+        " the results that were taken from its counts follow them"
+    ),
     ReasonKind.ENDED_BY_PERSON: lambda outcome, jobs: (
         f"ended by a person: {number_of(jobs, 'job')} without a result"
         f" {'counts' if jobs == 1 else 'count'} as {JobOutcome(outcome).name.lower()}"

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from batches.batch import Batch
+from batches.batch import NO_JOBS, Batch
 from batches.look import QueuePending
 from batches.repair import RepairPlan, repair
 from batches.result import JobOutcome
@@ -12,6 +12,7 @@ from reconciler.decision.by_person import end_by_person
 from reconciler.decision.decide import PlannedRepair, already_ended, decide, ruled_out_by_counts
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import ReasonKind
+from reconciler.decision.recount import recount
 from reconciler.queue.listing import Listing
 from reconciler.queue.port import (
     JobQueue,
@@ -79,6 +80,8 @@ class Repairer:
         """
 
         async def once(batch: BatchInProgress) -> NotRepaired | None:
+            if batch.current.has_ended:
+                return already_ended(batch.current)
             try:
                 left = await self._try(batch)
             except (QueueFault, QueueTimeout) as error:
@@ -102,7 +105,7 @@ class Repairer:
 
     async def _try(self, batch: BatchInProgress) -> NotRepaired | None:
         if batch.current.has_ended:
-            return already_ended(batch.current)
+            return await self._recount(batch)
         try:
             counts = await self._queue.batch_counts(batch.current.batch_id)
             not_repaired = await self._repair_by(counts, batch)
@@ -111,6 +114,19 @@ class Repairer:
         except (QueueBatchUnknown, QueueContradiction) as error:
             return left_by(error)
         return not_repaired
+
+    async def _recount(self, batch: BatchInProgress) -> NotRepaired | None:
+        """Let the results without rows of an ended batch follow the queue, which may have retried jobs."""
+        if batch.current.unattributed == NO_JOBS:
+            return already_ended(batch.current)
+        try:
+            decision = recount(batch.current, await self._queue.batch_counts(batch.current.batch_id))
+        except (QueueBatchUnknown, QueueContradiction):
+            return already_ended(batch.current)
+        if isinstance(decision, NotRepaired):
+            return decision
+        await self._carry_out(batch, decision)
+        return None
 
     async def _repair_by(self, counts: QueueCounts, batch: BatchInProgress) -> NotRepaired | None:
         ruled_out = ruled_out_by_counts(batch.current, counts)

@@ -8,6 +8,7 @@ from typing import Any
 from batches.batch import Batch, BatchState
 from batches.look import QueuePending
 from batches.repair import RepairPlan
+from batches.result import JobOutcome
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import Reasons
 
@@ -75,10 +76,10 @@ class BatchInProgress:
         self, plan: RepairPlan, reasons: Reasons, after: Batch, unfinished: NotRepaired | None = None
     ) -> None:
         """Note a plan that was carried out, and why the batch stays open."""
-        self.current, self.unfinished = after, unfinished
         self._repairs.append(reasons)
         self._recorded += len(plan.results)
-        self._counted += plan.unattributed.ended
+        self._counted += _newly_counted(plan, self.current)
+        self.current, self.unfinished = after, unfinished
 
     def result(self, not_repaired: NotRepaired | None) -> BatchResult:
         """Return what was done about the batch."""
@@ -92,6 +93,13 @@ class BatchInProgress:
             self.unfinished,
             self.pending,
         )
+
+
+def _newly_counted(plan: RepairPlan, before: Batch) -> int:
+    if not plan.recounts:
+        return plan.unattributed.ended
+    changes = plan.unattributed - before.unattributed
+    return sum(max(0, changes.of(outcome)) for outcome in JobOutcome)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +179,9 @@ class RunLog:
 
     def _add_repaired(self, result: BatchResult) -> None:
         self._numbers["repaired"] += 1
-        self._numbers["completed"] += result.after.state is BatchState.COMPLETED
-        self._numbers["cancelled"] += result.after.state is BatchState.CANCELLED
+        if not result.before.has_ended:
+            self._numbers["completed"] += result.after.state is BatchState.COMPLETED
+            self._numbers["cancelled"] += result.after.state is BatchState.CANCELLED
         if len(self.repaired) < LISTED_MAX:
             self.repaired.append(result)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -22,6 +22,9 @@ from reconciler.settings import ReconcilerSettings
 PAGE_BATCHES = 20
 """Batches read at once. If the queue takes four seconds a batch, the last of them is checked 20 s later; one
 that has changed meanwhile is read again before anything is written."""
+
+RETRY_SECONDS_MAX = 3 * 86_400.0
+"""How long after the end of a batch its counted failures are checked for retries: over a weekend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +79,8 @@ class Sweep:
         """
 
         async def add(result: BatchResult) -> None:
+            if result.before.has_ended and not result.repairs and self._options.batch_id is None:
+                return  # it was only checked for retries, and there were none
             self._run_log.add(result)
             if not self._options.dry_run:
                 await keep_look(self._store, result, output.word)
@@ -120,7 +125,7 @@ class Sweep:
     async def _selected(self) -> AsyncGenerator[Batch]:
         if self._options.batch_id is not None:
             return _only(await self._store.get_batch(self._options.batch_id))
-        return _stuck(self._store, 0 if self._options.all_batches else self._settings.stuck_after)
+        return _stuck_and_counted(self._store, 0 if self._options.all_batches else self._settings.stuck_after)
 
     def _report(self, seconds: float) -> RunReport:
         # A pass whose time was up while it finished its last batch, or deleted old ones, is complete.
@@ -144,15 +149,25 @@ async def _only(batch: Batch) -> AsyncGenerator[Batch]:
     yield batch
 
 
-async def _stuck(store: BatchStore, stuck_after_seconds: float) -> AsyncGenerator[Batch]:
-    """Yield the batches that are still stuck when their turn comes, in the order of their last look."""
-    keys = await store.list_stuck(stuck_after_seconds)
+async def _stuck_and_counted(store: BatchStore, stuck_after_seconds: float) -> AsyncGenerator[Batch]:
+    """Yield the stuck batches, then those that have ended with failures that their queue only counted."""
+    async with aclosing(_in_order(store, await store.list_stuck(stuck_after_seconds))) as batches:
+        async for batch in batches:
+            if is_stuck(batch, stuck_after_seconds):
+                yield batch
+    async with aclosing(_in_order(store, await store.list_counted_failures(RETRY_SECONDS_MAX))) as batches:
+        async for batch in batches:
+            yield batch
+
+
+async def _in_order(store: BatchStore, keys: Sequence[int]) -> AsyncGenerator[Batch]:
+    """Yield the batches with these keys as they are when their turn comes."""
     for begin in range(0, len(keys), PAGE_BATCHES):
         page = keys[begin : begin + PAGE_BATCHES]
         batches = {batch.batch_key: batch for batch in await store.read_batches(page)}
-        for batch in (batches[key] for key in page if key in batches):
-            if not batch.has_ended and is_stuck(batch, stuck_after_seconds):
-                yield batch
+        for key in page:
+            if key in batches:
+                yield batches[key]
 
 
 def is_stuck(batch: Batch, stuck_after_seconds: float) -> bool:

@@ -140,6 +140,50 @@ async def test_an_ended_batch_is_not_repaired(
     assert await repairs_of(store) == []
 
 
+async def test_other_counts_of_an_ended_batch_are_kept_as_a_repair(store: BatchStore) -> None:
+    """The batch keeps its state, its total and its end."""
+    await stuck(store)
+    ended = await store.write_repair(replace(PLAN, closes=True, total_jobs=10, unattributed=Tally(1, 2)))
+    assert ended is not None
+    plan = replace(PLAN, revision=ended.revision, unattributed=Tally(3), recounts=True)
+    batch = await store.write_repair(plan)
+    assert batch is not None
+    assert (batch.tally, batch.unattributed, batch.complete_time) == (
+        Tally(9, 1),
+        Tally(3),
+        ended.complete_time,
+    )
+    newest, _ = await repairs_of(store)
+    assert (newest.before.tally, newest.after.tally) == (Tally(7, 3), Tally(9, 1))
+    assert newest.before.state is newest.after.state is BatchState.COMPLETED
+    assert await differences(store) == []
+
+
+async def test_only_an_ended_batch_is_recounted(store: BatchStore) -> None:
+    await stuck(store)
+    assert await store.write_repair(replace(PLAN, recounts=True)) is None
+
+
+async def test_ended_batches_with_counted_failures_are_listed_for_a_while(
+    store: BatchStore, database: Database
+) -> None:
+    """The newest end is first; counted successes alone need no check."""
+    keys = {}
+    for batch_id, counted in (("old", Tally(0, 1)), ("new", Tally(0, 1)), ("succeeded", Tally(1))):
+        await create(store, 1, batch_id=batch_id)
+        plan = RepairPlan(batch_id, revision=1, closes=True, total_jobs=1, unattributed=counted)
+        ended = await store.write_repair(plan)
+        assert ended is not None
+        keys[batch_id] = ended.batch_key
+    assert await store.list_counted_failures(60) == [keys["new"], keys["old"]]
+    await execute(
+        database,
+        "UPDATE batches SET complete_time = :time WHERE batch_id = 'old'",
+        time="2026-01-01 00:00:00",
+    )
+    assert await store.list_counted_failures(60) == [keys["new"]]
+
+
 async def test_a_plan_without_news_changes_nothing(store: BatchStore) -> None:
     """No repair is kept."""
     await stuck(store)

@@ -115,6 +115,26 @@ def test_a_late_report_replaces_a_count_of_the_repair() -> None:
     assert (after.tally, after.unattributed, after.reconciled_jobs) == (Tally(7, 3), Tally(0, 2), 2)
 
 
+ENDED = replace(
+    STUCK, state=BatchState.COMPLETED, tally=Tally(7, 3), unattributed=Tally(1, 2), complete_time=at(600)
+)
+"""The batch ended with three results that the queue only counted."""
+RECOUNT = replace(PLAN, recounts=True, unattributed=Tally(3))
+
+
+def test_other_counts_replace_the_counted_results_of_an_ended_batch() -> None:
+    """Its rows, its total, its state and the time of its end stay."""
+    recording = repair(ENDED, {}, RECOUNT)
+    after = recording.batches["batch"]
+    assert after == replace(ENDED, tally=Tally(9, 1), unattributed=Tally(3), revision=6)
+    assert (recording.changed, recording.inserted, recording.updated) == ([after], [], [])
+
+
+def test_the_same_counts_change_nothing_about_an_ended_batch() -> None:
+    recording = repair(ENDED, {}, replace(RECOUNT, unattributed=ENDED.unattributed))
+    assert (recording.batches["batch"], recording.changed) == (ENDED, [])
+
+
 def test_the_record_of_a_repair_has_state_total_and_tallies() -> None:
     """The pending jobs follow from them."""
     assert tallies_of(STUCK) == Tallies(BatchState.PROCESSING, 10, Tally(6, 1))

@@ -29,6 +29,10 @@ WORDS = {
     because(ReasonKind.CANCELLED, 0): "cancelled in the queue",
     because(ReasonKind.CANCELLED, 2): "cancelled in the queue, 2 jobs without a result never ran",
     because(ReasonKind.ONLY_END_MISSING): "every job has a result; the batch only had to be completed",
+    because(ReasonKind.RECOUNTED, 1_037, 0, 0): (
+        "the queue now counts 1,037 succeeded, 0 failed and 0 skipped jobs;"
+        " the results that were taken from its counts follow them"
+    ),
     because(ReasonKind.ENDED_BY_PERSON, FAILED, 1): (
         "ended by a person: 1 job without a result counts as failed"
     ),
