@@ -1,10 +1,11 @@
 """A Celery app as a user writes it, and tasks that end in every way."""
 
+import json  # noqa: F401  # for programs that enqueue
 import os
 import signal
 import time
 
-from celery import Celery, Task, chain, chord, group  # noqa: F401  # for programs that enqueue
+from celery import Celery, Signature, Task, chain, chord, group  # noqa: F401  # for programs that enqueue
 from celery.canvas import chunks  # noqa: F401  # for programs that enqueue
 from celery.exceptions import Ignore, Reject
 from redis import Redis

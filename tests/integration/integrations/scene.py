@@ -5,13 +5,12 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from celery import Celery
-from celery.result import GroupResult
 from redis import Redis
 
 from batchprogress.v1 import progress_pb2 as pb
@@ -69,6 +68,14 @@ class Scene:
         """Run a call in the module with the jobs of a queue, in a process that ends afterwards."""
         async with self.program("-c", f"from {JOBS}{queue} import *; {call}", **environment) as process:
             assert await process.wait() == 0
+
+    async def refuses(self, queue: str, calls: Mapping[str, str]) -> None:
+        """Let a program make calls of its `progress`, each of which raises ValueError with certain words."""
+        lines = [
+            f"try: progress.{call}\nexcept ValueError as error: assert {words!r} in str(error)\nelse: 1/0"
+            for call, words in calls.items()
+        ]
+        await self.enqueue(queue, f"exec({chr(10).join(lines)!r})")
 
     async def reconcile(self, job_status: str) -> None:
         """Run one pass of the reconciler over all batches, with a job-status service."""
@@ -135,10 +142,10 @@ class Scene:
 
     def celery_states(self, batch_id: str) -> Counter[str]:
         """Count the states of the tasks that Celery has saved as the group of a batch."""
-        app = Celery(broker=self.redis_url, backend=self.redis_url)
-        group = GroupResult.restore(batch_id, app=app)
-        assert group is not None
-        return Counter(result.state for result in group.results)
+        # Not by GroupResult: when its results are collected, they wait for a Redis that may be gone by then.
+        backend = Celery(backend=self.redis_url).backend
+        _, tasks = backend.decode(backend.get(backend.get_key_for_group(batch_id)))["result"]
+        return Counter(backend.get_state(task_id) for (task_id, _), _ in tasks)
 
     async def completed(self, batch_id: str) -> tuple[int, int, int]:
         """Wait until a batch has completed; return its succeeded, failed and skipped jobs."""

@@ -91,24 +91,40 @@ async def test_a_retry_that_is_reported_is_superseded(scene: Scene) -> None:
     assert await scene.outcomes("b") == [("SUCCEEDED", 2, "")]
 
 
-async def test_chunks_are_counted_by_their_messages(scene: Scene) -> None:
-    """The batch is complete when their work is, also within a chain and a chord."""
-    rows = "[(number,) for number in range(5)]"
-    canvas = f"chunks(work.s(), {rows}, 2), chord([chunks(work.s(), {rows}, 3)], add.s()), work.map(range(3))"
-    await scene.enqueue("celery", f"progress.run('b', group({canvas}))")
+ROWS = "[(number,) for number in range(4)]"
+CANVASES = {
+    f"chain(add.si(1), chunks(work.s(), {ROWS}, 2), add.si(2))": 4,
+    f"chain(chunks(work.s(), {ROWS}, 2), add.si(2), add.si(3))": 4,
+    f"chord([add.si(1)], chunks(work.s(), {ROWS}, 2))": 3,
+    f"chord([work.map(range(3)), work.starmap({ROWS})], add.si(2))": 3,
+    "chain(add.si(1), work.starmap(((1,), (2,))), add.si(2))": 3,
+    "chain(group(add.si(1), add.si(2)), group(add.si(3), add.si(4)), add.si(5))": 5,
+    "chain(add.si(1), group(), add.si(2))": 2,
+    "chord([chord([add.si(1), add.si(2)], add.si(3)), add.si(4)], add.si(5))": 5,
+    "chord([add.si(1)], chain(add.si(3), group(add.si(4), add.si(5)), add.si(6)))": 5,
+    "chord([], add.si(1))": 1,
+    "group(group(), group(add.si(1), group(add.si(2))), add.si(3))": 3,
+    f"Signature.from_dict(json.loads(json.dumps(group(chunks(work.s(), {ROWS}, 2), add.si(1)))))": 3,
+}
+"""The number of tasks of each."""
+
+
+@pytest.mark.more("runs many canvases")
+async def test_a_batch_of_any_canvas_is_complete_when_its_last_task_is(scene: Scene) -> None:
+    """Each of its tasks is a message, and has succeeded by then."""
+    calls = ";".join(f"progress.run('{number}', {canvas})" for number, canvas in enumerate(CANVASES))
+    await scene.enqueue("celery", calls)
     async with scene.worker(*SOLO, *QUIET):
-        assert await scene.completed("b") == (3 + 2 + 1 + 1, 0, 0)
-        assert scene.celery_states("b") == {"SUCCESS": 7}
+        for number, tasks in enumerate(CANVASES.values()):
+            assert await scene.completed(str(number)) == (tasks, 0, 0)
+            assert scene.celery_states(str(number)) == {"SUCCESS": tasks}
 
 
 async def test_an_empty_canvas_is_refused_before_its_batch_is_created(scene: Scene) -> None:
     """It would complete at once, or be cut off from its tasks."""
     await scene.progress.create("grown", 0, sealed=False)
-    for call in ("run('b', group())", "run('b', chunks(work.s(), [], 2))", "add('grown', group(), part='1')"):
-        refused = (
-            f"try: progress.{call}\nexcept ValueError as error: assert 'no jobs' in str(error)\nelse: 1/0"
-        )
-        await scene.enqueue("celery", f"exec({refused!r})")
+    calls = ("run('b', group())", "run('b', chunks(work.s(), [], 2))", "add('grown', group(), part='1')")
+    await scene.refuses("celery", dict.fromkeys(calls, "no jobs"))
     batches = (await scene.progress.stub.ListBatches(pb.ListBatchesRequest())).batches
     assert [(one.batch_id, one.revision) for one in batches] == [("grown", 1)]
 
