@@ -85,7 +85,7 @@ client = Client(target)
 with client.reporter(batch_id) as reporter:
     for if_ended in ("error", "replace"):
         client.create(batch_id, 1, if_ended=if_ended)
-    reporter.succeeded("1")
+    reporter.succeeded("1", display_name="a server of 0.1 does not keep it")
 for if_ended in ("error", "replace"):
     try:
         client.create(batch_id, 1, if_ended=if_ended)

@@ -110,6 +110,8 @@ class JobResult:
     record_time: datetime
     reconciled: bool
     """Whether the result came from the reconciler instead of a worker."""
+    display_name: str
+    """What the job does; empty if it was not reported."""
     message: pb.JobResult = field(repr=False, compare=False)
 
 

@@ -100,11 +100,17 @@ function rowOf(result) {
   return element(
     "tr",
     {},
-    element("th", { scope: "row" }, element("code", {}, result.job_id)),
+    element("th", { scope: "row" }, ...named(result)),
     element("td", {}, count(result.attempt)),
     element("td", { class: "message" }, result.error_message),
     element("td", {}, time),
   );
+}
+
+function named(result) {
+  const id = element("code", {}, result.job_id);
+  const name = result.display_name.trim();
+  return name ? [element("span", { class: "job-name" }, name), id] : [id];
 }
 
 const keyOf = (group) => JSON.stringify([group.error_type, group.message_template ?? ""]);

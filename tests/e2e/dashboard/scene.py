@@ -64,8 +64,9 @@ class Scene:
                 outcome=pb.JobOutcome.ValueType(one.outcome or 0),
                 error_type=one.error_type,
                 error_message=one.error_message,
+                display_name=f"imports.row {number}",
             )
-            for one in map(job, numbers)
+            for number, one in ((number, job(number)) for number in numbers)
         ]
         await self.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
 

@@ -90,6 +90,7 @@ async def test_pages_work_with_the_keyboard(shown: Scene, watched: WatchedPage) 
     assert await watched.value("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     await watched.page.keyboard.press("Enter")
     await watched.shows(".failure-jobs", "job-00003")
+    await watched.shows(".failure-jobs .job-name", "imports.row 3")
     assert await watched.value("document.activeElement.getAttribute('aria-expanded')") == "true"
 
 

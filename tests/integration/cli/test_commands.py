@@ -155,14 +155,17 @@ async def test_failures_are_grouped_by_error(progress: Served, cli: CommandLine)
             "b", job_id, pb.JOB_OUTCOME_FAILED, error_type=kind, error_message=f"of {job_id}"
         )
     await progress.report("b", "fine")
+    j4 = ("j4", "failed", "--error-type", "Timeout", "--error", "of j4", "--name", "sync row 4")
+    await cli.run("report", "b", *j4)
     grouped = await cli.run("failures", "b")
-    assert [line.split()[:2] for line in grouped.lines[1:]] == [["2", "Timeout"], ["1", "KeyError"]]
+    assert [line.split()[:2] for line in grouped.lines[1:]] == [["3", "Timeout"], ["1", "KeyError"]]
     listed = await cli.run("failures", "b", "--jobs")
     assert listed.lines[: len(grouped.lines)] == grouped.lines
-    assert [line.split()[0] for line in listed.lines[-3:]] == ["j1", "j2", "j3"]
+    assert [line.split()[0] for line in listed.lines[-4:]] == ["j1", "j2", "j3", "j4"]
+    assert listed.lines[-1].split()[1:4] == ["sync", "row", "4"]
     groups = (await cli.run("failures", "b", "--json")).json
     assert [(group["error_type"], group["failed_jobs"]) for group in groups] == [
-        ("Timeout", 2),
+        ("Timeout", 3),
         ("KeyError", 1),
     ]
 

@@ -122,11 +122,11 @@ async def test_results_and_failures(client: Either, progress: Served) -> None:
     await progress.create("b", 3)
     failed = pb.JOB_OUTCOME_FAILED
     await progress.report("b", "j2", failed, error_type="E", error_message="row 17 is bad", attempt=2)
-    await progress.report("b", "j1")
+    await progress.report("b", "j1", display_name="sync_row(17)")
     results = await client.every("results", "b", page_size=1)
-    assert [(one.job_id, one.outcome) for one in results] == [
-        ("j1", JobOutcome.SUCCEEDED),
-        ("j2", JobOutcome.FAILED),
+    assert [(one.job_id, one.outcome, one.display_name) for one in results] == [
+        ("j1", JobOutcome.SUCCEEDED, "sync_row(17)"),
+        ("j2", JobOutcome.FAILED, ""),
     ]
     (result,) = await client.every("results", "b", outcome=JobOutcome.FAILED)
     assert (result.attempt, result.error_type, result.error_message) == (2, "E", "row 17 is bad")

@@ -47,6 +47,13 @@ def test_an_input_without_line_breaks_is_refused() -> None:
         calls_of(b"x" * (2 * LINE_BYTES_MAX))
 
 
+def test_a_line_may_name_its_job() -> None:
+    """The name is cut to the contract's limit."""
+    assert report_in(line("j", display_name="ü" * 300), "b").display_name == "ü" * 200
+    with pytest.raises(ValueError, match="display_name must be a string"):
+        report_in(line("j", display_name=17), "b")
+
+
 @pytest.mark.parametrize("attempt", [True, 0, 2**31, "1", 1.0])
 def test_an_attempt_is_a_positive_int32(attempt: object) -> None:
     """JSON's true is not the number 1."""

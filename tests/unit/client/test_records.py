@@ -16,6 +16,21 @@ def test_reports_are_read_as_they_were_written() -> None:
     assert list(read_reports(BytesIO(to_record(FIRST) + to_record(SECOND)))) == [FIRST, SECOND]
 
 
+def test_a_record_of_version_0_1_is_read() -> None:
+    """A spool outlives an upgrade; its reports have no names."""
+    old = bytes.fromhex("120000000fae6a300a016212016118023208616e206572726f72")
+    assert list(read_reports(BytesIO(old))) == [report("a", "an error")]
+
+
+def test_a_record_keeps_the_name_of_a_job() -> None:
+    """In a pipe too, where a long error message is cut instead."""
+    named = report("a", "ä" * 2_000)
+    named.display_name = "\N{GRINNING FACE}" * 200
+    assert list(read_reports(BytesIO(to_record(named)))) == [named]
+    (short,) = read_reports(BytesIO(to_short_record(named)))
+    assert short.display_name == named.display_name
+
+
 def test_a_truncated_record_ends_the_reading() -> None:
     """A process may be killed after any byte."""
     whole = to_record(FIRST) + to_record(SECOND)

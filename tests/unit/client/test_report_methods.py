@@ -57,6 +57,22 @@ def test_the_end_of_the_worker_is_not_the_end_of_the_job(end: type[BaseException
     assert reporter.all == []
 
 
+def test_a_report_may_have_a_name_for_people() -> None:
+    """It is cut to the contract's limit, and no report is lost over a character that cannot be encoded."""
+    reporter = Collected()
+    reporter.succeeded("a", display_name="sync_row(17)")
+    reporter.failed("b", "no", display_name="ü" * 300)
+    reporter.skipped("c", display_name="caf\udce9")
+    with reporter.job("d", display_name="in a block"):
+        pass
+    with pytest.raises(ValueError, match="no"), reporter.job("e", display_name="in a failed block"):
+        raise ValueError("no")
+    reporter.reports(job_id=str, display_name=lambda row: f"row {row}")(abs)(17)
+    reporter.succeeded("f")
+    names = ["sync_row(17)", "ü" * 200, "caf?", "in a block", "in a failed block", "row 17", ""]
+    assert [one.display_name for one in reporter.all] == names
+
+
 async def test_a_decorated_function_reports_each_call() -> None:
     """Functions and coroutine functions keep their results; job_id and attempt come from their arguments."""
     reporter = Collected()

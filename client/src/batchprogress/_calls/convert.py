@@ -65,6 +65,7 @@ def to_job_result(message: pb.JobResult) -> JobResult:
         error_message=message.error_message,
         record_time=_time(message.record_time),
         reconciled=message.reconciled,
+        display_name=message.display_name,
         message=message,
     )
 

@@ -15,6 +15,8 @@ ERROR_TYPE_CHARACTERS_MAX = 200
 """The contract's limit. The server cuts longer texts too, but until then they would fill our buffer."""
 ERROR_MESSAGE_CHARACTERS_MAX = 2_000
 """The contract's limit, cut for the same reason."""
+JOB_NAME_CHARACTERS_MAX = 200
+"""The contract's limit, cut for the same reason."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,25 +44,28 @@ class ReportMethods(ABC):
         self._cancelled: Cancelled = cancelled
         self._strict = strict
 
-    def succeeded(self, job_id: str, *, batch_id: str | None = None, attempt: int = 1) -> None:
+    def succeeded(
+        self, job_id: str, *, batch_id: str | None = None, attempt: int = 1, display_name: str = ""
+    ) -> None:
         """Report that a job did its work.
 
         Args:
             job_id: the job.
             batch_id: its batch; by default the reporter's.
             attempt: which run of the job this was.
+            display_name: what the job does, for people; cut to 200 characters.
 
         Raises:
             ReportNotTaken: only if strict: the buffer is full, the reporter is closed, or a field is invalid.
 
         Example:
             >>> reporter.succeeded("17")
-            >>> reporter.succeeded("17", batch_id="another", attempt=2)
+            >>> reporter.succeeded("17", batch_id="another", attempt=2, display_name="sync_row(17)")
 
         """
-        self._report(pb.JOB_OUTCOME_SUCCEEDED, job_id, batch_id, attempt)
+        self._report(pb.JOB_OUTCOME_SUCCEEDED, job_id, batch_id, attempt, display_name)
 
-    def failed(
+    def failed(  # noqa: PLR0913  # options, by keyword only
         self,
         job_id: str,
         error: BaseException | str = "",
@@ -68,6 +73,7 @@ class ReportMethods(ABC):
         error_type: str = "",
         batch_id: str | None = None,
         attempt: int = 1,
+        display_name: str = "",
     ) -> None:
         """Report that a job failed.
 
@@ -77,6 +83,7 @@ class ReportMethods(ABC):
             error_type: what failures are grouped by; by default the class of the exception.
             batch_id: its batch; by default the reporter's.
             attempt: which run of the job this was.
+            display_name: what the job does, for people; cut to 200 characters.
 
         Raises:
             ReportNotTaken: only if strict: the buffer is full, the reporter is closed, or a field is invalid.
@@ -89,15 +96,20 @@ class ReportMethods(ABC):
         if isinstance(error, BaseException):
             error_type = error_type or type_of(error)
             error = message_of(error)
-        self._report(pb.JOB_OUTCOME_FAILED, job_id, batch_id, attempt, (error_type, error))
+        self._report(
+            pb.JOB_OUTCOME_FAILED, job_id, batch_id, attempt, display_name, error=(error_type, error)
+        )
 
-    def skipped(self, job_id: str, *, batch_id: str | None = None, attempt: int = 1) -> None:
+    def skipped(
+        self, job_id: str, *, batch_id: str | None = None, attempt: int = 1, display_name: str = ""
+    ) -> None:
         """Report that a job ended without doing its work.
 
         Args:
             job_id: the job.
             batch_id: its batch; by default the reporter's.
             attempt: which run of the job this was.
+            display_name: what the job does, for people; cut to 200 characters.
 
         Raises:
             ReportNotTaken: only if strict: the buffer is full, the reporter is closed, or a field is invalid.
@@ -106,7 +118,7 @@ class ReportMethods(ABC):
             >>> reporter.skipped("20")
 
         """
-        self._report(pb.JOB_OUTCOME_SKIPPED, job_id, batch_id, attempt)
+        self._report(pb.JOB_OUTCOME_SKIPPED, job_id, batch_id, attempt, display_name)
 
     def job(
         self,
@@ -114,6 +126,7 @@ class ReportMethods(ABC):
         *,
         batch_id: str | None = None,
         attempt: int = 1,
+        display_name: str = "",
         cancelled: Cancelled | None = None,
     ) -> Job:
         """Report how the block ends: succeeded, skipped if it called `skip()`, or failed with its exception.
@@ -126,6 +139,7 @@ class ReportMethods(ABC):
             job_id: the job.
             batch_id: its batch; by default the reporter's.
             attempt: which run of the job this is.
+            display_name: what the job does, for people; cut to 200 characters.
             cancelled: "failed" or "pending"; by default as the reporter.
 
         Returns:
@@ -142,9 +156,9 @@ class ReportMethods(ABC):
 
         def report(outcome: pb.JobOutcome.ValueType, error: BaseException | None) -> None:
             if error is None:
-                self._report(outcome, job_id, batch_id, attempt)
+                self._report(outcome, job_id, batch_id, attempt, display_name)
             else:
-                self.failed(job_id, error, batch_id=batch_id, attempt=attempt)
+                self.failed(job_id, error, batch_id=batch_id, attempt=attempt, display_name=display_name)
 
         return Job(report, cancelled or self._cancelled, lambda: self.is_cancelled(batch_id))
 
@@ -174,6 +188,7 @@ class ReportMethods(ABC):
         job_id: Callable[..., str],
         *,
         attempt: Callable[..., int] | None = None,
+        display_name: Callable[..., str] | None = None,
         cancelled: Cancelled | None = None,
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a function that runs a job, so that each call reports how it ended.
@@ -185,10 +200,11 @@ class ReportMethods(ABC):
         Args:
             job_id: returns the job of a call; called with the arguments of the function.
             attempt: returns which run of the job this is; called with the same arguments.
+            display_name: returns what the job does, for people; called with the same arguments.
             cancelled: "failed" or "pending", as for `job`.
 
         Returns:
-            The decorator. If `job_id` or `attempt` raises, the function is called without a report; if the
+            The decorator. If one of these functions raises, the function is called without a report; if the
             reporter is strict, the call raises ReportNotTaken instead.
 
         Raises:
@@ -205,7 +221,10 @@ class ReportMethods(ABC):
         def start(*args: Any, **kwargs: Any) -> Job | None:
             try:
                 number = attempt(*args, **kwargs) if attempt else 1
-                return self.job(job_id(*args, **kwargs), attempt=number, cancelled=cancelled)
+                name = display_name(*args, **kwargs) if display_name else ""
+                return self.job(
+                    job_id(*args, **kwargs), attempt=number, display_name=name, cancelled=cancelled
+                )
             except Exception as error:  # noqa: BLE001  # the caller's code; a report never fails a job
                 self._not_taken("NO_JOB_ID", error)
                 return None
@@ -220,26 +239,29 @@ class ReportMethods(ABC):
     def _drop(self, error: ReportNotTaken) -> None:
         """Count a report as dropped."""
 
-    def _report(
+    def _report(  # noqa: PLR0913  # the fields of a report
         self,
         outcome: pb.JobOutcome.ValueType,
         job_id: str,
         batch_id: str | None,
         attempt: int,
+        display_name: str,
+        *,
         error: tuple[str, str] = ("", ""),
     ) -> None:
         """Enqueue a report; `error` is its type and its message."""
         try:
-            self._enqueue(
-                Report(
-                    batch_id=batch_id or self._batch_id or "",
-                    job_id=job_id,
-                    outcome=outcome,
-                    attempt=attempt,
-                    error_type=clip(error[0], ERROR_TYPE_CHARACTERS_MAX),
-                    error_message=clip(error[1], ERROR_MESSAGE_CHARACTERS_MAX),
-                )
+            report = Report(
+                batch_id=batch_id or self._batch_id or "",
+                job_id=job_id,
+                outcome=outcome,
+                attempt=attempt,
+                error_type=clip(error[0], ERROR_TYPE_CHARACTERS_MAX),
+                error_message=clip(error[1], ERROR_MESSAGE_CHARACTERS_MAX),
             )
+            if display_name:
+                report.display_name = clip(display_name, JOB_NAME_CHARACTERS_MAX)
+            self._enqueue(report)
         except ReportNotTaken:
             if self._strict:
                 raise

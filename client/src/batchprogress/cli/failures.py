@@ -42,7 +42,7 @@ def failures(
     if jobs:
         out.line("")
         rows = map(_job_row, first(failed, limit))
-        out.table(("job", "attempt", "error type", "error", "recorded"), rows)
+        out.table(("job", "name", "attempt", "error type", "error", "recorded"), rows)
 
 
 def _group_row(group: FailureGroup) -> tuple[str, ...]:
@@ -53,6 +53,7 @@ def _group_row(group: FailureGroup) -> tuple[str, ...]:
 def _job_row(result: JobResult) -> tuple[str, ...]:
     return (
         result.job_id,
+        clean(result.display_name),
         f"{result.attempt:,}",
         clean(result.error_type),
         clean(result.error_message),

@@ -10,6 +10,7 @@ from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Report
 from batchprogress._reporting.report_methods import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
+    JOB_NAME_CHARACTERS_MAX,
     clip,
 )
 from batchprogress.cli.arguments import IDENTIFIER, IDENTIFIER_RULE
@@ -22,7 +23,7 @@ LINE_BYTES_MAX = 1024 * 1024
 """Far more than the longest report: a longer line means that the input is not made of lines."""
 ATTEMPT_MAX = 2**31 - 1
 """The contract's int32."""
-_FIELDS = frozenset({"job_id", "outcome", "attempt", "error_type", "error"})
+_FIELDS = frozenset({"job_id", "outcome", "attempt", "error_type", "error", "display_name"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ def report_in(line: bytes, batch_id: str) -> Report:
         attempt=attempt,
         error_type=_text(values, "error_type", ERROR_TYPE_CHARACTERS_MAX),
         error_message=_text(values, "error", ERROR_MESSAGE_CHARACTERS_MAX),
+        display_name=_text(values, "display_name", JOB_NAME_CHARACTERS_MAX),
     )
 
 

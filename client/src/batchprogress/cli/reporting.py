@@ -14,6 +14,7 @@ from batchprogress._calls.requests import Call
 from batchprogress._reporting.report_methods import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
+    JOB_NAME_CHARACTERS_MAX,
     clip,
 )
 from batchprogress.cli.arguments import BatchId, identifier
@@ -42,6 +43,7 @@ def report(  # noqa: PLR0913  # options
         str, typer.Option(metavar="TEXT", help="The kind of the error; failures are grouped by it.")
     ] = "",
     error: Annotated[str, typer.Option(metavar="TEXT", help="The error message.")] = "",
+    name: Annotated[str, typer.Option(metavar="TEXT", help="What the job does, for people.")] = "",
     source: Annotated[
         str | None,
         typer.Option(
@@ -51,7 +53,7 @@ def report(  # noqa: PLR0913  # options
 ) -> None:
     """Report how a job ended; a repeated report is counted once.
 
-    With --from each line is an object; only job_id and outcome are required:
+    With --from each line is an object; only job_id and outcome are required, and display_name is --name:
 
     {"job_id": "17", "outcome": "failed", "attempt": 2, "error_type": "Timeout", "error": "after 30 s"}
 
@@ -72,6 +74,7 @@ def report(  # noqa: PLR0913  # options
         attempt=attempt,
         error_type=clip(error_type, ERROR_TYPE_CHARACTERS_MAX),
         error_message=clip(error, ERROR_MESSAGE_CHARACTERS_MAX),
+        display_name=clip(name, JOB_NAME_CHARACTERS_MAX),
     )
     response = session.client.answer(Call("ReportJobResult", request, _as_it_is, batch_id))
     if session.out.as_json:
