@@ -28,7 +28,7 @@ from reconciler.settings import ReconcilerSettings
 from reconciler.wiring import run_pass
 from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 
-EXIT_NOT_CLEAN = 1
+EXIT_NOT_DONE = 1
 
 HELP = """\
 Repair stuck batches with the results that their queue knows, in one pass; then exit.
@@ -49,10 +49,11 @@ a batch_id. Everything else goes to standard error.
 
 \b
 Exit codes:
- 0  clean, or another pass is running
- 1  some batches failed, the batch does not exist, or the pass was stopped early:
-    by its time limit, by a signal, or because the queue or the database is
-    unavailable; try again
+ 0  done, or another pass is running
+ 1  the pass failed: stopped by a signal, or the database or the job-status
+    service is unavailable, or denies access; try again. With an option that
+    selects batches, or --dry-run, also: a batch does not exist or could not be
+    repaired because of an error, or the time was up before all were checked
  2  wrong arguments
 78  invalid configuration, or a database with the schema of another version
 """
@@ -134,7 +135,8 @@ def reconcile(
             typer.echo(note, err=True)
         lines.write_summary(report.summary)
     is_complete = lines is None or not lines.is_broken
-    raise typer.Exit(0 if report.summary.is_clean and is_complete else EXIT_NOT_CLEAN)
+    is_done = report.summary.is_clean if options.is_by_hand else not report.summary.has_failed
+    raise typer.Exit(0 if is_done and is_complete else EXIT_NOT_DONE)
 
 
 async def _run(

@@ -78,6 +78,8 @@ def summary(numbers: RunSummary) -> str:
     if not numbers.dry_run:
         parts.append(f"{numbers.batches_deleted:,} old batches deleted")
     text = "; ".join(parts) + "."
+    if numbers.needs_person:
+        text += f" {number_of(numbers.needs_person, 'batch', 'needs')} a person."
     if numbers.cut_short:
         not_checked = number_of(numbers.not_looked_at, "batch", "was")
         text += f" Stopped early ({numbers.cut_short}): {not_checked} not checked."

@@ -7,7 +7,7 @@ from batches.pace import duration_text
 from batches.result import JobOutcome
 from reconciler.decision.reasons import ReasonKind, Reasons
 
-_PLURALS = {"": "", "has": "have", "is": "are", "was": "were"}
+_PLURALS = {"": "", "has": "have", "needs": "need", "is": "are", "was": "were"}
 
 
 def sentence(reasons: Reasons) -> str:

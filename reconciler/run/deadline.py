@@ -21,6 +21,18 @@ class StopReason(enum.StrEnum):
     LEASE_LOST = "another pass took its lease"
 
 
+FAILURES = frozenset(
+    {
+        StopReason.SIGNAL,
+        StopReason.DATABASE_UNAVAILABLE,
+        StopReason.QUEUE_UNAVAILABLE,
+        StopReason.ACCESS_DENIED,
+    }
+)
+"""Reasons after which a retry may do better. If the time was up, or another pass took the lease, the next
+pass continues anyway."""
+
+
 class Deadline:
     """Stops a pass when its time is up, or earlier. Belongs to the running event loop.
 

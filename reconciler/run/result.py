@@ -11,6 +11,7 @@ from batches.repair import RepairPlan
 from batches.result import JobOutcome
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import Reasons
+from reconciler.run.deadline import FAILURES
 
 LISTED_MAX = 1_000
 """Batches of each group that a report names: more than a person reads, few enough to keep in memory."""
@@ -119,6 +120,8 @@ class RunSummary:
     """Batches that were not repaired, by NotRepairedReason; includes errors."""
     unknown_to_queue: int = 0
     errors: int = 0
+    needs_person: int = 0
+    """Batches that will probably stay as they are until a person does something."""
     changed_meanwhile: int = 0
     not_looked_at: int = 0
     """Batches that a pass stopped early did not check: at most 10,000; 0 if they could not be counted."""
@@ -132,8 +135,13 @@ class RunSummary:
 
     @property
     def is_clean(self) -> bool:
-        """Whether there is nothing that another try could improve."""
+        """Whether every batch was checked, without an error."""
         return not (self.errors or self.not_looked_at or self.cut_short)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the pass as a whole failed, so that a retry may do better."""
+        return self.cut_short in FAILURES
 
 
 class RunLog:
@@ -188,6 +196,7 @@ class RunLog:
     def _add_not_repaired(self, result: BatchResult, not_repaired: NotRepaired) -> None:
         self._not_repaired[not_repaired.reason] += 1
         self._numbers["errors"] += not_repaired.is_error
+        self._numbers["needs_person"] += not_repaired.needs_person
         listed = self.not_repaired.setdefault(not_repaired.reason, [])
         if len(listed) < LISTED_MAX:
             listed.append(result)

@@ -40,6 +40,14 @@ class RunOptions:
     end_pending_as: JobOutcome | None = None
     """End the batch of `batch_id`; its jobs without a result count with this outcome."""
 
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person asks, who learns from the exit code whether every batch is in order.
+
+        A schedule would only retry a pass in vain because some batches need a person.
+        """
+        return self.batch_id is not None or self.all_batches or self.dry_run
+
 
 class Sweep:
     """One pass; used once.

@@ -12,6 +12,7 @@ from batches.repair import RepairPlan
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import ReasonKind
 from reconciler.output.tables import LOG_COLUMNS, changed, print_report, summary
+from reconciler.run.deadline import StopReason
 from reconciler.run.result import LISTED_MAX, BatchInProgress, BatchResult, RunLog, RunReport, RunSummary
 from tests.support.samples import BATCH
 from tests.unit.reconciler.decisions import because
@@ -154,6 +155,22 @@ CLEAN = {
 def test_a_pass_is_clean_unless_another_try_could_help(numbers: RunSummary, *, is_clean: bool) -> None:
     """Normal outcomes, and those that need no action, are clean."""
     assert numbers.is_clean == is_clean
+
+
+CONTINUED = frozenset({"", StopReason.TIME_UP, StopReason.LEASE_LOST})
+
+
+@pytest.mark.parametrize("reason", ["", *StopReason])
+def test_a_pass_has_failed_if_a_retry_may_do_better(reason: str) -> None:
+    """Another pass continues after one whose time was up or whose lease was lost."""
+    numbers = RunSummary(cut_short=reason, errors=3, needs_person=3)
+    assert numbers.has_failed == (reason not in CONTINUED)
+
+
+def test_the_summary_says_how_many_batches_need_a_person() -> None:
+    lines = printed(left(NotRepairedReason.CONTRADICTION), left(NotRepairedReason.UNKNOWN_TO_QUEUE))
+    assert lines[-2].endswith(" 1 batch needs a person.")
+    assert json.loads(lines[-1])["needs_person"] == 1
 
 
 def test_a_number_that_did_not_change_is_printed_once() -> None:
