@@ -47,6 +47,14 @@ def test_the_newest_answer_says_whether_a_batch_is_cancelled(
     assert outbox.cancelled_batches.has("b") is is_cancelled
 
 
+def test_a_later_answer_says_that_the_id_belongs_to_a_new_batch() -> None:
+    outbox = outbox_with("1", "2")
+    for state in (CANCELLED, PROCESSING):
+        outbox.start_call()
+        outbox.on_response(response_of(state))
+        assert outbox.cancelled_batches.has("b") is (state == CANCELLED)
+
+
 def test_an_answer_with_an_error_says_nothing_about_its_batch() -> None:
     outbox = outbox_with("1")
     outbox.cancelled_batches.note("b", is_cancelled=True)

@@ -4,7 +4,8 @@ Celery's pool and RQ start jobs in one process and send reports from another. Me
 fork is the simplest way between them: it needs no thread and no pipe, and no lock that a killed process could
 keep. It has a fixed size.
 
-    slot   the digest of a batch id (16 bytes), and when the newest answer came (8 bytes)
+    slot, slot, …   the digest of a batch id (16 bytes), and when the newest answer came (8 bytes)
+    last byte       whether any batch was ever noted
 
 A batch has one slot, and replaces another batch there. Then one more job of the other batch runs: its answer
 notes that batch again. A slot that two processes write at once matches neither batch.
@@ -32,13 +33,19 @@ class CancelledBatches:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._memory = mmap.mmap(-1, SLOTS * _SLOT.size)
+        self._memory = mmap.mmap(-1, SLOTS * _SLOT.size + 1)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no batch was ever noted as cancelled."""
+        return not self._memory[-1]
 
     def note(self, batch_id: str, *, is_cancelled: bool) -> None:
         """Note what an answer says about a batch."""
         digest, offset = _place_of(batch_id)
         if is_cancelled:
             _SLOT.pack_into(self._memory, offset, digest, self._clock())
+            self._memory[-1] = 1
         elif _SLOT.unpack_from(self._memory, offset)[0] == digest:  # its id was given to a new batch
             _SLOT.pack_into(self._memory, offset, _EMPTY, 0.0)
 
