@@ -19,6 +19,8 @@ redis_url = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 server = os.environ.get("BATCHPROGRESS_SERVER", "127.0.0.1:50051")
 
 app = Celery("celery_batch", broker=redis_url, backend=redis_url)
+# The tasks of a killed worker run again, instead of being pending for ever.
+app.conf.update(task_acks_late=True, task_reject_on_worker_lost=True)
 progress = CeleryProgress(app, Reporter(server))
 
 

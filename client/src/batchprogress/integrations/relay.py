@@ -88,7 +88,7 @@ class Relay(ReportMethods):
             yield
         finally:
             os.set_inheritable(pipe, False)  # noqa: FBT003
-            del os.environ[PIPE_VARIABLE]  # noqa: TID251
+            os.environ.pop(PIPE_VARIABLE, None)  # noqa: TID251
 
     def inherit(self) -> None:
         """Report through the child of the process that has spawned this program, if it has shared it."""
