@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batches.batch import Batch
+from batches.listing import Page
 
 PENDING_JOBS_MAX = 1_000
 """Pending jobs that are kept of each look: more than a person reads, few enough to write in some 20 ms."""
@@ -60,9 +61,25 @@ class LastLook:
     """Since when every look has found this number of pending jobs, and no result was recorded."""
     lists_jobs: bool = False
 
+    @property
+    def sentence(self) -> str:
+        """The reason, and why it comes without the names of the pending jobs if it does."""
+        if self.pending_jobs and not self.lists_jobs:
+            return f"{self.reason}; the queue keeps only counts and does not name its jobs"
+        return self.reason
+
     def is_newer_than(self, batch: Batch) -> bool:
         """Return whether no result was recorded since; an earlier look says nothing about the batch now."""
         return self.look_time >= batch.quiet_since
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPage:
+    """A page of the jobs that were pending at the newest look at a batch."""
+
+    jobs: Page[PendingJob, str]
+    look: LastLook | None
+    """None if there was no look since the batch's last result."""
 
 
 def last_look(look: Look, batch: Batch, before: LastLook | None) -> LastLook:

@@ -14,6 +14,8 @@ class Overview:
     """Batches in PROCESSING without a result for so long that the reconciler checks them."""
     oldest_silence_seconds: float
     """The longest time since the last result of a batch in PROCESSING; 0 if there is no such batch."""
+    reconciler_silence_seconds: float
+    """The time since the newest pass of the reconciler over all batches; infinite if there was none."""
     recent_repairs: int
     """Repairs that the reconciler made within the last hour."""
     recent_repaired_jobs: int

@@ -71,7 +71,7 @@ class LiveScreen:
     def _draw(self) -> None:
         rows: list[RenderableType] = [Text()]
         if self._batch is not None:
-            rows.append(Padding(Bars({self._batch.batch_id: self._batch}), (0, 1)))
+            rows.append(Padding(Bars({self._batch.batch_id: (self._batch, 0.0)}), (0, 1)))
         if self._spinner is not None:
             rows.append(Padding(self._spinner, (0, 0, 0, 1)))
         self._live.update(Group(*rows))

@@ -8,11 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, NewBatch, Version
 from batches.listing import BatchFilter, Page
-from batches.look import LastLook, Look
+from batches.look import Look, PendingPage
 from batches.overview import Overview
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
 from batches.result import FailureGroup, JobOutcome, JobResult, RecordedResult, ResultSource, StoredAttempt
+from batches.stall import Findings
 from batches.store import (
     attempts,
     changes,
@@ -159,6 +160,19 @@ class BatchStore:
         """
         return await self._read_of(batch_id, partial(listings.list_repairs, before_key=before_key, size=size))
 
+    async def list_pending_jobs(self, batch_id: str, *, after_job_id: str | None, size: int) -> PendingPage:
+        """Return a page of the jobs that were pending in the queue when the reconciler last looked.
+
+        Args:
+            batch_id: The batch.
+            after_job_id: The next_key of the page before; None for the first page.
+            size: The maximum number of jobs on the page.
+
+        """
+        return await self._database.read(
+            partial(looks.list_pending_jobs, batch_id=batch_id, after_job_id=after_job_id, size=size)
+        )
+
     async def read_overview(self, stuck_after_seconds: float) -> Overview:
         """Return totals over all batches; a batch without a result for that long is stuck."""
         return await self._database.read(lambda c: overview.read_overview(c, stuck_after_seconds))
@@ -182,9 +196,9 @@ class BatchStore:
         """Keep a look of the reconciler at a batch in place of the one before, unless the batch has ended."""
         await self._database.write(lambda c: looks.record_look(c, look))
 
-    async def read_looks(self, keys: Collection[int]) -> dict[int, LastLook]:
-        """Return the newest looks at the batches with these keys, by key."""
-        return await self._database.read(lambda c: looks.read_looks(c, keys))
+    async def read_findings(self, keys: Collection[int]) -> dict[int, Findings]:
+        """Return what the reconciler found about each of the batches with these keys, by key."""
+        return await self._database.read(lambda c: looks.read_findings(c, keys))
 
     async def begin_pass(self) -> int:
         """Note that a pass of the reconciler over all batches begins; return its key."""

@@ -35,7 +35,7 @@ async def list_batches(
     chosen = keys.subquery().c.batch_key
     query = SELECT_BATCH.join(chosen.table, chosen == _batches.batch_key).order_by(_batches.batch_key.desc())
     batches = [to_batch(row) for row in await connection.execute(query)]
-    return _page(batches, [batch.batch_key for batch in batches], size)
+    return page_of(batches, [batch.batch_key for batch in batches], size)
 
 
 def _with_prefix(keys: Select[tuple[int]], prefix: str) -> Select[tuple[int]]:
@@ -87,7 +87,7 @@ async def list_results(
     if after_job_id is not None:
         query = query.where(table.job_id > after_job_id)
     results = [_to_result(row) for row in await connection.execute(query)]
-    return _page(results, [result.job_id for result in results], size)
+    return page_of(results, [result.job_id for result in results], size)
 
 
 async def list_repairs(
@@ -104,10 +104,10 @@ async def list_repairs(
     if before_key is not None:
         query = query.where(table.repair_key < before_key)
     rows = (await connection.execute(query)).all()
-    return _page([_to_repair(row) for row in rows], [row.repair_key for row in rows], size)
+    return page_of([_to_repair(row) for row in rows], [row.repair_key for row in rows], size)
 
 
-def _page(items: list[Item], keys: list[Key], size: int) -> Page[Item, Key]:
+def page_of(items: list[Item], keys: list[Key], size: int) -> Page[Item, Key]:
     """Return a page; one item more than its size was read, which tells whether another page follows."""
     return Page(items[:size], keys[size - 1] if len(items) > size else None)
 

@@ -6,17 +6,23 @@ or writes a look. A look at a batch that has got a result since is kept until th
 
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.look import LastLook, Look, PendingJob, last_look
+from batches.listing import Page
+from batches.look import LastLook, Look, PendingJob, PendingPage, last_look
+from batches.stall import Findings
 from batches.store import schema
-from batches.store.rows import lock_batch
+from batches.store.listings import page_of
+from batches.store.passes import read_last_pass_time
+from batches.store.rows import lock_batch, read_batch
 
 _looks = schema.looks.c
 _jobs = schema.pending_jobs.c
+_results = schema.job_results.c
 
 
 async def record_look(connection: AsyncConnection, look: Look) -> None:
@@ -25,7 +31,7 @@ async def record_look(connection: AsyncConnection, look: Look) -> None:
     if batch.has_ended:
         return
     key = batch.batch_key
-    before = (await read_looks(connection, [key])).get(key)
+    before = (await _read_looks(connection, [key])).get(key)
     values = _values(last_look(look, batch, before))
     if before is None:
         await connection.execute(insert(schema.looks).values(batch_key=key, **values))
@@ -35,10 +41,44 @@ async def record_look(connection: AsyncConnection, look: Look) -> None:
         await _replace_jobs(connection, key, look.pending.first_jobs)
 
 
-async def read_looks(connection: AsyncConnection, keys: Collection[int]) -> dict[int, LastLook]:
-    """Return the newest looks at these batches, by batch_key."""
-    query = select(schema.looks).where(_looks.batch_key.in_(keys))
-    return {row.batch_key: _to_look(row) for row in await connection.execute(query)} if keys else {}
+async def read_findings(connection: AsyncConnection, keys: Collection[int]) -> dict[int, Findings]:
+    """Return what the reconciler found about each of these batches, by batch_key."""
+    looks = await _read_looks(connection, keys)
+    last_pass_time = await read_last_pass_time(connection)
+    return {key: Findings(looks.get(key), last_pass_time) for key in keys}
+
+
+async def list_pending_jobs(
+    connection: AsyncConnection, batch_id: str, *, after_job_id: str | None, size: int
+) -> PendingPage:
+    """Return a page of the jobs that were pending at the newest look, in ascending byte order of job_id.
+
+    A job whose result was recorded since is left out, and one with a result of its pending attempt: it was
+    recorded while the pass read the queue's list.
+    """
+    batch = await read_batch(connection, batch_id)
+    look = (await _read_looks(connection, [batch.batch_key])).get(batch.batch_key)
+    if look is None or look.pending_time is None or batch.has_ended:
+        return PendingPage(Page([], None), look if look and not batch.has_ended else None)
+    query = (
+        select(schema.pending_jobs)
+        .where(_jobs.batch_key == batch.batch_key, ~_has_result(look.pending_time))
+        .order_by(_jobs.job_id)
+        .limit(size + 1)
+    )
+    if after_job_id is not None:
+        query = query.where(_jobs.job_id > after_job_id)
+    jobs = [_to_job(row) for row in await connection.execute(query)]
+    page = page_of(jobs, [job.job_id for job in jobs], size)
+    return PendingPage(page, look if look.is_newer_than(batch) else None)
+
+
+def _has_result(since: datetime) -> ColumnElement[bool]:
+    return exists().where(
+        _results.batch_key == _jobs.batch_key,
+        _results.job_id == _jobs.job_id,
+        or_(_results.attempt >= _jobs.attempt, _results.record_time >= since),
+    )
 
 
 async def delete_look(connection: AsyncConnection, batch_key: int) -> None:
@@ -47,10 +87,15 @@ async def delete_look(connection: AsyncConnection, batch_key: int) -> None:
         await connection.execute(delete(table).where(table.c.batch_key == batch_key))
 
 
+async def _read_looks(connection: AsyncConnection, keys: Collection[int]) -> dict[int, LastLook]:
+    query = select(schema.looks).where(_looks.batch_key.in_(keys))
+    return {row.batch_key: _to_look(row) for row in await connection.execute(query)}
+
+
 async def _replace_jobs(connection: AsyncConnection, key: int, jobs: Iterable[PendingJob]) -> None:
     """Write the differences only: the jobs of a batch that does not move are the same in every look."""
     rows = await connection.execute(select(schema.pending_jobs).where(_jobs.batch_key == key))
-    before = {PendingJob(row.job_id, row.display_name, row.attempt) for row in rows}
+    before = {_to_job(row) for row in rows}
     after = set(jobs)
     if gone := [job.job_id for job in before - after]:
         await connection.execute(
@@ -58,6 +103,10 @@ async def _replace_jobs(connection: AsyncConnection, key: int, jobs: Iterable[Pe
         )
     if new := [{"batch_key": key, **asdict(job)} for job in after - before]:
         await connection.execute(insert(schema.pending_jobs), new)
+
+
+def _to_job(row: Row[Any]) -> PendingJob:
+    return PendingJob(row.job_id, row.display_name, row.attempt)
 
 
 def _values(look: LastLook) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Reads totals over all batches for metrics; the cost of each query is bounded."""
 
+import math
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import BatchState
 from batches.overview import Overview
 from batches.store import schema
+from batches.store.passes import read_last_pass_time
 from batches.store.sql_functions import database_now
 
 COUNTED_BATCHES_MAX = 100_000
@@ -27,8 +29,10 @@ async def read_overview(connection: AsyncConnection, stuck_after_seconds: float)
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
     counts = {state: await _count(connection, state) for state in BatchState}
     stuck, oldest_seconds = await _read_silence(connection, now, stuck_after_seconds)
+    last_pass_time = await read_last_pass_time(connection)
+    pass_seconds = math.inf if last_pass_time is None else max(0.0, (now - last_pass_time).total_seconds())
     repairs, jobs = await _read_recent_repairs(connection, now)
-    return Overview(counts, stuck, oldest_seconds, repairs, jobs)
+    return Overview(counts, stuck, oldest_seconds, pass_seconds, repairs, jobs)
 
 
 async def _count(connection: AsyncConnection, state: BatchState) -> int:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 
 from batches.batch import TOTAL_JOBS_MAX, BatchState
-from batches.pace import duration_text
 from batches.result import JobOutcome
+from batches.stall import duration_text
 from reconciler.decision.reasons import ReasonKind, Reasons
 
 _PLURALS = {"": "", "has": "have", "needs": "need", "is": "are", "was": "were"}

@@ -33,5 +33,5 @@ class Adviser:
         if left is None:
             return None
         key = batch.current.batch_key
-        look = (await self._store.read_looks([key])).get(key)
+        look = (await self._store.read_findings([key]))[key].look
         return with_advice(left, batch.current, batch.pending, look, self._after_seconds)

@@ -2,15 +2,17 @@
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from google.protobuf import timestamp_pb2
+from google.protobuf import duration_pb2, timestamp_pb2
 
 from batches import pace
 from batches.batch import Batch
 from batches.errors import BatchError
+from batches.look import PendingPage
 from batches.repair import Repair, Tallies
 from batches.result import FailureGroup, RecordedResult, ResultSource
+from batches.stall import Findings, ReconcilerRules, stall_reason
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.error_table import refusal_of
 from rpc.answers.refusal import Refusal
@@ -33,27 +35,32 @@ class BatchConverter:
     """Makes the messages of batches.
 
     Args:
-        stuck_after_seconds: when the reconciler checks a batch without results; stall reasons mention it.
+        rules: when the reconciler runs and at which batches it looks; stall reasons mention it.
 
     """
 
-    def __init__(self, stuck_after_seconds: float) -> None:
-        self._stuck_after_seconds = stuck_after_seconds
+    def __init__(self, rules: ReconcilerRules) -> None:
+        self._rules = rules
 
-    def to_watch_response(self, snapshot: Snapshot) -> pb.WatchBatchResponse:
+    def to_watch_response(
+        self, snapshot: Snapshot, findings: Findings | None = None
+    ) -> pb.WatchBatchResponse:
         """Return the message of a snapshot, made once for thousands of watchers. It must not be changed."""
-        now = time.monotonic()
-        if snapshot.shared is None or now - snapshot.shared.made_at > SHARED_SECONDS_MAX:
-            batch = self.to_batch(snapshot.batch, snapshot.database_time())
-            snapshot.shared = _SharedMessage(now, pb.WatchBatchResponse(batch=batch))
-        message: pb.WatchBatchResponse = snapshot.shared.message
+        message = shared_message(snapshot)
+        if message is None:
+            batch = self.to_batch(snapshot.batch, findings, snapshot.database_time())
+            message = pb.WatchBatchResponse(batch=batch)
+            snapshot.shared = _SharedMessage(time.monotonic(), message)
         return message
 
-    def to_batch(self, batch: Batch, now: datetime | None = None) -> pb.Batch:
+    def to_batch(
+        self, batch: Batch, findings: Findings | None = None, now: datetime | None = None
+    ) -> pb.Batch:
         """Return the message of a batch.
 
         Args:
             batch: the batch.
+            findings: what the reconciler found; None leaves it out of the stall reason.
             now: the current time of the database; None: the time at which the batch was read.
 
         """
@@ -76,9 +83,18 @@ class BatchConverter:
             complete_time=_time(batch.complete_time),
             jobs_per_second=pace.jobs_per_second(batch, now),
             estimated_complete_time=_time(pace.estimated_complete_time(batch, now)),
-            stall_reason=pace.stall_reason(batch, now, self._stuck_after_seconds),
+            stall_reason=stall_reason(batch, now, self._rules, findings),
             reconciled_jobs=batch.reconciled_jobs,
+            pace_holds_for=_duration(pace.pace_holds_seconds(batch, now)),
         )
+
+
+def shared_message(snapshot: Snapshot) -> pb.WatchBatchResponse | None:
+    """Return the message that was made of a snapshot a moment ago; None if it must be made again."""
+    shared: _SharedMessage | None = snapshot.shared
+    if shared is None or time.monotonic() - shared.made_at > SHARED_SECONDS_MAX:
+        return None
+    return shared.message
 
 
 def to_response(answer: Answer) -> pb.ReportJobResultResponse:
@@ -146,6 +162,20 @@ def to_repair(repair: Repair) -> pb.Repair:
     )
 
 
+def to_pending_jobs(page: PendingPage, next_page_token: str) -> pb.ListPendingJobsResponse:
+    """Return the answer with a page of pending jobs."""
+    look = page.look
+    return pb.ListPendingJobsResponse(
+        pending_jobs=[
+            pb.PendingJob(job_id=job.job_id, display_name=job.display_name, attempt=job.attempt)
+            for job in page.jobs.items
+        ],
+        next_page_token=next_page_token,
+        look_time=None if look is None else _time(look.pending_time or look.look_time),
+        reason="" if look is None else look.sentence,
+    )
+
+
 def _to_tallies(tallies: Tallies) -> pb.Tallies:
     return pb.Tallies(
         state=pb.BatchState.ValueType(tallies.state),
@@ -166,6 +196,14 @@ def _to_error(refusal: Refusal) -> pb.ReportError:
             pb.FieldViolation(field=one.field, description=one.description) for one in refusal.violations
         ],
     )
+
+
+def _duration(seconds: float | None) -> duration_pb2.Duration | None:
+    if seconds is None:
+        return None
+    message = duration_pb2.Duration()
+    message.FromTimedelta(timedelta(seconds=seconds))
+    return message
 
 
 def _time(moment: datetime | None) -> timestamp_pb2.Timestamp | None:

@@ -45,6 +45,11 @@ class ProgressCollector(Collector):
         settings, backlog = self.settings, self.group_commit.backlog_results
         yield _gauge("backlog_results", "Results that wait to be recorded.", backlog)
         yield _gauge("backlog_results_max", "The limit of backlog_results.", settings.backlog_results_max)
+        yield _gauge(
+            "reconciler_period_seconds",
+            "How often the reconciler should run: PROGRESS_RECONCILER_PERIOD.",
+            settings.reconciler_period,
+        )
         yield _gauge("watches", "Open watches.", self.hub.watches)
         yield _gauge("watches_max", "The limit of watches.", settings.watches_max)
         yield _gauge(
@@ -110,6 +115,11 @@ def _of_the_batches(overview: Overview) -> Iterator[Metric]:
         "oldest_silence_seconds",
         "Seconds since the last result of the batch in progress that has waited longest for one.",
         overview.oldest_silence_seconds,
+    )
+    yield _gauge(
+        "reconciler_silence_seconds",
+        "Seconds since the newest pass of the reconciler over all batches; +Inf if there was none.",
+        overview.reconciler_silence_seconds,
     )
     yield _gauge("recent_repairs", "Batches repaired within the last hour.", overview.recent_repairs)
     yield _gauge(

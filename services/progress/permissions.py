@@ -16,6 +16,7 @@ _ROLES = {
     "ListJobResults": Role.READER,
     "ListFailureGroups": Role.READER,
     "ListRepairs": Role.READER,
+    "ListPendingJobs": Role.READER,
     "WatchBatch": Role.READER,
     "ReportJobResult": Role.WORKER,
     "ReportJobResults": Role.WORKER,

@@ -146,8 +146,8 @@ def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, JobOutcome
     return batch_id, _OUTCOMES.get(message.outcome), size
 
 
-def to_repair_page(message: pb.ListRepairsRequest) -> tuple[str, int]:
-    """Check ListRepairs; return batch_id and page size."""
+def to_page(message: pb.ListRepairsRequest | pb.ListPendingJobsRequest) -> tuple[str, int]:
+    """Check a request for a page of a batch's lists; return batch_id and page size."""
     checks = FieldChecks()
     batch_id = checks.identifier("batch_id", message.batch_id)
     size = checks.page_size(message.page_size, PAGE_SIZE_MAX)

@@ -19,7 +19,7 @@ from rpc.answers.pages import page_that_fits
 from rpc.answers.refusal import Refusal
 from rpc.callers.principal import caller
 from services.progress import convert, requests, scope
-from services.progress.convert import BatchConverter
+from services.progress.batch_messages import BatchMessages
 from services.progress.group_commit import GroupCommit
 from services.progress.scope import require_visible
 from services.progress.watch_hub import WatchHub
@@ -37,7 +37,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         store: where the batches are.
         group_commit: records results.
         hub: has the states of watched batches.
-        converter: makes the messages of batches.
+        messages: makes the messages of batches.
         changed: gets the ids of the batches that a request has changed.
 
     """
@@ -47,54 +47,58 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         store: "BatchStore",
         group_commit: GroupCommit,
         hub: WatchHub,
-        converter: BatchConverter,
+        messages: BatchMessages,
         changed: Callable[[Iterable[str]], None],
     ) -> None:
         self._store = store
         self._group_commit = group_commit
         self._hub = hub
-        self._converter = converter
+        self._messages = messages
         self._changed = changed
 
     async def CreateBatch(self, request: pb.CreateBatchRequest, _context: Context) -> pb.CreateBatchResponse:
         new = scope.require_creatable(requests.to_new_batch(request, caller().batch_prefix))
         batch = await self._store.create_batch(new)
         self._changed([batch.batch_id])  # it may have replaced a batch that is watched
-        return pb.CreateBatchResponse(batch=self._converter.to_batch(batch))
+        return pb.CreateBatchResponse(batch=self._messages.of_changed(batch))
 
     async def AddJobs(self, request: pb.AddJobsRequest, _context: Context) -> pb.AddJobsResponse:
         batch_id, additional_jobs, request_id = requests.to_addition(request)
         batch = await self._store.add_jobs(require_visible(batch_id), additional_jobs, request_id)
         self._changed([batch.batch_id])
-        return pb.AddJobsResponse(batch=self._converter.to_batch(batch))
+        return pb.AddJobsResponse(batch=self._messages.of_changed(batch))
 
     async def SealBatch(self, request: pb.SealBatchRequest, _context: Context) -> pb.SealBatchResponse:
         batch = await self._store.seal_batch(require_visible(requests.to_batch_id(request)))
         self._changed([batch.batch_id])
-        return pb.SealBatchResponse(batch=self._converter.to_batch(batch))
+        return pb.SealBatchResponse(batch=self._messages.of_changed(batch))
 
     async def CancelBatch(self, request: pb.CancelBatchRequest, _context: Context) -> pb.CancelBatchResponse:
         batch = await self._store.cancel_batch(require_visible(requests.to_batch_id(request)))
         self._changed([batch.batch_id])
-        return pb.CancelBatchResponse(batch=self._converter.to_batch(batch))
+        return pb.CancelBatchResponse(batch=self._messages.of_changed(batch))
 
     async def GetBatch(self, request: pb.GetBatchRequest, _context: Context) -> pb.GetBatchResponse:
         batch = await self._store.get_batch(require_visible(requests.to_batch_id(request)))
-        return pb.GetBatchResponse(batch=self._converter.to_batch(batch))
+        (message,) = await self._messages.of([batch])
+        return pb.GetBatchResponse(batch=message)
 
     async def ListBatches(self, request: pb.ListBatchesRequest, _context: Context) -> pb.ListBatchesResponse:
         selected, size = requests.to_batch_filter(request, caller().batch_prefix)
         filters = [request.state, dict(selected.labels)]
         before_key = decode_token("ListBatches", filters, request.page_token, int)
         page = await self._store.list_batches(selected, before_key=before_key, size=size)
+        found = list(zip(page.items, await self._messages.of(page.items), strict=True))
 
-        def to_response(batches: Sequence[Batch], next_key: int | None) -> pb.ListBatchesResponse:
+        def to_response(
+            batches: Sequence[tuple[Batch, pb.Batch]], next_key: int | None
+        ) -> pb.ListBatchesResponse:
             return pb.ListBatchesResponse(
-                batches=[self._converter.to_batch(batch) for batch in batches],
+                batches=[message for _, message in batches],
                 next_page_token=_next_token("ListBatches", filters, next_key),
             )
 
-        return page_that_fits(page.items, page.next_key, attrgetter("batch_key"), to_response)
+        return page_that_fits(found, page.next_key, lambda one: one[0].batch_key, to_response)
 
     async def ReportJobResult(
         self, request: pb.ReportJobResultRequest, _context: Context
@@ -137,6 +141,16 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
 
         return page_that_fits(page.items, page.next_key, attrgetter("job_id"), to_response)
 
+    async def ListPendingJobs(
+        self, request: pb.ListPendingJobsRequest, _context: Context
+    ) -> pb.ListPendingJobsResponse:
+        batch_id, size = requests.to_page(request)
+        after_job_id = decode_token("ListPendingJobs", batch_id, request.page_token, str)
+        page = await self._store.list_pending_jobs(
+            require_visible(batch_id), after_job_id=after_job_id, size=size
+        )
+        return convert.to_pending_jobs(page, _next_token("ListPendingJobs", batch_id, page.jobs.next_key))
+
     async def ListFailureGroups(
         self, request: pb.ListFailureGroupsRequest, _context: Context
     ) -> pb.ListFailureGroupsResponse:
@@ -146,7 +160,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         )
 
     async def ListRepairs(self, request: pb.ListRepairsRequest, _context: Context) -> pb.ListRepairsResponse:
-        batch_id, size = requests.to_repair_page(request)
+        batch_id, size = requests.to_page(request)
         before_key = decode_token("ListRepairs", batch_id, request.page_token, int)
         page = await self._store.list_repairs(require_visible(batch_id), before_key=before_key, size=size)
         return pb.ListRepairsResponse(
@@ -164,7 +178,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         with scope.open_watch():
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
-                    yield self._converter.to_watch_response(snapshot)
+                    yield await self._messages.of_snapshot(snapshot)
 
 
 def _next_token(call: str, filters: object, key: int | str | None) -> str:

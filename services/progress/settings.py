@@ -55,3 +55,10 @@ class ProgressSettings(ServerSettings):
         " uses it for stall_reason and metrics. Default 300, the default of RECONCILER_STUCK_AFTER: keep"
         " them equal.",
     )
+    reconciler_period: float = Field(
+        default=300,
+        gt=0,
+        description="Seconds between two passes of the reconciler. If none has run for two periods,"
+        " stall_reason says so, and an alert fires. Default 300: the schedule of the CronJob and of the"
+        " systemd timer.",
+    )

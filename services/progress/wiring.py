@@ -9,6 +9,7 @@ import structlog
 from batches.migrations import migrate
 from batches.result import ResultSource
 from batches.settings import DatabaseSettings
+from batches.stall import ReconcilerRules
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.durability import durability_warnings
@@ -16,6 +17,7 @@ from batchprogress.v1 import progress_pb2_grpc
 from rpc.callers.limits import Limits
 from rpc.serving.deployable import BackgroundTask, Deployable, Service
 from rpc.telemetry.telemetry import Telemetry
+from services.progress.batch_messages import BatchMessages
 from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit, Record
@@ -96,8 +98,9 @@ def _assemble(
     telemetry.registry.register(
         ProgressCollector(settings, group_commit, hub, feed, overview, (reads, recording))
     )
-    converter = BatchConverter(settings.stuck_after)
-    servicer = ProgressServicer(store, group_commit, hub, converter, pending.add)
+    rules = ReconcilerRules(settings.stuck_after, settings.reconciler_period)
+    messages = BatchMessages(BatchConverter(rules), store.read_findings)
+    servicer = ProgressServicer(store, group_commit, hub, messages, pending.add)
     tasks = (
         BackgroundTask(group_commit.run, group_commit.close),
         BackgroundTask(feed.run),

@@ -109,6 +109,7 @@ class Hostility:
             "ListBatches": [[state, {}] for state in range(4)],
             "ListJobResults": [[one, outcome] for one in KNOWN for outcome in range(4)],
             "ListRepairs": [*KNOWN],
+            "ListPendingJobs": [*KNOWN],
             "ListJobStatuses": [*KNOWN],
         }
         tokens = [

@@ -48,7 +48,17 @@ from batchprogress.errors import (
     Unavailable,
     WaitTimeout,
 )
-from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair, Tallies
+from batchprogress.models import (
+    Batch,
+    BatchState,
+    FailureGroup,
+    JobOutcome,
+    JobResult,
+    PendingJob,
+    PendingJobs,
+    Repair,
+    Tallies,
+)
 from batchprogress.paging import AsyncPages, Page, Pages
 from batchprogress.reporter import Reporter
 from batchprogress.tls import TlsFiles
@@ -80,6 +90,8 @@ __all__ = [
     "JobResult",
     "Page",
     "Pages",
+    "PendingJob",
+    "PendingJobs",
     "PermissionDenied",
     "ProgressError",
     "ProxyAnswered",

@@ -18,14 +18,12 @@ from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WatchCursor
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress._grpc.retry import Failure
+from batchprogress.bar_line import head_of, held, line_of
 from batchprogress.errors import BatchNotFound, CallFailed, ProxyAnswered
 from batchprogress.models import Batch
-from batchprogress.pace import after_silence
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.watching import OF_CHANNEL, grpc_error_of
 
-BAR_CHARACTERS = 24
-"""The width of the bar: with the numbers it fits into 80 columns."""
 DRAWN_SECONDS_MIN = 0.1
 """The least time between two redraws: ten a second look alive, more only cost."""
 WAITING_SECONDS_MIN = 2.0
@@ -34,8 +32,8 @@ REDRAWN_SECONDS = 1.0
 """How often a batch without news is redrawn: its time left is shown in seconds."""
 LINE_STEP_PERCENT = 10
 """The progress between two lines of a log: about a dozen lines for a batch."""
-TWO_DIGIT_RATE = 10
-"""From this rate on, in jobs per second, a decimal place would only flicker."""
+LOGGED_SILENCE_SECONDS_MIN = 60.0
+"""A silence shorter than this is not worth a line of a log; the server calls it no stall either."""
 CLEAR_TO_END = "\x1b[K"
 
 
@@ -51,7 +49,8 @@ def bar(  # noqa: PLR0913  # options, by keyword only
     """Show the progress of a batch until it has ended.
 
     A terminal shows one line that is redrawn. Elsewhere a line is written every 10 percent, when the batch
-    stalls, and when it has ended. While no result arrives the rate falls, then the line says since when.
+    stalls, and when it has ended. Once no result has arrived for longer than the rate explains, the line says
+    since when in place of the rate.
     While the server does not answer, the line says so and why.
 
     Args:
@@ -101,42 +100,6 @@ def bar(  # noqa: PLR0913  # options, by keyword only
             caller.close()
 
 
-def line_of(batch: Batch) -> str:
-    """Return a batch in one line: percent, bar, counts, failed, skipped, rate, time left, state."""
-    return ", ".join([head_of(batch), *tail_of(batch)])
-
-
-def head_of(batch: Batch) -> str:
-    """Return percent, bar and counts."""
-    full = "█" * (BAR_CHARACTERS * batch.percent_complete // 100)
-    counts = f"{batch.ended_jobs:,}/{batch.total_jobs:,}"
-    return f"{batch.percent_complete:3} % {full:░<{BAR_CHARACTERS}} {counts}"
-
-
-def tail_of(batch: Batch) -> list[str]:
-    """Return what follows the counts: failed, skipped, then rate and time left, or the stall, or the end."""
-    parts = [f"{batch.failed_jobs:,} failed"] if batch.failed_jobs else []
-    parts += [f"{batch.skipped_jobs:,} skipped"] if batch.skipped_jobs else []
-    return [*parts, batch.state] if batch.has_ended else [*parts, *pace_of(batch)]
-
-
-def pace_of(batch: Batch) -> list[str]:
-    """Return rate and time left, or why the batch stalls."""
-    if batch.jobs_per_second <= 0:
-        return [batch.stall_reason] if batch.stall_reason else []
-    rate = f"{batch.jobs_per_second:,.{0 if batch.jobs_per_second >= TWO_DIGIT_RATE else 1}f}/s"
-    if not batch.sealed:
-        return [rate]
-    return [rate, f"{duration_of(round(batch.pending_jobs / batch.jobs_per_second))} left"]
-
-
-def duration_of(seconds: int) -> str:
-    """Return 4:07 or 1:06:40."""
-    minutes, seconds = divmod(seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-
-
 class Screen:
     """Draws the newest state of a batch when it arrives, and again while none does.
 
@@ -159,7 +122,7 @@ class Screen:
         """Draw a newer state."""
         with self._lock:
             self._batch, self._received = batch, self._clock()
-            self._draw(batch)
+            self._draw(batch, 0.0)
 
     def wait_for(self, sentence: str) -> None:
         """Let a later redraw say what is waited for."""
@@ -181,12 +144,13 @@ class Screen:
             if self._waiting and now - self._waiting_since >= WAITING_SECONDS_MIN:
                 self._draw_waiting(self._batch, self._waiting)
             elif self._batch is not None and seconds >= REDRAWN_SECONDS:
-                self._draw(after_silence(self._batch, seconds))
+                self._draw(held(self._batch, seconds), seconds)
 
     def end(self) -> None:
         """Leave what is drawn as it is."""
 
-    def _draw(self, batch: Batch) -> None:
+    def _draw(self, batch: Batch, silent_seconds: float) -> None:
+        """Draw a batch for which no message has arrived for that long."""
         raise NotImplementedError
 
     def _draw_waiting(self, batch: Batch | None, sentence: str) -> None:
@@ -200,8 +164,8 @@ class Line(Screen):
         """Go on below the line."""
         self._out.write("\n")
 
-    def _draw(self, batch: Batch) -> None:
-        self._redraw(line_of(batch))
+    def _draw(self, batch: Batch, silent_seconds: float) -> None:
+        self._redraw(line_of(batch, silent_seconds))
 
     def _draw_waiting(self, batch: Batch | None, sentence: str) -> None:
         self._redraw(sentence if batch is None else f"{head_of(batch)}, {sentence}")
@@ -219,11 +183,13 @@ class Lines(Screen):
     _has_stalled = False
     _said_waiting_since = -1.0
 
-    def _draw(self, batch: Batch) -> None:
-        stalls = bool(batch.stall_reason) and not self._has_stalled
-        self._has_stalled = bool(batch.stall_reason)
+    def _draw(self, batch: Batch, silent_seconds: float) -> None:
+        is_silent = batch.jobs_per_second <= 0 and silent_seconds >= LOGGED_SILENCE_SECONDS_MIN
+        has_stalled = is_silent or bool(batch.stall_reason)
+        stalls = has_stalled and not self._has_stalled
+        self._has_stalled = has_stalled
         if stalls or batch.has_ended or batch.percent_complete >= self._next_percent:
-            self._write(line_of(batch))
+            self._write(line_of(batch, silent_seconds))
             self._next_percent = batch.percent_complete + LINE_STEP_PERCENT
 
     def _draw_waiting(self, batch: Batch | None, sentence: str) -> None:

@@ -6,7 +6,7 @@ that it was read from in `message`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from batchprogress.v1 import progress_pb2 as pb
@@ -76,13 +76,17 @@ class Batch:
     complete_time: datetime | None
     """When the batch was completed or cancelled; None while it is processing."""
     jobs_per_second: float
-    """The recent rate, an average over about 30 seconds; 0 once the batch has stalled or ended."""
+    """The recent rate, an average over about 30 seconds; 0 once it has expired (`pace_holds_for`), and after
+    the end."""
     estimated_complete_time: datetime | None
     """When the batch ends at this rate; None at rate 0, while the batch is unsealed, and after its end."""
     stall_reason: str
-    """Why the batch does not move, as a sentence; empty while it moves and after its end."""
+    """Why the batch does not move, and what the reconciler found when it last looked, as a sentence; empty
+    while it moves and after its end."""
     reconciled_jobs: int
     """The number of results that came from the reconciler instead of a worker."""
+    pace_holds_for: timedelta | None
+    """How much longer the rate and the estimate hold if no result arrives; None at rate 0."""
     message: pb.Batch = field(repr=False, compare=False)
 
     @property
@@ -129,6 +133,31 @@ class FailureGroup:
     sample_job_id: str
     """The first job of the group, in ascending byte order of the ids."""
     message: pb.FailureGroup = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingJob:
+    """A job that was pending in the queue when the reconciler last looked."""
+
+    job_id: str
+    display_name: str
+    """A name for people; empty if the queue does not tell one."""
+    attempt: int
+    """The number of the attempt that it waits for or runs, counted from 1."""
+    message: pb.PendingJob = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingJobs:
+    """What the reconciler found when it last looked at a batch that it left open."""
+
+    jobs: tuple[PendingJob, ...]
+    """The first 1,000 pending jobs, in ascending byte order of ids; none if the queue keeps only counts."""
+    look_time: datetime | None
+    """When the reconciler looked; None if it has not looked since the last result of the batch."""
+    reason: str
+    """Why it left the batch open, as a sentence."""
+    message: pb.ListPendingJobsResponse = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

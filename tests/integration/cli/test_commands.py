@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from batches.look import Look, PendingJob, QueuePending
 from batches.repair import RepairPlan
 from batches.store.batch_store import BatchStore
 from batchprogress.v1 import progress_pb2 as pb
@@ -14,7 +15,7 @@ from tests.support.samples import FAILED, result
 pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
 
 BATCH_FIELDS = [field.name for field in pb.Batch.DESCRIPTOR.fields]
-UNSET_AT_FIRST = {"last_result_time", "complete_time", "estimated_complete_time"}
+UNSET_AT_FIRST = {"last_result_time", "complete_time", "estimated_complete_time", "pace_holds_for"}
 
 
 async def fail_jobs(progress: Served, number: int) -> None:
@@ -187,3 +188,25 @@ async def test_foreign_text_cannot_control_a_terminal(progress: Served, cli: Com
     assert "\x1b" not in ended.out
     assert ended.lines[1].endswith("a b\N{REPLACEMENT CHARACTER}]0;t\N{REPLACEMENT CHARACTER}")
     assert len(ended.lines) == 2
+
+
+async def test_pending_lists_what_the_reconciler_found(
+    progress: Served, cli: CommandLine, store: BatchStore
+) -> None:
+    """Why it left the batch, and when, goes to standard error."""
+    await progress.create("b", 3)
+    never = await cli.run("pending", "b")
+    assert (never.out, "has not looked at the batch" in never.err) == ("", True)
+    jobs = (PendingJob("j1", "sync_row", 2), PendingJob("j2"))
+    found = QueuePending(2, lists_jobs=True, first_jobs=jobs)
+    await store.record_look(Look("b", "still_pending", "2 jobs are still pending in Celery", found))
+    ended = await cli.run("pending", "b")
+    assert [line.split() for line in ended.lines] == [
+        ["job", "attempt", "name"],
+        ["j1", "2", "sync_row"],
+        ["j2", "1"],
+    ]
+    assert ended.err.rstrip().endswith("UTC: 2 jobs are still pending in Celery")
+    listed = (await cli.run("pending", "b", "--json")).json
+    assert listed[0] == {"job_id": "j1", "display_name": "sync_row", "attempt": 2}
+    assert (await cli.run("pending", "nope")).code == 4

@@ -70,7 +70,7 @@ class Recorder:
         """Keep the revision."""
         self.changed_revisions.append(batch.revision)
 
-    def aged(self, batch: Batch) -> None:
+    def aged(self, batch: Batch, silent_seconds: float) -> None:
         """Keep nothing."""
 
     def missing(self, batch_id: str, sentence: str) -> None:

@@ -158,6 +158,7 @@ async def test_invalid_field_is_named(
         ("ListJobResults", pb.ListJobResultsRequest(batch_id="x")),
         ("ListFailureGroups", pb.ListFailureGroupsRequest(batch_id="x")),
         ("ListRepairs", pb.ListRepairsRequest(batch_id="x")),
+        ("ListPendingJobs", pb.ListPendingJobsRequest(batch_id="x")),
         ("WatchBatch", pb.WatchBatchRequest(batch_id="x")),
     ],
 )

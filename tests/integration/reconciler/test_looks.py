@@ -13,7 +13,7 @@ from tests.support.queue_fake import FakeBatch, failing
 async def look_at(scene: Scene, batch_id: str = "batch") -> LastLook | None:
     """Return the newest look at a batch."""
     key = (await scene.store.get_batch(batch_id)).batch_key
-    return (await scene.store.read_looks([key])).get(key)
+    return (await scene.store.read_findings([key]))[key].look
 
 
 async def rows(scene: Scene, table: Any) -> list[tuple[Any, ...]]:

@@ -24,6 +24,7 @@ ABOUT_A_BATCH: dict[str, dict[str, Any]] = {
     "GetBatch": {},
     "ListJobResults": {},
     "ListFailureGroups": {},
+    "ListPendingJobs": {},
     "ListRepairs": {},
     "WatchBatch": {},
     "ReportJobResult": {"job_id": "j", "outcome": pb.JOB_OUTCOME_SUCCEEDED},

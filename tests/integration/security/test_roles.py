@@ -25,6 +25,7 @@ BY_ROLE = {
         "ListBatches",
         "ListJobResults",
         "ListFailureGroups",
+        "ListPendingJobs",
         "ListRepairs",
         "WatchBatch",
     },

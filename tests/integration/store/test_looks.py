@@ -26,7 +26,7 @@ LOOK = Look(
 async def look_at(store: BatchStore, batch_id: str = "batch") -> LastLook | None:
     """Return the newest look at a batch."""
     key = (await store.get_batch(batch_id)).batch_key
-    return (await store.read_looks([key])).get(key)
+    return (await store.read_findings([key]))[key].look
 
 
 async def pending_ids(database: Database) -> list[str]:

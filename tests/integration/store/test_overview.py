@@ -1,5 +1,7 @@
 """Totals over all batches."""
 
+import math
+
 from batches.batch import BatchState, Tally
 from batches.overview import Overview
 from batches.repair import RepairPlan
@@ -14,7 +16,17 @@ HOUR_SECONDS = 3_600.0
 
 async def test_an_empty_database_has_no_totals(store: BatchStore) -> None:
     """Every state is listed, with 0 batches."""
-    assert await store.read_overview(HOUR_SECONDS) == Overview(dict.fromkeys(BatchState, 0), 0, 0.0, 0, 0)
+    assert await store.read_overview(HOUR_SECONDS) == Overview(
+        dict.fromkeys(BatchState, 0), 0, 0.0, math.inf, 0, 0
+    )
+
+
+async def test_the_time_since_the_newest_pass_is_told(store: BatchStore, database: Database) -> None:
+    """A pass that has not ended counts from its beginning."""
+    await store.end_pass(await store.begin_pass())
+    assert (await store.read_overview(HOUR_SECONDS)).reconciler_silence_seconds < HOUR_SECONDS
+    await execute(database, "UPDATE passes SET start_time = :time, end_time = NULL", time=LONG_AGO)
+    assert (await store.read_overview(HOUR_SECONDS)).reconciler_silence_seconds > HOUR_SECONDS
 
 
 async def test_batches_are_counted_by_state(store: BatchStore, database: Database) -> None:

@@ -5,7 +5,8 @@ import io
 import pytest
 
 from batchprogress._calls.convert import to_batch
-from batchprogress.bar import Line, Lines, Screen, line_of
+from batchprogress.bar import Line, Lines, Screen
+from batchprogress.bar_line import line_of
 from batchprogress.v1 import progress_pb2 as pb
 
 EMPTY = "  0 % ░░░░░░░░░░░░░░░░░░░░░░░░ 0/2"

@@ -80,6 +80,11 @@ def test_unknown_if_ended_is_refused() -> None:
             ),
         ),
         (
+            requests.pending_jobs("b"),
+            "ListPendingJobs",
+            pb.ListPendingJobsRequest(batch_id="b", page_size=1_000),
+        ),
+        (
             requests.repairs_page("b", 7, "t"),
             "ListRepairs",
             pb.ListRepairsRequest(batch_id="b", page_size=7, page_token="t"),

@@ -7,7 +7,17 @@ from typing import Any, TypeVar
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from batchprogress.errors import ClientTooOld
-from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair, Tallies
+from batchprogress.models import (
+    Batch,
+    BatchState,
+    FailureGroup,
+    JobOutcome,
+    JobResult,
+    PendingJob,
+    PendingJobs,
+    Repair,
+    Tallies,
+)
 from batchprogress.v1 import progress_pb2 as pb
 
 _STATES = {
@@ -51,6 +61,7 @@ def to_batch(message: pb.Batch) -> Batch:
         ),
         stall_reason=message.stall_reason,
         reconciled_jobs=message.reconciled_jobs,
+        pace_holds_for=(message.pace_holds_for.ToTimedelta() if message.HasField("pace_holds_for") else None),
         message=message,
     )
 
@@ -82,6 +93,16 @@ def to_failure_group(message: pb.FailureGroup) -> FailureGroup:
     )
 
 
+def to_pending_jobs(message: pb.ListPendingJobsResponse) -> PendingJobs:
+    """Return the pending jobs in a message."""
+    return PendingJobs(
+        jobs=tuple(map(_pending_job, message.pending_jobs)),
+        look_time=_time(message.look_time) if message.HasField("look_time") else None,
+        reason=message.reason,
+        message=message,
+    )
+
+
 def to_repair(message: pb.Repair) -> Repair:
     """Return the repair in a message."""
     return Repair(
@@ -89,6 +110,15 @@ def to_repair(message: pb.Repair) -> Repair:
         after=_tallies(message.after),
         reason=message.reason,
         repair_time=_time(message.repair_time),
+        message=message,
+    )
+
+
+def _pending_job(message: pb.PendingJob) -> PendingJob:
+    return PendingJob(
+        job_id=message.job_id,
+        display_name=message.display_name,
+        attempt=message.attempt,
         message=message,
     )
 

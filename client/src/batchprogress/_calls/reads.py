@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from batchprogress._calls import requests
 from batchprogress._calls.caller import Caller
 from batchprogress._calls.requests import PAGE_SIZE_MAX
-from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair
+from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, PendingJobs, Repair
 from batchprogress.paging import Pages
 
 
@@ -115,6 +115,27 @@ class Reads:
 
         """
         return self._caller.answer(requests.failures(batch_id))
+
+    def pending_jobs(self, batch_id: str) -> PendingJobs:
+        """Return the jobs that were pending in the queue when the reconciler last looked at a batch.
+
+        Jobs whose results were recorded since are left out.
+
+        Args:
+            batch_id: the batch.
+
+        Returns:
+            The first 1,000 jobs, when the reconciler looked, and why it left the batch open.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+
+        Example:
+            >>> pending = client.pending_jobs("sync-2026-11")
+            >>> print(pending.look_time, pending.reason, [job.job_id for job in pending.jobs])
+
+        """
+        return self._caller.answer(requests.pending_jobs(batch_id))
 
     def repairs(
         self, batch_id: str, *, page_size: int = PAGE_SIZE_MAX, page_token: str = ""

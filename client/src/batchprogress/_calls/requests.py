@@ -14,10 +14,11 @@ from batchprogress._calls.convert import (
     to_batch,
     to_failure_group,
     to_job_result,
+    to_pending_jobs,
     to_repair,
 )
 from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, check_of
-from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, Repair
+from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, PendingJobs, Repair
 from batchprogress.paging import Page
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -103,6 +104,12 @@ def failures(batch_id: str) -> Call[tuple[FailureGroup, ...]]:
         return tuple(map(to_failure_group, response.failure_groups))
 
     return Call("ListFailureGroups", pb.ListFailureGroupsRequest(batch_id=batch_id), read, batch_id)
+
+
+def pending_jobs(batch_id: str) -> Call[PendingJobs]:
+    """Read the pending jobs of a batch: the server keeps no more than a page holds."""
+    request = pb.ListPendingJobsRequest(batch_id=batch_id, page_size=PAGE_SIZE_MAX)
+    return Call("ListPendingJobs", request, to_pending_jobs, batch_id)
 
 
 def batches_page(

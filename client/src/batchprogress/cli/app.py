@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import batchprogress
-from batchprogress.cli import checking, failures, lifecycle, listing, reporting, showing, watching
+from batchprogress.cli import checking, failures, lifecycle, listing, pending, reporting, showing, watching
 from batchprogress.cli.session import add_command
 
 HELP = """\
@@ -75,6 +75,7 @@ for _command in (
     listing.list_,
     showing.show,
     failures.failures,
+    pending.pending,
     lifecycle.cancel,
     checking.check,
 ):

@@ -6,13 +6,13 @@ from contextlib import aclosing
 from typing import Any, Protocol
 
 from batchprogress.bar import DRAWN_SECONDS_MIN
+from batchprogress.bar_line import held
 from batchprogress.cli.cli_errors import ExitCode, command_error
 from batchprogress.cli.client import AWAY_SECONDS_MIN, AsyncCommandClient
 from batchprogress.cli.idle import with_silences
 from batchprogress.cli.presence import Presence
 from batchprogress.errors import BatchNotFound, ProgressError
 from batchprogress.models import Batch, BatchState
-from batchprogress.pace import after_silence
 
 SILENCE_SECONDS = 5.0
 """A stall sends nothing to a watcher: after this time without news the batch is read."""
@@ -24,8 +24,8 @@ class View(Protocol):
     def changed(self, batch: Batch) -> None:
         """Show a newer state, or that the batch has stalled."""
 
-    def aged(self, batch: Batch) -> None:
-        """Show the same state at a later time: a lower rate, a longer stall."""
+    def aged(self, batch: Batch, silent_seconds: float) -> None:
+        """Show the same state at a later time: a lower rate, no rate any more, a longer stall."""
 
     def missing(self, batch_id: str, sentence: str) -> None:
         """Show a sentence that there is no such batch."""
@@ -61,18 +61,20 @@ async def _follow_one(client: AsyncCommandClient, batch_id: str, view: View, pre
     states = client.states(batch_id, presence, DRAWN_SECONDS_MIN)
     clock = asyncio.get_running_loop().time
     latest: Batch | None = None
-    received, code = 0.0, ExitCode.COMPLETED
+    changed, received, code = 0.0, 0.0, ExitCode.COMPLETED
     presence.asked()
     try:
         async with aclosing(with_silences(states, silence_seconds(client.timeout))) as moments:
             async for state in moments:
                 if state is not None:
-                    latest, received, code = state, clock(), _code_of(state)
+                    latest, code = state, _code_of(state)
+                    changed = received = clock()
                     view.changed(latest)
-                elif latest and (answer := await _read(client, latest, view, presence)):
+                elif latest and (answer := await _read(client, latest, presence)):
+                    _show_read(view, answer, latest, clock() - changed)
                     latest, received = answer, clock()
                 elif latest:
-                    view.aged(after_silence(latest, clock() - received))
+                    view.aged(held(latest, clock() - received), clock() - changed)
     except BatchNotFound as error:
         view.missing(batch_id, str(command_error(error, "")))
         return ExitCode.NOT_FOUND
@@ -90,8 +92,8 @@ def _code_of(batch: Batch) -> ExitCode:
     return ExitCode.WITH_FAILURES if batch.failed_jobs else ExitCode.COMPLETED
 
 
-async def _read(client: AsyncCommandClient, latest: Batch, view: View, presence: Presence) -> Batch | None:
-    """Read and show a batch without news; None without an answer, or if the stream is about to bring news."""
+async def _read(client: AsyncCommandClient, latest: Batch, presence: Presence) -> Batch | None:
+    """Read a batch without news; None without an answer, or if the stream is about to bring news."""
     presence.asked()
     try:
         async with asyncio.timeout(AWAY_SECONDS_MIN):
@@ -99,10 +101,11 @@ async def _read(client: AsyncCommandClient, latest: Batch, view: View, presence:
     except (ProgressError, TimeoutError):
         return None
     presence.answered()
-    if batch.revision != latest.revision:
-        return None
+    return batch if batch.revision == latest.revision else None
+
+
+def _show_read(view: View, batch: Batch, latest: Batch, silent_seconds: float) -> None:
     if batch.stall_reason and not latest.stall_reason:
         view.changed(batch)
     else:
-        view.aged(batch)
-    return batch
+        view.aged(batch, silent_seconds)

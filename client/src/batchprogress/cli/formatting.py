@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from batchprogress.bar import tail_of
+from batchprogress.bar_line import tail_of
 from batchprogress.models import Batch
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -26,9 +26,9 @@ def progress_of(batch: Batch) -> str:
     )
 
 
-def details_of(batch: Batch) -> list[str]:
+def details_of(batch: Batch, silent_seconds: float = 0.0) -> list[str]:
     """Return what follows the counts: failed, skipped, then rate and time left, or the stall, or the end."""
-    return list(map(clean, tail_of(batch)))
+    return list(map(clean, tail_of(batch, silent_seconds)))
 
 
 def sum_of(batch: Batch) -> str:

@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from batchprogress.bar import pace_of
+from batchprogress.bar_line import pace_of
 from batchprogress.cli.arguments import BatchId
 from batchprogress.cli.formatting import clean, labels_of, moment, sum_of
 from batchprogress.cli.output import values_of

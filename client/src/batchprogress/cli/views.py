@@ -10,7 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from batchprogress.bar import BAR_CHARACTERS, LINE_STEP_PERCENT
+from batchprogress.bar import LINE_STEP_PERCENT
+from batchprogress.bar_line import BAR_CHARACTERS
 from batchprogress.cli.client import say
 from batchprogress.cli.following import View
 from batchprogress.cli.formatting import clean, counts_of, details_of, progress_of
@@ -21,6 +22,9 @@ BAR_SHARE = 5
 """The bar takes a fifth of the line: in 80 columns the name, the counts and the time left fit beside it."""
 DRAWN_PER_SECOND = 8
 """Looks alive however many batches change, and costs next to nothing."""
+
+Drawn = tuple[Batch, float]
+"""A batch, and for how many seconds no message about it has arrived."""
 
 
 class JsonView:
@@ -33,7 +37,7 @@ class JsonView:
         """Print the batch."""
         self._out.message(batch.message)
 
-    def aged(self, batch: Batch) -> None:
+    def aged(self, batch: Batch, silent_seconds: float) -> None:
         """Print nothing: nothing has changed."""
 
     def missing(self, batch_id: str, sentence: str) -> None:
@@ -62,7 +66,7 @@ class LiveView(JsonView):
 
     def __init__(self, out: Output, batch_ids: Iterable[str]) -> None:
         super().__init__(out)
-        self._batches: dict[str, Batch | None] = dict.fromkeys(batch_ids)
+        self._batches: dict[str, Drawn | None] = dict.fromkeys(batch_ids)
         self.live = Live(
             console=out.console,
             get_renderable=lambda: Bars(self._batches),
@@ -73,15 +77,15 @@ class LiveView(JsonView):
 
     def changed(self, batch: Batch) -> None:
         """Let the next drawing show the batch."""
-        self._batches[batch.batch_id] = batch
+        self.aged(batch, 0.0)
 
-    def aged(self, batch: Batch) -> None:
+    def aged(self, batch: Batch, silent_seconds: float) -> None:
         """Let the next drawing show the batch."""
-        self.changed(batch)
+        self._batches[batch.batch_id] = (batch, silent_seconds)
 
     def missing(self, batch_id: str, sentence: str) -> None:
         """Remove the bar, and say why."""
-        self._batches = {one: batch for one, batch in self._batches.items() if one != batch_id}
+        self._batches = {one: drawn for one, drawn in self._batches.items() if one != batch_id}
         super().missing(batch_id, sentence)
 
 
@@ -93,7 +97,7 @@ class Bars:
 
     """
 
-    def __init__(self, batches: Mapping[str, Batch | None]) -> None:
+    def __init__(self, batches: Mapping[str, Drawn | None]) -> None:
         self._batches = batches
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
@@ -105,16 +109,17 @@ class Bars:
         table.add_column(justify="right", no_wrap=True)
         table.add_column(justify="right", no_wrap=True)
         table.add_column(overflow="fold")
-        for batch_id, batch in self._batches.items():
-            if batch is None:
+        for batch_id, drawn in self._batches.items():
+            if drawn is None:
                 table.add_row(Text(batch_id), "", "", "", Text("…", style="dim"))
             else:
+                batch, silent_seconds = drawn
                 table.add_row(
                     Text(clean(batch.display_name) or batch_id),
                     ProgressBar(total=100, completed=batch.percent_complete, width=bar_characters),
                     Text(f"{batch.percent_complete} %"),
                     Text(counts_of(batch)),
-                    Text(", ".join(details_of(batch)), style=_style_of(batch)),
+                    Text(", ".join(details_of(batch, silent_seconds)), style=_style_of(batch)),
                 )
         yield table
 

@@ -238,6 +238,7 @@ class Batch(_message.Message):
     ESTIMATED_COMPLETE_TIME_FIELD_NUMBER: _builtins.int
     STALL_REASON_FIELD_NUMBER: _builtins.int
     RECONCILED_JOBS_FIELD_NUMBER: _builtins.int
+    PACE_HOLDS_FOR_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The identifier, chosen by the creator or by the server."""
     display_name: _builtins.str
@@ -267,10 +268,13 @@ class Batch(_message.Message):
     jobs_per_second: _builtins.float
     """The recent rate at which jobs end: an average over about 30 seconds or, for a
     slow batch, over the time between results. It fades while no results arrive.
-    0 as soon as stall_reason is set, and once the batch has ended.
+    0 once no result has arrived for longer than the rate explains
+    (pace_holds_for), which may be before stall_reason is set, and once the batch
+    has ended.
     """
     stall_reason: _builtins.str
-    """Why no results arrive, as a human-readable sentence; empty if they do.
+    """Why no results arrive, and what the reconciler found when it last looked, as a
+    human-readable sentence; empty if they do.
     Computed when this message is created: a stall does not change the batch, so
     it sends nothing to watchers.
     """
@@ -298,6 +302,12 @@ class Batch(_message.Message):
         0, if the batch is unsealed or if it has ended.
         """
 
+    @_builtins.property
+    def pace_holds_for(self) -> _duration_pb2.Duration:
+        """How much longer jobs_per_second and estimated_complete_time hold if no result
+        arrives; unset if jobs_per_second is 0. Whoever shows them should stop then.
+        """
+
     def __init__(
         self,
         *,
@@ -320,10 +330,11 @@ class Batch(_message.Message):
         estimated_complete_time: _timestamp_pb2.Timestamp | None = ...,
         stall_reason: _builtins.str = ...,
         reconciled_jobs: _builtins.int = ...,
+        pace_holds_for: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time", "create_time", b"create_time", "estimated_complete_time", b"estimated_complete_time", "last_result_time", b"last_result_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time", "create_time", b"create_time", "estimated_complete_time", b"estimated_complete_time", "last_result_time", b"last_result_time", "pace_holds_for", b"pace_holds_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "complete_time", b"complete_time", "create_time", b"create_time", "display_name", b"display_name", "estimated_complete_time", b"estimated_complete_time", "failed_jobs", b"failed_jobs", "jobs_per_second", b"jobs_per_second", "labels", b"labels", "last_result_time", b"last_result_time", "pending_jobs", b"pending_jobs", "percent_complete", b"percent_complete", "reconciled_jobs", b"reconciled_jobs", "revision", b"revision", "sealed", b"sealed", "skipped_jobs", b"skipped_jobs", "stall_reason", b"stall_reason", "state", b"state", "succeeded_jobs", b"succeeded_jobs", "total_jobs", b"total_jobs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "complete_time", b"complete_time", "create_time", b"create_time", "display_name", b"display_name", "estimated_complete_time", b"estimated_complete_time", "failed_jobs", b"failed_jobs", "jobs_per_second", b"jobs_per_second", "labels", b"labels", "last_result_time", b"last_result_time", "pace_holds_for", b"pace_holds_for", "pending_jobs", b"pending_jobs", "percent_complete", b"percent_complete", "reconciled_jobs", b"reconciled_jobs", "revision", b"revision", "sealed", b"sealed", "skipped_jobs", b"skipped_jobs", "stall_reason", b"stall_reason", "state", b"state", "succeeded_jobs", b"succeeded_jobs", "total_jobs", b"total_jobs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1060,6 +1071,110 @@ class ListJobResultsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListJobResultsResponse: _TypeAlias = ListJobResultsResponse  # noqa: Y015
+
+@_typing.final
+class PendingJob(_message.Message):
+    """A job without a result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    """The job."""
+    display_name: _builtins.str
+    """A name for people; empty if the queue does not tell one."""
+    attempt: _builtins.int
+    """The number of the attempt that it waits for or runs, from 1."""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        display_name: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "display_name", b"display_name", "job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PendingJob: _TypeAlias = PendingJob  # noqa: Y015
+
+@_typing.final
+class ListPendingJobsRequest(_message.Message):
+    """A request for the pending jobs of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """The batch."""
+    page_size: _builtins.int
+    """The maximum number of jobs to return: 1 to 1,000. Larger values are treated as
+    1,000. Default: 50.
+    """
+    page_token: _builtins.str
+    """The next_page_token of the previous page, which had the same batch. Default:
+    the first page.
+    """
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPendingJobsRequest: _TypeAlias = ListPendingJobsRequest  # noqa: Y015
+
+@_typing.final
+class ListPendingJobsResponse(_message.Message):
+    """A page of pending jobs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PENDING_JOBS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    LOOK_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token of the next page; empty on the last page."""
+    reason: _builtins.str
+    """Why the reconciler left the batch open, as a human-readable sentence."""
+    @_builtins.property
+    def pending_jobs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PendingJob]:
+        """The jobs; none if the queue keeps only counts."""
+
+    @_builtins.property
+    def look_time(self) -> _timestamp_pb2.Timestamp:
+        """When the reconciler looked, by the database's clock; unset if it has not looked
+        since the batch's last result.
+        """
+
+    def __init__(
+        self,
+        *,
+        pending_jobs: _abc.Iterable[Global___PendingJob] | None = ...,
+        next_page_token: _builtins.str = ...,
+        look_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["look_time", b"look_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["look_time", b"look_time", "next_page_token", b"next_page_token", "pending_jobs", b"pending_jobs", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPendingJobsResponse: _TypeAlias = ListPendingJobsResponse  # noqa: Y015
 
 @_typing.final
 class ListFailureGroupsRequest(_message.Message):

@@ -80,6 +80,11 @@ class ProgressServiceStub(object):
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.ListJobResultsRequest.SerializeToString,
                 response_deserializer=batchprogress_dot_v1_dot_progress__pb2.ListJobResultsResponse.FromString,
                 _registered_method=True)
+        self.ListPendingJobs = channel.unary_unary(
+                '/batchprogress.v1.ProgressService/ListPendingJobs',
+                request_serializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsRequest.SerializeToString,
+                response_deserializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsResponse.FromString,
+                _registered_method=True)
         self.ListFailureGroups = channel.unary_unary(
                 '/batchprogress.v1.ProgressService/ListFailureGroups',
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.ListFailureGroupsRequest.SerializeToString,
@@ -214,6 +219,17 @@ class ProgressServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPendingJobs(self, request, context):
+        """Lists the jobs that were pending in the queue when the reconciler last looked at
+        the batch, except those whose results have been recorded since, in ascending
+        byte order of job_id: the first 1,000.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListFailureGroups(self, request, context):
         """Lists the failed results of a batch, grouped by similar errors: errors of the
         same error_type whose messages differ, within their first 500 characters,
@@ -305,6 +321,11 @@ def add_ProgressServiceServicer_to_server(servicer, server):
                     servicer.ListJobResults,
                     request_deserializer=batchprogress_dot_v1_dot_progress__pb2.ListJobResultsRequest.FromString,
                     response_serializer=batchprogress_dot_v1_dot_progress__pb2.ListJobResultsResponse.SerializeToString,
+            ),
+            'ListPendingJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPendingJobs,
+                    request_deserializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsRequest.FromString,
+                    response_serializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsResponse.SerializeToString,
             ),
             'ListFailureGroups': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFailureGroups,
@@ -566,6 +587,33 @@ class ProgressService(object):
             '/batchprogress.v1.ProgressService/ListJobResults',
             batchprogress_dot_v1_dot_progress__pb2.ListJobResultsRequest.SerializeToString,
             batchprogress_dot_v1_dot_progress__pb2.ListJobResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPendingJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batchprogress.v1.ProgressService/ListPendingJobs',
+            batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsRequest.SerializeToString,
+            batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -149,6 +149,13 @@ class ProgressServiceStub:
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
+    ListPendingJobs: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ListPendingJobsRequest, _progress_pb2.ListPendingJobsResponse]
+    """Lists the jobs that were pending in the queue when the reconciler last looked at
+    the batch, except those whose results have been recorded since, in ascending
+    byte order of job_id: the first 1,000.
+
+    - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+    """
     ListFailureGroups: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ListFailureGroupsRequest, _progress_pb2.ListFailureGroupsResponse]
     """Lists the failed results of a batch, grouped by similar errors: errors of the
     same error_type whose messages differ, within their first 500 characters,
@@ -260,6 +267,13 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     """
     ListJobResults: _aio.UnaryUnaryMultiCallable[_progress_pb2.ListJobResultsRequest, _progress_pb2.ListJobResultsResponse]  # type: ignore[assignment]
     """Lists the recorded results of a batch, in ascending byte order of job_id.
+
+    - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+    """
+    ListPendingJobs: _aio.UnaryUnaryMultiCallable[_progress_pb2.ListPendingJobsRequest, _progress_pb2.ListPendingJobsResponse]  # type: ignore[assignment]
+    """Lists the jobs that were pending in the queue when the reconciler last looked at
+    the batch, except those whose results have been recorded since, in ascending
+    byte order of job_id: the first 1,000.
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
@@ -425,6 +439,19 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_progress_pb2.ListJobResultsResponse, _abc.Awaitable[_progress_pb2.ListJobResultsResponse]]:
         """Lists the recorded results of a batch, in ascending byte order of job_id.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPendingJobs(
+        self,
+        request: _progress_pb2.ListPendingJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_progress_pb2.ListPendingJobsResponse, _abc.Awaitable[_progress_pb2.ListPendingJobsResponse]]:
+        """Lists the jobs that were pending in the queue when the reconciler last looked at
+        the batch, except those whose results have been recorded since, in ascending
+        byte order of job_id: the first 1,000.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         """
