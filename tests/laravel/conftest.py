@@ -19,7 +19,6 @@ from tests.laravel.framework import Framework, framework
 from tests.laravel.relay import relay
 from tests.laravel.scene import Scene
 from tests.support import not_run
-from tests.support.notes import FIGURES, note
 from tests.support.progress import served
 
 
@@ -73,7 +72,6 @@ def parts(request: pytest.FixtureRequest, redis: RedisServer) -> tuple[Framework
     """Return a version of Laravel, the URL of a server with its database, its Redis and its queue."""
     version, server, queue = request.param
     found: Framework = request.getfixturevalue(version)
-    note(request.node, FIGURES, f"{found.origin} with job_batches on {server} and a queue on {queue}")
     return found, request.getfixturevalue(server), redis.url, queue
 
 

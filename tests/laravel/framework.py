@@ -35,28 +35,26 @@ QUICK_SECONDS_MAX = 30.0
 class Framework:
     """A version of Laravel, and the PHP to run it with."""
 
-    version: int
+    version: str
     php: Sequence[str]
     """The command that runs a script of PHP."""
-    origin: str
-    """Its exact version and where it is from, for the summary of a run."""
 
 
 @cache
-def framework(version: int) -> Framework:
+def framework(major: int) -> Framework:
     """Return a version of Laravel, after downloading it if needed.
 
     Without it, the current test is skipped; on CI it fails, since nobody would notice a skip.
     """
-    suite = SUITES[version]
+    suite = SUITES[major]
     try:
         tree = unpacked_packages(f"laravel-{suite}", PACKAGES, suite=suite, prepare=_prepare)
         php = _php_command(tree)
         code = "require 'Illuminate/autoload.php'; echo Illuminate\\Foundation\\Application::VERSION;"
         exact = output_of(*php, "-r", code, seconds_max=QUICK_SECONDS_MAX)
     except (PackageUnavailable, CommandFailed) as error:
-        not_run.without(f"no Laravel {version}: {error}")
-    return Framework(version, php, f"Laravel {exact} (Debian {suite})")
+        not_run.without(f"no Laravel {major}: {error}")
+    return Framework(exact, php)
 
 
 def _php_command(tree: Path) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ async def test_every_job_is_reported_once(scene: Scene) -> None:
     batch_id = await scene.dispatch(["succeed"] * 18 + ["fail"] * 2)
     await scene.app.work(workers=2)
     await scene.reported(batch_id, succeeded=18, failed=2)
-    look = await scene.look(batch_id, "18 succeeded, 2 failed")
+    look = await scene.look(batch_id, "2 of 20 jobs failed")
     assert (look.row.pending_jobs, look.row.failed_jobs, len(look.row.failed_job_ids)) == (2, 2, 2)
     assert look.answer == "18 / 2 / 0 / 0, finished"
     assert look.batch.state == pb.BATCH_STATE_COMPLETED

@@ -15,7 +15,7 @@ async def test_jobs_added_after_the_end_are_refused_with_a_line_in_the_log(scene
     await scene.add(batch_id, ["succeed"] * 5)
     await scene.app.work()
     await scene.relay_says("BATCH_FULL")
-    look = await scene.look(batch_id, "5 jobs added after a sealed batch had ended")
+    look = await scene.look(batch_id, "5 jobs added after a batch of 10 had ended")
     assert look.row.total_jobs == 15
     assert look.batch.state == pb.BATCH_STATE_COMPLETED
     assert tallies(look.batch) == (10, 0, 0)
@@ -27,7 +27,7 @@ async def test_batch_that_grows_but_was_created_sealed_ends_with_its_announced_j
     await scene.app.work()
     await scene.reported(batch_id, succeeded=10)
     await scene.relay_says("BATCH_FULL")
-    look = await scene.look(batch_id, "a batch created sealed with 10 jobs grows to 20")
+    look = await scene.look(batch_id, "a batch of 10 jobs, created sealed, grew to 20")
     assert look.row.total_jobs == 20
     assert look.batch.state == pb.BATCH_STATE_COMPLETED
     assert tallies(look.batch) == (10, 0, 0)
@@ -38,6 +38,6 @@ async def test_batch_that_grows_and_was_created_unsealed_ends_with_all_its_jobs(
     await scene.add(batch_id, ["succeed"] * 10)
     await scene.app.work()
     await scene.reported(batch_id, succeeded=20)
-    look = await scene.look(batch_id, "a batch created unsealed with 10 jobs grows to 20")
+    look = await scene.look(batch_id, "a batch of 10 jobs, created unsealed, grew to 20")
     assert look.batch.state == pb.BATCH_STATE_COMPLETED
     assert tallies(look.batch) == (20, 0, 0)

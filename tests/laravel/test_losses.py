@@ -19,7 +19,7 @@ async def test_killed_job_is_reported_by_the_worker_that_runs_it_again(scene: Sc
         killed.kill()
     async with scene.app.worker("--tries=3"):
         await scene.reported(batch_id, succeeded=10)
-    look = await scene.look(batch_id, "a worker killed during a job, which another one ran again")
+    look = await scene.look(batch_id, "a worker killed during a job, which another worker ran again")
     assert look.batch.state == pb.BATCH_STATE_COMPLETED
     assert (await scene.attempts(batch_id))[:9] == [1] * 9
     assert (await scene.attempts(batch_id))[9] > 1
@@ -29,7 +29,7 @@ async def test_job_that_exceeds_its_time_limit_is_reported_as_failed(scene: Scen
     batch_id = await scene.dispatch(["succeed"] * 9 + ["sleep"])
     async with scene.app.worker("--timeout=1"):
         await scene.reported(batch_id, succeeded=9, failed=1)
-    look = await scene.look(batch_id, "a job that exceeded its time limit")
+    look = await scene.look(batch_id, "one of 10 jobs exceeded its time limit")
     assert look.answer == "9 / 1 / 0 / 0, finished"
 
 
@@ -39,7 +39,7 @@ async def test_jobs_run_without_a_relay_and_a_pass_takes_their_counts(scene: Sce
     away = tmp_path / "away"
     scene.app.environment["RELAY_SOCKET"] = str(away)
     assert f"the relay at unix://{away} does not answer" in await scene.app.work()
-    look = await scene.look(batch_id, "3 of 20 jobs failed, nothing was reported")
+    look = await scene.look(batch_id, "3 of 20 jobs failed, and nothing was reported")
     assert look.batch.state == pb.BATCH_STATE_COMPLETED
     assert tallies(look.batch) == (17, 3, 0)
     assert look.batch.reconciled_jobs == 20

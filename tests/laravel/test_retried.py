@@ -15,7 +15,7 @@ async def test_success_of_a_retried_batch_replaces_its_failures(scene: Scene) ->
     await scene.app.artisan("queue:retry-batch", batch_id)
     await scene.app.work()
     await scene.reported(batch_id, succeeded=20)
-    look = await scene.look(batch_id, "queue:retry-batch, then success")
+    look = await scene.look(batch_id, "these 3 jobs succeeded after `queue:retry-batch`")
     assert look.row.failed_job_ids == []
     assert look.answer == "20 / 0 / 0 / 0, finished"
     assert await scene.attempts(batch_id) == [1] * 17 + [1_001] * 3
@@ -38,7 +38,7 @@ async def test_retry_of_horizon_is_reported_under_the_first_id(scene: Scene) -> 
     await scene.app.artisan("app:retry-as-horizon")
     await scene.app.work()
     await scene.reported(batch_id, succeeded=20)
-    look = await scene.look(batch_id, "Horizon's retry, then success")
+    look = await scene.look(batch_id, "these 3 jobs succeeded after Horizon's retry")
     assert len(look.row.failed_job_ids) == 3  # Laravel does not know that these jobs are the new ones
     assert look.row.pending_jobs == 0
     assert look.batch.total_jobs == 20

@@ -3,26 +3,12 @@
 from datetime import timedelta
 
 import grpc
-from sqlalchemy import update
 
-from batches.store import schema
 from reconciler.output.json_lines import values_of
 from reconciler.output.wording import sentence
 from tests.integration.reconciler.scenes import Scene, jobs
+from tests.support.older import make_older
 from tests.support.queue_fake import FakeBatch, failing
-
-
-async def make_older(scene: Scene, by: timedelta) -> None:
-    """Move every batch and every look into the past."""
-    async with scene.database.engine.begin() as connection:
-        for table, columns in (
-            (schema.batches, ("create_time", "last_result_time")),
-            (schema.looks, ("look_time", "pending_time", "unchanged_since")),
-        ):
-            for row in (await connection.execute(table.select())).mappings().all():
-                older = {name: row[name] - by for name in columns if row[name] is not None}
-                key = table.c.batch_key == row["batch_key"]
-                await connection.execute(update(table).where(key).values(older))
 
 
 async def told(scene: Scene) -> tuple[str, bool]:
@@ -41,7 +27,7 @@ async def test_jobs_that_stay_pending_need_a_person_after_an_hour(scene: Scene) 
     await scene.batch("batch", in_queue, jobs(1_037, pending=699))
     pending = "cancelled in the queue, but 699 jobs are still pending there"
     assert await told(scene) == (pending, False)
-    await make_older(scene, timedelta(hours=3))
+    await make_older(scene.database, timedelta(hours=3))
     way_out = (
         "a queue that keeps only counts does not tell which jobs were removed;"
         " if nothing more will come, end the batch with --end-pending-as"
@@ -54,7 +40,7 @@ async def test_jobs_that_move_without_reports_need_no_person(scene: Scene) -> No
     in_queue = FakeBatch(jobs(10, pending=7), lists_jobs=False)
     await scene.batch("batch", in_queue)
     await told(scene)
-    await make_older(scene, timedelta(hours=3))
+    await make_older(scene.database, timedelta(hours=3))
     in_queue.jobs = jobs(10, pending=6)
     assert await told(scene) == ("6 jobs are still pending in the queue", False)
 
@@ -72,7 +58,7 @@ async def test_a_contradiction_names_the_way_out(scene: Scene) -> None:
 async def test_the_threshold_is_a_setting(scene: Scene) -> None:
     scene.settings = {"unchanged_after": 5 * 3_600}
     await scene.batch("batch", None)
-    await make_older(scene, timedelta(hours=3))
+    await make_older(scene.database, timedelta(hours=3))
     assert await told(scene) == ("the queue does not know the batch", False)
     scene.settings = {"unchanged_after": 3 * 3_600}
     assert (await told(scene))[1]
