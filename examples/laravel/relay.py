@@ -10,6 +10,7 @@ import logging
 import signal
 import socketserver
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,9 @@ class Relay(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.reporter = reporter
 
     def take(self, values: dict[str, Any]) -> bytes:
-        """Create the batch, or report the job, of a line; return the answer to the worker."""
+        """Create the batch, or report the job, of a line; only a batch has an answer."""
         if "total_jobs" in values:
-            try:
-                self.client.create(values["batch_id"], values["total_jobs"], sealed=values["sealed"])
-            except ProgressError as error:
-                log.warning("batch %s is not created: %s", values["batch_id"], error)
-                return b"not created\n"
-            return b"created\n"
+            return self._create(values["batch_id"], values["total_jobs"], sealed=values["sealed"])
         job = {"batch_id": values["batch_id"], "attempt": values["attempt"]}
         if values["outcome"] == "failed":
             self.reporter.failed(values["job_id"], values["error"], error_type=values["error_type"], **job)
@@ -56,6 +52,14 @@ class Relay(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             self.reporter.succeeded(values["job_id"], **job)
         return b""
 
+    def _create(self, batch_id: str, total_jobs: int, *, sealed: bool) -> bytes:
+        try:
+            self.client.create(batch_id, total_jobs, sealed=sealed)
+        except ProgressError as error:
+            log.warning("batch %s is not created: %s", batch_id, error)
+            return b"not created\n"
+        return b"created\n"
+
 
 class Lines(socketserver.StreamRequestHandler):
     """Reads the lines of one worker until it ends."""
@@ -64,9 +68,10 @@ class Lines(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Take each line; a last one without its end was cut when its worker was killed."""
-        for line in self.rfile:
-            if line.endswith(b"\n"):
-                self.wfile.write(self.server.take(json.loads(line)))
+        with suppress(ConnectionError):
+            for line in self.rfile:
+                if line.endswith(b"\n") and (answer := self.server.take(json.loads(line))):
+                    self.wfile.write(answer)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ SCRIPT = ROOT / "examples/laravel/relay.py"
 
 
 @asynccontextmanager
-async def relay(socket: Path, target: str, log: Path) -> AsyncIterator[None]:
+async def relay(socket: Path, target: str, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the relay while the context is open, and end it like Supervisor does."""
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
@@ -21,7 +21,7 @@ async def relay(socket: Path, target: str, log: Path) -> AsyncIterator[None]:
         )
     try:
         await eventually(socket.exists)
-        yield
+        yield process
         process.terminate()
         async with asyncio.timeout(SECONDS_MAX):
             assert await process.wait() == 0

@@ -92,10 +92,15 @@ class Scene:
     async def reported(self, batch_id: str, *, succeeded: int = 0, failed: int = 0, skipped: int = 0) -> None:
         """Wait until a batch has these results."""
         expected = (succeeded, failed, skipped)
-        await eventually(lambda: self._has(batch_id, expected), REPORTED_SECONDS_MAX)
 
-    async def _has(self, batch_id: str, expected: tuple[int, int, int]) -> bool:
-        return tallies(await self.progress.get(batch_id)) == expected
+        async def has_them() -> bool:
+            return tallies(await self.progress.get(batch_id)) == expected
+
+        try:
+            await eventually(has_them, REPORTED_SECONDS_MAX)
+        except TimeoutError:
+            found = tallies(await self.progress.get(batch_id))
+            raise AssertionError(f"{found} instead of {expected}: {self.relay_log.read_text()}") from None
 
     async def counted_twice(self, batch_id: str) -> None:
         """Wait until a row counts more successes than jobs."""

@@ -1,5 +1,6 @@
 """Workers of real Laravel applications that die, and a relay that is away."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,14 @@ async def test_worker_reports_to_a_relay_that_was_restarted(scene: Scene, tmp_pa
             async with relay(socket, target, tmp_path / f"{number}.log"):
                 batch_id = await scene.dispatch(["succeed"] * 10)
                 await scene.reported(batch_id, succeeded=10)
+
+
+async def test_relay_reads_what_a_worker_wrote_before_it_ended(scene: Scene, tmp_path: Path) -> None:
+    socket, target = tmp_path / "second", f"127.0.0.1:{scene.progress.port}"
+    scene.app.environment["RELAY_SOCKET"] = str(socket)
+    async with relay(socket, target, tmp_path / "second.log") as process:
+        batch_id = await scene.dispatch(["succeed"] * 10)
+        process.send_signal(signal.SIGSTOP)
+        await scene.app.work()
+        process.send_signal(signal.SIGCONT)
+        await scene.reported(batch_id, succeeded=10)
