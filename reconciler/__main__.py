@@ -43,9 +43,9 @@ killed. A dry run may run beside a pass.
 
 The batches are in the database that BATCHES_DATABASE_URL names. The last line of standard output is the
 summary as JSON. With --json, every line is a JSON object: one for each batch as soon as it was checked
-(batch_id, repaired, before and after with the field names of the contract, reasons, results_recorded,
-results_counted, left with its left_reason, is_error, needs_person), then the summary, the only one without
-a batch_id. Everything else goes to standard error.
+(batch_id, dry_run, repaired, before and after with the field names of the contract, reasons,
+results_recorded, results_counted, left with its left_reason, is_error, needs_person), then the summary, the
+only one without a batch_id. Everything else goes to standard error.
 
 \b
 Exit codes:
@@ -123,7 +123,7 @@ def reconcile(
     )
     settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)
     logs.configure()
-    lines = JsonLines(sys.stdout) if as_json else None
+    lines = JsonLines(sys.stdout, dry_run=dry_run) if as_json else None
     try:
         report = asyncio.run(_run(settings, database_settings, options, lines))
     except SchemaMismatch as error:

@@ -20,11 +20,13 @@ class JsonLines:
 
     Args:
         out: Where to write; flushed after each line.
+        dry_run: Whether the lines say what would be done.
 
     """
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, *, dry_run: bool = False) -> None:
         self._out = out
+        self._dry_run = dry_run
         self._turn = asyncio.Lock()
         self.is_broken = False
         """Whether lines were lost, other than by a reader that stopped reading."""
@@ -32,7 +34,7 @@ class JsonLines:
     async def write(self, result: BatchResult) -> None:
         """Write what was done about a batch; a slow reader holds up its worker, but no transaction."""
         async with self._turn:
-            await asyncio.to_thread(self._write, values_of(result))
+            await asyncio.to_thread(self._write, values_of(result, dry_run=self._dry_run))
 
     def write_summary(self, summary: RunSummary) -> None:
         """Write the numbers of the pass, the only line without a batch_id."""
@@ -50,19 +52,23 @@ class JsonLines:
             self.is_broken = True
 
 
-def values_of(result: BatchResult) -> dict[str, Any]:
-    """Return every field of a batch's line; `left` is empty if everything was done. Pure."""
+def values_of(result: BatchResult, *, dry_run: bool = False) -> dict[str, Any]:
+    """Return every field of a batch's line; `left` is empty if everything was done. Pure.
+
+    A program that reads only these lines must see in each of them whether anything was written.
+    """
     left = result.not_repaired
     return {
         "batch_id": result.before.batch_id,
+        "dry_run": dry_run,
         "repaired": bool(result.repairs),
         "before": _tallies_of(result.before),
         "after": _tallies_of(result.after),
-        "reasons": [sentence(reasons) for reasons in result.repairs],
+        "reasons": [sentence(reasons, dry_run=dry_run) for reasons in result.repairs],
         "results_recorded": result.recorded,
         "results_counted": result.counted,
         "left": left.reason.value if left else "",
-        "left_reason": sentence(left.told) if left else "",
+        "left_reason": sentence(left.told, dry_run=dry_run) if left else "",
         "is_error": bool(left and left.is_error),
         "needs_person": bool(left and left.needs_person),
     }

@@ -43,11 +43,12 @@ def report_console() -> Console:
 def print_report(console: Console, report: RunReport) -> None:
     """Print the tables, a note if there is one, the summary as text, and the summary as one line of JSON."""
     numbers, log = report.summary, report.log
-    repaired = "Would be repaired" if numbers.dry_run else "Repaired"
-    _print_table(console, repaired, _repaired_table(console, log.repaired), numbers.repaired)
+    dry_run = numbers.dry_run
+    table = _repaired_table(console, log.repaired, dry_run=dry_run)
+    _print_table(console, "Would be repaired" if dry_run else "Repaired", table, numbers.repaired)
     for reason in sorted(log.not_repaired, key=lambda reason: reason in ERRORS):
-        table = _not_repaired_table(console, log.not_repaired[reason])
-        _print_table(console, _title_of(reason), table, numbers.left[reason])
+        table = _not_repaired_table(console, log.not_repaired[reason], dry_run=dry_run)
+        _print_table(console, _title_of(reason, dry_run=dry_run), table, numbers.left[reason])
     if note := note_of(report):
         console.print(note)
     console.print(summary(numbers))
@@ -67,13 +68,15 @@ def note_of(report: RunReport) -> str:
 
 def summary(numbers: RunSummary) -> str:
     """Return the numbers of a pass as text."""
-    be = "would be " if numbers.dry_run else ""
-    of_them = f"{numbers.completed:,} completed, {numbers.cancelled:,} cancelled"
+    be, only, would_not = (
+        ("would be ", "would only be", "would not be") if numbers.dry_run else ("", "only", "not")
+    )
+    of_them = f"{numbers.completed:,} {be}completed, {numbers.cancelled:,} {be}cancelled"
     parts = [
         f"checked {number_of(numbers.looked_at, 'batch')} in {numbers.seconds:.1f} s",
         f"{numbers.repaired:,} {be}repaired ({of_them})",
-        f"{sum(numbers.left.values()):,} not repaired ({number_of(numbers.errors, 'error')})",
-        f"{numbers.results_recorded:,} results {be}recorded, {numbers.results_counted:,} only counted",
+        f"{sum(numbers.left.values()):,} {would_not} repaired ({number_of(numbers.errors, 'error')})",
+        f"{numbers.results_recorded:,} results {be}recorded, {numbers.results_counted:,} {only} counted",
     ]
     if not numbers.dry_run:
         parts.append(f"{numbers.batches_deleted:,} old batches deleted")
@@ -104,18 +107,18 @@ def _print_table(console: Console, title: str, table: Table, number: int) -> Non
         console.print(f"... and {number - LISTED_MAX:,} more")
 
 
-def _repaired_table(console: Console, repaired: Iterable[BatchResult]) -> Table:
+def _repaired_table(console: Console, repaired: Iterable[BatchResult], *, dry_run: bool) -> Table:
     table = _table(console, "batch", *(name for name, _ in _NUMBERS), "reason")
     for one in repaired:
         numbers = (changed(one.before, one.after, number) for _, number in _NUMBERS)
-        table.add_row(*map(Text, (one.before.batch_id, *numbers, _reason_of(one))))
+        table.add_row(*map(Text, (one.before.batch_id, *numbers, _reason_of(one, dry_run=dry_run))))
     return table
 
 
-def _not_repaired_table(console: Console, results: Iterable[BatchResult]) -> Table:
+def _not_repaired_table(console: Console, results: Iterable[BatchResult], *, dry_run: bool) -> Table:
     table = _table(console, "batch", "pending", "reason")
     for one in results:
-        reason = sentence(one.not_repaired.told) if one.not_repaired is not None else ""
+        reason = sentence(one.not_repaired.told, dry_run=dry_run) if one.not_repaired is not None else ""
         table.add_row(*map(Text, (one.before.batch_id, f"{one.after.pending_jobs:,}", reason)))
     return table
 
@@ -127,13 +130,14 @@ def _table(console: Console, *columns: str) -> Table:
     return table
 
 
-def _reason_of(repaired: BatchResult) -> str:
+def _reason_of(repaired: BatchResult, *, dry_run: bool) -> str:
     """Return why a batch was repaired; the first of several portions says how many results were missing."""
     portions = len(repaired.repairs)
     suffix = f" (in {portions:,} portions)" if portions > 1 else ""
-    return sentence(repaired.repairs[0]) + suffix
+    return sentence(repaired.repairs[0], dry_run=dry_run) + suffix
 
 
-def _title_of(reason: NotRepairedReason) -> str:
-    group = "Error" if reason in ERRORS else "Not repaired"
+def _title_of(reason: NotRepairedReason, *, dry_run: bool) -> str:
+    not_repaired = "Would not be repaired" if dry_run else "Not repaired"
+    group = "Error" if reason in ERRORS else not_repaired
     return f"{group} ({reason.replace('_', ' ')})"

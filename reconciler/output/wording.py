@@ -10,9 +10,10 @@ from reconciler.decision.reasons import ReasonKind, Reasons
 _PLURALS = {"": "", "has": "have", "needs": "need", "is": "are", "was": "were"}
 
 
-def sentence(reasons: Reasons) -> str:
-    """Return the reasons as one sentence."""
-    return "; ".join(_WORDS[reason.kind](*reason.values) for reason in reasons)
+def sentence(reasons: Reasons, *, dry_run: bool = False) -> str:
+    """Return the reasons as one sentence; what a dry run would do is in the conditional."""
+    words = {**_WORDS, **_CONDITIONAL_WORDS} if dry_run else _WORDS
+    return "; ".join(words[reason.kind](*reason.values) for reason in reasons)
 
 
 def number_of(number: int, noun: str, verb: str = "") -> str:
@@ -23,11 +24,9 @@ def number_of(number: int, noun: str, verb: str = "") -> str:
     return f"{number:,} {nouns} {_PLURALS[verb]}".rstrip()
 
 
-def _never_reported(missing: int, total: int, source: str) -> str:
+def _never_reported(missing: int, total: int, taken_from: str) -> str:
     were = "was" if missing == 1 else "were"
-    return (
-        f"{missing:,} of {number_of(total, 'result')} {were} never reported; taken from the queue's {source}"
-    )
+    return f"{missing:,} of {number_of(total, 'result')} {were} never reported; {taken_from}"
 
 
 def _surplus(outcome: int, counted: int, reported: int) -> str:
@@ -50,8 +49,12 @@ def _counts_and_total(*numbers: int) -> str:
 
 
 _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
-    ReasonKind.NEVER_REPORTED_LISTED: lambda missing, total: _never_reported(missing, total, "list"),
-    ReasonKind.NEVER_REPORTED_COUNTED: lambda missing, total: _never_reported(missing, total, "counts"),
+    ReasonKind.NEVER_REPORTED_LISTED: lambda missing, total: _never_reported(
+        missing, total, "taken from the queue's list"
+    ),
+    ReasonKind.NEVER_REPORTED_COUNTED: lambda missing, total: _never_reported(
+        missing, total, "taken from the queue's counts"
+    ),
     ReasonKind.PORTION: "{:,} of them now".format,
     ReasonKind.LATER_ATTEMPTS: lambda jobs: f"{number_of(jobs, 'job', 'has')} a later attempt in the queue",
     ReasonKind.CONFLICTS: lambda results: (
@@ -111,3 +114,27 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
         f"there would be only {number_of(results, 'result')} for {number_of(total, 'job')}"
     ),
 }
+
+_CONDITIONAL_WORDS: Mapping[ReasonKind, Callable[..., str]] = {
+    ReasonKind.NEVER_REPORTED_LISTED: lambda missing, total: _never_reported(
+        missing, total, "would be taken from the queue's list"
+    ),
+    ReasonKind.NEVER_REPORTED_COUNTED: lambda missing, total: _never_reported(
+        missing, total, "would be taken from the queue's counts"
+    ),
+    ReasonKind.PORTION: "{:,} of them would be taken first".format,
+    ReasonKind.CONFLICTS: lambda results: (
+        f"{number_of(results, 'result', 'was')} reported with another outcome than the queue lists,"
+        " and would be kept"
+    ),
+    ReasonKind.ONLY_END_MISSING: lambda: "every job has a result; the batch would only have to be completed",
+    ReasonKind.RECOUNTED: lambda succeeded, failed, skipped: (
+        f"the queue now counts {succeeded:,} succeeded, {failed:,} failed and {skipped:,} skipped jobs;"
+        " the results that were taken from its counts would follow them"
+    ),
+    ReasonKind.ENDED_BY_PERSON: lambda outcome, jobs: (
+        f"would be ended by a person: {number_of(jobs, 'job')} without a result"
+        f" would count as {JobOutcome(outcome).name.lower()}"
+    ),
+}
+"""The words for a dry run of those reasons that say what is done; the others say what was found."""

@@ -129,10 +129,14 @@ def test_a_dry_run_is_reported_in_the_conditional() -> None:
     numbers = RunSummary(looked_at=2, repaired=1, completed=1, results_recorded=3, dry_run=True)
     assert summary(numbers) == (
         "Dry run, nothing was written: checked 2 batches in 0.0 s;"
-        " 1 would be repaired (1 completed, 0 cancelled); 0 not repaired (0 errors);"
-        " 3 results would be recorded, 0 only counted."
+        " 1 would be repaired (1 would be completed, 0 would be cancelled);"
+        " 0 would not be repaired (0 errors);"
+        " 3 results would be recorded, 0 would only be counted."
     )
-    assert printed(repaired(), dry_run=True)[0] == "Would be repaired: 1"
+    lines = printed(repaired(), left(NotRepairedReason.STILL_PENDING), dry_run=True)
+    assert lines[0] == "Would be repaired: 1"
+    assert lines[2].endswith("never reported; would be taken from the queue's list")
+    assert "Would not be repaired (still pending): 1" in lines
 
 
 def test_a_pass_that_did_nothing_says_why() -> None:

@@ -94,6 +94,40 @@ def test_every_kind_of_reason_has_words() -> None:
     assert {reason.kind for reason in WORDS} == set(ReasonKind)
 
 
+CONDITIONAL = {
+    because(ReasonKind.NEVER_REPORTED_LISTED, 11, 1_037): (
+        "11 of 1,037 results were never reported; would be taken from the queue's list"
+    ),
+    because(ReasonKind.NEVER_REPORTED_COUNTED, 2, 10): (
+        "2 of 10 results were never reported; would be taken from the queue's counts"
+    ),
+    because(ReasonKind.PORTION, 10_000): "10,000 of them would be taken first",
+    because(ReasonKind.CONFLICTS, 3): (
+        "3 results were reported with another outcome than the queue lists, and would be kept"
+    ),
+    because(ReasonKind.ONLY_END_MISSING): (
+        "every job has a result; the batch would only have to be completed"
+    ),
+    because(ReasonKind.RECOUNTED, 1_037, 0, 0): (
+        "the queue now counts 1,037 succeeded, 0 failed and 0 skipped jobs;"
+        " the results that were taken from its counts would follow them"
+    ),
+    because(ReasonKind.ENDED_BY_PERSON, FAILED, 1): (
+        "would be ended by a person: 1 job without a result would count as failed"
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", WORDS | CONDITIONAL, ids=lambda one: f"{one.kind.name} {one.values}")
+def test_a_dry_run_says_in_the_conditional_what_it_would_do(reason: Reason) -> None:
+    """What it found has the same words as in any other pass."""
+    words = sentence((reason,), dry_run=True)
+    if reason.kind in {one.kind for one in CONDITIONAL}:
+        assert words == CONDITIONAL.get(reason, words) != sentence((reason,))
+    else:
+        assert words == WORDS[reason]
+
+
 def test_several_reasons_are_one_sentence() -> None:
     """They are joined by semicolons, in order."""
     reasons = (because(ReasonKind.PORTION, 1), because(ReasonKind.MAY_ADD_JOBS))
