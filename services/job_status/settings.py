@@ -53,6 +53,17 @@ class JobStatusSettings(ServerSettings):
         default=None,
         description="A file that contains the URL, instead of JOB_STATUS_REDIS_URL. Default: none.",
     )
+    celery_key_prefix: str = Field(
+        default="",
+        max_length=200,
+        description="Source celery with Redis: the application's global_keyprefix in"
+        " result_backend_transport_options. Default: none, as Celery's own.",
+    )
+    celery_django: bool = Field(
+        default=False,
+        description="Source celery with a database: whether the results are in the tables of"
+        " django-celery-results (result_backend django-db) instead of Celery's own. Default false.",
+    )
     celery_result_extended: bool = Field(
         default=False,
         description="Source celery with a database: whether the application sets result_extended, so that the"

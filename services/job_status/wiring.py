@@ -81,15 +81,20 @@ def _job_table(settings: JobStatusSettings) -> JobStatusSource:
 
 
 def _celery(settings: JobStatusSettings) -> JobStatusSource:
-    from services.job_status.sources.celery import CelerySource, DatabaseResults, RedisResults
+    from services.job_status.sources.celery import CelerySource
+    from services.job_status.sources.celery_redis import RedisResults
+    from services.job_status.sources.celery_tables import DatabaseResults, celery_tables, django_tables
 
     if settings.redis_url is None and settings.database_url is None:
         refuse("JOB_STATUS_REDIS_URL or JOB_STATUS_DATABASE_URL: the source celery needs one of them")
     if settings.redis_url is not None and settings.database_url is not None:
         refuse("JOB_STATUS_REDIS_URL and JOB_STATUS_DATABASE_URL: the source celery takes only one of them")
     if settings.redis_url is not None:
-        return CelerySource(RedisResults(_redis(settings)))
-    return CelerySource(DatabaseResults(_database(settings), extended=settings.celery_result_extended))
+        return CelerySource(RedisResults(_redis(settings), key_prefix=settings.celery_key_prefix))
+    tables = celery_tables(extended=settings.celery_result_extended)
+    return CelerySource(
+        DatabaseResults(_database(settings), django_tables() if settings.celery_django else tables)
+    )
 
 
 def _rq(settings: JobStatusSettings) -> JobStatusSource:

@@ -7,8 +7,12 @@ from typing import Any
 
 from celery import states
 
-from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, JobOutcome
+from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
+from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 from services.job_status.source import JobStatus, QueueContradiction
+from services.job_status.sources.columns import attempt_after
+from services.job_status.sources.cut_json import parse_cut_json
+from services.job_status.sources.unreadable import Unreadable
 
 OUTCOMES: dict[str, JobOutcome] = {
     states.SUCCESS: JobOutcome.SUCCEEDED,
@@ -16,17 +20,6 @@ OUTCOMES: dict[str, JobOutcome] = {
     states.REVOKED: JobOutcome.SKIPPED,
 }
 """Every other state, including custom states of an application, is pending."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskResult:
-    """The stored result of one task."""
-
-    state: str
-    error: object = None
-    """The error as Celery stores it: a mapping with exc_type and exc_message."""
-    retries: object = None
-    """None unless the application sets `result_extended`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +41,7 @@ def parse_task_ids(groups: Iterable[object]) -> list[str]:
         groups: saved groups, or ids of single tasks.
 
     Raises:
-        QueueContradiction: a group is not in Celery's format.
+        QueueContradiction: a group is not in Celery's format, or no worker could report a task's id.
 
     """
     found: set[str] = set()
@@ -61,53 +54,78 @@ def parse_task_ids(groups: Iterable[object]) -> list[str]:
                 found.add(task_id)
             case _:
                 raise QueueContradiction("the saved group is not in the format of Celery")
+    if not all(map(IDENTIFIER.fullmatch, found)):
+        raise QueueContradiction(f"the id of a task is not {IDENTIFIER_RULE}")
     return sorted(found)
 
 
-def outcome_of(result: TaskResult | None) -> JobOutcome | None:
-    """Return the outcome of a task, None if it is pending or has no stored result."""
-    return OUTCOMES.get(result.state) if result else None
+def status_of(
+    task_id: str, state: object, *, error: object = None, retries: object = None, name: object = None
+) -> JobStatus:
+    """Return the job of a task.
 
+    Args:
+        task_id: the id of the task.
+        state: its state.
+        error: the error as Celery stores it: a mapping with exc_type and exc_message.
+        retries: how often it was retried; None unless the application sets `result_extended`.
+        name: the name of the task; None unless the application sets `result_extended`.
 
-def status_of(task_id: str, result: TaskResult | None) -> JobStatus:
-    """Return the job of a task."""
-    if result is None:
-        return JobStatus(task_id, None)
-    error_type, error_message = _parse_error(result.error)
+    Raises:
+        Unreadable: a value is not what Celery stores.
+
+    """
+    if not isinstance(state, str):
+        raise Unreadable("its result is not in the format of Celery")
+    error_type, error_message = _parse_error(error)
     return JobStatus(
         task_id,
-        outcome_of(result),
-        attempt=1 + (result.retries if isinstance(result.retries, int) else 0),
+        OUTCOMES.get(state),
+        attempt=attempt_after(retries),
         error_type=error_type,
         error_message=error_message,
+        display_name=name if isinstance(name, str) else "",
     )
 
 
-def parse_result(stored: object) -> TaskResult:
-    """Return the result of a task as Celery stores it in Redis.
+def parse_group(payload: str | bytes) -> Any:
+    """Return the content of a saved group.
 
     Raises:
-        QueueContradiction: it is not in Celery's format.
-
-    """
-    match stored:
-        case {"status": str(state), **rest}:
-            return TaskResult(state, rest.get("result"), rest.get("retries"))
-        case _:
-            raise QueueContradiction("a task's result is not in the format of Celery")
-
-
-def parse_json(payload: str | bytes) -> Any:
-    """Return the content of a JSON text.
-
-    Raises:
-        QueueContradiction: the payload is not JSON, such as a pickle, which is never read.
+        QueueContradiction: it is not JSON, such as a pickle, which is never read.
 
     """
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise QueueContradiction("a result is not JSON (pickles are not read)") from error
+        raise QueueContradiction("the saved group is not JSON (pickles are not read)") from error
+
+
+def parse_result(payload: str | bytes) -> Any:
+    """Return the content of a stored result.
+
+    Raises:
+        Unreadable: it is not JSON, such as a pickle, which is never read.
+
+    """
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("its result is not JSON (pickles are not read)") from error
+
+
+def parse_error_prefix(payload: str | bytes | None, size: int) -> object:
+    """Return the error in a stored result, of which at most `size` characters or bytes are read.
+
+    Raises:
+        Unreadable: it is not JSON.
+
+    """
+    if not payload:
+        return None
+    if len(payload) <= size:
+        return parse_result(payload)
+    return parse_cut_json(payload.decode(errors="replace") if isinstance(payload, bytes) else payload)
 
 
 def _parse_error(error: object) -> tuple[str, str]:
@@ -116,4 +134,12 @@ def _parse_error(error: object) -> tuple[str, str]:
         return "", ""
     message = error.get("exc_message", "")
     arguments = message if isinstance(message, list | tuple) else [message]
-    return str(error.get("exc_type", "")), ", ".join(map(str, arguments))[:ERROR_MESSAGE_CHARACTERS_MAX]
+    error_type = _text(error.get("exc_type") or "")[:ERROR_TYPE_CHARACTERS_MAX]
+    return error_type, ", ".join(map(_text, arguments))[:ERROR_MESSAGE_CHARACTERS_MAX]
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except RecursionError:  # of lists within lists
+        return ""

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from process.urls import require_encoded_at
-from services.job_status.source import QueueUnavailable
+from services.job_status.source import QueueContradiction, QueueUnavailable
 from services.job_status.sources.outages import OutageLog
 
 QUERY_SECONDS_MAX = 10.0
@@ -21,6 +21,9 @@ CLOSE_SECONDS_MAX = 2.0
 exit."""
 CONNECTIONS_MAX = 5
 """The reconciler asks about a few batches at a time, and the database's connections belong to others."""
+
+_SQLITE_UNDECODABLE = "Could not decode to UTF-8"
+"""SQLite stores any bytes as a text. Python's module raises an OperationalError, as for a missing table."""
 
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
@@ -50,12 +53,15 @@ class QueueDatabase:
 
         Raises:
             QueueUnavailable: the query failed or timed out.
+            QueueContradiction: a text is not in the encoding of the database.
 
         """
         try:
             async with asyncio.timeout(self._query_seconds_max), self._engine.connect() as connection:
                 rows: Sequence[AnyRow] = (await connection.execute(statement)).all()
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, UnicodeError) as error:
+            if isinstance(error, UnicodeError) or _SQLITE_UNDECODABLE in str(error):
+                raise QueueContradiction("a text is not in the encoding of the database") from error
             self._outages.failed(error)
             raise QueueUnavailable from error
         self._outages.recovered()

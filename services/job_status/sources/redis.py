@@ -25,6 +25,9 @@ COMMANDS_PER_PIPELINE = 1_000
 """100 KB per round trip. More would delay the queue's own clients, since Redis executes one command at a
 time."""
 
+_WRONG_TYPE = object()
+"""The answer to a command whose key holds another type of value."""
+
 Command = tuple[str | bytes | int, ...]
 
 
@@ -59,14 +62,28 @@ class QueueRedis:
             QueueUnavailable: a command failed or timed out.
 
         """
+        answers = await self._execute(commands)
+        if any(answer is _WRONG_TYPE for answer in answers):
+            raise QueueContradiction("a key in Redis holds another type of value")
+        return answers
+
+    async def execute_each(self, *commands: Command) -> list[Any]:
+        """Return the answers to commands in their order, None for a key that holds another type of value.
+
+        Raises:
+            QueueUnavailable: a command failed or timed out.
+
+        """
+        answers = await self._execute(commands)
+        return [None if answer is _WRONG_TYPE else answer for answer in answers]
+
+    async def _execute(self, commands: Sequence[Command]) -> list[Any]:
         answers: list[Any] = []
         try:
             async with asyncio.timeout(self._answer_seconds_max):
                 for chunk in chunked(commands, COMMANDS_PER_PIPELINE):
                     answers += await self._pipeline(chunk)
         except (RedisError, OSError) as error:
-            if isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE"):
-                raise QueueContradiction("a key in Redis holds another type of value") from error
             self._outages.failed(error)
             raise QueueUnavailable from error
         self._outages.recovered()
@@ -81,11 +98,16 @@ class QueueRedis:
             for command in commands:
                 pipeline.execute_command(*command)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
-        # Raised here, because the pipeline would add the command to the message.
-        for answer in answers:
-            if isinstance(answer, RedisError):
-                raise answer
-        return answers
+        return list(map(_checked, answers))
+
+
+def _checked(answer: Any) -> Any:
+    """Return an answer; raise an error here, because the pipeline would add the command to its message."""
+    if isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE"):
+        return _WRONG_TYPE
+    if isinstance(answer, RedisError):
+        raise answer
+    return answer
 
 
 def check_url(text: str) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from celery import Celery, Task
 
 
-def make_app(broker: str, backend: str) -> Celery:
-    """Return the application with its tasks."""
+def make_app(broker: str, backend: str, key_prefix: str = "") -> Celery:
+    """Return the application with its tasks; with a prefix, its keys in a result backend in Redis have it."""
     app = Celery("queue", broker=broker, backend=backend, set_as_current=False)
     app.conf.update(result_extended=True, task_track_started=True, broker_connection_retry_on_startup=True)
+    app.conf.result_backend_transport_options = {"global_keyprefix": key_prefix} if key_prefix else {}
     # Explicit names, so that the worker knows the tasks that the test sends.
     for function, options in TASKS.items():
         app.task(name=function.__name__, **options)(function)
@@ -52,4 +53,6 @@ TASKS: dict[Callable[..., Any], dict[str, Any]] = {
 }
 
 if "QUEUE_BROKER" in os.environ:
-    app = make_app(os.environ["QUEUE_BROKER"], os.environ["QUEUE_BACKEND"])
+    app = make_app(
+        os.environ["QUEUE_BROKER"], os.environ["QUEUE_BACKEND"], os.environ.get("QUEUE_KEY_PREFIX", "")
+    )

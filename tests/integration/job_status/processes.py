@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[3]
+CELERY_APP = "tests.integration.job_status.celery_app"
 END_SECONDS_MAX = 20.0
 
 
@@ -29,11 +30,14 @@ def program(*arguments: str, **variables: str) -> Iterator[subprocess.Popen[byte
 
 
 @contextmanager
-def celery_worker(broker: str, backend: str, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a real Celery worker of `celery_app`."""
-    command = ("-m", "celery", "--app", "tests.integration.job_status.celery_app", "worker")
+def celery_worker(
+    broker: str, backend: str, *options: str, key_prefix: str = "", app: str = CELERY_APP
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a real Celery worker of an application, by default `celery_app`."""
+    command = ("-m", "celery", "--app", app, "worker")
     quiet = ("--pool=solo", "--without-gossip", "--without-mingle", "--without-heartbeat")
-    with program(*command, *quiet, *options, QUEUE_BROKER=broker, QUEUE_BACKEND=backend) as process:
+    variables = {"QUEUE_BROKER": broker, "QUEUE_BACKEND": backend, "QUEUE_KEY_PREFIX": key_prefix}
+    with program(*command, *quiet, *options, **variables) as process:
         yield process
 
 

@@ -1,5 +1,6 @@
 """Celery's results, as Celery's own code stores them in Redis and in databases."""
 
+import zlib
 from collections.abc import AsyncIterator
 from itertools import islice
 from pathlib import Path
@@ -11,12 +12,9 @@ from batches.result import JobOutcome
 from batchprogress.integrations.celery_tables import GroupTable
 from batchprogress.integrations.job_ids import job_ids
 from services.job_status.source import BatchUnknown, JobStatus, QueueContradiction
-from services.job_status.sources.celery import (
-    GROUP_BYTES_MAX,
-    CelerySource,
-    DatabaseResults,
-    RedisResults,
-)
+from services.job_status.sources.celery import GROUP_BYTES_MAX, CelerySource
+from services.job_status.sources.celery_redis import RedisResults
+from services.job_status.sources.celery_tables import DatabaseResults, celery_tables
 from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.redis import QueueRedis
 from tests.integration.job_status.celery_app import make_app
@@ -27,6 +25,18 @@ from tests.integration.job_status.source_contract import MIXED, SourceContract, 
 MANY = 2_001
 """A BLOB of MySQL (65,535 bytes) holds about 1,160 task ids."""
 PICKLE = b"\x80\x04\x95."
+MARK = b"\x00celery-compressed\x00"
+UNREADABLE = {
+    "a pickle": PICKLE,
+    "a text that ends": b'{"status": "SUCCESS", "result": [',
+    "no state": b'{"result": 1}',
+    "a number of 5,000 digits": b'{"status": "SUCCESS", "retries": ' + b"9" * 5_000 + b"}",
+    "retries beyond the contract": b'{"status": "SUCCESS", "retries": 2147483647}',
+    "retries that are a text": b'{"status": "SUCCESS", "retries": "2"}',
+    "a damaged compressed result": MARK + b"application/x-gzip\x00" + zlib.compress(b"{}")[2:],
+    "a compressed result that ends": MARK + b"application/x-gzip\x00" + zlib.compress(bytes(range(99)))[:9],
+    "an unknown compression": MARK + b"application/x-brotli\x00abc",
+}
 
 pytestmark = pytest.mark.xdist_group("redis")
 
@@ -50,12 +60,48 @@ class TestRedis(SourceContract):
         yield source
         await source.close()
 
-    async def test_pickled_result_is_a_contradiction(self, queue: RedisQueue, source: CelerySource) -> None:
-        """It is never unpickled."""
+    @pytest.mark.parametrize("payload", UNREADABLE.values(), ids=UNREADABLE)
+    async def test_unreadable_result_is_pending_with_a_problem(
+        self, payload: bytes, queue: RedisQueue, source: CelerySource
+    ) -> None:
+        """The other tasks of the batch are not affected."""
+        await queue.put("batch", {"a": "succeeded", "b": "succeeded"})
+        queue.app.backend.client.set("celery-task-meta-a", payload)
+        unreadable, other = await listed(source, "batch", 10)
+        assert (unreadable.outcome, other) == (None, JobStatus("b", JobOutcome.SUCCEEDED))
+        assert unreadable.problem.startswith("its ")
+        counts = await source.batch_counts("batch")
+        assert (counts.succeeded, counts.pending, counts.finished) == (1, 1, False)
+
+    async def test_result_of_another_type_is_pending_with_a_problem(
+        self, queue: RedisQueue, source: CelerySource
+    ) -> None:
+        """It is not the string that Celery writes."""
         await queue.put("batch", {"a": "succeeded"})
-        queue.app.backend.client.set("celery-task-meta-a", PICKLE)
+        queue.app.backend.client.delete("celery-task-meta-a")
+        queue.app.backend.client.lpush("celery-task-meta-a", "x")
+        (status,) = await listed(source, "batch", 10)
+        assert status == JobStatus("a", None, problem="its key in Redis holds another type of value")
+
+    @pytest.mark.parametrize(
+        "group", [b"\x00celery-compressed\x00application/x-gzip\x00x", b'{"result": [', PICKLE]
+    )
+    async def test_damaged_group_is_a_contradiction(
+        self, group: bytes, queue: RedisQueue, source: CelerySource
+    ) -> None:
+        """It is neither an error of the service nor an empty batch."""
+        queue.app.backend.client.set("celery-taskset-meta-batch", group)
         with pytest.raises(QueueContradiction):
             await source.batch_counts("batch")
+
+    async def test_task_id_that_no_text_can_hold_is_a_contradiction(
+        self, queue: RedisQueue, source: CelerySource
+    ) -> None:
+        """JSON can escape half a character, which Redis cannot be asked for."""
+        group = b'{"result": [["batch", null], [[["\\udce9", null], null]]]}'
+        queue.app.backend.client.set("celery-taskset-meta-batch", group)
+        with pytest.raises(QueueContradiction, match="id of a task"):
+            await source.job_page("batch", None, 10)
 
     async def test_key_of_another_type_is_a_contradiction(
         self, queue: RedisQueue, source: CelerySource
@@ -85,7 +131,7 @@ class TestDatabase(SourceContract):
     @pytest.fixture
     async def source(self, new_database_url: str) -> AsyncIterator[CelerySource]:
         """Yield the source over the queue."""
-        source = CelerySource(DatabaseResults(QueueDatabase(new_database_url), extended=True))
+        source = CelerySource(DatabaseResults(QueueDatabase(new_database_url), celery_tables(extended=True)))
         yield source
         await source.close()
 
@@ -124,7 +170,7 @@ async def _check_backend(url: str, file: Path) -> None:
     queue = TablesQueue(app, file, url)
     await queue.create()
     await queue.put("batch", MIXED)
-    source = CelerySource(DatabaseResults(QueueDatabase(url), extended=True))
+    source = CelerySource(DatabaseResults(QueueDatabase(url), celery_tables(extended=True)))
     await source.check()
     counts = await source.batch_counts("batch")
     assert (counts.succeeded, counts.failed, counts.pending) == (2, 1, 2)

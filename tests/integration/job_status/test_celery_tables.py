@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from batchprogress.integrations.celery_tables import GroupTable
 from services.job_status.source import BatchUnknown
-from services.job_status.sources.celery import CelerySource, DatabaseResults
+from services.job_status.sources.celery import CelerySource
+from services.job_status.sources.celery_tables import DatabaseResults, celery_tables
 from services.job_status.sources.database import QueueDatabase
 from tests.integration.job_status.celery_app import make_app
 
@@ -36,7 +37,7 @@ def app(tmp_path: Path) -> Iterator[Celery]:
 async def source(tmp_path: Path) -> AsyncIterator[CelerySource]:
     """Yield the source over its result backend."""
     database = QueueDatabase(f"sqlite+aiosqlite:///{tmp_path}/results.db")
-    source = CelerySource(DatabaseResults(database, extended=True))
+    source = CelerySource(DatabaseResults(database, celery_tables(extended=True)))
     yield source
     await source.close()
 

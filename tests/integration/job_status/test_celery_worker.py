@@ -9,7 +9,9 @@ from redis import Redis
 
 from batches.result import JobOutcome
 from services.job_status.source import BatchUnknown, JobStatus
-from services.job_status.sources.celery import CelerySource, DatabaseResults, RedisResults
+from services.job_status.sources.celery import CelerySource
+from services.job_status.sources.celery_redis import RedisResults
+from services.job_status.sources.celery_tables import DatabaseResults, celery_tables
 from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.redis import QueueRedis
 from tests.integration.job_status.celery_app import make_app
@@ -51,7 +53,7 @@ async def source(app: Celery) -> AsyncIterator[CelerySource]:
     url = app.conf.result_backend
     if url.startswith("db+"):
         database = QueueDatabase(url.removeprefix("db+").replace("sqlite://", "sqlite+aiosqlite://"))
-        source = CelerySource(DatabaseResults(database, extended=True))
+        source = CelerySource(DatabaseResults(database, celery_tables(extended=True)))
     else:
         source = CelerySource(RedisResults(QueueRedis(url)))
     yield source
@@ -68,11 +70,13 @@ async def test_tasks_have_the_outcome_of_their_worker(app: Celery, source: Celer
     app.control.revoke("revoked")
     await wait_until_pending(source, result.id, pending=1)
     assert await listed(source, result.id, 4) == [
-        JobStatus("fail", JobOutcome.FAILED, 1, "ValueError", "no such row, 17"),
-        JobStatus("fail_twice", JobOutcome.FAILED, 2, "KeyError", "row"),
-        JobStatus("revoked", JobOutcome.SKIPPED, 1, "TaskRevokedError", "revoked"),
-        JobStatus("succeed", JobOutcome.SUCCEEDED),
-        JobStatus("succeed_at_third_attempt", JobOutcome.SUCCEEDED, 3),
+        JobStatus("fail", JobOutcome.FAILED, 1, "ValueError", "no such row, 17", "fail"),
+        JobStatus("fail_twice", JobOutcome.FAILED, 2, "KeyError", "row", "fail_twice"),
+        JobStatus("revoked", JobOutcome.SKIPPED, 1, "TaskRevokedError", "revoked", "succeed"),
+        JobStatus("succeed", JobOutcome.SUCCEEDED, display_name="succeed"),
+        JobStatus(
+            "succeed_at_third_attempt", JobOutcome.SUCCEEDED, 3, display_name="succeed_at_third_attempt"
+        ),
         JobStatus("succeed_without_result", None),
     ]
 
