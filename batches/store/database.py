@@ -281,8 +281,10 @@ def _create_private_file(path: str) -> None:
     """Create a missing file: everyone could read one that SQLite creates. Its WAL gets the same mode."""
     if path in {"", ":memory:"} or path.startswith("file:"):  # no file, or an SQLite URI
         return
-    with suppress(OSError):  # SQLite says what is wrong when it opens the file
-        os.close(os.open(path, os.O_CREAT | os.O_CLOEXEC, SQLITE_FILE_MODE))
+    # O_EXCL: closing a file that SQLite has open would release its locks, and then another process that ends
+    # deletes the write-ahead log with all that it holds.
+    with suppress(OSError):  # it exists, or SQLite says what is wrong when it opens the file
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, SQLITE_FILE_MODE))
 
 
 def _use_write_ahead_log(cursor: Any) -> None:
