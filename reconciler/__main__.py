@@ -3,7 +3,6 @@
 import asyncio
 import enum
 import sys
-from contextlib import nullcontext
 from typing import Annotated
 
 import structlog
@@ -21,8 +20,8 @@ from reconciler.output import progress_bar
 from reconciler.output.json_lines import JsonLines
 from reconciler.output.tables import note_of, print_report, report_console
 from reconciler.output.wording import sentence
-from reconciler.run.deadline import Deadline, StopReason
-from reconciler.run.result import Output, RunLog, RunReport, RunSummary
+from reconciler.run.deadline import FINISH_SECONDS_MAX, Deadline, StopReason
+from reconciler.run.result import Output, RunLog, RunReport, RunSummary, ignore
 from reconciler.run.sweep import RunOptions
 from reconciler.settings import ReconcilerSettings
 from reconciler.wiring import run_pass
@@ -149,8 +148,8 @@ async def _run(
     deadline = Deadline(settings.pass_seconds_max)
     stopping = asyncio.create_task(_stop_on_signal(stop_requested(), deadline))
     try:
-        with nullcontext(lines.write) if lines else progress_bar.shown() as on_result:
-            output = Output(on_result, sentence)
+        output = Output(lines.write if lines else ignore, sentence)
+        async with progress_bar.shown(output.progress):
             return await run_pass(settings, database_settings, options, deadline, output)
     except DatabaseUnavailable:
         summary = RunSummary(dry_run=options.dry_run, cut_short=StopReason.DATABASE_UNAVAILABLE)
@@ -162,7 +161,7 @@ async def _run(
 
 async def _stop_on_signal(stopped: asyncio.Event, deadline: Deadline) -> None:
     await stopped.wait()
-    structlog.get_logger().info("stopping")
+    structlog.get_logger().info("stopping", seconds_max=FINISH_SECONDS_MAX)
     deadline.stop(StopReason.SIGNAL)
 
 

@@ -15,6 +15,7 @@ from reconciler.queue.client import JobStatusClient, open_channel
 from reconciler.run.advice import Adviser
 from reconciler.run.availability import Availability
 from reconciler.run.deadline import Deadline
+from reconciler.run.progress import CountingQueue
 from reconciler.run.repairer import Repairer
 from reconciler.run.result import Output, RunReport
 from reconciler.run.sweep import RunOptions, Sweep
@@ -45,7 +46,8 @@ async def run_pass(
         async with open_channel(settings.job_status_target, tls) as channel:
             client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
             store = BatchStore(database)
-            repairer = Repairer(client, store, output.word, dry_run=options.dry_run)
+            queue = CountingQueue(client, output.progress)
+            repairer = Repairer(queue, store, output.word, dry_run=options.dry_run)
             repair = _repair_by(repairer, store, settings, options)
             pool = WorkerPool(repair, store.ping, Availability(client.check_health), deadline)
             return await Sweep(store, pool, deadline, settings, options).run(output)

@@ -12,6 +12,7 @@ from batches.result import JobOutcome
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import Reasons
 from reconciler.run.deadline import FAILURES
+from reconciler.run.progress import PassProgress
 
 LISTED_MAX = 1_000
 """Batches of each group that a report names: more than a person reads, few enough to keep in memory."""
@@ -43,12 +44,17 @@ Word = Callable[[Reasons], str]
 """Puts reasons into words."""
 
 
+async def ignore(_result: BatchResult) -> None:
+    """Do nothing with a result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """What a pass needs from the output while it runs."""
 
     on_result: OnResult
     word: Word
+    progress: PassProgress = field(default_factory=PassProgress)
 
 
 class BatchInProgress:

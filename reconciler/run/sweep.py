@@ -14,6 +14,7 @@ from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.run.deadline import Deadline, StopReason
 from reconciler.run.lease import hold_lease
 from reconciler.run.looks import keep_look
+from reconciler.run.progress import PassProgress
 from reconciler.run.purge import PURGE_SHARE, purge_ended
 from reconciler.run.result import BatchResult, OnResult, Output, RunLog, RunReport
 from reconciler.run.workers import WorkerPool
@@ -87,6 +88,7 @@ class Sweep:
         """
 
         async def add(result: BatchResult) -> None:
+            output.progress.checked += 1
             if result.before.has_ended and not result.repairs and self._options.batch_id is None:
                 return  # it was only checked for retries, and there were none
             self._run_log.add(result)
@@ -96,30 +98,30 @@ class Sweep:
 
         start = asyncio.get_running_loop().time()
         try:
-            await self._run_with_lease(add)
+            await self._run_with_lease(add, output.progress)
         except DatabaseUnavailable:
             self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
         except BatchNotFound:
             self._run_log.add_missing(self._options.batch_id or "")
         return self._report(asyncio.get_running_loop().time() - start)
 
-    async def _run_with_lease(self, on_result: OnResult) -> None:
+    async def _run_with_lease(self, on_result: OnResult, progress: PassProgress) -> None:
         if self._options.dry_run:
-            await self._check(on_result)
+            await self._check(on_result, progress)
             return
         async with hold_lease(self._store, self._deadline) as is_ours:
             if not is_ours:
                 self._lease_held_elsewhere = True
             elif self._options.batch_id is not None:
-                await self._check(on_result)
+                await self._check(on_result, progress)
             else:
                 key = await self._store.begin_pass()
-                await self._check(on_result)
+                await self._check(on_result, progress)
                 await self._store.end_pass(key)
 
-    async def _check(self, on_result: OnResult) -> None:
+    async def _check(self, on_result: OnResult, progress: PassProgress) -> None:
         await self._purge(self._settings.pass_seconds_max * PURGE_SHARE)
-        async with aclosing(await self._selected()) as batches:
+        async with aclosing(await self._selected(progress)) as batches:
             self._not_checked = await self._pool.check(batches, self._settings.concurrency, on_result)
         await self._purge(math.inf)
 
@@ -130,10 +132,12 @@ class Sweep:
                 self._store, self._deadline, self._settings.retention, seconds_max=seconds_max
             )
 
-    async def _selected(self) -> AsyncGenerator[Batch]:
+    async def _selected(self, progress: PassProgress) -> AsyncGenerator[Batch]:
         if self._options.batch_id is not None:
+            progress.add_batches(1)
             return _only(await self._store.get_batch(self._options.batch_id))
-        return _stuck_and_counted(self._store, 0 if self._options.all_batches else self._settings.stuck_after)
+        stuck_after_seconds = 0 if self._options.all_batches else self._settings.stuck_after
+        return _stuck_and_counted(self._store, stuck_after_seconds, progress)
 
     def _report(self, seconds: float) -> RunReport:
         # A pass whose time was up while it finished its last batch, or deleted old ones, is complete.
@@ -157,13 +161,19 @@ async def _only(batch: Batch) -> AsyncGenerator[Batch]:
     yield batch
 
 
-async def _stuck_and_counted(store: BatchStore, stuck_after_seconds: float) -> AsyncGenerator[Batch]:
+async def _stuck_and_counted(
+    store: BatchStore, stuck_after_seconds: float, progress: PassProgress
+) -> AsyncGenerator[Batch]:
     """Yield the stuck batches, then those that have ended with failures that their queue only counted."""
-    async with aclosing(_in_order(store, await store.list_stuck(stuck_after_seconds))) as batches:
+    stuck = await store.list_stuck(stuck_after_seconds)
+    progress.add_batches(len(stuck))
+    async with aclosing(_in_order(store, stuck)) as batches:
         async for batch in batches:
             if is_stuck(batch, stuck_after_seconds):
                 yield batch
-    async with aclosing(_in_order(store, await store.list_counted_failures(RETRY_SECONDS_MAX))) as batches:
+    counted = await store.list_counted_failures(RETRY_SECONDS_MAX)
+    progress.add_batches(len(counted))
+    async with aclosing(_in_order(store, counted)) as batches:
         async for batch in batches:
             yield batch
 

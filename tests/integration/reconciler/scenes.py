@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,10 +18,9 @@ from batches.settings import DatabaseSettings
 from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from reconciler.output.progress_bar import ignore
 from reconciler.output.wording import sentence
 from reconciler.run.deadline import Deadline
-from reconciler.run.result import Output, RunReport
+from reconciler.run.result import Output, RunReport, ignore
 from reconciler.run.sweep import RunOptions
 from reconciler.settings import ReconcilerSettings
 from reconciler.wiring import run_pass
@@ -179,6 +179,10 @@ class Process:
     def terminate(self) -> None:
         """Ask it to stop."""
         self._process.terminate()
+
+    def interrupt(self) -> None:
+        """Ask it to stop as Ctrl-C does."""
+        self._process.send_signal(signal.SIGINT)
 
     async def says(self, text: str) -> None:
         """Wait until the log contains the text."""

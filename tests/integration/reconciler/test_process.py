@@ -150,7 +150,7 @@ async def test_a_progress_bar_is_shown_on_a_terminal(scene: Scene) -> None:
     shown = os.read(ours, 65_536).decode()
     os.close(ours)
     assert (finished.code, finished.summary["completed"]) == (0, 1)
-    assert "checking" in shown
+    assert "preparing" in shown
     assert "\x1b" not in "".join(finished.lines)
 
 
