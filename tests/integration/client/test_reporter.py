@@ -144,6 +144,26 @@ async def test_a_refused_report_is_dropped_and_counted_by_its_reason(progress: S
     assert reporter.counts.recorded == 1
 
 
+async def test_the_log_says_of_each_full_batch_what_to_do(
+    progress: Served, target: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As for a batch that grows, but was created sealed."""
+    reporter = Reporter(target)
+    for batch_id in ("b", "c"):
+        await progress.create(batch_id, 1)
+        for job_id in ("announced", "added", "added-later"):
+            reporter.succeeded(job_id, batch_id=batch_id)
+    assert await asyncio.to_thread(reporter.close, SECONDS_MAX)
+    assert [message for message in caplog.messages if "BATCH_FULL" in message] == [
+        f"a report is lost: BATCH_FULL: job added was not recorded: all 1 jobs of sealed batch {batch_id}"
+        " have a result (job 'added'): the batch was created sealed with fewer jobs, or it has ended;"
+        " create a batch that grows unsealed, and seal it after its last job"
+        " (logged once for each batch; see counts)"
+        for batch_id in ("b", "c")
+    ]
+    assert reporter.counts.dropped == {"BATCH_FULL": 4}
+
+
 async def test_strict_raises(progress: Served, target: str) -> None:
     """A report that is not accepted raises at once; refused and unsent reports raise at the end."""
     await progress.create("b", 1)

@@ -6,6 +6,17 @@ from contextlib import suppress
 
 from batchprogress._grpc.retry import Failure
 
+LOGGED_MAX = 1_000
+"""Problems that are remembered: a worker of ever new batches must not fill its memory or its log."""
+
+_ADVICE = {
+    "BATCH_FULL": (
+        "the batch was created sealed with fewer jobs, or it has ended;"
+        " create a batch that grows unsealed, and seal it after its last job"
+    )
+}
+"""What to do about reasons that depend on how a batch was created."""
+
 _log = logging.getLogger("batchprogress")
 
 
@@ -63,6 +74,14 @@ class OnceLog:
         """Warn of the first report that is lost for a reason."""
         if self._is_first(reason):
             self._add(logging.WARNING, "a report is lost: %s: %s (logged once; see counts)", reason, message)
+
+    def report_refused(self, reason: str, message: str, batch_id: str) -> None:
+        """Warn of the first report of a batch that the server refuses for a reason, and say what to do."""
+        if reason not in _ADVICE or len(self._logged) > LOGGED_MAX:
+            self.report_lost(reason, message)
+        elif self._is_first(f"{reason} {batch_id}"):
+            text = "a report is lost: %s: %s: %s (logged once for each batch; see counts)"
+            self._add(logging.WARNING, text, reason, message, _ADVICE[reason])
 
     def spool_failed(self, error: OSError) -> None:
         """Warn that the spool does not work; again only after it has worked."""

@@ -222,7 +222,8 @@ class Outbox:
             return True
         if result.error.code in _RETRIED_NUMBERS:
             return False
-        self._refuse(result.error.reason, f"{result.error.message} (job {entry.report.job_id!r})")
+        message = f"{result.error.message} (job {entry.report.job_id!r})"
+        self._refuse(result.error.reason, message, entry.report.batch_id)
         return True
 
     def _note_states(self, in_flight: list[Entry], results: list[pb.ReportedResult]) -> None:
@@ -238,9 +239,10 @@ class Outbox:
         for batch_id, state in states.items():
             self.cancelled_batches.note(batch_id, is_cancelled=state == pb.BATCH_STATE_CANCELLED)
 
-    def _refuse(self, reason: str, message: str) -> None:
+    def _refuse(self, reason: str, message: str, batch_id: str) -> None:
         self._refused[reason] += 1
-        self.drop(reason, message)
+        self._dropped[reason] += 1
+        self.log.report_refused(reason, message, batch_id)
 
     def _on_refusal(self, failure: Failure) -> Pause:
         """Find the report that the server refuses: one bad report must not fail its neighbours."""
@@ -249,7 +251,7 @@ class Outbox:
             (self._deferred if self._buffer.sends_deferred else self._pace).size.halve(len(in_flight))
             self._buffer.finish_call(in_flight)
             return Pause()
-        self._refuse(failure.reason, failure.message)
+        self._refuse(failure.reason, failure.message, in_flight[0].report.batch_id)
         return self._finish_call([])
 
     def _on_deferred_failure(self, failure: Failure) -> Pause:
