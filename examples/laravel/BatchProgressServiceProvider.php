@@ -98,10 +98,15 @@ final class BatchProgressServiceProvider extends ServiceProvider
 
     private function report(Job $job, array $result): void
     {
-        if ($mark = $job->payload()['batchprogress'] ?? null) {
+        $payload = $job->payload();
+        if ($mark = $payload['batchprogress'] ?? null) {
             unset($this->cancelled[$mark['job_id']]);
-            $attempt = $this->run($job->payload()) * self::ATTEMPTS_PER_RUN + $job->attempts();
-            self::send(['batch_id' => $mark['batch_id'], 'job_id' => $mark['job_id'], 'attempt' => $attempt] + $result);
+            self::send([
+                'batch_id' => $mark['batch_id'],
+                'job_id' => $mark['job_id'],
+                'attempt' => $this->run($payload) * self::ATTEMPTS_PER_RUN + $job->attempts(),
+                'display_name' => $payload['displayName'] ?? '',
+            ] + $result);
         }
     }
 

@@ -43,7 +43,7 @@ class Relay(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         """Create the batch, or report the job, of a line; only a batch has an answer."""
         if "total_jobs" in values:
             return self._create(values["batch_id"], values["total_jobs"], sealed=values["sealed"])
-        job = {"batch_id": values["batch_id"], "attempt": values["attempt"]}
+        job = {name: values[name] for name in ("batch_id", "attempt", "display_name")}
         if values["outcome"] == "failed":
             self.reporter.failed(values["job_id"], values["error"], error_type=values["error_type"], **job)
         elif values["outcome"] == "skipped":

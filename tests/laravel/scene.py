@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -110,11 +111,22 @@ class Scene:
 
         await eventually(is_negative)
 
+    async def late_reports(self, batch_id: str, number: int) -> None:
+        """Wait until so many results of an ended batch have rows, which replace counted ones."""
+
+        async def are_recorded() -> bool:
+            return len(await self.results(batch_id)) == number
+
+        await eventually(are_recorded, REPORTED_SECONDS_MAX)
+
     async def attempts(self, batch_id: str) -> list[int]:
         """Return the attempts of all results, in ascending order."""
+        return sorted(result.attempt for result in await self.results(batch_id))
+
+    async def results(self, batch_id: str) -> Sequence[pb.JobResult]:
+        """Return all results."""
         request = pb.ListJobResultsRequest(batch_id=batch_id, page_size=1_000)
-        results = (await self.progress.stub.ListJobResults(request)).job_results
-        return sorted(result.attempt for result in results)
+        return (await self.progress.stub.ListJobResults(request)).job_results
 
     async def relay_says(self, words: str) -> None:
         """Wait until the log of the relay, which is that of the workers, has these words."""

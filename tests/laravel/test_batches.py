@@ -17,3 +17,11 @@ async def test_every_job_is_reported_once(scene: Scene) -> None:
     assert look.answer == "18 / 2 / 0 / 0, finished"
     assert look.batch.state == pb.BATCH_STATE_COMPLETED
     assert await scene.attempts(batch_id) == [1] * 20
+    errors = {
+        (result.display_name, result.error_type, result.error_message)
+        for result in await scene.results(batch_id)
+    }
+    assert errors == {
+        ("App\\Jobs\\Work", "", ""),
+        ("App\\Jobs\\Work", "RuntimeException", "the file is broken"),
+    }

@@ -44,6 +44,24 @@ async def test_retry_of_horizon_is_reported_under_the_first_id(scene: Scene) -> 
     assert look.batch.total_jobs == 20
 
 
+async def test_failures_taken_from_counts_are_replaced_by_a_retry(scene: Scene) -> None:
+    scene.app.broken.touch()
+    batch_id = await scene.dispatch(JOBS)
+    socket = scene.app.environment["RELAY_SOCKET"]
+    scene.app.environment["RELAY_SOCKET"] = f"{socket}-away"
+    output = await scene.app.work()
+    assert f"the relay at unix://{socket}-away does not answer" in output
+    counted = await scene.look(batch_id, "3 of 20 jobs failed, and nothing was reported")
+    assert tallies(counted.batch) == (17, 3, 0)
+    scene.app.environment["RELAY_SOCKET"] = socket
+    scene.app.broken.unlink()
+    await scene.app.artisan("queue:retry-batch", batch_id)
+    await scene.app.work()
+    await scene.late_reports(batch_id, 3)
+    look = await scene.look(batch_id, "these 3 unreported jobs succeeded after `queue:retry-batch`")
+    assert tallies(look.batch) == (20, 0, 0)
+
+
 async def failed_batch(scene: Scene, *options: str) -> str:
     """Run a batch of which 3 jobs fail, and mend what let them fail; return its id."""
     scene.app.broken.touch()
