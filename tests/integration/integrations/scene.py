@@ -6,7 +6,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,7 +209,8 @@ class Worker:
     def kill(self) -> None:
         """Kill all its processes, as a machine without memory may do."""
         for number in self.processes():
-            os.kill(number, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended by itself
+                os.kill(number, signal.SIGKILL)
 
     async def end(self) -> None:
         """Send SIGTERM, as an orchestrator does, and wait until no process is left."""

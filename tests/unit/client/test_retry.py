@@ -10,7 +10,9 @@ from batchprogress._grpc.retry import (
     BACKOFF_SECONDS_MAX,
     BACKOFF_SECONDS_MIN,
     Failure,
+    TokenFailed,
     backoff_seconds,
+    failure_of,
 )
 from batchprogress.tls import TlsFiles
 from tests.faults.calling import call_until_answered
@@ -72,3 +74,23 @@ async def test_each_try_has_a_deadline_of_its_own() -> None:
 
     assert await call_until_answered(method, "request", try_seconds_max=0.5) == "answer to request"
     assert tries == [{"timeout": 0.5, "wait_for_ready": True}] * 3
+
+
+class Unprintable(Exception):
+    """Cannot say what happened."""
+
+    def __str__(self) -> str:
+        """Fail."""
+        raise ValueError
+
+
+def test_an_exception_that_cannot_be_printed_is_a_failure_like_any_other() -> None:
+    """It would end the thread that sends, and with it every later report."""
+
+    def token() -> str:
+        raise Unprintable
+
+    with pytest.raises(TokenFailed) as raised:
+        Connection("test:1", None, token).metadata()
+    for error in (raised.value, Unprintable()):
+        assert "Unprintable" in failure_of(error).cause

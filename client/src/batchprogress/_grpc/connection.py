@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from batchprogress._grpc.error_text import message_of
 from batchprogress._grpc.retry import Failure, TokenFailed
 from batchprogress.tls import TlsFiles
 
@@ -83,7 +84,8 @@ class Connection:
         try:
             token = self.token if isinstance(self.token, str) else self.token()
         except Exception as error:
-            raise TokenFailed(f"the token function raised {type(error).__name__}: {error}") from error
+            text = f"the token function raised {type(error).__name__}: {message_of(error)}"
+            raise TokenFailed(text) from error
         return (("authorization", f"Bearer {token}"),)
 
     def _current_credentials(self) -> grpc.ChannelCredentials | None:

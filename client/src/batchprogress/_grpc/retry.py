@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import grpc
 
 from batchprogress._grpc import road
+from batchprogress._grpc.error_text import message_of
 from batchprogress._grpc.status_details import read_details
 from batchprogress.errors import FieldViolation
 
@@ -140,7 +141,7 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, TokenFailed):
         return Failure(grpc.StatusCode.UNKNOWN, str(error), error=error)
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
-        return Failure(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}", error=error)
+        return Failure(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {message_of(error)}", error=error)
     details = read_details(error.trailing_metadata())
     return Failure(
         error.code(), error.details() or "", details.reason, details.retry_seconds, details.violations, error

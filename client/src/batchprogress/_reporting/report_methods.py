@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, get_args
 
+from batchprogress._grpc.error_text import message_of, type_of
 from batchprogress._reporting.buffer import Report
 from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.followed import reported
@@ -273,20 +274,6 @@ class ReportMethods(ABC):
         self._drop(refusal)
         if self._strict:
             raise refusal from error
-
-
-def type_of(error: BaseException) -> str:
-    """Return the class of an exception, with its module unless that is Python's own."""
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-
-
-def message_of(error: BaseException) -> str:
-    """Return the message of an exception, even if its own __str__ raises."""
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001  # __str__ is the caller's code; a job fails with its own exception
-        return f"({type_of(error)} without a message)"
 
 
 def clip(text: str, characters_max: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from batchprogress._calls.attempts import CALL_SECONDS_MAX
 from batchprogress._calls.creation import IfEnded
 from batchprogress._grpc.connection import Connection
-from batchprogress._reporting.report_methods import message_of
+from batchprogress._grpc.error_text import message_of
 from batchprogress.client import Client
 from batchprogress.errors import BatchEnded, ProgressError
 

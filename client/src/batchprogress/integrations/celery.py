@@ -21,7 +21,8 @@ from celery.app.task import Context
 from celery.concurrency import get_implementation
 from celery.exceptions import NotRegistered, Reject, TimeLimitExceeded
 
-from batchprogress._reporting.report_methods import ReportMethods, message_of
+from batchprogress._grpc.error_text import message_of
+from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.integrations import celery_groups
 from batchprogress.integrations.best_effort import BestEffortClient
 from batchprogress.integrations.celery_cancelled import refuse_cancelled

@@ -14,8 +14,8 @@ from celery import Celery
 from celery.app.task import Context
 from celery.exceptions import Ignore
 
+from batchprogress._grpc.error_text import message_of
 from batchprogress._reporting.cancelled_batches import CancelledBatches
-from batchprogress._reporting.report_methods import message_of
 from batchprogress.integrations.celery_canvas import batch_of, enqueued_time_of
 
 REASON = "batch cancelled"

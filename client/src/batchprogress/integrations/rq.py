@@ -21,7 +21,8 @@ from rq.job import Job
 from rq.queue import EnqueueData
 from rq.worker import SimpleWorker, SpawnWorker, Worker
 
-from batchprogress._reporting.report_methods import ReportMethods, message_of
+from batchprogress._grpc.error_text import message_of
+from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.client import Client
 from batchprogress.integrations.best_effort import BestEffortClient
 from batchprogress.integrations.relay import Relay
