@@ -2,7 +2,9 @@
 
 import asyncio
 import enum
+import os
 import sys
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -16,15 +18,17 @@ from process.configuration import load, refuse
 from process.options import settings_help
 from process.signals import stop_requested
 from process.version import ShowVersion
+from reconciler import wiring
 from reconciler.output import progress_bar
 from reconciler.output.json_lines import JsonLines
+from reconciler.output.pending_lines import write_jobs
 from reconciler.output.tables import note_of, print_report, report_console
-from reconciler.output.wording import sentence
+from reconciler.output.wording import THE_QUEUE, sentence
+from reconciler.queue.port import QueueError
 from reconciler.run.deadline import FINISH_SECONDS_MAX, Deadline, StopReason
 from reconciler.run.result import Output, RunLog, RunReport, RunSummary, ignore
 from reconciler.run.sweep import RunOptions
 from reconciler.settings import ReconcilerSettings
-from reconciler.wiring import run_pass
 from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 
 EXIT_NOT_DONE = 1
@@ -38,7 +42,7 @@ kept unless the queue knows a later attempt of its job. Batches that ended more 
 seconds ago are deleted, except with --batch-id or --dry-run.
 
 Only one pass runs at a time: a second one says so and exits 0, also for up to a minute after a pass was
-killed. A dry run may run beside a pass.
+killed. A dry run, and --list-pending, may run beside a pass.
 
 The batches are in the database that BATCHES_DATABASE_URL names. The last line of standard output is the
 summary as JSON. With --json, every line is a JSON object: one for each batch as soon as it was checked
@@ -77,7 +81,7 @@ def _identifier(value: str | None) -> str | None:
 
 
 @app.command(help=HELP, epilog=settings_help(ReconcilerSettings, DatabaseSettings))
-def reconcile(
+def reconcile(  # noqa: PLR0913  # options, by keyword only
     *,
     batch_id: Annotated[
         str | None,
@@ -107,9 +111,19 @@ def reconcile(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each batch, then the summary.")
     ] = False,
+    list_pending: Annotated[
+        bool,
+        typer.Option(
+            "--list-pending",
+            help="Only list the jobs of the batch of --batch-id that are pending in the queue, all of them;"
+            " with --json one object per line. Asks the queue and writes nothing.",
+        ),
+    ] = False,
     _version: ShowVersion = False,
 ) -> None:
     """Run one pass and exit with its code."""
+    if list_pending:
+        raise typer.Exit(_list_pending(batch_id, end_pending_as, as_json=as_json))
     if batch_id is not None and all_batches:
         raise typer.BadParameter("--batch-id and --all exclude each other")
     if end_pending_as is not None and batch_id is None:
@@ -138,6 +152,24 @@ def reconcile(
     raise typer.Exit(0 if is_done and is_complete else EXIT_NOT_DONE)
 
 
+def _list_pending(batch_id: str | None, end_pending_as: EndPendingAs | None, *, as_json: bool) -> int:
+    """List the pending jobs of a batch; return the exit code."""
+    if batch_id is None:
+        raise typer.BadParameter("--list-pending needs --batch-id")
+    if end_pending_as is not None:
+        raise typer.BadParameter("--list-pending and --end-pending-as exclude each other")
+    settings = load(ReconcilerSettings)
+    logs.configure()
+    try:
+        asyncio.run(wiring.list_pending(settings, batch_id, partial(write_jobs, as_json=as_json)))
+    except QueueError as error:
+        typer.echo(str(error).replace(THE_QUEUE, settings.queue_name), err=True)
+        return EXIT_NOT_DONE
+    except BrokenPipeError:  # `head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python fails at its exit
+    return 0
+
+
 async def _run(
     settings: ReconcilerSettings,
     database_settings: DatabaseSettings,
@@ -148,9 +180,9 @@ async def _run(
     deadline = Deadline(settings.pass_seconds_max)
     stopping = asyncio.create_task(_stop_on_signal(stop_requested(), deadline))
     try:
-        output = Output(lines.write if lines else ignore, sentence)
+        output = Output(lines.write if lines else ignore, partial(sentence, queue_name=settings.queue_name))
         async with progress_bar.shown(output.progress):
-            return await run_pass(settings, database_settings, options, deadline, output)
+            return await wiring.run_pass(settings, database_settings, options, deadline, output)
     except DatabaseUnavailable:
         summary = RunSummary(dry_run=options.dry_run, cut_short=StopReason.DATABASE_UNAVAILABLE)
         return RunReport(summary, RunLog())

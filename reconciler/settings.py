@@ -45,6 +45,14 @@ class ReconcilerSettings(BaseSettings):
         description="File with the bearer token for the service; the token needs the role reader. Default:"
         " no token is sent.",
     )
+    queue_name: str = Field(
+        default="the queue",
+        min_length=1,
+        max_length=40,
+        pattern=r"^\S(.*\S)?$",
+        description="What people call your queue, such as Celery: in stall_reason and in the reasons that are"
+        " kept with repairs. Default the queue: what the sentences say without a name.",
+    )
     stuck_after: float = Field(
         default=300.0,
         ge=0,

@@ -1,7 +1,7 @@
 """Builds a pass out of its parts, the only place where they meet."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
 from batches.migrations import migrate
@@ -12,6 +12,8 @@ from batchprogress import TlsFiles
 from process.configuration import refuse
 from process.secret_files import read_secret
 from reconciler.queue.client import JobStatusClient, open_channel
+from reconciler.queue.pages import pending_jobs
+from reconciler.queue.port import QueueJob
 from reconciler.run.advice import Adviser
 from reconciler.run.availability import Availability
 from reconciler.run.deadline import Deadline
@@ -21,6 +23,9 @@ from reconciler.run.result import Output, RunReport
 from reconciler.run.sweep import RunOptions, Sweep
 from reconciler.run.workers import Repair, WorkerPool
 from reconciler.settings import ReconcilerSettings
+
+Write = Callable[[Iterable[QueueJob]], None]
+"""Writes a page of jobs."""
 
 
 async def run_pass(
@@ -51,6 +56,23 @@ async def run_pass(
             repair = _repair_by(repairer, store, settings, options)
             pool = WorkerPool(repair, store.ping, Availability(client.check_health), deadline)
             return await Sweep(store, pool, deadline, settings, options).run(output)
+
+
+async def list_pending(settings: ReconcilerSettings, batch_id: str, write: Write) -> None:
+    """Ask the queue for all pending jobs of a batch, and write them page by page. Uses no database.
+
+    Exits with code 78 if a file that the settings name cannot be used.
+
+    Raises:
+        QueueError: The queue keeps only counts, or gives no usable answer.
+
+    """
+    tls, token = _credentials(settings)
+    async with open_channel(settings.job_status_target, tls) as channel:
+        client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
+        async with aclosing(pending_jobs(client, batch_id)) as pages:
+            async for jobs in pages:
+                write(jobs)
 
 
 def _repair_by(

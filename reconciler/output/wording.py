@@ -7,13 +7,15 @@ from batches.result import JobOutcome
 from batches.stall import duration_text
 from reconciler.decision.reasons import ReasonKind, Reasons
 
+THE_QUEUE = "the queue"
 _PLURALS = {"": "", "has": "have", "needs": "need", "is": "are", "was": "were"}
 
 
-def sentence(reasons: Reasons, *, dry_run: bool = False) -> str:
+def sentence(reasons: Reasons, *, queue_name: str = THE_QUEUE, dry_run: bool = False) -> str:
     """Return the reasons as one sentence; what a dry run would do is in the conditional."""
     words = {**_WORDS, **_CONDITIONAL_WORDS} if dry_run else _WORDS
-    return "; ".join(words[reason.kind](*reason.values) for reason in reasons)
+    text = "; ".join(words[reason.kind](*reason.values) for reason in reasons)
+    return text.replace(THE_QUEUE, queue_name)
 
 
 def number_of(number: int, noun: str, verb: str = "") -> str:

@@ -4,8 +4,7 @@ The whole list is read and checked before anything is written. If it is longer t
 may record, the following portions are read again from where the one before ended.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
@@ -13,13 +12,11 @@ from typing import Protocol
 from batches.batch import Batch
 from batches.result import StoredAttempt
 from reconciler.queue.listing import Listing, ListingWalk, SeenJobs
-from reconciler.queue.port import JobPage, JobQueue, QueueContradiction, QueueCounts, QueueJob
+from reconciler.queue.pages import JobPages
+from reconciler.queue.port import JobQueue, QueueContradiction, QueueCounts
 
 RESULTS_MAX = 10_000
 """Results that one repair records: a transaction of well under a second."""
-EMPTY_PAGES_MAX = 100
-"""A queue that filters may return empty pages that are not the last; after this many in a row, the list is
-taken to be endless."""
 
 
 class Attempts(Protocol):
@@ -40,12 +37,11 @@ class ListingReader:
     """
 
     def __init__(self, queue: JobQueue, attempts: Attempts, *, results_max: int = RESULTS_MAX) -> None:
-        self._queue = queue
         self._attempts = attempts
         self._results_max = results_max
         # A page's results are kept all or none, so that a portion can begin with a page. Two pages and the
         # result set aside make one repair: 4,999 jobs, just below the contract's limit of 5,000 a page.
-        self._page_jobs = max(1, (results_max - 1) // 2)
+        self._pages = JobPages(queue, max(1, (results_max - 1) // 2))
 
     async def read(self, batch: Batch, counts: QueueCounts) -> Listing:
         """Read the whole list.
@@ -90,7 +86,7 @@ class ListingReader:
     async def _walk(
         self, walk: ListingWalk, batch_key: int, token: str, *, seen: SeenJobs | None, jobs_max: int
     ) -> None:
-        async with aclosing(self._pages(walk.batch_id, token)) as pages:
+        async with aclosing(self._pages.read(walk.batch_id, token)) as pages:
             async for page_token, jobs in pages:
                 job_ids = [job.job_id for job in jobs]
                 if seen is not None:
@@ -104,31 +100,3 @@ class ListingReader:
                 # Everything after a full portion was checked and counted when the whole list was read.
                 if seen is None and walk.is_full:
                     return
-
-    async def _pages(self, batch_id: str, token: str) -> AsyncGenerator[tuple[str, Sequence[QueueJob]]]:
-        """Yield the token and the jobs of each page, while the next page is already being requested."""
-        empty_pages = 0
-        request = asyncio.create_task(self._page(batch_id, token))
-        try:
-            while True:
-                page = await request
-                empty_pages = 0 if page.jobs else empty_pages + 1
-                self._check(page, token, empty_pages)
-                if page.next_page_token:
-                    request = asyncio.create_task(self._page(batch_id, page.next_page_token))
-                yield token, page.jobs
-                if not page.next_page_token:
-                    return
-                token = page.next_page_token
-        finally:
-            request.cancel()
-            await asyncio.wait([request])
-
-    async def _page(self, batch_id: str, token: str) -> JobPage:
-        return await self._queue.job_page(batch_id, token, self._page_jobs)
-
-    def _check(self, page: JobPage, token: str, empty_pages: int) -> None:
-        if len(page.jobs) > self._page_jobs:
-            raise QueueContradiction("the queue lists more jobs on a page than requested")
-        if empty_pages > EMPTY_PAGES_MAX or (page.next_page_token and page.next_page_token == token):
-            raise QueueContradiction("the queue's list of jobs does not end")

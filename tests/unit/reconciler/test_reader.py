@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from reconciler.queue.pages import EMPTY_PAGES_MAX
 from reconciler.queue.port import JobPage, QueueContradiction, QueueCounts, QueueJob
-from reconciler.queue.reader import EMPTY_PAGES_MAX, ListingReader
+from reconciler.queue.reader import ListingReader
 from tests.support.samples import BATCH, Stored, stored
 from tests.unit.reconciler.jobs import job
 from tests.unit.reconciler.model import World

@@ -128,6 +128,13 @@ def test_a_dry_run_says_in_the_conditional_what_it_would_do(reason: Reason) -> N
         assert words == WORDS[reason]
 
 
+def test_the_queue_is_called_by_its_name() -> None:
+    reasons = (because(ReasonKind.STILL_PENDING, 4), because(ReasonKind.NEVER_REPORTED_LISTED, 1, 10))
+    assert sentence(reasons, queue_name="Celery") == (
+        "4 jobs are still pending in Celery; 1 of 10 results was never reported; taken from Celery's list"
+    )
+
+
 def test_several_reasons_are_one_sentence() -> None:
     """They are joined by semicolons, in order."""
     reasons = (because(ReasonKind.PORTION, 1), because(ReasonKind.MAY_ADD_JOBS))
