@@ -42,6 +42,13 @@ def _cancelled(never_ran: int) -> str:
     return f"cancelled in the queue, {number_of(never_ran, 'job')} without a result never ran"
 
 
+def _counted_as(outcome: int, jobs: int, counts: str, count: str) -> str:
+    if jobs == 0:
+        return "every job has a result"
+    verb = counts if jobs == 1 else count
+    return f"{number_of(jobs, 'job')} without a result {verb} as {JobOutcome(outcome).name.lower()}"
+
+
 def _counts(succeeded: int, failed: int, skipped: int, pending: int) -> str:
     return f"{succeeded:,} succeeded, {failed:,} failed, {skipped:,} skipped, {pending:,} pending"
 
@@ -74,8 +81,7 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
         " the results that were taken from its counts follow them"
     ),
     ReasonKind.ENDED_BY_PERSON: lambda outcome, jobs: (
-        f"ended by a person: {number_of(jobs, 'job')} without a result"
-        f" {'counts' if jobs == 1 else 'count'} as {JobOutcome(outcome).name.lower()}"
+        f"ended by a person; {_counted_as(outcome, jobs, 'counts', 'count')}"
     ),
     ReasonKind.STILL_PENDING: lambda jobs: f"{number_of(jobs, 'job', 'is')} still pending in the queue",
     ReasonKind.CANCELLED_STILL_PENDING: lambda jobs: (
@@ -135,8 +141,7 @@ _CONDITIONAL_WORDS: Mapping[ReasonKind, Callable[..., str]] = {
         " the results that were taken from its counts would follow them"
     ),
     ReasonKind.ENDED_BY_PERSON: lambda outcome, jobs: (
-        f"would be ended by a person: {number_of(jobs, 'job')} without a result"
-        f" would count as {JobOutcome(outcome).name.lower()}"
+        f"would be ended by a person; {_counted_as(outcome, jobs, 'would count', 'would count')}"
     ),
 }
 """The words for a dry run of those reasons that say what is done; the others say what was found."""

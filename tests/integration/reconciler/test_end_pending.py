@@ -32,7 +32,7 @@ async def test_recorded_results_stay_and_the_others_are_counted(scene: Scene) ->
     )
     assert (report.summary.cancelled, report.summary.results_counted, report.summary.is_clean) == (1, 3, True)
     assert await only_reason(scene) == (
-        "ended by a person: 3 jobs without a result count as failed;"
+        "ended by a person; 3 jobs without a result count as failed;"
         " cancelled in the queue, but 3 jobs are still pending there"
     )
     assert await scene.differences() == []
@@ -51,7 +51,7 @@ async def test_what_the_queue_knows_is_recorded_first(scene: Scene) -> None:
     assert (report.summary.results_recorded, report.summary.results_counted) == (6, 2)
     repairs = (await scene.store.list_repairs("batch", before_key=None, size=10)).items
     assert repairs[0].reason == (
-        "ended by a person: 2 jobs without a result count as failed; 2 jobs are still pending in the queue"
+        "ended by a person; 2 jobs without a result count as failed; 2 jobs are still pending in the queue"
     )
 
 
@@ -123,4 +123,4 @@ async def test_the_command_ends_one_batch_and_says_so(scene: Scene) -> None:
     finished = await scene.run_process("--batch-id", "batch", "--end-pending-as", "skipped")
     assert (finished.code, finished.summary["completed"], finished.summary["results_counted"]) == (0, 1, 2)
     (line,) = [line for line in finished.lines if line.startswith("batch ") and "COMPLETED" in line]
-    assert "ended by a person: 2 jobs without a result count as skipped" in line
+    assert "ended by a person; 2 jobs without a result count as skipped" in line

@@ -34,11 +34,12 @@ WORDS = {
         " the results that were taken from its counts follow them"
     ),
     because(ReasonKind.ENDED_BY_PERSON, FAILED, 1): (
-        "ended by a person: 1 job without a result counts as failed"
+        "ended by a person; 1 job without a result counts as failed"
     ),
     because(ReasonKind.ENDED_BY_PERSON, FAILED, 699): (
-        "ended by a person: 699 jobs without a result count as failed"
+        "ended by a person; 699 jobs without a result count as failed"
     ),
+    because(ReasonKind.ENDED_BY_PERSON, FAILED, 0): "ended by a person; every job has a result",
     because(ReasonKind.UNCHANGED, 3 * 3_600 + 59): "no change for 3 h",
     because(ReasonKind.NO_RESULT, 90): "no result for 1 min",
     because(ReasonKind.ONLY_COUNTS): ("a queue that keeps only counts does not tell which jobs were removed"),
@@ -113,7 +114,7 @@ CONDITIONAL = {
         " the results that were taken from its counts would follow them"
     ),
     because(ReasonKind.ENDED_BY_PERSON, FAILED, 1): (
-        "would be ended by a person: 1 job without a result would count as failed"
+        "would be ended by a person; 1 job without a result would count as failed"
     ),
 }
 
