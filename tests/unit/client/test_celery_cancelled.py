@@ -26,6 +26,7 @@ def batches() -> CancelledBatches:
     [
         ({BATCH_KEY: "cancelled", ENQUEUED_KEY: NOW - 1}, True),
         ({BATCH_KEY: "cancelled"}, True),
+        ({BATCH_KEY: "cancelled", ENQUEUED_KEY: "today"}, True),
         ({BATCH_KEY: "cancelled", ENQUEUED_KEY: NOW + 1}, False),
         ({BATCH_KEY: "running", ENQUEUED_KEY: NOW - 1}, False),
         ({}, False),

@@ -22,7 +22,8 @@ def batch_of(request: Context) -> str | None:
 
 def enqueued_time_of(request: Context) -> float:
     """Return when the batch of a task was enqueued, in seconds since 1970; 0 if the task has no batch."""
-    return float((request.headers or {}).get(ENQUEUED_KEY, 0.0))
+    value = (request.headers or {}).get(ENQUEUED_KEY)
+    return value if isinstance(value, float) else 0.0  # whoever else writes a header must fail no task
 
 
 def tagged(

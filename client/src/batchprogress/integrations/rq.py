@@ -94,7 +94,7 @@ class ReportsJobs(_Base):
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run a job, unless its batch is cancelled."""
-        if not (self.skip_cancelled and self._is_cancelled(job) and self._cancel(job, queue)):
+        if not (self.skip_cancelled and self._has_cancelled(job, queue)):
             super().execute_job(job, queue)
 
     def fork_work_horse(self, job: Job, queue: Queue) -> None:
@@ -157,15 +157,12 @@ class ReportsJobs(_Base):
         if kind is AbandonedJobError:
             self._report_failed(job, attempt_of(job), error, is_retried=job.should_retry)
 
-    def _is_cancelled(self, job: Job) -> bool:
-        batch_id = batch_of(job)
-        return batch_id is not None and self.reporter.cancelled_batches.has(
-            batch_id, job.created_at.timestamp()
-        )
-
-    def _cancel(self, job: Job, queue: Queue) -> bool:
-        """Cancel a job that was taken from its queue; return False if RQ could not, so that it runs."""
+    def _has_cancelled(self, job: Job, queue: Queue) -> bool:
+        """Cancel a job that was taken from its queue if its batch is cancelled; return whether it was."""
         try:
+            batch_id = batch_of(job)
+            if not batch_id or not self.reporter.cancelled_batches.has(batch_id, job.created_at.timestamp()):
+                return False
             attempt = count_attempt(job)
             job.cancel()
             queue.intermediate_queue.remove(job.id)
