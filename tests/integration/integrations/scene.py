@@ -166,6 +166,12 @@ class Scene:
             for one in response.job_results
         }
 
+    async def names(self, batch_id: str) -> set[str]:
+        """Return the display names of the jobs that have a result."""
+        request = pb.ListJobResultsRequest(batch_id=batch_id, page_size=1000)
+        response = await self.progress.stub.ListJobResults(request)
+        return {one.display_name for one in response.job_results}
+
     async def outcomes(self, batch_id: str) -> list[tuple[str, int, str]]:
         """Return the sorted outcomes, attempts and error types of the jobs that have a result."""
         return sorted((await self.results(batch_id)).values())

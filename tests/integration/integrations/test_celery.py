@@ -41,6 +41,9 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
         )
         assert await scene.completed("canvas") == (8, 3, 7)
         assert await scene.completed("b") == (4, 5, 3)
+    tasks = ("fails", "retried", "ignores", "rejects", "killed", "hangs", "starts_others", "add")
+    assert await scene.names("b") == {*(f"{APP}.{name}" for name in tasks), "nobody"}
+    assert await scene.names("canvas") == {f"{APP}.add", f"{APP}.fails"}
     assert await scene.outcomes("b") == sorted(
         [
             ("SUCCEEDED", 1, ""),  # add

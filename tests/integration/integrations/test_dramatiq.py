@@ -17,6 +17,8 @@ async def test_every_end_of_a_message_becomes_an_outcome(scene: Scene) -> None:
     await scene.enqueue("dramatiq", f"progress.run('b', group([{jobs}]))")
     async with scene.worker(*WORKER):
         assert await scene.completed("b") == (5, 4, 3)
+    actors = {"work", "fails", "retried", "too_old", "nobody", "starts_others"}
+    assert await scene.names("b") == actors
     assert await scene.outcomes("b") == sorted(
         [
             ("SUCCEEDED", 1, ""),  # work

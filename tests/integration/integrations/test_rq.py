@@ -28,6 +28,8 @@ async def test_every_end_of_a_job_becomes_an_outcome(scene: Scene) -> None:
     await scene.enqueue("rq", f"progress.run('b', [{jobs}])")
     async with scene.worker(*worker(scene.redis_url)):
         assert await scene.completed("b") == (3, 4, 0)
+    functions = ("work", "fails", "retried", "returns_retry", "killed")
+    assert await scene.names("b") == {f"{JOBS}.{name}" for name in functions}
     assert await scene.outcomes("b") == sorted(
         [
             ("SUCCEEDED", 1, ""),

@@ -9,6 +9,7 @@ from batchprogress.integrations.celery_canvas import (
     batch_of,
     dependents_of,
     enqueued_time_of,
+    name_of,
     tagged,
     tasks_of,
 )
@@ -102,8 +103,19 @@ def test_the_rest_of_its_chain_and_the_body_of_its_chord_depend_on_a_task() -> N
     rest = tagged(task("a"), "b", iter(["1"]))
     body = tagged(task("c"), "b", iter(["2"])).set(chain=[dict(tagged(task("d"), "b", iter(["3"])))])
     request = Context({"chain": [dict(task("plain")), dict(rest)], "chord": dict(body)})
-    assert sorted(dependents_of(request)) == [("b", "1"), ("b", "2"), ("b", "3")]
+    assert sorted(dependents_of(request)) == [("b", "1", "a"), ("b", "2", "c"), ("b", "3", "d")]
     assert list(dependents_of(Context({}))) == []
+
+
+def test_the_arguments_of_a_task_are_named_only_if_asked() -> None:
+    """They are Celery's own description, which a program may replace to hide them."""
+    headers = {"id": "1", "task": "sync_row", "argsrepr": "(17,)", "kwargsrepr": "{'dry_run': True}"}
+    request = Context({**headers, "args": [17, "a secret"]})
+    assert name_of(request, with_arguments=False) == "sync_row"
+    assert name_of(request, with_arguments=True) == "sync_row(17,) {'dry_run': True}"
+    request = Context({"task": "sync_row", "argsrepr": "(17,)", "kwargsrepr": "{}", "shadow": "sync"})
+    assert name_of(request, with_arguments=True) == "sync(17,)"
+    assert name_of(Context({}), with_arguments=True) == "()"
 
 
 def test_the_batch_of_a_task_is_in_the_headers_of_its_message() -> None:

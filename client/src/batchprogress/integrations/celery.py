@@ -30,6 +30,7 @@ from batchprogress.integrations.celery_canvas import (
     batch_of,
     dependents_of,
     enqueued_time_of,
+    name_of,
     tagged,
     tasks_of,
 )
@@ -61,11 +62,19 @@ class CeleryProgress:
             Failures show early, but a batch whose last jobs wait for a retry is already completed.
         skip_cancelled: do not start the tasks of a batch that is known to be cancelled. They become REVOKED
             and are reported as skipped.
+        describe_arguments: report the arguments of a task with its name. They may be personal data, which
+            everybody then sees who may read the batch.
 
     """
 
     def __init__(
-        self, app: Celery, reporter: Reporter, *, report_retries: bool = False, skip_cancelled: bool = False
+        self,
+        app: Celery,
+        reporter: Reporter,
+        *,
+        report_retries: bool = False,
+        skip_cancelled: bool = False,
+        describe_arguments: bool = False,
     ) -> None:
         self.batches = BestEffortClient(reporter.connection, strict=reporter.strict)
         self._app = app
@@ -74,6 +83,7 @@ class CeleryProgress:
         self._reports: ReportMethods = reporter
         self._report_retries = report_retries
         self._skip_cancelled = skip_cancelled
+        self._describe_arguments = describe_arguments
         self._received: WeakValueDictionary[str, Any] = WeakValueDictionary()
         for signal, receiver in self._receivers().items():
             signal.connect(receiver, weak=False)
@@ -182,7 +192,7 @@ class CeleryProgress:
     def _on_success(self, sender: Any, **_: object) -> None:
         request = sender.request
         if batch_id := batch_of(request):
-            self._reports.succeeded(request.id, batch_id=batch_id, attempt=request.retries + 1)
+            self._reports.succeeded(request.id, batch_id=batch_id, **self._described(request))
 
     def _on_failure(self, sender: Any, task_id: str, exception: BaseException, **_: object) -> None:
         is_requeued = (
@@ -200,7 +210,7 @@ class CeleryProgress:
         batch_id = batch_of(request)
         if self._report_retries and batch_id and reason is not None:  # without a reason it is only requeued
             error = reason.exc if isinstance(reason.exc, BaseException) else str(reason)
-            self._reports.failed(request.id, error, batch_id=batch_id, attempt=request.retries + 1)
+            self._reports.failed(request.id, error, batch_id=batch_id, **self._described(request))
 
     def _on_end(self, task: Any, state: str, retval: Any, **_: object) -> None:
         """Report the ends without a signal of their own: Ignore, and Reject unless the task is requeued."""
@@ -241,17 +251,22 @@ class CeleryProgress:
 
     def _report_failed(self, request: Context, error: BaseException) -> None:
         if batch_id := batch_of(request):
-            self._reports.failed(request.id, error, batch_id=batch_id, attempt=request.retries + 1)
+            self._reports.failed(request.id, error, batch_id=batch_id, **self._described(request))
         self._skip_dependents(request)
 
     def _report_skipped(self, request: Context) -> None:
         if batch_id := batch_of(request):
-            self._reports.skipped(request.id, batch_id=batch_id, attempt=request.retries + 1)
+            self._reports.skipped(request.id, batch_id=batch_id, **self._described(request))
         self._skip_dependents(request)
 
     def _skip_dependents(self, request: Context) -> None:
-        for batch_id, task_id in dependents_of(request):
-            self._reports.skipped(task_id, batch_id=batch_id)
+        for batch_id, task_id, name in dependents_of(request):
+            self._reports.skipped(task_id, batch_id=batch_id, display_name=name)
+
+    def _described(self, request: Context) -> dict[str, Any]:
+        """Return the fields of every report of a task."""
+        name = name_of(request, with_arguments=self._describe_arguments)
+        return {"attempt": request.retries + 1, "display_name": name}
 
 
 def _tagged(canvas: Signature, batch_id: str, part: str = "") -> tuple[Signature, list[str]]:

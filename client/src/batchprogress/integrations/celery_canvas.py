@@ -20,6 +20,18 @@ def batch_of(request: Context) -> str | None:
     return (request.headers or {}).get(BATCH_KEY)
 
 
+def name_of(request: Context, *, with_arguments: bool) -> str:
+    """Return what a task does, for people: the name that Celery logs, and its arguments as Celery shows them.
+
+    These are cut by Celery, and are what the program says if it hides some of them with `argsrepr`.
+    """
+    name = str(request.shadow or request.get("task") or "")
+    if not with_arguments:
+        return name
+    kwargs = str(request.get("kwargsrepr") or "{}")
+    return f"{name}{request.get('argsrepr') or '()'}{'' if kwargs == '{}' else f' {kwargs}'}"
+
+
 def enqueued_time_of(request: Context) -> float:
     """Return when the batch of a task was enqueued, in seconds since 1970; 0 if the task has no batch."""
     value = (request.headers or {}).get(ENQUEUED_KEY)
@@ -73,18 +85,18 @@ def tasks_of(canvas: Signature) -> Iterator[Signature]:
         yield from tasks_of(one)
 
 
-def dependents_of(request: Context) -> Iterator[tuple[str, str]]:
-    """Yield the batch and the id of each task that runs only if this one succeeds.
+def dependents_of(request: Context) -> Iterator[tuple[str, str, str]]:
+    """Yield the batch, the id and the name of each task that runs only if this one succeeds.
 
     These are the rest of its chain, and the body of its chord with everything after that.
     """
     yield from _dependents(request.chain, request.chord)
 
 
-def _dependents(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, str]]:
+def _dependents(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, str, str]]:
     for one in (*(chain or ()), *((body,) if body else ())):
         for task in tasks_of(maybe_signature(one)):
             options = task.options
             if batch_id := (options.get("headers") or {}).get(BATCH_KEY):
-                yield batch_id, options["task_id"]
+                yield batch_id, options["task_id"], task.task
             yield from _dependents(options.get("chain"), options.get("chord"))

@@ -50,6 +50,8 @@ class DramatiqProgress(Middleware):
             it. Failures show early, but a batch whose last jobs wait for a retry is already completed.
         skip_cancelled: do not start the messages of a batch that is known to be cancelled. They are skipped
             and reported as skipped.
+        describe_arguments: report the arguments of a message with the name of its actor. They may be personal
+            data, which everybody then sees who may read the batch.
 
     """
 
@@ -60,12 +62,14 @@ class DramatiqProgress(Middleware):
         *,
         report_retries: bool = False,
         skip_cancelled: bool = False,
+        describe_arguments: bool = False,
     ) -> None:
         self.batches = BestEffortClient(reporter.connection, strict=reporter.strict)
         self._broker = broker
         self.reporter = reporter
         self._report_retries = report_retries
         self._skip_cancelled = skip_cancelled
+        self._describe_arguments = describe_arguments
         broker.add_middleware(self, before=type(broker.middleware[0]) if broker.middleware else None)
 
     def run(
@@ -181,11 +185,26 @@ class DramatiqProgress(Middleware):
 
     def _report(self, message: MessageProxy, report: Any, *error: object) -> None:
         if batch_id := message.options.get(BATCH_KEY):
-            report(message.message_id, *error, batch_id=batch_id, attempt=_attempt_of(message))
+            name = _call_in(message) if self._describe_arguments else message.actor_name
+            report(
+                message.message_id,
+                *error,
+                batch_id=batch_id,
+                attempt=_attempt_of(message),
+                display_name=name,
+            )
 
     def _skip_dependents(self, message: MessageProxy) -> None:
-        for batch_id, message_id in _dependents_of(message.options):
-            self.reporter.skipped(message_id, batch_id=batch_id)
+        for batch_id, message_id, name in _dependents_of(message.options):
+            self.reporter.skipped(message_id, batch_id=batch_id, display_name=name)
+
+
+def _call_in(message: MessageProxy) -> str:
+    """Return the actor of a message with its arguments."""
+    try:
+        return str(message)
+    except Exception:  # noqa: BLE001  # of the arguments' own code, over which no report is lost
+        return str(message.actor_name)
 
 
 def _attempt_of(message: MessageProxy) -> int:
@@ -234,9 +253,9 @@ def _ids_of(composition: Composition) -> Iterator[str]:
         yield from _ids_of(child)
 
 
-def _dependents_of(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the batch and the id of each message that is sent only if this one succeeds."""
+def _dependents_of(options: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield the batch, the id and the actor of each message that is sent only if this one succeeds."""
     while target := options.get("pipe_target"):
         options = target["options"]
         if batch_id := options.get(BATCH_KEY):
-            yield batch_id, target["message_id"]
+            yield batch_id, target["message_id"], target["actor_name"]

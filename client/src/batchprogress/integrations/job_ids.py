@@ -8,6 +8,8 @@ from typing import Any
 
 BATCH_KEY = "batchprogress_batch_id"
 """The name of the header, option or metadata key that carries the id of the batch."""
+NAME_KEY = "batchprogress_display_name"
+"""The name of the metadata key that carries what a job does, for people."""
 ENQUEUED_KEY = "batchprogress_enqueued_time"
 """The name of the header that carries when the job was enqueued, in seconds since 1970."""
 JOB_IDS_KEY_PREFIX = "batchprogress:jobs:"

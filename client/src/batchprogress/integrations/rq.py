@@ -27,7 +27,14 @@ from batchprogress.client import Client
 from batchprogress.integrations.best_effort import BestEffortClient
 from batchprogress.integrations.relay import Relay
 from batchprogress.integrations.rq_dependents import SKIPPED_ATTEMPT, blocked_by
-from batchprogress.integrations.rq_jobs import attempt_of, batch_of, count_attempt, enqueue, tagged
+from batchprogress.integrations.rq_jobs import (
+    attempt_of,
+    batch_of,
+    count_attempt,
+    enqueue,
+    fields_of,
+    tagged,
+)
 from batchprogress.reporter import Reporter
 
 RETRIES_EXCEEDED = "RetriesExceeded"
@@ -109,10 +116,10 @@ class ReportsJobs(_Base):
 
     def handle_job_success(self, job: Job, *args: Any, **kwargs: Any) -> None:
         """Report the success once RQ has stored it, which may still fail the job."""
-        batch_id, attempt = batch_of(job), attempt_of(job)
+        batch_id, fields = batch_of(job), fields_of(job, attempt_of(job))
         super().handle_job_success(job, *args, **kwargs)
         if batch_id:
-            self._reports.succeeded(job.id, batch_id=batch_id, attempt=attempt)
+            self._reports.succeeded(job.id, **fields)
 
     def handle_job_failure(
         self,
@@ -173,24 +180,23 @@ class ReportsJobs(_Base):
         return True
 
     def _report_skipped(self, job: Job, attempt: int) -> None:
-        if batch_id := batch_of(job):
-            self._reports.skipped(job.id, batch_id=batch_id, attempt=attempt)
+        if batch_of(job):
+            self._reports.skipped(job.id, **fields_of(job, attempt))
         self._skip_dependents(job, has_failed=False)
 
     def _skip_dependents(self, job: Job, *, has_failed: bool) -> None:
         try:
             for dependent in blocked_by(job, has_failed=has_failed):
-                if batch_id := batch_of(dependent):
-                    self._reports.skipped(dependent.id, batch_id=batch_id, attempt=SKIPPED_ATTEMPT)
+                if batch_of(dependent):
+                    self._reports.skipped(dependent.id, **fields_of(dependent, SKIPPED_ATTEMPT))
         except Exception as error:  # noqa: BLE001  # of RQ or Redis; the job has ended and must stay so
             _log.warning("the jobs that depend on job %s were not reported: %s", job.id, message_of(error))
 
     def _report_failed(
         self, job: Job, attempt: int, error: BaseException | str, *, is_retried: bool, error_type: str = ""
     ) -> None:
-        batch_id = batch_of(job)
-        if batch_id and (self.report_retries or not is_retried):
-            self._reports.failed(job.id, error, error_type=error_type, batch_id=batch_id, attempt=attempt)
+        if batch_of(job) and (self.report_retries or not is_retried):
+            self._reports.failed(job.id, error, error_type=error_type, **fields_of(job, attempt))
         if not is_retried:
             self._skip_dependents(job, has_failed=True)
 
@@ -205,14 +211,24 @@ class RQProgress:
         queue: the queue of the jobs.
         client: the server that gets the batches. The deprecated Batches works as well.
         strict: raise a failed call of the client instead of logging it; then nothing is enqueued.
+        describe_arguments: report the arguments of a job with the name of its function. They may be personal
+            data, which everybody then sees who may read the batch.
 
     """
 
-    def __init__(self, queue: Queue, client: Client | BestEffortClient, *, strict: bool = False) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        client: Client | BestEffortClient,
+        *,
+        strict: bool = False,
+        describe_arguments: bool = False,
+    ) -> None:
         self.batches = (
             BestEffortClient(client.connection, strict=strict) if isinstance(client, Client) else client
         )
         self._queue = queue
+        self._describe_arguments = describe_arguments
 
     def run(
         self,
@@ -244,7 +260,7 @@ class RQProgress:
             CallFailed: only if strict; then nothing is enqueued.
 
         """
-        tagged_jobs = tagged(batch_id, jobs)
+        tagged_jobs = tagged(batch_id, jobs, describe_arguments=self._describe_arguments)
         self.batches.create(
             batch_id, len(tagged_jobs), display_name=display_name, labels=labels, if_ended="error"
         )
@@ -266,6 +282,6 @@ class RQProgress:
             CallFailed: only if strict; then nothing is enqueued.
 
         """
-        tagged_jobs = tagged(batch_id, jobs, part)
+        tagged_jobs = tagged(batch_id, jobs, part, describe_arguments=self._describe_arguments)
         self.batches.add_jobs(batch_id, len(tagged_jobs), part)
         return enqueue(self._queue, batch_id, tagged_jobs)

@@ -1,13 +1,16 @@
 """The jobs of a batch in RQ: how they carry it, how they are enqueued, and how their attempts are counted."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from rq import Queue
 from rq.group import Group
 from rq.job import Job
 from rq.queue import EnqueueData
+from rq.utils import get_call_string
 
-from batchprogress.integrations.job_ids import BATCH_KEY, check_job_ids, job_ids, keep_job_ids
+from batchprogress._reporting.report_methods import JOB_NAME_CHARACTERS_MAX, clip
+from batchprogress.integrations.job_ids import BATCH_KEY, NAME_KEY, check_job_ids, job_ids, keep_job_ids
 from batchprogress.integrations.rq_dependents import SKIPPED_ATTEMPT
 
 ATTEMPTS_FIELD = "batchprogress_attempts"
@@ -19,19 +22,51 @@ def batch_of(job: Job) -> str | None:
     return job.meta.get(BATCH_KEY)
 
 
-def tagged(batch_id: str, jobs: Iterable[EnqueueData], part: str = "") -> list[EnqueueData]:
-    """Return the jobs with the batch and an id each.
+def name_of(job: Job) -> str:
+    """Return what a job does, for people; empty if a client before version 0.2 enqueued it.
+
+    Its function is not read: RQ's worker process does not unpickle jobs, and may not be able to.
+    """
+    return str(job.meta.get(NAME_KEY, ""))
+
+
+def fields_of(job: Job, attempt: int) -> dict[str, Any]:
+    """Return the fields of every report of a job that belongs to a batch."""
+    return {"batch_id": batch_of(job), "attempt": attempt, "display_name": name_of(job)}
+
+
+def tagged(
+    batch_id: str, jobs: Iterable[EnqueueData], part: str = "", *, describe_arguments: bool = False
+) -> list[EnqueueData]:
+    """Return the jobs with the batch, an id and a name each.
 
     Raises:
         ValueError: there are none, or two have the same id.
 
     """
     tagged = [
-        job._replace(job_id=job.job_id or job_id, meta={**(job.meta or {}), BATCH_KEY: batch_id})
+        job._replace(
+            job_id=job.job_id or job_id,
+            meta={
+                **(job.meta or {}),
+                BATCH_KEY: batch_id,
+                NAME_KEY: _name_in(job, with_arguments=describe_arguments),
+            },
+        )
         for job, job_id in zip(jobs, job_ids(batch_id, part), strict=False)
     ]
     check_job_ids(batch_id, [one.job_id for one in tagged])
     return tagged
+
+
+def _name_in(job: EnqueueData, *, with_arguments: bool) -> str:
+    name = job.func
+    if not isinstance(name, str):
+        kind = name if hasattr(name, "__qualname__") else type(name)
+        name = f"{kind.__module__}.{kind.__qualname__}"
+    if with_arguments:
+        name = get_call_string(name, job.args or (), job.kwargs or {}) or name
+    return clip(name, JOB_NAME_CHARACTERS_MAX)
 
 
 def enqueue(queue: Queue, batch_id: str, tagged: list[EnqueueData]) -> list[Job]:
