@@ -44,6 +44,8 @@ class Look:
     """The same as a sentence for people."""
     pending: QueuePending | None = None
     """None if the queue did not tell it."""
+    needs_person: bool = False
+    """Whether the batch will probably stay as it is until a person does something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class LastLook:
     unchanged_since: datetime | None = None
     """Since when every look has found this number of pending jobs, and no result was recorded."""
     lists_jobs: bool = False
+    needs_person: bool = False
 
     @property
     def sentence(self) -> str:
@@ -94,7 +97,9 @@ def last_look(look: Look, batch: Batch, before: LastLook | None) -> LastLook:
     if before is not None and not before.is_newer_than(batch):
         before = None
     now = batch.change_time
-    new = LastLook(look_time=now, reason_kind=look.reason_kind, reason=look.reason)
+    new = LastLook(
+        look_time=now, reason_kind=look.reason_kind, reason=look.reason, needs_person=look.needs_person
+    )
     pending = look.pending
     if pending is None:
         return new if before is None else _with_pending_of(before, new)
@@ -109,4 +114,10 @@ def last_look(look: Look, batch: Batch, before: LastLook | None) -> LastLook:
 
 
 def _with_pending_of(before: LastLook, new: LastLook) -> LastLook:
-    return replace(before, look_time=new.look_time, reason_kind=new.reason_kind, reason=new.reason)
+    return replace(
+        before,
+        look_time=new.look_time,
+        reason_kind=new.reason_kind,
+        reason=new.reason,
+        needs_person=new.needs_person,
+    )

@@ -16,6 +16,8 @@ class Overview:
     """The longest time since the last result of a batch in PROCESSING; 0 if there is no such batch."""
     reconciler_silence_seconds: float
     """The time since the newest pass of the reconciler over all batches; infinite if there was none."""
+    batches_need_person: int
+    """Batches in PROCESSING that no pass will end, as the newest look at them found."""
     recent_repairs: int
     """Repairs that the reconciler made within the last hour."""
     recent_repaired_jobs: int

@@ -122,4 +122,5 @@ def _to_look(row: Row[Any]) -> LastLook:
         pending_time=row.pending_time,
         unchanged_since=row.unchanged_since,
         lists_jobs=row.lists_jobs,
+        needs_person=bool(row.needs_person),
     )

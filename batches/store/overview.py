@@ -3,7 +3,7 @@
 import math
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import BatchState
@@ -21,6 +21,7 @@ EXAMINED_REPAIRS_MAX = 1_000
 RECENT_SECONDS = 3_600
 
 _batches = schema.batches.c
+_looks = schema.looks.c
 _repairs = schema.repairs.c
 
 
@@ -31,8 +32,9 @@ async def read_overview(connection: AsyncConnection, stuck_after_seconds: float)
     stuck, oldest_seconds = await _read_silence(connection, now, stuck_after_seconds)
     last_pass_time = await read_last_pass_time(connection)
     pass_seconds = math.inf if last_pass_time is None else max(0.0, (now - last_pass_time).total_seconds())
+    need_person = await _count_for_persons(connection)
     repairs, jobs = await _read_recent_repairs(connection, now)
-    return Overview(counts, stuck, oldest_seconds, pass_seconds, repairs, jobs)
+    return Overview(counts, stuck, oldest_seconds, pass_seconds, need_person, repairs, jobs)
 
 
 async def _count(connection: AsyncConnection, state: BatchState) -> int:
@@ -44,20 +46,35 @@ async def _read_silence(
     connection: AsyncConnection, now: datetime, stuck_after_seconds: float
 ) -> tuple[int, float]:
     """Return the number of stuck batches, and the longest silence in seconds."""
-    quiet_since = func.coalesce(_batches.last_result_time, _batches.create_time, type_=schema.UtcTime())
-    examined = (
-        select(quiet_since.label("quiet_since"))
-        .where(_batches.state == int(BatchState.PROCESSING))
-        .order_by(_batches.batch_key)
-        .limit(EXAMINED_BATCHES_MAX)
-        .subquery()
-    ).c
+    examined = _examined().subquery().c
     oldest: datetime | None = await connection.scalar(select(func.min(examined.quiet_since)))
     if oldest is None:
         return 0, 0.0
     horizon = now - timedelta(seconds=stuck_after_seconds)
     stuck = await connection.scalar(select(func.count()).where(examined.quiet_since < horizon))
     return stuck or 0, max(0.0, (now - oldest).total_seconds())
+
+
+def _examined() -> Select[tuple[int, datetime]]:
+    """Select the oldest batches in PROCESSING, and when each has got its last result."""
+    quiet_since = func.coalesce(_batches.last_result_time, _batches.create_time, type_=schema.UtcTime())
+    return (
+        select(_batches.batch_key, quiet_since.label("quiet_since"))
+        .where(_batches.state == int(BatchState.PROCESSING))
+        .order_by(_batches.batch_key)
+        .limit(EXAMINED_BATCHES_MAX)
+    )
+
+
+async def _count_for_persons(connection: AsyncConnection) -> int:
+    """Count the batches that need a person; a look before the last result says nothing any more."""
+    examined = _examined().subquery()
+    query = (
+        select(func.count())
+        .select_from(examined.join(schema.looks, _looks.batch_key == examined.c.batch_key))
+        .where(_looks.needs_person.is_(True), _looks.look_time >= examined.c.quiet_since)
+    )
+    return await connection.scalar(query) or 0
 
 
 async def _read_recent_repairs(connection: AsyncConnection, now: datetime) -> tuple[int, int]:

@@ -211,6 +211,8 @@ looks = Table(
     Column("pending_time", UtcTime),
     Column("unchanged_since", UtcTime),
     Column("lists_jobs", Boolean, nullable=False),
+    # NULL in rows written by reconcilers of schema 0005.
+    Column("needs_person", Boolean),
     **_OPTIONS,
 )
 

@@ -32,4 +32,5 @@ def look_of(result: BatchResult, word: Word) -> Look | None:
     left = result.not_repaired or result.unfinished
     if left is None or result.after.has_ended or left.reason is NotRepairedReason.DATABASE_UNAVAILABLE:
         return None
-    return Look(result.after.batch_id, left.reason.value, word(left.details), result.pending)
+    reason = word(left.details)
+    return Look(result.after.batch_id, left.reason.value, reason, result.pending, left.needs_person)

@@ -121,6 +121,11 @@ def _of_the_batches(overview: Overview) -> Iterator[Metric]:
         "Seconds since the newest pass of the reconciler over all batches; +Inf if there was none.",
         overview.reconciler_silence_seconds,
     )
+    yield _gauge(
+        "batches_need_person",
+        "Batches in progress that no pass of the reconciler will end unless a person does something.",
+        overview.batches_need_person,
+    )
     yield _gauge("recent_repairs", "Batches repaired within the last hour.", overview.recent_repairs)
     yield _gauge(
         "recent_repaired_jobs",

@@ -105,3 +105,14 @@ async def test_a_dry_run_keeps_no_looks(scene: Scene) -> None:
     await scene.batch("batch", FakeBatch(jobs(3, pending=1), finished=False))
     await scene.run(dry_run=True)
     assert not any((await scene.rows_of(*OF_PASSES)).values())
+
+
+async def test_a_batch_that_needs_a_person_is_in_the_metrics_until_it_is_mended(scene: Scene) -> None:
+    """The pass itself succeeds, so nothing else would tell."""
+    await scene.batch("lied-about", FakeBatch(jobs(3), counts={"succeeded": 2}))
+    await scene.batch("open", FakeBatch(jobs(3, pending=1), finished=False))
+    await scene.run()
+    assert (await scene.store.read_overview(0)).batches_need_person == 1
+    scene.queue.batches["lied-about"] = FakeBatch(jobs(3))
+    await scene.run()
+    assert (await scene.store.read_overview(0)).batches_need_person == 0

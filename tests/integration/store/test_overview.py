@@ -3,6 +3,7 @@
 import math
 
 from batches.batch import BatchState, Tally
+from batches.look import Look
 from batches.overview import Overview
 from batches.repair import RepairPlan
 from batches.store.batch_store import BatchStore
@@ -17,7 +18,7 @@ HOUR_SECONDS = 3_600.0
 async def test_an_empty_database_has_no_totals(store: BatchStore) -> None:
     """Every state is listed, with 0 batches."""
     assert await store.read_overview(HOUR_SECONDS) == Overview(
-        dict.fromkeys(BatchState, 0), 0, 0.0, math.inf, 0, 0
+        dict.fromkeys(BatchState, 0), 0, 0.0, math.inf, 0, 0, 0
     )
 
 
@@ -45,6 +46,20 @@ async def test_batches_are_counted_by_state(store: BatchStore, database: Databas
     }
     assert overview.stuck_batches == 1
     assert overview.oldest_silence_seconds > HOUR_SECONDS
+
+
+async def test_batches_that_need_a_person_are_counted(store: BatchStore, database: Database) -> None:
+    """A look before the last result does not count, and neither does one at a batch that has ended."""
+    for batch_id in ("needs", "waits", "moves", "ended"):
+        await create(store, 2, batch_id)
+        look = Look(batch_id, "contradiction", "a reason", needs_person=batch_id != "waits")
+        await store.record_look(look)
+    key = (await store.get_batch("moves")).batch_key
+    await execute(
+        database, "UPDATE looks SET look_time = :time WHERE batch_key = :key", time=LONG_AGO, key=key
+    )
+    await store.cancel_batch("ended")
+    assert (await store.read_overview(HOUR_SECONDS)).batches_need_person == 1
 
 
 async def test_only_repairs_of_the_last_hour_are_counted(store: BatchStore, database: Database) -> None:

@@ -11,7 +11,7 @@ from batches.overview import Overview
 from services.progress import overview
 from services.progress.overview import OverviewReader
 
-OVERVIEW = Overview({}, 0, 0.0, math.inf, 0, 0)
+OVERVIEW = Overview({}, 0, 0.0, math.inf, 0, 0, 0)
 
 
 async def test_consecutive_failures_are_logged_once(
