@@ -5,8 +5,9 @@ password, and answers UNKNOWN to bytes that are not a message. So this intercept
 the bytes, decodes them itself, and turns each exception into a Refusal.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
 
 import grpc
 import structlog
@@ -15,6 +16,7 @@ from process.logs import REQUEST_ID
 from rpc.answers.error_table import ErrorTable, refusal_of
 from rpc.answers.handlers import Context, Continuation, Handler, WrappedHandlers
 from rpc.answers.refusal import Refusal, Violation
+from rpc.answers.repeated_fields import RepeatedField
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """gRPC's own default; 10,000 results with short errors take some 1 MiB. It is checked here and not in the
@@ -29,11 +31,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     Args:
         errors: the answers to the errors of the service's domain; any other error is answered INTERNAL,
             without its text.
+        repeated_fields: the field of each method that is counted before the message is decoded.
 
     """
 
-    def __init__(self, errors: ErrorTable) -> None:
+    def __init__(self, errors: ErrorTable, repeated_fields: Mapping[str, RepeatedField]) -> None:
         self._errors = errors
+        self._repeated_fields = repeated_fields
         self._handlers = WrappedHandlers(self._guard)
 
     async def intercept_service(
@@ -62,50 +66,74 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, handler: Handler, method: str) -> Callable[[bytes, Context], Awaitable[Any]]:
         behavior: Any = handler.unary_unary
-        decode: Any = handler.request_deserializer
+        decode = self._decoder(handler, method)
 
         async def answer(raw: bytes, context: Context) -> Any:
             try:
-                return await behavior(_decoded(decode, raw), context)
-            except grpc.aio.AbortError:
-                raise
+                return await behavior(decode(raw), context)
             except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
-                await _abort(context, self._refusal(method, error))
+                refusal = self._refusal(method, error)
+            return await _abort(context, refusal)
 
         return answer
 
     def _stream(self, handler: Handler, method: str) -> Callable[[bytes, Context], AsyncIterator[Any]]:
         behavior: Any = handler.unary_stream
-        decode: Any = handler.request_deserializer
+        decode = self._decoder(handler, method)
 
         async def answer(raw: bytes, context: Context) -> AsyncIterator[Any]:
             try:
-                async for message in behavior(_decoded(decode, raw), context):
+                async for message in behavior(decode(raw), context):
                     yield message
-            except grpc.aio.AbortError:
-                raise
             except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
-                await _abort(context, self._refusal(method, error))
+                refusal = self._refusal(method, error)
+            else:
+                return
+            await _abort(context, refusal)
 
         return answer
+
+    def _decoder(self, handler: Handler, method: str) -> Callable[[bytes], Any]:
+        decode: Any = handler.request_deserializer
+        return partial(_decoded, decode, self._repeated_fields.get(method))
 
     def _refusal(self, method: str, error: Exception) -> Refusal:
         refusal = refusal_of(error, self._errors)
         if refusal is None:
             _log.error("unexpected error", method=method, exc_info=error)
             refusal = Refusal(grpc.StatusCode.INTERNAL, "INTERNAL", "internal error")
+        _forget_frames(error)
         return refusal
 
 
-async def _abort(context: Context, refusal: Refusal) -> NoReturn:
-    await context.abort(refusal.code, refusal.message, refusal.trailing_metadata(REQUEST_ID.get()))
+async def _abort(context: Context, refusal: Refusal) -> None:
+    """Answer a call with a refusal, and return: grpc.aio ends the call when its handler has returned.
+
+    grpc.aio keeps the AbortError with the call. Its traceback would keep the frames of the handlers, and
+    these keep the call and its message: a cycle that stays in memory until the garbage collector finds it.
+    """
+    try:
+        await context.abort(refusal.code, refusal.message, refusal.trailing_metadata(REQUEST_ID.get()))
+    except grpc.aio.AbortError as aborted:
+        _forget_frames(aborted)
 
 
-def _decoded(decode: Callable[[bytes], Any], raw: bytes) -> Any:
+def _forget_frames(error: BaseException | None) -> None:
+    """Let the frames that an error has left, and the message that they hold, be freed at once."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
+def _decoded(decode: Callable[[bytes], Any], repeated_field: RepeatedField | None, raw: bytes) -> Any:
     if len(raw) > MESSAGE_BYTES_MAX:
         raise _too_large()
     try:
+        if repeated_field is not None:
+            repeated_field.check(raw)
         return decode(raw)
+    except Refusal:
+        raise
     except Exception as error:  # protobuf's runtimes raise classes of their own
         message = "the bytes are not a message of this method"
         raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from error
@@ -120,7 +148,7 @@ def _too_large() -> Refusal:
 def _refusing(refusal: Refusal) -> Handler:
     """Return a streaming handler: it answers before a message has come, whatever the kind of the call."""
 
-    async def refuse(_messages: AsyncIterator[bytes], context: Context) -> NoReturn:
+    async def refuse(_messages: AsyncIterator[bytes], context: Context) -> None:
         await _abort(context, refusal)
 
     return grpc.stream_stream_rpc_method_handler(refuse)

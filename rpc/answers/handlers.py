@@ -85,12 +85,13 @@ def wrapped(handler: Handler, around: Around) -> Handler:
 
 
 def code_of(context: Context) -> grpc.StatusCode:
-    """Return the status code of an aborted call, which grpc.aio may keep as a number."""
+    """Return the status code of a call whose handler has returned; grpc.aio may keep it as a number."""
     return _CODES.get(context.code(), grpc.StatusCode.UNKNOWN)
 
 
 _CODES: dict[object, grpc.StatusCode] = {
-    key: code for code in grpc.StatusCode for key in (code, code.value[0])
+    None: grpc.StatusCode.OK,
+    **{key: code for code in grpc.StatusCode for key in (code, code.value[0])},
 }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -11,6 +11,7 @@ import structlog
 from grpc_health.v1 import health_pb2_grpc
 
 from rpc.answers.error_table import ErrorTable
+from rpc.answers.repeated_fields import RepeatedField
 from rpc.callers.limits import Limits
 from rpc.callers.principal import Role
 from rpc.serving.admin import AdminPorts
@@ -47,6 +48,8 @@ class Service:
     """Registers its servicer."""
     check: Callable[[], Awaitable[object]]
     """Fails while the store behind the service does not answer."""
+    repeated_fields: Mapping[str, RepeatedField] = field(default_factory=dict)
+    """The field of each method that is counted before the message is decoded."""
     tasks: Sequence[BackgroundTask] = ()
     """Started with the server; ended after its last call, one after the other in this order."""
     end_streams: Callable[[], None] = lambda: None
@@ -95,7 +98,11 @@ class Deployable:
             settings.listen, settings.connection_age_seconds_max, reuse_port, security.certificate
         )
         self._server = create_server(
-            options, service.errors, outside=telemetry.interceptors, inside=security.interceptors
+            options,
+            service.errors,
+            repeated_fields=service.repeated_fields,
+            outside=telemetry.interceptors,
+            inside=security.interceptors,
         )
         service.add_to_server(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)

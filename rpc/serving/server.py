@@ -1,7 +1,8 @@
 """A grpc.aio server with options that avoid measured traps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import grpc
 from grpc_health.v1 import health
@@ -10,10 +11,12 @@ from grpc_reflection.v1alpha import reflection
 from process.configuration import refuse
 from rpc.answers.error_interceptor import ErrorInterceptor
 from rpc.answers.error_table import ErrorTable
+from rpc.answers.repeated_fields import RepeatedField
 from rpc.callers.tls import ServerCertificate
 
-TRANSPORT_MESSAGE_BYTES_MAX = 16 * 1024 * 1024
-"""The transport's own limit: above that of the error interceptor, which can then answer, but finite."""
+TRANSPORT_MESSAGE_BYTES_MAX = 5 * 1024 * 1024
+"""The transport's own limit: above that of the error interceptor, which can then answer, but little above it,
+since an unfinished message takes memory for as long as its caller likes."""
 PENDING_REQUESTS_MAX = 100_000
 """gRPC's default of 1,000 randomly cancels calls if more are waiting, about 1 % of 1,037 workers. We limit
 the work ourselves and answer RESOURCE_EXHAUSTED."""
@@ -49,6 +52,7 @@ def create_server(
     options: ServerOptions,
     errors: ErrorTable,
     *,
+    repeated_fields: Mapping[str, RepeatedField] = MappingProxyType({}),
     outside: Sequence[grpc.aio.ServerInterceptor] = (),
     inside: Sequence[grpc.aio.ServerInterceptor] = (),
 ) -> grpc.aio.Server:
@@ -57,6 +61,7 @@ def create_server(
     Args:
         options: the choices of the deployable.
         errors: the answers to the errors of the service's domain.
+        repeated_fields: the field of each method that is counted before the message is decoded.
         outside: interceptors that see the answers of the error interceptor; they must not raise.
         inside: interceptors that may raise Refusal.
 
@@ -65,7 +70,7 @@ def create_server(
 
     """
     return grpc.aio.server(
-        interceptors=[*outside, ErrorInterceptor(errors), *inside],
+        interceptors=[*outside, ErrorInterceptor(errors, repeated_fields), *inside],
         options=[
             ("grpc.server.max_pending_requests", PENDING_REQUESTS_MAX),
             ("grpc.server.max_pending_requests_hard_limit", PENDING_REQUESTS_MAX),

@@ -60,10 +60,7 @@ class CallObserver(AroundCalls):
         code = grpc.StatusCode.CANCELLED  # unless the call is answered or refused
         try:
             yield
-            code = grpc.StatusCode.OK
-        except grpc.aio.AbortError:
             code = code_of(context)
-            raise
         finally:
             seconds = time.perf_counter() - started
             self._observe(method, code, seconds)

@@ -82,10 +82,7 @@ class Traces:
             code = grpc.StatusCode.CANCELLED
             try:
                 yield
-                code = _OK
-            except grpc.aio.AbortError:
                 code = code_of(context)
-                raise
             finally:
                 span.set_attribute("rpc.grpc.status_code", code.value[0])
                 if code is not _OK:

@@ -27,9 +27,11 @@ from rpc.answers.fields import FieldChecks
 from rpc.answers.refusal import Refusal
 
 LABELS_MAX = 32
+LABELS_RULE = f"must have at most {LABELS_MAX} entries"
 LABEL_KEY = re.compile(rf"[A-Za-z0-9._/-]{{1,{LABEL_KEY_CHARACTERS_MAX}}}")
 RESULTS_MAX = 10_000
 """With short errors some 1 MiB, and a tenth of a second of work; more would delay the groups of others."""
+RESULTS_RULE = f"must be from 1 to {RESULTS_MAX}"
 PAGE_SIZE_MAX = 1_000
 MIN_INTERVAL_SECONDS_MAX = 60
 REVISION_MAX = 2**63 - 1
@@ -114,7 +116,9 @@ def to_result(message: pb.ReportJobResultRequest) -> JobResult | Refusal:
 def to_size(message: pb.ReportJobResultsRequest) -> int:
     """Check the number of reports, and return it."""
     checks = FieldChecks()
-    size = checks.between("results", len(message.results), 1, RESULTS_MAX)
+    size = len(message.results)
+    if not 1 <= size <= RESULTS_MAX:
+        checks.reject("results", RESULTS_RULE)
     checks.done()
     return size
 
@@ -172,7 +176,7 @@ def to_watch(message: pb.WatchBatchRequest) -> Watch:
 
 def _labels(checks: FieldChecks, labels: dict[str, str]) -> dict[str, str]:
     if len(labels) > LABELS_MAX:
-        checks.reject("labels", f"must have at most {LABELS_MAX} entries")
+        checks.reject("labels", LABELS_RULE)
     if any(LABEL_KEY.fullmatch(key) is None for key in labels):
         checks.reject(
             "labels", f"keys must be 1 to {LABEL_KEY_CHARACTERS_MAX} characters from a-z A-Z 0-9 . _ / -"

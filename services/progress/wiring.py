@@ -25,6 +25,7 @@ from services.progress.metrics import FlushMetrics, ProgressCollector
 from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds
 from services.progress.permissions import REQUIRED_ROLES, SERVICE
+from services.progress.repeated_fields import REPEATED_FIELDS
 from services.progress.servicer import ProgressServicer
 from services.progress.settings import ProgressSettings
 from services.progress.status import ERRORS
@@ -125,6 +126,7 @@ def _service(
         name=SERVICE,
         required_roles=REQUIRED_ROLES,
         errors=ERRORS,
+        repeated_fields=REPEATED_FIELDS,
         add_to_server=partial(progress_pb2_grpc.add_ProgressServiceServicer_to_server, servicer),
         check=check,
         tasks=tasks,
