@@ -7,7 +7,9 @@ Run one on each machine with workers, as their user; end it with SIGTERM.
 
 import json
 import logging
+import select
 import signal
+import socket
 import socketserver
 import sys
 from contextlib import suppress
@@ -26,18 +28,36 @@ class Relay(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     """Takes the lines of all workers.
 
     Args:
-        socket: the path of the socket.
+        path: where the socket is.
         client: creates batches.
         reporter: reports jobs.
 
     """
 
-    daemon_threads = True
-
-    def __init__(self, socket: Path, client: Client, reporter: Reporter) -> None:
-        super().__init__(str(socket), Lines)
+    def __init__(self, path: Path, client: Client, reporter: Reporter) -> None:
+        super().__init__(str(path), Lines)
         self.client = client
         self.reporter = reporter
+        self._workers: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Read the lines of a worker in a thread."""
+        self._workers.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close the connection of a worker that has ended."""
+        self._workers.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Take what workers have written; what they write later is refused, and they log it."""
+        while select.select([self], [], [], 0)[0]:
+            self.handle_request()
+        for worker in tuple(self._workers):
+            with suppress(OSError):  # it has ended meanwhile
+                worker.shutdown(socket.SHUT_RD)
+        super().server_close()  # waits for the threads
 
     def take(self, values: dict[str, Any]) -> bytes:
         """Create the batch, or report the job, of a line; only a batch has an answer."""
@@ -76,20 +96,20 @@ class Lines(socketserver.StreamRequestHandler):
 
 def main() -> None:
     """Serve until SIGTERM, then send what is left."""
-    path, target, *spool = sys.argv[1:]
-    socket = Path(path)
+    name, target, *spool = sys.argv[1:]
+    path = Path(name)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    socket.unlink(missing_ok=True)  # of a relay that was killed
+    path.unlink(missing_ok=True)  # of a relay that was killed
     with (
         Client(target, timeout=CREATE_SECONDS_MAX) as client,
         Reporter(target, spool=spool[0] if spool else None) as reporter,
-        Relay(socket, client, reporter) as relay,
+        Relay(path, client, reporter) as relay,
     ):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
             relay.serve_forever()
         finally:
-            socket.unlink()
+            path.unlink()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ async def relay(socket: Path, target: str, log: Path) -> AsyncIterator[asyncio.s
     try:
         await eventually(socket.exists)
         yield process
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()  # a test may have ended it
         async with asyncio.timeout(SECONDS_MAX):
             assert await process.wait() == 0
     finally:

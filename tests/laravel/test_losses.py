@@ -1,6 +1,9 @@
 """Workers of real Laravel applications that die, and a relay that is away."""
 
+import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -56,12 +59,40 @@ async def test_worker_reports_to_a_relay_that_was_restarted(scene: Scene, tmp_pa
                 await scene.reported(batch_id, succeeded=10)
 
 
-async def test_relay_reads_what_a_worker_wrote_before_it_ended(scene: Scene, tmp_path: Path) -> None:
-    socket, target = tmp_path / "second", f"127.0.0.1:{scene.progress.port}"
-    scene.app.environment["RELAY_SOCKET"] = str(socket)
-    async with relay(socket, target, tmp_path / "second.log") as process:
+@pytest.mark.parametrize("is_ended", [False, True], ids=["running", "ended"])
+async def test_relay_reads_what_a_worker_wrote_before_it_ended(
+    scene: Scene, tmp_path: Path, *, is_ended: bool
+) -> None:
+    """An ended relay takes the connections that it has not accepted yet."""
+    async with second_relay(scene, tmp_path) as process:
         batch_id = await scene.dispatch(["succeed"] * 10)
         process.send_signal(signal.SIGSTOP)
         await scene.app.work()
+        if is_ended:
+            process.terminate()
         process.send_signal(signal.SIGCONT)
+        if is_ended:
+            await process.wait()
         await scene.reported(batch_id, succeeded=10)
+
+
+async def test_relay_that_is_ended_reads_what_a_running_worker_wrote(scene: Scene, tmp_path: Path) -> None:
+    async with second_relay(scene, tmp_path) as process, scene.app.worker():
+        first, second = await scene.dispatch(["succeed"]), await scene.dispatch([], "--unsealed")
+        await scene.reported(first, succeeded=1)
+        process.send_signal(signal.SIGSTOP)
+        await scene.add(second, ["succeed"] * 10)
+        await scene.all_ran(second, 10)
+        process.terminate()
+        process.send_signal(signal.SIGCONT)
+        await process.wait()
+        await scene.reported(second, succeeded=10)
+
+
+@asynccontextmanager
+async def second_relay(scene: Scene, folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run another relay, and let workers report to it; yields its process."""
+    socket, target = folder / "second", f"127.0.0.1:{scene.progress.port}"
+    scene.app.environment["RELAY_SOCKET"] = str(socket)
+    async with relay(socket, target, folder / "second.log") as process:
+        yield process
