@@ -6,7 +6,9 @@ from binascii import Error as Base64Error
 from collections.abc import Sequence
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, JobOutcome
-from services.job_status.source import JobStatus, QueueContradiction
+from services.job_status.source import JobStatus
+from services.job_status.sources.columns import ATTEMPT_MAX
+from services.job_status.sources.unreadable import Unreadable
 
 FIELDS = ("status", "batchprogress_attempts", "number_of_retries", "result_ttl", "failure_ttl", "ttl")
 """The fields of a job's hash that are read; never its data, result or meta, which are pickles.
@@ -16,6 +18,8 @@ Our own client writes the second one: how many times a worker has started the jo
 Fields = Sequence[bytes | None]
 """The values of FIELDS. All are None if RQ has deleted the job."""
 
+DESCRIPTION_BYTES_MAX = 4 * 1024
+"""A longer description holds long arguments, which are not shown; it is not read."""
 FAILED = b"failed"
 FOREVER = b"-1"
 TRACEBACK_BYTES_MAX = 1024 * 1024
@@ -36,27 +40,30 @@ OUTCOMES: dict[bytes, JobOutcome | None] = {
 }
 
 
-def status_of(job_id: str, fields: Fields, compressed_traceback: bytes | None) -> JobStatus:
-    """Return a job.
+def status_of(job_id: str, fields: Fields | None) -> JobStatus:
+    """Return a job, without its error and its name.
 
     Args:
         job_id: RQ's id.
-        fields: the values of FIELDS.
-        compressed_traceback: the job's traceback as RQ stores it, if there is one.
+        fields: the values of FIELDS; None if the job's key holds another type of value.
 
     Raises:
-        QueueContradiction: the status is unknown, or a number of attempts is not a number.
+        Unreadable: the status is unknown, or a number of attempts is not a number.
 
     """
-    started, retries = fields[1:3]
-    error_type, error_message = _parse_error(compressed_traceback)
-    return JobStatus(
-        job_id,
-        outcome_of(fields),
-        attempt=_parse_int(started) or 1 + _parse_int(retries),
-        error_type=error_type,
-        error_message=error_message,
-    )
+    if fields is None:
+        raise Unreadable("its key in Redis holds another type of value")
+    status, started, retries = fields[:3]
+    if status is None:
+        return JobStatus(job_id, None)
+    if status not in OUTCOMES:
+        raise Unreadable("its status is unknown to RQ")
+    return JobStatus(job_id, OUTCOMES[status], _parse_int(started) or 1 + _parse_int(retries))
+
+
+def name_of(description: bytes | None) -> str:
+    """Return the name of a job's function: its description without the arguments, which may be personal."""
+    return (description or b"").decode(errors="replace").partition("(")[0].strip()
 
 
 def may_be_deleted(fields: Fields) -> bool:
@@ -65,29 +72,17 @@ def may_be_deleted(fields: Fields) -> bool:
     return status is None or result_ttl != FOREVER or failure_ttl not in (None, FOREVER) or ttl is not None
 
 
-def outcome_of(fields: Fields) -> JobOutcome | None:
-    """Return the outcome of a job, None if it is pending or RQ has deleted it.
-
-    Raises:
-        QueueContradiction: the status is unknown.
-
-    """
-    status = fields[0]
-    if status is None:
-        return None
-    if status not in OUTCOMES:
-        raise QueueContradiction("a job's status is unknown to RQ")
-    return OUTCOMES[status]
-
-
 def _parse_int(text: bytes | None) -> int:
     try:
-        return int(text or 0)
-    except ValueError as error:
-        raise QueueContradiction("a job's number of attempts is not a number") from error
+        number = int(text or 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number < ATTEMPT_MAX:
+        raise Unreadable("its number of attempts is not a number from 0 to 2,147,483,646")
+    return number
 
 
-def _parse_error(compressed_traceback: bytes | None) -> tuple[str, str]:
+def parse_error(compressed_traceback: bytes | None) -> tuple[str, str]:
     """Return the error type and message in the last line of a traceback, empty if there is none."""
     lines = _decompress(compressed_traceback or b"").rstrip().splitlines()
     if not lines:

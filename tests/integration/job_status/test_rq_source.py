@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from redis import Redis
 from rq import Queue, Retry
 from rq.group import Group
-from rq.job import Job
+from rq.job import Dependency, Job
 from rq.job import JobStatus as RqStatus
+from rq.results import Result
 from rq.utils import as_text
 
 from batches.result import JobOutcome
@@ -29,6 +32,8 @@ from tests.integration.job_status.source_contract import (
     wait_until_pending,
 )
 
+ALLOWING = partial(Dependency, allow_failure=True)
+SUCCEED = f"{rq_jobs.__name__}.succeed"
 STATES = {
     "waiting": RqStatus.QUEUED,
     "running": RqStatus.STARTED,
@@ -91,28 +96,48 @@ class TestContract(SourceContract):
 async def test_jobs_have_the_outcome_of_their_worker(
     queue: RqQueue, source: RqSource, redis_url: str
 ) -> None:
-    """They succeed, fail, are retried, cancelled, deferred or deleted."""
+    """They succeed, fail, are retried, cancelled, deferred, scheduled or deleted."""
     jobs = [
         queue.queue.enqueue(rq_jobs.succeed, job_id="succeeded"),
         queue.queue.enqueue(rq_jobs.fail, job_id="failed", retry=Retry(max=1)),
         queue.queue.enqueue(rq_jobs.succeed_at_second_attempt, job_id="retried"),
         queue.queue.enqueue(rq_jobs.succeed, job_id="deleted", result_ttl=0),
         queue.queue.enqueue(rq_jobs.succeed, job_id="cancelled"),
-        queue.queue.enqueue(rq_jobs.succeed, job_id="deferred", depends_on="failed"),
+        queue.queue.enqueue(rq_jobs.succeed, job_id="behind-failed", depends_on="failed"),
+        queue.queue.enqueue(rq_jobs.succeed, job_id="further-behind", depends_on="behind-failed"),
+        queue.queue.enqueue(rq_jobs.succeed, job_id="behind-cancelled", depends_on=ALLOWING("cancelled")),
+        queue.queue.enqueue(rq_jobs.succeed, job_id="allows-failure", depends_on=ALLOWING("failed")),
+        queue.queue.enqueue_in(timedelta(hours=1), rq_jobs.succeed, "secret", job_id="scheduled"),
+        queue.queue.enqueue(rq_jobs.succeed, job_id="behind-scheduled", depends_on="scheduled"),
     ]
     queue.redis.sadd(f"{JOB_IDS_KEY_PREFIX}batch", *(job.id for job in jobs))
     jobs[4].cancel()
     with rq_worker(redis_url):
-        await wait_until_pending(source, "batch", pending=2)
+        await wait_until_pending(source, "batch", pending=3)
         await wait_until_deleted(queue.redis, "deleted")
     assert await listed(source, "batch", 4) == [
-        JobStatus("cancelled", JobOutcome.SKIPPED),
-        JobStatus("deferred", None),
+        JobStatus("allows-failure", JobOutcome.SUCCEEDED),
+        JobStatus("behind-cancelled", JobOutcome.SKIPPED, display_name=SUCCEED),
+        JobStatus("behind-failed", JobOutcome.SKIPPED, display_name=SUCCEED),
+        JobStatus("behind-scheduled", None, display_name=SUCCEED),
+        JobStatus("cancelled", JobOutcome.SKIPPED, display_name=SUCCEED),
         JobStatus("deleted", None),
-        JobStatus("failed", JobOutcome.FAILED, 1, "ValueError", "no such row"),
+        JobStatus("failed", JobOutcome.FAILED, 1, "ValueError", "no such row", f"{rq_jobs.__name__}.fail"),
+        JobStatus("further-behind", JobOutcome.SKIPPED, display_name=SUCCEED),
         JobStatus("retried", JobOutcome.SUCCEEDED, 2),
+        JobStatus("scheduled", None, display_name=SUCCEED),
         JobStatus("succeeded", JobOutcome.SUCCEEDED),
     ]
+
+
+async def test_stopped_job_and_all_jobs_behind_it_are_skipped(queue: RqQueue, source: RqSource) -> None:
+    """RQ does not run those that allow a failure either."""
+    stopped = queue.queue.enqueue(rq_jobs.succeed, job_id="a")
+    queue.queue.enqueue(rq_jobs.succeed, job_id="b", depends_on=ALLOWING("a"))
+    stopped.set_status(RqStatus.STOPPED)
+    queue.redis.sadd(f"{JOB_IDS_KEY_PREFIX}batch", "a", "b")
+    assert [one.outcome for one in await listed(source, "batch", 4)] == [JobOutcome.SKIPPED] * 2
+    assert (await source.batch_counts("batch")).skipped == 2
 
 
 async def wait_until_deleted(redis: Redis, job_id: str) -> None:
@@ -142,11 +167,37 @@ async def test_group_is_a_contradiction_if_results_expire(
         await source.batch_counts("lossy")
 
 
-async def test_unknown_status_is_a_contradiction(queue: RqQueue, source: RqSource) -> None:
-    await queue.put("batch", {"a": "waiting"})
-    queue.redis.hset(Job.key_for("a"), "status", "done")
-    with pytest.raises(QueueContradiction):
-        await source.batch_counts("batch")
+UNREADABLE: dict[str, tuple[list[str], str]] = {
+    "a status that RQ does not have": (["HSET", "rq:job:a", "status", "done"], "its status"),
+    "an attempt in words": (["HSET", "rq:job:a", "batchprogress_attempts", "two"], "its number of attempts"),
+    "an attempt of 5,000 digits": (
+        ["HSET", "rq:job:a", "number_of_retries", "9" * 5_000],
+        "its number of attempts",
+    ),
+    "a key of another type": (["SET", "rq:job:a", "x"], "its key in Redis"),
+}
+
+
+@pytest.mark.parametrize(("command", "problem"), UNREADABLE.values(), ids=UNREADABLE)
+async def test_unreadable_job_is_pending_with_a_problem(
+    command: list[str], problem: str, queue: RqQueue, source: RqSource
+) -> None:
+    """The other jobs of the batch are not affected."""
+    await queue.put("batch", {"a": "succeeded", "b": "succeeded"})
+    queue.redis.execute_command(*command)  # type: ignore[no-untyped-call]
+    unreadable, other = await listed(source, "batch", 10)
+    assert (unreadable.outcome, unreadable.problem.startswith(problem)) == (None, True)
+    assert other == JobStatus("b", JobOutcome.SUCCEEDED)
+    counts = await source.batch_counts("batch")
+    assert (counts.succeeded, counts.pending) == (1, 1)
+
+
+async def test_error_of_a_job_with_large_results_is_not_read(queue: RqQueue, source: RqSource) -> None:
+    """Its outcome is known all the same. A description with long arguments is not read either."""
+    await queue.put("batch", {"a": "failed"})
+    queue.redis.xadd(Result.get_key("a"), {"exc_string": b"x" * 300_000})
+    queue.redis.hset(Job.key_for("a"), "description", f"f({'x' * 5_000})")
+    assert await listed(source, "batch", 10) == [JobStatus("a", JobOutcome.FAILED)]
 
 
 async def test_batch_is_unknown_once_its_set_has_expired(queue: RqQueue, source: RqSource) -> None:

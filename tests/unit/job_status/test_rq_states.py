@@ -4,16 +4,21 @@ import zlib
 from base64 import b64encode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, JobOutcome
-from services.job_status.source import JobStatus, QueueContradiction
+from services.job_status.convert import to_job_status
+from services.job_status.source import JobStatus
 from services.job_status.sources.rq_states import (
     FIELDS,
     TRACEBACK_BYTES_MAX,
     may_be_deleted,
-    outcome_of,
+    name_of,
+    parse_error,
     status_of,
 )
+from services.job_status.sources.unreadable import Unreadable, status_or_problem
 
 
 def fields(status: bytes | None = b"finished", **changed: bytes | None) -> list[bytes | None]:
@@ -22,9 +27,9 @@ def fields(status: bytes | None = b"finished", **changed: bytes | None) -> list[
     return [values[name] for name in FIELDS]
 
 
-def compress(text: str) -> bytes:
+def compress(text: bytes) -> bytes:
     """Return a traceback as RQ stores it."""
-    return b64encode(zlib.compress(text.encode()))
+    return b64encode(zlib.compress(text))
 
 
 @pytest.mark.parametrize(
@@ -35,12 +40,13 @@ def compress(text: str) -> bytes:
         (b"stopped", JobOutcome.SKIPPED),
         (b"canceled", JobOutcome.SKIPPED),
         (b"deferred", None),
+        (b"scheduled", None),
         (None, None),
     ],
 )
 def test_status_determines_the_outcome(status: bytes | None, outcome: JobOutcome | None) -> None:
     """A job that RQ has deleted is pending."""
-    assert outcome_of(fields(status)) is outcome
+    assert status_of("a", fields(status)).outcome is outcome
 
 
 @pytest.mark.parametrize(
@@ -50,16 +56,52 @@ def test_status_determines_the_outcome(status: bytes | None, outcome: JobOutcome
 def test_attempts_of_our_client_win_over_retries(
     started: bytes | None, retries: bytes | None, attempt: int
 ) -> None:
-    assert (
-        status_of("a", fields(batchprogress_attempts=started, number_of_retries=retries), None).attempt
-        == attempt
-    )
+    numbers = fields(batchprogress_attempts=started, number_of_retries=retries)
+    assert status_of("a", numbers).attempt == attempt
 
 
-@pytest.mark.parametrize("number", [{"batchprogress_attempts": b"two"}, {"number_of_retries": b"1.5"}])
-def test_attempt_that_is_not_a_number_is_a_contradiction(number: dict[str, bytes]) -> None:
-    with pytest.raises(QueueContradiction):
-        status_of("a", fields(**number), None)
+UNREADABLE = {
+    "a word": fields(batchprogress_attempts=b"two"),
+    "a fraction": fields(number_of_retries=b"1.5"),
+    "5,000 digits": fields(number_of_retries=b"9" * 5_000),
+    "beyond the contract": fields(batchprogress_attempts=b"2147483647"),
+    "a negative number": fields(batchprogress_attempts=b"-1"),
+    "an unknown status": fields(b"done"),
+    "a key of another type": None,
+}
+
+
+@pytest.mark.parametrize("job", UNREADABLE.values(), ids=UNREADABLE)
+def test_status_or_attempt_that_rq_does_not_write_is_unreadable(job: list[bytes | None] | None) -> None:
+    with pytest.raises(Unreadable):
+        status_of("a", job)
+
+
+@settings(max_examples=50, deadline=None)
+@given(values=st.lists(st.none() | st.binary(max_size=20), min_size=len(FIELDS), max_size=len(FIELDS)))
+def test_any_fields_are_a_job_that_a_message_can_carry(values: list[bytes | None]) -> None:
+    to_job_status(status_or_problem("a", lambda: status_of("a", values)))
+    to_job_status(status_or_problem("a", lambda: status_of("a", [b"failed", *values[1:]])))
+
+
+@settings(max_examples=50, deadline=None)
+@given(payload=st.binary(max_size=50), text=st.text(st.characters(codec=None), max_size=20))
+def test_any_traceback_is_an_error_that_a_message_can_carry(payload: bytes, text: str) -> None:
+    for traceback in (payload, b64encode(payload), compress(text.encode("utf-8", "surrogatepass"))):
+        to_job_status(JobStatus("a", JobOutcome.FAILED, 1, *parse_error(traceback)))
+
+
+@pytest.mark.parametrize(
+    ("description", "name"),
+    [
+        (b"shop.tasks.sync('Ms. Doe', key=(1, 2))", "shop.tasks.sync"),
+        (b"Sync the customers", "Sync the customers"),
+        (b"\xff (x)", "\ufffd"),
+        (None, ""),
+    ],
+)
+def test_name_is_the_description_without_arguments(description: bytes | None, name: str) -> None:
+    assert name_of(description) == name
 
 
 @pytest.mark.parametrize(
@@ -80,19 +122,16 @@ def test_only_a_job_that_never_expires_is_kept(job: list[bytes | None], deleted:
 
 def test_error_is_the_last_line_of_the_traceback() -> None:
     """The module of the exception is removed, and the message truncated."""
-    traceback = compress(f'Traceback:\n  File "a.py"\nqueue.errors.NoRow: {"é" * 5_000}\n')
-    assert status_of("a", fields(b"failed"), traceback) == JobStatus(
-        "a", JobOutcome.FAILED, error_type="NoRow", error_message="é" * ERROR_MESSAGE_CHARACTERS_MAX
-    )
+    traceback = compress(f'Traceback:\n  File "a.py"\nqueue.errors.NoRow: {"é" * 5_000}\n'.encode())
+    assert parse_error(traceback) == ("NoRow", "é" * ERROR_MESSAGE_CHARACTERS_MAX)
 
 
-@pytest.mark.parametrize("traceback", [None, b"", compress(""), b"not base64", b64encode(b"not zlib")])
+@pytest.mark.parametrize("traceback", [None, b"", compress(b""), b"not base64", b64encode(b"not zlib")])
 def test_unreadable_traceback_is_no_error(traceback: bytes | None) -> None:
-    status = status_of("a", fields(b"failed"), traceback)
-    assert (status.error_type, status.error_message) == ("", "")
+    assert parse_error(traceback) == ("", "")
 
 
 def test_large_traceback_is_not_expanded() -> None:
     """What lies behind the limit is not read."""
-    traceback = compress("x" * TRACEBACK_BYTES_MAX + "\nValueError: behind the limit")
-    assert status_of("a", fields(b"failed"), traceback).error_message == ""
+    traceback = compress(b"x" * TRACEBACK_BYTES_MAX + b"\nValueError: behind the limit")
+    assert parse_error(traceback)[1] == ""
