@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from services.dashboard import listing
-from services.dashboard.convert import to_list, to_repair
+from services.dashboard.convert import to_fields, to_list, to_repair
 from services.dashboard.listing import BatchFilter, Errors, Found
 from services.dashboard.progress_client import ProgressClient
 from services.dashboard.shared_answers import SharedAnswers
@@ -48,6 +48,15 @@ class Api:
                 return _page_json("job_results", found)
 
         return await self._shared.get(("failed jobs", batch_id, errors, page_token), ask)
+
+    async def pending_jobs(self, batch_id: str) -> bytes:
+        """Return the jobs that were pending in the queue when the reconciler last looked, and why it left."""
+
+        async def ask() -> bytes:
+            with self._progress.translated():
+                return json.dumps(to_fields((await self._client.pending_jobs(batch_id)).message)).encode()
+
+        return await self._shared.get(("pending jobs", batch_id), ask)
 
     async def repairs(self, batch_id: str) -> bytes:
         """Return the repairs of a batch, newest first."""

@@ -67,6 +67,7 @@ class Dashboard:
                 Route("/api/batch/events", self.events),
                 Route("/api/batch/failures", self.failures),
                 Route("/api/batch/failed-jobs", self.failed_jobs),
+                Route("/api/batch/pending-jobs", self.pending_jobs),
                 Route("/api/batch/repairs", self.repairs),
                 Route("/health", self.health),
                 Mount("/static", StaticFiles(directory=STATIC)),
@@ -98,6 +99,10 @@ class Dashboard:
             query_params.to_page_token(query),
         )
         return _json(await self._api.failed_jobs(*asked))
+
+    async def pending_jobs(self, request: Request) -> Response:
+        """Return the pending jobs of a batch."""
+        return _json(await self._api.pending_jobs(query_params.to_batch_id(request.query_params)))
 
     async def repairs(self, request: Request) -> Response:
         """Return the repairs of a batch."""

@@ -6,6 +6,7 @@ import { byId, element, labelled, setAttribute, setChildren, setPairs, setText }
 import { Failures } from "./failures.js";
 import { EventStream } from "./event_stream.js";
 import { Announcer } from "./announcer.js";
+import { PendingJobs } from "./pending.js";
 import { Plot } from "./plot.js";
 import { Refresher } from "./refresher.js";
 import { showRepairs } from "./repairs.js";
@@ -18,18 +19,21 @@ const bar = new Bar("Progress");
 const plot = new Plot(byId("plot"), byId("plot-readout"));
 const announcer = new Announcer(byId("news"));
 const failures = new Failures(batchId);
+const pendingJobs = new PendingJobs(batchId);
 const failuresRefresher = new Refresher(() => failures.refresh());
 const repairsRefresher = new Refresher(async () => {
   plot.repairs = await showRepairs(batchId);
   plot.draw();
 });
 let batch = null;
+let receivedMs = 0;
 let stream = null;
 
 const listener = {
   history: (points) => plot.begin(points),
   state(newer) {
     batch = newer;
+    receivedMs = performance.now();
     sayConnected();
     show();
     if (batch.state !== "PROCESSING") end();
@@ -68,6 +72,7 @@ function show() {
   showPlot();
   announcer.tell(batch);
   failuresRefresher.due(batch.failed_jobs);
+  pendingJobs.update(batch);
   repairsRefresher.due(`${batch.reconciled_jobs} ${batch.state} ${batch.total_jobs}`);
 }
 
@@ -103,7 +108,8 @@ function pace() {
     const seconds = wording.secondsOf(batch.complete_time) - wording.secondsOf(batch.create_time);
     return [...pairs, ["Took", wording.duration(seconds)]];
   }
-  if (batch.stall_reason) {
+  const holds = wording.paceHolds(batch, (performance.now() - receivedMs) / 1000);
+  if (batch.stall_reason || (!holds && batch.last_result_time)) {
     return [...pairs, ["Last result", batch.last_result_time ? wording.ago(batch.last_result_time) : "none yet"]];
   }
   const left = batch.sealed ? wording.timeLeft(batch) || "unknown" : "unknown, jobs may be added";

@@ -5,6 +5,7 @@ const RATE = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const PACE_SECONDS_DEFAULT = 60; // a server of 0.1 does not say how long a rate holds, and shows it that long
 const STATES = {
   PROCESSING: { word: "Running", kind: "running" },
   COMPLETED: { word: "Completed", kind: "completed" },
@@ -53,6 +54,11 @@ export function rate(batch) {
   return `${RATE.format(perSecond >= 10 ? Math.round(perSecond) : perSecond)}/s`;
 }
 
+/** Return whether the rate of a batch still holds some seconds after the batch was received. */
+export function paceHolds(batch, seconds) {
+  return batch.jobs_per_second > 0 && seconds < parseFloat(batch.pace_holds_for ?? PACE_SECONDS_DEFAULT);
+}
+
 /** Return the remaining time at the current rate; empty if it is unknown. */
 export function timeLeft(batch) {
   if (batch.state !== "PROCESSING" || !batch.estimated_complete_time || batch.jobs_per_second <= 0) return "";
@@ -82,6 +88,7 @@ export function sentence(text) {
 export function paceOf(batch) {
   if (batch.state !== "PROCESSING") return `Ended ${ago(batch.complete_time)}`;
   if (batch.stall_reason) return sentence(batch.stall_reason);
+  if (batch.jobs_per_second <= 0 && batch.last_result_time) return `Last result ${ago(batch.last_result_time)}`;
   if (batch.jobs_per_second <= 0) return Number(batch.total_jobs) ? "Waiting for results" : "Waiting for jobs";
   const left = timeLeft(batch);
   return left ? `${rate(batch)}, ${left} left` : rate(batch);

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,8 +11,10 @@ from datetime import timedelta
 import grpc
 from sqlalchemy import select, update
 
+from batches.look import Look, PendingJob, QueuePending
 from batches.result import JobOutcome
 from batches.store import schema
+from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
 from tests.support.dashboard import dashboard_process
@@ -93,6 +95,15 @@ class Scene:
             row = (await connection.execute(select(table.c.last_result_time).where(is_it))).one()
             moved = {"last_result_time": row.last_result_time - QUIET}
             await connection.execute(update(table).where(is_it).values(moved))
+        await database.close()
+
+    async def look(self, batch_id: str, names: Iterable[str]) -> None:
+        """Keep a look of the reconciler that found these jobs pending."""
+        database = Database(self.database_url, connections_max=1)
+        jobs = tuple(PendingJob(name, "imports.row") for name in names)
+        reason = f"{len(jobs)} jobs are still pending in Celery"
+        pending = QueuePending(len(jobs), lists_jobs=True, first_jobs=jobs)
+        await BatchStore(database).record_look(Look(batch_id, "still_pending", reason, pending))
         await database.close()
 
     async def reconcile(self, batch_id: str, jobs: int) -> None:

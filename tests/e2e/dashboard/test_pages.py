@@ -243,6 +243,21 @@ async def test_unknown_batch_is_explained(shown: Scene, watched: WatchedPage) ->
     await watched.shows(".row", "October import")
 
 
+async def test_a_stalled_batch_shows_its_pending_jobs(shown: Scene, watched: WatchedPage) -> None:
+    """The section disappears when a result arrives."""
+    await shown.create("pending", 4)
+    await shown.report("pending", range(2))
+    await shown.let_time_pass("pending")
+    await shown.look("pending", ["job-00002", "<b>job</b>"])
+    await watched.page.goto(f"{shown.url}/batch?id=pending")
+    await watched.shows("#stall-reason", "2 jobs are still pending in Celery")
+    await watched.shows("#pending-reason", "2 jobs are still pending in Celery.")
+    await watched.shows("#pending", "job-00002")
+    await watched.shows("#pending", "<b>job</b>")
+    await shown.report("pending", range(2, 3))
+    await watched.page.locator("#pending-card").wait_for(state="hidden")
+
+
 async def _tab_to(watched: WatchedPage, text: str) -> None:
     """Press Tab until an element with this text has the focus."""
     for _ in range(50):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from batches.look import Look, PendingJob, QueuePending
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
@@ -75,6 +76,22 @@ async def test_repairs_are_listed_with_their_tallies(sqlite_url: str, progress: 
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
+async def test_pending_jobs_are_listed_with_the_reason(sqlite_url: str, progress: Served, page: Page) -> None:
+    """They are what the reconciler found when it last looked."""
+    await progress.create("b", 2)
+    never = (await page.get("/api/batch/pending-jobs", id="b")).json
+    assert never == {"pending_jobs": [], "next_page_token": "", "reason": ""}
+    await progress.create("looked", 2)
+    database = Database(sqlite_url, connections_max=1)
+    pending = QueuePending(1, lists_jobs=True, first_jobs=(PendingJob("<j>", "sync_row", 2),))
+    look = Look("looked", "still_pending", "1 job is still pending in Celery", pending)
+    await BatchStore(database).record_look(look)
+    await database.close()
+    found = (await page.get("/api/batch/pending-jobs", id="looked")).json
+    assert found["pending_jobs"] == [{"job_id": "<j>", "display_name": "sync_row", "attempt": 2}]
+    assert (found["reason"], "look_time" in found) == ("1 job is still pending in Celery", True)
+
+
 INVALID_REQUESTS: tuple[tuple[str, dict[str, str], int], ...] = (
     ("/api/batches", {"state": "SLEEPING"}, 400),
     ("/api/batches", {"label": "team"}, 400),
@@ -85,6 +102,7 @@ INVALID_REQUESTS: tuple[tuple[str, dict[str, str], int], ...] = (
     ("/api/batch/failures", {"id": "nope"}, 404),
     ("/api/batch/failed-jobs", {"id": "nope"}, 404),
     ("/api/batch/repairs", {"id": "nope"}, 404),
+    ("/api/batch/pending-jobs", {"id": "nope"}, 404),
     ("/nowhere", {}, 404),
     ("/static/../app.py", {}, 404),
 )
