@@ -23,8 +23,9 @@ class ReconcilerSettings(BaseSettings):
         gt=0,
         le=60,
         description="Deadline of a call to the JobStatusService, in seconds, including retries while it is"
-        " unavailable. A batch has one call for its counts and one for each page of its jobs. Default 10: a"
-        " queue returns a page of 5,000 jobs in about 100 ms.",
+        " unavailable. A batch has one call for each page of its jobs, and one for its counts, which may take"
+        " as many times as long as the batch has 100,000 jobs, at most ten times. Default 10: a queue returns"
+        " a page of 5,000 jobs in about 100 ms.",
     )
     job_status_ca_file: Path | None = Field(
         default=None,

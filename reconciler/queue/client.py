@@ -42,6 +42,11 @@ RETRY_WAIT_SECONDS = 0.2
 """Upper bound of the first random wait; the bound doubles with each retry."""
 HEALTH_SECONDS_MAX = 5.0
 """Deadline of a health check, which reads nothing. It is as long as one attempt to connect may take."""
+JOBS_PER_DEADLINE = 100_000
+"""A list has a deadline for each page, but the counts come in one call: it may take one deadline for so many
+jobs. RQ, the slowest source, counts them in 4 s."""
+DEADLINES_PER_COUNT_MAX = 10.0
+"""A million jobs: 100 s, less than half of a pass."""
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 """Our own server keeps its pages below gRPC's default of 4 MiB; others may not."""
 CONNECT_MS_MAX = 5_000
@@ -82,6 +87,12 @@ def open_channel(target: str, tls: TlsFiles | None = None) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(target, tls.credentials(), options=_OPTIONS)
 
 
+def count_seconds_max(jobs: int, call_seconds_max: float) -> float:
+    """Return how long the counts of a batch with so many jobs may take."""
+    deadlines = min(max(1.0, jobs / JOBS_PER_DEADLINE), DEADLINES_PER_COUNT_MAX)
+    return call_seconds_max * deadlines
+
+
 class JobStatusClient:
     """A JobQueue over gRPC.
 
@@ -98,10 +109,11 @@ class JobStatusClient:
         self._check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
         self._call_seconds_max = call_seconds_max
 
-    async def batch_counts(self, batch_id: str) -> QueueCounts:
-        """Return the counts of a batch; raises QueueError."""
+    async def batch_counts(self, batch_id: str, jobs: int = 0) -> QueueCounts:
+        """Return the counts of a batch that has about so many jobs; raises QueueError."""
         request = job_status_pb2.GetBatchStatusRequest(batch_id=batch_id)
-        return to_counts(await self._call(self._stub.GetBatchStatus, request))
+        seconds = count_seconds_max(jobs, self._call_seconds_max)
+        return to_counts(await self._call(self._stub.GetBatchStatus, request, seconds))
 
     async def job_page(self, batch_id: str, page_token: str, size: int) -> JobPage:
         """Return a page of jobs; raises QueueError."""
@@ -109,7 +121,7 @@ class JobStatusClient:
             batch_id=batch_id, page_size=size, page_token=page_token
         )
         try:
-            answer = await self._call(self._stub.ListJobStatuses, request)
+            answer = await self._call(self._stub.ListJobStatuses, request, self._call_seconds_max)
         except _Unimplemented as error:
             raise JobsNotListed("the queue keeps only counts") from error
         return JobPage(tuple(to_job(status) for status in answer.job_statuses), answer.next_page_token)
@@ -127,10 +139,12 @@ class JobStatusClient:
         is_serving = answer.status == health_pb2.HealthCheckResponse.SERVING
         return ServiceHealth.SERVING if is_serving else ServiceHealth.NOT_SERVING
 
-    async def _call(self, method: Callable[..., Awaitable[Answer]], request: Message) -> Answer:
+    async def _call(
+        self, method: Callable[..., Awaitable[Answer]], request: Message, seconds_max: float
+    ) -> Answer:
         """Return the answer; while the service is unavailable, try again until the deadline."""
         clock = asyncio.get_running_loop().time
-        end = clock() + self._call_seconds_max
+        end = clock() + seconds_max
 
         async def once() -> Answer | None:
             return await method(request, timeout=end - clock(), metadata=self._metadata)
@@ -138,23 +152,16 @@ class JobStatusClient:
         retrying = AsyncRetrying(
             retry=retry_if_exception(_is_unavailable),
             wait=wait_random_exponential(multiplier=RETRY_WAIT_SECONDS),
-            stop=stop_after_attempt(TRIES_MAX) | stop_before_delay(self._call_seconds_max),
+            stop=stop_after_attempt(TRIES_MAX) | stop_before_delay(seconds_max),
             reraise=True,
         )
         try:
             answer: Answer | None = await retrying(once)
         except grpc.aio.AioRpcError as error:
-            raise self._translated(error) from error
+            raise _translated(error, seconds_max) from error
         if answer is None:  # what grpc.aio returns for bytes that it cannot decode
             raise QueueContradiction("the job-status service's answer cannot be decoded")
         return answer
-
-    def _translated(self, error: grpc.aio.AioRpcError) -> QueueError:
-        """Return our error for that of a call; the server's own text may hold secrets and is not repeated."""
-        code, seconds = error.code(), f"{self._call_seconds_max:g}"
-        kind, text = _ERRORS.get(code, (QueueFault, "the job-status service answers {code}"))
-        problem = _problem(error) if kind is QueueContradiction else ""
-        return kind(text.format(code=code.name, seconds=seconds) + (problem and f": {problem}"))
 
 
 class _Unimplemented(QueueFault):
@@ -185,6 +192,14 @@ _ERRORS: dict[grpc.StatusCode, tuple[type[QueueError], str]] = {
     **dict.fromkeys(_UNAVAILABLE, (QueueUnavailable, "the job-status service does not answer ({code})")),
 }
 """What the status codes mean; any other code is a fault of the service."""
+
+
+def _translated(error: grpc.aio.AioRpcError, seconds_max: float) -> QueueError:
+    """Return our error for that of a call; the server's own text may hold secrets and is not repeated."""
+    code = error.code()
+    kind, text = _ERRORS.get(code, (QueueFault, "the job-status service answers {code}"))
+    problem = _problem(error) if kind is QueueContradiction else ""
+    return kind(text.format(code=code.name, seconds=f"{seconds_max:g}") + (problem and f": {problem}"))
 
 
 def _is_unavailable(error: BaseException) -> bool:

@@ -98,8 +98,8 @@ class JobPage:
 class JobQueue(Protocol):
     """A queue that answers questions about its batches. Both methods may raise any QueueError."""
 
-    async def batch_counts(self, batch_id: str) -> QueueCounts:
-        """Return the counts of a batch."""
+    async def batch_counts(self, batch_id: str, jobs: int = 0) -> QueueCounts:
+        """Return the counts of a batch that has about so many jobs; more jobs may take longer to count."""
 
     async def job_page(self, batch_id: str, page_token: str, size: int) -> JobPage:
         """Return at most `size` jobs, from the page that the token names; "" names the first."""

@@ -33,9 +33,9 @@ class CountingQueue:
         self._queue = queue
         self._progress = progress
 
-    async def batch_counts(self, batch_id: str) -> QueueCounts:
+    async def batch_counts(self, batch_id: str, jobs: int = 0) -> QueueCounts:
         """Return the counts of a batch."""
-        return await self._queue.batch_counts(batch_id)
+        return await self._queue.batch_counts(batch_id, jobs)
 
     async def job_page(self, batch_id: str, page_token: str, size: int) -> JobPage:
         """Return a page of jobs."""

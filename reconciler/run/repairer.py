@@ -107,7 +107,7 @@ class Repairer:
         if batch.current.has_ended:
             return await self._recount(batch)
         try:
-            counts = await self._queue.batch_counts(batch.current.batch_id)
+            counts = await self._counts(batch.current)
             not_repaired = await self._repair_by(counts, batch)
             if not_repaired is not None and not_repaired.reason is NotRepairedReason.CONTRADICTION:
                 await self._require_unchanged(batch, counts)
@@ -120,7 +120,7 @@ class Repairer:
         if batch.current.unattributed == NO_JOBS:
             return already_ended(batch.current)
         try:
-            decision = recount(batch.current, await self._queue.batch_counts(batch.current.batch_id))
+            decision = recount(batch.current, await self._counts(batch.current))
         except (QueueBatchUnknown, QueueContradiction):
             return already_ended(batch.current)
         if isinstance(decision, NotRepaired):
@@ -179,8 +179,11 @@ class Repairer:
         stored = await self._store.get_batch(batch.current.batch_id)
         if stored.revision != batch.current.revision:
             raise _ChangedMeanwhile
-        if counts != await self._queue.batch_counts(stored.batch_id):
+        if counts != await self._counts(stored):
             raise _ChangedMeanwhile
+
+    async def _counts(self, batch: Batch) -> QueueCounts:
+        return await self._queue.batch_counts(batch.batch_id, batch.total_jobs)
 
 
 class _ChangedMeanwhile(Exception):

@@ -28,7 +28,7 @@ class World:
     jobs: list[QueueJob]
     results_max: int = 10_000
 
-    async def batch_counts(self, batch_id: str) -> QueueCounts:  # noqa: ARG002  # there is one batch
+    async def batch_counts(self, batch_id: str, jobs: int = 0) -> QueueCounts:  # noqa: ARG002  # there is one batch
         """Return the queue's counts."""
         return self.counts
 

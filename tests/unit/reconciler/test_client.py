@@ -4,7 +4,7 @@ import pytest
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
 from batchprogress.v1.job_status_pb2 import JobStatus
-from reconciler.queue.client import to_job
+from reconciler.queue.client import count_seconds_max, to_job
 from reconciler.queue.port import QueueContradiction, QueueJob
 
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
@@ -46,3 +46,11 @@ def test_a_failure_keeps_its_error_cut_to_the_permitted_length() -> None:
     job = to_job(status(job_id="a", outcome=2, error_type="E" * 300, error_message="ü" * 3_000))
     error = "E" * ERROR_TYPE_CHARACTERS_MAX, "ü" * ERROR_MESSAGE_CHARACTERS_MAX
     assert job == QueueJob("a", JobOutcome.FAILED, 1, *error)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "seconds"), [(0, 10), (100_000, 10), (250_000, 25), (1_000_000, 100), (10**9, 100)]
+)
+def test_the_counts_of_a_large_batch_may_take_longer(jobs: int, seconds: float) -> None:
+    """They come in one call, while a list has a deadline for each of its pages."""
+    assert count_seconds_max(jobs, 10.0) == seconds

@@ -66,7 +66,7 @@ class PagedQueue:
         self.page_size = 0
         self._page = page
 
-    async def batch_counts(self, batch_id: str) -> QueueCounts:
+    async def batch_counts(self, batch_id: str, jobs: int = 0) -> QueueCounts:
         """Raise: the reader does not ask for counts."""
         raise NotImplementedError
 
