@@ -19,7 +19,7 @@ as `VARCHAR(128) COLLATE "C"` for the same reason.
 - `state` is one of the following, in upper or lower case: `waiting` and `running` (both pending, as is a job
   that will be retried), `succeeded`, `failed` (permanently), `skipped` (ended without doing its work) and
   `cancelled` (never started and never will, because the batch was cancelled; reported as skipped). Any other
-  state is a contradiction.
+  state makes its job pending, with a problem, as does an attempt that is not a number.
 - A batch is cancelled if one of its jobs is. To cancel a batch, run `UPDATE jobs SET state = 'cancelled'
   WHERE batch_id = … AND state = 'waiting'`. If no job was waiting, there was nothing to cancel.
 - Rows may be added at any time, so a batch is never `finished`.
@@ -28,14 +28,16 @@ as `VARCHAR(128) COLLATE "C"` for the same reason.
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, column, func, literal, select, table
+from sqlalchemy import ColumnElement, String, and_, case, column, func, literal, or_, select, table
 
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX
-from services.job_status.source import BatchCounts, BatchUnknown, JobPage
+from services.job_status.source import BatchCounts, BatchUnknown, JobPage, JobStatus
 from services.job_status.sources import byte_order
 from services.job_status.sources.byte_order import SortKey, bytes_equal, to_bytes
-from services.job_status.sources.database import AnySelect, QueueDatabase
-from services.job_status.sources.job_states import counts_of, status_of
+from services.job_status.sources.columns import ATTEMPT_MAX
+from services.job_status.sources.database import AnyRow, AnySelect, QueueDatabase
+from services.job_status.sources.job_states import counts_of, job_id_of, status_of
+from services.job_status.sources.unreadable import status_or_problem
 
 
 class JobTableSource:
@@ -55,11 +57,12 @@ class JobTableSource:
     async def batch_counts(self, batch_id: str) -> BatchCounts:
         """Count the jobs of a batch."""
         state = self._jobs.c.state
-        query = self._select_of_batch(batch_id, state, func.count()).group_by(state)
+        unreadable = func.sum(case((self._attempt_is_valid(), 0), else_=1))
+        query = self._select_of_batch(batch_id, state, func.count(), unreadable).group_by(state)
         rows = await self._database.rows(query)
         if not rows:
             raise BatchUnknown
-        return counts_of((row[0], row[1]) for row in rows)
+        return counts_of((value, number, int(invalid)) for value, number, invalid in rows)
 
     async def job_page(self, batch_id: str, after: str | None, size: int) -> JobPage:
         """List jobs in the byte order of their ids."""
@@ -68,7 +71,7 @@ class JobTableSource:
         rows = await self._database.rows(self._select_page(sort_key, batch_id, after).limit(size + 1))
         if not rows and (after is None or not await self._exists(batch_id)):
             raise BatchUnknown
-        statuses = tuple(status_of(*row) for row in rows[:size])
+        statuses = tuple(map(_status, rows[:size]))
         return JobPage(statuses, statuses[-1].job_id if len(rows) > size else None)
 
     async def check(self) -> None:
@@ -78,6 +81,13 @@ class JobTableSource:
     async def close(self) -> None:
         """Close all connections."""
         await self._database.close()
+
+    def _attempt_is_valid(self) -> ColumnElement[bool]:
+        attempt = self._jobs.c.attempt
+        is_valid = or_(attempt.is_(None), attempt.between(0, ATTEMPT_MAX))
+        if self._database.dialect_name != "sqlite":
+            return is_valid
+        return and_(is_valid, func.typeof(attempt).in_(("integer", "null")))
 
     def _select_of_batch(self, batch_id: str, *columns: ColumnElement[Any]) -> AnySelect:
         return select(*columns).select_from(self._jobs).where(bytes_equal(self._jobs.c.batch_id, batch_id))
@@ -111,3 +121,9 @@ class JobTableSource:
 
     async def _exists(self, batch_id: str) -> bool:
         return bool(await self._database.rows(self._select_of_batch(batch_id, literal(1)).limit(1)))
+
+
+def _status(row: AnyRow) -> JobStatus:
+    raw_id, *values = row
+    job_id = job_id_of(raw_id)
+    return status_or_problem(job_id, lambda: status_of(job_id, *values))

@@ -1,5 +1,6 @@
 """Interprets Kubernetes Jobs, without I/O. `kubernetes` documents the states in tables."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from batches.result import JobOutcome
 from services.job_status.source import BatchCounts, JobStatus, QueueContradiction
 from services.job_status.sources.index_sets import IndexSet, first_indexes, parse_index_set
 
+_NUMBER = re.compile(r"\d{1,10}", re.ASCII)
+"""Longer numbers are not Kubernetes' own, and Python refuses to read one of more than 4,300 digits."""
 JOBS_ANNOTATION = "batchprogress.dev/jobs"
 """On each Job of a batch with several Jobs: their number."""
 FAILED_INDEX = "FailedIndexes"
@@ -103,7 +106,7 @@ def _statuses_after(jobs: Sequence[KubernetesJob], after: str | None) -> Iterato
 
 def _start(job: KubernetesJob, after_index: str) -> int:
     """Return the index that follows; an id without an index is the only job of a Job that is not indexed."""
-    return int(after_index) + 1 if after_index.isdecimal() else int(not job.is_indexed)
+    return int(after_index) + 1 if _NUMBER.fullmatch(after_index) else int(not job.is_indexed)
 
 
 def _check_complete(jobs: Sequence[KubernetesJob]) -> None:
@@ -167,7 +170,7 @@ def _end_of(conditions: Sequence[Mapping[str, Any]]) -> tuple[JobOutcome | None,
 def _parse_annotation(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isdecimal():
+    if _NUMBER.fullmatch(text) is None:
         raise QueueContradiction(f"{JOBS_ANNOTATION} is not a number")
     return int(text)
 

@@ -8,7 +8,7 @@ from batches.result import JobOutcome
 from services.job_status.source import BatchUnknown, JobStatus, QueueContradiction
 from services.job_status.sources.database import QueueDatabase
 from services.job_status.sources.job_table import JobTableSource
-from tests.integration.job_status.queues import JobTableQueue
+from tests.integration.job_status.queues import Database, JobTableQueue
 from tests.integration.job_status.source_contract import SourceContract, listed
 
 
@@ -86,13 +86,49 @@ async def test_attempt_and_error_are_optional(queue: JobTableQueue, source: JobT
     assert await listed(source, "batch", 10) == [JobStatus("a", JobOutcome.FAILED)]
 
 
-async def test_unknown_state_is_a_contradiction(queue: JobTableQueue, source: JobTableSource) -> None:
-    """Both the counts and the listing raise it."""
+async def test_unreadable_row_is_pending_with_a_problem(queue: JobTableQueue, source: JobTableSource) -> None:
+    """The other jobs of the batch are not affected."""
     await queue.put("batch", {"a": "succeeded", "b": "done"})
-    with pytest.raises(QueueContradiction):
+    await queue.put_rows("batch", {"job": "c", "state": "succeeded", "attempt": -1})
+    other, *unreadable = await listed(source, "batch", 10)
+    assert other == JobStatus("a", JobOutcome.SUCCEEDED)
+    assert [(one.outcome, one.problem.split()[1]) for one in unreadable] == [
+        (None, "state"),
+        (None, "attempt"),
+    ]
+    counts = await source.batch_counts("batch")
+    assert (counts.succeeded, counts.pending) == (1, 2)
+
+
+UNREADABLE: dict[str, dict[str, object]] = {
+    "an attempt beyond the contract": {"state": "succeeded", "attempt": 2**31},
+    "an attempt in words": {"state": "succeeded", "attempt": "third"},
+    "an attempt that is a fraction": {"state": "succeeded", "attempt": 1.5},
+}
+
+
+@pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("row", UNREADABLE.values(), ids=UNREADABLE)
+async def test_value_of_any_type_is_pending_with_a_problem(
+    row: dict[str, object], queue: JobTableQueue, source: JobTableSource
+) -> None:
+    """Only SQLite stores any value in any column. The counts and the listing agree."""
+    await queue.put_rows("batch", {"job": "b", **row})
+    (unreadable,) = await listed(source, "batch", 10)
+    assert (unreadable.outcome, unreadable.problem[:10]) == (None, "its attemp")
+    counts = await source.batch_counts("batch")
+    assert (counts.succeeded, counts.pending) == (0, 1)
+
+
+@pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
+async def test_text_in_another_encoding_is_a_contradiction(
+    queue: JobTableQueue, source: JobTableSource, queue_url: str
+) -> None:
+    """It was unavailable for ever. Only SQLite stores any bytes as a text."""
+    await queue.put("batch", {"a": "failed"})
+    await Database(queue_url).run("UPDATE jobs SET state = CAST(x'e9' AS TEXT)", {})
+    with pytest.raises(QueueContradiction, match="encoding"):
         await source.batch_counts("batch")
-    with pytest.raises(QueueContradiction):
-        await source.job_page("batch", None, 10)
 
 
 async def test_listing_ends_if_the_remaining_jobs_are_deleted(

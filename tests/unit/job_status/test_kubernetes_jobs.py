@@ -1,10 +1,14 @@
 """The interpretation of Kubernetes Jobs."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batches.result import JobOutcome
+from services.job_status.convert import to_job_status
 from services.job_status.source import JobStatus, QueueContradiction
 from services.job_status.sources.kubernetes_jobs import (
     JOBS_ANNOTATION,
@@ -193,3 +197,34 @@ def test_possibly_incomplete_batch_is_a_contradiction(jobs: list[dict[str, Any]]
 def test_status_that_contradicts_itself_is_a_contradiction(job: dict[str, Any]) -> None:
     with pytest.raises(QueueContradiction):
         parse_job(job)
+
+
+ANNOTATIONS = ["", "one", "-1", "1.0", "\u0661", "9" * 11, "9" * 5_000]
+
+
+@pytest.mark.parametrize("number", ANNOTATIONS)
+def test_annotation_that_is_not_a_number_is_a_contradiction(number: str) -> None:
+    """Python refuses to read a number of more than 4,300 digits."""
+    with pytest.raises(QueueContradiction, match="is not a number"):
+        parse_job(_of_batch("a", number))
+
+
+@pytest.mark.parametrize("index", ["9" * 5_000, "\u0661", "x"])
+def test_page_after_an_index_that_no_job_has_is_answered(index: str) -> None:
+    """Callers may make up the key of a page."""
+    page_of([parse_job(manifest("a"))], f"a/{index}", 10)
+
+
+TEXTS = st.text(st.characters(codec=None), max_size=30)
+
+
+@settings(max_examples=50, deadline=None)
+@given(annotation=TEXTS, indexes=TEXTS | st.from_regex(r"[0-9,-]{0,30}", fullmatch=True), words=TEXTS)
+def test_any_manifest_is_read_or_a_contradiction(annotation: str, indexes: str, words: str) -> None:
+    """A reason and a message may be any text."""
+    conditions = [{"type": "Failed", "status": "True", "reason": words, "message": words}]
+    job = manifest(completedIndexes=indexes, failedIndexes=indexes[3:], conditions=conditions)
+    job["metadata"]["annotations"] = {JOBS_ANNOTATION: annotation}
+    with suppress(QueueContradiction):
+        for status in page_of([parse_job(job)], None, 10):
+            to_job_status(status)
