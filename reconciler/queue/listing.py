@@ -186,4 +186,5 @@ class SeenJobs:
 
 
 def _to_result(batch_id: str, job: QueueJob, outcome: JobOutcome) -> JobResult:
-    return JobResult(batch_id, job.job_id, outcome, job.attempt, job.error_type, job.error_message)
+    error = (job.error_type, job.error_message)
+    return JobResult(batch_id, job.job_id, outcome, job.attempt, *error, job.display_name)

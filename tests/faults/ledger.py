@@ -79,6 +79,12 @@ class Ledger:
             self.acknowledged.add(job)
             self.acknowledged_jobs[job[0]] += 1
 
+    def forget(self, batch_id: str) -> None:
+        """Forget the reports of a batch that was replaced: its rows are deleted."""
+        self.attempted = {job: outcome for job, outcome in self.attempted.items() if job[0] != batch_id}
+        self.acknowledged = {job for job in self.acknowledged if job[0] != batch_id}
+        self.recorded = Counter({job: number for job, number in self.recorded.items() if job[0] != batch_id})
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:

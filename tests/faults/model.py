@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from batches.batch import BatchState
+from batches.batch import BatchState, IfEnded
 from batches.result import JobOutcome
 
 
@@ -15,6 +15,8 @@ class Model:
     announced: int
     sealed: bool
     created: tuple[int, bool]
+    request: int = 0
+    """The number of the request that created it."""
     cancelled: bool = False
     completed: bool = False
     revision: int = 1
@@ -33,6 +35,12 @@ class Model:
     def total(self) -> int:
         """The number of jobs."""
         return max(self.announced, self.tally.total())
+
+    def create_again(self, created: tuple[int, bool], request: int, if_ended: IfEnded) -> str:
+        """Return REPLACED, the reason of the refusal, or nothing if the batch is returned."""
+        if (self.cancelled or self.completed) and request != self.request and if_ended:
+            return "REPLACED" if if_ended is IfEnded.REPLACE else "BATCH_ENDED"
+        return "" if created == self.created else "BATCH_CONFLICT"
 
     def changed(self) -> None:
         """Finish a change."""

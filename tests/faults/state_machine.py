@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from batches.batch import Tally
+from batches.batch import IfEnded, Tally
 from batches.repair import RepairPlan
 from batches.result import JobOutcome, JobResult
 from batches.store.batch_store import BatchStore
@@ -36,6 +36,7 @@ TOTALS = st.integers(0, 6)
 """Fewer than the number of job ids, so that batches fill, complete and overflow within a few steps."""
 ATTEMPTS = st.integers(1, 3)
 REQUESTS = st.integers(0, 2)
+IF_ENDED = st.sampled_from(IfEnded)
 OUTCOMES = st.sampled_from(JobOutcome)
 RESULTS = st.tuples(JOBS, ATTEMPTS, OUTCOMES)
 Result = tuple[int, int, JobOutcome]
@@ -112,17 +113,26 @@ class Contract(RuleBasedStateMachine):
         """Create the first batch."""
         self.create(0, total, sealed=sealed)
 
-    @rule(batch=BATCHES, total=TOTALS, sealed=st.booleans())
-    def create(self, batch: int, total: int, *, sealed: bool) -> None:
-        """CreateBatch, with a new or an existing id."""
+    @rule(batch=BATCHES, total=TOTALS, sealed=st.booleans(), request=REQUESTS, if_ended=IF_ENDED)
+    def create(
+        self, batch: int, total: int, *, sealed: bool, request: int = 0, if_ended: IfEnded = IfEnded.RETURN
+    ) -> None:
+        """CreateBatch, with a new or an existing id, and a new or a used request_id."""
         known = self.models.get(batch)
-        request = pb.CreateBatchRequest(batch_id=self.name(batch), total_jobs=total, sealed=sealed)
-        answer = self.call(self.server.stub.CreateBatch(request))
-        if known is not None and known.created != (total, sealed):
-            assert answer == "BATCH_CONFLICT"
-        elif known is None:
-            self.models[batch] = Model(total, sealed, (total, sealed))
+        message = pb.CreateBatchRequest(
+            batch_id=self.name(batch),
+            total_jobs=total,
+            sealed=sealed,
+            request_id=f"request-{request}",
+            if_ended=pb.IfEnded.ValueType(if_ended),
+        )
+        answer = self.call(self.server.stub.CreateBatch(message))
+        expected = "REPLACED" if known is None else known.create_again((total, sealed), request, if_ended)
+        if expected == "REPLACED":
+            self.ledger.forget(self.name(batch))
+            self.models[batch] = Model(total, sealed, (total, sealed), request)
             self.models[batch].settle()
+        assert (answer if isinstance(answer, str) else "") == expected.replace("REPLACED", "")
         self.compare(batch)
 
     @rule(batch=BATCHES, more=st.integers(1, 3), request=REQUESTS)

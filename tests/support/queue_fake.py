@@ -34,6 +34,7 @@ class FakeJob:
     error_type: str = ""
     error_message: str = ""
     problem: str = ""
+    display_name: str = ""
 
     def to_message(self) -> job_status_pb2.JobStatus:
         """Return the job as it is listed."""
@@ -43,6 +44,7 @@ class FakeJob:
             error_type=self.error_type,
             error_message=self.error_message,
             problem=self.problem,
+            display_name=self.display_name,
         )
         if self.outcome is not None:
             message.outcome = self.outcome  # type: ignore[assignment]  # possibly an unknown number

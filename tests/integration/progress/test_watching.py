@@ -1,7 +1,7 @@
 """A watcher sees only committed states, in rising order, and may skip all but the last."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import grpc
 import pytest
@@ -20,6 +20,12 @@ async def watched(progress: Served, **fields: object) -> list[pb.Batch]:
     request = pb.WatchBatchRequest(batch_id="b", **fields)  # type: ignore[arg-type]  # the fields of the request
     async with asyncio.timeout(SECONDS_MAX):
         return [message.batch async for message in progress.stub.WatchBatch(request)]
+
+
+async def replace(progress: Served) -> None:
+    """Replace the batch, which has ended, by one of a single job."""
+    request = pb.CreateBatchRequest(batch_id="b", total_jobs=1, request_id="r", if_ended=pb.IF_ENDED_REPLACE)
+    await progress.stub.CreateBatch(request)
 
 
 async def test_watch_begins_with_the_current_state(progress: Served) -> None:
@@ -54,6 +60,36 @@ async def test_resumed_watch_repeats_and_misses_nothing(progress: Served) -> Non
     resumed = asyncio.create_task(watched(progress, after_revision=first.revision))
     last = await progress.report("b", "j2")
     assert [batch.revision for batch in await resumed] == [last.revision]
+
+
+async def test_watch_never_mixes_a_batch_with_the_one_that_replaces_it(progress: Served) -> None:
+    """It ends with the final state, or with NOT_FOUND if the batch was replaced before that was read."""
+    await progress.create("b", 1)
+    call = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
+    async with asyncio.timeout(SECONDS_MAX):
+        states = [await call.read()]
+        await progress.report("b", "j")
+        await replace(progress)
+        with suppress(grpc.aio.AioRpcError):
+            states += [message async for message in call]
+    seen = [one.batch.state for one in states if isinstance(one, pb.WatchBatchResponse)]
+    final = [pb.BATCH_STATE_COMPLETED] if await call.code() == grpc.StatusCode.OK else []
+    assert seen == [pb.BATCH_STATE_PROCESSING, *final]
+    assert await call.code() in {grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND}
+
+
+async def test_watch_after_a_revision_of_a_replaced_batch_begins_with_the_new_one(progress: Served) -> None:
+    """It does not wait until the new batch has as many revisions as the old one."""
+    await progress.create("b", 9)
+    for number in range(9):
+        old = await progress.report("b", f"j{number}")
+    await replace(progress)
+    call = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b", after_revision=old.revision))
+    async with asyncio.timeout(SECONDS_MAX):
+        message = await call.read()
+    assert isinstance(message, pb.WatchBatchResponse)
+    assert (old.revision, message.batch.revision, message.batch.pending_jobs) == (10, 1, 1)
+    call.cancel()
 
 
 async def test_watch_after_the_final_revision_ends_at_once(progress: Served) -> None:

@@ -32,14 +32,15 @@ async def test_a_repair_is_kept_with_its_reason(scene: Scene) -> None:
     assert repair.reason == "11 of 1,037 results were never reported; taken from the queue's list"
 
 
-async def test_a_failure_from_the_queue_keeps_its_error(scene: Scene) -> None:
-    """It is cut to the length that a report may have."""
-    job = FakeJob("job-00000", JobOutcome.FAILED, 3, "E" * 300, "ü" * 3_000)
+async def test_a_failure_from_the_queue_keeps_its_error_and_its_name(scene: Scene) -> None:
+    """They are cut to the length that a report may have."""
+    job = FakeJob("job-00000", JobOutcome.FAILED, 3, "E" * 300, "ü" * 3_000, display_name="n" * 300)
     await scene.batch("sync", FakeBatch([job]))
     await scene.run()
     page = await scene.store.list_results("sync", outcome=None, after_job_id=None, size=10)
     (one,) = page.items
     assert (one.attempt, one.error_type, one.error_message) == (3, "E" * 200, "ü" * 2_000)
+    assert one.display_name == "n" * 200
     assert one.source is ResultSource.RECONCILER
 
 
