@@ -5,9 +5,12 @@ import os
 import threading
 from contextlib import suppress
 
-from reconciler.output.json_lines import JsonLines
-from reconciler.run.result import BatchResult
+from batches.repair import RepairPlan
+from reconciler.decision.reasons import ReasonKind
+from reconciler.output.json_lines import JsonLines, values_of
+from reconciler.run.result import BatchInProgress, BatchResult
 from tests.support.samples import BATCH
+from tests.unit.reconciler.decisions import because
 
 SECONDS_MAX = 10.0
 RESULT = BatchResult(BATCH, BATCH)
@@ -42,3 +45,12 @@ async def test_a_full_disk_does_not_end_the_pass() -> None:
         lines = JsonLines(full)
         await lines.write(RESULT)
     assert lines.is_broken
+
+
+def test_each_line_of_a_dry_run_says_that_nothing_was_written() -> None:
+    """A program may read a line without the summary."""
+    missing = BatchInProgress(BATCH)
+    missing.add_repair(RepairPlan("batch", 1), (because(ReasonKind.NEVER_REPORTED_LISTED, 3, 10),), BATCH)
+    line = values_of(missing.result(None), dry_run=True)
+    assert (line["dry_run"], line["repaired"]) == (True, True)
+    assert line["reasons"] == ["3 of 10 results were never reported; would be taken from the queue's list"]

@@ -3,9 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from batches.batch import BatchState, Tally
-from batches.repair import RepairPlan
+from batches.repair import RepairPlan, repair
+from batches.result import JobOutcome
 from reconciler.decision.decide import PlannedRepair
 from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.decision.reasons import Reason, ReasonKind
@@ -72,3 +75,24 @@ def test_a_reported_failure_is_kept_although_the_queue_no_longer_has_it() -> Non
     """Only a report of a higher attempt replaces it."""
     reported = replace(ENDED, unattributed=Tally(3, 0))
     assert left(recount(reported, QueueCounts(total=10, succeeded=10))).reason is NotRepairedReason.ENDED
+
+
+TALLIES = st.builds(Tally, *[st.integers(0, 4)] * 3)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=TALLIES, counted=TALLIES, now=TALLIES)
+def test_rows_and_sums_stay_and_a_second_recount_changes_nothing(
+    rows: Tally, counted: Tally, now: Tally
+) -> None:
+    """This holds for any counts of a queue."""
+    ended = replace(ENDED, tally=rows + counted, unattributed=counted, announced_jobs=(rows + counted).ended)
+    counts = QueueCounts(
+        total=now.ended, succeeded=now.succeeded, failed=now.failed, skipped=now.skipped, finished=True
+    )
+    decision = recount(ended, counts)
+    if isinstance(decision, PlannedRepair):
+        after = repair(ended, {}, decision.plan).batches["batch"]
+        assert (after.tally - after.unattributed, after.tally.ended) == (rows, ended.tally.ended)
+        assert min(after.unattributed.of(outcome) for outcome in JobOutcome) >= 0
+        assert left(recount(after, counts)).reason is NotRepairedReason.ENDED
