@@ -67,12 +67,12 @@ async def test_watch_never_mixes_a_batch_with_the_one_that_replaces_it(progress:
     await progress.create("b", 1)
     call = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b"))
     async with asyncio.timeout(SECONDS_MAX):
-        states = [await call.read()]
+        states = aiter(call)
+        seen = [(await anext(states)).batch.state]
         await progress.report("b", "j")
         await replace(progress)
         with suppress(grpc.aio.AioRpcError):
-            states += [message async for message in call]
-    seen = [one.batch.state for one in states if isinstance(one, pb.WatchBatchResponse)]
+            seen += [message.batch.state async for message in states]
     final = [pb.BATCH_STATE_COMPLETED] if await call.code() == grpc.StatusCode.OK else []
     assert seen == [pb.BATCH_STATE_PROCESSING, *final]
     assert await call.code() in {grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND}
