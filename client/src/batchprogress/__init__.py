@@ -16,6 +16,7 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import batchprogress._grpc  # noqa: F401  # before anything else imports grpc
 from batchprogress._reporting.job import Job
 from batchprogress._reporting.outbox import Counts
 from batchprogress.async_client import AsyncClient
@@ -33,6 +34,7 @@ from batchprogress.errors import (
     ClientClosed,
     ClientTooOld,
     FieldViolation,
+    GrpcUnusable,
     InvalidRequest,
     PermissionDenied,
     ProgressError,
@@ -84,6 +86,7 @@ __all__ = [
     "Counts",
     "FailureGroup",
     "FieldViolation",
+    "GrpcUnusable",
     "InvalidRequest",
     "Job",
     "JobOutcome",

@@ -19,7 +19,8 @@ from batchprogress.models import Batch
 class AsyncClient(AsyncReads):
     """The asyncio counterpart of `Client`, for one event loop.
 
-    Nothing is connected before the first call.
+    Nothing is connected before the first call. In a child that is forked after a call it raises GrpcUnusable:
+    use Client there. A client can be pickled.
 
     A call that the server refuses raises a CallFailed, for example BatchNotFound or PermissionDenied. While
     the server is away, a call is tried again with growing, random delays until `timeout`, then it raises
@@ -48,7 +49,17 @@ class AsyncClient(AsyncReads):
         retry: bool = True,
     ) -> None:
         self._connection = Connection(target, credentials, token)
-        self._caller = AsyncCaller(self._connection, Patience(timeout, retry))
+        self._patience = Patience(timeout, retry)
+        self._caller = AsyncCaller(self._connection, self._patience)
+
+    def __getstate__(self) -> tuple[Connection, Patience]:
+        """Return what another process needs to make the same calls, over a connection of its own."""
+        return self._connection, self._patience
+
+    def __setstate__(self, state: tuple[Connection, Patience]) -> None:
+        """Begin without a connection."""
+        self._connection, self._patience = state
+        self._caller = AsyncCaller(self._connection, self._patience)
 
     async def __aenter__(self) -> Self:
         """Return the client."""

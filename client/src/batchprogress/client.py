@@ -19,9 +19,9 @@ from batchprogress.reporter import Reporter
 class Client(Reads):
     """Creates, reads and watches batches. Safe to share between threads.
 
-    Nothing is connected before the first call, so a fork after the construction is safe. A child that is
-    forked later opens a connection of its own; gRPC itself then needs GRPC_ENABLE_FORK_SUPPORT=1 in the
-    environment.
+    Nothing is connected before the first call, so a fork after the construction is safe. The calls of a child
+    that is forked later, and those of a process of gevent or eventlet, are made by another process, which is
+    started when it is needed. A client can be pickled.
 
     A call that the server refuses raises a CallFailed, for example BatchNotFound or PermissionDenied. While
     the server is away, a call is tried again with growing, random delays until `timeout`, then it raises
@@ -50,7 +50,17 @@ class Client(Reads):
         retry: bool = True,
     ) -> None:
         self._connection = Connection(target, credentials, token)
-        self._caller = Caller(self._connection, Patience(timeout, retry))
+        self._patience = Patience(timeout, retry)
+        self._caller = Caller(self._connection, self._patience)
+
+    def __getstate__(self) -> tuple[Connection, Patience]:
+        """Return what another process needs to make the same calls, over a connection of its own."""
+        return self._connection, self._patience
+
+    def __setstate__(self, state: tuple[Connection, Patience]) -> None:
+        """Begin without a connection."""
+        self._connection, self._patience = state
+        self._caller = Caller(self._connection, self._patience)
 
     def __enter__(self) -> Self:
         """Return the client."""

@@ -13,6 +13,7 @@
     │   ├── ProxyAnswered       not by the server
     │   └── ClientClosed        by another thread or task
     ├── WaitTimeout             also a TimeoutError
+    ├── GrpcUnusable            also a RuntimeError
     └── ReportNotTaken, ReportsRefused, ReportsUnsent    a reporter with strict=True
 
 A reporter without `strict` raises none of them: progress never fails a job.
@@ -162,6 +163,10 @@ class WaitTimeout(ProgressError, TimeoutError):
     def __init__(self, message: str, batch: Batch | None = None) -> None:
         super().__init__(message)
         self.batch = batch
+
+
+class GrpcUnusable(ProgressError, RuntimeError):
+    """GRPC cannot be used in this process; the message says why, and what to do."""
 
 
 class ReportNotTaken(ProgressError):

@@ -24,8 +24,10 @@ class Reporter(BaseReporter):
     `close`, leaving the context and the interpreter's exit flush for 5 s. SIGTERM does so only after
     `flush_on_sigterm`. os._exit and SIGKILL cannot; use `spool` for these.
 
-    A fork before the first report needs nothing. For a fork after it, set GRPC_ENABLE_FORK_SUPPORT=1, which
-    is gRPC's own switch; the child then begins with an empty buffer, thread and channel of its own.
+    A child that is forked begins with an empty buffer and a thread of its own. If its parent has called gRPC
+    before, or if gevent or eventlet has patched this process, another process makes the calls.
+
+    A reporter can be pickled: the copy reports to the same target and batch, with an empty buffer.
 
     Args:
         target: host:port, or any gRPC name (dns:///progress:50051). Nothing is opened before the first

@@ -2,8 +2,12 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import grpc
+
+Certificates = tuple[bytes | None, bytes | None, bytes | None]
+"""The authorities, the own key and the own certificate, in PEM."""
 
 
 class TlsFiles:
@@ -33,7 +37,12 @@ class TlsFiles:
         if (certificate is None) != (key is None):
             raise ValueError("a certificate and its key go together: give both files, or neither")
         self._paths = tuple(None if path is None else Path(path) for path in (ca, key, certificate))
-        self._credentials = self._read()
+        self._certificates = self._read()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what pickle needs: the paths, so that no key leaves this process."""
+        ca, key, certificate = self._paths
+        return TlsFiles, (ca, certificate, key)
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Return gRPC's credentials from the files.
@@ -46,13 +55,27 @@ class TlsFiles:
             >>> channel = grpc.secure_channel("progress:50051", files.credentials())
 
         """
-        with suppress(OSError, ValueError):
-            self._credentials = self._read()
-        return self._credentials
+        return grpc.ssl_channel_credentials(*self.certificates())
 
-    def _read(self) -> grpc.ChannelCredentials:
+    def certificates(self) -> Certificates:
+        """Return the contents of the files.
+
+        Returns:
+            The authorities' certificates, the own key and the own certificate, each None without a file.
+            While one of the files is being replaced, what was read before.
+
+        Example:
+            >>> files = TlsFiles(ca="ca.pem")
+            >>> ca, key, certificate = files.certificates()
+
+        """
+        with suppress(OSError, ValueError):
+            self._certificates = self._read()
+        return self._certificates
+
+    def _read(self) -> Certificates:
         ca, key, certificate = (None if path is None else _read_pem(path) for path in self._paths)
-        return grpc.ssl_channel_credentials(ca, key, certificate)
+        return ca, key, certificate
 
 
 def _read_pem(path: Path) -> bytes:

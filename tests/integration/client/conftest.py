@@ -1,11 +1,12 @@
 """A progress server for each test: in the test's event loop, or in a process that the test may end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from batchprogress._grpc import call_processes, forks
 from tests.faults.cluster import Cluster, cluster
 from tests.support.progress import Served, served, stub_of
 
@@ -45,3 +46,13 @@ def progress(request: pytest.FixtureRequest) -> Served:
 def target(progress: Served) -> str:
     """Return the address of the server."""
     return f"127.0.0.1:{progress.port}"
+
+
+@pytest.fixture
+def _in_a_forked_child(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the call process make every call, as if this process had been forked after one."""
+    monkeypatch.setattr(forks, "_first_pid", 1)
+    monkeypatch.setattr(call_processes, "_control", None)
+    yield
+    if call_processes._control is not None:  # noqa: SLF001  # ends it
+        call_processes._control.close()  # noqa: SLF001

@@ -136,6 +136,18 @@ async def outcome(case: Case, kind: type[Client | AsyncClient], limit: asyncio.S
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 async def test_only_our_server_refuses_for_good(kind: type[Client | AsyncClient]) -> None:
     """Anything else keeps reports; calls and watches go on, or say who answered where a person must look."""
+    await assert_outcomes_are_documented(kind)
+
+
+@pytest.mark.more("tries every answer once more")
+@pytest.mark.usefixtures("_in_a_forked_child")
+async def test_the_call_process_hands_every_answer_on() -> None:
+    """Reports, calls and watches of a forked child end as those of other processes."""
+    await assert_outcomes_are_documented(Client)
+
+
+async def assert_outcomes_are_documented(kind: type[Client | AsyncClient]) -> None:
+    """Compare what every answer means with the table."""
     limit = asyncio.Semaphore(AT_ONCE)
     outcomes = await asyncio.gather(*(outcome(case, kind, limit) for case in cases()))
     lines = "\n".join(table(zip(cases(), outcomes, strict=True)))

@@ -1,6 +1,7 @@
 """Which batches are known to be cancelled."""
 
-import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import grpc
@@ -86,13 +87,17 @@ def test_a_batch_that_takes_the_slot_of_another_replaces_it() -> None:
 
 def test_what_a_forked_process_learns_its_parent_knows() -> None:
     """Celery and RQ report from another process than the one that starts jobs."""
-    batches = CancelledBatches()
-    child = os.fork()
-    if not child:
-        batches.note("b", is_cancelled=True)
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert batches.has("b")
+    source = """
+import os
+from batchprogress._reporting.cancelled_batches import CancelledBatches
+batches = CancelledBatches()
+if not (child := os.fork()):
+    batches.note("b", is_cancelled=True)
+    os._exit(0)
+os.waitpid(child, 0)
+assert batches.has("b")
+"""
+    subprocess.run([sys.executable, "-c", source], check=True)
 
 
 def test_a_job_knows_whether_its_batch_is_cancelled() -> None:

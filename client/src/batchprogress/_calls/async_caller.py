@@ -1,6 +1,7 @@
 """Makes calls and watches, in an event loop."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -12,6 +13,7 @@ from batchprogress._calls.call_errors import Subject, raise_if_closed
 from batchprogress._calls.requests import Answer, Call
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
+from batchprogress._grpc import forks
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import TokenFailed, failure_of, without_message
@@ -166,13 +168,17 @@ class AsyncCaller:
                 timeout=cursor.question_seconds(time.monotonic()),
                 metadata=self._connection.metadata(),
             )
-        stream = stub.WatchBatch(
-            cursor.request,
-            timeout=cursor.seconds_left(time.monotonic()),
-            metadata=self._connection.metadata(),
+        pid = os.getpid()
+        stream = forks.keep(
+            stub.WatchBatch(
+                cursor.request,
+                timeout=cursor.seconds_left(time.monotonic()),
+                metadata=self._connection.metadata(),
+            )
         )
         try:
             async for response in stream:
                 yield response
         finally:
-            stream.cancel()
+            if os.getpid() == pid:  # a child would end the stream of its parent
+                stream.cancel()

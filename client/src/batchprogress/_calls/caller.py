@@ -1,5 +1,6 @@
 """Makes calls and watches, for threads."""
 
+import os
 import sys
 import time
 from collections.abc import Generator
@@ -13,6 +14,7 @@ from batchprogress._calls.call_errors import Subject, raise_if_closed
 from batchprogress._calls.requests import Answer, Call
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
+from batchprogress._grpc import forks
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import Failure, TokenFailed, failure_of, without_message
@@ -156,13 +158,20 @@ class Caller:
                 timeout=cursor.question_seconds(time.monotonic()),
                 metadata=self._connection.metadata(),
             )
-        stream: Any = stub.WatchBatch(
-            cursor.request,
-            timeout=cursor.seconds_left(time.monotonic()),
-            metadata=self._connection.metadata(),
+        pid = os.getpid()
+        stream: Any = forks.keep(
+            stub.WatchBatch(
+                cursor.request,
+                timeout=cursor.seconds_left(time.monotonic()),
+                metadata=self._connection.metadata(),
+            )
         )
         try:
-            yield from stream
+            for response in stream:
+                yield response
+                if os.getpid() != pid:  # a child that was forked meanwhile opens a stream of its own
+                    return
         finally:
-            # An interceptor, such as OpenTelemetry's, may give a generator instead of gRPC's call.
-            (stream.cancel if hasattr(stream, "cancel") else stream.close)()
+            if os.getpid() == pid:  # a child would end the stream of its parent
+                # An interceptor, such as OpenTelemetry's, may give a generator instead of gRPC's call.
+                (stream.cancel if hasattr(stream, "cancel") else stream.close)()

@@ -8,8 +8,10 @@ from typing import Generic, TypeVar
 
 import grpc
 
+from batchprogress import _green_threads
 from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import Failure
+from batchprogress.errors import GrpcUnusable
 
 REOPENED_SECONDS_MIN = 1.0
 """The least time between two openings: without a server, hundreds of watches fail again and again."""
@@ -42,7 +44,14 @@ class Channels(Generic[AnyChannel]):
         """How often the channel was closed: a call that sees the number change was made before."""
 
     def get(self) -> AnyChannel:
-        """Return the channel of this process."""
+        """Return the channel of this process.
+
+        Raises:
+            GrpcUnusable: it cannot be used here.
+
+        """
+        if complaint := _green_threads.complaint_about_thread():
+            raise GrpcUnusable(complaint)
         pid = os.getpid()
         opened = self._by_process.get(pid)
         if opened is None:

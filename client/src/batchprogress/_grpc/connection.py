@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import grpc
 
+from batchprogress import _green_threads
+from batchprogress._grpc import forks
 from batchprogress._grpc.error_text import message_of
+from batchprogress._grpc.remote_channel import RemoteChannel
 from batchprogress._grpc.retry import Failure, TokenFailed
-from batchprogress.tls import TlsFiles
+from batchprogress.errors import GrpcUnusable
+from batchprogress.tls import Certificates, TlsFiles
 
 CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     # Use every replica behind the name, not only the first.
@@ -51,19 +56,49 @@ class Connection:
     token: Token | None = None
     """Sent as `authorization: Bearer …`. Without TLS everyone on the network can read it."""
 
+    def __post_init__(self) -> None:
+        """Refuse a process in which every wait would stop all green threads.
+
+        Raises:
+            GrpcUnusable: gevent or eventlet has patched threads, but not sockets or sleeps.
+
+        """
+        if complaint := _green_threads.complaint_about_patches():
+            raise GrpcUnusable(complaint)
+
     def open(self) -> grpc.Channel:
-        """Return a new channel for threads."""
+        """Return a new channel for threads.
+
+        Raises:
+            GrpcUnusable: gRPC cannot be used in this process, and its credentials not in another one.
+
+        """
+        if forks.is_forked_after_use() or _green_threads.library():
+            remote = RemoteChannel(self.target, CHANNEL_OPTIONS, self._certificates())
+            return cast("grpc.Channel", remote)
+        forks.note_use()
         credentials = self._current_credentials()
         if credentials is None:
-            return grpc.insecure_channel(self.target, CHANNEL_OPTIONS)
-        return grpc.secure_channel(self.target, credentials, CHANNEL_OPTIONS)
+            return forks.keep(grpc.insecure_channel(self.target, CHANNEL_OPTIONS))
+        return forks.keep(grpc.secure_channel(self.target, credentials, CHANNEL_OPTIONS))
 
     def open_async(self) -> grpc.aio.Channel:
-        """Return a new channel for the running event loop."""
+        """Return a new channel for the running event loop.
+
+        Raises:
+            GrpcUnusable: gRPC cannot be used in this process.
+
+        """
+        if forks.is_forked_after_use():
+            raise GrpcUnusable(
+                "this process was forked after a call, and gRPC's event loop does not survive that."
+                " Use Client here, or make the first call after the fork."
+            )
+        forks.note_use()
         credentials = self._current_credentials()
         if credentials is None:
-            return grpc.aio.insecure_channel(self.target, CHANNEL_OPTIONS)
-        return grpc.aio.secure_channel(self.target, credentials, CHANNEL_OPTIONS)
+            return forks.keep(grpc.aio.insecure_channel(self.target, CHANNEL_OPTIONS))
+        return forks.keep(grpc.aio.secure_channel(self.target, credentials, CHANNEL_OPTIONS))
 
     def should_reconnect(self, failure: Failure) -> bool:
         """Whether a new channel may help after this failure: it reads the certificate files again."""
@@ -71,6 +106,19 @@ class Connection:
         return isinstance(self.credentials, TlsFiles) and (
             is_cut or failure.http_status in CERTIFICATE_STATUSES
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what pickle needs.
+
+        Raises:
+            TypeError: the credentials cannot be sent to another process.
+
+        """
+        if isinstance(self.credentials, grpc.ChannelCredentials):
+            raise TypeError(
+                "the credentials of grpc.ssl_channel_credentials() cannot be pickled. Give TlsFiles instead."
+            )
+        return Connection, (self.target, self.credentials, self.token)
 
     def metadata(self) -> Metadata:
         """Return the metadata of a call.
@@ -87,6 +135,17 @@ class Connection:
             text = f"the token function raised {type(error).__name__}: {message_of(error)}"
             raise TokenFailed(text) from error
         return (("authorization", f"Bearer {token}"),)
+
+    def _certificates(self) -> Certificates | None:
+        """Return what another process needs to make the same connection."""
+        if isinstance(self.credentials, TlsFiles):
+            return self.credentials.certificates()
+        if self.credentials is None:
+            return None
+        raise GrpcUnusable(
+            "another process has to make the calls of this one, which was forked after a call or has green"
+            " threads, and it cannot get the credentials of grpc.ssl_channel_credentials(). Give TlsFiles."
+        )
 
     def _current_credentials(self) -> grpc.ChannelCredentials | None:
         return self.credentials.credentials() if isinstance(self.credentials, TlsFiles) else self.credentials

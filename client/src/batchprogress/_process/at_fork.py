@@ -4,22 +4,16 @@ Each reporter's lock is held over the fork, so the child never copies a half-cha
 flight at that moment. The child's reporter opens its own thread, channel and buffer with its first report;
 the parent's reports stay with the parent.
 
-A fork before the first report, as in a prefork worker, needs nothing. gRPC itself survives a fork after its
-first call only if GRPC_ENABLE_FORK_SUPPORT=1 is in the environment before it is imported: with it 65 of 65
-children reported, without it some hung in gRPC.
+Whether a child may use gRPC is settled elsewhere: see batchprogress._grpc.usable.
 """
 
 import functools
-import logging
 import os
 import threading
 import weakref
 from typing import Protocol
 
 from batchprogress._process.at_exit import forget_all
-
-_TRUE = frozenset({"1", "true", "yes", "on"})
-_log = logging.getLogger("batchprogress")
 
 
 class ForkAware(Protocol):
@@ -31,8 +25,8 @@ class ForkAware(Protocol):
     def after_fork_in_parent(self) -> None:
         """Release the lock and continue."""
 
-    def after_fork_in_child(self) -> bool:
-        """Start again from empty; return whether the parent had called gRPC."""
+    def after_fork_in_child(self) -> None:
+        """Start again from empty."""
 
 
 _registered: "weakref.WeakSet[ForkAware]" = weakref.WeakSet()
@@ -68,9 +62,6 @@ def _in_parent() -> None:
 
 def _in_child() -> None:
     forget_all()
-    had_called = [reporter.after_fork_in_child() for reporter in _held]
-    _held.clear()
+    while _held:
+        _held.pop().after_fork_in_child()
     _forking.release()
-    support = os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "")  # noqa: TID251  # gRPC's variable, not a setting
-    if any(had_called) and support.lower() not in _TRUE:
-        _log.warning("forked after a report without GRPC_ENABLE_FORK_SUPPORT=1: gRPC may hang in the child")

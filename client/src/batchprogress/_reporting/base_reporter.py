@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress._process.at_fork import survive_forks
@@ -40,8 +41,26 @@ class BaseReporter(ReportMethods):
         self._reports_max = reports_max
         self._exit_seconds_max = exit_seconds_max
         self._sender = self._new_sender()
-        self._parents: list[Sender] = []
         survive_forks(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to report as this one does; reports that wait stay here."""
+        return {
+            "connection": self._connection,
+            "batch_id": self._batch_id,
+            "spool": self._spool_folder,
+            "strict": self._strict,
+            "cancelled": self._cancelled,
+            "reports_max": self._reports_max,
+            "exit_seconds_max": self._exit_seconds_max,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Begin with an empty buffer."""
+        connection: Connection = state.pop("connection")
+        BaseReporter.__init__(
+            self, connection.target, credentials=connection.credentials, token=connection.token, **state
+        )
 
     @property
     def counts(self) -> Counts:
@@ -76,12 +95,10 @@ class BaseReporter(ReportMethods):
         """Called by the fork hooks only."""
         self._sender.after_fork_in_parent()
 
-    def after_fork_in_child(self) -> bool:
+    def after_fork_in_child(self) -> None:
         """Called by the fork hooks only."""
         parent, self._sender = self._sender, self._new_sender()
         parent.after_fork_in_child()
-        self._parents.append(parent)  # its channel is the parent's: it must be neither closed nor collected
-        return parent.has_called
 
     def _enqueue(self, report: Report) -> None:
         self._sender.enqueue(report)

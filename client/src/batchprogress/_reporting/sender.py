@@ -16,8 +16,7 @@ from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 
 FORK_SECONDS_MAX = 2.0
-"""How long a fork waits for the call in flight, which takes milliseconds: gRPC survives no fork during
-one."""
+"""How long a fork waits for the call in flight, which takes milliseconds."""
 STOP_SECONDS_MAX = 1.0
 """How long the thread may take to notice that its channel is closed."""
 
@@ -59,11 +58,6 @@ class Sender:
         """What became of the reports."""
         with self._changed:
             return self._outbox.counts
-
-    @property
-    def has_called(self) -> bool:
-        """Whether a channel was opened."""
-        return self._channel is not None
 
     def enqueue(self, report: Report) -> None:
         """Accept a report to be sent.
