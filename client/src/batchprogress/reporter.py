@@ -21,8 +21,9 @@ class Reporter(BaseReporter):
     reconciler recovers it like every report that never arrived. Waiting instead would stop the work for the
     sake of its progress bar.
 
-    `close`, leaving the context and the interpreter's exit flush for 5 s. SIGTERM does so only after
-    `flush_on_sigterm`. os._exit and SIGKILL cannot; use `spool` for these.
+    `close`, leaving the context and the interpreter's exit flush for 5 s. SIGTERM does so in children of
+    multiprocessing, and elsewhere after `flush_on_sigterm`. os._exit and SIGKILL cannot; use `spool` for
+    these.
 
     A child that is forked begins with an empty buffer and a thread of its own. If its parent has called gRPC
     before, or if gevent or eventlet has patched this process, another process makes the calls.

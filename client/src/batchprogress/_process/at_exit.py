@@ -2,16 +2,20 @@
 
 Sending threads are daemons, which outlive the atexit callbacks. Those run after every other thread has ended,
 so a report from the last job of any thread is flushed too. A process forked by multiprocessing runs
-multiprocessing's exit functions instead. A process that ends with os._exit (the forked workers of Celery and
-RQ) runs neither: the worker's own shutdown hook must call `close` there.
+multiprocessing's exit functions instead. One that multiprocessing terminates, as every `with Pool()` does at
+its end, is sent SIGTERM and runs neither, so SIGTERM flushes there. A process that ends with os._exit (the
+forked workers of Celery and RQ) runs none of these: the worker's own shutdown hook must call `close` there.
 """
 
 import atexit
 import functools
 import multiprocessing
 import multiprocessing.util
+import signal
 import weakref
 from typing import Protocol
+
+from batchprogress._process import at_sigterm
 
 EXIT_PRIORITY = 100
 """Among multiprocessing's exit functions: before those that end what a job may still use."""
@@ -31,19 +35,29 @@ _open: "weakref.WeakSet[Closable]" = weakref.WeakSet()
 def register_atexit() -> None:
     """Let the interpreter's exit close everything that `close_at_exit` names by then."""
     atexit.register(_close_all)
+    if multiprocessing.parent_process() is not None:  # the first report may come from another thread
+        _close_at_sigterm()
 
 
 def close_at_exit(closable: Closable) -> None:
     """Close an object when this process ends."""
     _open.add(closable)
+    at_sigterm.renew()
     if multiprocessing.parent_process() is not None:
         # Not once: multiprocessing empties its registry in each process that it forks.
         multiprocessing.util.Finalize(None, _close_all, exitpriority=EXIT_PRIORITY)
+        _close_at_sigterm()
 
 
 def forget_all() -> None:
     """Close nothing of what was open before a fork; called in the child."""
     _open.clear()
+
+
+def _close_at_sigterm() -> None:
+    """Flush before SIGTERM ends this process, unless the program itself says what SIGTERM does."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        at_sigterm.flush_first(_close_all)
 
 
 def _close_all() -> None:
