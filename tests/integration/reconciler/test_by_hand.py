@@ -49,6 +49,7 @@ async def test_after_ctrl_c_the_next_pass_begins_with_the_other_batches(scene: S
     stall.over.set()
     await process.finished()
     scene.queue.calls.clear()
+    scene.settings = {"concurrency": 1}
     await scene.run()
     asked = [batch_id for method, batch_id in scene.queue.calls if method == "GetBatchStatus"]
     assert asked == ["batch-2", "batch-0"]
