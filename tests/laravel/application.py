@@ -52,6 +52,11 @@ class Application:
         """A file whose presence lets jobs fail."""
         return self.folder / "storage/broken"
 
+    @property
+    def marked(self) -> Path:
+        """A file that the job `mark` writes."""
+        return self.folder / "storage/marked"
+
     async def artisan(self, *arguments: str) -> str:
         """Run a command of Laravel to its end; return its output."""
         process = await self._start(*arguments)

@@ -111,15 +111,6 @@ class Scene:
 
         await eventually(is_negative)
 
-    async def all_ran(self, batch_id: str, jobs: int) -> None:
-        """Wait until all jobs of a batch have succeeded in Laravel."""
-
-        async def have_succeeded() -> bool:
-            row = await self.row(batch_id)
-            return (row.total_jobs, row.pending_jobs) == (jobs, 0)
-
-        await eventually(have_succeeded)
-
     async def late_reports(self, batch_id: str, number: int) -> None:
         """Wait until so many results of an ended batch have rows, which replace counted ones."""
 

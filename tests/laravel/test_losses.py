@@ -11,6 +11,7 @@ import pytest
 from batchprogress.v1 import progress_pb2 as pb
 from tests.laravel.relay import relay
 from tests.laravel.scene import Scene, tallies
+from tests.support.eventually import eventually
 
 pytestmark = pytest.mark.xdist_group("laravel")
 
@@ -82,7 +83,8 @@ async def test_relay_that_is_ended_reads_what_a_running_worker_wrote(scene: Scen
         await scene.reported(first, succeeded=1)
         process.send_signal(signal.SIGSTOP)
         await scene.add(second, ["succeed"] * 10)
-        await scene.all_ran(second, 10)
+        await scene.add(first, ["mark"])  # runs after the reports of the others
+        await eventually(scene.app.marked.exists)
         process.terminate()
         process.send_signal(signal.SIGCONT)
         await process.wait()

@@ -44,6 +44,17 @@ async def test_retry_of_horizon_is_reported_under_the_first_id(scene: Scene) -> 
     assert look.batch.total_jobs == 20
 
 
+async def test_second_retry_of_horizon_replaces_the_first(scene: Scene) -> None:
+    batch_id = await failed_batch(scene)
+    scene.app.broken.touch()
+    await scene.app.artisan("app:retry-as-horizon", "--hours-later=1")
+    await scene.app.work()
+    scene.app.broken.unlink()
+    await scene.app.artisan("app:retry-as-horizon", "--hours-later=2")
+    await scene.app.work()
+    await scene.reported(batch_id, succeeded=20)
+
+
 async def test_failures_taken_from_counts_are_replaced_by_a_retry(scene: Scene) -> None:
     scene.app.broken.touch()
     batch_id = await scene.dispatch(JOBS)

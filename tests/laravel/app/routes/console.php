@@ -50,10 +50,11 @@ Artisan::command('app:cancel {batch}', function () {
 });
 
 // What Horizon's job RetryFailedJob does for the button "retry": a new id, and no event before the push.
-Artisan::command('app:retry-as-horizon', function () {
+Artisan::command('app:retry-as-horizon {--hours-later=0}', function () {
+    $now = microtime(true) + $this->option('hours-later') * 3_600;
     foreach (DB::table('failed_jobs')->get() as $failed) {
         $id = (string) Str::uuid();
-        $payload = ['id' => $id, 'uuid' => $id, 'attempts' => 0, 'retry_of' => $failed->uuid, 'pushedAt' => microtime(true)];
+        $payload = ['id' => $id, 'uuid' => $id, 'attempts' => 0, 'retry_of' => $failed->uuid, 'pushedAt' => (string) $now];
         Queue::connection($failed->connection)
             ->pushRaw(json_encode(array_merge(json_decode($failed->payload, true), $payload)), $failed->queue);
         DB::table('failed_jobs')->where('uuid', $failed->uuid)->delete();

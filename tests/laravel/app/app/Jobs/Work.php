@@ -28,6 +28,7 @@ final class Work implements ShouldQueue
             'fail' => throw new RuntimeException('the file is broken'),
             'fail while broken' => $this->failWhileBroken(),
             'cancel' => $this->batch()->cancel(),
+            'mark' => touch(storage_path('marked')),
             'sleep' => sleep(3), // longer than a QUEUE_RETRY_AFTER of 1
         };
     }
