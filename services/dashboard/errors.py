@@ -10,7 +10,7 @@ class DashboardError(Exception):
 
 
 class BatchUnknown(DashboardError):
-    """There is no such batch: it was never created here, or its retention has passed."""
+    """There is no such batch: it was never created here, its retention has passed, or another has its id."""
 
 
 class InvalidQuestion(DashboardError):

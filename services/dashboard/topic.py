@@ -44,8 +44,15 @@ class Topic:
         return self.view.state.revision if self.view.state else 0
 
     def update(self, state: Snapshot) -> None:
-        """Show a state of the server; an older one than the known state only clears the problem."""
+        """Show a state of the server; an older one than the known state only clears the problem.
+
+        Raises:
+            BatchUnknown: the batch was replaced by another one of the same id.
+
+        """
         known = self.view.state
+        if known is not None and state.created_at != known.created_at:
+            raise BatchUnknown
         if known is None or state.revision > known.revision:
             self.history.add(state)
         elif state.revision < known.revision:

@@ -1,6 +1,8 @@
 """The current view of a watched batch."""
 
-from services.dashboard.errors import ServerAway
+import pytest
+
+from services.dashboard.errors import BatchUnknown, ServerAway
 from services.dashboard.states import Snapshot
 from services.dashboard.topic import Topic
 
@@ -15,7 +17,22 @@ def test_an_older_state_replaces_no_newer_one() -> None:
     assert topic.revision == 2
 
 
-def _state(revision: int) -> Snapshot:
+def test_a_batch_that_was_replaced_is_unknown() -> None:
+    """Otherwise the page would show its last state until the new batch has as many revisions."""
+    topic = Topic()
+    topic.update(_state(2))
+    for revision in (1, 2, 3):
+        with pytest.raises(BatchUnknown):
+            topic.update(_state(revision, created_at=1.0))
+
+
+def _state(revision: int, created_at: float = 0.0) -> Snapshot:
     return Snapshot(
-        revision, has_ended=False, created_at=0, newest_result_at=0, ended_jobs=0, failed_jobs=0, json=""
+        revision,
+        has_ended=False,
+        created_at=created_at,
+        newest_result_at=0,
+        ended_jobs=0,
+        failed_jobs=0,
+        json="",
     )
