@@ -11,7 +11,7 @@ from batches.repair import RepairPlan
 from batches.store import passes, schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from tests.integration.store.steps import count_rows, create, execute, report, scalar
+from tests.integration.store.steps import count_rows, create, execute, on_sqlite, report, scalar
 from tests.support.samples import NOON, result
 
 JOBS = (PendingJob("a", "sync_row", 1), PendingJob("b", "sync_row", 2))
@@ -63,6 +63,7 @@ async def test_a_look_replaces_the_one_before(store: BatchStore, database: Datab
     assert await pending_ids(database) == ["b sync_row 3", "c  1"]
 
 
+@on_sqlite
 async def test_a_queue_that_does_not_answer_keeps_the_jobs_of_the_look_before(
     store: BatchStore, database: Database
 ) -> None:
@@ -86,6 +87,7 @@ async def test_an_ended_batch_has_no_look(store: BatchStore, database: Database)
     assert await pending_ids(database) == []
 
 
+@on_sqlite
 async def test_a_look_at_an_unknown_batch_is_not_kept(store: BatchStore, database: Database) -> None:
     with pytest.raises(BatchNotFound):
         await store.record_look(LOOK)
@@ -128,6 +130,7 @@ async def test_only_batches_without_a_recent_result_are_stuck(store: BatchStore,
     assert await stuck(store, 300) == ["silent", "never"]
 
 
+@on_sqlite
 async def test_a_deleted_batch_is_not_read(store: BatchStore) -> None:
     batch = await create(store, 1)
     read = await store.read_batches([batch.batch_key, batch.batch_key + 1])

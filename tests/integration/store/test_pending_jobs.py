@@ -5,7 +5,7 @@ import pytest
 from batches.errors import BatchNotFound
 from batches.look import Look, PendingJob, PendingPage, QueuePending
 from batches.store.batch_store import BatchStore
-from tests.integration.store.steps import create, report
+from tests.integration.store.steps import create, on_sqlite, report
 from tests.support.samples import FAILED, result
 
 JOBS = (PendingJob("B"), PendingJob("a", "sync_row", 2), PendingJob("b"))
@@ -50,6 +50,7 @@ async def test_a_job_that_waits_for_its_next_attempt_is_pending(store: BatchStor
     assert (await pending(store)).jobs.items == [JOBS[0], JOBS[1]]
 
 
+@on_sqlite
 async def test_a_queue_that_keeps_only_counts_is_said_to(store: BatchStore) -> None:
     await create(store, 10)
     only_counts = QueuePending(3, lists_jobs=False)
@@ -62,6 +63,7 @@ async def test_a_queue_that_keeps_only_counts_is_said_to(store: BatchStore) -> N
     )
 
 
+@on_sqlite
 async def test_a_batch_that_was_not_looked_at_or_has_ended_lists_no_jobs(store: BatchStore) -> None:
     await create(store, 10)
     assert await pending(store) == PendingPage((await pending(store)).jobs, None)
@@ -71,6 +73,7 @@ async def test_a_batch_that_was_not_looked_at_or_has_ended_lists_no_jobs(store: 
     assert ((await pending(store)).jobs.items, (await pending(store)).look) == ([], None)
 
 
+@on_sqlite
 async def test_an_unknown_batch_is_not_found(store: BatchStore) -> None:
     with pytest.raises(BatchNotFound):
         await pending(store)
