@@ -76,7 +76,10 @@ def _lacking(batch: Batch) -> str:
 def _found(batch: Batch, now: datetime, rules: ReconcilerRules, findings: Findings) -> Iterator[str]:
     look = findings.look if findings.look and findings.look.is_newer_than(batch) else None
     if look is not None:
-        yield f"looked at {_ago(look.look_time, now)}: {look.reason}{_unchanged(look, now)}"
+        # A reason may have several parts; the first one says what is pending.
+        first, semicolon, rest = look.reason.partition("; ")
+        unchanged = _unchanged(look, now)
+        yield f"looked at {_ago(look.look_time, now)}: {first}{unchanged}{semicolon}{rest}"
     # A pass over one batch leaves a look, but is not noted as a pass.
     seen = max((time for time in (findings.last_pass_time, look and look.look_time) if time), default=None)
     if seen is None:

@@ -6,7 +6,11 @@ from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.look import Look
 from batches.store.batch_store import BatchStore
 from reconciler.decision.not_repaired import NotRepairedReason
+from reconciler.decision.reasons import ReasonKind
 from reconciler.run.result import BatchResult, Word
+
+_AGES = frozenset({ReasonKind.UNCHANGED, ReasonKind.NO_RESULT})
+"""Durations: whoever reads the look tells them as of then."""
 
 _log = structlog.get_logger()
 
@@ -32,5 +36,5 @@ def look_of(result: BatchResult, word: Word) -> Look | None:
     left = result.not_repaired or result.unfinished
     if left is None or result.after.has_ended or left.reason is NotRepairedReason.DATABASE_UNAVAILABLE:
         return None
-    reason = word(left.details)
+    reason = word((*left.details, *(one for one in left.advice if one.kind not in _AGES)))
     return Look(result.after.batch_id, left.reason.value, reason, result.pending, left.needs_person)

@@ -7,6 +7,7 @@ import grpc
 from batches.look import PENDING_JOBS_MAX, LastLook
 from batches.store import schema
 from tests.integration.reconciler.scenes import OF_PASSES, Scene, jobs
+from tests.integration.store.steps import execute
 from tests.support.queue_fake import FakeBatch, failing
 
 
@@ -116,3 +117,15 @@ async def test_a_batch_that_needs_a_person_is_in_the_metrics_until_it_is_mended(
     scene.queue.batches["lied-about"] = FakeBatch(jobs(3))
     await scene.run()
     assert (await scene.store.read_overview(0)).batches_need_person == 0
+
+
+async def test_a_look_tells_a_person_how_to_end_a_batch_that_stays_as_it_is(scene: Scene) -> None:
+    """Since when it has stayed so is left to the reader of the look: it changes with the time."""
+    await scene.batch("batch", FakeBatch(jobs(3, pending=1), finished=False), jobs(3, pending=1))
+    await execute(scene.database, "UPDATE batches SET last_result_time = '2026-01-01 00:00:00.000000'")
+    await scene.run()
+    look = await look_at(scene)
+    assert look is not None
+    assert look.reason == (
+        "1 job is still pending in the queue; if nothing more will come, end the batch with --end-pending-as"
+    )

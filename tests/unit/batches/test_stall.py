@@ -37,6 +37,14 @@ def test_a_stall_reason_tells_what_the_reconciler_found() -> None:
     )
 
 
+def test_since_when_nothing_has_changed_is_told_before_the_rest_of_the_reason() -> None:
+    advised = replace(STILL_PENDING, reason=f"{STILL_PENDING.reason}; end the batch with --end-pending-as")
+    assert found(Findings(advised, advised.look_time)) == (
+        "looked at 3 min ago: 4 jobs are still pending in Celery, unchanged for 1 h;"
+        " end the batch with --end-pending-as"
+    )
+
+
 def test_the_first_look_is_not_called_unchanged() -> None:
     first = replace(STILL_PENDING, unchanged_since=STILL_PENDING.look_time)
     assert found(Findings(first, first.look_time)) == (
