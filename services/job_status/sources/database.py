@@ -22,9 +22,6 @@ exit."""
 CONNECTIONS_MAX = 5
 """The reconciler asks about a few batches at a time, and the database's connections belong to others."""
 
-_SQLITE_UNDECODABLE = "Could not decode to UTF-8"
-"""SQLite stores any bytes as a text. Python's module raises an OperationalError, as for a missing table."""
-
 AnySelect = Select[*tuple[Any, ...]]
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -59,9 +56,9 @@ class QueueDatabase:
         try:
             async with asyncio.timeout(self._query_seconds_max), self._engine.connect() as connection:
                 rows: Sequence[AnyRow] = (await connection.execute(statement)).all()
-        except (SQLAlchemyError, OSError, UnicodeError) as error:
-            if isinstance(error, UnicodeError) or _SQLITE_UNDECODABLE in str(error):
-                raise QueueContradiction("a text is not in the encoding of the database") from error
+        except UnicodeError as error:
+            raise QueueContradiction("a text is not in the encoding of the database") from error
+        except (SQLAlchemyError, OSError) as error:
             self._outages.failed(error)
             raise QueueUnavailable from error
         self._outages.recovered()
