@@ -42,7 +42,7 @@ kept unless the queue knows a later attempt of its job. Batches that ended more 
 seconds ago are deleted, except with --batch-id or --dry-run.
 
 Only one pass runs at a time: a second one says so and exits 0, also for up to a minute after a pass was
-killed. A dry run, and --list-pending, may run beside a pass.
+killed. A dry run, and a run with --batch-id, may run beside a pass.
 
 The batches are in the database that BATCHES_DATABASE_URL names. The last line of standard output is the
 summary as JSON. With --json, every line is a JSON object: one for each batch as soon as it was checked

@@ -106,18 +106,17 @@ class Sweep:
         return self._report(asyncio.get_running_loop().time() - start)
 
     async def _run_with_lease(self, on_result: OnResult, progress: PassProgress) -> None:
-        if self._options.dry_run:
+        # Every write is conditional on a revision; the lease only keeps two passes from doing the same work.
+        if self._options.dry_run or self._options.batch_id is not None:
             await self._check(on_result, progress)
             return
         async with hold_lease(self._store, self._deadline) as is_ours:
             if not is_ours:
                 self._lease_held_elsewhere = True
-            elif self._options.batch_id is not None:
-                await self._check(on_result, progress)
-            else:
-                key = await self._store.begin_pass()
-                await self._check(on_result, progress)
-                await self._store.end_pass(key)
+                return
+            key = await self._store.begin_pass()
+            await self._check(on_result, progress)
+            await self._store.end_pass(key)
 
     async def _check(self, on_result: OnResult, progress: PassProgress) -> None:
         await self._purge(self._settings.pass_seconds_max * PURGE_SHARE)

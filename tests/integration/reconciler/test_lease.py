@@ -31,6 +31,20 @@ async def test_a_dry_run_needs_no_lease(scene: Scene) -> None:
     assert (await scene.run(dry_run=True)).summary.completed == 1
 
 
+async def test_a_pass_over_one_batch_needs_no_lease(scene: Scene) -> None:
+    """A person need not wait for the end of a long pass; both write on condition of the revision."""
+    for batch_id in ("slow", "wanted"):
+        await scene.batch(batch_id, FakeBatch(jobs(2)))
+    scene.settings = {"concurrency": 1}
+    stall = scene.queue.stall("slow")
+    first = asyncio.create_task(scene.run())
+    await stall.reached.wait()
+    assert (await scene.run(batch_id="wanted")).summary.completed == 1
+    stall.over.set()
+    assert (await first).summary.completed == 1
+    assert await scene.differences() == []
+
+
 async def test_the_lease_is_released_at_the_end(scene: Scene) -> None:
     """The next pass may begin at once."""
     await scene.run()
