@@ -113,20 +113,6 @@ async def test_a_watch_without_a_valid_token_raises_at_once(
     assert (raised.value.reason, raised.value.batch_id) == ("TOKEN_INVALID", "b")
 
 
-@pytest.mark.parametrize("kind", [Client, AsyncClient])
-async def test_the_error_of_a_token_function_is_raised_as_it_is(
-    target: str, kind: type[Client | AsyncClient]
-) -> None:
-    """It is the caller's own code."""
-
-    def token() -> str:
-        raise OSError("no such file")
-
-    async with opened(kind, target, token=token) as client:
-        with pytest.raises(OSError, match="no such file"):
-            await client.call("get", "b")
-
-
 async def test_a_report_waits_for_a_valid_token(progress: Served, guarded: Guarded) -> None:
     """A report whose token has expired is sent again, and recorded once the token is valid."""
     await progress.create("b", 1)
