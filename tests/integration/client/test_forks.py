@@ -46,7 +46,7 @@ async def test_after_a_fork_each_process_sends_its_own_reports_once(
 
 
 async def test_a_fork_waits_for_the_call_in_flight_and_starts_no_other(progress: Served, target: str) -> None:
-    """Otherwise its answer, which comes to the parent, would find a lock that the child holds."""
+    """The child begins with nothing of its parent under way."""
     await progress.create("b", 2)
     source = """
         import os, sys, threading

@@ -13,7 +13,7 @@ from tests.support.progress import Served
 
 FORKS = 100
 MANY_FORKS = int(os.environ.get("FORKS", "1000"))
-"""The full size is 10,000, which takes 5 minutes."""
+"""The full size is 10,000."""
 
 FORKING = """
     import os, sys
@@ -174,6 +174,28 @@ async def test_a_call_process_without_descriptors_left_serves_again_later(
         await parent.prints("full")
         await progress.stub.AddJobs(pb.AddJobsRequest(batch_id="b", additional_jobs=1, request_id="r"))
         assert (await parent.ended())[0] == 0
+
+
+async def test_a_child_that_has_closed_all_descriptors_reports(progress: Served, target: str) -> None:
+    """Daemons do so; what they open afterwards has the same numbers and stays open."""
+    await progress.create("b", 1)
+    source = """
+        import os, sys
+        from batchprogress import Client, Reporter
+        Client(sys.argv[1]).get("b")
+        if not (child := os.fork()):
+            os.closerange(3, 1000)
+            files = [os.open(os.devnull, os.O_RDONLY) for _ in range(50)]
+            with Reporter(sys.argv[1], "b") as reporter:
+                reporter.succeeded("a")
+                answered = reporter.flush(60)
+            for file in files:
+                os.fstat(file)
+            os._exit(not answered)
+        assert os.waitpid(child, 0)[1] == 0
+    """
+    assert await run(source, target) == (0, "")
+    assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
 async def test_what_a_child_does_to_a_watch_leaves_its_parents_watch_alone(

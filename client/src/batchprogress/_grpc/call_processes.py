@@ -71,8 +71,13 @@ def _pass(descriptors: list[int]) -> None:
     global _control  # noqa: PLW0603  # one for all channels of this process and of those forked from it
     ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
     if _control is not None:
-        with suppress(OSError):
+        try:
             _control.sendmsg([b"c"], ancillary, NO_SIGNAL)
+        except BrokenPipeError:
+            pass
+        except OSError:  # a daemon has closed its descriptors: the number may be another file's by now
+            _control.detach()
+        else:
             return
     _control = _spawn()  # of two threads that do so at once, one uses the process of the other; its own ends
     _control.sendmsg([b"c"], ancillary, NO_SIGNAL)
