@@ -40,7 +40,7 @@ class Availability:
 
     def __init__(self, check_health: CheckHealth) -> None:
         self._check_health = check_health
-        self._has_answered = False
+        self._has_answered = self._was_unavailable = False
         self._unanswered_in_a_row = self._denied_in_a_row = 0
 
     async def stop_reason(self, reason: NotRepairedReason | None) -> StopReason | None:
@@ -67,13 +67,17 @@ class Availability:
             return None
         if self._denied_in_a_row:
             return StopReason.ACCESS_DENIED
-        if self._unanswered_in_a_row and await self._check_health() is not ServiceHealth.SERVING:
-            return StopReason.QUEUE_UNAVAILABLE
-        return None
+        if not self._unanswered_in_a_row:
+            return None
+        health = await self._check_health()
+        # A service that says that it has no health check answers, so batches that time out are only slow.
+        is_away = health is ServiceHealth.UNKNOWN and self._was_unavailable
+        return StopReason.QUEUE_UNAVAILABLE if is_away or health is ServiceHealth.NOT_SERVING else None
 
     def _add(self, reason: NotRepairedReason | None) -> None:
         if reason in _NOT_ASKED:
             return
         self._unanswered_in_a_row = self._unanswered_in_a_row + 1 if reason in _UNANSWERED else 0
         self._denied_in_a_row = self._denied_in_a_row + 1 if reason is _DENIED else 0
+        self._was_unavailable |= reason is NotRepairedReason.QUEUE_UNAVAILABLE
         self._has_answered |= not (self._unanswered_in_a_row or self._denied_in_a_row)

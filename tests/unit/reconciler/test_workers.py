@@ -177,6 +177,27 @@ async def test_a_service_is_away_only_if_it_answers_nobody(
     assert await one.run(batches(60)) == (60 - checked, why)
 
 
+AWAY, SLOW = QueueUnavailable("away"), QueueTimeout("slow")
+AT_THE_END = {
+    "it is healthy": (AWAY, ServiceHealth.SERVING, None),
+    "it says that it is not": (SLOW, ServiceHealth.NOT_SERVING, StopReason.QUEUE_UNAVAILABLE),
+    "it refuses, without a health check": (AWAY, ServiceHealth.UNKNOWN, StopReason.QUEUE_UNAVAILABLE),
+    "it is slow, without a health check": (SLOW, ServiceHealth.UNKNOWN, None),
+    "it denies access": (QueueAccessDenied("denied"), ServiceHealth.SERVING, StopReason.ACCESS_DENIED),
+}
+
+
+@pytest.mark.parametrize(("error", "health", "why"), AT_THE_END.values(), ids=AT_THE_END)
+async def test_a_service_that_answered_about_no_batch_is_judged_at_the_end(
+    error: Exception, health: ServiceHealth, why: StopReason | None
+) -> None:
+    """There are too few batches to stop the pass; a service that is only slow answers its health check."""
+    one = Pass({"batch-0": error}, health=health)
+    assert await one.run(batches(1)) == (0, why)
+    answered = Pass({"batch-1": error}, health=health)
+    assert await answered.run(batches(2)) == (0, None)
+
+
 async def test_a_database_that_answers_no_ping_stops_the_pass_at_once() -> None:
     """No other batch could be repaired either."""
     one = Pass({"batch-1": DatabaseUnavailable()}, ping=does_not_answer)
