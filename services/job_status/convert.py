@@ -8,7 +8,7 @@ from services.job_status.source import PROBLEM_CHARACTERS_MAX, BatchCounts, JobS
 
 _ATTEMPT_MAX = 2**31 - 1
 """The contract's int32."""
-_DISPLAY_NAME_CHARACTERS_MAX = 200
+DISPLAY_NAME_CHARACTERS_MAX = 200
 """The contract's limit: a line."""
 _WITH_ERROR = (JobOutcome.FAILED, JobOutcome.SKIPPED)
 """The error of any other job is that of an earlier attempt; ReportJobResult accepts none for it either."""
@@ -54,7 +54,7 @@ def to_job_status(status: JobStatus) -> pb.JobStatus:
     message = pb.JobStatus(
         job_id=status.job_id,
         attempt=status.attempt,
-        display_name=_text(status.display_name, _DISPLAY_NAME_CHARACTERS_MAX),
+        display_name=_text(status.display_name, DISPLAY_NAME_CHARACTERS_MAX),
         problem=_text(status.problem, PROBLEM_CHARACTERS_MAX),
     )
     if status.outcome is None or status.problem:

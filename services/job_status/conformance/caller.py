@@ -27,6 +27,8 @@ class Refused:
     code: grpc.StatusCode
     reasons: tuple[str, ...]
     """The reason of each ErrorInfo with the domain `batchprogress`."""
+    problem: str | None = None
+    """The metadata `problem` of the first one; None if there is none."""
 
 
 class Caller:
@@ -72,4 +74,6 @@ async def _call(call: Awaitable[Response]) -> Response | Refused:
     except grpc.aio.AioRpcError as error:
         if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
             raise
-        return Refused(error.code(), tuple(info.reason for info in read_error_infos(error)))
+        infos = read_error_infos(error)
+        problem = infos[0].metadata.get("problem") if infos else None
+        return Refused(error.code(), tuple(info.reason for info in infos), problem)

@@ -7,6 +7,8 @@ from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_M
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
 from rpc.answers.fields import IDENTIFIER
+from services.job_status.convert import DISPLAY_NAME_CHARACTERS_MAX
+from services.job_status.source import PROBLEM_CHARACTERS_MAX
 
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 """The default limit of a gRPC client."""
@@ -22,12 +24,38 @@ Pages = Sequence[pb.ListJobStatusesResponse]
 
 
 def counts_add_up(counts: Counts) -> Iterator[str]:
-    """The counts add up to the total, and none is negative."""
-    parts = (counts.succeeded, counts.failed, counts.skipped, counts.pending)
+    """The counts add up to the total."""
+    parts = _parts(counts)
     if sum(parts) != counts.total:
         yield f"{' + '.join(map(str, parts))} does not add up to the total {counts.total}"
-    if min(parts) < 0:
-        yield "a count is negative"
+
+
+def counts_are_not_negative(counts: Counts) -> Iterator[str]:
+    """No count is negative: such data of the queue is a contradiction."""
+    if min(*_parts(counts), counts.total) < 0:
+        yield f"a count of {' + '.join(map(str, _parts(counts)))} = {counts.total} is negative"
+
+
+def empty_batch_is_not_finished(counts: Counts) -> Iterator[str]:
+    """A batch without jobs is never finished: its jobs may be about to be added."""
+    if counts.finished and counts.total == 0:
+        yield "a batch of 0 jobs is finished"
+
+
+def contradiction_is_explained(reasons: Sequence[str], problem: str | None) -> Iterator[str]:
+    """The ErrorInfo of a contradiction says what is wrong, in a sentence of the permitted length.
+
+    Args:
+        reasons: the reason of each ErrorInfo.
+        problem: the metadata `problem`; None if there is none.
+
+    """
+    if tuple(reasons) != ("QUEUE_CONTRADICTION",):
+        yield "the error has no ErrorInfo (batchprogress, QUEUE_CONTRADICTION)"
+    elif not problem:
+        yield "the ErrorInfo has no problem in its metadata"
+    elif len(problem) > PROBLEM_CHARACTERS_MAX:
+        yield f"the problem has more than {PROBLEM_CHARACTERS_MAX} characters"
 
 
 def ended_jobs_stay_ended(before: Counts, after: Counts) -> Iterator[str]:
@@ -66,13 +94,24 @@ def jobs_are_valid(pages: Pages) -> Iterator[str]:
             yield f"{job.job_id} has an error_type of more than {ERROR_TYPE_CHARACTERS_MAX} characters"
         if len(job.error_message) > ERROR_MESSAGE_CHARACTERS_MAX:
             yield f"{job.job_id} has an error_message of more than {ERROR_MESSAGE_CHARACTERS_MAX} characters"
+        if len(job.display_name) > DISPLAY_NAME_CHARACTERS_MAX:
+            yield f"{job.job_id} has a display_name of more than {DISPLAY_NAME_CHARACTERS_MAX} characters"
+
+
+def unreadable_jobs_are_pending(pages: Pages) -> Iterator[str]:
+    """A job that cannot be read is pending, and its problem is a sentence of the permitted length."""
+    for job in (job for page in pages for job in page.job_statuses if job.problem):
+        if job.outcome != PENDING:
+            yield f"{job.job_id} has a problem, but is not pending"
+        if len(job.problem) > PROBLEM_CHARACTERS_MAX:
+            yield f"{job.job_id} has a problem of more than {PROBLEM_CHARACTERS_MAX} characters"
 
 
 def listing_matches_counts(counts: Counts, pages: Pages) -> Iterator[str]:
     """The listing of a batch that has ended has as many jobs of each outcome as the counts."""
     outcomes: Counter[int] = Counter(job.outcome for page in pages for job in page.job_statuses)
     listed = (outcomes[SUCCEEDED], outcomes[FAILED], outcomes[SKIPPED], outcomes[PENDING])
-    counted = (counts.succeeded, counts.failed, counts.skipped, counts.pending)
+    counted = _parts(counts)
     if listed != counted:
         yield f"(succeeded, failed, skipped, pending) is {listed} in the listing, {counted} in the counts"
 
@@ -85,6 +124,10 @@ def listings_are_equal(one: Pages, other: Pages) -> Iterator[str]:
 
 def _ids(pages: Pages) -> list[str]:
     return [job.job_id for page in pages for job in page.job_statuses]
+
+
+def _parts(counts: Counts) -> tuple[int, int, int, int]:
+    return counts.succeeded, counts.failed, counts.skipped, counts.pending
 
 
 def _ended(counts: Counts) -> int:

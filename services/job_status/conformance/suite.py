@@ -18,6 +18,7 @@ UNKNOWN_SUFFIX = "-that-no-queue-has"
 INVALID_IDS = {"empty": "", "with a space": "two words", "129 characters": "x" * 129}
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
+FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -32,10 +33,15 @@ class RuleResult:
 async def check(caller: Caller, batch_id: str) -> AsyncIterator[RuleResult]:
     """Check a service using a batch that its queue knows."""
     before = await caller.counts(batch_id)
+    if isinstance(before, Refused) and before.code is FAILED_PRECONDITION:
+        yield _explained(before)
+        return
     if isinstance(before, Refused):
         yield RuleResult("the queue knows the batch", (_describe(before),))
         return
+    yield RuleResult("no count is negative", tuple(rules.counts_are_not_negative(before)))
     yield RuleResult("counts add up", tuple(rules.counts_add_up(before)))
+    yield RuleResult("a batch of 0 jobs is not finished", tuple(rules.empty_batch_is_not_finished(before)))
     for what, unknown_id in _unknown_ids(batch_id):
         yield _not_found(f"{what} is NOT_FOUND", await caller.counts(unknown_id))
     for what, invalid_id in INVALID_IDS.items():
@@ -54,6 +60,9 @@ async def _check_listing(caller: Caller, batch_id: str, counts: rules.Counts) ->
         rule = "without lists_jobs the listing is UNIMPLEMENTED"
         yield _refused(rule, pages, grpc.StatusCode.UNIMPLEMENTED)
         return
+    if isinstance(pages, Refused) and pages.code is FAILED_PRECONDITION:
+        yield _explained(pages)
+        return
     if isinstance(pages, Refused):
         yield RuleResult("with lists_jobs the jobs are listed", (_describe(pages),))
         return
@@ -62,6 +71,8 @@ async def _check_listing(caller: Caller, batch_id: str, counts: rules.Counts) ->
         tuple(rules.pages_are_bounded(pages, PAGE_SIZE_DEFAULT)),
     )
     yield RuleResult("listed jobs are valid", tuple(rules.jobs_are_valid(pages)))
+    rule = "a job that cannot be read is pending"
+    yield RuleResult(rule, tuple(rules.unreadable_jobs_are_pending(pages)))
     if counts.pending == 0:
         yield RuleResult("the listing matches the counts", tuple(rules.listing_matches_counts(counts, pages)))
     for size in (max(1, counts.total // PAGES_OF_SMALL_SIZE), PAGE_SIZE_TOO_LARGE):
@@ -94,6 +105,11 @@ def _unknown_ids(batch_id: str) -> Iterator[tuple[str, str]]:
     yield "an unknown batch", f"{batch_id[:100]}{UNKNOWN_SUFFIX}"
     if batch_id.swapcase() != batch_id:
         yield "the batch id with upper and lower case swapped", batch_id.swapcase()
+
+
+def _explained(found: Refused) -> RuleResult:
+    problems = rules.contradiction_is_explained(found.reasons, found.problem)
+    return RuleResult("a contradiction says what is wrong", tuple(problems))
 
 
 def _refused(rule: str, answer: object, *codes: grpc.StatusCode) -> RuleResult:

@@ -46,6 +46,12 @@ async def _tables(source: str, url: str) -> AsyncIterator[Client]:
     await queue.create()
     await queue.put("ended", JOBS)
     await queue.put("running", RUNNING)
+    if isinstance(queue, LaravelQueue):
+        await queue.put_row("unreadable", 3, -1, "[]")
+        await queue.put_row("empty", 0, 0, "[]")
+    else:
+        await queue.put("unreadable", {**JOBS, "job-1": "done"})
+        await queue.put("empty", {"a": "waiting"})
     async with serving(source, url) as client:
         yield client
 
@@ -72,7 +78,8 @@ def _put_rq(url: str, batch_id: str, jobs: Mapping[str, str]) -> None:
 @pytest.mark.parametrize("source", ["laravel", "job_table"])
 async def test_source_that_reads_tables_passes(source: str, queue_url: str) -> None:
     async with _tables(source, queue_url) as client:
-        assert await broken_rules(client.channel, "ended", "running") == {}
+        batch_ids = ("ended", "running", "unreadable", "empty")
+        assert await broken_rules(client.channel, *batch_ids) == {}
 
 
 @pytest.mark.parametrize("source", ["celery", "rq"])
@@ -101,9 +108,22 @@ def _jobs(number: int = 30) -> list[FakeJob]:
 
 BOUNDED = "the listing ends, and its pages are bounded"
 VALID = "listed jobs are valid"
+UNREADABLE = "a job that cannot be read is pending"
+EXPLAINED = "a contradiction says what is wrong"
 WRONG_ANSWERS = {
     "counts that do not add up": (FakeBatch(_jobs(), counts={"total": 31}), "counts add up"),
-    "a negative count": (FakeBatch(_jobs(), counts={"failed": -1, "succeeded": 31}), "counts add up"),
+    "a negative count": (
+        FakeBatch(_jobs(), counts={"failed": -1, "succeeded": 31}),
+        "no count is negative",
+    ),
+    "a finished batch of 0 jobs": (FakeBatch([]), "a batch of 0 jobs is not finished"),
+    "an unreadable job that has failed": (
+        FakeBatch([*_jobs(), FakeJob("a", JobOutcome.FAILED, problem="its result is not JSON")]),
+        UNREADABLE,
+    ),
+    "a problem of 201 characters": (FakeBatch([*_jobs(), FakeJob("a", None, problem="p" * 201)]), UNREADABLE),
+    "a contradiction without a problem": (FakeBatch(_jobs(), contradiction=""), EXPLAINED),
+    "a contradiction explained in 201 characters": (FakeBatch(_jobs(), contradiction="p" * 201), EXPLAINED),
     "a missing job": (FakeBatch(_jobs(), listed=_jobs(29)), "the listing matches the counts"),
     "a job listed twice": (FakeBatch(_jobs(), listed=[*_jobs(29), FakeJob("job-3")]), BOUNDED),
     "an endless listing": (FakeBatch(_jobs(), same_token=True), BOUNDED),
@@ -137,6 +157,27 @@ async def test_error_needs_an_error_info_and_the_right_code() -> None:
         "a negative page_size is INVALID_ARGUMENT": ("the service answers OK",),
         "a made-up page token is INVALID_ARGUMENT": ("the service answers UNKNOWN",),
     }
+
+
+async def test_contradiction_needs_an_error_info() -> None:
+    """Also that of the listing, although the counts can be read."""
+    queue = QueueFake({"batch": FakeBatch(_jobs())})
+    problems = ("the error has no ErrorInfo (batchprogress, QUEUE_CONTRADICTION)",)
+    for method in ("GetBatchStatus", "ListJobStatuses"):
+        queue.failure = lambda called, _batch_id, method=method: (  # type: ignore[misc]
+            grpc.StatusCode.FAILED_PRECONDITION if called == method else None
+        )
+        assert (await _broken_rules_of(queue))[EXPLAINED] == problems
+
+
+async def test_unreadable_job_and_an_explained_contradiction_keep_all_rules() -> None:
+    """They are no mistakes of the service."""
+    batches = {
+        "unreadable": FakeBatch([*_jobs(), FakeJob("a", None, problem="its result is not JSON")]),
+        "contradiction": FakeBatch(_jobs(), contradiction="its total count is negative"),
+    }
+    broken = await _broken_rules_of(QueueFake(batches), *batches)
+    assert broken.keys().isdisjoint({UNREADABLE, EXPLAINED, VALID, "the queue knows the batch"})
 
 
 async def test_service_that_knows_every_id_breaks_rules() -> None:

@@ -41,12 +41,58 @@ def test_ended_jobs_and_total_never_fall(later: rules.Counts, problems: list[str
 
 
 def test_counts_add_up_and_are_not_negative() -> None:
-    assert list(rules.counts_add_up(counts(1, 2, 3, 4))) == []
+    right = counts(1, 2, 3, 4)
+    assert [*rules.counts_add_up(right), *rules.counts_are_not_negative(right)] == []
     wrong = pb.GetBatchStatusResponse(total=3, succeeded=-1, failed=1, skipped=2, pending=3)
-    assert list(rules.counts_add_up(wrong)) == [
-        "-1 + 1 + 2 + 3 does not add up to the total 3",
-        "a count is negative",
-    ]
+    assert list(rules.counts_add_up(wrong)) == ["-1 + 1 + 2 + 3 does not add up to the total 3"]
+    assert list(rules.counts_are_not_negative(wrong)) == ["a count of -1 + 1 + 2 + 3 = 3 is negative"]
+
+
+@pytest.mark.parametrize("name", ["total", "succeeded", "failed", "skipped", "pending"])
+def test_each_negative_count_is_noticed(name: str) -> None:
+    wrong = pb.GetBatchStatusResponse(**{name: -1})  # type: ignore[arg-type]  # one of the counts
+    assert len(list(rules.counts_are_not_negative(wrong))) == 1
+
+
+def test_empty_batch_is_not_finished() -> None:
+    empty = pb.GetBatchStatusResponse(finished=True)
+    assert list(rules.empty_batch_is_not_finished(empty)) == ["a batch of 0 jobs is finished"]
+    assert list(rules.empty_batch_is_not_finished(pb.GetBatchStatusResponse())) == []
+    ended = pb.GetBatchStatusResponse(finished=True, total=1, failed=1)
+    assert list(rules.empty_batch_is_not_finished(ended)) == []
+
+
+@pytest.mark.parametrize(
+    ("reasons", "problem", "found"),
+    [
+        (["QUEUE_CONTRADICTION"], "x" * 200, ""),
+        ([], None, "has no ErrorInfo"),
+        (["BATCH_NOT_FOUND"], "x", "has no ErrorInfo"),
+        (["QUEUE_CONTRADICTION"], None, "no problem"),
+        (["QUEUE_CONTRADICTION"], "", "no problem"),
+        (["QUEUE_CONTRADICTION"], "x" * 201, "more than 200 characters"),
+    ],
+)
+def test_contradiction_is_explained(reasons: list[str], problem: str | None, found: str) -> None:
+    problems = list(rules.contradiction_is_explained(reasons, problem))
+    assert len(problems) == bool(found)
+    assert found in "".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("job", "found"),
+    [
+        (pb.JobStatus(job_id="a", outcome=FAILED), ""),
+        (pb.JobStatus(job_id="a", pending=True, problem="p" * 200), ""),
+        (pb.JobStatus(job_id="a", problem="p"), ""),
+        (pb.JobStatus(job_id="a", outcome=FAILED, problem="p"), "is not pending"),
+        (pb.JobStatus(job_id="a", pending=True, problem="p" * 201), "more than 200 characters"),
+    ],
+)
+def test_unreadable_jobs_are_pending(job: pb.JobStatus, found: str) -> None:
+    problems = list(rules.unreadable_jobs_are_pending([page(A), page(job)]))
+    assert len(problems) == bool(found)
+    assert found in "".join(problems)
 
 
 LARGE = pb.JobStatus(job_id="l", error_message="x" * rules.MESSAGE_BYTES_MAX)
@@ -82,6 +128,8 @@ def test_pages_are_bounded(pages: rules.Pages, problem: str) -> None:
         (pb.JobStatus(job_id="a", pending=True, error_message="m"), "has an error"),
         (pb.JobStatus(job_id="a", outcome=FAILED, error_type="E" * 201), "error_type of more than 200"),
         (pb.JobStatus(job_id="a", outcome=FAILED, error_message="m" * 2_001), "message of more than 2000"),
+        (pb.JobStatus(job_id="a", outcome=FAILED, display_name="é" * 200), ""),
+        (pb.JobStatus(job_id="a", outcome=FAILED, display_name="n" * 201), "display_name of more than 200"),
     ],
 )
 def test_jobs_are_valid(job: pb.JobStatus, problem: str) -> None:
