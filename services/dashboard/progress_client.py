@@ -52,6 +52,8 @@ class ProgressClient:
         except InvalidRequest as error:
             raise InvalidQuestion from error
         except Unavailable as error:
+            if (unusable := _token_error(error)) is not None:
+                raise self._refusals.tell("cannot use the token file", str(unusable)) from error
             raise ServerAway(error.retry_seconds) from error
         except CallFailed as error:
             raise self._refusals.tell("refused by the progress server", error.reason) from error
@@ -59,3 +61,13 @@ class ProgressClient:
             raise self._refusals.tell("cannot read a certificate file", str(error.strerror)) from error
         except ValueError as error:
             raise self._refusals.tell("cannot use the token file", str(error)) from error
+
+
+def _token_error(error: Unavailable) -> ValueError | None:
+    """Return why the token file has no token; None if the call was unavailable for another reason.
+
+    To the client a token function that raises is a failed try, since others fetch their tokens.
+    """
+    failed = error.__cause__
+    cause = None if failed is None else failed.__cause__
+    return cause if isinstance(cause, ValueError) else None
