@@ -24,6 +24,8 @@ final class BatchProgressServiceProvider extends ServiceProvider
     private const RUN_MAX = 2_000_000;
     /** A relay on the same machine answers within milliseconds; a job must not wait for one that is away. */
     private const RELAY_SECONDS_MAX = 2;
+    /** Only the code that dispatches a batch waits for an answer of the server, and not long if it is away. */
+    private const CREATE_SECONDS_MAX = 5;
 
     /** @var resource|null */
     private static $relay = null;
@@ -43,7 +45,11 @@ final class BatchProgressServiceProvider extends ServiceProvider
     public static function create(string $batchId, int $totalJobs, bool $sealed = true): void
     {
         self::send(['batch_id' => $batchId, 'total_jobs' => $totalJobs, 'sealed' => $sealed]);
-        if (self::$relay !== null && fgets(self::$relay) !== "created\n") {
+        if (self::$relay === null) {
+            return;
+        }
+        stream_set_timeout(self::$relay, self::CREATE_SECONDS_MAX);
+        if (fgets(self::$relay) !== "created\n") {
             self::$relay = null; // so that nobody takes a late answer for that of another batch
             Log::warning("Batch Progress: batch $batchId is not created; see the log of the relay");
         }

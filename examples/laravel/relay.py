@@ -18,7 +18,7 @@ from typing import Any
 
 from batchprogress import Client, ProgressError, Reporter
 
-CREATE_SECONDS_MAX = 1.5
+CREATE_SECONDS_MAX = 4.0
 """Less than the application waits for the answer."""
 
 log = logging.getLogger("relay")
