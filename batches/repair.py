@@ -1,6 +1,6 @@
 """What changes when the reconciler repairs a batch. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from batches.batch import NO_JOBS, Batch, BatchState, Tally
@@ -15,6 +15,8 @@ class RepairPlan:
     batch_id: str
     revision: int
     """The revision that the decision is based on; a plan for an earlier revision is not carried out."""
+    batch_key: int | None = field(default=None, kw_only=True)
+    """The batch that the decision is about: another one may have taken its id since. None: any."""
     reason: str = ""
     """Kept with the repair, for people."""
     results: tuple[JobResult, ...] = ()

@@ -85,6 +85,8 @@ async def write_repair(
 
     """
     before = await lock_batch(connection, plan.batch_id)
+    if plan.batch_key not in {None, before.batch_key}:
+        return None
     if before.revision != plan.revision or before.has_ended is not plan.recounts:
         return None
     keys = [(before.batch_key, result.job_id) for result in plan.results]

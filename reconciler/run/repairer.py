@@ -159,7 +159,8 @@ class Repairer:
             return None
 
     async def _carry_out(self, batch: BatchInProgress, planned: PlannedRepair) -> None:
-        plan = replace(planned.plan, reason=self._word(planned.reasons))
+        key = batch.current.batch_key
+        plan = replace(planned.plan, batch_key=key, reason=self._word(planned.reasons))
         if self._dry_run:
             after: Batch | None = await self._simulate(batch.current, plan)
         else:
@@ -177,7 +178,7 @@ class Repairer:
     async def _require_unchanged(self, batch: BatchInProgress, counts: QueueCounts) -> None:
         """Raise if the batch or the queue moved, so that the answers belong to different moments."""
         stored = await self._store.get_batch(batch.current.batch_id)
-        if stored.revision != batch.current.revision:
+        if stored.version != batch.current.version:
             raise _ChangedMeanwhile
         if counts != await self._counts(stored):
             raise _ChangedMeanwhile

@@ -7,6 +7,7 @@ import pytest
 
 from batches.batch import Batch, BatchState, IfEnded, NewBatch, Tally
 from batches.errors import BatchConflict, BatchEnded
+from batches.repair import RepairPlan
 from batches.store import lifecycle
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
@@ -171,6 +172,20 @@ async def test_a_report_finds_the_batch_that_replaced_its_own(
     recording = await waiting
     assert recording.verdicts == [RECORDED]
     assert (await store.get_batch("batch")).tally == Tally(failed=1)
+
+
+async def test_a_repair_of_a_replaced_batch_is_not_written_to_the_new_one(store: BatchStore) -> None:
+    """Even if both have the same revision: the queue's answer was about the old one."""
+    old = await create(store, 5)
+    plan = RepairPlan(
+        "batch", old.revision, "reason", results=(result("job-00000"),), batch_key=old.batch_key
+    )
+    await store.cancel_batch("batch")
+    new = await store.create_batch(NIGHT_2)
+    assert new.revision == plan.revision
+    assert await store.write_repair(plan) is None
+    assert (await store.get_batch("batch")).tally == Tally()
+    assert await store.write_repair(replace(plan, batch_key=new.batch_key)) is not None
 
 
 async def test_a_batch_created_by_an_older_server_is_replaced(store: BatchStore, database: Database) -> None:
