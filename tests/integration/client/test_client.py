@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from batches.look import Look, PendingJob, QueuePending
+from batches.store.batch_store import BatchStore
+from batches.store.database import Database
 from batchprogress import (
     AsyncClient,
     AsyncReporter,
@@ -165,6 +169,31 @@ async def test_what_the_server_refuses_raises_its_own_error(client: Either) -> N
     for name in ("results", "repairs", "watch"):
         with pytest.raises(LookupError, match="'nope'"):
             await client.every(name, "nope")
+
+
+async def test_pending_jobs_are_those_that_the_reconciler_found(client: Either, tmp_path: Path) -> None:
+    """Without a look, there are neither jobs nor a time."""
+    await client.call("create", "b", 3)
+    assert (await client.call("pending_jobs", "b")).look_time is None
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/t.db", connections_max=1)
+    found = QueuePending(1, lists_jobs=True, first_jobs=(PendingJob("17", "sync_row", 2),))
+    await BatchStore(database).record_look(Look("b", "still_pending", "1 job is still pending", found))
+    await database.close()
+    pending = await client.call("pending_jobs", "b")
+    assert [(job.job_id, job.display_name, job.attempt) for job in pending.jobs] == [("17", "sync_row", 2)]
+    assert pending.reason == "1 job is still pending"
+    assert abs(pending.look_time - datetime.now(UTC)) < timedelta(minutes=5)
+    with pytest.raises(BatchNotFound):
+        await client.call("pending_jobs", "nope")
+
+
+async def test_a_rate_is_read_with_the_time_that_it_holds(client: Either, progress: Served) -> None:
+    await client.call("create", "b", 3)
+    assert (await client.call("get", "b")).pace_holds_for is None
+    await progress.report("b", "j")
+    batch = await client.call("get", "b")
+    assert batch.jobs_per_second > 0
+    assert timedelta(0) < batch.pace_holds_for <= timedelta(hours=1)
 
 
 async def test_wait_returns_the_ended_batch(client: Either, progress: Served) -> None:
