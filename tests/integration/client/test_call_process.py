@@ -1,6 +1,8 @@
 """What passes through the call process: deadlines, cancellation, TLS, tokens and the details of errors."""
 
 import asyncio
+import pickle
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from batchprogress import (
     Unavailable,
     WaitTimeout,
 )
+from batchprogress._grpc import remote_channel
 from batchprogress._reporting import sender
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client.test_security import SERVICE, TOKEN, Guard
@@ -85,6 +88,17 @@ async def test_closing_ends_a_call_in_flight(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.to_thread(reporter.close, 0.0)
         assert reporter._sender._thread is not None  # noqa: SLF001
         await asyncio.to_thread(reporter._sender._thread.join)  # noqa: SLF001
+
+
+def test_an_answer_that_is_cut_is_a_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call process may be killed while it writes."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(pickle.dumps(("message", bytes(100)))[:50])
+        theirs.shutdown(socket.SHUT_WR)
+        monkeypatch.setattr(remote_channel, "connect", lambda: ours)
+        with pytest.raises(Unavailable, match="the call process does not work"):
+            Client("127.0.0.1:1", retry=False).get("b")
 
 
 def test_credentials_of_grpc_are_refused_with_a_sentence(target: str) -> None:

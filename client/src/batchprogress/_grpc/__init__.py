@@ -1,22 +1,6 @@
-"""The channel, retries and error details of gRPC. Private: may change in any version.
+"""The channel, retries and error details of gRPC. Private: may change in any version."""
 
-gRPC reads its environment once, when it is imported. Its handlers of forks, which may hang inside os.fork(),
-are switched off here unless somebody has set the switch or imported gRPC before.
-"""
+from batchprogress._grpc.fork_switch import without_fork_handlers
 
-import os
-
-SWITCH = "GRPC_ENABLE_FORK_SUPPORT"
-
-
-def _import_grpc() -> None:
-    if SWITCH in os.environ:  # noqa: TID251  # gRPC's variable, not a setting
-        return
-    os.environ[SWITCH] = "0"  # noqa: TID251
-    try:
-        import grpc  # noqa: F401, PLC0415
-    finally:
-        del os.environ[SWITCH]  # noqa: TID251
-
-
-_import_grpc()
+with without_fork_handlers():
+    import grpc  # noqa: F401  # before another module of this package does

@@ -40,7 +40,11 @@ def main() -> None:
 
 
 def _serve(connection: socket.socket) -> None:
-    with suppress(OSError, EOFError), connection, connection.makefile("rwb") as stream:
+    with (
+        suppress(OSError, EOFError, pickle.UnpicklingError),
+        connection,
+        connection.makefile("rwb") as stream,
+    ):
         request: dict[str, Any] = pickle.load(stream)  # noqa: S301  # of a process that we belong to
         end = None
         try:

@@ -76,11 +76,11 @@ class Connection:
         if forks.is_forked_after_use() or _green_threads.library():
             remote = RemoteChannel(self.target, CHANNEL_OPTIONS, self._certificates())
             return cast("grpc.Channel", remote)
-        forks.note_use()
-        credentials = self._current_credentials()
-        if credentials is None:
-            return forks.keep(grpc.insecure_channel(self.target, CHANNEL_OPTIONS))
-        return forks.keep(grpc.secure_channel(self.target, credentials, CHANNEL_OPTIONS))
+        with forks.use():
+            credentials = self._current_credentials()
+            if credentials is None:
+                return forks.keep(grpc.insecure_channel(self.target, CHANNEL_OPTIONS))
+            return forks.keep(grpc.secure_channel(self.target, credentials, CHANNEL_OPTIONS))
 
     def open_async(self) -> grpc.aio.Channel:
         """Return a new channel for the running event loop.
@@ -94,11 +94,11 @@ class Connection:
                 "this process was forked after a call, and gRPC's event loop does not survive that."
                 " Use Client here, or make the first call after the fork."
             )
-        forks.note_use()
-        credentials = self._current_credentials()
-        if credentials is None:
-            return forks.keep(grpc.aio.insecure_channel(self.target, CHANNEL_OPTIONS))
-        return forks.keep(grpc.aio.secure_channel(self.target, credentials, CHANNEL_OPTIONS))
+        with forks.use():
+            credentials = self._current_credentials()
+            if credentials is None:
+                return forks.keep(grpc.aio.insecure_channel(self.target, CHANNEL_OPTIONS))
+            return forks.keep(grpc.aio.secure_channel(self.target, credentials, CHANNEL_OPTIONS))
 
     def should_reconnect(self, failure: Failure) -> bool:
         """Whether a new channel may help after this failure: it reads the certificate files again."""

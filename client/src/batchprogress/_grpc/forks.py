@@ -11,10 +11,12 @@ import functools
 import os
 import threading
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from batchprogress._grpc import call_processes
+from batchprogress._grpc.fork_switch import without_fork_handlers
 
 Kept = TypeVar("Kept")
 
@@ -31,12 +33,17 @@ def is_forked_after_use() -> bool:
     return _first_pid not in (None, os.getpid())
 
 
-def note_use() -> None:
-    """Note that this process uses gRPC from now on."""
+@contextmanager
+def use() -> Iterator[None]:
+    """Open a channel: this process uses gRPC from now on."""
     global _first_pid  # noqa: PLW0603  # gRPC has one state in each process
-    if _first_pid is None:
-        _first_pid = os.getpid()
-        _register_hooks()
+    if _first_pid is not None:
+        yield
+        return
+    _first_pid = os.getpid()
+    _register_hooks()
+    with without_fork_handlers():
+        yield
 
 
 def keep(opened: Kept) -> Kept:

@@ -148,7 +148,7 @@ class RemoteCall:
                     yield None if message is None else self._read(message)
         except TimeoutError:
             raise failed("DEADLINE_EXCEEDED", "the call process does not answer") from None
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, pickle.UnpicklingError) as error:  # it was killed
             if self._is_cancelled:
                 raise failed("CANCELLED", "the call was cancelled") from None
             raise failed("UNAVAILABLE", f"the call process does not work: {error!r}") from None
