@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckResponse
+from sqlalchemy import insert, select
 
 from batches.batch import BatchState
+from batches.store import schema
 from reconciler.run.deadline import Deadline, StopReason
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch
@@ -25,9 +27,14 @@ pytestmark = [
 
 
 async def stuck_batches(scene: Scene, names: Sequence[str], in_queue: FakeBatch) -> None:
-    """Create stuck batches."""
-    for name in names:
-        await scene.batch(name, in_queue)
+    """Create stuck batches: the first as a caller does, the others as copies of its row."""
+    await scene.batch(names[0], in_queue)
+    scene.queue.batches |= dict.fromkeys(names, in_queue)
+    async with scene.database.engine.begin() as connection:
+        first = select(schema.batches).where(schema.batches.c.batch_id == names[0])
+        row = dict((await connection.execute(first)).one()._mapping)  # noqa: SLF001  # its public name
+        del row["batch_key"]
+        await connection.execute(insert(schema.batches), [{**row, "batch_id": name} for name in names[1:]])
 
 
 async def slow_batches(scene: Scene, number: int) -> None:
