@@ -46,6 +46,8 @@ class Look:
     """None if the queue did not tell it."""
     needs_person: bool = False
     """Whether the batch will probably stay as it is until a person does something."""
+    batch_key: int | None = None
+    """The batch that was looked at: another one may have taken its id since. None: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

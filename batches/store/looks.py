@@ -26,8 +26,10 @@ _results = schema.job_results.c
 
 
 async def record_look(connection: AsyncConnection, look: Look) -> None:
-    """Keep a look in place of the one before; keep nothing if the batch has ended meanwhile."""
+    """Keep a look in place of the one before; keep nothing if the batch has ended or been replaced."""
     batch = await lock_batch(connection, look.batch_id)
+    if look.batch_key not in {None, batch.batch_key}:
+        return
     if batch.has_ended:
         return
     key = batch.batch_key

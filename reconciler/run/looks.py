@@ -37,4 +37,5 @@ def look_of(result: BatchResult, word: Word) -> Look | None:
     if left is None or result.after.has_ended or left.reason is NotRepairedReason.DATABASE_UNAVAILABLE:
         return None
     reason = word((*left.details, *(one for one in left.advice if one.kind not in _AGES)))
-    return Look(result.after.batch_id, left.reason.value, reason, result.pending, left.needs_person)
+    kind, needs_person, batch = left.reason.value, left.needs_person, result.after
+    return Look(batch.batch_id, kind, reason, result.pending, needs_person, batch.batch_key)

@@ -7,6 +7,7 @@ import pytest
 
 from batches.batch import Batch, BatchState, IfEnded, NewBatch, Tally
 from batches.errors import BatchConflict, BatchEnded
+from batches.look import Look
 from batches.repair import RepairPlan
 from batches.store import lifecycle
 from batches.store.batch_store import BatchStore
@@ -186,6 +187,19 @@ async def test_a_repair_of_a_replaced_batch_is_not_written_to_the_new_one(store:
     assert await store.write_repair(plan) is None
     assert (await store.get_batch("batch")).tally == Tally()
     assert await store.write_repair(replace(plan, batch_key=new.batch_key)) is not None
+
+
+async def test_a_look_at_a_replaced_batch_is_not_kept_for_the_new_one(
+    store: BatchStore, database: Database
+) -> None:
+    """People would be told what the queue said about the old one."""
+    old = await create(store, 5)
+    await store.cancel_batch("batch")
+    new = await store.create_batch(NIGHT_2)
+    await store.record_look(Look("batch", "still_pending", "a reason", batch_key=old.batch_key))
+    assert await scalar(database, "SELECT COUNT(*) FROM looks") == 0
+    await store.record_look(Look("batch", "still_pending", "a reason", batch_key=new.batch_key))
+    assert await scalar(database, "SELECT COUNT(*) FROM looks") == 1
 
 
 async def test_a_batch_created_by_an_older_server_is_replaced(store: BatchStore, database: Database) -> None:
