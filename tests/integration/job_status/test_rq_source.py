@@ -1,7 +1,10 @@
 """RQ's jobs, as RQ and a real worker store them in a real Redis."""
 
 import asyncio
+import random
 import time
+import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from functools import partial
@@ -195,7 +198,9 @@ async def test_unreadable_job_is_pending_with_a_problem(
 async def test_error_of_a_job_with_large_results_is_not_read(queue: RqQueue, source: RqSource) -> None:
     """Its outcome is known all the same. A description with long arguments is not read either."""
     await queue.put("batch", {"a": "failed"})
-    queue.redis.xadd(Result.get_key("a"), {"exc_string": b"x" * 300_000})
+    long = random.Random(7).randbytes(300_000).hex().encode()
+    traceback = b64encode(zlib.compress(long + b"\nValueError: why"))
+    queue.redis.xadd(Result.get_key("a"), {"exc_string": traceback})
     queue.redis.hset(Job.key_for("a"), "description", f"f({'x' * 5_000})")
     assert await listed(source, "batch", 10) == [JobStatus("a", JobOutcome.FAILED)]
 
