@@ -115,7 +115,7 @@ def _check_complete(jobs: Sequence[KubernetesJob]) -> None:
         raise QueueContradiction(f"its Jobs disagree about {JOBS_ANNOTATION}")
     (number,) = announced
     if number is not None and number != len(jobs):
-        raise QueueContradiction(f"it has {len(jobs)} Jobs, but {JOBS_ANNOTATION} says {number}")
+        raise QueueContradiction(f"it does not have as many Jobs as {JOBS_ANNOTATION} says")
     if number is None and len(jobs) > 1 and any(job.deletes_itself for job in jobs):
         raise QueueContradiction(f"its Jobs delete themselves and do not carry {JOBS_ANNOTATION}")
 
