@@ -6,8 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
+
+from batches.result import JobOutcome
+from batchprogress.v1 import progress_pb2 as pb
+from rpc.answers.fields import IDENTIFIER
+from tests.faults.ledger import Job
 
 STRANGE_TEXTS = (
     "",
@@ -198,3 +203,23 @@ def _short(text: str) -> bytes:
     """Return an HPACK string of less than 127 bytes."""
     raw = text.encode()
     return bytes([len(raw)]) + raw
+
+
+def reports_in(method: str, raw: bytes) -> list[tuple[Job, JobOutcome]]:
+    """Return the reports in any bytes that a server may record."""
+    try:
+        if method == "ReportJobResult":
+            results = [pb.ReportJobResultRequest.FromString(raw)]
+        elif method == "ReportJobResults":
+            results = list(pb.ReportJobResultsRequest.FromString(raw).results)
+        else:
+            return []
+    except DecodeError:
+        return []
+    return [
+        ((one.batch_id, one.job_id), JobOutcome(one.outcome))
+        for one in results
+        if int(one.outcome) in set(JobOutcome)
+        and IDENTIFIER.fullmatch(one.batch_id)
+        and IDENTIFIER.fullmatch(one.job_id)
+    ]

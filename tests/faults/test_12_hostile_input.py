@@ -6,7 +6,7 @@ import random
 import re
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,7 +18,6 @@ from google.protobuf.message import DecodeError
 from batches.result import JobOutcome
 from batchprogress.v1 import job_status_pb2
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.answers.fields import IDENTIFIER
 from rpc.answers.page_tokens import encode_token
 from tests.faults import hostile
 from tests.faults.conftest import Target, Verdict
@@ -137,7 +136,7 @@ class Hostility:
             raw = self.maker.make(method.input_type).SerializeToString()
             if self.order.random() < 0.5:
                 raw = hostile.mutated(self.order, raw)
-            if self._note(reports_in(method.name, raw)):
+            if not replaces_known(method.name, raw) and self._note(hostile.reports_in(method.name, raw)):
                 return raw
 
     def _note(self, reports: list[tuple[Job, JobOutcome]]) -> bool:
@@ -169,7 +168,7 @@ class Hostility:
     def _take(self, method: str, raw: bytes, answer: bytes) -> None:
         """Note acknowledged reports, and check the errors in an answer."""
         if method == "ReportJobResult":
-            (report,) = reports_in(method, raw)
+            (report,) = hostile.reports_in(method, raw)
             disposition = pb.ReportJobResultResponse.FromString(answer).disposition
             self.ledger.acknowledge(report[0], first=disposition == pb.DISPOSITION_RECORDED)
         if method == "ReportJobResults":
@@ -203,24 +202,12 @@ class Hostility:
         self.wrong += [f"{method} {raw[:200]!r}: tells {leak}" for leak in LEAKS if leak.encode() in told]
 
 
-def reports_in(method: str, raw: bytes) -> list[tuple[Job, JobOutcome]]:
-    """Return the reports in any bytes that a server may record."""
-    try:
-        if method == "ReportJobResult":
-            results = [pb.ReportJobResultRequest.FromString(raw)]
-        elif method == "ReportJobResults":
-            results = list(pb.ReportJobResultsRequest.FromString(raw).results)
-        else:
-            return []
-    except DecodeError:
-        return []
-    return [
-        ((one.batch_id, one.job_id), JobOutcome(one.outcome))
-        for one in results
-        if int(one.outcome) in set(JobOutcome)
-        and IDENTIFIER.fullmatch(one.batch_id)
-        and IDENTIFIER.fullmatch(one.job_id)
-    ]
+def replaces_known(method: str, raw: bytes) -> bool:
+    """Return whether any bytes ask to replace an existing batch, which would delete its results."""
+    with suppress(DecodeError):
+        request = pb.CreateBatchRequest.FromString(raw if method == "CreateBatch" else b"")
+        return request.batch_id in KNOWN and request.if_ended == pb.IF_ENDED_REPLACE
+    return False
 
 
 async def prepare(stub: Stub, ledger: Ledger) -> None:
