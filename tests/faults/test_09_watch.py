@@ -217,6 +217,7 @@ async def come_and_hang_up(stub: Stub, streams: int) -> None:
     await asyncio.gather(*(visit() for _ in range(VISITORS)))
 
 
+@pytest.mark.more("opens 2,000 watches")
 async def test_a_watch_leaves_nothing_behind(
     target: Target, verdict: Verdict, ledger: Ledger, *, full: bool
 ) -> None:
@@ -239,6 +240,7 @@ async def test_a_watch_leaves_nothing_behind(
     await verdict("watches left", 2 * streams, ledger)
 
 
+@pytest.mark.more("waits until buffers are full")
 async def test_unread_watches_cost_bounded_memory(
     target: Target, verdict: Verdict, ledger: Ledger, *, full: bool
 ) -> None:

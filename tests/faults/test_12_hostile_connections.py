@@ -130,6 +130,7 @@ async def wave(
         return max(seconds, await best_seconds(stub, ledger))
 
 
+@pytest.mark.more("opens hundreds of connections")
 @pytest.mark.usefixtures("_many_files")
 async def test_hostile_connections_cost_nobody_anything(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool

@@ -47,6 +47,7 @@ async def shows(terminal: "pexpect.spawn[str]", pattern: str) -> str:
     return ESCAPES.sub("", f"{terminal.before}{terminal.after}")
 
 
+@pytest.mark.more("follows a batch for seconds")
 async def test_a_bar_follows_its_batch_and_its_terminal(database_url: str, database: Database) -> None:
     """It moves, fits a narrower terminal, shows a stall, and ends with Ctrl-C: 130."""
     listen = f"127.0.0.1:{free_port()}"

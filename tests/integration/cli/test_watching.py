@@ -72,6 +72,7 @@ async def test_json_has_a_line_for_each_change(progress: Served, cli: CommandLin
     assert (ended.json[-1]["state"], ended.json[-1]["succeeded_jobs"]) == ("BATCH_STATE_COMPLETED", 5)
 
 
+@pytest.mark.more("waits for five silent seconds")
 async def test_a_stall_is_shown(progress: Served, cli: CommandLine, database: Database) -> None:
     """The stream brings no message about it."""
     await progress.create("b", 5)
@@ -127,6 +128,7 @@ async def test_ctrl_c_ends_a_watch_with_130(progress: Served, cli: CommandLine) 
         assert (ended.code, ended.out, ended.err) == (130, "", "")
 
 
+@pytest.mark.more("restarts a server below the command; the client's watches are tested alone")
 async def test_a_watch_continues_after_a_restart(database_url: str) -> None:
     """It says that it waits; no state is shown twice, and the end is shown."""
     listen = f"127.0.0.1:{free_port()}"

@@ -16,6 +16,7 @@ from tests.integration.security.conftest import Serve
 from tests.support.certificates import Authority, Pair
 from tests.support.progress import Stub, stub_of
 
+SLOW = pytest.mark.more("waits for a second between two openings of a connection")
 SECONDS_MAX = 30.0
 WORKERS = 8
 AWAY_SECONDS = 3.0
@@ -115,8 +116,8 @@ async def test_reporter_reloads_its_certificate(serve: Serve, tmp_path: Path) ->
     assert reporter.counts.pending == 0
 
 
-@pytest.mark.parametrize("name", ["wait", "get"])
-@pytest.mark.parametrize("kind", [Client, AsyncClient])
+@pytest.mark.parametrize("name", [pytest.param("wait", marks=SLOW), "get"])
+@pytest.mark.parametrize("kind", [pytest.param(Client, marks=SLOW), AsyncClient])
 async def test_client_reloads_its_certificate(
     serve: Serve, tmp_path: Path, kind: type[Client | AsyncClient], name: str
 ) -> None:

@@ -82,6 +82,7 @@ async def test_every_invalid_token_gets_the_same_answer(
     assert {what: answer for what, answer in answers.items() if answer != first} == {}
 
 
+@pytest.mark.more("waits until a token has expired")
 async def test_signed_token_is_refused_after_its_expiry(
     serve: Serve, issuer: Issuer, jwt_settings: dict[str, Any]
 ) -> None:
