@@ -38,7 +38,7 @@ def wrong_tokens(issuer: Issuer) -> dict[str, str]:
     return {
         "none": "",
         "not a token": "bp_made-up",
-        "nested too deeply for JSON": f"{encoded(b'[' * 6_000)}.{body}.",
+        "nested too deeply for JSON": f"{encoded(b'[' * 5_000)}.{body}.",
         "expired": issuer.sign(["reader"], exp=time.time() - 2 * LEEWAY_SECONDS),
         "without an expiry": issuer.sign(["reader"], exp=None),
         "another issuer's signature": stranger.sign(["reader"]),
