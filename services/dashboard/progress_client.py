@@ -1,6 +1,6 @@
 """The dashboard's client of ProgressService, and what its failures mean to a page."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 
 from batchprogress import AsyncClient, BatchNotFound, CallFailed, InvalidRequest, Unavailable
@@ -32,7 +32,7 @@ class ProgressClient:
         with self.translated():
             return to_snapshot(await self.client.get(batch_id))
 
-    async def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[Snapshot]:
+    async def watch(self, batch_id: str, after_revision: int) -> AsyncGenerator[Snapshot, None]:
         """Yield the newer states of a batch from one stream, until it ends; raises a DashboardError."""
         states = self.client.watch(
             batch_id, after_revision=after_revision, min_interval=STATE_INTERVAL_SECONDS

@@ -8,7 +8,7 @@ silent batch is polled.
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Protocol
 
@@ -40,7 +40,7 @@ class BatchSource(Protocol):
     async def get_batch(self, batch_id: str) -> Snapshot:
         """Return a batch as it is now."""
 
-    def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[Snapshot]:
+    def watch(self, batch_id: str, after_revision: int) -> AsyncGenerator[Snapshot, None]:
         """Yield the states after a revision, until the batch ends."""
 
 

@@ -1,7 +1,7 @@
 """The viewer hub over a source that each test controls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import pytest
@@ -29,7 +29,7 @@ class Source:
         """Return the current state."""
         return self.now
 
-    async def watch(self, batch_id: str, after_revision: int) -> AsyncIterator[Snapshot]:
+    async def watch(self, batch_id: str, after_revision: int) -> AsyncGenerator[Snapshot, None]:
         """Yield the states of the test, raise its errors, and end at None."""
         self.opened.append((batch_id, after_revision))
         self.open += 1

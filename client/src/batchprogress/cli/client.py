@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import typer
 
@@ -78,7 +78,7 @@ class AsyncCommandClient(AsyncClient):
         self._caller = AsyncCaller(connection, Patience())
         self.timeout = timeout
 
-    def states(self, batch_id: str, waiting: Waiting, min_interval: float) -> AsyncIterator[Batch]:
+    def states(self, batch_id: str, waiting: Waiting, min_interval: float) -> AsyncGenerator[Batch, None]:
         """Yield the states of a batch as `watch` does, and tell `waiting` how streams end."""
         return self._caller.watch(batch_id, min_interval=min_interval, waiting=waiting)
 
