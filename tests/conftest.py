@@ -9,6 +9,7 @@ import pytest
 
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batchprogress._grpc import call_processes
 from database_servers import ENGINES as SERVERS
 from database_servers import database_server
 from tests.faults import summary
@@ -81,6 +82,8 @@ def _no_process_is_left() -> Iterator[None]:
     """Fail the run if a process that it started still runs at its end."""
     mark = mark_this_run()
     yield
+    if call_processes._control is not None:  # noqa: SLF001  # a test forked after a call; it lives as long as we do
+        call_processes._control.close()  # noqa: SLF001
     assert processes_left(mark) == []
 
 
