@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 import grpc
 
@@ -38,6 +39,7 @@ class AsyncCaller:
         self._connection = connection
         self._patience = patience
         self._channels = Channels(connection, connection.open_async if channel is None else lambda: channel)
+        self._streams: set[Any] = set()
 
     @property
     def channel(self) -> grpc.aio.Channel:
@@ -122,6 +124,8 @@ class AsyncCaller:
 
     async def close(self) -> None:
         """Close the channel of this process; the next call opens another one."""
+        for stream in tuple(self._streams):  # older grpcio leaves the reader of a closed channel waiting
+            stream.cancel()
         channel = self._channels.pop()
         if channel is not None:
             await channel.close()
@@ -176,9 +180,11 @@ class AsyncCaller:
                 metadata=self._connection.metadata(),
             )
         )
+        self._streams.add(stream)
         try:
             async for response in stream:
                 yield response
         finally:
+            self._streams.discard(stream)
             if os.getpid() == pid:  # a child would end the stream of its parent
                 stream.cancel()
