@@ -51,6 +51,24 @@ IN_A_DAEMON_THREAD = """
     threading.Thread(target=follow, daemon=True).start()
     has_begun.wait()
 """
+CLOSED_IN_A_CHILD = """
+    import asyncio, os, sys
+    from batchprogress import AsyncClient
+    async def follow(client, has_begun):
+        async for _ in client.watch("b"):
+            has_begun.set()
+    async def main():
+        client, has_begun = AsyncClient(sys.argv[1]), asyncio.Event()
+        following = asyncio.create_task(follow(client, has_begun))
+        await has_begun.wait()
+        if not (child := os.fork()):
+            list(client.close().__await__())
+            os._exit(0)
+        assert os.waitpid(child, 0) == (child, 0)
+        await client.cancel("b")
+        await following
+    asyncio.run(asyncio.wait_for(main(), 30))
+"""
 
 
 @pytest.mark.parametrize(
@@ -81,6 +99,14 @@ async def test_closing_a_client_ends_its_watches(
         await client.call("close")
         with pytest.raises(ClientClosed, match=r"WatchBatch of batch 'b' at .* was ended"):
             await following
+
+
+async def test_a_forked_child_that_closes_a_client_ends_no_watch_of_its_parent(
+    progress: Served, target: str
+) -> None:
+    """The streams belong to the parent, which sees the end of its batch."""
+    await progress.create("b", 1)
+    assert await run(CLOSED_IN_A_CHILD, target) == (0, "")
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

@@ -124,10 +124,10 @@ class AsyncCaller:
 
     async def close(self) -> None:
         """Close the channel of this process; the next call opens another one."""
-        for stream in tuple(self._streams):  # older grpcio leaves the reader of a closed channel waiting
-            stream.cancel()
         channel = self._channels.pop()
-        if channel is not None:
+        if channel is not None:  # a forked child has none, and must not end the streams of its parent
+            for stream in tuple(self._streams):  # older grpcio leaves the reader of a closed channel waiting
+                stream.cancel()
             await channel.close()
 
     def _subject_of(self, batch_id: str) -> Subject:
