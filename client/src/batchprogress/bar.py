@@ -5,6 +5,7 @@ import shutil
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
@@ -100,7 +101,7 @@ def bar(  # noqa: PLR0913  # options, by keyword only
             caller.close()
 
 
-class Screen:
+class Screen(ABC):
     """Draws the newest state of a batch when it arrives, and again while none does.
 
     Args:
@@ -146,15 +147,16 @@ class Screen:
             elif self._batch is not None and seconds >= REDRAWN_SECONDS:
                 self._draw(held(self._batch, seconds), seconds)
 
-    def end(self) -> None:
+    def end(self) -> None:  # noqa: B027  # a screen may have nothing to do
         """Leave what is drawn as it is."""
 
+    @abstractmethod
     def _draw(self, batch: Batch, silent_seconds: float) -> None:
         """Draw a batch for which no message has arrived for that long."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _draw_waiting(self, batch: Batch | None, sentence: str) -> None:
-        raise NotImplementedError
+        """Draw what is waited for, with the newest state if there is one."""
 
 
 class Line(Screen):
