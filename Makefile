@@ -57,6 +57,7 @@ lock: | $(UV) ## Resolve all dependencies and lock them with their hashes
 	$(COMPILE) --upgrade locks/recording.in --output-file locks/recording.txt
 	$(COMPILE) --upgrade pyproject.toml client/pyproject.toml locks/client-oldest.in --output-file locks/client-oldest.txt
 	$(COMPILE) --upgrade locks/uv.in --output-file locks/uv.txt
+	$(COMPILE) --upgrade locks/audit.in --output-file locks/audit.txt
 
 .PHONY: proto
 proto: | $(UV) ## Generate the client's stubs from protos/
@@ -123,6 +124,10 @@ test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (
 test-k8s: setup-dev ## Test the manifests on the API server of KUBECONFIG or KUBEBUILDER_ASSETS, and the image
 	KUBERNETES=given $(PYTEST) tests/k8s tests/integration/job_status/test_kubernetes_source.py \
 		tests/e2e/test_real_queues.py::test_kubernetes
+
+.PHONY: audit
+audit: | $(UV) ## Ask for known vulnerabilities of the locked packages; says NOT RUN if the advisories cannot be reached
+	@$(UV) run --quiet --no-project --isolated --with-requirements locks/audit.txt python locks/audit.py
 
 .PHONY: mutants
 mutants: setup-dev ## Change the code in listed ways; a test must fail each time (LISTS="rpc batches" selects)
