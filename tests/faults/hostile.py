@@ -1,7 +1,6 @@
-"""What hostile callers send: strange messages, broken bytes, and connections that never read."""
+"""What hostile callers send: strange messages and broken bytes."""
 
 import random
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from batches.result import JobOutcome
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.fields import IDENTIFIER
 from tests.faults.ledger import Job
+from tests.support.http2_frames import DATA, END_HEADERS, END_STREAM, HEADERS, call_headers, frame, greeting
 
 STRANGE_TEXTS = (
     "",
@@ -137,50 +137,6 @@ def _mutated_once(order: random.Random, raw: bytes) -> bytes:
             return raw[:place] + raw[max(0, place - part) : place] + raw[place:]
 
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_DATA, _HEADERS, _SETTINGS = 0, 1, 4
-_END_STREAM, _END_HEADERS = 1, 4
-_INITIAL_WINDOW_SIZE = 4
-STREAM_ID = 1
-
-
-def frame(kind: int, flags: int, payload: bytes, *, stream_id: int = STREAM_ID, length: int = -1) -> bytes:
-    """Return an HTTP/2 frame; `length` overrides that of the payload."""
-    size = len(payload) if length < 0 else length
-    return struct.pack(">I", size)[1:] + struct.pack(">BBI", kind, flags, stream_id) + payload
-
-
-def greeting(*, window_bytes: int | None = None) -> bytes:
-    """Return the start of a connection; with a window of 0 bytes, the server may not send messages."""
-    setting = b"" if window_bytes is None else struct.pack(">HI", _INITIAL_WINDOW_SIZE, window_bytes)
-    return PREFACE + frame(_SETTINGS, 0, setting, stream_id=0)
-
-
-def call_headers(path: str) -> bytes:
-    """Return the frame that starts a gRPC call."""
-    headers = {
-        ":method": "POST",
-        ":scheme": "http",
-        ":path": path,
-        ":authority": "hostile",
-        "te": "trailers",
-        "content-type": "application/grpc",
-    }
-    # HPACK without indexing and compression.
-    block = b"".join(b"\0" + _short(name) + _short(value) for name, value in headers.items())
-    return frame(_HEADERS, _END_HEADERS, block)
-
-
-def whole_message(raw: bytes) -> bytes:
-    """Return the frame with a request, which closes the client side."""
-    return frame(_DATA, _END_STREAM, struct.pack(">BI", 0, len(raw)) + raw)
-
-
-def half_message(raw: bytes) -> bytes:
-    """Return a frame that announces more of a request than follows."""
-    return frame(_DATA, 0, struct.pack(">BI", 0, len(raw) + 1_000) + raw)
-
-
 def noise(order: random.Random, path: str) -> bytes:
     """Return bytes that are not HTTP/2, or HTTP/2 followed by something else."""
     garbage = order.randbytes(order.randint(1, 2_000))
@@ -190,19 +146,13 @@ def noise(order: random.Random, path: str) -> bytes:
         b"\x16\x03\x01" + garbage,  # TLS to a plaintext port
         greeting() + garbage,
         greeting() + frame(order.randrange(256), order.randrange(256), garbage),
-        greeting() + frame(_DATA, 0, b"", length=2**24 - 1),
-        greeting() + frame(_HEADERS, _END_HEADERS, garbage),
-        greeting() + call_headers(path) + frame(_DATA, 0, b"\0\xff\xff\xff\xff" + garbage),
-        greeting() + call_headers(path) + frame(_DATA, _END_STREAM, b"\1" + garbage),
+        greeting() + frame(DATA, 0, b"", length=2**24 - 1),
+        greeting() + frame(HEADERS, END_HEADERS, garbage),
+        greeting() + call_headers(path) + frame(DATA, 0, b"\0\xff\xff\xff\xff" + garbage),
+        greeting() + call_headers(path) + frame(DATA, END_STREAM, b"\1" + garbage),
         greeting(window_bytes=2**32 - 1),
     )
     return order.choice(kinds)
-
-
-def _short(text: str) -> bytes:
-    """Return an HPACK string of less than 127 bytes."""
-    raw = text.encode()
-    return bytes([len(raw)]) + raw
 
 
 def reports_in(method: str, raw: bytes) -> list[tuple[Job, JobOutcome]]:

@@ -17,6 +17,7 @@ from tests.faults.conftest import Target, Verdict
 from tests.faults.footprint import Footprint, at_rest
 from tests.faults.ledger import Ledger
 from tests.faults.workload import report_of
+from tests.support.http2_frames import call_headers, greeting, half_message, whole_message
 from tests.support.progress import ProgressProcess, Stub, progress_process, stub_of
 
 BATCH = "batch"
@@ -66,11 +67,11 @@ def first_bytes(order: random.Random) -> bytes:
     return order.choice(
         (
             b"",
-            hostile.greeting(),
-            hostile.greeting() + hostile.call_headers(GET),
-            hostile.greeting() + hostile.call_headers(GET) + hostile.half_message(REQUEST),
+            greeting(),
+            greeting() + call_headers(GET),
+            greeting() + call_headers(GET) + half_message(REQUEST),
             # A stream that is never read, with a window of 0 bytes.
-            hostile.greeting(window_bytes=0) + hostile.call_headers(WATCH) + hostile.whole_message(REQUEST),
+            greeting(window_bytes=0) + call_headers(WATCH) + whole_message(REQUEST),
             hostile.noise(order, GET),
         )
     )

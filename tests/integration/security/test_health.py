@@ -14,7 +14,7 @@ from rpc.serving import health as health_module
 from rpc.serving import health_servicer
 from rpc.serving.health import LIVENESS, Health
 from rpc.serving.server import ServerOptions, create_server, listen
-from tests.faults import hostile
+from tests.support import http2_frames
 from tests.support.answers import answered
 
 SECONDS_MAX = 20.0
@@ -108,9 +108,9 @@ async def test_watcher_that_does_not_read_delays_nobody(scene: Scene) -> None:
     request = health_pb2.HealthCheckRequest(service=SERVICE).SerializeToString()
     _, writer = await asyncio.open_connection("127.0.0.1", scene.port)
     writer.write(
-        hostile.greeting(window_bytes=0)
-        + hostile.call_headers("/grpc.health.v1.Health/Watch")
-        + hostile.whole_message(request)
+        http2_frames.greeting(window_bytes=0)
+        + http2_frames.call_headers("/grpc.health.v1.Health/Watch")
+        + http2_frames.whole_message(request)
     )
     async with asyncio.timeout(SECONDS_MAX):
         while not scene.health.servicer.watchers:  # noqa: ASYNC110  # the raw connection has no event
