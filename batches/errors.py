@@ -94,6 +94,10 @@ class DatabaseUnavailable(Exception):
     """
 
 
+class TransactionTooLarge(DatabaseUnavailable):
+    """The database refused a transaction for its size; nothing was written, and a smaller one may succeed."""
+
+
 class ValueRefused(Exception):
     """The database refused a value. This is a defect: every value is checked before it is written."""
 

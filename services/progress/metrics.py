@@ -1,6 +1,7 @@
 """The metrics of the progress server, read from its parts at each scrape."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -11,6 +12,7 @@ from batches.overview import Overview
 from batches.recording import Recording
 from batches.result import JobResult
 from batches.store.database import Database
+from batches.store.refusals import Refusal
 from services.progress.change_feed import ChangeFeed
 from services.progress.group_commit import GroupCommit, Record
 from services.progress.overview import OverviewReader
@@ -59,10 +61,14 @@ class ProgressCollector(Collector):
         )
 
     def _of_the_database(self) -> Iterator[Metric]:
-        retries = sum(database.retries for database in self.databases)
-        failures = sum(database.failures for database in self.databases)
-        yield _counter("database_retries", "Transactions that were retried.", retries)
-        yield _counter("database_failures", "Transactions that failed after their retries.", failures)
+        retries, failures = Counter[Refusal | None](), Counter[Refusal | None]()
+        for database in self.databases:
+            retries.update(database.retries)
+            failures.update(database.failures)
+        yield _by_reason("database_retries", "Transactions that were retried, by reason.", retries)
+        yield _by_reason(
+            "database_failures", "Transactions that failed despite retries, by reason.", failures
+        )
 
 
 class FlushMetrics:
@@ -138,5 +144,9 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"batchprogress_{name}", text, value=value)
 
 
-def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
-    return CounterMetricFamily(f"batchprogress_{name}", text, value=value)
+def _by_reason(name: str, text: str, counts: Mapping[Refusal | None, int]) -> CounterMetricFamily:
+    """Return a counter with all its reasons, so that a rate can be computed before the first of a kind."""
+    metric = CounterMetricFamily(f"batchprogress_{name}", text, labels=["reason"])
+    for refusal in (*Refusal, None):
+        metric.add_metric([refusal.value if refusal else "other"], counts.get(refusal, 0))
+    return metric

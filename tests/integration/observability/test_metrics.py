@@ -12,6 +12,7 @@ from batches.result import JobOutcome, JobResult
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.overview import read_overview
+from batches.store.refusals import Refusal
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.observability.conftest import scraped, until, value
 
@@ -84,4 +85,4 @@ async def test_failed_transactions_are_counted() -> None:
     with pytest.raises(DatabaseUnavailable):
         await database.ping()
     await database.close()
-    assert database.failures == 1
+    assert database.failures == {Refusal.ELSEWHERE: 1}

@@ -30,9 +30,9 @@ class LosingProxy:
         """Whether the connection stays open then, as in a network that loses packets."""
 
     @asynccontextmanager
-    async def listening(self) -> AsyncIterator[int]:
-        """Listen on the returned port; clients must disconnect before the end."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+    async def listening(self, port: int = 0) -> AsyncIterator[int]:
+        """Listen on the returned port, a free one if 0 is given; clients must disconnect before the end."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", port)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:

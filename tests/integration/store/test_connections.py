@@ -8,7 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import DatabaseUnavailable
 from batches.store import database as database_module
-from batches.store.database import LOCK_WAIT_SECONDS_MAX, SQLITE_BUSY_SECONDS_MAX, Database
+from batches.store import engines
+from batches.store.database import Database
+from batches.store.engines import LOCK_WAIT_SECONDS_MAX, SQLITE_BUSY_SECONDS_MAX
 from tests.integration.store.steps import connections_in_use, on_servers, on_sqlite, scalar
 
 FULL = 2
@@ -52,7 +54,7 @@ async def test_a_statement_without_an_answer_is_retried(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The driver would wait for ever by default."""
-    monkeypatch.setattr(database_module, "STATEMENT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(engines, "STATEMENT_SECONDS_MAX", 0.5)
     monkeypatch.setattr(database_module, "TRANSACTION_SECONDS_MAX", 5)
     database = Database(database_url, connections_max=1)
     tries = 0

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import DatabaseUnavailable, ValueRefused
 from batches.store import database as database_module
+from batches.store import engines
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from database_servers import DatabaseServer
@@ -61,7 +62,7 @@ async def test_a_lock_time_out_is_retried(
     database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The retry gets the lock when it is free."""
-    monkeypatch.setattr(database_module, "LOCK_WAIT_SECONDS_MAX", 1)
+    monkeypatch.setattr(engines, "LOCK_WAIT_SECONDS_MAX", 1)
     impatient = Database(database_url, connections_max=1)
     await database.write(lambda connection: insert_row(connection, "a"))
     tries, tried_again = 0, asyncio.Event()
@@ -156,8 +157,9 @@ async def test_callers_of_a_suspended_database_get_an_error_in_time(
     is_connected: bool,
 ) -> None:
     """The pool is complete again as soon as the server continues."""
-    for name, seconds in (("STATEMENT", 0.4), ("TRANSACTION", 0.8), ("CONNECT", 0.4)):
-        monkeypatch.setattr(database_module, f"{name}_SECONDS_MAX", seconds)
+    monkeypatch.setattr(engines, "STATEMENT_SECONDS_MAX", 0.4)
+    monkeypatch.setattr(engines, "CONNECT_SECONDS_MAX", 0.4)
+    monkeypatch.setattr(database_module, "TRANSACTION_SECONDS_MAX", 0.8)
     database = Database(database_url, connections_max=3)
     if is_connected:
         await open_connections(database, 3)

@@ -7,7 +7,7 @@ from sqlalchemy import make_url
 
 from batches.batch import BatchState, Tally
 from batches.repair import RepairPlan
-from batches.store import database as database_module
+from batches.store import engines
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from tests.integration.store.losing_proxy import LosingProxy
@@ -38,7 +38,7 @@ async def cut_off(
     database_url: str, proxy: LosingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[BatchStore]:
     """Return a store that connects through the proxy."""
-    monkeypatch.setattr(database_module, "STATEMENT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(engines, "STATEMENT_SECONDS_MAX", 0.5)
     async with proxy.listening() as port:
         url = make_url(database_url).set(host="127.0.0.1", port=port)
         database = Database(url.render_as_string(hide_password=False), connections_max=1)

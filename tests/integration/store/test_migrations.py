@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import SchemaMismatch, UpgradeUnderWay
 from batches.migrations import migrate
-from batches.store import database as database_module
-from batches.store import schema
+from batches.store import engines, schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from tests.integration.store.steps import create, execute, on_mariadb, on_servers, scalar, wait_until
@@ -155,7 +154,7 @@ async def test_an_upgrade_may_take_longer_than_a_statement(
     new_database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Changing a large table takes longer than any statement that a caller waits for."""
-    monkeypatch.setattr(database_module, "STATEMENT_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(engines, "STATEMENT_SECONDS_MAX", 0.3)
     impatient = Database(new_database_url, connections_max=1)
     waiting = (
         "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'User lock%' AND time >= 1"

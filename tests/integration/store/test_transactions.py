@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import DatabaseUnavailable
-from batches.store import database as database_module
+from batches.store import engines
 from batches.store.database import Database
 from tests.integration.store.steps import (
     connections_in_use,
@@ -113,7 +113,7 @@ async def test_a_second_writer_gets_an_error_in_time(
     database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite allows one writer; readers do not wait for it."""
-    monkeypatch.setattr(database_module, "SQLITE_BUSY_SECONDS_MAX", 0)
+    monkeypatch.setattr(engines, "SQLITE_BUSY_SECONDS_MAX", 0)
     impatient = Database(database_url, connections_max=2)
     async with database.engine.begin() as holder:
         await insert_row(holder, "a")

@@ -1,0 +1,118 @@
+"""How connections to a database are made: the drivers' limits, and what each session is set to."""
+
+import os
+import sqlite3
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from batches.store.refusals import Refusal, refusal_of
+
+STATEMENT_SECONDS_MAX = 10
+"""The longest wait for the answer to a statement. The driver waits for ever by default, so a frozen server
+would block every connection. Ten seconds is far above a slow commit."""
+LOCK_WAIT_SECONDS_MAX = 5
+"""MySQL's default of 50 s outlives any caller's deadline. A transaction that waits longer is retried."""
+CONNECT_SECONDS_MAX = 5
+"""A TCP connection and a login take milliseconds; if they take longer, the server is down."""
+CONNECTION_AGE_SECONDS_MAX = 1_800
+"""Below the idle time-outs of proxies and of MySQL (8 h), which close connections without notice."""
+SQLITE_BUSY_SECONDS_MAX = 10
+"""How long SQLite waits for the connection that is writing: the same as for a statement on other engines."""
+SQLITE_FILE_MODE = 0o600
+"""Of a new file: job ids and error messages may be personal data."""
+SQLITE_SWITCHES_MAX = 20
+"""Two connections that open a new file at the same time need two attempts; the rest is for more of them."""
+
+
+def create_engine(url: URL, connections_max: int) -> AsyncEngine:
+    """Return an engine whose pool connects at the first transaction.
+
+    Args:
+        url: Of an SQLite file, or of a server.
+        connections_max: The size of the pool.
+
+    """
+    if url.get_backend_name() == "sqlite":
+        return _create_sqlite_engine(url, connections_max)
+    return create_server_engine(url, connections_max, STATEMENT_SECONDS_MAX)
+
+
+def create_server_engine(url: URL, connections_max: int, statement_seconds_max: float) -> AsyncEngine:
+    """Return an engine for a server, whose statements may take `statement_seconds_max`."""
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,  # a logged error must not contain job ids or error messages
+        # With REPEATABLE READ a transaction would not see what others committed while it waited for a lock.
+        isolation_level="READ COMMITTED",
+        pool_size=connections_max,
+        max_overflow=0,
+        pool_timeout=STATEMENT_SECONDS_MAX,
+        pool_recycle=CONNECTION_AGE_SECONDS_MAX,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS_MAX,
+            "read_timeout": statement_seconds_max,
+            # Strict mode: a value that does not fit is refused instead of cut.
+            "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS_MAX},"
+            " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+        },
+    )
+    event.listen(engine.sync_engine, "handle_error", _leave_node)
+    return engine
+
+
+def _leave_node(context: ExceptionContext) -> None:
+    """Close all connections to a node that cannot write: its proxy or name may lead to another one now."""
+    if context.sqlalchemy_exception is not None:
+        context.is_disconnect |= refusal_of(context.sqlalchemy_exception) is Refusal.ELSEWHERE
+
+
+def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
+    engine = create_async_engine(url, hide_parameters=True, pool_size=connections_max, max_overflow=0)
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _create(*_: object) -> None:
+        _create_private_file(url.database or "")
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin below instead of in the driver
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS_MAX * 1_000}")
+        _use_write_ahead_log(cursor)
+        cursor.execute("PRAGMA synchronous = FULL")  # an acknowledged result survives a power cut
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Any) -> None:
+        # A deferred BEGIN that writes later would fail with SQLITE_BUSY at once, or lose updates silently.
+        read_only = connection.get_execution_options().get("batches_read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _create_private_file(path: str) -> None:
+    """Create a missing file: everyone could read one that SQLite creates. Its WAL gets the same mode."""
+    if path in {"", ":memory:"} or path.startswith("file:"):  # no file, or an SQLite URI
+        return
+    # O_EXCL: closing a file that SQLite has open would release its locks, and then another process that ends
+    # deletes the write-ahead log with all that it holds.
+    with suppress(OSError):  # it exists, or SQLite says what is wrong when it opens the file
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, SQLITE_FILE_MODE))
+
+
+def _use_write_ahead_log(cursor: Any) -> None:
+    """Switch a new file to WAL. If two connections do so at once, SQLite refuses one without waiting."""
+    for _ in range(SQLITE_SWITCHES_MAX):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            cursor.execute("BEGIN IMMEDIATE")  # waits for the other connection
+            cursor.execute("ROLLBACK")
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode = WAL")
