@@ -5,7 +5,7 @@ password, and answers UNKNOWN to bytes that are not a message. So this intercept
 the bytes, decodes them itself, and turns each exception into a Refusal.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,9 @@ import structlog
 from process.logs import REQUEST_ID
 from rpc.answers.error_table import ErrorTable, refusal_of
 from rpc.answers.handlers import Context, Continuation, Handler, WrappedHandlers
-from rpc.answers.refusal import Refusal, Violation
+from rpc.answers.refusal import Refusal
 from rpc.answers.repeated_fields import RepeatedField
-
-MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-"""gRPC's own default; 10,000 results with short errors take some 1 MiB. It is checked here and not in the
-transport, because the transport answers RESOURCE_EXHAUSTED, which tells a worker to retry for ever."""
+from rpc.answers.request_checks import Admit, RequestChecks, check_size
 
 _log = structlog.get_logger()
 
@@ -31,13 +28,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     Args:
         errors: the answers to the errors of the service's domain; any other error is answered INTERNAL,
             without its text.
-        repeated_fields: the field of each method that is counted before the message is decoded.
+        checks: what is checked before a request is decoded.
 
     """
 
-    def __init__(self, errors: ErrorTable, repeated_fields: Mapping[str, RepeatedField]) -> None:
+    def __init__(self, errors: ErrorTable, checks: RequestChecks) -> None:
         self._errors = errors
-        self._repeated_fields = repeated_fields
+        self._checks = checks
         self._handlers = WrappedHandlers(self._guard)
 
     async def intercept_service(
@@ -95,7 +92,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
     def _decoder(self, handler: Handler, method: str) -> Callable[[bytes], Any]:
         decode: Any = handler.request_deserializer
-        return partial(_decoded, decode, self._repeated_fields.get(method))
+        checks = self._checks
+        return partial(
+            _decoded, decode, checks.repeated_fields.get(method), checks.large_requests.get(method)
+        )
 
     def _refusal(self, method: str, error: Exception) -> Refusal:
         refusal = refusal_of(error, self._errors)
@@ -125,9 +125,10 @@ def _forget_frames(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _decoded(decode: Callable[[bytes], Any], repeated_field: RepeatedField | None, raw: bytes) -> Any:
-    if len(raw) > MESSAGE_BYTES_MAX:
-        raise _too_large()
+def _decoded(
+    decode: Callable[[bytes], Any], repeated_field: RepeatedField | None, admit: Admit | None, raw: bytes
+) -> Any:
+    check_size(raw, admit)
     try:
         if repeated_field is not None:
             repeated_field.check(raw)
@@ -137,12 +138,6 @@ def _decoded(decode: Callable[[bytes], Any], repeated_field: RepeatedField | Non
     except Exception as error:  # protobuf's runtimes raise classes of their own
         message = "the bytes are not a message of this method"
         raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from error
-
-
-def _too_large() -> Refusal:
-    message = f"the message is larger than {MESSAGE_BYTES_MAX} bytes"
-    violation = Violation("(message)", f"must have at most {MESSAGE_BYTES_MAX} bytes")
-    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE", message, violations=[violation])
 
 
 def _refusing(refusal: Refusal) -> Handler:

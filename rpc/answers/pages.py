@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from rpc.answers.error_interceptor import MESSAGE_BYTES_MAX
+from rpc.answers.request_checks import MESSAGE_BYTES_MAX
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", int, str)

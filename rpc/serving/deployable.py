@@ -11,7 +11,7 @@ import structlog
 from grpc_health.v1 import health_pb2_grpc
 
 from rpc.answers.error_table import ErrorTable
-from rpc.answers.repeated_fields import RepeatedField
+from rpc.answers.request_checks import RequestChecks
 from rpc.callers.limits import Limits
 from rpc.callers.principal import Role
 from rpc.serving.admin import AdminPorts
@@ -48,8 +48,8 @@ class Service:
     """Registers its servicer."""
     check: Callable[[], Awaitable[object]]
     """Fails while the store behind the service does not answer."""
-    repeated_fields: Mapping[str, RepeatedField] = field(default_factory=dict)
-    """The field of each method that is counted before the message is decoded."""
+    request_checks: RequestChecks = field(default_factory=RequestChecks)
+    """What is checked before a request is decoded."""
     tasks: Sequence[BackgroundTask] = ()
     """Started with the server; ended after its last call, one after the other in this order."""
     end_streams: Callable[[], None] = lambda: None
@@ -100,7 +100,7 @@ class Deployable:
         self._server = create_server(
             options,
             service.errors,
-            repeated_fields=service.repeated_fields,
+            checks=service.request_checks,
             outside=telemetry.interceptors,
             inside=security.interceptors,
         )

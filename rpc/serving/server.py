@@ -1,8 +1,7 @@
 """A grpc.aio server with options that avoid measured traps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import grpc
 from grpc_health.v1 import health
@@ -11,7 +10,7 @@ from grpc_reflection.v1alpha import reflection
 from process.configuration import refuse
 from rpc.answers.error_interceptor import ErrorInterceptor
 from rpc.answers.error_table import ErrorTable
-from rpc.answers.repeated_fields import RepeatedField
+from rpc.answers.request_checks import RequestChecks
 from rpc.callers.tls import ServerCertificate
 
 TRANSPORT_MESSAGE_BYTES_MAX = 5 * 1024 * 1024
@@ -29,6 +28,7 @@ KEEPALIVE_MS = 30_000
 KEEPALIVE_TIMEOUT_MS = 10_000
 """How long the answer to the ping may take; then the connection is dropped, with its watches."""
 
+NO_CHECKS = RequestChecks()
 REFLECTION_METHODS = (f"/{reflection.SERVICE_NAME}/ServerReflectionInfo",)
 
 
@@ -52,7 +52,7 @@ def create_server(
     options: ServerOptions,
     errors: ErrorTable,
     *,
-    repeated_fields: Mapping[str, RepeatedField] = MappingProxyType({}),
+    checks: RequestChecks = NO_CHECKS,
     outside: Sequence[grpc.aio.ServerInterceptor] = (),
     inside: Sequence[grpc.aio.ServerInterceptor] = (),
 ) -> grpc.aio.Server:
@@ -61,7 +61,7 @@ def create_server(
     Args:
         options: the choices of the deployable.
         errors: the answers to the errors of the service's domain.
-        repeated_fields: the field of each method that is counted before the message is decoded.
+        checks: what is checked before a request is decoded.
         outside: interceptors that see the answers of the error interceptor; they must not raise.
         inside: interceptors that may raise Refusal.
 
@@ -70,7 +70,7 @@ def create_server(
 
     """
     return grpc.aio.server(
-        interceptors=[*outside, ErrorInterceptor(errors, repeated_fields), *inside],
+        interceptors=[*outside, ErrorInterceptor(errors, checks), *inside],
         options=[
             ("grpc.server.max_pending_requests", PENDING_REQUESTS_MAX),
             ("grpc.server.max_pending_requests_hard_limit", PENDING_REQUESTS_MAX),

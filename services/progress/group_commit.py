@@ -31,6 +31,10 @@ GROUP_RESULTS_MAX = 2_000
 """Results in one transaction (a single call may have more): twice the number of workers we are made for, and
 some 20 ms of work, so that no group delays the next one for long."""
 
+RESULT_BYTES = 336
+"""The bytes of requests that may wait for each result of the backlog: 32 MiB for 100,000, with errors of 280
+characters each. A waiting request takes up to five times its size: its bytes, its message, its results."""
+
 GATHER_SECONDS_MAX = 0.03
 """How long a call may wait for others to share its transaction. Some hundred calls arrive in that time, with
 which the fixed cost of a transaction is a tenth of the cost of its calls (docs/decisions/0006)."""
@@ -65,6 +69,7 @@ class _Entry:
     """Called when the results are answered, even if the caller has given up."""
     arrival_seconds: float
     """On the clock of the event loop."""
+    request_bytes: int
 
 
 class GroupCommit:
@@ -84,7 +89,9 @@ class GroupCommit:
         self._changed = changed
         self._backlog_results_max = backlog_results_max
         self._pending: deque[_Entry] = deque()
+        self._backlog_bytes_max = backlog_results_max * RESULT_BYTES
         self._backlog_results = 0
+        self._backlog_bytes = 0
         self._arrived = asyncio.Event()
         self._has_company = False
         self._closing = False
@@ -95,7 +102,11 @@ class GroupCommit:
         return self._backlog_results
 
     async def submit(
-        self, results: Sequence[JobResult], release: Callable[[], None] = lambda: None
+        self,
+        results: Sequence[JobResult],
+        release: Callable[[], None] = lambda: None,
+        *,
+        request_bytes: int = 0,
     ) -> list[Answer]:
         """Record results.
 
@@ -103,6 +114,7 @@ class GroupCommit:
             results: the results of one call.
             release: called once, when the results are no longer in flight: when they are answered, even if
                 the caller has given up, or at once if they are not accepted.
+            request_bytes: the size of the call's request.
 
         Returns:
             An answer for each result, after the commit.
@@ -114,22 +126,24 @@ class GroupCommit:
 
         """
         try:
-            self.require_room(len(results))
+            self.require_room(len(results), request_bytes)
         except (BacklogFull, ShuttingDown):
             release()
             raise
         loop = asyncio.get_running_loop()
-        entry = _Entry(results, loop.create_future(), release, loop.time())
+        entry = _Entry(results, loop.create_future(), release, loop.time(), request_bytes)
         self._backlog_results += len(results)
+        self._backlog_bytes += request_bytes
         self._pending.append(entry)
         self._arrived.set()
         return await entry.answers
 
-    def require_room(self, results: int) -> None:
+    def require_room(self, results: int, request_bytes: int) -> None:
         """Check that results would be accepted now, before any work is done for them.
 
         Args:
-            results: their number.
+            results: their number, or less.
+            request_bytes: the size of the request that has them; one alone may have any size.
 
         Raises:
             BacklogFull, ShuttingDown: as `submit`.
@@ -138,6 +152,8 @@ class GroupCommit:
         if self._closing:
             raise ShuttingDown
         if self._backlog_results + results > self._backlog_results_max:
+            raise BacklogFull
+        if self._backlog_bytes and self._backlog_bytes + request_bytes > self._backlog_bytes_max:
             raise BacklogFull
 
     async def run(self) -> None:
@@ -203,6 +219,7 @@ class GroupCommit:
 
     def _answer(self, entry: _Entry, outcome: list[Answer] | Exception) -> None:
         self._backlog_results -= len(entry.results)
+        self._backlog_bytes -= entry.request_bytes
         entry.release()
         if entry.answers.done():  # cancelled by a caller that gave up
             return

@@ -5,6 +5,7 @@ Errors are not handled here: the error interceptor around every method answers t
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from batchprogress.v1 import progress_pb2_grpc
 from rpc.answers.page_tokens import decode_token, encode_token
 from rpc.answers.pages import page_that_fits
 from rpc.answers.refusal import Refusal
+from rpc.answers.request_checks import REQUEST_BYTES
 from rpc.callers.principal import caller
 from services.progress import convert, requests, scope
 from services.progress.batch_messages import BatchMessages
@@ -106,16 +108,16 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         result = requests.to_result(request)
         if isinstance(result, Refusal):
             raise result
-        (answer,) = await scope.record_within_limits([result], self._group_commit.submit)
+        (answer,) = await scope.record_within_limits([result], self._submit())
         return convert.to_response(answer)
 
     async def ReportJobResults(
         self, request: pb.ReportJobResultsRequest, _context: Context
     ) -> pb.ReportJobResultsResponse:
-        self._group_commit.require_room(requests.to_size(request))
+        self._group_commit.require_room(requests.to_size(request), REQUEST_BYTES.get())
         results = requests.to_results(request)
         valid = [result for result in results if not isinstance(result, Refusal)]
-        answers = iter(await scope.record_within_limits(valid, self._group_commit.submit) if valid else [])
+        answers = iter(await scope.record_within_limits(valid, self._submit()) if valid else [])
         return pb.ReportJobResultsResponse(
             results=[
                 convert.to_reported_result(result if isinstance(result, Refusal) else next(answers))
@@ -179,6 +181,9 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
                     yield await self._messages.of_snapshot(snapshot)
+
+    def _submit(self) -> scope.Submit:
+        return partial(self._group_commit.submit, request_bytes=REQUEST_BYTES.get())
 
 
 def _next_token(call: str, filters: object, key: int | str | None) -> str:

@@ -14,6 +14,7 @@ from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.durability import durability_warnings
 from batchprogress.v1 import progress_pb2_grpc
+from rpc.answers.request_checks import Admit, RequestChecks
 from rpc.callers.limits import Limits
 from rpc.serving.deployable import BackgroundTask, Deployable, Service
 from rpc.telemetry.telemetry import Telemetry
@@ -37,6 +38,9 @@ RECORDING_CONNECTIONS_MAX = 1
 HEALTH_CONNECTIONS_MAX = 1
 """One connection for the checks of health; it is separate, because a server whose reads all wait still
 records results, and must not be taken out of its Service."""
+
+REPORTS = ("ReportJobResult", "ReportJobResults")
+"""The methods with large requests: results with their errors."""
 
 _log = structlog.get_logger()
 
@@ -109,7 +113,7 @@ def _assemble(
     )
     return Deployable(
         settings,
-        _service(servicer, health.ping, hub, tasks),
+        _service(servicer, health.ping, hub, tasks, partial(group_commit.require_room, 1)),
         telemetry,
         _limits_of(settings),
         reuse_port=settings.reuse_port,
@@ -121,12 +125,15 @@ def _service(
     check: Callable[[], Awaitable[object]],
     hub: WatchHub,
     tasks: Sequence[BackgroundTask],
+    admit_reports: Admit,
 ) -> Service:
     return Service(
         name=SERVICE,
         required_roles=REQUIRED_ROLES,
         errors=ERRORS,
-        repeated_fields=REPEATED_FIELDS,
+        request_checks=RequestChecks(
+            REPEATED_FIELDS, {f"/{SERVICE}/{method}": admit_reports for method in REPORTS}
+        ),
         add_to_server=partial(progress_pb2_grpc.add_ProgressServiceServicer_to_server, servicer),
         check=check,
         tasks=tasks,

@@ -8,7 +8,7 @@ import pytest
 from google.protobuf import duration_pb2
 
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.answers.error_interceptor import MESSAGE_BYTES_MAX
+from rpc.answers.request_checks import MESSAGE_BYTES_MAX
 from tests.support.answers import Answered, answered
 from tests.support.progress import Served
 

@@ -139,8 +139,8 @@ async def test_full_backlog_refuses_a_call_before_its_results_are_read(
     """Otherwise a full server would spend its time on calls that it refuses."""
     parsed: list[pb.ReportJobResultsRequest] = []
 
-    def full(_: GroupCommit, results: int) -> NoReturn:
-        assert results == 2
+    def full(_: GroupCommit, results: int, request_bytes: int) -> NoReturn:
+        assert (results, request_bytes) == (2, report("b", 2).ByteSize())
         raise BacklogFull
 
     monkeypatch.setattr(GroupCommit, "require_room", full)

@@ -6,7 +6,7 @@ from batches.batch import DISPLAY_NAME_CHARACTERS_MAX, LABEL_KEY_CHARACTERS_MAX,
 from batches.result import ERROR_MESSAGE_CHARACTERS_MAX
 from batchprogress import AsyncClient
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.answers.error_interceptor import MESSAGE_BYTES_MAX
+from rpc.answers.request_checks import MESSAGE_BYTES_MAX
 from services.progress.requests import LABELS_MAX, PAGE_SIZE_MAX
 from tests.support.progress import Served
 

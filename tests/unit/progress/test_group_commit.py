@@ -9,7 +9,7 @@ from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.result import JobOutcome, JobResult
 from services.progress import group_commit as group_commit_module
 from services.progress.errors import BacklogFull, ShuttingDown
-from services.progress.group_commit import GROUP_RESULTS_MAX, GroupCommit, Recorded
+from services.progress.group_commit import GROUP_RESULTS_MAX, RESULT_BYTES, GroupCommit, Recorded
 from tests.unit.progress.memory_store import MemoryStore, group_commit, one
 
 SECONDS_MAX = 10.0
@@ -124,6 +124,22 @@ async def test_full_backlog_refuses_whole_calls() -> None:
         await asyncio.gather(*waiting)
         await commit.submit(one("k"))
     assert store.batch.tally.succeeded == 3
+
+
+async def test_waiting_requests_have_a_bounded_size() -> None:
+    """A request for which there is no room is refused, also before it is decoded; one alone may be larger."""
+    store = MemoryStore()
+    async with group_commit(store, backlog_results_max=10) as commit:
+        store.open.clear()
+        waiting = asyncio.create_task(commit.submit(one("j"), request_bytes=20 * RESULT_BYTES))
+        await store.entered.wait()
+        with pytest.raises(BacklogFull):
+            commit.require_room(1, 1)
+        with pytest.raises(BacklogFull):
+            await commit.submit(one("k"), request_bytes=1)
+        store.open.set()
+        await waiting
+        commit.require_room(1, 20 * RESULT_BYTES)
 
 
 async def test_failed_group_answers_every_caller() -> None:

@@ -13,7 +13,8 @@ Besides the codes named at each RPC, every RPC may answer:
 
 - INVALID_ARGUMENT / INVALID_FIELD, with a google.rpc.BadRequest that names
   every invalid field; INVALID_ARGUMENT / MALFORMED_MESSAGE for bytes that are
-  not a valid message; INVALID_ARGUMENT / MESSAGE_TOO_LARGE above 4 MiB.
+  not a valid message; INVALID_ARGUMENT / MESSAGE_TOO_LARGE above 4 MiB in
+  ReportJobResult(s), and above 64 KiB elsewhere.
 - UNAVAILABLE / DATABASE_UNAVAILABLE: the database does not answer. Nothing
   was acknowledged; send the same request again.
 - UNAVAILABLE / SHUTTING_DOWN: this server is shutting down. Send the same

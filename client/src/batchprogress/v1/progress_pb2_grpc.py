@@ -188,7 +188,8 @@ class ProgressServiceServicer(object):
         - FAILED_PRECONDITION / BATCH_FULL: the batch is sealed and all its jobs have
         results; this job is beyond its total.
         - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
-        holds the maximum of unrecorded results; send it again after the delay.
+        holds the maximum of unrecorded results, or of their bytes; send it again
+        after the delay.
         - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
         has the maximum of unrecorded results that its token allows; send it again
         after the delay.

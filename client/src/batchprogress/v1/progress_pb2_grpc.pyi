@@ -13,7 +13,8 @@ Besides the codes named at each RPC, every RPC may answer:
 
 - INVALID_ARGUMENT / INVALID_FIELD, with a google.rpc.BadRequest that names
   every invalid field; INVALID_ARGUMENT / MALFORMED_MESSAGE for bytes that are
-  not a valid message; INVALID_ARGUMENT / MESSAGE_TOO_LARGE above 4 MiB.
+  not a valid message; INVALID_ARGUMENT / MESSAGE_TOO_LARGE above 4 MiB in
+  ReportJobResult(s), and above 64 KiB elsewhere.
 - UNAVAILABLE / DATABASE_UNAVAILABLE: the database does not answer. Nothing
   was acknowledged; send the same request again.
 - UNAVAILABLE / SHUTTING_DOWN: this server is shutting down. Send the same
@@ -130,7 +131,8 @@ class ProgressServiceStub:
     - FAILED_PRECONDITION / BATCH_FULL: the batch is sealed and all its jobs have
       results; this job is beyond its total.
     - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
-      holds the maximum of unrecorded results; send it again after the delay.
+      holds the maximum of unrecorded results, or of their bytes; send it again
+      after the delay.
     - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
       has the maximum of unrecorded results that its token allows; send it again
       after the delay.
@@ -251,7 +253,8 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     - FAILED_PRECONDITION / BATCH_FULL: the batch is sealed and all its jobs have
       results; this job is beyond its total.
     - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
-      holds the maximum of unrecorded results; send it again after the delay.
+      holds the maximum of unrecorded results, or of their bytes; send it again
+      after the delay.
     - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
       has the maximum of unrecorded results that its token allows; send it again
       after the delay.
@@ -411,7 +414,8 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         - FAILED_PRECONDITION / BATCH_FULL: the batch is sealed and all its jobs have
           results; this job is beyond its total.
         - RESOURCE_EXHAUSTED / BACKLOG_FULL, with google.rpc.RetryInfo: the server
-          holds the maximum of unrecorded results; send it again after the delay.
+          holds the maximum of unrecorded results, or of their bytes; send it again
+          after the delay.
         - RESOURCE_EXHAUSTED / CALLER_RESULTS, with google.rpc.RetryInfo: the caller
           has the maximum of unrecorded results that its token allows; send it again
           after the delay.
