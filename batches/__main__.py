@@ -101,8 +101,12 @@ def _run(command: Callable[[Database], Awaitable[Result]]) -> Result:
 
 
 async def _with_database(command: Callable[[Database], Awaitable[Result]]) -> Result:
-    url = load(DatabaseSettings).database_url.get_secret_value()
-    database = Database(url, connections_max=CONNECTIONS_MAX)
+    settings = load(DatabaseSettings)
+    database = Database(
+        settings.database_url.get_secret_value(),
+        connections_max=CONNECTIONS_MAX,
+        url_file=settings.database_url_file,
+    )
     try:
         return await command(database)
     except DatabaseUnavailable as error:

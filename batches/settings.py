@@ -5,14 +5,9 @@ from typing import Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
+from batches.database_url import parse_url
 from process.secret_files import with_secret_files
-from process.urls import require_encoded_at
-
-EXAMPLE_URL = "mysql+asyncmy://user:password@host:3306/database"
-DRIVERS = ("mysql+asyncmy", "mariadb+asyncmy", "sqlite+aiosqlite")
 
 
 class DatabaseSettings(BaseSettings):
@@ -29,7 +24,8 @@ class DatabaseSettings(BaseSettings):
     database_url_file: Path | None = Field(
         default=None,
         description="File that contains the URL, instead of BATCHES_DATABASE_URL: child processes and"
-        " anyone who can inspect the process see a password in the environment. Default: none.",
+        " anyone who can inspect the process see a password in the environment. It is read again when the"
+        " database refuses the account, so that a new user or password needs no restart. Default: none.",
     )
     database_connections: int = Field(
         default=8,
@@ -48,13 +44,5 @@ class DatabaseSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_driver(cls, value: SecretStr) -> SecretStr:
-        text = value.get_secret_value()
-        if not text.startswith("sqlite"):
-            require_encoded_at(text)
-        try:
-            driver = make_url(text).drivername
-        except (ArgumentError, ValueError):  # a ValueError quotes what should be the port
-            raise ValueError(f"is not a database URL such as {EXAMPLE_URL}") from None
-        if driver not in DRIVERS:
-            raise ValueError(f"must begin with one of {', '.join(DRIVERS)}")
+        parse_url(value.get_secret_value())
         return value

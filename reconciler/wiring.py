@@ -104,7 +104,9 @@ def _credentials(settings: ReconcilerSettings) -> tuple[TlsFiles | None, str]:
 @asynccontextmanager
 async def _database(settings: DatabaseSettings) -> AsyncIterator[Database]:
     database = Database(
-        settings.database_url.get_secret_value(), connections_max=settings.database_connections
+        settings.database_url.get_secret_value(),
+        connections_max=settings.database_connections,
+        url_file=settings.database_url_file,
     )
     try:
         yield database

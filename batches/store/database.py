@@ -5,10 +5,11 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tenacity import (
@@ -19,9 +20,12 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from batches.database_url import parse_url, split_url
 from batches.errors import DatabaseUnavailable, TransactionTooLarge, ValueRefused
 from batches.store import engines
 from batches.store.refusals import CANNOT_CONNECT, Refusal, code_of, refusal_of
+from process.accounts import RotatedAccount
+from process.database_logins import DatabaseLogins
 
 MIGRATION_STATEMENT_SECONDS_MAX = 6 * 3_600
 """Changing a table of some hundred million rows takes hours, during which the server sends nothing. The limit
@@ -47,11 +51,13 @@ class Database:
     Args:
         url: The SQLAlchemy URL.
         connections_max: The size of the pool.
+        url_file: The file that contains the URL. It is read again when the database refuses the account.
 
     """
 
-    def __init__(self, url: str, *, connections_max: int) -> None:
-        self._engine = engines.create_engine(make_url(url), connections_max)
+    def __init__(self, url: str, *, connections_max: int, url_file: Path | None = None) -> None:
+        self._logins = DatabaseLogins(RotatedAccount(url, url_file, split_url))
+        self._engine = engines.create_engine(parse_url(url), connections_max, self._logins)
         self._running: set[asyncio.Task[Any]] = set()
         self.retries: Counter[Refusal] = Counter()
         """How many transactions were retried so far, by the reason."""
@@ -110,7 +116,9 @@ class Database:
                 yield connection
             return
         await self.ping()  # with the short limits: fails soon if the server does not answer at all
-        engine = engines.create_server_engine(self._engine.url, 1, MIGRATION_STATEMENT_SECONDS_MAX)
+        engine = engines.create_server_engine(
+            self._engine.url, 1, self._logins, MIGRATION_STATEMENT_SECONDS_MAX
+        )
         try:
             async with engine.begin() as connection:
                 yield connection

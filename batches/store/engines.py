@@ -10,6 +10,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from batches.store.refusals import Refusal, refusal_of
+from process.database_logins import DatabaseLogins
 
 STATEMENT_SECONDS_MAX = 10
 """The longest wait for the answer to a statement. The driver waits for ever by default, so a frozen server
@@ -28,20 +29,23 @@ SQLITE_SWITCHES_MAX = 20
 """Two connections that open a new file at the same time need two attempts; the rest is for more of them."""
 
 
-def create_engine(url: URL, connections_max: int) -> AsyncEngine:
+def create_engine(url: URL, connections_max: int, logins: DatabaseLogins) -> AsyncEngine:
     """Return an engine whose pool connects at the first transaction.
 
     Args:
         url: Of an SQLite file, or of a server.
         connections_max: The size of the pool.
+        logins: Logs in to a server.
 
     """
     if url.get_backend_name() == "sqlite":
         return _create_sqlite_engine(url, connections_max)
-    return create_server_engine(url, connections_max, STATEMENT_SECONDS_MAX)
+    return create_server_engine(url, connections_max, logins, STATEMENT_SECONDS_MAX)
 
 
-def create_server_engine(url: URL, connections_max: int, statement_seconds_max: float) -> AsyncEngine:
+def create_server_engine(
+    url: URL, connections_max: int, logins: DatabaseLogins, statement_seconds_max: float
+) -> AsyncEngine:
     """Return an engine for a server, whose statements may take `statement_seconds_max`."""
     engine = create_async_engine(
         url,
@@ -60,6 +64,8 @@ def create_server_engine(url: URL, connections_max: int, statement_seconds_max: 
             " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
         },
     )
+    event.listen(engine.sync_engine, "do_connect", logins.connect)
+    event.listen(engine.sync_engine, "handle_error", logins.handle_error)
     event.listen(engine.sync_engine, "handle_error", _leave_node)
     return engine
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from process.reloaded_files import ReloadedFiles
 from rpc.callers.jwt_tokens import SignedTokenRules, SignedTokens
 from rpc.callers.limits import UNLIMITED, Limits, Usage
 from rpc.callers.principal import Principal
-from rpc.callers.reloaded_files import ReloadedFiles
 from rpc.callers.token_file import digest_of, read_tokens
 
 REFRESH_SECONDS = 1.0

@@ -11,9 +11,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, ValidationError, field_validator
 
+from process.reloaded_files import read
 from rpc.callers.limits import Limits
 from rpc.callers.principal import BatchPrefix, CallerName, Principal, Role
-from rpc.callers.reloaded_files import read
 
 Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
 """Only algorithms with a public key: a server that can verify a token must not be able to make one."""

@@ -14,7 +14,7 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from rpc.callers.reloaded_files import ReloadedFiles, read
+from process.reloaded_files import ReloadedFiles, read
 
 
 @dataclass(frozen=True, slots=True)

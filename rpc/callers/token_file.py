@@ -21,9 +21,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from process.reloaded_files import read
 from rpc.callers.limits import Limits
 from rpc.callers.principal import BatchPrefix, CallerName, Principal, Role
-from rpc.callers.reloaded_files import read
 
 TOKEN_BYTES = 32
 TOKEN_PREFIX = "bp_"  # noqa: S105  # by which scanners recognise a leaked token

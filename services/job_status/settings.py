@@ -42,7 +42,8 @@ class JobStatusSettings(ServerSettings):
     )
     database_url_file: Path | None = Field(
         default=None,
-        description="A file that contains the URL, instead of JOB_STATUS_DATABASE_URL. Default: none.",
+        description="A file that contains the URL, instead of JOB_STATUS_DATABASE_URL. It is read again when"
+        " the database refuses the account, so that a new user or password needs no restart. Default: none.",
     )
     redis_url: SecretStr | None = Field(
         default=None,
@@ -51,7 +52,8 @@ class JobStatusSettings(ServerSettings):
     )
     redis_url_file: Path | None = Field(
         default=None,
-        description="A file that contains the URL, instead of JOB_STATUS_REDIS_URL. Default: none.",
+        description="A file that contains the URL, instead of JOB_STATUS_REDIS_URL. It is read again when"
+        " Redis refuses the account, so that a new user or password needs no restart. Default: none.",
     )
     celery_key_prefix: str = Field(
         default="",

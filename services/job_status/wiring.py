@@ -128,10 +128,10 @@ SOURCES: dict[str, Callable[[JobStatusSettings], JobStatusSource]] = {
 def _database(settings: JobStatusSettings) -> QueueDatabase:
     if settings.database_url is None:
         refuse(f"JOB_STATUS_DATABASE_URL: the source {settings.source} needs it")
-    return QueueDatabase(settings.database_url.get_secret_value())
+    return QueueDatabase(settings.database_url.get_secret_value(), file=settings.database_url_file)
 
 
 def _redis(settings: JobStatusSettings) -> QueueRedis:
     if settings.redis_url is None:
         refuse(f"JOB_STATUS_REDIS_URL: the source {settings.source} needs it")
-    return QueueRedis(settings.redis_url.get_secret_value())
+    return QueueRedis(settings.redis_url.get_secret_value(), file=settings.redis_url_file)

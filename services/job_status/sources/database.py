@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, Row, Select, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from process.accounts import Account, RotatedAccount
+from process.database_logins import DatabaseLogins
 from process.urls import require_encoded_at
 from services.job_status.source import QueueContradiction, QueueUnavailable
 from services.job_status.sources.outages import OutageLog
@@ -31,12 +34,16 @@ class QueueDatabase:
 
     Args:
         url: a URL that `check_url` accepts.
+        file: the file that contains the URL. It is read again when the database refuses the account.
         query_seconds_max: the time-out of a query, including the wait for a connection.
 
     """
 
-    def __init__(self, url: str, *, query_seconds_max: float = QUERY_SECONDS_MAX) -> None:
-        self._engine = _create_engine(make_url(url))
+    def __init__(
+        self, url: str, *, file: Path | None = None, query_seconds_max: float = QUERY_SECONDS_MAX
+    ) -> None:
+        logins = DatabaseLogins(RotatedAccount(url, file, _split))
+        self._engine = _create_engine(make_url(url), logins)
         self._query_seconds_max = query_seconds_max
         self._outages = OutageLog("the queue's database does not answer")
 
@@ -54,8 +61,8 @@ class QueueDatabase:
 
         """
         try:
-            async with asyncio.timeout(self._query_seconds_max), self._engine.connect() as connection:
-                rows: Sequence[AnyRow] = (await connection.execute(statement)).all()
+            async with asyncio.timeout(self._query_seconds_max):
+                rows = await self._read(statement)
         except UnicodeError as error:
             raise QueueContradiction("a text is not in the encoding of the database") from error
         except (SQLAlchemyError, OSError) as error:
@@ -63,6 +70,19 @@ class QueueDatabase:
             raise QueueUnavailable from error
         self._outages.recovered()
         return rows
+
+    async def _read(self, statement: AnySelect) -> Sequence[AnyRow]:
+        """Return all rows; read again if the connection was lost, or its account is no longer valid."""
+        try:
+            return await self._read_once(statement)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._read_once(statement)
+
+    async def _read_once(self, statement: AnySelect) -> Sequence[AnyRow]:
+        async with self._engine.connect() as connection:
+            return (await connection.execute(statement)).all()
 
     async def close(self) -> None:
         """Close all connections, or drop them if the database does not answer."""
@@ -108,7 +128,12 @@ def _parse(text: str) -> URL:
     return url
 
 
-def _create_engine(url: URL) -> AsyncEngine:
+def _split(text: str) -> tuple[Account, URL]:
+    url = _parse(text)
+    return Account(url.username, url.password), url.set(username="", password="")
+
+
+def _create_engine(url: URL, logins: DatabaseLogins) -> AsyncEngine:
     engine = create_async_engine(
         _without_creating(url),
         pool_size=CONNECTIONS_MAX,
@@ -123,6 +148,9 @@ def _create_engine(url: URL) -> AsyncEngine:
     )
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _read_any_text)
+    else:
+        event.listen(engine.sync_engine, "do_connect", logins.connect)
+        event.listen(engine.sync_engine, "handle_error", logins.handle_error)
     return engine
 
 

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.credentials import CredentialProvider
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
+from process.accounts import Account, RotatedAccount
 from process.urls import require_credentials_before_host
 from services.job_status.source import QueueContradiction, QueueUnavailable
 from services.job_status.sources.chunks import chunked
@@ -36,21 +40,27 @@ class QueueRedis:
 
     Args:
         url: a URL that `check_url` accepts.
+        file: the file that contains the URL. It is read again when Redis refuses the account.
         answer_seconds_max: the time-out for all commands of one `execute`.
 
     """
 
-    def __init__(self, url: str, *, answer_seconds_max: float = ANSWER_SECONDS_MAX) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=CONNECTIONS_MAX,
-            timeout=answer_seconds_max,
-            socket_timeout=answer_seconds_max,
-            socket_connect_timeout=CONNECT_SECONDS_MAX,
+    def __init__(
+        self, url: str, *, file: Path | None = None, answer_seconds_max: float = ANSWER_SECONDS_MAX
+    ) -> None:
+        self._account = RotatedAccount(url, file, _split)
+        options: dict[str, Any] = {
+            "max_connections": CONNECTIONS_MAX,
+            "timeout": answer_seconds_max,
+            "socket_timeout": answer_seconds_max,
+            "socket_connect_timeout": CONNECT_SECONDS_MAX,
             # Reconnect once: a restarted Redis has closed the pooled connections.
-            retry=Retry(NoBackoff(), 1),
-        )
-        self._redis = Redis.from_pool(pool)
+            "retry": Retry(NoBackoff(), 1),
+            "credential_provider": _Credentials(self._account),
+        }
+        _, address = _split(url)
+        self._pool = BlockingConnectionPool(**options | address)
+        self._redis = Redis.from_pool(self._pool)
         self._answer_seconds_max = answer_seconds_max
         self._outages = OutageLog("the queue's Redis does not answer")
 
@@ -78,11 +88,9 @@ class QueueRedis:
         return [None if answer is _WRONG_TYPE else answer for answer in answers]
 
     async def _execute(self, commands: Sequence[Command]) -> list[Any]:
-        answers: list[Any] = []
         try:
             async with asyncio.timeout(self._answer_seconds_max):
-                for chunk in chunked(commands, COMMANDS_PER_PIPELINE):
-                    answers += await self._pipeline(chunk)
+                answers = await self._answers(commands)
         except (RedisError, OSError) as error:
             self._outages.failed(error)
             raise QueueUnavailable from error
@@ -93,12 +101,44 @@ class QueueRedis:
         """Close all connections."""
         await self._redis.aclose()
 
+    async def _answers(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the answers; ask again if the account is refused and its file names another one."""
+        account = self._account.current
+        try:
+            return await self._pipelines(commands)
+        except (AuthenticationError, NoPermissionError):
+            if not self._account.renew(account):
+                raise
+        # A changed password ends no connection, and those of the old account would be refused again.
+        await self._pool.disconnect(inuse_connections=False)
+        return await self._pipelines(commands)
+
+    async def _pipelines(self, commands: Sequence[Command]) -> list[Any]:
+        answers: list[Any] = []
+        for chunk in chunked(commands, COMMANDS_PER_PIPELINE):
+            answers += await self._pipeline(chunk)
+        return answers
+
     async def _pipeline(self, commands: Sequence[Command]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
         return list(map(_checked, answers))
+
+
+class _Credentials(CredentialProvider):
+    """Gives the account to each new connection."""
+
+    def __init__(self, account: RotatedAccount) -> None:
+        self._account = account
+
+    async def get_credentials_async(self) -> tuple[()] | tuple[str] | tuple[str, str]:  # type: ignore[override]
+        """Return the arguments of AUTH; without any, the connection does not log in."""
+        user, password = self._account.current
+        if user:
+            return user, password or ""
+        return (password,) if password else ()
 
 
 def _checked(answer: Any) -> Any:
@@ -108,6 +148,13 @@ def _checked(answer: Any) -> Any:
     if isinstance(answer, RedisError):
         raise answer
     return answer
+
+
+def _split(text: str) -> tuple[Account, dict[str, Any]]:
+    """Return the account and the other arguments of a connection, as `from_url` would pass them."""
+    check_url(text)
+    options: dict[str, Any] = dict(parse_url(text))
+    return Account(options.pop("username", None), options.pop("password", None)), options
 
 
 def check_url(text: str) -> None:

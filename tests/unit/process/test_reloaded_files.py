@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rpc.callers.reloaded_files import ReloadedFiles, read
+from process.reloaded_files import ReloadedFiles, read
 
 
 class Pair:
