@@ -23,6 +23,9 @@ TICK_REVISIONS_PER_SECOND_MAX = 10_000
 """Revisions that ticks may read per second, a few per cent of a core: beyond 2,500 watched batches ticks
 become rarer. The limit is a number and not a time, because a busy server's reads are slow exactly when much
 changes."""
+UNREADABLE_SECONDS_MAX = 10.0
+"""How long watches survive a store that cannot be read, or does not answer a read: longer than a restart of a
+database or a planned switch-over. After that their clients ask another server, whose database may answer."""
 
 ReadChanged = Callable[[Mapping[str, Version]], Awaitable[tuple[list[Batch], list[str]]]]
 """Gets versions by batch id; returns the batches with another version, and the ids that no longer exist."""
@@ -71,9 +74,11 @@ class ChangeFeed:
             return True
         read = self._hub.begin_read()
         try:
-            changed, gone = await self._read_changed(versions)
-        except DatabaseUnavailable:
-            self._hub.fail(versions)  # the store has logged the reason; the next tick tries again
+            async with asyncio.timeout(UNREADABLE_SECONDS_MAX):
+                changed, gone = await self._read_changed(versions)
+        except (DatabaseUnavailable, TimeoutError):
+            # The store has logged the reason; the next tick tries again.
+            self._hub.fail(versions, for_long=self.lag_seconds >= UNREADABLE_SECONDS_MAX)
             return False
         self._hub.deliver(read, versions, changed, gone)
         return True

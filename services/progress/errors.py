@@ -5,6 +5,10 @@ class ShuttingDown(Exception):
     """This server is shutting down; another server, or the next one, answers the same request."""
 
 
+class HistoryRewound(Exception):
+    """For a while, the database has had an older state than was sent: a fail-over lost changes."""
+
+
 class BacklogFull(Exception):
     """Too many results wait to be recorded."""
 

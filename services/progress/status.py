@@ -29,6 +29,11 @@ ERRORS: ErrorTable = {
     errors.ShuttingDown: ErrorAnswer(
         StatusCode.UNAVAILABLE, "SHUTTING_DOWN", "this server is shutting down; try again"
     ),
+    errors.HistoryRewound: ErrorAnswer(
+        StatusCode.UNAVAILABLE,
+        "HISTORY_REWOUND",
+        "a fail-over of the database lost changes of this batch; watch it again to see it as it is now",
+    ),
     errors.BacklogFull: ErrorAnswer(
         StatusCode.RESOURCE_EXHAUSTED,
         "BACKLOG_FULL",

@@ -15,7 +15,11 @@ from typing import Any
 
 from batches.batch import Batch, Version
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from services.progress.errors import ShuttingDown, TooManyWatches
+from services.progress.errors import HistoryRewound, ShuttingDown, TooManyWatches
+
+OLDER_SECONDS_MAX = 10.0
+"""How long the store may return an older state than was sent. A database node that lags behind catches up in
+seconds; after this time, a fail-over has lost changes, and the watcher begins again with what there is."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,6 +46,9 @@ class _Topic:
     """The number of the newest read of the store that included the batch."""
     gone: bool = False
     unreadable: bool = False
+    """Whether the last read of the store failed."""
+    lost: bool = False
+    """Whether reads have failed for so long that its watchers should ask another server."""
     flags: set[asyncio.Event] = field(default_factory=set)
     newcomers: set[asyncio.Event] = field(default_factory=set)
     """The flags that wait for a read, whether or not it finds a change."""
@@ -85,36 +92,32 @@ class WatchHub:
 
         Yields:
             The newest state whenever the revision has risen. The first state is from a read that began
-            after the call; its revision is below after_revision if the batch was replaced.
+            after the call; its revision is below after_revision if the batch was replaced, or if a fail-over
+            of the database lost changes.
 
         Raises:
             BatchNotFound: the batch does not exist, was deleted, or was replaced during the watch.
-            DatabaseUnavailable: the batch could not be read when the watch began.
+            DatabaseUnavailable: the batch could not be read when the watch began, or for some time.
+            HistoryRewound: a fail-over of the database lost changes that were sent.
             ShuttingDown: the hub was closed; continue on another server, after the last revision.
             TooManyWatches: the server has too many open watches.
 
         """
         first_read = self._reads + 1
-        watched: int | None = None
+        sent: _Sent | None = None
         with self._subscribed(batch_id) as (topic, flag):
             while True:
-                await self._until_read(topic, flag, batch_id, first_read)
-                snapshot = topic.snapshot
-                if snapshot and watched is None:
-                    watched = snapshot.batch.batch_key
-                    after_revision = _floor(snapshot.batch, after_revision)
-                if snapshot and snapshot.batch.batch_key != watched:
-                    raise BatchNotFound(batch_id)
-                if snapshot and snapshot.batch.revision > after_revision:
-                    after_revision = snapshot.batch.revision
+                snapshot = await self._until_read(topic, flag, batch_id, first_read)
+                sent = sent or _Sent.before(snapshot.batch, after_revision)
+                if sent.note(snapshot.batch):
                     yield snapshot
                     if snapshot.batch.has_ended:
                         return  # even if a late result, a deletion or a stop has come since
                     await self._pause(topic, flag, min_interval_seconds)
-                elif snapshot and snapshot.batch.has_ended:
+                elif snapshot.batch.has_ended and sent.revision == snapshot.batch.revision:
                     return
                 else:
-                    await flag.wait()
+                    await _woken(flag, sent.seconds_left())
 
     @property
     def watches(self) -> int:
@@ -149,17 +152,26 @@ class WatchHub:
         newest = {batch.batch_id: Snapshot(batch, read_at) for batch in changed}
         missing = set(gone)
         for batch_id, topic in self._topics_of(batch_ids):
-            topic.read, topic.unreadable, topic.gone = read, False, batch_id in missing
+            topic.read, topic.gone = read, batch_id in missing
+            topic.unreadable = topic.lost = False
             topic.snapshot = newest.get(batch_id, topic.snapshot)
             topic.wake_newcomers()
             if topic.gone or batch_id in newest:
                 topic.wake()
 
-    def fail(self, batch_ids: Iterable[str]) -> None:
-        """End the watches of these batches that have not had a read: the store cannot be read."""
+    def fail(self, batch_ids: Iterable[str], *, for_long: bool = False) -> None:
+        """End watches of these batches: the store cannot be read.
+
+        Args:
+            batch_ids: the batches that could not be read.
+            for_long: whether to end all of their watches. Default: those that have not had a read.
+
+        """
         for _, topic in self._topics_of(batch_ids):
-            topic.unreadable = True
+            topic.unreadable, topic.lost = True, for_long
             topic.wake_newcomers()
+            if for_long:
+                topic.wake()
 
     def close(self) -> None:
         """End all watches, so that their clients resume on another server."""
@@ -186,36 +198,83 @@ class WatchHub:
             if not topic.flags:
                 del self._topics[batch_id]
 
-    async def _until_read(self, topic: _Topic, flag: asyncio.Event, batch_id: str, first_read: int) -> None:
+    async def _until_read(
+        self, topic: _Topic, flag: asyncio.Event, batch_id: str, first_read: int
+    ) -> Snapshot:
         """Wait for the first read of this watch; leave the flag cleared for the next change."""
         while True:
             flag.clear()
             if self._closed:
                 raise ShuttingDown
-            if topic.read >= first_read:
-                break
-            if topic.unreadable:
+            if topic.lost or (topic.unreadable and topic.read < first_read):
                 raise DatabaseUnavailable
+            if topic.read >= first_read:
+                if topic.gone:
+                    raise BatchNotFound(batch_id)
+                if topic.snapshot is not None:
+                    return topic.snapshot
             topic.newcomers.add(flag)
             await flag.wait()
-        if topic.gone:
-            raise BatchNotFound(batch_id)
 
     async def _pause(self, topic: _Topic, flag: asyncio.Event, seconds: float) -> None:
         """Wait for the interval to pass, the batch to end, or the hub to close."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
-            if self._closed or topic.gone or (topic.snapshot and topic.snapshot.batch.has_ended):
+            if (
+                self._closed
+                or topic.gone
+                or topic.lost
+                or (topic.snapshot and topic.snapshot.batch.has_ended)
+            ):
                 return
             flag.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await flag.wait()
+            await _woken(flag, left)
 
     def _topics_of(self, batch_ids: Iterable[str]) -> list[tuple[str, _Topic]]:
         return [(one, self._topics[one]) for one in batch_ids if one in self._topics]
 
 
-def _floor(batch: Batch, after_revision: int) -> int:
-    """Return the revision above which states of the batch are sent: of another batch, all states."""
-    return after_revision if batch.revision >= after_revision else 0
+@dataclass(slots=True)
+class _Sent:
+    """The last state that a watcher has of a batch, and since when the store has had an older one."""
+
+    batch_id: str
+    batch_key: int
+    revision: int
+    older_since: float | None = None
+    """On the monotonic clock, in seconds."""
+
+    @classmethod
+    def before(cls, first: Batch, after_revision: int) -> "_Sent":
+        """Return what a watcher has before its first state: of a batch with fewer revisions, nothing."""
+        return cls(first.batch_id, first.batch_key, after_revision if first.revision >= after_revision else 0)
+
+    def note(self, batch: Batch) -> bool:
+        """Note the state that the store has now; return whether it is newer and to be sent.
+
+        Raises:
+            BatchNotFound: the batch was replaced.
+            HistoryRewound: the store has had an older state for too long.
+
+        """
+        if batch.batch_key != self.batch_key:
+            raise BatchNotFound(self.batch_id)
+        if batch.revision >= self.revision:
+            is_newer, self.revision, self.older_since = batch.revision > self.revision, batch.revision, None
+            return is_newer
+        self.older_since = self.older_since or time.monotonic()
+        if self.seconds_left() == 0:
+            raise HistoryRewound
+        return False
+
+    def seconds_left(self) -> float | None:
+        """Return how long to wait for a newer state; None if the store has no older one."""
+        if self.older_since is None:
+            return None
+        return max(0.0, self.older_since + OLDER_SECONDS_MAX - time.monotonic())
+
+
+async def _woken(flag: asyncio.Event, seconds_max: float | None) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds_max):
+            await flag.wait()

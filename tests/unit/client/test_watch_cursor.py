@@ -83,6 +83,18 @@ def test_a_first_state_below_the_given_revision_is_that_of_a_new_batch() -> None
     assert cursor(after_revision=7).advance(PROCESSING) is None
 
 
+def test_a_first_state_of_a_later_stream_may_be_below_the_last_one() -> None:
+    """A fail-over of the database lost changes: the end may come at a revision below the last one."""
+    rewound = pb.WatchBatchResponse(batch=pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=5))
+    watch = cursor()
+    watch.advance(PROCESSING)
+    assert watch.advance(rewound) is None
+    watch.delay_after(CUT, 0.0)
+    assert watch.advance(pb.GetBatchResponse(batch=rewound.batch)) is None
+    assert watch.advance(rewound) is not None
+    assert watch.delay_after(None, 0.0) is None
+
+
 def test_a_refusal_ends_a_watch() -> None:
     """No further stream would be answered differently."""
     for code, error_type in (

@@ -24,7 +24,7 @@ class Store:
 
     def __init__(self) -> None:
         self.batch = BATCH
-        self.away = False
+        self.away = self.silent = False
         self.reads: list[set[str]] = []
 
     async def read_changed(self, versions: Mapping[str, Version]) -> tuple[list[Batch], list[str]]:
@@ -32,6 +32,8 @@ class Store:
         self.reads.append(set(versions))
         if self.away:
             raise DatabaseUnavailable
+        if self.silent:
+            await asyncio.Event().wait()
         return [self.batch] if versions.get("b") != self.batch.version else [], []
 
 
@@ -107,6 +109,21 @@ async def test_lag_grows_while_the_store_cannot_be_read() -> None:
             scene.store.away = False
             await scene.reads(2)
             assert scene.feed.lag_seconds < late
+
+
+@pytest.mark.parametrize("trouble", ["away", "silent"])
+async def test_watches_end_when_the_store_has_been_unreadable_for_long(
+    monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Whether its reads fail or are not answered: their clients ask another server."""
+    monkeypatch.setattr(change_feed, "UNREADABLE_SECONDS_MAX", 0.3)
+    scene = Scene()
+    with scene.running():
+        async with asyncio.timeout(SECONDS_MAX), aclosing(scene.hub.watch("b", 0, 0.0)) as watch:
+            await anext(watch)
+            setattr(scene.store, trouble, True)
+            with pytest.raises(DatabaseUnavailable):
+                await anext(watch)
 
 
 async def test_only_pending_batches_are_read_between_ticks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from batches.batch import Batch, BatchState
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from services.progress.errors import ShuttingDown
+from services.progress import watch_hub
+from services.progress.errors import HistoryRewound, ShuttingDown
 from services.progress.watch_hub import Snapshot, WatchHub
 from tests.unit.progress.memory_store import NOW
 
@@ -89,6 +90,65 @@ async def test_older_revision_is_not_sent() -> None:
             assert not following.done()
         feed.found(PROCESSING, 4)
         assert await following == 4
+
+
+@pytest.mark.parametrize("older", [PROCESSING, CANCELLED], ids=["under way", "ended"])
+async def test_watch_of_a_rewound_batch_ends_and_goes_on_from_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, older: Batch
+) -> None:
+    """Otherwise the watcher would wait until the batch has as many revisions again, past its end."""
+    monkeypatch.setattr(watch_hub, "OLDER_SECONDS_MAX", 0.01)
+    feed = Feed()
+    async with aclosing(feed.watch()) as watch:
+        first = await next_of(watch)
+        feed.found(PROCESSING, 101)
+        assert await first == 101
+        following = await next_of(watch)
+        feed.found(older, 22)
+        with pytest.raises(HistoryRewound):
+            await following
+    async with aclosing(feed.watch(after=101)) as watch:
+        again = await next_of(watch)
+        feed.found(older, 22)
+        assert await again == 22
+
+
+async def test_store_that_catches_up_ends_no_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time counts from the first older state, and begins anew after a newer one."""
+    monkeypatch.setattr(watch_hub, "OLDER_SECONDS_MAX", 0.2)
+    feed = Feed()
+    async with aclosing(feed.watch()) as watch:
+        first = await next_of(watch)
+        feed.found(PROCESSING, 5)
+        assert await first == 5
+        following = await next_of(watch)
+        feed.found(PROCESSING, 4)
+        await turns()
+        feed.found(PROCESSING, 5)
+        await asyncio.sleep(0.4)  # twice the time after which an older state would end the watch
+        assert not following.done()
+        feed.found(PROCESSING, 6)
+        assert await following == 6
+
+
+async def test_store_that_is_unreadable_for_long_ends_every_watch() -> None:
+    """After one failed read only the watches that have no state end."""
+    feed = Feed()
+    async with aclosing(feed.watch()) as watch:
+        first = await next_of(watch)
+        feed.found(PROCESSING, 1)
+        assert await first == 1
+        following = await next_of(watch)
+        feed.hub.fail(["b"])
+        await turns()
+        assert not following.done()
+        feed.hub.fail(["b"], for_long=True)
+        with pytest.raises(DatabaseUnavailable):
+            await following
+    async with aclosing(feed.watch(after=1)) as watch:
+        following = await next_of(watch)
+        feed.found(PROCESSING, 2)
+        assert await following == 2
 
 
 async def test_slow_watcher_gets_only_the_newest_state() -> None:

@@ -50,6 +50,7 @@ class WatchCursor:
         self._retry = retry
         self._tries = 0
         self._batch: Batch | None = None
+        self._stream_begins = True
         self._has_ended = False
         self._failure: Failure | None = None
 
@@ -97,12 +98,18 @@ class WatchCursor:
         batch = to_batch(message)
         if self._batch is not None and batch.create_time != self._batch.create_time:
             raise replaced(self.subject, batch)
-        self._has_ended, self._failure = batch.has_ended, None
+        self._failure = None
         self._waiting.answered()
+        # The first state of a stream may be below the last revision: that of a batch that replaced the one a
+        # program knew, or what a fail-over of the database left.
+        may_be_below = self._batch is None
         if isinstance(response, pb.WatchBatchResponse):  # unary calls may pass where streams do not
             self._tries = 0
-        # The first state may be below the revision that a program kept: that of a batch that was replaced.
-        if batch.revision == self._revision or (self._batch is not None and batch.revision < self._revision):
+            may_be_below, self._stream_begins = may_be_below or self._stream_begins, False
+        if batch.revision < self._revision and not may_be_below:
+            return None
+        self._has_ended = batch.has_ended
+        if batch.revision == self._revision:
             return None
         self._batch, self._revision = batch, batch.revision
         return batch
@@ -120,6 +127,7 @@ class WatchCursor:
         """
         if self._has_ended or (failure is None and self._batch is None and self._revision > 0):
             return None
+        self._stream_begins = True
         before, self._failure = self._failure, _CUT if failure is None else failure
         failure = self._failure
         came_twice = failure.lacks_status and before is not None and before.lacks_status

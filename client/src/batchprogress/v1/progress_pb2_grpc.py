@@ -261,9 +261,12 @@ class ProgressServiceServicer(object):
         stream ends with OK after it has sent a state other than PROCESSING, or
         immediately if the batch has such a state at the revision after_revision.
         After any other end, call again with the last revision received as
-        after_revision: nothing is sent twice and nothing is missed. A batch whose
-        first revision is below after_revision is another one, created with REPLACE.
+        after_revision: nothing is sent twice and nothing is missed. A first revision
+        below after_revision is that of another batch, created with REPLACE, or says
+        that a fail-over of the database lost changes.
 
+        - UNAVAILABLE / HISTORY_REWOUND: during the watch, a fail-over of the database
+        lost changes that were sent. Call again: the batch is sent as it is now.
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist, or was deleted
         during the watch.
         - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES, with google.rpc.RetryInfo: this
