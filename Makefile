@@ -63,7 +63,7 @@ lock: | $(UV) ## Resolve all dependencies and lock them with their hashes
 proto: | $(UV) ## Generate the client's stubs from protos/
 	$(PROTOC) -Iprotos --python_out=$(STUBS_ROOT) --grpc_python_out=$(STUBS_ROOT) \
 		--mypy_out=$(STUBS_ROOT) --mypy_grpc_out=$(STUBS_ROOT) \
-		protos/batchprogress/v1/progress.proto protos/batchprogress/v1/job_status.proto
+		protos/batchprogress/v1/progress.proto protos/batchprogress/v1/operations.proto protos/batchprogress/v1/job_status.proto
 
 .PHONY: run
 run: setup ## Run a batch of 1,037 jobs that gets stuck, and repair it (KEEP=1 keeps the servers running)

@@ -10,9 +10,11 @@ from batches.batch import Batch, NewBatch, Version
 from batches.listing import BatchFilter, Page
 from batches.look import Look, PendingPage
 from batches.overview import Overview
+from batches.passes import SCHEDULED, Pass, PassKind, PassNumbers
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
 from batches.result import FailureGroup, JobOutcome, JobResult, RecordedResult, ResultSource, StoredAttempt
+from batches.server_info import ServerInfo
 from batches.stall import Findings
 from batches.store import (
     attempts,
@@ -29,6 +31,7 @@ from batches.store import (
     repairs,
     retention,
     rows,
+    server_info,
 )
 from batches.store.database import Database
 
@@ -200,13 +203,27 @@ class BatchStore:
         """Return what the reconciler found about each of the batches with these keys, by key."""
         return await self._database.read(lambda c: looks.read_findings(c, keys))
 
-    async def begin_pass(self) -> int:
-        """Note that a pass of the reconciler over all batches begins; return its key."""
-        return await self._database.write(passes.begin_pass)
+    async def begin_pass(self, kind: PassKind = SCHEDULED) -> int:
+        """Note that a pass of the reconciler begins; return its key."""
+        return await self._database.write(lambda c: passes.begin_pass(c, kind))
 
-    async def end_pass(self, key: int) -> None:
-        """Note that a pass has ended."""
-        await self._database.write(lambda c: passes.end_pass(c, key))
+    async def end_pass(self, key: int, numbers: PassNumbers) -> None:
+        """Note that a pass has ended, and what it did."""
+        await self._database.write(lambda c: passes.end_pass(c, key, numbers))
+
+    async def list_passes(self, *, before_key: int | None, size: int) -> Page[Pass, int]:
+        """Return a page of the passes of the reconciler that are kept, newest first.
+
+        Args:
+            before_key: The next_key of the page before; None for the first page.
+            size: The maximum number of passes on the page.
+
+        """
+        return await self._database.read(partial(passes.list_passes, before_key=before_key, size=size))
+
+    async def read_server_info(self) -> ServerInfo:
+        """Return the kind and version of the database, and when the last pass of the reconciler ended."""
+        return await self._database.read(server_info.read_server_info)
 
     async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> dict[str, StoredAttempt]:
         """Return the recorded attempts of a batch's jobs, by job_id."""

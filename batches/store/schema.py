@@ -230,11 +230,20 @@ pending_jobs = Table(
 passes = Table(
     "passes",
     metadata,
-    # The newest passes of the reconciler over all batches.
+    # The newest passes of the reconciler (batches.passes.Pass).
     Column("pass_key", _key(), primary_key=True, autoincrement=True),
     Column("start_time", UtcTime, nullable=False),
     # NULL while the pass runs, and for good if it was killed.
     Column("end_time", UtcTime),
+    # NULL in rows written by reconcilers before schema 0007, all of which were over all batches.
+    Column("manual", Boolean),
+    Column("one_batch", Boolean),
+    # NULL until the pass has ended.
+    Column("batches_looked_at", BigInteger),
+    Column("batches_repaired", BigInteger),
+    Column("batches_left", JSON),
+    Column("errors", BigInteger),
+    Column("cut_short", _text(REASON_CHARACTERS_MAX)),
     **_OPTIONS,
 )
 

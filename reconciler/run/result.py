@@ -7,6 +7,7 @@ from typing import Any
 
 from batches.batch import Batch, BatchState
 from batches.look import QueuePending
+from batches.passes import PassNumbers
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
@@ -138,6 +139,17 @@ class RunSummary:
     seconds: float = 0.0
     cut_short: str = ""
     """Why the pass stopped early; empty if it did not."""
+
+    @property
+    def kept(self) -> PassNumbers:
+        """The numbers that the database keeps of the pass."""
+        return PassNumbers(
+            batches_looked_at=self.looked_at,
+            batches_repaired=self.repaired,
+            batches_left=self.left,
+            errors=self.errors,
+            cut_short=self.cut_short,
+        )
 
     @property
     def is_clean(self) -> bool:

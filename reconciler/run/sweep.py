@@ -3,11 +3,12 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
+from batches.passes import PassKind
 from batches.result import JobOutcome
 from batches.store.batch_store import BatchStore
 from reconciler.decision.not_repaired import NotRepairedReason
@@ -16,7 +17,7 @@ from reconciler.run.lease import hold_lease
 from reconciler.run.looks import keep_look
 from reconciler.run.progress import PassProgress
 from reconciler.run.purge import PURGE_SHARE, purge_ended
-from reconciler.run.result import BatchResult, OnResult, Output, RunLog, RunReport
+from reconciler.run.result import BatchResult, OnResult, Output, RunLog, RunReport, RunSummary
 from reconciler.run.workers import WorkerPool
 from reconciler.settings import ReconcilerSettings
 
@@ -49,6 +50,11 @@ class RunOptions:
         """
         return self.batch_id is not None or self.all_batches or self.dry_run
 
+    @property
+    def kind(self) -> PassKind:
+        """What is kept about the pass: a schedule runs it without an option that selects batches."""
+        return PassKind(manual=self.is_by_hand, one_batch=self.batch_id is not None)
+
 
 class Sweep:
     """One pass; used once.
@@ -77,6 +83,7 @@ class Sweep:
         self._options = options
         self._run_log = RunLog()
         self._lease_held_elsewhere = False
+        self._started = asyncio.get_running_loop().time()
         self._not_checked = self._deleted = 0
 
     async def run(self, output: Output) -> RunReport:
@@ -96,29 +103,42 @@ class Sweep:
                 await keep_look(self._store, result, output.word)
             await output.on_result(result)
 
-        start = asyncio.get_running_loop().time()
+        self._started = asyncio.get_running_loop().time()
         try:
             await self._run_with_lease(add, output.progress)
         except DatabaseUnavailable:
             self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
-        except BatchNotFound:
-            self._run_log.add_missing(self._options.batch_id or "")
-        return self._report(asyncio.get_running_loop().time() - start)
+        return RunReport(self._summary(), self._run_log)
 
     async def _run_with_lease(self, on_result: OnResult, progress: PassProgress) -> None:
         # Every write is conditional on a revision; the lease only keeps two passes from doing the same work.
-        if self._options.dry_run or self._options.batch_id is not None:
+        if self._options.dry_run:
             await self._check(on_result, progress)
-            return
-        async with hold_lease(self._store, self._deadline) as is_ours:
-            if not is_ours:
-                self._lease_held_elsewhere = True
-                return
-            key = await self._store.begin_pass()
-            await self._check(on_result, progress)
-            await self._store.end_pass(key)
+        elif self._options.batch_id is not None:
+            await self._run_and_keep(on_result, progress)
+        else:
+            async with hold_lease(self._store, self._deadline) as is_ours:
+                self._lease_held_elsewhere = not is_ours
+                if is_ours:
+                    await self._run_and_keep(on_result, progress)
+
+    async def _run_and_keep(self, on_result: OnResult, progress: PassProgress) -> None:
+        """Run the pass, and keep when it ran and what it did."""
+        key = await self._store.begin_pass(self._options.kind)
+        await self._check(on_result, progress)
+        with suppress(DatabaseUnavailable):  # the report says so already
+            await self._store.end_pass(key, self._summary().kept)
 
     async def _check(self, on_result: OnResult, progress: PassProgress) -> None:
+        """Check the selected batches; what stops the pass goes into the report."""
+        try:
+            await self._check_selected(on_result, progress)
+        except DatabaseUnavailable:
+            self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
+        except BatchNotFound:
+            self._run_log.add_missing(self._options.batch_id or "")
+
+    async def _check_selected(self, on_result: OnResult, progress: PassProgress) -> None:
         await self._purge(self._settings.pass_seconds_max * PURGE_SHARE)
         async with aclosing(await self._selected(progress)) as batches:
             self._not_checked = await self._pool.check(batches, self._settings.concurrency, on_result)
@@ -138,22 +158,21 @@ class Sweep:
         stuck_after_seconds = 0 if self._options.all_batches else self._settings.stuck_after
         return _stuck_and_counted(self._store, stuck_after_seconds, progress)
 
-    def _report(self, seconds: float) -> RunReport:
+    def _summary(self) -> RunSummary:
         # A pass whose time was up while it finished its last batch, or deleted old ones, is complete.
         is_cut_short = (
             self._deadline.stop_reason is not StopReason.TIME_UP
             or self._not_checked
             or self._run_log.count(NotRepairedReason.CUT_SHORT)
         )
-        summary = self._run_log.summary(
+        return self._run_log.summary(
             dry_run=self._options.dry_run,
             lease_held_elsewhere=self._lease_held_elsewhere,
             not_looked_at=self._not_checked,
             batches_deleted=self._deleted,
-            seconds=round(seconds, 3),
+            seconds=round(asyncio.get_running_loop().time() - self._started, 3),
             cut_short=(self._deadline.stop_reason or "") if is_cut_short else "",
         )
-        return RunReport(summary, self._run_log)
 
 
 async def _only(batch: Batch) -> AsyncGenerator[Batch]:

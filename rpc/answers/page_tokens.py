@@ -37,6 +37,11 @@ def encode_token(call: str, filters: object, key: int | str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+def next_token(call: str, filters: object, key: int | str | None) -> str:
+    """Make the token of the next page as `encode_token` does; empty if there is no next page."""
+    return "" if key is None else encode_token(call, filters, key)
+
+
 def decode_token(call: str, filters: object, token: str, kind: type[Key]) -> Key | None:
     """Read the key in a token.
 

@@ -12,6 +12,10 @@ from rpc.callers.principal import Principal, Role, set_caller
 PUBLIC_PREFIX = f"/{health.SERVICE_NAME}/"
 """Health reveals only whether a server is ready, and load balancers ask for it without a token."""
 
+RequiredRoles = Mapping[str, Role | None]
+"""The role that each method (/package.Service/Method) requires; None: any. A method without an entry is
+forbidden to everybody."""
+
 _AUTHORIZATION = "authorization"
 
 Authenticate = Callable[[str], Principal | None]
@@ -23,12 +27,11 @@ class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
 
     Args:
         authenticate: finds the caller of a call.
-        required_roles: the role that each method (/package.Service/Method) requires. A method without an
-            entry is forbidden to everybody.
+        required_roles: the role that each method requires.
 
     """
 
-    def __init__(self, authenticate: Authenticate, required_roles: Mapping[str, Role]) -> None:
+    def __init__(self, authenticate: Authenticate, required_roles: RequiredRoles) -> None:
         self._authenticate = authenticate
         self._required_roles = required_roles
 
@@ -52,8 +55,18 @@ class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
         principal.usage.count_call(principal.limits)
         handler = await continuation(handler_call_details)
         if handler is not None:  # otherwise the error interceptor answers that the method does not exist
-            _require(principal, self._required_roles.get(method))
+            self._require(principal, method)
         return handler
+
+    def _require(self, principal: Principal, method: str) -> None:
+        if method not in self._required_roles:
+            needed = "a role that does not exist"
+        else:
+            role = self._required_roles[method]
+            if role is None or role in principal.roles:
+                return
+            needed = f"the role {role}"
+        raise Refusal(grpc.StatusCode.PERMISSION_DENIED, "ROLE_MISSING", f"this call needs {needed}")
 
 
 def _authorization_of(details: grpc.HandlerCallDetails) -> str:
@@ -61,9 +74,3 @@ def _authorization_of(details: grpc.HandlerCallDetails) -> str:
         if key == _AUTHORIZATION and isinstance(value, str):
             return value
     return ""
-
-
-def _require(principal: Principal, role: Role | None) -> None:
-    if role is None or role not in principal.roles:
-        needed = f"the role {role}" if role is not None else "a role that does not exist"
-        raise Refusal(grpc.StatusCode.PERMISSION_DENIED, "ROLE_MISSING", f"this call needs {needed}")

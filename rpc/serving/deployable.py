@@ -1,7 +1,7 @@
 """One gRPC service as a process runs it: start, health, admin ports, background tasks and drain."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,8 +12,8 @@ from grpc_health.v1 import health_pb2_grpc
 
 from rpc.answers.error_table import ErrorTable
 from rpc.answers.request_checks import RequestChecks
+from rpc.callers.authorization import RequiredRoles
 from rpc.callers.limits import Limits
-from rpc.callers.principal import Role
 from rpc.serving.admin import AdminPorts
 from rpc.serving.health import Health
 from rpc.serving.security import ServerSecurity
@@ -40,14 +40,16 @@ class Service:
 
     name: str
     """The full name, package.Service."""
-    required_roles: Mapping[str, Role]
+    required_roles: RequiredRoles
     """The role that each method (/package.Service/Method) requires."""
     errors: ErrorTable
     """The answers to the errors of its domain."""
     add_to_server: Callable[[grpc.aio.Server], None]
-    """Registers its servicer."""
+    """Registers its servicers."""
     check: Callable[[], Awaitable[object]]
     """Fails while the store behind the service does not answer."""
+    further_names: Sequence[str] = ()
+    """The full names of the other services on the same port: health and reflection list them too."""
     request_checks: RequestChecks = field(default_factory=RequestChecks)
     """What is checked before a request is decoded."""
     tasks: Sequence[BackgroundTask] = ()
@@ -84,7 +86,8 @@ class Deployable:
         self._service = service
         self._telemetry = telemetry
         self._drain_seconds = settings.drain_seconds
-        self._health = Health(service.name, service.check)
+        names = service.name, *service.further_names
+        self._health = Health(names, service.check)
         security = ServerSecurity(settings, service.required_roles, limits)
         security.warn(settings.listen)
         telemetry.registry.register(
@@ -107,7 +110,7 @@ class Deployable:
         service.add_to_server(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         if settings.reflection:
-            add_reflection(self._server, service.name)
+            add_reflection(self._server, *names)
         self.port = listen(self._server, options)
         self.admin = AdminPorts(settings, self._health.servicer, telemetry.registry)
         self._tasks: list[tuple[BackgroundTask, asyncio.Task[None]]] = []

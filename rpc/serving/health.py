@@ -1,12 +1,12 @@
 """Readiness and liveness of a server, as grpc.health.v1.
 
-Three names are served: "" and the name of the service show whether the server is ready, "liveness" shows
-that the process runs. Kubernetes removes a pod that is not ready from its Service but kills a pod that is not
-alive: if the database is away, only the former may happen.
+"" and the names of the services show whether the server is ready, "liveness" shows that the process runs.
+Kubernetes removes a pod that is not ready from its Service but kills a pod that is not alive: if the database
+is away, only the former may happen.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import structlog
@@ -29,13 +29,13 @@ class Health:
     """Checks the backing store regularly, and tells the health servicer. Not ready before the first check.
 
     Args:
-        service: the full name of the service.
+        services: the full names of the services.
         check: a call that fails while the store does not answer.
 
     """
 
-    def __init__(self, service: str, check: Callable[[], Awaitable[object]]) -> None:
-        self._names = ("", service)
+    def __init__(self, services: Sequence[str], check: Callable[[], Awaitable[object]]) -> None:
+        self._names = ("", *services)
         self.servicer = HealthServicer({LIVENESS: _SERVING, **dict.fromkeys(self._names, _NOT_SERVING)})
         self._check = check
         self._ready: bool | None = None

@@ -1,16 +1,13 @@
 """A server's security, built from its settings: certificate, authentication and authorization."""
 
-from collections.abc import Mapping
-
 import structlog
 
 from process.addresses import is_loopback
 from process.configuration import refuse
 from rpc.callers.authentication import AuthenticationRules, Authenticator
-from rpc.callers.authorization import AuthorizationInterceptor
+from rpc.callers.authorization import AuthorizationInterceptor, RequiredRoles
 from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.limits import Limits
-from rpc.callers.principal import Role
 from rpc.callers.tls import ServerCertificate, TlsFiles
 from rpc.settings import ServerSettings
 
@@ -30,7 +27,7 @@ class ServerSecurity:
 
     """
 
-    def __init__(self, settings: ServerSettings, required_roles: Mapping[str, Role], limits: Limits) -> None:
+    def __init__(self, settings: ServerSettings, required_roles: RequiredRoles, limits: Limits) -> None:
         rules = _rules(settings, limits)
         try:
             self.certificate = _certificate(settings)

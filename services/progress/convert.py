@@ -10,9 +10,11 @@ from batches import pace
 from batches.batch import Batch
 from batches.errors import BatchError
 from batches.look import PendingPage
+from batches.passes import Pass
 from batches.repair import Repair, Tallies
 from batches.result import FailureGroup, RecordedResult, ResultSource
 from batches.stall import Findings, ReconcilerRules, stall_reason
+from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.error_table import refusal_of
 from rpc.answers.refusal import Refusal
@@ -78,11 +80,11 @@ class BatchConverter:
             pending_jobs=batch.pending_jobs,
             percent_complete=batch.percent_complete,
             revision=batch.revision,
-            create_time=_time(batch.create_time),
-            last_result_time=_time(batch.last_result_time),
-            complete_time=_time(batch.complete_time),
+            create_time=to_timestamp(batch.create_time),
+            last_result_time=to_timestamp(batch.last_result_time),
+            complete_time=to_timestamp(batch.complete_time),
             jobs_per_second=pace.jobs_per_second(batch, now),
-            estimated_complete_time=_time(pace.estimated_complete_time(batch, now)),
+            estimated_complete_time=to_timestamp(pace.estimated_complete_time(batch, now)),
             stall_reason=stall_reason(batch, now, self._rules, findings),
             reconciled_jobs=batch.reconciled_jobs,
             pace_holds_for=_duration(pace.pace_holds_seconds(batch, now)),
@@ -135,7 +137,7 @@ def to_job_result(result: RecordedResult) -> pb.JobResult:
         attempt=result.attempt,
         error_type=result.error_type,
         error_message=result.error_message,
-        record_time=_time(result.record_time),
+        record_time=to_timestamp(result.record_time),
         reconciled=result.source is ResultSource.RECONCILER,
         display_name=result.display_name,
     )
@@ -158,7 +160,7 @@ def to_repair(repair: Repair) -> pb.Repair:
         before=_to_tallies(repair.before),
         after=_to_tallies(repair.after),
         reason=repair.reason,
-        repair_time=_time(repair.repair_time),
+        repair_time=to_timestamp(repair.repair_time),
     )
 
 
@@ -171,8 +173,23 @@ def to_pending_jobs(page: PendingPage, next_page_token: str) -> pb.ListPendingJo
             for job in page.jobs.items
         ],
         next_page_token=next_page_token,
-        look_time=None if look is None else _time(look.pending_time or look.look_time),
+        look_time=None if look is None else to_timestamp(look.pending_time or look.look_time),
         reason="" if look is None else look.sentence,
+    )
+
+
+def to_pass(one: Pass) -> operations_pb2.Pass:
+    """Return the message of a pass of the reconciler."""
+    numbers = one.numbers
+    return operations_pb2.Pass(
+        start_time=to_timestamp(one.start_time),
+        end_time=to_timestamp(one.end_time),
+        manual=one.manual,
+        batches_looked_at=numbers.batches_looked_at,
+        batches_repaired=numbers.batches_repaired,
+        batches_left=numbers.batches_left,
+        errors=numbers.errors,
+        cut_short=numbers.cut_short,
     )
 
 
@@ -206,7 +223,8 @@ def _duration(seconds: float | None) -> duration_pb2.Duration | None:
     return message
 
 
-def _time(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
+def to_timestamp(moment: datetime | None) -> timestamp_pb2.Timestamp | None:
+    """Return the message of a time; None for None."""
     if moment is None:
         return None
     message = timestamp_pb2.Timestamp()

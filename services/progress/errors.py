@@ -17,6 +17,10 @@ class TooManyWatches(Exception):
     """This server has too many open watches."""
 
 
+class PrefixedToken(Exception):
+    """What the caller asks for is about all batches, and its token is for those of a prefix."""
+
+
 class ForeignBatchId(Exception):
     """A caller may create only batches whose ids begin with its prefix.
 

@@ -1,10 +1,12 @@
-"""The role that each method of ProgressService requires; a method without an entry is forbidden to all."""
+"""The role that each method of the server requires; a method without an entry is forbidden to all."""
 
-from batchprogress.v1 import progress_pb2
+from batchprogress.v1 import operations_pb2, progress_pb2
+from rpc.callers.authorization import RequiredRoles
 from rpc.callers.principal import Role
 from rpc.serving.server import REFLECTION_METHODS
 
 SERVICE = progress_pb2.DESCRIPTOR.services_by_name["ProgressService"].full_name
+OPERATIONS_SERVICE = operations_pb2.DESCRIPTOR.services_by_name["OperationsService"].full_name
 
 _ROLES = {
     "CreateBatch": Role.OPERATOR,
@@ -22,8 +24,11 @@ _ROLES = {
     "ReportJobResults": Role.WORKER,
 }
 
-REQUIRED_ROLES = {
+_OPERATIONS_ROLES = {"GetServerInfo": None, "ListPasses": Role.READER}
+
+REQUIRED_ROLES: RequiredRoles = {
     **{f"/{SERVICE}/{name}": role for name, role in _ROLES.items()},
+    **{f"/{OPERATIONS_SERVICE}/{name}": role for name, role in _OPERATIONS_ROLES.items()},
     **dict.fromkeys(REFLECTION_METHODS, Role.READER),
 }
 """The roles by the full names of the methods."""

@@ -23,6 +23,7 @@ from batches.result import (
     JobResult,
 )
 from batchprogress.v1 import progress_pb2 as pb
+from batchprogress.v1.operations_pb2 import ListPassesRequest
 from rpc.answers.fields import FieldChecks
 from rpc.answers.refusal import Refusal
 
@@ -157,6 +158,14 @@ def to_page(message: pb.ListRepairsRequest | pb.ListPendingJobsRequest) -> tuple
     size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
     checks.done()
     return batch_id, size
+
+
+def to_page_size(message: ListPassesRequest) -> int:
+    """Check ListPasses; return the page size."""
+    checks = FieldChecks()
+    size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
+    checks.done()
+    return size
 
 
 def to_watch(message: pb.WatchBatchRequest) -> Watch:

@@ -15,7 +15,7 @@ from batches.batch import Batch
 from batches.result import RecordedResult
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
-from rpc.answers.page_tokens import decode_token, encode_token
+from rpc.answers.page_tokens import decode_token, next_token
 from rpc.answers.pages import page_that_fits
 from rpc.answers.refusal import Refusal
 from rpc.answers.request_checks import REQUEST_BYTES
@@ -97,7 +97,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         ) -> pb.ListBatchesResponse:
             return pb.ListBatchesResponse(
                 batches=[message for _, message in batches],
-                next_page_token=_next_token("ListBatches", filters, next_key),
+                next_page_token=next_token("ListBatches", filters, next_key),
             )
 
         return page_that_fits(found, page.next_key, lambda one: one[0].batch_key, to_response)
@@ -138,7 +138,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         def to_response(results: Sequence[RecordedResult], next_key: str | None) -> pb.ListJobResultsResponse:
             return pb.ListJobResultsResponse(
                 job_results=[convert.to_job_result(result) for result in results],
-                next_page_token=_next_token("ListJobResults", filters, next_key),
+                next_page_token=next_token("ListJobResults", filters, next_key),
             )
 
         return page_that_fits(page.items, page.next_key, attrgetter("job_id"), to_response)
@@ -151,7 +151,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         page = await self._store.list_pending_jobs(
             require_visible(batch_id), after_job_id=after_job_id, size=size
         )
-        return convert.to_pending_jobs(page, _next_token("ListPendingJobs", batch_id, page.jobs.next_key))
+        return convert.to_pending_jobs(page, next_token("ListPendingJobs", batch_id, page.jobs.next_key))
 
     async def ListFailureGroups(
         self, request: pb.ListFailureGroupsRequest, _context: Context
@@ -167,7 +167,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         page = await self._store.list_repairs(require_visible(batch_id), before_key=before_key, size=size)
         return pb.ListRepairsResponse(
             repairs=[convert.to_repair(repair) for repair in page.items],
-            next_page_token=_next_token("ListRepairs", batch_id, page.next_key),
+            next_page_token=next_token("ListRepairs", batch_id, page.next_key),
         )
 
     async def WatchBatch(
@@ -184,7 +184,3 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
 
     def _submit(self) -> scope.Submit:
         return partial(self._group_commit.submit, request_bytes=REQUEST_BYTES.get())
-
-
-def _next_token(call: str, filters: object, key: int | str | None) -> str:
-    return "" if key is None else encode_token(call, filters, key)

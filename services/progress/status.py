@@ -26,6 +26,11 @@ ERRORS: ErrorTable = {
         StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database does not answer; try again"
     ),
     errors.ForeignBatchId: ErrorAnswer(StatusCode.PERMISSION_DENIED, "FOREIGN_BATCH_ID"),
+    errors.PrefixedToken: ErrorAnswer(
+        StatusCode.PERMISSION_DENIED,
+        "PREFIXED_TOKEN",
+        "a pass is about all batches, and this token is for those of a prefix",
+    ),
     errors.ShuttingDown: ErrorAnswer(
         StatusCode.UNAVAILABLE, "SHUTTING_DOWN", "this server is shutting down; try again"
     ),

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+import grpc
 import structlog
 
 from batches.migrations import migrate
@@ -13,7 +14,7 @@ from batches.stall import ReconcilerRules
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.durability import durability_warnings
-from batchprogress.v1 import progress_pb2_grpc
+from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
 from rpc.answers.request_checks import Admit, RequestChecks
 from rpc.callers.limits import Limits
 from rpc.serving.deployable import BackgroundTask, Deployable, Service
@@ -23,9 +24,10 @@ from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit, Record
 from services.progress.metrics import FlushMetrics, ProgressCollector
+from services.progress.operations_servicer import OperationsServicer
 from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds
-from services.progress.permissions import REQUIRED_ROLES, SERVICE
+from services.progress.permissions import OPERATIONS_SERVICE, REQUIRED_ROLES, SERVICE
 from services.progress.repeated_fields import REPEATED_FIELDS
 from services.progress.servicer import ProgressServicer
 from services.progress.settings import ProgressSettings
@@ -106,6 +108,11 @@ def _assemble(
     rules = ReconcilerRules(settings.stuck_after, settings.reconciler_period)
     messages = BatchMessages(BatchConverter(rules), store.read_findings)
     servicer = ProgressServicer(store, group_commit, hub, messages, pending.add)
+
+    def add_to_server(server: grpc.aio.Server) -> None:
+        progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
+        operations_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(store), server)
+
     tasks = (
         BackgroundTask(group_commit.run, group_commit.close),
         BackgroundTask(feed.run),
@@ -113,7 +120,7 @@ def _assemble(
     )
     return Deployable(
         settings,
-        _service(servicer, health.ping, hub, tasks, partial(group_commit.require_room, 1)),
+        _service(add_to_server, health.ping, hub, tasks, partial(group_commit.require_room, 1)),
         telemetry,
         _limits_of(settings),
         reuse_port=settings.reuse_port,
@@ -121,7 +128,7 @@ def _assemble(
 
 
 def _service(
-    servicer: ProgressServicer,
+    add_to_server: Callable[[grpc.aio.Server], None],
     check: Callable[[], Awaitable[object]],
     hub: WatchHub,
     tasks: Sequence[BackgroundTask],
@@ -129,12 +136,13 @@ def _service(
 ) -> Service:
     return Service(
         name=SERVICE,
+        further_names=(OPERATIONS_SERVICE,),
         required_roles=REQUIRED_ROLES,
         errors=ERRORS,
         request_checks=RequestChecks(
             REPEATED_FIELDS, {f"/{SERVICE}/{method}": admit_reports for method in REPORTS}
         ),
-        add_to_server=partial(progress_pb2_grpc.add_ProgressServiceServicer_to_server, servicer),
+        add_to_server=add_to_server,
         check=check,
         tasks=tasks,
         end_streams=hub.close,

@@ -16,7 +16,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import DecodeError
 
 from batches.result import JobOutcome
-from batchprogress.v1 import job_status_pb2
+from batchprogress.v1 import job_status_pb2, operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.page_tokens import encode_token
 from tests.faults import hostile
@@ -60,6 +60,7 @@ METHODS: tuple[MethodDescriptor, ...] = tuple(
     method
     for service in (
         pb.DESCRIPTOR.services_by_name["ProgressService"],
+        operations_pb2.DESCRIPTOR.services_by_name["OperationsService"],
         job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"],
     )
     for method in service.methods
@@ -110,6 +111,7 @@ class Hostility:
             "ListRepairs": [*KNOWN],
             "ListPendingJobs": [*KNOWN],
             "ListJobStatuses": [*KNOWN],
+            "ListPasses": [None],
         }
         tokens = [
             encode_token(call, filters, key)
@@ -266,7 +268,11 @@ async def test_any_message_gets_a_documented_answer(
         grpc.aio.insecure_channel(job_status.target) as to_job_status,
     ):
         await prepare(stub_of(to_progress), ledger)
-        channels = {"ProgressService": to_progress, JOB_STATUS.name: to_job_status}
+        channels = {
+            "ProgressService": to_progress,
+            "OperationsService": to_progress,
+            JOB_STATUS.name: to_job_status,
+        }
         await hostility.send_all(messages // 2, channels)  # caches are filled now
         before = [Footprint.of(server.pid) for server in (progress, job_status)]
         await hostility.send_all(messages // 2, channels)

@@ -1,9 +1,12 @@
 """The reconciler, started by its schedule and manually."""
 
-import json
-import re
+import asyncio
+import os
+import shlex
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import pytest_asyncio
@@ -15,7 +18,7 @@ from tests.integration.reconciler.scenes import Finished, Process, Scene, jobs
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
 from tests.support.queue_fake import FakeBatch, QueueFake, served
-from tests.unit.k8s.layout import ROOT, Manifest, write_kustomization
+from tests.unit.k8s.layout import ROOT, Manifest, kubectl, write_kustomization
 
 pytestmark = [
     pytest.mark.xdist_group("kubernetes"),
@@ -26,6 +29,8 @@ pytestmark = [
 SCHEDULE_SECONDS_MAX = 100.0
 """The schedule of every minute plus the delay of the controller."""
 MANUAL = "manual"
+SCRIPT_SECONDS_MAX = 30.0
+"""It asks every two seconds whether the Job has ended."""
 
 
 @pytest_asyncio.fixture
@@ -54,29 +59,30 @@ def installed(scene: Scene, namespace: Namespace, tmp_path: Path) -> Namespace:
     return namespace
 
 
-async def test_manual_pass_repairs_the_stuck_batch(
+async def test_run_by_hand_repairs_the_stuck_batch_and_leaves_the_history_alone(
     scene: Scene, installed: Namespace, tmp_path: Path
 ) -> None:
-    """`kubectl create job --from` starts it, and the Job completes."""
-    installed.kubectl("create", "job", "--from=cronjob/reconciler", MANUAL)
-    pod = _pod_of(installed, MANUAL)
-    finished = await _run(installed, pod, tmp_path / "root")
-    assert (finished.code, finished.summary["completed"]) == (0, 1), finished
+    """The CronJob does not own its Job, and the pass is kept as one by hand."""
+    async with _by_hand(installed, "--all") as (script, job):
+        (manifest,) = [one for one in installed.all_of("jobs") if one["metadata"]["name"] == job]
+        assert "ownerReferences" not in manifest["metadata"]
+        assert manifest["spec"]["ttlSecondsAfterFinished"] > 0
+        finished = await _finish(installed, job, tmp_path / "root")
+        assert (finished.code, finished.summary["completed"]) == (0, 1), finished
+        await asyncio.wait_for(script.wait(), SCRIPT_SECONDS_MAX)  # there are no nodes, so it finds no log
     assert (await scene.store.get_batch("sync")).state is BatchState.COMPLETED
-    installed.end_pod(pod, finished.code)
-    installed.kubectl("wait", "--for=condition=complete", f"job/{MANUAL}", "--timeout=50s")
+    (kept,) = (await scene.store.list_passes(before_key=None, size=10)).items
+    assert (kept.manual, kept.numbers.batches_repaired) == (True, 1)
 
 
 async def test_dry_run_reports_the_repair_and_writes_nothing(
     scene: Scene, installed: Namespace, tmp_path: Path
 ) -> None:
-    """It is started as in the README, for all batches and for one."""
+    """For all batches and for one."""
     before = await scene.tables()
     for arguments in (["--dry-run"], ["--batch-id", "sync", "--dry-run"]):
-        job = f"{MANUAL}-{len(arguments)}"
-        _create_with_arguments(installed, job, arguments)
-        pod = _pod_of(installed, job)
-        finished = await _run(installed, pod, tmp_path / job)
+        async with _by_hand(installed, *arguments) as (_, job):
+            finished = await _finish(installed, job, tmp_path / job)
         assert (finished.code, finished.summary["dry_run"], finished.summary["completed"]) == (0, True, 1)
     assert await scene.tables() == before
 
@@ -127,15 +133,45 @@ def _pod_of(namespace: Namespace, job: str) -> Manifest:
     return found
 
 
-def _create_with_arguments(namespace: Namespace, job: str, arguments: list[str]) -> None:
-    """Create a Job from the CronJob and patch arguments into it, as in the README."""
-    readme = (ROOT / "k8s/README.md").read_text()
-    (path,) = set(re.findall(r'"path": "(/spec/template/[^"]+/args/-)"', readme))
-    manifest = namespace.kubectl(
-        "create", "job", "--from=cronjob/reconciler", job, "--dry-run=client", "--output=yaml"
-    )
-    patch = json.dumps([{"op": "add", "path": path, "value": one} for one in arguments])
-    patched = namespace.kubectl(
-        "patch", "--local", "-f", "-", "--type=json", "--output=yaml", "-p", patch, stdin=manifest
-    )
-    namespace.kubectl("create", "-f", "-", stdin=patched)
+@asynccontextmanager
+async def _by_hand(
+    namespace: Namespace, *arguments: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Start the script of the README; yield its process and the name of its Job."""
+    before = {one["metadata"]["name"] for one in namespace.all_of("jobs")}
+    with TemporaryDirectory() as folder:
+        environment = {**os.environ, "PATH": f"{_kubectl_of(namespace, folder)}:{os.environ['PATH']}"}
+        script = await asyncio.create_subprocess_exec(
+            str(ROOT / "k8s/run-reconciler.sh"), *arguments, env=environment
+        )
+        try:
+            yield script, await asyncio.to_thread(_new_job, namespace, before)
+        finally:
+            if script.returncode is None:
+                script.terminate()
+                await script.wait()
+
+
+def _kubectl_of(namespace: Namespace, folder: str) -> str:
+    """Put a kubectl that uses the namespace into a folder; return the folder."""
+    command = (*kubectl(), f"--kubeconfig={namespace.kubeconfig}", f"--namespace={namespace.name}")
+    wrapper = Path(folder, "kubectl")
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+    wrapper.chmod(0o700)
+    return folder
+
+
+def _new_job(namespace: Namespace, before: set[str]) -> str:
+    def created() -> set[str]:
+        return {one["metadata"]["name"] for one in namespace.all_of("jobs")} - before
+
+    (job,) = eventually(created)
+    return str(job)
+
+
+async def _finish(namespace: Namespace, job: str, root: Path) -> Finished:
+    """Run the pod of a Job, and tell Kubernetes how it ended."""
+    pod = await asyncio.to_thread(_pod_of, namespace, job)
+    finished = await _run(namespace, pod, root)
+    namespace.end_pod(pod, finished.code)
+    return finished

@@ -15,8 +15,8 @@ import grpc
 from pydantic import SecretStr
 
 from batches.settings import DatabaseSettings
+from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
 from batchprogress.v1 import progress_pb2 as pb
-from batchprogress.v1 import progress_pb2_grpc
 from services.progress.settings import ProgressSettings
 from services.progress.wiring import progress_server
 
@@ -40,6 +40,11 @@ class Served:
     port: int
     channel: grpc.aio.Channel
     stub: Stub
+
+    @property
+    def operations(self) -> "operations_pb2_grpc.OperationsServiceAsyncStub":
+        """A client of the other service on the same port."""
+        return operations_pb2_grpc.OperationsServiceStub(self.channel)
 
     async def create(self, batch_id: str, total_jobs: int, *, sealed: bool = True) -> pb.Batch:
         """Create a batch."""

@@ -56,9 +56,11 @@ from batchprogress.models import (
     FailureGroup,
     JobOutcome,
     JobResult,
+    Pass,
     PendingJob,
     PendingJobs,
     Repair,
+    ServerInfo,
     Tallies,
 )
 from batchprogress.paging import AsyncPages, Page, Pages
@@ -93,6 +95,7 @@ __all__ = [
     "JobResult",
     "Page",
     "Pages",
+    "Pass",
     "PendingJob",
     "PendingJobs",
     "PermissionDenied",
@@ -106,6 +109,7 @@ __all__ = [
     "RequestConflict",
     "ResourceExhausted",
     "ServerError",
+    "ServerInfo",
     "ServerTooOld",
     "Tallies",
     "TlsFiles",

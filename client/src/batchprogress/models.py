@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 
 
@@ -170,3 +171,42 @@ class Repair:
     """Why the batch was repaired, as a sentence."""
     repair_time: datetime
     message: pb.Repair = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """A pass of the reconciler."""
+
+    start_time: datetime
+    end_time: datetime | None
+    """None while it runs, and for good if it was killed."""
+    manual: bool
+    """Whether a person asked for it, for one batch or for all."""
+    batches_looked_at: int
+    batches_repaired: int
+    batches_left: Mapping[str, int] = field(hash=False)
+    """The number of batches that it left, by the reason, as in the reconciler's summary."""
+    errors: int
+    """The number of left batches that need another try or a person."""
+    cut_short: str
+    """Why it stopped early, as a sentence; empty if it did not."""
+    message: operations_pb2.Pass = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerInfo:
+    """What a caller may know about the server, and about itself."""
+
+    version: str
+    """The version of the server."""
+    database: str
+    """The kind and version of its database."""
+    caller: str
+    """The name of the caller's token; empty if the server requires no token."""
+    roles: tuple[str, ...]
+    """The roles of the caller: worker, reader, operator."""
+    batch_prefix: str
+    """What the ids of the caller's batches begin with; empty if all batches are its own."""
+    last_pass_time: datetime | None
+    """When the last pass of the reconciler over all batches ended; None if none has."""
+    message: operations_pb2.GetServerInfoResponse = field(repr=False, compare=False)

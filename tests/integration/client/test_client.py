@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from batches.look import Look, PendingJob, QueuePending
+from batches.passes import PassKind, PassNumbers
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress import (
@@ -30,6 +31,7 @@ from batchprogress import (
     WaitTimeout,
 )
 from batchprogress.v1 import progress_pb2 as pb
+from process.version import VERSION
 from tests.integration.client.either import Either, opened
 from tests.support.progress import Served
 
@@ -169,6 +171,28 @@ async def test_what_the_server_refuses_raises_its_own_error(client: Either) -> N
     for name in ("results", "repairs", "watch"):
         with pytest.raises(LookupError, match="'nope'"):
             await client.every(name, "nope")
+
+
+async def test_passes_of_the_reconciler(client: Either, tmp_path: Path) -> None:
+    """The newest is first; one that runs has no end."""
+    assert await client.every("passes") == []
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/t.db", connections_max=1)
+    store = BatchStore(database)
+    numbers = PassNumbers(
+        batches_looked_at=2, batches_repaired=1, batches_left={"still_pending": 1}, errors=1
+    )
+    await store.end_pass(await store.begin_pass(PassKind(manual=True)), numbers)
+    await store.begin_pass()
+    await database.close()
+    running, ended = await client.every("passes", page_size=1)
+    assert (running.end_time, running.manual, running.cut_short) == (None, False, "")
+    assert (ended.manual, ended.batches_looked_at, ended.batches_repaired) == (True, 2, 1)
+    assert (ended.batches_left, ended.errors) == ({"still_pending": 1}, 1)
+    info = await client.call("server_info")
+    assert info.last_pass_time == ended.end_time
+    assert (info.version, info.caller, info.batch_prefix) == (VERSION, "", "")
+    assert info.roles == ("worker", "reader", "operator")
+    assert info.database.startswith("SQLite 3.")
 
 
 async def test_pending_jobs_are_those_that_the_reconciler_found(client: Either, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.observability.conftest import scraped, value
 from tests.support.certificates import Authority
@@ -83,7 +84,14 @@ async def test_every_used_metric_exists(sqlite_url: str, tmp_path: Path) -> None
 def test_labels_exist_in_the_contract() -> None:
     """All methods and states in the queries exist."""
     text = "".join((*queries(), *(rule["expr"] for rule in alerts())))
-    methods = {one.name for one in pb.DESCRIPTOR.services_by_name["ProgressService"].methods}
+    methods = {
+        one.name
+        for service in (
+            pb.DESCRIPTOR.services_by_name["ProgressService"],
+            operations_pb2.DESCRIPTOR.services_by_name["OperationsService"],
+        )
+        for one in service.methods
+    }
     for pattern in re.findall(r'method=~"([^"]+)"', text):
         assert any(re.fullmatch(pattern, name) for name in methods), pattern
     names = pb.DESCRIPTOR.enum_types_by_name["BatchState"].values_by_name

@@ -29,6 +29,7 @@ EXIT_BAD_CONFIGURATION = 78
 SECONDS_MAX = 30
 REFLECTION = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
 SERVICE = "batchprogress.v1.ProgressService"
+OPERATIONS = "batchprogress.v1.OperationsService"
 
 
 async def refusal_to_start(database_url: str, **environment: str) -> tuple[int, str]:
@@ -97,7 +98,7 @@ async def test_running_server_is_ready_and_alive(database_url: str) -> None:
         progress_process(database_url) as process,
         grpc.aio.insecure_channel(process.target) as channel,
     ):
-        for service in ("liveness", "", SERVICE):
+        for service in ("liveness", "", SERVICE, OPERATIONS):
             await _until_serving(channel, service)
 
 

@@ -88,20 +88,6 @@ async def test_a_completed_batch_has_no_look(scene: Scene) -> None:
     assert (await rows(scene, schema.looks), await rows(scene, schema.pending_jobs)) == ([], [])
 
 
-async def test_a_pass_over_all_batches_is_kept(scene: Scene) -> None:
-    await scene.run()
-    ((_, start_time, end_time),) = await rows(scene, schema.passes)
-    assert start_time <= end_time
-
-
-async def test_a_pass_over_one_batch_is_not_kept(scene: Scene) -> None:
-    """It does not tell that the scheduled ones run."""
-    await scene.batch("batch", FakeBatch(jobs(3, pending=1), finished=False))
-    await scene.run(batch_id="batch")
-    assert await rows(scene, schema.passes) == []
-    assert await look_at(scene) is not None
-
-
 async def test_a_dry_run_keeps_no_looks(scene: Scene) -> None:
     await scene.batch("batch", FakeBatch(jobs(3, pending=1), finished=False))
     await scene.run(dry_run=True)

@@ -17,6 +17,7 @@ from tests.support.certificates import Authority
 
 SECONDS_MAX = 20.0
 SERVICE = "batchprogress.v1.ProgressService"
+OPERATIONS = "batchprogress.v1.OperationsService"
 
 
 async def test_probes_need_neither_tls_nor_a_token(serve: Serve, tokens: Tokens, tmp_path: Path) -> None:
@@ -50,7 +51,8 @@ async def test_each_port_lists_what_it_serves(serve: Serve) -> None:
         grpc.aio.insecure_channel(admin) as channel,
     ):
         everywhere = {health.SERVICE_NAME, reflection.SERVICE_NAME}
-        assert await listed(server.channel) == await served(server.channel) == {SERVICE, *everywhere}
+        ours = {SERVICE, OPERATIONS, *everywhere}
+        assert await listed(server.channel) == await served(server.channel) == ours
         assert await listed(channel) == await served(channel) == {CHANNELZ, *everywhere}
 
 
@@ -75,6 +77,7 @@ async def served(channel: Any) -> set[str]:
     found = set()
     for method in (
         f"{SERVICE}/ListBatches",
+        f"{OPERATIONS}/ListPasses",
         f"{health.SERVICE_NAME}/Check",
         f"{CHANNELZ}/GetServers",
         f"{reflection.SERVICE_NAME}/ServerReflectionInfo",

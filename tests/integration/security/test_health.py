@@ -65,7 +65,7 @@ async def scene(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scene]:
     monkeypatch.setattr(health_module, "CHECK_PERIOD_SECONDS", 0.01)
     options, store = ServerOptions("127.0.0.1:0"), Store()
     server = create_server(options, {})
-    health = Health(SERVICE, store.answers)
+    health = Health((SERVICE,), store.answers)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     port = listen(server, options)
     await server.start()

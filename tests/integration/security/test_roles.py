@@ -5,7 +5,7 @@ from typing import Any
 import grpc
 import pytest
 
-from batchprogress.v1 import job_status_pb2, progress_pb2
+from batchprogress.v1 import job_status_pb2, operations_pb2, progress_pb2
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.callers.principal import Role
 from services.job_status import permissions as job_status
@@ -16,6 +16,10 @@ from tests.support.progress import Served
 
 SERVICES = {
     "progress": (progress_pb2.DESCRIPTOR.services_by_name["ProgressService"], progress.REQUIRED_ROLES),
+    "operations": (
+        operations_pb2.DESCRIPTOR.services_by_name["OperationsService"],
+        progress.REQUIRED_ROLES,
+    ),
     "job_status": (job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"], job_status.REQUIRED_ROLES),
 }
 BY_ROLE = {

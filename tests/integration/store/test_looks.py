@@ -1,18 +1,17 @@
 """The reconciler's looks at batches that it left open, and the order in which it looks at them."""
 
 from dataclasses import replace
-from datetime import datetime
 
 import pytest
 
 from batches.errors import BatchNotFound
 from batches.look import LastLook, Look, PendingJob, QueuePending
 from batches.repair import RepairPlan
-from batches.store import passes, schema
+from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from tests.integration.store.steps import count_rows, create, execute, on_sqlite, report, scalar
-from tests.support.samples import NOON, result
+from tests.integration.store.steps import count_rows, create, execute, on_sqlite, report
+from tests.support.samples import result
 
 JOBS = (PendingJob("a", "sync_row", 1), PendingJob("b", "sync_row", 2))
 LOOK = Look(
@@ -136,28 +135,3 @@ async def test_a_deleted_batch_is_not_read(store: BatchStore) -> None:
     read = await store.read_batches([batch.batch_key, batch.batch_key + 1])
     assert [one.batch_id for one in read] == ["batch"]
     assert await store.read_batches([]) == []
-
-
-async def last_pass(database: Database) -> datetime | None:
-    """Return when the newest pass ended or began."""
-    return await database.read(passes.read_last_pass_time)
-
-
-async def test_the_beginning_and_the_end_of_a_pass_are_kept(store: BatchStore, database: Database) -> None:
-    assert await last_pass(database) is None
-    key = await store.begin_pass()
-    began = await last_pass(database)
-    await store.end_pass(key)
-    ended = await last_pass(database)
-    assert began is not None
-    assert ended is not None
-    assert NOON < began <= ended
-
-
-async def test_only_the_newest_passes_are_kept(
-    store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(passes, "KEPT_PASSES_MAX", 2)
-    for _ in range(4):
-        await store.begin_pass()
-    assert await scalar(database, "SELECT COUNT(*) FROM passes") == 2

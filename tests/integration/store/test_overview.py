@@ -5,6 +5,7 @@ import math
 from batches.batch import BatchState, Tally
 from batches.look import Look
 from batches.overview import Overview
+from batches.passes import PassNumbers
 from batches.repair import RepairPlan
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
@@ -24,7 +25,7 @@ async def test_an_empty_database_has_no_totals(store: BatchStore) -> None:
 
 async def test_the_time_since_the_newest_pass_is_told(store: BatchStore, database: Database) -> None:
     """A pass that has not ended counts from its beginning."""
-    await store.end_pass(await store.begin_pass())
+    await store.end_pass(await store.begin_pass(), PassNumbers())
     assert (await store.read_overview(HOUR_SECONDS)).reconciler_silence_seconds < HOUR_SECONDS
     await execute(database, "UPDATE passes SET start_time = :time, end_time = NULL", time=LONG_AGO)
     assert (await store.read_overview(HOUR_SECONDS)).reconciler_silence_seconds > HOUR_SECONDS

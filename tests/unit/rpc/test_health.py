@@ -22,7 +22,7 @@ async def test_draining_server_is_alive_but_not_ready(monkeypatch: pytest.Monkey
     async def check() -> None:
         checks.release()
 
-    health = Health("a.Service", check)
+    health = Health(("a.Service",), check)
     running = asyncio.create_task(health.run())
     await checks.acquire()
     health.drain()
@@ -51,7 +51,7 @@ async def test_check_that_does_not_return_is_not_repeated(monkeypatch: pytest.Mo
             rounds.release()
             super()._set_ready(ready=ready)
 
-    health = CountedHealth("a.Service", check)
+    health = CountedHealth(("a.Service",), check)
     running = asyncio.create_task(health.run())
     async with asyncio.timeout(SECONDS_MAX):
         for _ in range(3):

@@ -1,1 +1,1 @@
-"""The calls of ProgressService: requests, answers, errors and retries, shared by Client and AsyncClient."""
+"""The calls of the server: requests, answers, errors and retries, shared by Client and AsyncClient."""

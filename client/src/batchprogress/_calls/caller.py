@@ -52,7 +52,7 @@ class Caller:
         while True:
             raise_if_closed(attempts.subject, self._channels.closings > closings)
             channel = self._channels.get()
-            method = getattr(progress_pb2_grpc.ProgressServiceStub(channel), call.method)
+            method = getattr(call.stub(channel), call.method)
             try:
                 response = method(
                     call.request,

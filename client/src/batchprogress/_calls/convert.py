@@ -13,11 +13,14 @@ from batchprogress.models import (
     FailureGroup,
     JobOutcome,
     JobResult,
+    Pass,
     PendingJob,
     PendingJobs,
     Repair,
+    ServerInfo,
     Tallies,
 )
+from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 
 _STATES = {
@@ -110,6 +113,34 @@ def to_repair(message: pb.Repair) -> Repair:
         after=_tallies(message.after),
         reason=message.reason,
         repair_time=_time(message.repair_time),
+        message=message,
+    )
+
+
+def to_pass(message: operations_pb2.Pass) -> Pass:
+    """Return the pass in a message."""
+    return Pass(
+        start_time=_time(message.start_time),
+        end_time=_time(message.end_time) if message.HasField("end_time") else None,
+        manual=message.manual,
+        batches_looked_at=message.batches_looked_at,
+        batches_repaired=message.batches_repaired,
+        batches_left=dict(message.batches_left),
+        errors=message.errors,
+        cut_short=message.cut_short,
+        message=message,
+    )
+
+
+def to_server_info(message: operations_pb2.GetServerInfoResponse) -> ServerInfo:
+    """Return what a message tells about the server."""
+    return ServerInfo(
+        version=message.version,
+        database=message.database,
+        caller=message.caller,
+        roles=tuple(message.roles),
+        batch_prefix=message.batch_prefix,
+        last_pass_time=_time(message.last_pass_time) if message.HasField("last_pass_time") else None,
         message=message,
     )
 

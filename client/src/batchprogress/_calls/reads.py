@@ -5,12 +5,22 @@ from collections.abc import Mapping
 from batchprogress._calls import requests
 from batchprogress._calls.caller import Caller
 from batchprogress._calls.requests import PAGE_SIZE_MAX
-from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, PendingJobs, Repair
+from batchprogress.models import (
+    Batch,
+    BatchState,
+    FailureGroup,
+    JobOutcome,
+    JobResult,
+    Pass,
+    PendingJobs,
+    Repair,
+    ServerInfo,
+)
 from batchprogress.paging import Pages
 
 
 class Reads:
-    """Reads batches, their results, their failures and their repairs."""
+    """Reads batches and what belongs to them, and what the server tells about itself."""
 
     _caller: Caller
 
@@ -161,3 +171,40 @@ class Reads:
         return Pages(
             lambda token: self._caller.answer(requests.repairs_page(batch_id, page_size, token)), page_token
         )
+
+    def passes(self, *, page_size: int = PAGE_SIZE_MAX, page_token: str = "") -> Pages[Pass]:
+        """List the passes of the reconciler, newest first: the last 1,000 of the schedule and by hand.
+
+        Args:
+            page_size: the number of passes to read at a time, 1 to 1,000.
+            page_token: the next_page_token of an earlier page. Default: the first page.
+
+        Returns:
+            The passes, to be iterated over, by item or by page.
+
+        Raises:
+            PermissionDenied: when the iteration reads a page; the token is for the batches of a prefix.
+
+        Example:
+            >>> scheduled = [one for one in client.passes() if not one.manual]
+            >>> if scheduled:
+            ...     print(scheduled[0].end_time, scheduled[0].batches_repaired, scheduled[0].cut_short)
+
+        """
+        return Pages(lambda token: self._caller.answer(requests.passes_page(page_size, token)), page_token)
+
+    def server_info(self) -> ServerInfo:
+        """Return what the caller may know about the server, and about itself.
+
+        Returns:
+            The version and the database of the server, the caller's roles, and the time of the last pass.
+
+        Raises:
+            CallFailed: the server refused the call or did not answer in time.
+
+        Example:
+            >>> info = client.server_info()
+            >>> print(info.version, info.database, info.roles, info.last_pass_time)
+
+        """
+        return self._caller.answer(requests.server_info())

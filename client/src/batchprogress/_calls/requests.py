@@ -1,4 +1,4 @@
-"""The calls of ProgressService: the request that each sends, and how its answer is read. Pure."""
+"""The calls of the server: the request that each sends, and how its answer is read. Pure."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -14,12 +14,25 @@ from batchprogress._calls.convert import (
     to_batch,
     to_failure_group,
     to_job_result,
+    to_pass,
     to_pending_jobs,
     to_repair,
+    to_server_info,
 )
 from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, check_of
-from batchprogress.models import Batch, BatchState, FailureGroup, JobOutcome, JobResult, PendingJobs, Repair
+from batchprogress.models import (
+    Batch,
+    BatchState,
+    FailureGroup,
+    JobOutcome,
+    JobResult,
+    Pass,
+    PendingJobs,
+    Repair,
+    ServerInfo,
+)
 from batchprogress.paging import Page
+from batchprogress.v1 import operations_pb2, operations_pb2_grpc, progress_pb2_grpc
 from batchprogress.v1 import progress_pb2 as pb
 
 PAGE_SIZE_MAX = 1_000
@@ -41,6 +54,8 @@ class Call(Generic[Answer]):
     check: Callable[[Answer, Subject, float], None] | None = None
     """Raises an error or logs if the answer is not what was asked for. Gets the seconds since the first
     try; 0 if that was answered."""
+    stub: Callable[[Any], Any] = progress_pb2_grpc.ProgressServiceStub
+    """Makes the stub of the method's service, of a channel."""
 
 
 def create(  # noqa: PLR0913  # options, by keyword only
@@ -154,6 +169,22 @@ def repairs_page(batch_id: str, page_size: int, page_token: str) -> Call[Page[Re
         return Page(tuple(map(to_repair, response.repairs)), response.next_page_token)
 
     return Call("ListRepairs", request, read, batch_id)
+
+
+def passes_page(page_size: int, page_token: str) -> Call[Page[Pass]]:
+    """Read a page of the passes of the reconciler."""
+    request = operations_pb2.ListPassesRequest(page_size=page_size, page_token=page_token)
+
+    def read(response: operations_pb2.ListPassesResponse) -> Page[Pass]:
+        return Page(tuple(map(to_pass, response.passes)), response.next_page_token)
+
+    return Call("ListPasses", request, read, stub=operations_pb2_grpc.OperationsServiceStub)
+
+
+def server_info() -> Call[ServerInfo]:
+    """Read what the caller may know about the server."""
+    request = operations_pb2.GetServerInfoRequest()
+    return Call("GetServerInfo", request, to_server_info, stub=operations_pb2_grpc.OperationsServiceStub)
 
 
 def _read_batch(response: Any) -> Batch:

@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 import batchprogress
-from batchprogress.cli import checking, failures, lifecycle, listing, pending, reporting, showing, watching
+from batchprogress.cli import (
+    checking,
+    failures,
+    lifecycle,
+    listing,
+    operations,
+    pending,
+    reporting,
+    showing,
+    watching,
+)
 from batchprogress.cli.session import add_command
 
 HELP = """\
@@ -13,7 +23,7 @@ Create batches, report how jobs ended, and watch batches live.
 
 Answers go to standard output, everything else to standard error. A terminal shows tables and moving bars;
 other outputs get plain lines. NO_COLOR switches colours off. With --json each line is an object with the
-field names of the contract (progress.proto).
+field names of the contract (progress.proto, operations.proto).
 
 `check` compares a batch with the results that the server lists. To compare all counters in the database with
 all rows, run `python -m batches check` with access to the database.
@@ -76,6 +86,8 @@ for _command in (
     showing.show,
     failures.failures,
     pending.pending,
+    operations.passes,
+    operations.info,
     lifecycle.cancel,
     checking.check,
 ):

@@ -89,6 +89,9 @@ def _with_number(value: Any, field: Any) -> Any:
         return [_with_number(one, field) for one in value]
     if field.cpp_type in _INT64:
         return int(value)
-    if isinstance(value, dict) and not field.message_type.GetOptions().map_entry:
-        return _with_numbers(value, field.message_type)
-    return value
+    if not isinstance(value, dict):
+        return value
+    if field.message_type.GetOptions().map_entry:
+        of_value = field.message_type.fields_by_name["value"]
+        return {key: _with_number(one, of_value) for key, one in value.items()}
+    return _with_numbers(value, field.message_type)
