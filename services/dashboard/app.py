@@ -4,17 +4,16 @@ Handlers let a DashboardError pass; `_refuse` turns it into a response.
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from sse_starlette.sse import EventSourceResponse, SendTimeoutError
+from sse_starlette.sse import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from services.dashboard import query_params
 from services.dashboard.api import Api
@@ -30,13 +29,12 @@ from services.dashboard.errors import (
 from services.dashboard.events import to_events
 from services.dashboard.headers import SecurityHeaders
 from services.dashboard.host_check import HostCheck
+from services.dashboard.shared_body import SharedBody, UnsentBodies
 from services.dashboard.viewer_hub import ViewerHub
 
 STATIC = Path(__file__).parent / "static"
 PING_SECONDS = 15
 """The interval of the comments that keep a quiet stream open: many proxies cut one after 60 s."""
-SEND_SECONDS_MAX = 30.0
-"""A viewer that reads nothing for this long is disconnected, which frees its place."""
 RETRY_SECONDS = "2"
 STATUSES: dict[type[DashboardError], HTTPStatus] = {
     BatchUnknown: HTTPStatus.NOT_FOUND,
@@ -55,6 +53,7 @@ class Dashboard:
         self._api = api
         self._hosts = hosts
         self._hub = hub
+        self._unsent = UnsentBodies()
         self.is_draining = False
 
     def app(self) -> ASGIApp:
@@ -79,16 +78,16 @@ class Dashboard:
 
     async def batches(self, request: Request) -> Response:
         """Return a page of batches."""
-        return _json(await self._api.batches(query_params.to_batch_filter(request.query_params)))
+        return self._json(await self._api.batches(query_params.to_batch_filter(request.query_params)))
 
     async def events(self, request: Request) -> Response:
         """Stream a batch as server-sent events until it ends."""
         views = self._hub.view(query_params.to_batch_id(request.query_params))
-        return _EventStream(to_events(views), ping=PING_SECONDS, send_timeout=SEND_SECONDS_MAX, sep="\n")
+        return EventSourceResponse(to_events(views), ping=PING_SECONDS, sep="\n")
 
     async def failures(self, request: Request) -> Response:
         """Return the failure groups of a batch."""
-        return _json(await self._api.failure_groups(query_params.to_batch_id(request.query_params)))
+        return self._json(await self._api.failure_groups(query_params.to_batch_id(request.query_params)))
 
     async def failed_jobs(self, request: Request) -> Response:
         """Return a page of the jobs that failed with one kind of error."""
@@ -98,15 +97,15 @@ class Dashboard:
             query_params.to_errors(query),
             query_params.to_page_token(query),
         )
-        return _json(await self._api.failed_jobs(*asked))
+        return self._json(await self._api.failed_jobs(*asked))
 
     async def pending_jobs(self, request: Request) -> Response:
         """Return the pending jobs of a batch."""
-        return _json(await self._api.pending_jobs(query_params.to_batch_id(request.query_params)))
+        return self._json(await self._api.pending_jobs(query_params.to_batch_id(request.query_params)))
 
     async def repairs(self, request: Request) -> Response:
         """Return the repairs of a batch."""
-        return _json(await self._api.repairs(query_params.to_batch_id(request.query_params)))
+        return self._json(await self._api.repairs(query_params.to_batch_id(request.query_params)))
 
     async def health(self, _request: Request) -> Response:
         """Tell whether this process accepts viewers; it does even while the progress server is down."""
@@ -114,13 +113,8 @@ class Dashboard:
             return JSONResponse({"status": "draining"}, HTTPStatus.SERVICE_UNAVAILABLE)
         return JSONResponse({"status": "serving"})
 
-
-class _EventStream(EventSourceResponse):
-    """A stream that logs no error when its viewer disappears."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(SendTimeoutError):
-            await super().__call__(scope, receive, send)
+    def _json(self, body: bytes) -> Response:
+        return SharedBody(body, self._unsent)
 
 
 def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
@@ -128,10 +122,6 @@ def _page(name: str) -> Callable[[Request], Awaitable[Response]]:
         return FileResponse(STATIC / name)
 
     return page
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:

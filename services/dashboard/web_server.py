@@ -1,9 +1,14 @@
 """uvicorn with our own socket, signal handling and log, as in the other servers."""
 
+import asyncio
 import logging
+import resource
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import cast
 
 import structlog
 import uvicorn
@@ -11,11 +16,21 @@ from starlette.types import ASGIApp
 
 from process.addresses import split_address
 from process.configuration import refuse
+from services.dashboard import http_connection
+from services.dashboard.http_connection import HttpConnection
+from services.dashboard.places import Places
 
 BACKLOG = 2_048
 """Connections that the kernel queues: as many viewers as reconnect at once after a restart."""
 OTHER_CONNECTIONS_MAX = 2_000
-"""Connections besides those of viewers: lists, and idle ones of browsers. More get a 503."""
+"""Connections besides those of viewers: lists, and idle ones of browsers."""
+OTHER_FILES = 100
+"""Open files besides connections: gRPC's, libraries, pipes."""
+SEND_BUFFER_BYTES = 32 * 1024
+"""What the kernel keeps for a client that does not read; it doubles this number, and would otherwise keep
+megabytes. Enough for 500 KB/s to a client that is 100 ms away."""
+TOLD_AGAIN_SECONDS = 60.0
+"""The interval of log lines with the same warning: strangers cause them."""
 
 
 class WebServer(uvicorn.Server):
@@ -23,14 +38,16 @@ class WebServer(uvicorn.Server):
 
     def __init__(self, app: ASGIApp, *, viewers_max: int, drain_seconds: float) -> None:
         _log_structured()
+        connection = partial(HttpConnection, places=Places(_connections_max(viewers_max)))
         super().__init__(
             uvicorn.Config(
                 app,
                 access_log=False,  # pages ask every two seconds
+                http=cast("type[asyncio.Protocol]", connection),
                 lifespan="off",
-                limit_concurrency=viewers_max + OTHER_CONNECTIONS_MAX,
                 log_config=None,
                 server_header=False,
+                timeout_keep_alive=http_connection.IDLE_SECONDS_MAX,
                 timeout_graceful_shutdown=max(1, round(drain_seconds)),
                 ws="none",
             )
@@ -47,20 +64,51 @@ def bind(listen: str) -> socket.socket:
     host, port = split_address(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError:
         refuse(f"cannot listen on {listen}: the port is taken, or the address is not of this machine")
+    # Connections inherit both. asyncio sets the second only on sockets that it opened itself; without it an
+    # answer, which is written in parts, waits 40 ms for the client's acknowledgement.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def _connections_max(viewers_max: int) -> int:
+    """Return how many connections there may be; each is an open file, so raise that limit if possible."""
+    files = viewers_max + OTHER_CONNECTIONS_MAX + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        if allowed < files:
+            structlog.get_logger().warning("too few open files allowed", allowed=allowed, needed=files)
+        files = allowed
+    return max(1, files - OTHER_FILES)
 
 
 class _ToStructlog(logging.Handler):
-    """Passes uvicorn's warnings and errors to our log."""
+    """Passes uvicorn's errors to our log, and each of its warnings once a minute."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._told_at: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno < logging.ERROR and self._is_repeated(record.getMessage()):
+            return
         log = structlog.get_logger()
         log.log(record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info)
+
+    def _is_repeated(self, message: str) -> bool:
+        now = time.monotonic()
+        is_repeated = now - self._told_at.get(message, -TOLD_AGAIN_SECONDS) < TOLD_AGAIN_SECONDS
+        if not is_repeated:
+            self._told_at[message] = now
+        return is_repeated
 
 
 def _log_structured() -> None:
     logger = logging.getLogger("uvicorn")
-    logger.handlers = [_ToStructlog(logging.WARNING)]
+    logger.handlers = [_ToStructlog()]
     logger.propagate = False
