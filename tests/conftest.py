@@ -12,7 +12,7 @@ from batches.store.database import Database
 from batchprogress._grpc import call_processes
 from database_servers import ENGINES as SERVERS
 from database_servers import database_server
-from tests.faults import summary
+from tests.faults import caller_figures, summary
 from tests.k8s import needs as kubernetes
 from tests.support import not_run, selection
 from tests.support.leftovers import mark_this_run, processes_left
@@ -59,7 +59,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     rows = summary.noted_rows(terminalreporter)
     for title, lines in (
         ("figures", notes(terminalreporter, FIGURES)),
-        ("faults", summary.table(rows) if rows else []),
+        ("faults", summary.table(rows)),
+        ("hostile callers", caller_figures.table(terminalreporter)),
         ("databases", not_run.lines(terminalreporter, "found")),
         ("kubernetes", kubernetes.used(terminalreporter)),
     ):

@@ -25,6 +25,13 @@ class Footprint:
         return cls(pages * PAGE_BYTES, len(list((folder / "fd").iterdir())))
 
 
+def peak_bytes(process_id: int) -> int:
+    """Return the largest resident memory that a process has had."""
+    lines = Path(f"/proc/{process_id}/status").read_text(encoding="ascii").splitlines()
+    (kibibytes,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return kibibytes * 1_024
+
+
 async def at_rest(process_id: int, descriptors_max: int, *, seconds_max: float) -> Footprint:
     """Return the footprint once the descriptors are closed, or as it is after `seconds_max`."""
     loop = asyncio.get_running_loop()

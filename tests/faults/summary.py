@@ -54,9 +54,13 @@ def noted_rows(reporter: pytest.TerminalReporter) -> list[Row]:
 
 def table(rows: Sequence[Row]) -> list[str]:
     """Return the table as Markdown, ready for docs/reliability.md."""
-    cells = [TITLES, *((_text(value) for value in astuple(row)) for row in rows)]
-    lines = ["| " + " | ".join(line) + " |" for line in cells]
-    return [lines[0], "|" + " --- |" * len(TITLES), *lines[1:]]
+    return markdown(TITLES, [[_text(value) for value in astuple(row)] for row in rows])
+
+
+def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table; none if it has no rows."""
+    lines = ["| " + " | ".join(line) + " |" for line in (titles, *rows)]
+    return [lines[0], "|" + " --- |" * len(titles), *lines[1:]] if rows else []
 
 
 def _text(value: str | int) -> str:

@@ -12,8 +12,11 @@ import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
 from services.progress.permissions import SERVICE
+from tests.faults.footprint import peak_bytes
 from tests.support.answers import answered
+from tests.support.greedy import Attack
 from tests.support.progress import progress_process, stub_of
+from tests.support.refused_requests import REFUSED
 
 CALLS = 100
 PARALLEL = 32
@@ -23,39 +26,20 @@ ACCEPTED = 11
 """The calls of 10,000 results that a backlog of 100,000 has room for, and one that is being read."""
 ACCEPTED_MIB_MAX = 20
 """A call of 3 MB takes some 15 MiB while its results wait."""
-TEXT = "x" * 4_000_000
 RISE_MIB_MAX = 64
 """The allocator keeps the buffers of some messages, 20 to 47 MiB were measured; 100 calls send 400 MiB."""
-REFUSED: dict[str, tuple[str, Any]] = {
-    "empty results": ("ReportJobResults", b"\x0a\x00" * 2_000_000),
-    "too many labels": (
-        "CreateBatch",
-        pb.CreateBatchRequest(labels={str(number): "x" for number in range(300_000)}),
-    ),
-    "long batch_id": ("GetBatch", pb.GetBatchRequest(batch_id=TEXT)),
-    "long display_name": ("CreateBatch", pb.CreateBatchRequest(display_name=TEXT)),
-    "long page_token": ("ListBatches", pb.ListBatchesRequest(page_token=TEXT)),
-    "invalid bytes": ("CreateBatch", b"\xff" * 4_000_000),
-    "too large": ("ReportJobResults", b"\xff" * 4_500_000),
-    "no such batch": (
-        "ReportJobResult",
-        pb.ReportJobResultRequest(
-            batch_id="b", job_id="j", outcome=pb.JOB_OUTCOME_FAILED, error_message=TEXT
-        ),
-    ),
-}
 
 
 @pytest.mark.more("sends 400 MB to a process of its own")
-@pytest.mark.parametrize(("method", "request_"), REFUSED.values(), ids=REFUSED)
-async def test_refused_calls_leave_nothing(tmp_path: Path, method: str, request_: Any) -> None:
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.name)
+async def test_refused_calls_leave_nothing(tmp_path: Path, refused: Attack) -> None:
     """After 100 calls of 4 MB, the largest memory ever is less than 64 MiB above that before them."""
-    raw = _raw(request_)
+    raw = refused.make(0)
     async with (
         progress_process(f"sqlite+aiosqlite:///{tmp_path}/t.db") as server,
         grpc.aio.insecure_channel(server.target) as channel,
     ):
-        call: Any = channel.unary_unary(f"/{SERVICE}/{method}")
+        call: Any = channel.unary_unary(f"/{SERVICE}/{refused.method}")
         await _refuse(call, b"\xff")  # what the first refusal loads is no leak
         before = await asyncio.to_thread(_peak_mib, server.pid)
         for _ in range(CALLS):
@@ -77,8 +61,8 @@ async def test_parallel_refused_calls_take_only_their_messages(
         for _ in range(PARALLEL_ROUNDS):
             await asyncio.gather(
                 *(
-                    _refuse(channel.unary_unary(f"/{SERVICE}/{method}"), _raw(request))
-                    for method, request in itertools.islice(itertools.cycle(REFUSED.values()), PARALLEL)
+                    _refuse(channel.unary_unary(f"/{SERVICE}/{refused.method}"), refused.make(0))
+                    for refused in itertools.islice(itertools.cycle(REFUSED), PARALLEL)
                 )
             )
         rise = await asyncio.to_thread(_peak_mib, server.pid) - before
@@ -137,16 +121,10 @@ async def test_reports_refused_for_backlog_take_only_their_messages(
     assert rise < ACCEPTED * ACCEPTED_MIB_MAX + BACKLOG_CALLERS * 4
 
 
-def _raw(request: Any) -> bytes:
-    return request if isinstance(request, bytes) else request.SerializeToString()
-
-
 async def _refuse(call: Any, raw: bytes) -> None:
     with pytest.raises(grpc.aio.AioRpcError):
         await call(raw)
 
 
 def _peak_mib(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    (peak,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    return peak // 1024
+    return peak_bytes(pid) // 2**20

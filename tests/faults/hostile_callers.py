@@ -1,0 +1,235 @@
+"""What hostile callers do in fault 15: each attack, at a quick and a full size, on loopback only."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from sqlalchemy import insert, select
+
+from batches.store import schema
+from batches.store.database import Database
+from batchprogress.v1 import progress_pb2 as pb
+from tests.faults.conftest import Target
+from tests.support import greedy
+from tests.support.dashboard import dashboard_process
+from tests.support.hostile_http2 import attacking
+from tests.support.progress import ProgressProcess, stub_of
+from tests.support.refused_requests import REFUSED
+
+FAILURE_LISTS = 40
+FAILED_BATCH = "failed"
+ERROR_KINDS = 40
+RESULTS_A_CALL = 10_000
+SEARCHES = 150
+SEARCH_SECONDS_MAX = 60.0
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much an attack does."""
+
+    seconds: float
+    connections: int
+    """Of a flood."""
+    idle_connections: int
+    half_messages: int
+    failures: int
+    """In the batch whose failure groups are listed."""
+    batches: int
+    """That the dashboard searches."""
+
+
+QUICK = Scale(1.0, 1, 200, 10, 10_000, 250)
+FULL = Scale(8.0, 2, 5_000, 100, 200_000, 5_000)
+
+Size = Callable[[], Awaitable[str]]
+"""Waits until the attack has ended, and returns in words what it was."""
+Run = Callable[[ProgressProcess, Scale], AbstractAsyncContextManager[Size]]
+
+
+async def _nothing(_target: Target, _server: ProgressProcess, _scale: Scale) -> None:
+    """Prepare nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostileCaller:
+    """An attack, and what must hold at its end."""
+
+    name: str
+    run: Run
+    rise_mib_max: int | None
+    """How far the server's memory may rise above that at rest; None: it is only measured."""
+    prepare: Callable[[Target, ProgressProcess, Scale], Awaitable[None]] = _nothing
+
+
+def _flood(name: str, connections: Callable[[Scale], int] = lambda scale: scale.connections) -> Run:
+    @asynccontextmanager
+    async def run(server: ProgressProcess, scale: Scale) -> AsyncIterator[Size]:
+        number = connections(scale)
+        async with attacking(server.port, name, connections=number, seconds=scale.seconds) as attack:
+
+            async def size() -> str:
+                sent = await attack.ended()
+                again = f", {sent.connections:,} in all" if sent.connections > number else ""
+                return f"{number:,} connections{again}, {sent.bytes // MIB:,} MiB"
+
+            yield size
+
+    return run
+
+
+@asynccontextmanager
+async def _half_messages(server: ProgressProcess, scale: Scale) -> AsyncIterator[Size]:
+    number = scale.half_messages
+    async with attacking(
+        server.port, "half-sent messages", connections=number, seconds=scale.seconds
+    ) as attack:
+
+        async def size() -> str:
+            sent = await attack.ended()
+            return f"{number} messages on 1 connection, {sent.bytes // MIB} MiB"
+
+        yield size
+
+
+def _calls(attack: greedy.Attack, callers: int = greedy.CALLERS) -> Run:
+    @asynccontextmanager
+    async def run(server: ProgressProcess, _scale: Scale) -> AsyncIterator[Size]:
+        async with greedy.attacked(server.target, attack, callers=callers) as sent:
+
+            async def size() -> str:
+                return f"{callers} callers, {sent.answered:,} calls answered, {sent.refused:,} refused"
+
+            yield size
+
+    return run
+
+
+@asynccontextmanager
+async def _searches(server: ProgressProcess, scale: Scale) -> AsyncIterator[Size]:
+    codes: dict[str, int] = {}
+    numbers = itertools.count()
+
+    async def search(port: int) -> None:
+        for number in numbers:
+            code = await _get(port, f"/api/batches?text=none-{number}")
+            codes[code] = codes.get(code, 0) + 1
+
+    async def size() -> str:
+        answers = ", ".join(f"{times:,} × {code}" for code, times in sorted(codes.items()))
+        return f"{SEARCHES} at a time through {scale.batches:,} batches: {answers or 'none answered'}"
+
+    async with dashboard_process(server.target) as page:
+        searches = [asyncio.create_task(search(page.port)) for _ in range(SEARCHES)]
+        yield size
+        for one in searches:
+            one.cancel()
+        await asyncio.gather(*searches, return_exceptions=True)
+
+
+async def _get(port: int, path: str) -> str:
+    """Return the status of a page; `cut` if the server closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(SEARCH_SECONDS_MAX):
+            headers = f"Host: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
+            writer.write(f"GET {path} HTTP/1.1\r\n{headers}".encode())
+            answer = await reader.read()
+    finally:
+        writer.close()
+    return answer[9:12].decode() or "cut"
+
+
+async def _with_greedy_batches(_target: Target, server: ProgressProcess, _scale: Scale) -> None:
+    await greedy.create_batches(server.target)
+
+
+async def _with_failures(_target: Target, server: ProgressProcess, scale: Scale) -> None:
+    """Report failures of several kinds, as workers do."""
+    async with grpc.aio.insecure_channel(server.target) as channel:
+        stub = stub_of(channel)
+        await stub.CreateBatch(pb.CreateBatchRequest(batch_id=FAILED_BATCH, total_jobs=scale.failures))
+        for first in range(0, scale.failures, RESULTS_A_CALL):
+            failures = [_failure(number) for number in range(first, first + RESULTS_A_CALL)]
+            await stub.ReportJobResults(pb.ReportJobResultsRequest(results=failures))
+
+
+def _failure(number: int) -> pb.ReportJobResultRequest:
+    return pb.ReportJobResultRequest(
+        batch_id=FAILED_BATCH,
+        job_id=f"job-{number}",
+        outcome=pb.JOB_OUTCOME_FAILED,
+        error_type=f"Error{number % ERROR_KINDS}",
+        error_message=f"host 10.0.0.{number % 250} did not answer within {number} ms",
+    )
+
+
+async def _with_batches(target: Target, server: ProgressProcess, scale: Scale) -> None:
+    """Create a batch as a caller does, and the others as copies of its row."""
+    async with grpc.aio.insecure_channel(server.target) as channel:
+        await stub_of(channel).CreateBatch(pb.CreateBatchRequest(batch_id="first", total_jobs=1))
+    database = Database(target.url, connections_max=1)
+    async with database.engine.begin() as connection:
+        first = select(schema.batches).where(schema.batches.c.batch_id == "first")
+        row = dict((await connection.execute(first)).one()._mapping)  # noqa: SLF001  # its public name
+        del row["batch_key"]
+        copies = [{**row, "batch_id": f"copy-{number}"} for number in range(scale.batches)]
+        await connection.execute(insert(schema.batches), copies)
+    await database.close()
+
+
+FLOOD_RISE_MIB_MAX = 128
+"""Memory at rest is some 110 MiB; no flood may double it."""
+HALF_MESSAGES_RISE_MIB_MAX = 600
+MESSAGES_RISE_MIB_MAX = 256
+"""Four callers at a time with 4 MB each, results that wait, and what the allocator keeps."""
+
+_list_failures = greedy.Attack(
+    f"{FAILURE_LISTS} ListFailureGroups at a time",
+    "ListFailureGroups",
+    lambda _: pb.ListFailureGroupsRequest(batch_id=FAILED_BATCH).SerializeToString(),
+    variants=1,
+)
+
+HOSTILE_CALLERS = (
+    HostileCaller("rapid reset", _flood("rapid reset"), FLOOD_RISE_MIB_MAX),
+    HostileCaller("calls without a message", _flood("open calls"), FLOOD_RISE_MIB_MAX),
+    HostileCaller("PING flood", _flood("ping"), FLOOD_RISE_MIB_MAX),
+    HostileCaller("SETTINGS flood", _flood("settings"), FLOOD_RISE_MIB_MAX),
+    HostileCaller("CONTINUATION flood", _flood("continuation"), FLOOD_RISE_MIB_MAX),
+    HostileCaller("empty CONTINUATION flood", _flood("empty continuation"), FLOOD_RISE_MIB_MAX),
+    HostileCaller("headers of 1 MiB", _flood("huge headers"), FLOOD_RISE_MIB_MAX),
+    HostileCaller("HPACK bomb", _flood("hpack bomb"), None),
+    HostileCaller(
+        "idle connections", _flood("idle", lambda scale: scale.idle_connections), FLOOD_RISE_MIB_MAX
+    ),
+    HostileCaller(
+        "idle HTTP/2 connections",
+        _flood("idle after greeting", lambda scale: scale.idle_connections),
+        None,
+    ),
+    HostileCaller("unfinished messages", _half_messages, HALF_MESSAGES_RISE_MIB_MAX),
+    *(
+        HostileCaller(f"refused, 4 MB: {refused.name}", _calls(refused), MESSAGES_RISE_MIB_MAX)
+        for refused in REFUSED
+    ),
+    HostileCaller(
+        _list_failures.name, _calls(_list_failures, FAILURE_LISTS), MESSAGES_RISE_MIB_MAX, _with_failures
+    ),
+    *(
+        HostileCaller(attack.name, _calls(attack), MESSAGES_RISE_MIB_MAX, _with_greedy_batches)
+        for attack in greedy.ATTACKS
+    ),
+    HostileCaller("searches of the dashboard", _searches, MESSAGES_RISE_MIB_MAX, _with_batches),
+)
+REPRESENTATIVES = {
+    "rapid reset",
+    "refused, 4 MB: empty results",
+    "10,000 invalid results a call",
+    "searches of the dashboard",
+}
+"""The attacks of the quick size: one of each kind."""
