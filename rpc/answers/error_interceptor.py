@@ -51,12 +51,11 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         return self._handlers.of(handler, method)
 
     def _guard(self, handler: Handler, method: str) -> Handler:
-        if handler.request_streaming:
-            return handler  # only reflection streams requests, and it answers its own errors
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
-                self._stream(handler, method), response_serializer=handler.response_serializer
-            )
+            make = grpc.unary_stream_rpc_method_handler
+            if handler.request_streaming:  # as in reflection
+                make = grpc.stream_stream_rpc_method_handler
+            return make(self._stream(handler, method), response_serializer=handler.response_serializer)
         return grpc.unary_unary_rpc_method_handler(
             self._unary(handler, method), response_serializer=handler.response_serializer
         )
@@ -74,11 +73,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _stream(self, handler: Handler, method: str) -> Callable[[bytes, Context], AsyncIterator[Any]]:
-        behavior: Any = handler.unary_stream
+    def _stream(self, handler: Handler, method: str) -> Callable[[Any, Context], AsyncIterator[Any]]:
+        behavior: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
         decode = self._decoder(handler, method)
+        if handler.request_streaming:
+            decode = partial(_each_decoded, decode)
 
-        async def answer(raw: bytes, context: Context) -> AsyncIterator[Any]:
+        async def answer(raw: Any, context: Context) -> AsyncIterator[Any]:
             try:
                 async for message in behavior(decode(raw), context):
                     yield message
@@ -138,6 +139,11 @@ def _decoded(
     except Exception as error:  # protobuf's runtimes raise classes of their own
         message = "the bytes are not a message of this method"
         raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "MALFORMED_MESSAGE", message) from error
+
+
+async def _each_decoded(decode: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for raw in requests:
+        yield decode(raw)
 
 
 def _refusing(refusal: Refusal) -> Handler:

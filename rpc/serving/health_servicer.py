@@ -8,6 +8,7 @@ watchers.
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -60,6 +61,12 @@ class HealthServicer(health_pb2_grpc.HealthServicer):
         if state is None:
             raise Refusal(grpc.StatusCode.NOT_FOUND, "UNKNOWN_SERVICE", "no such service")
         return Response(status=state)
+
+    async def List(self, _request: Any, _context: Context) -> Any:  # noqa: N802  # the protocol's name
+        """Answer the state of each name."""
+        messages: Any = health_pb2  # its type stubs are older than this method
+        states = {name: Response(status=state) for name, state in self._states.items()}
+        return messages.HealthListResponse(statuses=states)
 
     async def Watch(  # noqa: N802  # the protocol's name
         self, request: health_pb2.HealthCheckRequest, _context: Context

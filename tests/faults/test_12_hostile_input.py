@@ -1,14 +1,9 @@
 """Fault 12: strange messages and random bytes to every method."""
 
 import asyncio
-import os
 import random
-import re
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import grpc
@@ -20,13 +15,14 @@ from batchprogress.v1 import job_status_pb2, operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.page_tokens import encode_token
 from tests.faults import hostile
+from tests.faults.answered_codes import LEAKS, documented
 from tests.faults.conftest import Target, Verdict
 from tests.faults.footprint import Footprint
+from tests.faults.job_status_process import job_status_process
 from tests.faults.ledger import Job, Ledger
 from tests.faults.workload import report_of
-from tests.integration.job_status.queues import JobTableQueue
 from tests.support.answers import answered
-from tests.support.progress import ROOT, ProgressProcess, Stub, progress_process, stub_of
+from tests.support.progress import Stub, progress_process, stub_of
 
 CALLERS = 64
 """Concurrent messages, enough that groups of results form."""
@@ -44,10 +40,6 @@ ATTEMPT_MAX = 2**31 - 1
 WORDS = {"batch_id": KNOWN, "job_id": [TAKEN, *(f"job-{number}" for number in range(300))], "key": ["team"]}
 HAND_MADE_KEYS: tuple[Any, ...] = (-1, 2**63, 10**80, True, 1.5, None, "", "\0", "é", "\ud800", "x" * 400)
 """Keys at which no page ends; anyone can make a page token, since they are not secret."""
-LEAKS = ("Traceback", "Error(", "Exception", "mysql+", "mariadb+", "sqlite", "root@", "asyncmy", "sqlalchemy")
-"""Texts of exceptions and parts of database URLs, which must not leave the server."""
-HEALTHY = ("UNAVAILABLE / DATABASE_UNAVAILABLE", "UNAVAILABLE / SHUTTING_DOWN", "INTERNAL / INTERNAL")
-"""Documented codes that must not occur here, since nothing is unavailable or defective."""
 CODES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusCode}
 
 REST_BYTES = 8 * 2**20
@@ -66,22 +58,6 @@ METHODS: tuple[MethodDescriptor, ...] = tuple(
     for method in service.methods
 )
 JOB_STATUS = job_status_pb2.DESCRIPTOR.services_by_name["JobStatusService"]
-
-
-@cache
-def documented(method: str) -> frozenset[str]:
-    """Return the codes that the comments of the contract document for a method, except unavailability."""
-    texts = [file.read_text() for file in (ROOT / "protos/batchprogress/v1").glob("*.proto")]
-    answers = {one for text in texts for one in _answers_in(text[: text.index("syntax =")])}
-    comments = r"((?:^ *//.*\n)+) *rpc " + method + r"\("
-    for text in texts:
-        answers |= {one for found in re.findall(comments, text, re.MULTILINE) for one in _answers_in(found)}
-    return frozenset(answers.difference(HEALTHY))
-
-
-def _answers_in(comment: str) -> list[str]:
-    text = " ".join(re.sub(r"^ *//", "", comment, flags=re.MULTILINE).split())
-    return re.findall(r"\b[A-Z_]+ / [A-Z_]+\b", text)
 
 
 def test_the_contract_documents_answers() -> None:
@@ -232,28 +208,6 @@ async def report(
     ledger.acknowledge(job, first=answer.disposition == pb.DISPOSITION_RECORDED)
 
 
-@asynccontextmanager
-async def job_status_process(url: str) -> AsyncIterator[ProgressProcess]:
-    """Run JobStatusService on a queue that keeps its jobs in a table."""
-    queue = JobTableQueue(url)
-    await queue.create()
-    await queue.put(KNOWN[0], {f"job-{number}": "succeeded" for number in range(30)})
-    settings = {"LISTEN": "127.0.0.1:0", "SOURCE": "job_table", "DATABASE_URL": url}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.job_status"),
-        cwd=ROOT,
-        env={**os.environ, **{f"JOB_STATUS_{name}": value for name, value in settings.items()}},
-        stderr=asyncio.subprocess.PIPE,
-    )
-    server = ProgressProcess(process)
-    try:
-        await server.read_port()
-        yield server
-    finally:
-        process.kill()
-        await server.ended()
-
-
 async def test_any_message_gets_a_documented_answer(
     target: Target, order: random.Random, verdict: Verdict, *, full: bool
 ) -> None:
@@ -263,7 +217,7 @@ async def test_any_message_gets_a_documented_answer(
     hostility = Hostility(order, ledger)
     async with (
         progress_process(target.url) as progress,
-        job_status_process(target.url) as job_status,
+        job_status_process(target.url, KNOWN[0]) as job_status,
         grpc.aio.insecure_channel(progress.target) as to_progress,
         grpc.aio.insecure_channel(job_status.target) as to_job_status,
     ):

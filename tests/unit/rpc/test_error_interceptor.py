@@ -18,7 +18,7 @@ ERRORS: ErrorTable = {KeyError: ErrorAnswer(grpc.StatusCode.NOT_FOUND, "MISSING"
 
 @asynccontextmanager
 async def serving(error: Exception) -> AsyncIterator[Any]:
-    """Serve two methods that fail with an error, one of them a stream; yield a channel."""
+    """Serve methods that fail with an error, two of them streams; yield a channel."""
 
     async def unary(_request: bytes, _context: Any) -> bytes:
         raise error
@@ -27,12 +27,18 @@ async def serving(error: Exception) -> AsyncIterator[Any]:
         yield b"first"
         raise error
 
+    async def streams(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        async for request in requests:
+            async for message in stream(request, context):
+                yield message
+
     options = ServerOptions("127.0.0.1:0")
     server = create_server(options, ERRORS)
     identity = {"request_deserializer": bytes, "response_serializer": bytes}
     methods = {
         "Unary": grpc.unary_unary_rpc_method_handler(unary, **identity),
         "Stream": grpc.unary_stream_rpc_method_handler(stream, **identity),
+        "Streams": grpc.stream_stream_rpc_method_handler(streams, **identity),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("a.Service", methods),))
     port = listen(server, options)
@@ -45,17 +51,21 @@ async def serving(error: Exception) -> AsyncIterator[Any]:
 async def error_of(channel: Any, method: str) -> grpc.aio.AioRpcError:
     """Return the error that a call ends with."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await (channel.unary_unary("/a.Service/Unary")(b"") if method == "Unary" else read_all(channel))
+        await (
+            channel.unary_unary("/a.Service/Unary")(b"") if method == "Unary" else read_all(channel, method)
+        )
     return caught.value
 
 
-async def read_all(channel: Any) -> None:
+async def read_all(channel: Any, method: str) -> None:
     """Read the stream to its end."""
-    async for message in channel.unary_stream("/a.Service/Stream")(b""):
+    path = f"/a.Service/{method}"
+    call = channel.stream_stream(path)([b""]) if method == "Streams" else channel.unary_stream(path)(b"")
+    async for message in call:
         assert message == b"first"
 
 
-@pytest.mark.parametrize("method", ["Unary", "Stream"])
+@pytest.mark.parametrize("method", ["Unary", "Stream", "Streams"])
 async def test_unexpected_error_leaves_without_its_text(method: str) -> None:
     """The caller learns nothing; the log has the error and the method."""
     with capture_logs() as log:
@@ -72,7 +82,7 @@ async def test_unexpected_error_leaves_without_its_text(method: str) -> None:
     assert (line["method"], str(line["exc_info"])) == (f"/a.Service/{method}", SECRET)
 
 
-@pytest.mark.parametrize("method", ["Unary", "Stream"])
+@pytest.mark.parametrize("method", ["Unary", "Stream", "Streams"])
 async def test_error_of_the_domain_has_its_documented_answer(method: str) -> None:
     with capture_logs() as log:
         async with serving(KeyError("k")) as channel:

@@ -64,6 +64,13 @@ async def test_check_that_does_not_return_is_not_repeated(monkeypatch: pytest.Mo
     await asyncio.gather(running, return_exceptions=True)
 
 
+async def test_list_tells_the_state_of_each_name() -> None:
+    health = Health(("a.Service",), asyncio.Event().wait)
+    listed = await health.servicer.List(None, NO_CONTEXT)
+    states = {name: response.status for name, response in listed.statuses.items()}
+    assert states == {"": NOT_SERVING, "a.Service": NOT_SERVING, LIVENESS: SERVING}
+
+
 async def _status(health: Health, service: str) -> int:
     request = health_pb2.HealthCheckRequest(service=service)
     return (await health.servicer.Check(request, NO_CONTEXT)).status
