@@ -213,7 +213,7 @@ class _ShownWaiting(Waiting):
         self._sentence = f"waiting for {server}"
         screen.wait_for(self._sentence)
 
-    def failed(self, failure: Failure) -> None:
+    def failed(self, failure: Failure, _now: float) -> None:
         self._screen.wait_for(f"{self._sentence}: {failure.cause}")
 
     def answered(self) -> None:

@@ -5,7 +5,9 @@ import logging
 import grpc
 import pytest
 
+from batchprogress._grpc import outage
 from batchprogress._grpc.retry import BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN, Failure, failure_of
+from batchprogress._reporting.once_log import OnceLog
 from batchprogress.errors import ReportNotTaken
 from tests.unit.client.reports import (
     INTERNAL,
@@ -113,8 +115,11 @@ def test_a_report_that_fails_every_call_is_found_and_dropped_alone() -> None:
     assert calls < 50
 
 
-def test_each_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_problem_is_logged_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An unavailable server is one warning until it answers; so is each reason why reports are lost."""
+    monkeypatch.setattr(outage, "LASTING_SECONDS", 0.0)
     caplog.set_level(logging.INFO, "batchprogress")
     outbox = outbox_with("a", "b", "c", "d", reports_max=4)
     for _ in range(10):
@@ -129,6 +134,40 @@ def test_each_problem_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO", "WARNING"]
     assert "connection refused" in caplog.messages[0]
     assert outbox.counts.dropped == {"BUFFER_FULL": 3, "REASON_NOT_FOUND": 4}
+
+
+def test_an_outage_is_a_warning_only_if_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    """A rollout cuts calls of a healthy service."""
+    caplog.set_level(logging.INFO, "batchprogress")
+    now, log = 0.0, OnceLog("test:1")
+    for _ in range(3):
+        for seconds in (0.0, 1.0, outage.LASTING_SECONDS - 1.0):
+            log.server_unavailable(UNAVAILABLE, now + seconds)
+        log.server_answers()
+        now += outage.LASTING_SECONDS
+    log.write()
+    assert [record.levelname for record in caplog.records] == ["INFO", "INFO"] * 3
+
+
+def test_a_refused_token_is_a_warning_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A person must change something."""
+    log = OnceLog("test:1")
+    log.server_unavailable(Failure(grpc.StatusCode.UNAUTHENTICATED, "invalid", "TOKEN_INVALID"), 0.0)
+    log.write()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_the_cause_of_a_short_outage_is_a_warning_if_reports_stay_unsent(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A script that ends soon would never say why."""
+    outbox = outbox_with("a")
+    outbox.start_call()
+    outbox.on_failure(UNAVAILABLE)
+    outbox.abandon_unsent(spooled=False)
+    outbox.log.write()
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "connection refused" in caplog.messages[0]
 
 
 def test_a_flush_resets_the_backoff() -> None:

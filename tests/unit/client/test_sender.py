@@ -133,9 +133,12 @@ def handler(handle: Callable[[], object]) -> Iterator[None]:
     added = Handler(handle)
     logger = logging.getLogger("batchprogress")
     logger.addHandler(added)
+    before = logger.level
+    logger.setLevel(logging.INFO)
     try:
         yield
     finally:
+        logger.setLevel(before)
         logger.removeHandler(added)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.watch_cursor import WatchCursor
+from batchprogress._grpc.outage import LASTING_SECONDS
 from batchprogress._grpc.retry import Failure
 from batchprogress.errors import (
     BatchNotFound,
@@ -196,15 +197,18 @@ def test_a_page_is_believed_when_it_comes_twice() -> None:
     assert raised.value.http_status == 200
 
 
-def test_a_watch_that_waits_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
-    """One line for the second failure in a row, with its cause, and one when the watch goes on."""
+def test_a_watch_that_waits_long_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """One warning with its cause, and one line when the watch goes on."""
     caplog.set_level(logging.INFO, "batchprogress")
     watch = cursor()
-    watch.delay_after(CUT, 0.0)
+    for seconds in (0.0, LASTING_SECONDS - 1.0):
+        watch.delay_after(CUT, seconds)
     watch.advance(PROCESSING)
     assert caplog.messages == []
-    for _ in range(5):
-        watch.delay_after(Failure(grpc.StatusCode.UNAVAILABLE, "Received http2 header with status: 502"), 0.0)
+    for number in range(5):
+        failure = Failure(grpc.StatusCode.UNAVAILABLE, "Received http2 header with status: 502")
+        watch.delay_after(failure, 100.0 + number * LASTING_SECONDS)
     watch.advance(COMPLETED)
     call = "WatchBatch of batch 'b' at progress:50051"
     assert caplog.messages == [f"{call} waits for an answer: HTTP 502 from a proxy", f"{call} goes on"]
+    assert caplog.records[0].levelname == "WARNING"

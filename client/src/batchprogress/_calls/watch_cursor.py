@@ -138,7 +138,7 @@ class WatchCursor:
             raise unavailable(self.subject, failure, 0.0, self._tries) from failure.error
         if now >= self._deadline:
             return None
-        self._waiting.failed(failure)
+        self._waiting.failed(failure, now)
         return min(self._deadline - now, failure.delay_seconds(self._tries - 1))
 
     def ended_batch(self, seconds_max: float) -> Batch:

@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from contextlib import suppress
 
+from batchprogress._grpc.outage import Outage
 from batchprogress._grpc.retry import Failure
 
 LOGGED_MAX = 1_000
@@ -17,6 +18,7 @@ _ADVICE = {
 }
 """What to do about reasons that depend on how a batch was created."""
 
+_UNAVAILABLE = "progress server %s does not answer, reports wait (%s)"
 _log = logging.getLogger("batchprogress")
 
 
@@ -34,7 +36,8 @@ class OnceLog:
     def __init__(self, target: str) -> None:
         self._target = target
         self._logged: set[str] = set()
-        self._is_unavailable = False
+        self._outage = Outage()
+        self._last_failure: Failure | None = None
         self._lines: deque[tuple[int, str, tuple[object, ...]]] = deque()
 
     def write(self) -> None:
@@ -44,21 +47,19 @@ class OnceLog:
                 level, text, arguments = self._lines.popleft()
                 _log.log(level, text, *arguments)
 
-    def server_unavailable(self, failure: Failure) -> None:
-        """Warn that the server does not answer; again only after it has answered."""
-        if not self._is_unavailable:
-            self._is_unavailable = True
-            self._add(
-                logging.WARNING,
-                "progress server %s does not answer, reports wait (%s)",
-                self._target,
-                failure,
-            )
+    def server_unavailable(self, failure: Failure, now: float) -> None:
+        """Log that the server does not answer, as a warning if it lasts; again only after it has answered."""
+        is_first = not self._outage.has_begun
+        self._last_failure = failure
+        if self._outage.failed(now, needs_person=failure.is_refusal or not failure.was_called):
+            self._add(logging.WARNING, _UNAVAILABLE, self._target, failure)
+        elif is_first:
+            self._add(logging.INFO, _UNAVAILABLE, self._target, failure)
 
     def server_answers(self) -> None:
         """Log that the server answers again."""
-        if self._is_unavailable:
-            self._is_unavailable = False
+        if self._outage.has_begun:
+            self._outage.answered()
             self._add(logging.INFO, "progress server %s answers again", self._target)
 
     def report_deferred(self, failure: Failure) -> None:
@@ -106,6 +107,8 @@ class OnceLog:
             lost: how many of these are not in the spool.
 
         """
+        if self._outage.has_begun and not self._outage.is_warned:
+            self._add(logging.WARNING, _UNAVAILABLE, self._target, self._last_failure)
         at_end = f"{reports} reports are unsent at the end"
         if lost == reports:
             text = f"{at_end}: only a reconciler recovers them"

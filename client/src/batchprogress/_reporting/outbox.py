@@ -170,7 +170,7 @@ class Outbox:
             return self._on_refusal(failure)
         if self._buffer.sends_deferred:
             return self._on_deferred_failure(failure)
-        self.log.server_unavailable(failure)
+        self.log.server_unavailable(failure, self._clock())
         in_flight, others_wait = self._buffer.in_flight, self._buffer.has_waiting
         if len(in_flight) == 1 and others_wait and failure.may_pass_in_parts:
             self._buffer.defer()

@@ -35,7 +35,7 @@ class Presence(Waiting):
             self._answered.clear()
             self._asked.set()
 
-    def failed(self, failure: Failure) -> None:
+    def failed(self, failure: Failure, _now: float) -> None:
         """Note why there is no answer yet."""
         self.asked()
         self._cause = clean(failure.cause)
