@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from batches.errors import DatabaseUnavailable, SchemaMismatch, UpgradeUnderWay
+from batches.errors import DatabaseUnavailable, SchemaMismatch, TablesInUse, UpgradeUnderWay
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
@@ -96,7 +96,7 @@ def _run(command: Callable[[Database], Awaitable[Result]]) -> Result:
         return asyncio.run(_with_database(command))
     except SchemaMismatch as error:
         _exit(str(error), EXIT_BAD_CONFIGURATION)
-    except UpgradeUnderWay as error:
+    except (TablesInUse, UpgradeUnderWay) as error:
         _exit(str(error), EXIT_UNAVAILABLE)
 
 

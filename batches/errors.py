@@ -108,3 +108,14 @@ class SchemaMismatch(Exception):
 
 class UpgradeUnderWay(Exception):
     """Another upgrade of the schema is running, and this one stopped waiting for it. A later try succeeds."""
+
+
+class TablesInUse(Exception):
+    """A transaction has used a table for longer than an upgrade waits. A later try succeeds."""
+
+    def __init__(self, seconds_max: float) -> None:
+        super().__init__(
+            f"a transaction has used a table for {seconds_max:.0f} s, so the upgrade stopped; no report"
+            " waits. When that transaction has ended (a dump or a session: see SHOW PROCESSLIST), run"
+            " `python -m batches upgrade` again"
+        )

@@ -1,23 +1,29 @@
 """Upgrades the schema, one upgrade at a time, and checks it when a server starts."""
 
+import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TypeGuard
 
+import structlog
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.errors import DatabaseUnavailable, SchemaMismatch, UpgradeUnderWay
+from batches.errors import DatabaseUnavailable, SchemaMismatch, TablesInUse
 from batches.migrations import programs
+from batches.migrations.turns import turn
 from batches.store.database import Database
+from batches.store.refusals import Refusal, refusal_of
 
-LOCK_NAME = "batchprogress-migrations"
-LOCK_SECONDS_MAX = 60
-"""How long an upgrade waits for another one. Adding a column to a large table takes minutes, but after this
-time a person should look; the migration Job is retried anyway."""
-
+TABLES_SECONDS_MAX = 600.0
+"""How long an upgrade tries to get a table that transactions keep in use: most of them have ended by then."""
+TABLES_PAUSE_SECONDS = 5.0
+"""Between two tries. Each may hold up reports for a second, and in the pause all of them are recorded."""
 
 VERSIONS = Path(__file__).parent / "versions"
+
+_log = structlog.get_logger()
 
 
 def head_version() -> str:
@@ -30,7 +36,8 @@ async def upgrade(database: Database) -> tuple[str | None, str]:
 
     A newer schema stays as it is if this program runs on it, so that a release can be rolled back with
     the same steps as it was rolled out. MySQL commits each DDL statement separately and alembic has no
-    lock of its own, so the upgrade holds a named lock of the server. SQLite is locked by the transaction.
+    lock of its own, so upgrades take turns by a lease: it holds on all nodes of a cluster, unlike
+    GET_LOCK. SQLite is locked by the transaction.
 
     Returns:
         The version before, None for an empty database, and the version after.
@@ -38,23 +45,58 @@ async def upgrade(database: Database) -> tuple[str | None, str]:
     Raises:
         DatabaseUnavailable: the database does not answer, or refuses the connection.
         UpgradeUnderWay: another upgrade is running.
-        SchemaMismatch: the schema is newer, and this program cannot run on it.
+        TablesInUse: another transaction has used a table for too long.
+        SchemaMismatch: the schema is newer, and this program cannot run on it, or its version is unclear.
 
     """
     try:
-        async with database.migration() as connection:
-            await _lock(connection, is_sqlite=database.is_sqlite)
-            before = await connection.run_sync(_version)
-            if _is_newer(before):
-                await connection.run_sync(_require_runs_on, before)
-                return before, before
-            if not await connection.run_sync(_is_upgraded, before):
-                from batches.migrations import scripts  # noqa: PLC0415  # for its import of alembic
-
-                await connection.run_sync(scripts.run)
+        if database.is_sqlite:
+            return await _upgrade_once(database)
+        before, is_done = await database.read(partial(AsyncConnection.run_sync, fn=_state))
+        if is_done:
+            return before, before or head_version()
+        async with turn(database):
+            return await _upgrade_patiently(database)
     except (SQLAlchemyError, OSError) as error:
         raise DatabaseUnavailable from error
-    return before, head_version()
+
+
+async def _upgrade_patiently(database: Database) -> tuple[str | None, str]:
+    """Upgrade; try again while a transaction uses a table, so that reports never wait behind the upgrade."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + TABLES_SECONDS_MAX
+    while True:
+        try:
+            return await _upgrade_once(database)
+        except DBAPIError as error:
+            if refusal_of(error) is not Refusal.CONFLICT:
+                raise
+            if loop.time() >= end:
+                raise TablesInUse(TABLES_SECONDS_MAX) from error
+        _log.warning(
+            "the upgrade waits for a transaction that uses a table, such as a dump or an open session",
+            tries_again_seconds=TABLES_PAUSE_SECONDS,
+        )
+        await asyncio.sleep(TABLES_PAUSE_SECONDS)
+
+
+async def _upgrade_once(database: Database) -> tuple[str | None, str]:
+    async with database.migration() as connection:
+        before, is_done = await connection.run_sync(_state)
+        if not is_done:
+            from batches.migrations import scripts  # noqa: PLC0415  # for its import of alembic
+
+            await connection.run_sync(scripts.run)
+    return before, before if is_done and before else head_version()
+
+
+def _state(connection: Connection) -> tuple[str | None, bool]:
+    """Return the version of the schema, and whether there is nothing to upgrade."""
+    version = _version(connection)
+    if _is_newer(version):
+        _require_runs_on(connection, version)
+        return version, True
+    return version, _is_upgraded(connection, version)
 
 
 async def require_usable(database: Database) -> None:
@@ -93,24 +135,17 @@ def _require_runs_on(connection: Connection, version: str) -> None:
         )
 
 
-async def _lock(connection: AsyncConnection, *, is_sqlite: bool) -> None:
-    """Acquire the lock, which is released when the connection, used for one upgrade only, is closed."""
-    if is_sqlite:
-        return
-    acquired = await connection.scalar(
-        text("SELECT GET_LOCK(:name, :seconds)"), {"name": LOCK_NAME, "seconds": LOCK_SECONDS_MAX}
-    )
-    if acquired != 1:
-        raise UpgradeUnderWay(
-            f"another upgrade has been running for {LOCK_SECONDS_MAX} s: wait until it ends, then try again"
-        )
-
-
 def _version(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return version
+    versions = sorted(connection.scalars(text("SELECT version_num FROM alembic_version")))
+    if len(versions) > 1:
+        raise SchemaMismatch(
+            f"the table alembic_version has the versions {' and '.join(versions)} instead of one: two"
+            " upgrades have run at the same time on different nodes. Delete the rows other than"
+            f" {versions[0]}, then run `python -m batches upgrade`, which creates what is missing"
+        )
+    return versions[0] if versions else None
 
 
 def _known_versions() -> set[str]:

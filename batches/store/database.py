@@ -30,6 +30,9 @@ from process.database_logins import DatabaseLogins
 MIGRATION_STATEMENT_SECONDS_MAX = 6 * 3_600
 """Changing a table of some hundred million rows takes hours, during which the server sends nothing. The limit
 above is for statements that callers wait for."""
+TABLE_WAIT_SECONDS_MAX = 1
+"""How long a migration waits for transactions that use its table. Every report waits behind it meanwhile, and
+the default is a year. MySQL counts in whole seconds."""
 TRANSACTION_SECONDS_MAX = 20
 """The longest time for a transaction with its retries: twice that of a statement, so that one that timed out
 is retried."""
@@ -121,6 +124,7 @@ class Database:
         )
         try:
             async with engine.begin() as connection:
+                await connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {TABLE_WAIT_SECONDS_MAX}")
                 yield connection
         finally:
             await engine.dispose()

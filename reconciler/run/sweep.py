@@ -5,21 +5,24 @@ import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.passes import PassKind
 from batches.result import JobOutcome
 from batches.store.batch_store import BatchStore
+from batches.store.held_lease import hold_lease
 from reconciler.decision.not_repaired import NotRepairedReason
 from reconciler.run.deadline import Deadline, StopReason
-from reconciler.run.lease import hold_lease
 from reconciler.run.looks import keep_look
 from reconciler.run.progress import PassProgress
 from reconciler.run.purge import PURGE_SHARE, purge_ended
 from reconciler.run.result import BatchResult, OnResult, Output, RunLog, RunReport, RunSummary
 from reconciler.run.workers import WorkerPool
 from reconciler.settings import ReconcilerSettings
+
+LEASE_NAME = "reconciler"
 
 PAGE_BATCHES = 20
 """Batches read at once. If the queue takes four seconds a batch, the last of them is checked 20 s later; one
@@ -117,7 +120,8 @@ class Sweep:
         elif self._options.batch_id is not None:
             await self._run_and_keep(on_result, progress)
         else:
-            async with hold_lease(self._store, self._deadline) as is_ours:
+            lost = partial(self._deadline.stop, StopReason.LEASE_LOST)
+            async with hold_lease(self._store, LEASE_NAME, lost) as is_ours:
                 self._lease_held_elsewhere = not is_ours
                 if is_ours:
                     await self._run_and_keep(on_result, progress)

@@ -1,13 +1,16 @@
 """Only one pass runs at a time."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select, update
 
 from batches.store import schema
+from batches.store.held_lease import hold_lease
 from reconciler.run.deadline import Deadline, StopReason
-from reconciler.run.lease import LEASE_NAME, hold_lease
+from reconciler.run.sweep import LEASE_NAME
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch
 
@@ -55,7 +58,7 @@ async def test_the_lease_is_renewed_while_the_pass_runs(scene: Scene) -> None:
     """The pass may take much longer than the lease."""
     deadline = Deadline(60)
     async with (
-        hold_lease(scene.store, deadline, seconds=30, renew_seconds=0.01),
+        hold_lease(scene.store, LEASE_NAME, stop(deadline), seconds=30, renew_seconds=0.01),
         asyncio.timeout(10),
     ):
         first = await expire_time(scene)
@@ -63,6 +66,11 @@ async def test_the_lease_is_renewed_while_the_pass_runs(scene: Scene) -> None:
             pass
         assert not deadline.is_over
     deadline.close()
+
+
+def stop(deadline: Deadline) -> Callable[[], None]:
+    """Return what a pass does when it loses its lease."""
+    return partial(deadline.stop, StopReason.LEASE_LOST)
 
 
 async def expire_time(scene: Scene) -> datetime:
@@ -76,7 +84,7 @@ async def test_a_pass_that_has_lost_its_lease_stops(scene: Scene) -> None:
     """It may have been suspended for longer than its lease; the new holder keeps it."""
     deadline = Deadline(60)
     async with (
-        hold_lease(scene.store, deadline, seconds=30, renew_seconds=0.01),
+        hold_lease(scene.store, LEASE_NAME, stop(deadline), seconds=30, renew_seconds=0.01),
         asyncio.timeout(10),
     ):
         async with scene.database.engine.begin() as connection:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.errors import SchemaMismatch, UpgradeUnderWay
-from batches.migrations import migrate
-from batches.store import engines, schema
+from batches.errors import SchemaMismatch, TablesInUse, UpgradeUnderWay
+from batches.migrations import migrate, turns
+from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batches.store.held_lease import hold_lease
+from database_servers import DatabaseServer
 from tests.integration.store.steps import create, execute, on_mariadb, on_servers, scalar, wait_until
 from tests.support.samples import BATCH
 
@@ -150,40 +153,96 @@ async def test_an_interrupted_upgrade_can_be_run_again(new_database: Database) -
 
 
 @on_servers
-async def test_an_upgrade_may_take_longer_than_a_statement(
-    new_database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_an_upgrade_stops_waiting_for_another_one(
+    new_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Changing a large table takes longer than any statement that a caller waits for."""
-    monkeypatch.setattr(engines, "STATEMENT_SECONDS_MAX", 0.3)
-    impatient = Database(new_database_url, connections_max=1)
-    waiting = (
-        "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'User lock%' AND time >= 1"
-    )
-
-    async def has_waited() -> bool:
-        return bool(await scalar(database, waiting))
-
-    async with database.engine.connect() as other:
-        await other.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": migrate.LOCK_NAME})
-        upgrade = asyncio.create_task(migrate.upgrade(impatient))
-        await wait_until(has_waited)
-        await other.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": migrate.LOCK_NAME})
-    assert await upgrade == (None, HEAD)
-    await impatient.close()
+    """It has changed nothing, and its error says what to do."""
+    monkeypatch.setattr(turns, "TURN_SECONDS_MAX", 0)
+    async with turns.turn(new_database):
+        with pytest.raises(UpgradeUnderWay, match="another upgrade has been running for 0 s"):
+            await migrate.upgrade(new_database)
+    assert await version_of(new_database) is None
+    assert await migrate.upgrade(new_database) == (None, HEAD)
 
 
 @on_servers
-async def test_an_upgrade_stops_waiting_for_another_one(
-    new_database: Database, database: Database, monkeypatch: pytest.MonkeyPatch
+async def test_an_upgrade_that_lost_its_turn_stops(
+    new_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has changed nothing, and its error says what to do."""
-    monkeypatch.setattr(migrate, "LOCK_SECONDS_MAX", 0)
-    async with database.engine.connect() as other:
-        await other.execute(text("SELECT GET_LOCK(:name, 0)"), {"name": migrate.LOCK_NAME})
-        with pytest.raises(UpgradeUnderWay, match="another upgrade has been running for 0 s"):
+    """It may have been suspended for longer than its lease; the other one goes on."""
+
+    async def work() -> None:
+        async with turns.turn(new_database):
+            await execute(new_database, "UPDATE leases SET holder = 'another'")
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(turns, "hold_lease", partial(hold_lease, renew_seconds=0.01))
+    with pytest.raises(UpgradeUnderWay, match="another upgrade has taken over"):
+        await work()
+
+
+@on_servers
+async def test_an_upgrade_holds_up_no_report_behind_a_long_reader(
+    new_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of a table waits for its readers, and every write of a result would wait behind it."""
+    monkeypatch.setattr(migrate, "TABLES_PAUSE_SECONDS", 0.1)
+    await migrate.upgrade(new_database)
+    for statement in ("DROP COLUMN display_name", "DROP COLUMN error_kind"):
+        await execute(new_database, f"ALTER TABLE job_results {statement}")
+    await execute(new_database, "UPDATE alembic_version SET version_num = '0001'")
+    async with new_database.engine.begin() as reader:
+        await reader.execute(text("SELECT * FROM job_results"))
+        upgrade = asyncio.create_task(migrate.upgrade(new_database))
+        await wait_until(partial(_waits_for_a_table, new_database))
+        await execute(new_database, "DELETE FROM job_results WHERE batch_key = 0")
+        assert not upgrade.done()
+    assert await upgrade == ("0001", HEAD)
+    assert await _differences_to_schema(new_database) == []
+
+
+async def _waits_for_a_table(database: Database) -> bool:
+    waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table meta%'"
+    return bool(await scalar(database, waiting))
+
+
+@on_servers
+async def test_an_upgrade_gives_up_on_a_table_that_stays_in_use(
+    new_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "TABLES_SECONDS_MAX", 0)
+    await migrate.upgrade(new_database)
+    await execute(new_database, "ALTER TABLE job_results DROP COLUMN error_kind")
+    await execute(new_database, "UPDATE alembic_version SET version_num = '0001'")
+    async with new_database.engine.begin() as reader:
+        await reader.execute(text("SELECT * FROM job_results"))
+        with pytest.raises(TablesInUse, match="SHOW PROCESSLIST"):
             await migrate.upgrade(new_database)
-        await other.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": migrate.LOCK_NAME})
-    assert await version_of(new_database) is None
+
+
+@on_servers
+async def test_tables_are_created_where_the_default_row_format_is_compact(
+    own_server: DatabaseServer, new_database: Database
+) -> None:
+    """Its index keys end at 767 bytes, and one of ours is longer."""
+    assert own_server.port == new_database.engine.url.port
+    await execute(new_database, "SET GLOBAL innodb_default_row_format = COMPACT")
+    try:
+        await migrate.upgrade(new_database)
+    finally:
+        await execute(new_database, "SET GLOBAL innodb_default_row_format = DYNAMIC")
+    assert await _differences_to_schema(new_database) == []
+
+
+async def test_two_versions_are_one_sentence(new_database: Database) -> None:
+    """Servers and upgrades say how to mend what two upgrades on different nodes have left."""
+    await migrate.upgrade(new_database)
+    await execute(new_database, "INSERT INTO alembic_version VALUES ('0003')")
+    for refused in (migrate.upgrade, migrate.require_usable):
+        with pytest.raises(SchemaMismatch, match=f"versions 0003 and {HEAD} instead of one"):
+            await refused(new_database)
+    await execute(new_database, "DELETE FROM alembic_version WHERE version_num <> '0003'")
+    assert await migrate.upgrade(new_database) == ("0003", HEAD)
 
 
 @on_mariadb
