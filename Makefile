@@ -79,6 +79,15 @@ recording: setup | $(UV) ## Record make run for the README, in a terminal
 serve: setup ## Serve ProgressService on an SQLite file (or BATCHES_DATABASE_URL)
 	$(BIN)/python -m services.progress
 
+.PHONY: secrets
+secrets: setup ## Create the Secrets of overlays/secured that do not exist yet (DATABASE=batches.url QUEUE=queue.url)
+	@$(BIN)/python -m k8s.new_secrets $(if $(DATABASE),--database-url-file $(DATABASE)) $(if $(QUEUE),--queue-url-file $(QUEUE))
+
+.PHONY: deploy
+deploy: ## Apply an overlay to Kubernetes, and check that its version runs (OVERLAY=MY-OVERLAY)
+	@test -n "$(OVERLAY)" || { echo "make deploy needs the folder of an overlay: OVERLAY=MY-OVERLAY"; exit 1; }
+	@$(PYTHON) -m k8s.deploy $(OPTIONS) $(OVERLAY)
+
 .PHONY: dashboard
 dashboard: setup ## Serve the dashboard for make serve (or DASHBOARD_PROGRESS_TARGET)
 	$(BIN)/python -m services.dashboard
