@@ -53,14 +53,14 @@ def namespace(control: ControlPlane) -> Iterator[Namespace]:
 
 
 LAYOUTS = (
-    *("overlays/local", "overlays/production", "components/kubernetes-jobs"),
+    *("overlays/local", "overlays/trusted-network", "overlays/secured", "components/kubernetes-jobs"),
     *("components/kubernetes-jobs-elsewhere", "components/rq components/secured components/traces"),
 )
 
 
 @pytest.fixture(params=LAYOUTS)
 def kustomization(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the folder of each layout; components are added to production."""
+    """Return the folder of each layout; components are added to overlays/trusted-network."""
     if request.param.startswith("overlays/"):
         return str(ROOT / "k8s" / request.param)
-    return write_kustomization(tmp_path, "overlays/production", components=request.param.split())
+    return write_kustomization(tmp_path, "overlays/trusted-network", components=request.param.split())

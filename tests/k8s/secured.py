@@ -57,7 +57,7 @@ class Installed:
         components = ["components/secured"]
         self.namespace.apply(
             write_kustomization(
-                mine, "overlays/production", components=components, configMapGenerator=[settings]
+                mine, "overlays/trusted-network", components=components, configMapGenerator=[settings]
             )
         )
 

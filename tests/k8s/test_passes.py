@@ -45,7 +45,7 @@ async def scene(database_url: str, database: Database, store: BatchStore) -> Asy
 
 @pytest.fixture
 def installed(scene: Scene, namespace: Namespace, tmp_path: Path) -> Namespace:
-    """Return a namespace with production, which uses the database and the queue of the scene."""
+    """Return a namespace with an installation that uses the database and the queue of the scene."""
     namespace.put_secret("batchprogress-database", url=scene.url)
     namespace.put_secret("batchprogress-queue", url=scene.url)
     settings = {
@@ -55,7 +55,7 @@ def installed(scene: Scene, namespace: Namespace, tmp_path: Path) -> Namespace:
     }
     folder = tmp_path / "mine"
     folder.mkdir()
-    namespace.apply(write_kustomization(folder, "overlays/production", configMapGenerator=[settings]))
+    namespace.apply(write_kustomization(folder, "overlays/trusted-network", configMapGenerator=[settings]))
     return namespace
 
 

@@ -23,7 +23,7 @@ def test_prometheus_finds_the_servers(
     controllers: ControlPlane, namespace: Namespace, tmp_path: Path
 ) -> None:
     """It scrapes only the metrics ports, under the job names that the alerts expect."""
-    namespace.apply(str(ROOT / "k8s/overlays/production"))
+    namespace.apply(str(ROOT / "k8s/overlays/trusted-network"))
     pods = eventually(lambda: found if len(found := namespace.all_of("pods")) >= PODS else None)
     for number, pod in enumerate(pods, start=1):
         _give_address(namespace, pod, f"10.1.0.{number}")

@@ -58,7 +58,7 @@ async def test_component_connects_job_status_to_redis(
     namespace.apply(
         write_kustomization(
             tmp_path / "mine",
-            "overlays/production",
+            "overlays/trusted-network",
             components=[f"components/{component}"],
             configMapGenerator=[settings],
         )

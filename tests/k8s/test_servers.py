@@ -55,7 +55,7 @@ async def test_server_passes_its_probes_and_stops_in_its_grace_period(
 def _install(
     namespace: Namespace, urls: dict[str, str], name: str, ports: dict[str, int], folder: Path
 ) -> None:
-    """Apply production with free ports of this machine, which all pods share here."""
+    """Apply overlays/trusted-network with free ports of this machine, which all pods share here."""
     for secret, url in urls.items():
         namespace.put_secret(secret, url=url)
     settings = {
@@ -63,4 +63,4 @@ def _install(
         "behavior": "merge",
         "literals": [f"{PREFIXES[name]}_{one}=127.0.0.1:{port}" for one, port in ports.items()],
     }
-    namespace.apply(write_kustomization(folder, "overlays/production", configMapGenerator=[settings]))
+    namespace.apply(write_kustomization(folder, "overlays/trusted-network", configMapGenerator=[settings]))

@@ -24,7 +24,7 @@ def commands() -> list[list[str]]:
 
 def test_upgrade_runs_a_new_migration_before_the_servers(namespace: Namespace) -> None:
     """On top of a running installation."""
-    namespace.apply(str(ROOT / "k8s/overlays/production"))
+    namespace.apply(str(ROOT / "k8s/overlays/trusted-network"))
     before = namespace.get("job", "migrate")["metadata"]["uid"]
     for arguments in commands():
         if arguments[0] == "wait":

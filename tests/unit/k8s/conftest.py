@@ -25,7 +25,7 @@ def with_components(
     """Return a function that renders an overlay with components, as in a user's own overlay."""
 
     @functools.cache
-    def rendered(*components: str, overlay: str = "production") -> Layout:
+    def rendered(*components: str, overlay: str = "trusted-network") -> Layout:
         folder = tmp_path_factory.mktemp("-".join(components))
         paths = [f"components/{one}" for one in components]
         return render(render_command, write_kustomization(folder, f"overlays/{overlay}", components=paths))
@@ -48,7 +48,7 @@ def layout(
 
 @pytest.fixture(scope="session")
 def over_kubernetes_jobs(with_components: Callable[..., Layout]) -> Layout:
-    """Return production with Kubernetes Jobs as the queue."""
+    """Return overlays/trusted-network with Kubernetes Jobs as the queue."""
     return with_components("kubernetes-jobs")
 
 
@@ -65,6 +65,12 @@ def local(render_command: tuple[str, ...]) -> Layout:
 
 
 @pytest.fixture(scope="session")
-def production(render_command: tuple[str, ...]) -> Layout:
-    """Return the layout for several nodes and MySQL."""
-    return render(render_command, "overlays/production")
+def trusted_network(render_command: tuple[str, ...]) -> Layout:
+    """Return the layout for several nodes and MySQL, without TLS and tokens."""
+    return render(render_command, "overlays/trusted-network")
+
+
+@pytest.fixture(scope="session")
+def secured(render_command: tuple[str, ...]) -> Layout:
+    """Return the layout for several nodes and MySQL, with TLS and tokens."""
+    return render(render_command, "overlays/secured")

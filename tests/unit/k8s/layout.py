@@ -14,11 +14,11 @@ import yaml
 from database_servers.debian_packages import program_command, unpacked_package
 
 ROOT = Path(__file__).parents[3]
-LAYOUTS = ("base", "overlays/local", "overlays/production")
+LAYOUTS = ("base", "overlays/local", "overlays/trusted-network", "overlays/secured")
 COMPOSITIONS = (
-    "production rq",
-    "production celery-in-redis secured traces",
-    "production celery-in-database queue-in-postgresql",
+    "trusted-network rq",
+    "trusted-network celery-in-redis secured traces",
+    "trusted-network celery-in-database queue-in-postgresql",
     "local secured traces",
 )
 """Overlays with components. test_access covers Kubernetes as the queue, for which other rules apply."""
@@ -47,7 +47,7 @@ class Pod:
     @property
     def deployable(self) -> str:
         """The program that the pod runs: `progress`, `job-status`, `dashboard`, `reconciler` or `migrate`."""
-        return self.owner.partition("/")[2]
+        return self.labels["app.kubernetes.io/name"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from k8s.missing_secrets import missing_certificates, missing_tokens
+from k8s.new_secrets import URLS
 from tests.unit.k8s.layout import ROOT, Layout, Manifest, title, values
 
 OLDEST_KUBERNETES = "1.31"
@@ -98,7 +100,7 @@ def test_service_exposes_only_the_port_for_callers(layout: Layout) -> None:
 
 
 def test_references_of_pods_exist(layout: Layout) -> None:
-    """Objects are in the layout; the README shows how to create the Secrets."""
+    """Objects are in the layout, and `make secrets` creates the Secrets."""
     provided = {*_documented_secrets(), *_objects(layout)}
     for pod in layout.pods():
         assert set(_references(pod.spec)) - provided == set(), pod.owner
@@ -129,10 +131,10 @@ def _objects(layout: Layout) -> Iterator[str]:
 
 
 def _documented_secrets() -> Iterator[str]:
-    """Yield the name and keys of every Secret that the README or cert-manager creates."""
-    readme = (ROOT / "k8s" / "README.md").read_text()
-    for name, key in re.findall(r"kubectl create secret generic ([\w-]+) --from-file=(\w+)=", readme):
-        yield f"Secret/{name}/{key}"
+    """Yield the name and keys of every Secret that `make secrets` or cert-manager creates."""
+    yield from (f"Secret/{name}/url" for name in URLS)
+    for secret in (*missing_certificates({}, "batchprogress"), *missing_tokens({})):
+        yield from (f"Secret/{secret.name}/{key}" for key in secret.data)
     for manifest in yaml.safe_load_all(CERTIFICATES.read_text()):
         if manifest["kind"] == "Certificate":
             yield from (f"Secret/{manifest['spec']['secretName']}/{key}" for key in CERTIFICATE_KEYS)

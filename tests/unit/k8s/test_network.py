@@ -1,4 +1,4 @@
-"""The traffic that production's network policies permit, evaluated like a network plugin does."""
+"""The traffic that the network policies permit, evaluated like a network plugin does."""
 
 from collections.abc import Callable
 
@@ -35,9 +35,9 @@ COLLECTOR = ["4317"]
 
 
 @pytest.fixture
-def policies(production: Layout) -> list[Manifest]:
-    """Return the specs of production's policies."""
-    return policies_of(production)
+def policies(trusted_network: Layout) -> list[Manifest]:
+    """Return the specs of the policies."""
+    return policies_of(trusted_network)
 
 
 def policies_of(layout: Layout) -> list[Manifest]:
@@ -45,20 +45,20 @@ def policies_of(layout: Layout) -> list[Manifest]:
     return [one["spec"] for one in layout.of_kind("NetworkPolicy")]
 
 
-def test_all_traffic_is_denied_by_default(production: Layout) -> None:
+def test_all_traffic_is_denied_by_default(trusted_network: Layout) -> None:
     """A policy selects all our pods and permits nothing in both directions."""
-    spec = production.named("NetworkPolicy", "default-deny")["spec"]
-    assert all(_selects(spec["podSelector"], pod) for pod in production.pods())
+    spec = trusted_network.named("NetworkPolicy", "default-deny")["spec"]
+    assert all(_selects(spec["podSelector"], pod) for pod in trusted_network.pods())
     assert spec.keys() == {"podSelector", "policyTypes"}
     assert spec["policyTypes"] == ["Ingress", "Egress"]
 
 
-def test_pods_reach_only_the_pods_that_they_call(production: Layout, policies: list[Manifest]) -> None:
+def test_pods_reach_only_the_pods_that_they_call(trusted_network: Layout, policies: list[Manifest]) -> None:
     """No pod reaches an admin port."""
     found = {
         (client.deployable, server.deployable, port["name"])
-        for client in production.pods()
-        for server in production.pods()
+        for client in trusted_network.pods()
+        for server in trusted_network.pods()
         for port in server.container.get("ports", [])
         if _lets_out(policies, client, server, port["name"])
         and _lets_in(policies, server, client, port["name"])
@@ -67,9 +67,9 @@ def test_pods_reach_only_the_pods_that_they_call(production: Layout, policies: l
 
 
 def test_pods_reach_only_dns_and_their_database_or_queue(
-    production: Layout, policies: list[Manifest]
+    trusted_network: Layout, policies: list[Manifest]
 ) -> None:
-    assert {pod.deployable: _outside(policies, pod) for pod in production.pods()} == OUTSIDE
+    assert {pod.deployable: _outside(policies, pod) for pod in trusted_network.pods()} == OUTSIDE
 
 
 @pytest.mark.parametrize("component", QUEUES)
@@ -93,14 +93,16 @@ def test_components_add_no_policy_to_a_layout_without_policies(
     with_components: Callable[..., Layout],
 ) -> None:
     """A policy would deny all other traffic of its pods."""
-    kubernetes = ["production kubernetes-jobs", "production kubernetes-jobs-elsewhere"]
+    kubernetes = ["trusted-network kubernetes-jobs", "trusted-network kubernetes-jobs-elsewhere"]
     for components in (one.split()[1:] for one in (*COMPOSITIONS, *kubernetes)):
         assert with_components(*components, overlay="local").of_kind("NetworkPolicy") == []
 
 
-def test_any_pod_of_the_namespace_may_report_and_watch(production: Layout, policies: list[Manifest]) -> None:
+def test_any_pod_of_the_namespace_may_report_and_watch(
+    trusted_network: Layout, policies: list[Manifest]
+) -> None:
     """Pods of labelled namespaces may, too."""
-    (progress,) = (pod for pod in production.pods() if pod.deployable == "progress")
+    (progress,) = (pod for pod in trusted_network.pods() if pod.deployable == "progress")
     stranger = Pod("Deployment/stranger", {}, {})
     assert _lets_in(policies, progress, stranger, "grpc")
     assert not _lets_in(policies, progress, stranger, "admin")
@@ -109,9 +111,9 @@ def test_any_pod_of_the_namespace_may_report_and_watch(production: Layout, polic
     assert labels == ["batchprogress.dev/client", "batchprogress.dev/metrics"]
 
 
-def test_policies_select_existing_pods_and_ports(production: Layout, policies: list[Manifest]) -> None:
+def test_policies_select_existing_pods_and_ports(trusted_network: Layout, policies: list[Manifest]) -> None:
     for policy in policies:
-        selected = [pod for pod in production.pods() if _selects(policy["podSelector"], pod)]
+        selected = [pod for pod in trusted_network.pods() if _selects(policy["podSelector"], pod)]
         assert selected, policy
         for rule in policy.get("ingress", []):
             for port in rule["ports"]:
@@ -165,15 +167,15 @@ def _selects(selector: Manifest, pod: Pod) -> bool:
     return equal and among
 
 
-def test_prometheus_reaches_the_pods_that_its_operator_selects(production: Layout) -> None:
+def test_prometheus_reaches_the_pods_that_its_operator_selects(trusted_network: Layout) -> None:
     """Both the monitor and the policy use the name of the port."""
     monitor = yaml.safe_load((ROOT / "observability/pod-monitor.yaml").read_text())["spec"]
     (endpoint,) = monitor["podMetricsEndpoints"]
     found = {
         pod.deployable
-        for pod in production.pods()
+        for pod in trusted_network.pods()
         if _selects(monitor["selector"], pod)
         and endpoint["port"] in [one["name"] for one in pod.container.get("ports", [])]
     }
-    policy = production.named("NetworkPolicy", "observability")["spec"]
-    assert found == {pod.deployable for pod in production.pods() if _selects(policy["podSelector"], pod)}
+    policy = trusted_network.named("NetworkPolicy", "observability")["spec"]
+    assert found == {pod.deployable for pod in trusted_network.pods() if _selects(policy["podSelector"], pod)}

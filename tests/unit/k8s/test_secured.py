@@ -20,7 +20,7 @@ HOLDERS = {
 """For each key of a Secret, the pods that mount it and the Secrets: no key or token is in two pods."""
 
 
-@pytest.fixture(params=["production", "local"])
+@pytest.fixture(params=["trusted-network", "local"])
 def secured(request: pytest.FixtureRequest, with_components: Callable[..., Layout]) -> Layout:
     """Return each overlay with the component."""
     return with_components("secured", overlay=request.param)
