@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.support import not_run
 from tests.support.progress import ROOT
 
-FOLDERS = ("batches", "process", "reconciler", "rpc", "services", "client/src")
-"""The application, and the client that it needs."""
+FOLDERS = ("batches", "k8s", "process", "reconciler", "rpc", "services", "client/src")
+"""The application, the client that it needs, and the manifests."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,9 +121,9 @@ def kubectl() -> tuple[str, ...]:
     return program_command(unpacked_package("kubectl"), "usr/bin/kubectl")
 
 
-def write_kustomization(folder: Path, layout: str, **fields: Any) -> str:
+def write_kustomization(folder: Path, layout: str, checkout: Path = ROOT, **fields: Any) -> str:
     """Write an overlay on top of a layout and return its folder. Component paths are relative to k8s/."""
-    manifests = os.path.relpath(ROOT / "k8s", folder.resolve())
+    manifests = os.path.relpath(checkout / "k8s", folder.resolve())
     components = [f"{manifests}/{one}" for one in fields.pop("components", [])]
     content = {"resources": [f"{manifests}/{layout}"], "components": components, **fields}
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
