@@ -74,7 +74,7 @@ def wrapped(handler: Handler, around: Around) -> Handler:
         A handler of the same kind.
 
     """
-    make, behavior = _kind_of(handler)
+    make, behavior = kind_of(handler)
     answer = _stream if handler.response_streaming else _unary
     same: Handler = make(
         answer(behavior, around),
@@ -116,7 +116,7 @@ def _stream(behavior: Any, around: Around) -> Any:
     return answer
 
 
-def _kind_of(handler: Handler) -> tuple[Any, Any]:
+def kind_of(handler: Handler) -> tuple[Any, Any]:
     """Return the function that makes a handler of this kind, and the behavior of this one."""
     if not handler.response_streaming:
         return grpc.unary_unary_rpc_method_handler, handler.unary_unary

@@ -46,9 +46,14 @@ class RepeatedField:
         for _ in range(self.elements_max + FURTHER_FIELDS_MAX):
             if position >= len(raw):
                 return False
-            found, position = _varint(raw, position)
-            position = _after_value(raw, position, found & 7)
-            elements += found == tag
+            if raw[position] == tag:  # the other way costs twice as much
+                length, position = _number(raw, position + 1)
+                position += length
+                elements += 1
+            else:
+                found, position = _number(raw, position)
+                position = _after_value(raw, position, found & 7)
+                elements += found == tag
             if elements > self.elements_max:
                 return True
         return position < len(raw)
@@ -59,10 +64,10 @@ class RepeatedField:
 
 def _after_value(raw: bytes, position: int, wire_type: int) -> int:
     if wire_type == _BYTES:
-        length, position = _varint(raw, position)
+        length, position = _number(raw, position)
         return position + length
     if wire_type == _VARINT:
-        return _varint(raw, position)[1]
+        return _number(raw, position)[1]
     if wire_type == _FIXED64:
         return position + 8
     if wire_type == _FIXED32:
@@ -70,8 +75,18 @@ def _after_value(raw: bytes, position: int, wire_type: int) -> int:
     raise ValueError(f"no field has the wire type {wire_type}")
 
 
-def _varint(raw: bytes, position: int) -> tuple[int, int]:
-    """Return a number and the position after it."""
+def _number(raw: bytes, position: int) -> tuple[int, int]:
+    """Return a number and the position after it; most numbers have one or two bytes."""
+    low = raw[position] if position < len(raw) else _CONTINUES
+    if low < _CONTINUES:
+        return low, position + 1
+    high = raw[position + 1] if position + 1 < len(raw) else _CONTINUES
+    if high < _CONTINUES:
+        return low & ~_CONTINUES | high << 7, position + 2
+    return _long_number(raw, position)
+
+
+def _long_number(raw: bytes, position: int) -> tuple[int, int]:
     number = 0
     for place, byte in enumerate(raw[position : position + VARINT_BYTES_MAX]):
         number |= (byte & ~_CONTINUES) << 7 * place

@@ -1,11 +1,13 @@
 """A server's security, built from its settings: certificate, authentication and authorization."""
 
+import grpc
 import structlog
 
 from process.addresses import is_loopback
 from process.configuration import refuse
 from rpc.callers.authentication import AuthenticationRules, Authenticator
 from rpc.callers.authorization import AuthorizationInterceptor, RequiredRoles
+from rpc.callers.connections import ConnectionCallers
 from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.limits import Limits
 from rpc.callers.tls import ServerCertificate, TlsFiles
@@ -20,7 +22,7 @@ class ServerSecurity:
     Args:
         settings: the settings of the server.
         required_roles: the role that each method (/package.Service/Method) requires.
-        limits: the limits of callers for whom the file of tokens has none.
+        limits: the limits of callers for whom the file of tokens has none, or of connections.
 
     Raises:
         SystemExit: with code 78, if a certificate, a key or a file of tokens cannot be used.
@@ -34,8 +36,8 @@ class ServerSecurity:
             self.authenticator = Authenticator(rules) if rules.require_tokens else None
         except ValueError as error:
             refuse(str(error))
-        self.interceptors = (
-            ()
+        self.interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (
+            (ConnectionCallers(limits),)
             if self.authenticator is None
             else (AuthorizationInterceptor(self.authenticator.principal, required_roles),)
         )

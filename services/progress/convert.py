@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from google.protobuf import duration_pb2, timestamp_pb2
 
@@ -17,7 +18,7 @@ from batches.stall import Findings, ReconcilerRules, stall_reason
 from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.error_table import refusal_of
-from rpc.answers.refusal import Refusal
+from rpc.answers.refusal import Refusal, Violation, invalid_fields
 from services.progress.group_commit import Answer
 from services.progress.status import ERRORS
 from services.progress.watch_hub import Snapshot
@@ -25,6 +26,9 @@ from services.progress.watch_hub import Snapshot
 SHARED_SECONDS_MAX = 0.5
 """How long watchers share the message of a snapshot. Only the rate, the estimated end and the stall reason
 depend on the time, and nobody notices half a second in them."""
+
+INVALID_ANSWERS_MAX = 64
+"""The answers to invalid results that are kept. Four fields of a result are checked, so there are 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +120,12 @@ def to_response(answer: Answer) -> pb.ReportJobResultResponse:
 
 
 def to_reported_result(answer: Answer | Refusal) -> pb.ReportedResult:
-    """Return the answer to one of many reports."""
+    """Return the answer to one of many reports. It must not be changed: equal refusals share one."""
     if isinstance(answer, Exception):
         refusal = refusal_of(answer, ERRORS)
         if refusal is None:
             raise answer
-        return pb.ReportedResult(error=_to_error(refusal))
+        return _of_invalid(refusal.violations) if refusal.violations else _of_refused(refusal)
     return pb.ReportedResult(
         disposition=pb.Disposition.ValueType(answer.disposition),
         batch_state=pb.BatchState.ValueType(answer.batch_state),
@@ -204,8 +208,13 @@ def _to_tallies(tallies: Tallies) -> pb.Tallies:
     )
 
 
-def _to_error(refusal: Refusal) -> pb.ReportError:
-    return pb.ReportError(
+@lru_cache(maxsize=INVALID_ANSWERS_MAX)
+def _of_invalid(violations: tuple[Violation, ...]) -> pb.ReportedResult:
+    return _of_refused(invalid_fields(violations))
+
+
+def _of_refused(refusal: Refusal) -> pb.ReportedResult:
+    error = pb.ReportError(
         code=refusal.number,
         reason=refusal.reason,
         message=refusal.message,
@@ -213,6 +222,7 @@ def _to_error(refusal: Refusal) -> pb.ReportError:
             pb.FieldViolation(field=one.field, description=one.description) for one in refusal.violations
         ],
     )
+    return pb.ReportedResult(error=error)
 
 
 def _duration(seconds: float | None) -> duration_pb2.Duration | None:

@@ -1,23 +1,23 @@
 """Group commit: one transaction carries the results of hundreds of workers.
 
-Callers append their results and wait. One flusher records all pending results in one
+Callers append their results and wait. One flusher records the pending results in one
 transaction and answers every caller after the commit; the next group gathers meanwhile. A
 lone call is recorded at once. If the last group had several calls, the next one stays open
 until no more arrive or its first call has waited GATHER_SECONDS_MAX: calls come out of the
 transport one by one, and a transaction for ten of them costs as much as one for a hundred.
+If more results wait than fit into a group, the callers take turns (turns.py).
 
-    caller ──▶ pending ──▶ flusher ──▶ record (one transaction) ──▶ answers
-    caller ──▶    │                          │
-    caller ──▶    └── the next group ◀───────┘
+    caller ──▶ turns ──▶ flusher ──▶ record (one transaction) ──▶ answers
+    caller ──▶   │                          │
+    caller ──▶   └── the next group ◀───────┘
 
 The flusher is a task of its own: a caller that gives up cancels its wait, but never the
 transaction, which carries the results of other callers too.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -25,15 +25,9 @@ from batches.batch import BatchState
 from batches.errors import BatchError, DatabaseUnavailable
 from batches.recording import Recording
 from batches.result import Disposition, JobResult
-from services.progress.errors import BacklogFull, ShuttingDown
-
-GROUP_RESULTS_MAX = 2_000
-"""Results in one transaction (a single call may have more): twice the number of workers we are made for, and
-some 20 ms of work, so that no group delays the next one for long."""
-
-RESULT_BYTES = 336
-"""The bytes of requests that may wait for each result of the backlog: 32 MiB for 100,000, with errors of 280
-characters each. A waiting request takes up to five times its size: its bytes, its message, its results."""
+from services.progress.backlog import Backlog
+from services.progress.errors import ShuttingDown
+from services.progress.turns import GROUP_WORK_MAX, Part, Turns, parts_of
 
 GATHER_SECONDS_MAX = 0.03
 """How long a call may wait for others to share its transaction. Some hundred calls arrive in that time, with
@@ -59,17 +53,22 @@ class Recorded:
 Answer = Recorded | BatchError
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """The results of one call, and the future that its caller waits for."""
+@dataclass(slots=True, eq=False)
+class Call:
+    """A call whose results have room in the backlog until they are answered, even if its caller gave up."""
 
-    results: Sequence[JobResult]
-    answers: asyncio.Future[list[Answer]]
-    release: Callable[[], None]
-    """Called when the results are answered, even if the caller has given up."""
-    arrival_seconds: float
-    """On the clock of the event loop."""
+    caller: Hashable
+    size: int
+    """The number of results for which it has room."""
     request_bytes: int
+    release: Callable[[], None]
+    """Called once, when the results are no longer in flight."""
+    outcome: asyncio.Future[list[Answer]]
+    answers: list[Answer] = field(default_factory=list)
+    parts_left: int = 0
+    """Parts of the call that are not answered yet."""
+    is_submitted: bool = False
+    """Whether `record` has taken it over."""
 
 
 class GroupCommit:
@@ -78,7 +77,7 @@ class GroupCommit:
     Args:
         record: records a group.
         changed: gets the ids of the batches that a group has changed.
-        backlog_results_max: results that may wait.
+        backlog_results_max: results that may wait; one caller may have half of them.
 
     """
 
@@ -87,11 +86,10 @@ class GroupCommit:
     ) -> None:
         self._record = record
         self._changed = changed
-        self._backlog_results_max = backlog_results_max
-        self._pending: deque[_Entry] = deque()
-        self._backlog_bytes_max = backlog_results_max * RESULT_BYTES
-        self._backlog_results = 0
-        self._backlog_bytes = 0
+        self._backlog = Backlog(backlog_results_max)
+        self._turns: Turns[Call] = Turns()
+        self._opened_seconds = 0.0
+        """When the first part of the next group came, on the clock of the event loop."""
         self._arrived = asyncio.Event()
         self._has_company = False
         self._closing = False
@@ -99,71 +97,88 @@ class GroupCommit:
     @property
     def backlog_results(self) -> int:
         """Results that were accepted and are not answered yet."""
-        return self._backlog_results
+        return self._backlog.results
 
-    async def submit(
-        self,
-        results: Sequence[JobResult],
-        release: Callable[[], None] = lambda: None,
-        *,
-        request_bytes: int = 0,
-    ) -> list[Answer]:
-        """Record results.
+    def require_room(self, results: int, request_bytes: int) -> None:
+        """Check that a call would be accepted now, before its request is decoded.
 
         Args:
-            results: the results of one call.
+            results: the number of its results, or less.
+            request_bytes: the size of its request.
+
+        Raises:
+            BacklogFull, ShuttingDown: as `admit`.
+
+        """
+        self._require_open()
+        self._backlog.require_room(results, request_bytes)
+
+    def admit(self, size: int, request_bytes: int, caller: Hashable, release: Callable[[], None]) -> Call:
+        """Reserve room for the results of a call, before any work is done for them.
+
+        `record` gives the room back when the results are answered; otherwise `leave` does.
+
+        Args:
+            size: the number of results, valid or not.
+            request_bytes: the size of the request.
+            caller: whose results these are; callers take turns.
             release: called once, when the results are no longer in flight: when they are answered, even if
                 the caller has given up, or at once if they are not accepted.
-            request_bytes: the size of the call's request.
+
+        Raises:
+            BacklogFull: nothing was accepted; try again shortly.
+            ShuttingDown: nothing was accepted; try another server.
+
+        """
+        try:
+            self._require_open()
+            self._backlog.add(caller, size, request_bytes)
+        except Exception:
+            release()
+            raise
+        return Call(caller, size, request_bytes, release, asyncio.get_running_loop().create_future())
+
+    def leave(self, call: Call) -> None:
+        """Give back the room of a call that is answered, or was not submitted."""
+        self._backlog.remove(call.caller, call.size, call.request_bytes)
+        call.release()
+
+    async def record(self, call: Call, results: Sequence[JobResult]) -> list[Answer]:
+        """Record the results of a call, once.
+
+        Args:
+            call: the call, which was admitted.
+            results: those of its results that are valid.
 
         Returns:
             An answer for each result, after the commit.
 
         Raises:
-            BacklogFull: nothing was accepted; try again shortly.
             ShuttingDown: nothing was accepted; try another server.
             DatabaseUnavailable: it is unknown whether the results were recorded; try again.
 
         """
-        try:
-            self.require_room(len(results), request_bytes)
-        except (BacklogFull, ShuttingDown):
-            release()
-            raise
-        loop = asyncio.get_running_loop()
-        entry = _Entry(results, loop.create_future(), release, loop.time(), request_bytes)
-        self._backlog_results += len(results)
-        self._backlog_bytes += request_bytes
-        self._pending.append(entry)
+        self._require_open()
+        if not results:
+            return []
+        call.is_submitted = True
+        parts = parts_of(call, results)
+        call.parts_left = len(parts)
+        if not self._turns.parts:
+            self._opened_seconds = asyncio.get_running_loop().time()
+        self._turns.add(call.caller, parts)
         self._arrived.set()
-        return await entry.answers
-
-    def require_room(self, results: int, request_bytes: int) -> None:
-        """Check that results would be accepted now, before any work is done for them.
-
-        Args:
-            results: their number, or less.
-            request_bytes: the size of the request that has them; one alone may have any size.
-
-        Raises:
-            BacklogFull, ShuttingDown: as `submit`.
-
-        """
-        if self._closing:
-            raise ShuttingDown
-        if self._backlog_results + results > self._backlog_results_max:
-            raise BacklogFull
-        if self._backlog_bytes and self._backlog_bytes + request_bytes > self._backlog_bytes_max:
-            raise BacklogFull
+        return await call.outcome
 
     async def run(self) -> None:
         """Flush group after group; return when closed and all accepted results are answered."""
         while True:
             await self._arrived.wait()
-            while self._pending:
+            while self._turns.parts:
                 await self._gather()
-                group = self._next_group()
-                self._has_company = len(group) > 1
+                group = self._turns.take_group()
+                self._opened_seconds = 0.0  # what is left has waited already
+                self._has_company = group[0].call is not group[-1].call
                 await self._flush(group)
             if self._closing:
                 return
@@ -174,59 +189,57 @@ class GroupCommit:
         self._closing = True
         self._arrived.set()
 
+    def _require_open(self) -> None:
+        if self._closing:
+            raise ShuttingDown
+
     async def _gather(self) -> None:
         """Leave the group open while calls keep coming, if the last group had several calls."""
         clock = asyncio.get_running_loop().time
-        close = self._pending[0].arrival_seconds + GATHER_SECONDS_MAX
-        seen = 0 if self._has_company else len(self._pending)
-        while seen < len(self._pending) and self._backlog_results < GROUP_RESULTS_MAX and clock() < close:
-            seen = len(self._pending)
+        close = self._opened_seconds + GATHER_SECONDS_MAX
+        seen = 0 if self._has_company else self._turns.parts
+        while seen < self._turns.parts and self._turns.work < GROUP_WORK_MAX and clock() < close:
+            seen = self._turns.parts
             await asyncio.sleep(GATHER_STEP_SECONDS)
 
-    def _next_group(self) -> list[_Entry]:
-        """Remove whole calls from the front of the queue, up to the size of a group, but at least one."""
-        group: list[_Entry] = []
-        size = 0
-        while self._pending and (not group or size + len(self._pending[0].results) <= GROUP_RESULTS_MAX):
-            entry = self._pending.popleft()
-            group.append(entry)
-            size += len(entry.results)
-        return group
-
-    async def _flush(self, group: list[_Entry]) -> None:
-        """Record a group and answer each of its calls exactly once, whatever happens."""
+    async def _flush(self, group: list[Part[Call]]) -> None:
+        """Record a group and answer each of its parts exactly once, whatever happens."""
         try:
             answers = await self._record_group(group)
         except DatabaseUnavailable:
-            for entry in group:
-                self._answer(entry, DatabaseUnavailable())
+            for part in group:
+                self._fail(part.call, DatabaseUnavailable())
         except Exception as error:  # noqa: BLE001  # every caller gets an answer
             if len(group) > 1:  # a bad result must not fail the others
-                for entry in group:
-                    await self._flush([entry])
+                for part in group:
+                    await self._flush([part])
                 return
             _log.error("a result cannot be recorded", exc_info=error)
-            self._answer(group[0], error)
+            self._fail(group[0].call, error)
         else:
-            for entry in group:
-                self._answer(entry, [next(answers) for _ in entry.results])
+            for part in group:
+                part.call.answers += [next(answers) for _ in part.results]
+                self._end_parts(part.call, 1)
 
-    async def _record_group(self, group: list[_Entry]) -> Iterator[Answer]:
-        results = [result for entry in group for result in entry.results]
+    async def _record_group(self, group: list[Part[Call]]) -> Iterator[Answer]:
+        results = [result for part in group for result in part.results]
         recording = await self._record(results)
         self._changed(batch.batch_id for batch in recording.changed)
         return iter([*_answers(results, recording)])  # complete before the first caller is answered
 
-    def _answer(self, entry: _Entry, outcome: list[Answer] | Exception) -> None:
-        self._backlog_results -= len(entry.results)
-        self._backlog_bytes -= entry.request_bytes
-        entry.release()
-        if entry.answers.done():  # cancelled by a caller that gave up
+    def _fail(self, call: Call, error: Exception) -> None:
+        """Answer a call for one of its parts; those that still wait are not recorded."""
+        if not call.outcome.done():
+            call.outcome.set_exception(error)
+        self._end_parts(call, 1 + self._turns.drop(call.caller, call))
+
+    def _end_parts(self, call: Call, number: int) -> None:
+        call.parts_left -= number
+        if call.parts_left:
             return
-        if isinstance(outcome, Exception):
-            entry.answers.set_exception(outcome)
-        else:
-            entry.answers.set_result(outcome)
+        self.leave(call)
+        if not call.outcome.done():  # it failed, or was cancelled by a caller that gave up
+            call.outcome.set_result(call.answers)
 
 
 def _answers(results: Sequence[JobResult], recording: Recording) -> Iterator[Answer]:

@@ -124,11 +124,6 @@ def to_size(message: pb.ReportJobResultsRequest) -> int:
     return size
 
 
-def to_results(message: pb.ReportJobResultsRequest) -> list[JobResult | Refusal]:
-    """Check many reports, each on its own."""
-    return [to_result(result) for result in message.results]
-
-
 def to_batch_filter(message: pb.ListBatchesRequest, id_prefix: str = "") -> tuple[BatchFilter, int]:
     """Check ListBatches; return the filter, for batches with the prefix, and the page size."""
     checks = FieldChecks()

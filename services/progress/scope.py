@@ -4,19 +4,16 @@ A batch with another prefix is answered like a batch that was never created, bef
 the answers do not differ.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from batches.batch import NewBatch
 from batches.errors import BatchNotFound
-from batches.result import JobResult
-from rpc.callers.principal import Principal, caller
+from rpc.answers.request_checks import REQUEST_BYTES
+from rpc.callers.principal import caller
 from services.progress.errors import ForeignBatchId
-from services.progress.group_commit import Answer
-
-Submit = Callable[[Sequence[JobResult], Callable[[], None]], Awaitable[list[Answer]]]
-"""Records results, returns an answer for each, and calls its second argument when they are answered."""
+from services.progress.group_commit import Call, GroupCommit
 
 
 def require_visible(batch_id: str) -> str:
@@ -43,35 +40,33 @@ def require_creatable(new: NewBatch) -> NewBatch:
     return new
 
 
-async def record_within_limits(results: Sequence[JobResult], submit: Submit) -> list[Answer]:
-    """Record the caller's results.
+@contextmanager
+def admitted(size: int, group_commit: GroupCommit) -> Iterator[Call]:
+    """Reserve room for the results of a call of the caller, before they are looked at.
+
+    All that were sent count, valid or not, until they are answered, even if the call is cancelled meanwhile.
 
     Args:
-        results: at least one result.
-        submit: records results.
+        size: the number of results that were sent.
+        group_commit: records results.
 
-    Returns:
-        An answer for each; BatchNotFound for a result of a batch that does not exist for the caller.
+    Yields:
+        The call, for `group_commit.record`. If it is not recorded, its room is given back.
 
     Raises:
         Refusal: the caller has too many results in flight; nothing was recorded.
+        BacklogFull, ShuttingDown: as `GroupCommit.admit`.
 
     """
     principal = caller()
-    if not principal.batch_prefix:
-        return await _record(principal, results, submit)
-    visible = [result for result in results if principal.owns(result.batch_id)]
-    answers = iter(await _record(principal, visible, submit) if visible else [])
-    return [
-        next(answers) if principal.owns(result.batch_id) else BatchNotFound(result.batch_id)
-        for result in results
-    ]
-
-
-async def _record(principal: Principal, results: Sequence[JobResult], submit: Submit) -> list[Answer]:
-    """Count the results until their group is recorded, even if the call is cancelled meanwhile."""
-    principal.usage.acquire_results(len(results), principal.limits)
-    return await submit(results, partial(principal.usage.release_results, len(results)))
+    usage = principal.usage
+    usage.acquire_results(size, principal.limits)
+    call = group_commit.admit(size, REQUEST_BYTES.get(), usage, partial(usage.release_results, size))
+    try:
+        yield call
+    finally:
+        if not call.is_submitted:
+            group_commit.leave(call)
 
 
 @contextmanager

@@ -1,11 +1,10 @@
-"""ProgressService: checks requests, calls the store, the group commit or the hub, and makes the answers.
+"""ProgressService: checks requests, calls the store, the reports or the hub, and makes the answers.
 
 Errors are not handled here: the error interceptor around every method answers them.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,10 @@ from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from rpc.answers.page_tokens import decode_token, next_token
 from rpc.answers.pages import page_that_fits
-from rpc.answers.refusal import Refusal
-from rpc.answers.request_checks import REQUEST_BYTES
 from rpc.callers.principal import caller
 from services.progress import convert, requests, scope
 from services.progress.batch_messages import BatchMessages
-from services.progress.group_commit import GroupCommit
+from services.progress.reports import Reports
 from services.progress.scope import require_visible
 from services.progress.watch_hub import WatchHub
 
@@ -37,7 +34,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
 
     Args:
         store: where the batches are.
-        group_commit: records results.
+        reports: records results.
         hub: has the states of watched batches.
         messages: makes the messages of batches.
         changed: gets the ids of the batches that a request has changed.
@@ -47,13 +44,13 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     def __init__(
         self,
         store: "BatchStore",
-        group_commit: GroupCommit,
+        reports: Reports,
         hub: WatchHub,
         messages: BatchMessages,
         changed: Callable[[Iterable[str]], None],
     ) -> None:
         self._store = store
-        self._group_commit = group_commit
+        self._reports = reports
         self._hub = hub
         self._messages = messages
         self._changed = changed
@@ -105,25 +102,12 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ReportJobResult(
         self, request: pb.ReportJobResultRequest, _context: Context
     ) -> pb.ReportJobResultResponse:
-        result = requests.to_result(request)
-        if isinstance(result, Refusal):
-            raise result
-        (answer,) = await scope.record_within_limits([result], self._submit())
-        return convert.to_response(answer)
+        return await self._reports.record_one(request)
 
     async def ReportJobResults(
         self, request: pb.ReportJobResultsRequest, _context: Context
     ) -> pb.ReportJobResultsResponse:
-        self._group_commit.require_room(requests.to_size(request), REQUEST_BYTES.get())
-        results = requests.to_results(request)
-        valid = [result for result in results if not isinstance(result, Refusal)]
-        answers = iter(await scope.record_within_limits(valid, self._submit()) if valid else [])
-        return pb.ReportJobResultsResponse(
-            results=[
-                convert.to_reported_result(result if isinstance(result, Refusal) else next(answers))
-                for result in results
-            ]
-        )
+        return await self._reports.record_many(request)
 
     async def ListJobResults(
         self, request: pb.ListJobResultsRequest, _context: Context
@@ -181,6 +165,3 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
                     yield await self._messages.of_snapshot(snapshot)
-
-    def _submit(self) -> scope.Submit:
-        return partial(self._group_commit.submit, request_bytes=REQUEST_BYTES.get())

@@ -29,6 +29,7 @@ from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds
 from services.progress.permissions import OPERATIONS_SERVICE, REQUIRED_ROLES, SERVICE
 from services.progress.repeated_fields import REPEATED_FIELDS
+from services.progress.reports import Reports
 from services.progress.servicer import ProgressServicer
 from services.progress.settings import ProgressSettings
 from services.progress.status import ERRORS
@@ -107,7 +108,7 @@ def _assemble(
     )
     rules = ReconcilerRules(settings.stuck_after, settings.reconciler_period)
     messages = BatchMessages(BatchConverter(rules), store.read_findings)
-    servicer = ProgressServicer(store, group_commit, hub, messages, pending.add)
+    servicer = ProgressServicer(store, Reports(group_commit), hub, messages, pending.add)
 
     def add_to_server(server: grpc.aio.Server) -> None:
         progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)

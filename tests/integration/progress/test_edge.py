@@ -137,14 +137,14 @@ async def test_full_backlog_refuses_a_call_before_its_results_are_read(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise a full server would spend its time on calls that it refuses."""
-    parsed: list[pb.ReportJobResultsRequest] = []
+    parsed: list[pb.ReportJobResultRequest] = []
 
-    def full(_: GroupCommit, results: int, request_bytes: int) -> NoReturn:
-        assert (results, request_bytes) == (2, report("b", 2).ByteSize())
+    def full(_: GroupCommit, size: int, request_bytes: int, *_others: object) -> NoReturn:
+        assert (size, request_bytes) == (2, report("b", 2).ByteSize())
         raise BacklogFull
 
-    monkeypatch.setattr(GroupCommit, "require_room", full)
-    monkeypatch.setattr(requests, "to_results", parsed.append)
+    monkeypatch.setattr(GroupCommit, "admit", full)
+    monkeypatch.setattr(requests, "to_result", parsed.append)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await server.stub.ReportJobResults(report("b", 2))
     answer = answered(caught.value)

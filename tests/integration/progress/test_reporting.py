@@ -120,7 +120,7 @@ async def test_invalid_result_does_not_fail_the_others(progress: Served) -> None
 
 
 async def test_ten_thousand_results_in_one_call(progress: Served) -> None:
-    """The largest call is recorded as a whole and raises the revision once."""
+    """The largest call is recorded in five parts, each of which raises the revision once."""
     await progress.create("b", 10_000)
     results = [
         pb.ReportJobResultRequest(batch_id="b", job_id=f"job-{number}", outcome=SUCCEEDED)
@@ -129,7 +129,7 @@ async def test_ten_thousand_results_in_one_call(progress: Served) -> None:
     response = await progress.stub.ReportJobResults(pb.ReportJobResultsRequest(results=results))
     assert {one.disposition for one in response.results} == {pb.DISPOSITION_RECORDED}
     batch = await progress.get("b")
-    assert (batch.state, batch.revision) == (pb.BATCH_STATE_COMPLETED, 2)
+    assert (batch.state, batch.revision) == (pb.BATCH_STATE_COMPLETED, 6)
 
 
 async def test_percentage_is_rounded_down(progress: Served) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from batches.batch import Batch
 from batches.recording import Recording, record
 from batches.result import JobOutcome, JobResult, ResultSource
-from services.progress.group_commit import GroupCommit
+from services.progress.group_commit import Answer, GroupCommit
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ class MemoryStore:
 
 @asynccontextmanager
 async def group_commit(
-    store: MemoryStore, changed: list[str] | None = None, backlog_results_max: int = 10_000
+    store: MemoryStore, changed: list[str] | None = None, backlog_results_max: int = 100_000
 ) -> AsyncIterator[GroupCommit]:
     """Run a group commit; leaving the context closes it and waits for its last flush."""
 
@@ -58,6 +58,13 @@ async def group_commit(
         store.open.set()
         commit.close()
         await running
+
+
+async def submit(
+    commit: GroupCommit, results: Sequence[JobResult], caller: str = "a", *, request_bytes: int = 0
+) -> list[Answer]:
+    """Admit a call and record its results."""
+    return await commit.record(commit.admit(len(results), request_bytes, caller, lambda: None), results)
 
 
 def one(job_id: str, batch_id: str = "b") -> list[JobResult]:

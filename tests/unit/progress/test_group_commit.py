@@ -8,20 +8,27 @@ import pytest
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.result import JobOutcome, JobResult
 from services.progress import group_commit as group_commit_module
+from services.progress.backlog import RESULT_BYTES
 from services.progress.errors import BacklogFull, ShuttingDown
-from services.progress.group_commit import GROUP_RESULTS_MAX, RESULT_BYTES, GroupCommit, Recorded
-from tests.unit.progress.memory_store import MemoryStore, group_commit, one
+from services.progress.group_commit import GroupCommit, Recorded
+from services.progress.turns import GROUP_WORK_MAX, TURN_WORK_MAX
+from tests.unit.progress.memory_store import MemoryStore, group_commit, one, submit
 
 SECONDS_MAX = 10.0
+
+
+def several(name: str, number: int) -> list[JobResult]:
+    """Return the results of a call with this number of jobs."""
+    return [JobResult("b", f"{name}{n}", JobOutcome.SUCCEEDED) for n in range(number)]
 
 
 async def test_results_that_arrive_during_a_commit_are_one_group() -> None:
     store = MemoryStore()
     async with group_commit(store) as commit:
         store.open.clear()
-        first = asyncio.create_task(commit.submit(one("j0")))
+        first = asyncio.create_task(submit(commit, one("j0")))
         await store.entered.wait()
-        others = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(1, 500)]
+        others = [asyncio.create_task(submit(commit, one(f"j{n}"))) for n in range(1, 500)]
         await asyncio.sleep(0)
         store.open.set()
         await asyncio.gather(first, *others)
@@ -33,11 +40,11 @@ async def test_lone_call_does_not_wait_for_others() -> None:
     store = MemoryStore()
     async with group_commit(store) as commit:
         for number in range(3):
-            await commit.submit(one(f"alone{number}"))
-        first = asyncio.create_task(commit.submit(one("first")))
+            await submit(commit, one(f"alone{number}"))
+        first = asyncio.create_task(submit(commit, one("first")))
         for _ in range(5):  # turns of the event loop
             await asyncio.sleep(0)
-        await asyncio.gather(first, commit.submit(one("second")))
+        await asyncio.gather(first, submit(commit, one("second")))
     assert store.groups == [1, 1, 1, 1, 1]
 
 
@@ -45,10 +52,10 @@ async def test_calls_that_keep_coming_are_one_group() -> None:
     """After a group of several calls the next one stays open while calls keep coming."""
     store = MemoryStore()
     async with group_commit(store) as commit:
-        await asyncio.gather(commit.submit(one("a")), commit.submit(one("b")))
+        await asyncio.gather(submit(commit, one("a")), submit(commit, one("b")))
         answers = []
         for number in range(50):
-            answers.append(asyncio.create_task(commit.submit(one(f"j{number}"))))
+            answers.append(asyncio.create_task(submit(commit, one(f"j{number}"))))
             await asyncio.sleep(0)
         await asyncio.gather(*answers)
     assert store.groups == [2, 50]
@@ -62,36 +69,79 @@ async def test_group_is_closed_after_its_first_call_has_waited(monkeypatch: pyte
 
     async def keep_coming(commit: GroupCommit) -> None:
         while len(store.groups) < 4:
-            calls.append(asyncio.create_task(commit.submit(one(f"j{next(numbers)}"))))
+            calls.append(asyncio.create_task(submit(commit, one(f"j{next(numbers)}"))))
             await asyncio.sleep(0)
 
     async with group_commit(store) as commit, asyncio.timeout(10):
-        calls = [asyncio.create_task(commit.submit(one(name))) for name in "ab"]
+        calls = [asyncio.create_task(submit(commit, one(name))) for name in "ab"]
         await keep_coming(commit)
         await asyncio.gather(*calls)
-    assert max(store.groups) < GROUP_RESULTS_MAX  # closed for its age, not for its size
+    assert max(store.groups) < GROUP_WORK_MAX  # closed for its age, not for its size
 
 
-async def test_size_of_a_group_is_limited() -> None:
-    """A group has whole calls up to its limit; a larger call is a group of its own."""
+async def test_call_that_is_larger_than_a_group_is_recorded_in_parts() -> None:
+    """It is answered as a whole, in the order of its results."""
     store = MemoryStore()
-    large = [JobResult("b", f"large{n}", JobOutcome.SUCCEEDED) for n in range(GROUP_RESULTS_MAX + 5)]
+    async with group_commit(store) as commit:
+        answers = await submit(commit, several("j", GROUP_WORK_MAX + 5))
+    assert store.groups == [GROUP_WORK_MAX, 5]
+    assert [answer.revision for answer in answers if isinstance(answer, Recorded)] == [
+        *[2] * GROUP_WORK_MAX,
+        *[3] * 5,
+    ]
+
+
+async def test_small_call_is_recorded_before_the_rest_of_a_large_one() -> None:
+    """Another caller's result is in the next group, and the large call has its share of that group."""
+    store = MemoryStore()
     async with group_commit(store) as commit:
         store.open.clear()
-        first = asyncio.create_task(commit.submit(one("j")))
+        large = [asyncio.create_task(submit(commit, several(name, 10_000), "A")) for name in "xy"]
         await store.entered.wait()
-        others = [asyncio.create_task(commit.submit(part)) for part in (one("k"), large, one("l"))]
+        small = asyncio.create_task(submit(commit, one("small"), "B"))
         await asyncio.sleep(0)
         store.open.set()
-        await asyncio.gather(first, *others)
-    assert store.groups == [1, 1, GROUP_RESULTS_MAX + 5, 1]
+        await small
+        assert store.groups[:2] == [GROUP_WORK_MAX, TURN_WORK_MAX + 1]
+        await asyncio.gather(*large)
+    assert store.batch.tally.succeeded == 20_001
+
+
+async def test_failed_part_of_a_call_answers_the_call_and_drops_its_rest() -> None:
+    """The caller sends all of it again; meanwhile the queue is free for others."""
+    store = MemoryStore()
+    store.failures.append(DatabaseUnavailable())
+    async with group_commit(store, backlog_results_max=100_000) as commit:
+        large = asyncio.create_task(submit(commit, several("large", 10_000), "A"))
+        small = asyncio.create_task(submit(commit, one("small"), "A"))
+        with pytest.raises(DatabaseUnavailable):
+            await large
+        await small
+        assert commit.backlog_results == 0
+    assert store.groups == [1]
+
+
+async def test_one_caller_may_fill_half_of_the_backlog() -> None:
+    """The other half is for other callers; a single call may be larger."""
+    store = MemoryStore()
+    store.open.clear()
+    async with group_commit(store, backlog_results_max=10) as commit:
+        calls = [asyncio.create_task(submit(commit, several("a", 4), "A"))]
+        await store.entered.wait()
+        with pytest.raises(BacklogFull):
+            await submit(commit, several("b", 2), "A")
+        calls.append(asyncio.create_task(submit(commit, several("c", 6), "B")))
+        await asyncio.sleep(0)
+        assert commit.backlog_results == 10
+        store.open.set()
+        await asyncio.gather(*calls)
 
 
 async def test_answer_comes_after_the_commit() -> None:
     store = MemoryStore()
     async with group_commit(store) as commit:
         store.open.clear()
-        waiting = asyncio.create_task(commit.submit(one("j")))
+        waiting = asyncio.create_task(submit(commit, one("j")))
         await store.entered.wait()
         assert not waiting.done()
         store.open.set()
@@ -104,10 +154,10 @@ async def test_changed_batches_are_reported_after_the_commit() -> None:
     """Only batches that the group has changed are reported."""
     changed: list[str] = []
     async with group_commit(MemoryStore(), changed) as commit:
-        (answer,) = await commit.submit(one("j", batch_id="nowhere"))
+        (answer,) = await submit(commit, one("j", batch_id="nowhere"))
         assert isinstance(answer, BatchNotFound)
         assert changed == []
-        await commit.submit(one("j"))
+        await submit(commit, one("j"))
     assert changed == ["b"]
 
 
@@ -116,13 +166,13 @@ async def test_full_backlog_refuses_whole_calls() -> None:
     store = MemoryStore()
     async with group_commit(store, backlog_results_max=2) as commit:
         store.open.clear()
-        waiting = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(2)]
+        waiting = [asyncio.create_task(submit(commit, one(caller), caller)) for caller in "ab"]
         await store.entered.wait()
         with pytest.raises(BacklogFull):
-            await commit.submit(one("k"))
+            await submit(commit, one("k"), "c")
         store.open.set()
         await asyncio.gather(*waiting)
-        await commit.submit(one("k"))
+        await submit(commit, one("k"))
     assert store.batch.tally.succeeded == 3
 
 
@@ -131,15 +181,29 @@ async def test_waiting_requests_have_a_bounded_size() -> None:
     store = MemoryStore()
     async with group_commit(store, backlog_results_max=10) as commit:
         store.open.clear()
-        waiting = asyncio.create_task(commit.submit(one("j"), request_bytes=20 * RESULT_BYTES))
+        waiting = asyncio.create_task(submit(commit, one("j"), request_bytes=20 * RESULT_BYTES))
         await store.entered.wait()
         with pytest.raises(BacklogFull):
             commit.require_room(1, 1)
         with pytest.raises(BacklogFull):
-            await commit.submit(one("k"), request_bytes=1)
+            await submit(commit, one("k"), "c", request_bytes=1)
         store.open.set()
         await waiting
         commit.require_room(1, 20 * RESULT_BYTES)
+
+
+async def test_requests_of_one_caller_may_have_half_of_the_size() -> None:
+    store = MemoryStore()
+    async with group_commit(store, backlog_results_max=10) as commit:
+        store.open.clear()
+        waiting = asyncio.create_task(submit(commit, one("j"), "A", request_bytes=4 * RESULT_BYTES))
+        await store.entered.wait()
+        with pytest.raises(BacklogFull):
+            await submit(commit, one("k"), "A", request_bytes=2 * RESULT_BYTES)
+        other = asyncio.create_task(submit(commit, one("l"), "B", request_bytes=2 * RESULT_BYTES))
+        await asyncio.sleep(0)
+        store.open.set()
+        await asyncio.gather(waiting, other)
 
 
 async def test_failed_group_answers_every_caller() -> None:
@@ -147,9 +211,11 @@ async def test_failed_group_answers_every_caller() -> None:
     store = MemoryStore()
     store.failures.append(DatabaseUnavailable())
     async with group_commit(store) as commit:
-        calls = await asyncio.gather(*(commit.submit(one(f"j{n}")) for n in range(3)), return_exceptions=True)
+        calls = await asyncio.gather(
+            *(submit(commit, one(f"j{n}")) for n in range(3)), return_exceptions=True
+        )
         assert [type(call) for call in calls] == [DatabaseUnavailable] * 3
-        await commit.submit(one("j"))
+        await submit(commit, one("j"))
     assert store.batch.tally.succeeded == 1
 
 
@@ -158,7 +224,9 @@ async def test_result_that_cannot_be_recorded_fails_alone() -> None:
     store = MemoryStore()
     store.poison = "j1"
     async with group_commit(store) as commit:
-        calls = await asyncio.gather(*(commit.submit(one(f"j{n}")) for n in range(4)), return_exceptions=True)
+        calls = await asyncio.gather(
+            *(submit(commit, one(f"j{n}")) for n in range(4)), return_exceptions=True
+        )
     assert [type(call) for call in calls] == [list, ValueError, list, list]
     assert store.batch.tally.succeeded == 3
 
@@ -168,7 +236,7 @@ async def test_cancelled_caller_does_not_stop_its_group() -> None:
     store = MemoryStore()
     async with group_commit(store) as commit:
         store.open.clear()
-        calls = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(3)]
+        calls = [asyncio.create_task(submit(commit, one(f"j{n}"))) for n in range(3)]
         await store.entered.wait()
         calls[1].cancel()
         store.open.set()
@@ -183,12 +251,12 @@ async def test_close_answers_accepted_results_and_refuses_new_ones() -> None:
     commit = GroupCommit(store.record, lambda _: None, backlog_results_max=100)
     running = asyncio.create_task(commit.run())
     store.open.clear()
-    accepted = [asyncio.create_task(commit.submit(one(f"j{n}"))) for n in range(5)]
+    accepted = [asyncio.create_task(submit(commit, one(f"j{n}"))) for n in range(5)]
     await store.entered.wait()
     commit.close()
     with pytest.raises(ShuttingDown):
         async with asyncio.timeout(SECONDS_MAX):
-            await commit.submit(one("late"))
+            await submit(commit, one("late"))
     store.open.set()
     await running
     assert all(isinstance(task.result()[0], Recorded) for task in accepted)

@@ -1,16 +1,18 @@
 """A caller's results in flight are counted, even if its calls are cancelled."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
-from batches.errors import BatchNotFound, DatabaseUnavailable
+from batches.errors import DatabaseUnavailable
+from batches.result import JobResult
 from rpc.answers.refusal import Refusal
 from rpc.callers.limits import Limits
 from rpc.callers.principal import Principal, Role, set_caller
 from services.progress import scope
 from services.progress.errors import BacklogFull, ShuttingDown
-from services.progress.group_commit import GroupCommit, Recorded
+from services.progress.group_commit import Answer, GroupCommit, Recorded
 from tests.unit.progress.memory_store import MemoryStore, group_commit, one
 
 LIMITS = Limits(results_in_flight_max=3)
@@ -18,9 +20,9 @@ SECONDS_MAX = 10.0
 """Far longer than a call takes."""
 
 
-def calls_come_from_a_worker(batch_prefix: str = "") -> Principal:
+def calls_come_from_a_worker() -> Principal:
     """Let the calls of the test come from a worker that may have three results in flight."""
-    worker = Principal("worker", frozenset({Role.WORKER}), batch_prefix, LIMITS)
+    worker = Principal("worker", frozenset({Role.WORKER}), limits=LIMITS)
     set_caller(worker)
     return worker
 
@@ -35,12 +37,17 @@ def nothing_in_flight(who: Principal) -> bool:
     return True
 
 
-async def send(commit: GroupCommit, job_id: str, batch_id: str = "b") -> object:
+async def send(commit: GroupCommit, job_id: str) -> object:
     """Record a result; return its answer, or the error of the call."""
     async with asyncio.timeout(SECONDS_MAX):
-        call = scope.record_within_limits(one(job_id, batch_id), commit.submit)
-        (outcome,) = await asyncio.gather(call, return_exceptions=True)
+        (outcome,) = await asyncio.gather(record(commit, one(job_id)), return_exceptions=True)
     return outcome if isinstance(outcome, BaseException) else outcome[0]
+
+
+async def record(commit: GroupCommit, results: Sequence[JobResult]) -> list[Answer]:
+    """Record results of the caller."""
+    with scope.admitted(len(results), commit) as call:
+        return await commit.record(call, results)
 
 
 async def test_results_of_a_cancelled_call_stay_in_flight() -> None:
@@ -72,10 +79,10 @@ async def test_each_result_of_a_call_counts() -> None:
     store = MemoryStore()
     store.open.clear()
     async with asyncio.timeout(SECONDS_MAX), group_commit(store) as commit:
-        first = asyncio.create_task(scope.record_within_limits([*one("j1"), *one("j2")], commit.submit))
+        first = asyncio.create_task(record(commit, [*one("j1"), *one("j2")]))
         await store.entered.wait()
         with pytest.raises(Refusal):
-            await scope.record_within_limits([*one("j3"), *one("j4")], commit.submit)
+            await record(commit, [*one("j3"), *one("j4")])
         store.open.set()
         assert len(await first) == 2
 
@@ -112,10 +119,11 @@ async def test_results_in_flight_at_the_end_are_recorded_and_released() -> None:
     assert nothing_in_flight(who)
 
 
-async def test_results_of_foreign_batches_are_never_in_flight() -> None:
-    """They are answered without the store."""
-    who, store = calls_come_from_a_worker(batch_prefix="mine-"), MemoryStore()
+async def test_call_that_ends_before_its_results_are_recorded_releases_them() -> None:
+    """It was cancelled while they were checked."""
+    who, store = calls_come_from_a_worker(), MemoryStore()
     async with group_commit(store) as commit:
-        assert isinstance(await send(commit, "j"), BatchNotFound)
-    assert store.groups == []
+        with scope.admitted(3, commit):
+            assert not nothing_in_flight(who)
+        assert commit.backlog_results == 0
     assert nothing_in_flight(who)

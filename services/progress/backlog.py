@@ -1,0 +1,69 @@
+"""The results that wait to be recorded, and the size of their requests, by caller. Pure."""
+
+from collections import Counter
+from collections.abc import Hashable
+
+from services.progress.errors import BacklogFull
+
+RESULT_BYTES = 336
+"""The bytes of requests that may wait for each result of the backlog: 32 MiB for 100,000, with errors of 280
+characters each. A waiting request takes up to five times its size: its bytes, its message, its results."""
+
+
+class Backlog:
+    """Counts the results that wait, and refuses more than a server can hold.
+
+    Args:
+        results_max: results that may wait, with requests of RESULT_BYTES for each. One caller may have half
+            of both, which leaves room for others.
+
+    """
+
+    def __init__(self, results_max: int) -> None:
+        self._results_max = results_max
+        self._bytes_max = results_max * RESULT_BYTES
+        self._results_of: Counter[Hashable] = Counter()
+        self._bytes_of: Counter[Hashable] = Counter()
+        self._bytes = 0
+        self.results = 0
+        """The number of results that wait."""
+
+    def require_room(self, results: int, request_bytes: int) -> None:
+        """Check that results would be accepted now, whoever sends them.
+
+        Raises:
+            BacklogFull: there are too many results, or too large requests; one alone may have any size.
+
+        """
+        if self.results + results > self._results_max:
+            raise BacklogFull
+        if self._bytes and self._bytes + request_bytes > self._bytes_max:
+            raise BacklogFull
+
+    def add(self, caller: Hashable, results: int, request_bytes: int) -> None:
+        """Count the results of a call. A caller without any may send as many as there is room for.
+
+        Raises:
+            BacklogFull: none of them is counted.
+
+        """
+        self.require_room(results, request_bytes)
+        own = self._results_of[caller]
+        if own and (
+            own + results > self._results_max // 2
+            or self._bytes_of[caller] + request_bytes > self._bytes_max // 2
+        ):
+            raise BacklogFull
+        self._results_of[caller] = own + results
+        self._bytes_of[caller] += request_bytes
+        self.results += results
+        self._bytes += request_bytes
+
+    def remove(self, caller: Hashable, results: int, request_bytes: int) -> None:
+        """Stop counting the results of a call, which no longer wait."""
+        self.results -= results
+        self._bytes -= request_bytes
+        self._results_of[caller] -= results
+        self._bytes_of[caller] -= request_bytes
+        if not self._results_of[caller]:
+            del self._results_of[caller], self._bytes_of[caller]

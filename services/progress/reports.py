@@ -1,0 +1,69 @@
+"""Records the reports of a call: checks them, waits for their groups, and makes the answers."""
+
+from batches.errors import BatchNotFound
+from batches.result import JobResult
+from batchprogress.v1 import progress_pb2 as pb
+from rpc.answers.refusal import Refusal
+from rpc.callers.principal import Principal, caller
+from services.progress import convert, requests, scope
+from services.progress.group_commit import Answer, GroupCommit
+from services.progress.slices import Slices
+
+
+class Reports:
+    """Records reports.
+
+    Args:
+        group_commit: records results.
+
+    """
+
+    def __init__(self, group_commit: GroupCommit) -> None:
+        self._group_commit = group_commit
+        self._slices = Slices()
+
+    async def record_one(self, request: pb.ReportJobResultRequest) -> pb.ReportJobResultResponse:
+        """Record one result.
+
+        Raises:
+            Refusal: a field is invalid, or the caller is beyond its limits.
+            BatchError: the result was refused.
+            BacklogFull, ShuttingDown, DatabaseUnavailable: as `GroupCommit`.
+
+        """
+        result = _checked(request, caller())
+        if isinstance(result, Exception):
+            raise result
+        with scope.admitted(1, self._group_commit) as call:
+            (answer,) = await self._group_commit.record(call, [result])
+        return convert.to_response(answer)
+
+    async def record_many(self, request: pb.ReportJobResultsRequest) -> pb.ReportJobResultsResponse:
+        """Record many results, each on its own.
+
+        Raises:
+            Refusal: the number of results is invalid, or the caller is beyond its limits.
+            BacklogFull, ShuttingDown, DatabaseUnavailable: as `GroupCommit`.
+
+        """
+        principal = caller()
+        with scope.admitted(requests.to_size(request), self._group_commit) as call:
+            checked = await self._slices.each(lambda one: _checked(one, principal), request.results)
+            valid = [one for one in checked if not isinstance(one, Exception)]
+            answers = iter(await self._group_commit.record(call, valid))
+        response = pb.ReportJobResultsResponse()
+
+        def answer(one: JobResult | BatchNotFound | Refusal) -> None:
+            outcome: Answer | Refusal = one if isinstance(one, Exception) else next(answers)
+            response.results.append(convert.to_reported_result(outcome))
+
+        await self._slices.each(answer, checked)
+        return response
+
+
+def _checked(request: pb.ReportJobResultRequest, principal: Principal) -> JobResult | BatchNotFound | Refusal:
+    """Check a result; that of a batch which does not exist for the caller is answered without the store."""
+    result = requests.to_result(request)
+    if isinstance(result, JobResult) and not principal.owns(result.batch_id):
+        return BatchNotFound(result.batch_id)
+    return result
