@@ -20,8 +20,8 @@ NORMAL_AFTER_SECONDS_MAX = 60.0
 """A server that is not back to normal then never will be."""
 FILES_MAX = 16_384
 """Open files of this process and of its servers: 5,000 connections with two ends each."""
-QUIET = {"GRPC_VERBOSITY": "NONE"}
-"""The core of gRPC logs noise byte for byte, which a reader of the log cannot decode."""
+ENVIRONMENT = {"GRPC_VERBOSITY": "NONE", "MALLOC_ARENA_MAX": "1"}
+"""As the image and the systemd units have it."""
 CHOSEN = [caller for caller in callers.HOSTILE_CALLERS if FULL or caller.name in callers.REPRESENTATIVES]
 
 
@@ -42,7 +42,7 @@ async def test_no_caller_takes_the_server_down(
 ) -> None:
     """Under attack the server answers its neighbour in bounded memory, and is soon as fast as before."""
     scale = callers.FULL if FULL else callers.QUICK
-    async with progress_process(target.url, **QUIET) as server, neighbour(server.target) as victim:
+    async with progress_process(target.url, **ENVIRONMENT) as server, neighbour(server.target) as victim:
         await caller.prepare(target, server, scale)
         alone = await victim.measure(scale.seconds)
         rest_bytes = Footprint.of(server.pid).resident_bytes

@@ -37,6 +37,15 @@ def unit(name: str) -> Unit:
     return options
 
 
+def test_units_have_the_environment_of_the_image() -> None:
+    """Both start the same programs."""
+    (of_units,) = unit("batchprogress-.service.d/common.conf")["Environment"]
+    lines = (ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    (of_image,) = (line.removeprefix("ENV ") for line in lines if line.startswith("ENV PATH="))
+    paths = ("PATH=", "PYTHONPATH=")
+    assert of_units.split() == [one for one in of_image.split() if not one.startswith(paths)]
+
+
 SERVICES = sorted(path.stem for path in FOLDER.glob("*.service"))
 PROGRAM_OF = {name: name.removeprefix("batchprogress-").replace("server", "progress") for name in SERVICES}
 SERVERS = [name for name in SERVICES if "Type" not in unit(f"{name}.service")]
