@@ -13,20 +13,35 @@ from rpc.answers.error_table import ErrorTable
 from rpc.answers.request_checks import RequestChecks
 from rpc.callers.tls import ServerCertificate
 
-TRANSPORT_MESSAGE_BYTES_MAX = 5 * 1024 * 1024
+TRANSPORT_MESSAGE_BYTES_MAX = 4 * 1024 * 1024 + 512 * 1024
 """The transport's own limit: above that of the error interceptor, which can then answer, but little above it,
-since an unfinished message takes memory for as long as its caller likes."""
-PENDING_REQUESTS_MAX = 100_000
-"""gRPC's default of 1,000 randomly cancels calls if more are waiting, about 1 % of 1,037 workers. We limit
-the work ourselves and answer RESOURCE_EXHAUSTED."""
-UNREQUESTED_SECONDS_MAX = 300
-"""gRPC cancels calls that a busy event loop has not accepted within 30 s; a caller has its own deadline."""
+since an unfinished message takes memory for as long as its caller likes. 100 of them take 450 MiB."""
+STREAMS_MAX = 2_000
+"""How many calls a connection may have open at a time. Without a limit, one connection that starts calls and
+cancels them (rapid reset) took 1.5 GiB within 4 s. Our clients and proxies open another connection."""
+CONNECTIONS_MAX = 10_000
+"""Of one port; further ones are closed at once. 10,000 idle connections take about 180 MiB."""
+PENDING_REQUESTS_MAX = 4_000
+"""How many calls of a method may wait until the event loop accepts them: a second's work. gRPC's default of
+1,000 randomly cancels calls if more are waiting, about 1 % of 1,037 workers; without a limit, a flood queued
+more than 100,000 within seconds, and everybody's calls behind them."""
+UNREQUESTED_SECONDS_MAX = 30
+"""Older pending calls are cancelled: our clients have given up after 10 s and try again."""
+METADATA_BYTES_MAX = 16 * 1024
+"""The headers of a call, a signed token among them. By default gRPC refuses some calls, chosen at random,
+from half of it on."""
+HANDSHAKE_MS_MAX = 20_000
+"""How long a connection may take to begin with TLS and HTTP/2; gRPC's default is 2 minutes. A hostile caller
+can hold connections on which it never says a word."""
 PING_INTERVAL_MS_MIN = 5_000
 """How often a client may ping an idle connection; gRPC's default of 5 min disconnects careful clients."""
 KEEPALIVE_MS = 30_000
 """How long a connection may be silent before the server pings the client."""
 KEEPALIVE_TIMEOUT_MS = 10_000
 """How long the answer to the ping may take; then the connection is dropped, with its watches."""
+CONNECTION_AGE_GRACE_MS = 30_000
+"""How long the calls of an aged connection may go on. The default is infinite: a watch, or a message that is
+never finished, would keep the connection for ever."""
 
 NO_CHECKS = RequestChecks()
 REFLECTION_METHODS = (f"/{reflection.SERVICE_NAME}/ServerReflectionInfo",)
@@ -72,18 +87,22 @@ def create_server(
     return grpc.aio.server(
         interceptors=[*outside, ErrorInterceptor(errors, checks), *inside],
         options=[
+            ("grpc.max_concurrent_streams", STREAMS_MAX),
+            ("grpc.max_allowed_incoming_connections", CONNECTIONS_MAX),
+            ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS_MAX),
             ("grpc.server.max_pending_requests", PENDING_REQUESTS_MAX),
             ("grpc.server.max_pending_requests_hard_limit", PENDING_REQUESTS_MAX),
             ("grpc.server_max_unrequested_time_in_server", UNREQUESTED_SECONDS_MAX),
             ("grpc.max_receive_message_length", TRANSPORT_MESSAGE_BYTES_MAX),
+            ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+            ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
             ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MS_MIN),
             ("grpc.keepalive_time_ms", KEEPALIVE_MS),
             ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.max_connection_age_ms", options.connection_age_seconds_max * 1_000),
-            # The default is infinite: a watch would keep an aged connection for ever.
-            ("grpc.max_connection_age_grace_ms", KEEPALIVE_MS),
+            ("grpc.max_connection_age_grace_ms", CONNECTION_AGE_GRACE_MS),
             ("grpc.so_reuseport", int(options.reuse_port)),
         ],
     )

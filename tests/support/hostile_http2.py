@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
 from tests.support.half_messages import send_half_messages
@@ -39,7 +39,7 @@ from tests.support.http2_frames import (
     split_headers,
 )
 
-PATH = "/batchprogress.v1.ProgressService/GetBatch"
+PATH = "/batchprogress.v1.ProgressService/ReportJobResult"
 BURST_FRAMES = 1_000
 """Frames that are made at a time."""
 SECONDS_MAX = 60.0
@@ -62,6 +62,8 @@ class Sent:
 
     connections: int
     bytes: int
+    is_cut_off: bool = False
+    """Of HALF_MESSAGES: whether the server has closed the connection."""
 
 
 class Attack:
@@ -269,11 +271,11 @@ def _stream_ids() -> Iterator[range]:
 def _main(port: str, name: str, connections: str, seconds: str) -> Sent:
     number, duration = min(int(connections), CONNECTIONS_MAX), float(seconds)
     if name == HALF_MESSAGES:
-        return Sent(1, send_half_messages(int(port), number, min(duration, SECONDS_MAX)))
+        return Sent(1, *send_half_messages(int(port), number, min(duration, SECONDS_MAX)))
     attackers = _Attackers(int(port), FLOODS[name], duration)
     return attackers.hold(number) if FLOODS[name] in HELD else attackers.run(number)
 
 
 if __name__ == "__main__":
     sent = _main(*sys.argv[1:])
-    sys.stdout.write(json.dumps({"connections": sent.connections, "bytes": sent.bytes}))
+    sys.stdout.write(json.dumps(asdict(sent)))
