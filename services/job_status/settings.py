@@ -87,6 +87,13 @@ class JobStatusSettings(ServerSettings):
         description="Source kubernetes: a kubeconfig file for the connection to the API server. Default:"
         " none; the pod's own service account is used.",
     )
+    kubernetes_strict_tls: bool = Field(
+        default=True,
+        description="Source kubernetes: whether the certificates of the API server must be as RFC 5280"
+        " demands, where this is Python's default (3.13 and newer, as in our image). Set it to false if the"
+        " cluster's authority lacks keyUsage (MicroK8s, older EKS); the certificates are still verified."
+        " Default true, as Python's own.",
+    )
     laravel_table: str = Field(
         default="job_batches",
         pattern=_TABLE_NAME,

@@ -112,6 +112,7 @@ def _kubernetes(settings: JobStatusSettings) -> JobStatusSource:
         settings.kubernetes_namespace,
         settings.kubernetes_batch_label,
         config_file=settings.kubernetes_config,
+        strict_tls=settings.kubernetes_strict_tls,
     )
 
 

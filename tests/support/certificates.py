@@ -34,7 +34,7 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates.
+    """Signs certificates. Like those of MicroK8s and older EKS, its own one lacks keyUsage.
 
     Args:
         name: Its common name.
@@ -46,6 +46,8 @@ class Authority:
         self._name = _name(name)
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         builder = _builder(self._name, self._name, self._key).add_extension(constraints, critical=True)
+        identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+        builder = builder.add_extension(identifier, critical=False)
         self.certificate = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def write(self, folder: Path) -> Path:
@@ -79,7 +81,9 @@ def self_signed() -> tuple[bytes, bytes]:
 def _signed(
     builder: x509.CertificateBuilder, key: EllipticCurvePrivateKey, signing_key: EllipticCurvePrivateKey
 ) -> Pair:
-    certificate = builder.add_extension(LOOPBACK, critical=False).sign(signing_key, hashes.SHA256())
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
+    builder = builder.add_extension(LOOPBACK, critical=False).add_extension(identifier, critical=False)
+    certificate = builder.sign(signing_key, hashes.SHA256())
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return Pair(certificate.public_bytes(Encoding.PEM), private)
 

@@ -36,17 +36,17 @@ batch is never cancelled: deleting its Jobs makes it unknown.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
-from kubernetes.aio.client import ApiClient, BatchV1Api, Configuration
+from kubernetes.aio.client import BatchV1Api
 from kubernetes.aio.client.exceptions import OpenApiException
-from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config import ConfigException
 
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage, JobsNotListed, QueueUnavailable
+from services.job_status.sources.kubernetes_connection import AccountRefused, KubernetesConnection, Question
 from services.job_status.sources.kubernetes_jobs import KubernetesJob, counts_of, page_of, parse_job
 from services.job_status.sources.outages import OutageLog
 
@@ -55,6 +55,11 @@ ANSWER_SECONDS_MAX = 10.0
 JOBS_PER_PAGE = 500
 """The page size of kubectl: about 2 MB per page."""
 HTTP_OK = 200
+HTTP_UNAUTHORIZED = 401
+STRICT_TLS_CODES = range(80, 95)
+"""OpenSSL's numbers of what only its strict check refuses, such as 92, an authority without keyUsage."""
+
+Answer = TypeVar("Answer")
 
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?", re.ASCII)
 
@@ -65,7 +70,8 @@ class KubernetesSource:
     Args:
         namespace: the namespace of the Jobs.
         batch_label: the label that holds the batch id.
-        config_file: a kubeconfig; None uses the pod's service account. It is read at the first request.
+        config_file: a kubeconfig; None uses the pod's service account.
+        strict_tls: whether certificates must be as RFC 5280 demands, where this is Python's default (3.13).
         answer_seconds_max: the time-out for all pages of a list.
 
     """
@@ -76,13 +82,13 @@ class KubernetesSource:
         batch_label: str,
         *,
         config_file: Path | None = None,
+        strict_tls: bool = True,
         answer_seconds_max: float = ANSWER_SECONDS_MAX,
     ) -> None:
         self._namespace = namespace
         self._batch_label = batch_label
-        self._config_file = config_file
+        self._connection = KubernetesConnection(config_file, is_strict=strict_tls)
         self._answer_seconds_max = answer_seconds_max
-        self._client: ApiClient | None = None
         self._outages = OutageLog("the Kubernetes API server does not answer")
 
     async def batch_counts(self, batch_id: str) -> BatchCounts:
@@ -101,13 +107,11 @@ class KubernetesSource:
 
     async def check(self) -> None:
         """Read at most one Job."""
-        async with self._api() as api:
-            await self._page(api, 1)
+        await self._ask(lambda api: self._page(api, 1))
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._client is not None:
-            await self._client.close()
+        await self._connection.close()
 
     async def _jobs(self, batch_id: str) -> list[KubernetesJob]:
         if _LABEL_VALUE.fullmatch(batch_id) is None:
@@ -119,15 +123,17 @@ class KubernetesSource:
 
     async def _list(self, label_selector: str) -> list[dict[str, Any]]:
         """Return all Jobs with a label, as of a single point in time."""
+        return await self._ask(lambda api: self._all_pages(api, label_selector))
+
+    async def _all_pages(self, api: BatchV1Api, label_selector: str) -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = []
         token: str | None = None
-        async with self._api() as api:
-            while True:
-                page = await self._page(api, JOBS_PER_PAGE, label_selector, token)
-                jobs += page["items"]
-                token = page["metadata"].get("continue")
-                if not token:
-                    return jobs
+        while True:
+            page = await self._page(api, JOBS_PER_PAGE, label_selector, token)
+            jobs += page["items"]
+            token = page["metadata"].get("continue")
+            if not token:
+                return jobs
 
     async def _page(
         self, api: BatchV1Api, limit: int, label_selector: str | None = None, token: str | None = None
@@ -137,34 +143,31 @@ class KubernetesSource:
             self._namespace, limit=limit, label_selector=label_selector, _continue=token
         )
         body = await response.read()
+        if response.status == HTTP_UNAUTHORIZED:
+            raise AccountRefused("the API server refuses the token (401)")
         if response.status != HTTP_OK:
             raise OSError(f"the API server answers {response.status}")
         page: dict[str, Any] = json.loads(body)
         return page
 
-    @asynccontextmanager
-    async def _api(self) -> AsyncIterator[BatchV1Api]:
-        """Yield the API; raise every error and a time-out as QueueUnavailable."""
+    async def _ask(self, question: Question[Answer]) -> Answer:
+        """Ask the API; raise every error and a time-out as QueueUnavailable."""
         try:
             async with asyncio.timeout(self._answer_seconds_max):
-                yield BatchV1Api(await self._connected())
+                answer = await self._connection.ask(question)
         except (OpenApiException, aiohttp.ClientError, ConfigException, OSError, ValueError) as error:
-            self._outages.failed(error)
+            self._outages.failed(_explained(error))
             raise QueueUnavailable from error
         self._outages.recovered()
+        return answer
 
-    async def _connected(self) -> ApiClient:
-        """Return the client, created at the first request: a pod's account may become available late."""
-        if self._client is None:
-            configuration = Configuration()
-            configuration.retries = False
-            if self._config_file is None:
-                load_incluster_config(client_configuration=configuration)
-            else:
-                await load_kube_config(
-                    config_file=str(self._config_file),
-                    client_configuration=configuration,
-                    persist_config=False,
-                )
-            self._client = ApiClient(configuration)
-        return self._client
+
+def _explained(error: Exception) -> Exception:
+    """Return an error for the log, which names the setting if it is the strict check that failed."""
+    failed = getattr(error, "certificate_error", error)
+    if not isinstance(failed, ssl.SSLCertVerificationError) or failed.verify_code not in STRICT_TLS_CODES:
+        return error
+    return OSError(
+        f"a certificate of the API server is not as RFC 5280 demands ({failed.verify_message}): renew the"
+        " cluster's authority, or set JOB_STATUS_KUBERNETES_STRICT_TLS=false"
+    )

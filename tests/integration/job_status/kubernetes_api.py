@@ -5,6 +5,7 @@ The same tests run against a real API server where one is available.
 
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,14 +20,24 @@ class ApiServer:
     """The Jobs of one namespace by their names."""
 
     def __init__(self) -> None:
+        self.token = TOKEN
+        self.closes = False
+        """Whether each answer ends its connection."""
         self.jobs: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str]] = []
         """The method and path of each request."""
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer a request as the API server does."""
+        response = await self._answer(request)
+        if self.closes:
+            response.force_close()
+        return response
+
+    async def _answer(self, request: web.Request) -> web.Response:
         self.requests.append((request.method, request.path))
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if (scheme.lower(), token) != ("bearer", self.token):
             return _status(401, "Unauthorized")
         name = request.match_info.get("name", "")
         match request.method:
@@ -65,7 +76,7 @@ def _status(code: int, reason: str) -> web.Response:
 
 
 @asynccontextmanager
-async def serving_api(api: ApiServer) -> AsyncIterator[str]:
+async def serving_api(api: ApiServer, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve on a free port; yields the URL."""
     app = web.Application()
     path = "/apis/batch/v1/namespaces/{namespace}/jobs"
@@ -73,23 +84,23 @@ async def serving_api(api: ApiServer) -> AsyncIterator[str]:
         app.router.add_route("*", one, api.handle)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     assert site._server is not None  # noqa: SLF001  # aiohttp has no other way to find the port
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # noqa: SLF001
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{port}"
     finally:
         await runner.cleanup()
 
 
-def kubeconfig(url: str, token: str = TOKEN) -> str:
-    """Return a kubeconfig for the server."""
+def kubeconfig(url: str, token: str = TOKEN, **cluster: str) -> str:
+    """Return a kubeconfig for the server, with more about its cluster."""
     return json.dumps(
         {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": "own", "cluster": {"server": url}}],
+            "clusters": [{"name": "own", "cluster": {"server": url, **cluster}}],
             "users": [{"name": "own", "user": {"token": token}}],
             "contexts": [{"name": "own", "context": {"cluster": "own", "user": "own"}}],
             "current-context": "own",
