@@ -28,7 +28,7 @@ class Api:
             with self._progress.translated():
                 return _page_json("batches", await listing.list_batches(self._client, sought))
 
-        return await self._shared.get(("batches", sought), ask)
+        return await self._shared.get(("batches", sought), ask, is_search=bool(sought.text))
 
     async def failure_groups(self, batch_id: str) -> bytes:
         """Return the failure groups of a batch, largest first."""
@@ -47,7 +47,7 @@ class Api:
                 found = await listing.list_failed_jobs(self._client, batch_id, errors, page_token)
                 return _page_json("job_results", found)
 
-        return await self._shared.get(("failed jobs", batch_id, errors, page_token), ask)
+        return await self._shared.get(("failed jobs", batch_id, errors, page_token), ask, is_search=True)
 
     async def pending_jobs(self, batch_id: str) -> bytes:
         """Return the jobs that were pending in the queue when the reconciler last looked, and why it left."""

@@ -19,6 +19,7 @@ from services.dashboard import query_params
 from services.dashboard.api import Api
 from services.dashboard.errors import (
     BatchUnknown,
+    Busy,
     DashboardError,
     Defective,
     InvalidQuestion,
@@ -38,6 +39,7 @@ PING_SECONDS = 15
 RETRY_SECONDS = "2"
 STATUSES: dict[type[DashboardError], HTTPStatus] = {
     BatchUnknown: HTTPStatus.NOT_FOUND,
+    Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     Defective: HTTPStatus.INTERNAL_SERVER_ERROR,
     InvalidQuestion: HTTPStatus.BAD_REQUEST,
     Refused: HTTPStatus.BAD_GATEWAY,

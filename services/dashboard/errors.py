@@ -34,5 +34,9 @@ class TooMany(DashboardError):
     """The dashboard is at its limit of viewers or batches; try again in a moment."""
 
 
+class Busy(DashboardError):
+    """The dashboard has too many other requests to answer."""
+
+
 class Defective(DashboardError):
     """The dashboard itself failed: its operator should check its log."""

@@ -5,6 +5,8 @@ error are searched here, in a bounded number of items a page. A page tells how m
 searched and where the search continues.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -18,6 +20,11 @@ SEARCHED_AT_A_TIME = 250
 """Items read in one call while searching; about 100 KB."""
 SEARCHED_MAX = 5_000
 """Items searched for one page: 20 calls, well below a second of the server's time."""
+
+PAUSE_FACTOR = 1
+"""A search pauses after each call for this many times as long as the call took: workers report beside it."""
+SEARCH_SECONDS_MAX = 2.0
+"""The time of a search after which it makes no further call, while others wait for their turn."""
 
 Item = TypeVar("Item")
 
@@ -92,9 +99,13 @@ async def list_failed_jobs(
 async def _search(pages: AsyncIterator[Page[Item]], is_sought: Callable[[Item], bool]) -> Found[Item]:
     """Read pages until one page of items is found or the search limit is reached."""
     found: Found[Item] = Found((), "", 0)
+    asked = time.monotonic()
+    until = asked + SEARCH_SECONDS_MAX
     async for page in pages:
         items = (*found.items, *filter(is_sought, page.items))
         found = Found(items, page.next_page_token, found.searched + len(page.items))
-        if len(found.items) >= PAGE_SIZE or found.searched >= SEARCHED_MAX:
+        if len(found.items) >= PAGE_SIZE or found.searched >= SEARCHED_MAX or time.monotonic() > until:
             break
+        await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - asked))
+        asked = time.monotonic()
     return found

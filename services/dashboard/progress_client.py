@@ -6,11 +6,14 @@ from contextlib import aclosing, contextmanager
 from batchprogress import AsyncClient, BatchNotFound, CallFailed, InvalidRequest, Unavailable
 from services.dashboard.convert import to_snapshot
 from services.dashboard.errors import BatchUnknown, InvalidQuestion, ServerAway
+from services.dashboard.lane import Lane
 from services.dashboard.refusals import Refusals
 from services.dashboard.states import Snapshot
 
 ANSWER_SECONDS_MAX = 5.0
 """A server answers in milliseconds; after this long the page says that it is down."""
+READS_MAX = 4
+"""Reads of watched batches at a time, before or beside their streams: each takes milliseconds."""
 STATE_INTERVAL_SECONDS = 0.25
 """The interval of a watched batch's states: a bar animates four states a second as smoothly as twenty."""
 
@@ -20,17 +23,23 @@ class ProgressClient:
 
     Args:
         client: a client that does not retry: a page rather shows that the server is down.
+        watches_max: batches watched at a time; each has at most one read under way.
 
     """
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, watches_max: int) -> None:
         self.client = client
+        self._reads = Lane(READS_MAX, watches_max)
         self._refusals = Refusals()
 
     async def get_batch(self, batch_id: str) -> Snapshot:
         """Return a batch as it is now; raises a DashboardError."""
-        with self.translated():
-            return to_snapshot(await self.client.get(batch_id))
+
+        async def read() -> Snapshot:
+            with self.translated():
+                return to_snapshot(await self.client.get(batch_id))
+
+        return await self._reads.admit(read)
 
     async def watch(self, batch_id: str, after_revision: int) -> AsyncGenerator[Snapshot, None]:
         """Yield the newer states of a batch from one stream, until it ends; raises a DashboardError."""

@@ -1,10 +1,14 @@
 """Parses the query string of a request; raises InvalidQuestion."""
 
+import re
+
 from starlette.datastructures import QueryParams
 
 from services.dashboard.errors import InvalidQuestion
 from services.dashboard.listing import BatchFilter, Errors
 
+IDENTIFIER = re.compile("[!-~]{1,128}")
+"""The contract's rule: 1 to 128 printable ASCII characters without spaces."""
 STATES = ("", "PROCESSING", "COMPLETED", "CANCELLED")
 CHARACTERS_MAX = 2_000
 """The length of one value: above every limit of the contract and of the page's search box."""
@@ -13,12 +17,12 @@ LABELS_MAX = 32
 
 
 def to_batch_id(query: QueryParams) -> str:
-    """Return the batch id; the server validates it.
+    """Return the batch id, checked here because an id that no batch can have must take no place of a batch.
 
     It stands in the query, since paths are normalised and an id may be `..` or contain slashes.
     """
-    batch_id = _value(query, "id")
-    if not batch_id:
+    batch_id = query.get("id", "")
+    if not IDENTIFIER.fullmatch(batch_id):
         raise InvalidQuestion
     return batch_id
 
@@ -40,7 +44,7 @@ def to_batch_filter(query: QueryParams) -> BatchFilter:
     if state not in STATES or len(labels) > LABELS_MAX:
         raise InvalidQuestion
     pairs = tuple(sorted(_label(label) for label in labels))
-    return BatchFilter(state, pairs, _value(query, "text").strip(), to_page_token(query))
+    return BatchFilter(state, pairs, _value(query, "text").strip().casefold(), to_page_token(query))
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from services.dashboard.errors import TooMany
+from services.dashboard.errors import Busy
 
 SLICE_BYTES = 16 * 1024
 """What is copied for a client at a time: clients that do not read would otherwise each keep a whole copy."""
@@ -27,13 +27,13 @@ class UnsentBodies:
         """Count a body while it is sent.
 
         Raises:
-            TooMany: other bodies are too large together.
+            Busy: other bodies are too large together.
 
         """
         key = id(body)  # it is alive, so no other object has its id
         if not self._readers[key]:
             if self._bytes and self._bytes + len(body) > UNSENT_BYTES_MAX:
-                raise TooMany
+                raise Busy
             self._bytes += len(body)
         self._readers[key] += 1
         try:

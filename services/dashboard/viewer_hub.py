@@ -182,9 +182,12 @@ class ViewerHub:
 
     async def _states(self, batch_id: str, topic: Topic) -> AsyncGenerator[Snapshot, None]:
         """Yield the states of one stream, and polled states before it and while it is silent."""
-        if topic.view.problem is not None:
-            # A stream after the newest revision stays silent, so only a poll shows that the server is back.
+        if topic.view.state is None or topic.view.problem is not None:
+            # Reads are bounded, so a stream is opened only for a batch that a read has found. A stream after
+            # the newest revision stays silent, so only a read shows that the server is back.
             yield await self._source.get_batch(batch_id)
+            if topic.view.is_last:
+                return
         changes = self._source.watch(batch_id, topic.revision)
         async with aclosing(with_silences(changes, SILENT_SECONDS)) as moments:
             async for state in moments:

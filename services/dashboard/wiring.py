@@ -49,7 +49,7 @@ async def dashboard_server(
 ) -> AsyncIterator[tuple[DashboardServer, asyncio.Task[None]]]:
     """Serve while the context is open; the progress server may start later or restart."""
     async with _client(settings) as client:
-        server = DashboardServer(settings, ProgressClient(client))
+        server = DashboardServer(settings, ProgressClient(client, settings.watches_max))
         async with server.running() as serving:
             yield server, serving
 

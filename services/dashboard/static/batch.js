@@ -12,6 +12,7 @@ import { Refresher } from "./refresher.js";
 import { showRepairs } from "./repairs.js";
 import * as wording from "./wording.js";
 
+const IDENTIFIER = /^[!-~]{1,128}$/; // the contract's rule; the dashboard opens no stream for other ids
 const REDRAWN_MS = 1000; // texts such as "3 minutes ago" change with time
 
 const batchId = new URLSearchParams(location.search).get("id") ?? "";
@@ -148,6 +149,6 @@ function showPlot() {
 }
 
 byId("bar").append(bar.node);
-if (batchId) stream = new EventStream(batchId, listener);
-else listener.unknown({ message: "The address contains no batch id." });
+if (IDENTIFIER.test(batchId)) stream = new EventStream(batchId, listener);
+else listener.unknown({ message: "The address contains no valid batch id." });
 setInterval(() => batch && !document.hidden && show(), REDRAWN_MS);

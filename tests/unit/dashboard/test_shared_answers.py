@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.dashboard import shared_answers
-from services.dashboard.errors import ServerAway, TooMany
+from services.dashboard.errors import Busy, ServerAway
 from services.dashboard.shared_answers import SharedAnswers
 
 
@@ -62,19 +62,49 @@ async def test_errors_are_shared() -> None:
     assert {type(answer) for answer in answers} == {ServerAway}
 
 
-async def test_answers_and_calls_in_progress_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new answer replaces the oldest; calls in progress beyond the limit are refused."""
+async def test_kept_answers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new answer replaces the oldest."""
     monkeypatch.setattr(shared_answers, "ANSWERS_MAX", 2)
-    shared, quick, slow = SharedAnswers(), Upstream(), Upstream()
-    quick.may_answer.set()
-    for number in range(5):
-        await shared.get(number, quick.ask)
-    waiting = [asyncio.create_task(shared.get(f"slow {number}", slow.ask)) for number in range(2)]
-    await asyncio.sleep(0)
-    with pytest.raises(TooMany):
-        await shared.get("one too many", quick.ask)
-    slow.may_answer.set()
-    await asyncio.gather(*waiting)
+    shared, upstream = SharedAnswers(), Upstream()
+    upstream.may_answer.set()
+    answers = [await shared.get(question, upstream.ask) for question in "abcba"]
+    assert answers == [b"1", b"2", b"3", b"2", b"4"]
+
+
+async def test_different_reads_in_progress_are_bounded() -> None:
+    """Some wait for their turn, the others are refused at once."""
+    shared, upstream = SharedAnswers(), Upstream()
+    room = shared_answers.READS_MAX + shared_answers.READS_WAITING_MAX
+    asking = await _asking(shared, upstream, room)
+    assert upstream.asked == shared_answers.READS_MAX
+    with pytest.raises(Busy):
+        await shared.get("one too many", upstream.ask)
+    upstream.may_answer.set()
+    assert len(await asyncio.gather(*asking)) == room
+
+
+async def test_searches_leave_reads_their_turns() -> None:
+    """Any number of different searches is one call of the server at a time."""
+    shared, upstream, reads = SharedAnswers(), Upstream(), Upstream()
+    room = shared_answers.SEARCHES_MAX + shared_answers.SEARCHES_WAITING_MAX
+    asking = await _asking(shared, upstream, 150, is_search=True)
+    assert upstream.asked == shared_answers.SEARCHES_MAX
+    reads.may_answer.set()
+    assert await shared.get("read", reads.ask) == b"1"
+    upstream.may_answer.set()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert sum(isinstance(answer, bytes) for answer in answers) == room
+    assert sum(isinstance(answer, Busy) for answer in answers) == 150 - room
+
+
+async def test_refused_requests_replace_no_kept_answer() -> None:
+    shared, upstream, kept = SharedAnswers(), Upstream(), Upstream()
+    kept.may_answer.set()
+    await shared.get("kept", kept.ask)
+    asking = await _asking(shared, upstream, 3 * shared_answers.ANSWERS_MAX, is_search=True)
+    assert await shared.get("kept", kept.ask) == b"1"
+    upstream.may_answer.set()
+    await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def test_kept_answers_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,3 +114,16 @@ async def test_kept_answers_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch
     upstream.may_answer.set()
     answers = [await shared.get(question, upstream.ask) for question in ("a", "b", "c", "d", "d", "c", "a")]
     assert answers == [b"1", b"2", b"3", b"4", b"4", b"3", b"5"]
+
+
+async def _asking(
+    shared: SharedAnswers, upstream: Upstream, count: int, *, is_search: bool = False
+) -> list[asyncio.Task[bytes]]:
+    """Send different requests that wait for their answers."""
+    tasks = [
+        asyncio.create_task(shared.get(("request", number), upstream.ask, is_search=is_search))
+        for number in range(count)
+    ]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return tasks

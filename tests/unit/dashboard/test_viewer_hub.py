@@ -20,13 +20,15 @@ class Source:
     """A source whose streams a test fills and breaks."""
 
     def __init__(self) -> None:
-        self.now = _state(1)
+        self.now: Snapshot | None = _state(1)
         self.opened: list[tuple[str, int]] = []
         self.open = 0
         self.news: asyncio.Queue[Snapshot | Exception | None] = asyncio.Queue()
 
     async def get_batch(self, _batch_id: str) -> Snapshot:
         """Return the current state."""
+        if self.now is None:
+            raise BatchUnknown
         return self.now
 
     async def watch(self, batch_id: str, after_revision: int) -> AsyncGenerator[Snapshot, None]:
@@ -34,7 +36,7 @@ class Source:
         self.opened.append((batch_id, after_revision))
         self.open += 1
         try:
-            if self.now.revision > after_revision:
+            if self.now and self.now.revision > after_revision:
                 yield self.now
             while True:
                 news = await self.news.get()
@@ -71,7 +73,7 @@ async def test_a_slow_viewer_skips_states(source: Source) -> None:
         assert _revision(await anext(views)) == 1
         for revision in range(2, 50):
             source.news.put_nowait(_state(revision))
-        await _until(lambda: source.now.revision == 49)
+        await _until(lambda: source.now == _state(49))
         assert _revision(await anext(views)) >= 48
     await hub.close()
 
@@ -109,12 +111,14 @@ async def test_a_broken_stream_resumes_by_revision(source: Source, monkeypatch: 
     hub = _hub(source)
     async with aclosing(hub.view("b")) as views:
         await anext(views)
+        source.news.put_nowait(_state(2))
+        await anext(views)
         source.news.put_nowait(ServerAway())
         await _until(lambda: len(source.opened) == 2)
-        source.news.put_nowait(_state(2))
+        source.news.put_nowait(_state(3))
         view, _ = await anext(views)
-    assert source.opened == [("b", 0), ("b", 1)]
-    assert (view.problem, view.state and view.state.revision) == (None, 2)
+    assert source.opened == [("b", 1), ("b", 2)]
+    assert (view.problem, view.state and view.state.revision) == (None, 3)
     await hub.close()
 
 
@@ -170,9 +174,27 @@ async def test_a_silent_batch_is_polled(source: Source, monkeypatch: pytest.Monk
 async def test_an_unknown_batch_ends_its_views(source: Source) -> None:
     """Viewers of an unknown batch see so, and their views end."""
     hub = _hub(source)
-    source.now = _state(0)
-    source.news.put_nowait(BatchUnknown())
+    source.now = None
     assert [type(view.problem) async for view, _ in hub.view("b")] == [BatchUnknown]
+
+
+async def test_unknown_batches_hold_no_place(source: Source) -> None:
+    """Nor is a stream opened for any of them."""
+    hub = _hub(source, watches_max=1, linger_seconds=SECONDS_MAX)
+    source.now = None
+    for number in range(10):
+        assert [type(view.problem) async for view, _ in hub.view(f"none-{number}")] == [BatchUnknown]
+    source.now = _state(1)
+    async with aclosing(hub.view("b")) as views:
+        assert _revision(await anext(views)) == 1
+        await _until(lambda: source.opened == [("b", 1)])
+    await hub.close()
+
+
+async def test_an_ended_batch_needs_no_stream(source: Source) -> None:
+    source.now = _state(3, has_ended=True)
+    assert await _revisions(_hub(source)) == [3]
+    assert source.opened == []
 
 
 async def test_a_stream_that_ends_before_its_batch_is_reopened(
@@ -189,7 +211,7 @@ async def test_a_stream_that_ends_before_its_batch_is_reopened(
         async with asyncio.timeout(SECONDS_MAX):
             view, _ = await anext(views)
     assert type(view.problem) is ServerAway
-    assert source.opened[:2] == [("b", 0), ("b", 1)]
+    assert source.opened[:2] == [("b", 1), ("b", 1)]
     await hub.close()
 
 
