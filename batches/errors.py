@@ -94,6 +94,10 @@ class DatabaseUnavailable(Exception):
     """
 
 
+class NodeNotWritable(DatabaseUnavailable):
+    """The database node answers, but takes no writes: it is read-only, or not in step with its cluster."""
+
+
 class TransactionTooLarge(DatabaseUnavailable):
     """The database refused a transaction for its size; nothing was written, and a smaller one may succeed."""
 

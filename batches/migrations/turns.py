@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
+from sqlalchemy import inspect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateTable
 
@@ -57,5 +58,6 @@ def _end(own: asyncio.Timeout) -> None:
 
 
 async def _create_leases(connection: AsyncConnection) -> None:
-    # The first migration creates it too; here, since upgrades of an empty database take turns as well.
-    await connection.execute(CreateTable(schema.leases, if_not_exists=True))
+    """Create the table of leases, as the first migration would: upgrades of an empty database take turns."""
+    if not await connection.run_sync(lambda sync: inspect(sync).has_table(schema.leases.name)):
+        await connection.execute(CreateTable(schema.leases, if_not_exists=True))

@@ -16,7 +16,6 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception,
-    stop_after_delay,
     wait_random_exponential,
 )
 
@@ -36,6 +35,9 @@ the default is a year. MySQL counts in whole seconds."""
 TRANSACTION_SECONDS_MAX = 20
 """The longest time for a transaction with its retries: twice that of a statement, so that one that timed out
 is retried."""
+NODE_SECONDS_MAX = 5.0
+"""How long a transaction looks for a node that takes it. A planned switch-over takes some 2 s; callers that
+wait for longer are told to try again, and may reach another server."""
 RETRY_DELAY_SECONDS_MAX = 0.5
 """Longer than it takes to resolve a deadlock; short, since the deadlines of waiting callers are running."""
 
@@ -164,7 +166,7 @@ class Database:
         retrying = AsyncRetrying(
             retry=retry_if_exception(may_succeed),
             wait=wait_random_exponential(multiplier=0.01, max=RETRY_DELAY_SECONDS_MAX),
-            stop=stop_after_delay(TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX),
+            stop=_is_given_up,
             before_sleep=self._count_retry,
             reraise=True,
         )
@@ -198,6 +200,15 @@ class Database:
         async with self._engine.connect() as connection:
             await connection.execution_options(**options)
             return await work(connection)
+
+
+def _is_given_up(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome is not None else None
+    is_elsewhere = error is not None and refusal_of(error) is Refusal.ELSEWHERE
+    seconds_max = (
+        NODE_SECONDS_MAX if is_elsewhere else TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
+    )
+    return (state.seconds_since_start or 0.0) >= seconds_max
 
 
 def _may_write_later(error: BaseException) -> bool:

@@ -21,6 +21,11 @@ CONNECT_SECONDS_MAX = 5
 """A TCP connection and a login take milliseconds; if they take longer, the server is down."""
 CONNECTION_AGE_SECONDS_MAX = 1_800
 """Below the idle time-outs of proxies and of MySQL (8 h), which close connections without notice."""
+IN_SYNC = ("wsrep_sync_wait = 1", "group_replication_consistency = 'BEFORE'")
+"""For Galera and for Group Replication: a read waits until its node has applied what the cluster committed
+before. Otherwise a batch that was created through another node is not found, and its reports are lost."""
+UNKNOWN_VARIABLE, PRIVILEGE_MISSING = 1193, 1227
+"""The server has no such variable, or does not let this account set it."""
 SQLITE_BUSY_SECONDS_MAX = 10
 """How long SQLite waits for the connection that is writing: the same as for a statement on other engines."""
 SQLITE_FILE_MODE = 0o600
@@ -67,7 +72,20 @@ def create_server_engine(
     event.listen(engine.sync_engine, "do_connect", logins.connect)
     event.listen(engine.sync_engine, "handle_error", logins.handle_error)
     event.listen(engine.sync_engine, "handle_error", _leave_node)
+    event.listen(engine.sync_engine, "connect", _read_in_sync)
     return engine
+
+
+def _read_in_sync(connection: Any, _record: object) -> None:
+    for assignment in IN_SYNC:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(f"SET SESSION {assignment}")
+        except connection.dbapi.Error as error:
+            if error.args[0] not in {UNKNOWN_VARIABLE, PRIVILEGE_MISSING}:
+                raise
+        finally:
+            cursor.close()
 
 
 def _leave_node(context: ExceptionContext) -> None:

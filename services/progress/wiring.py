@@ -14,6 +14,7 @@ from batches.stall import ReconcilerRules
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.durability import durability_warnings
+from batches.store.writability import require_writable
 from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
 from rpc.answers.request_checks import Admit, RequestChecks
 from rpc.callers.limits import Limits
@@ -119,9 +120,16 @@ def _assemble(
         BackgroundTask(feed.run),
         BackgroundTask(overview.run),
     )
+    check = partial(health.read, require_writable)
     return Deployable(
         settings,
-        _service(add_to_server, health.ping, hub, tasks, partial(group_commit.require_room, 1)),
+        _service(
+            add_to_server,
+            check,
+            hub,
+            tasks,
+            partial(group_commit.require_room, 1),
+        ),
         telemetry,
         _limits_of(settings),
         reuse_port=settings.reuse_port,

@@ -215,7 +215,7 @@ async def test_trouble_is_answered_and_survived(
         workers = Workers(ledger, [channel], WORKERS)
         await workers.send_all(Plan(plan.sizes, plan.outcomes, plan.reports[:BEFORE]))
         async with trouble(patient):
-            served = [await report_once(stub, ledger, plan, job) for job in during]
+            served = await asyncio.gather(*(report_once(stub, ledger, plan, job) for job in during))
         seconds = await seconds_until_served(stub, ledger, plan, during[0])
         await workers.send_all(plan)
     print(f"{served.count(False)} refused; served again after {seconds:.2f} s")

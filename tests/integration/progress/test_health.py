@@ -13,8 +13,11 @@ from batches.settings import DatabaseSettings
 from batches.store import schema
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from database_servers.given import GivenServer
 from rpc.serving.health import CHECK_PERIOD_SECONDS, CHECK_SECONDS_MAX
+from tests.support.eventually import eventually
 from tests.support.progress import Served
+from tests.support.storage import Databases
 
 READS = 2 * int(DatabaseSettings.model_fields["database_connections"].default)
 """Twice as many as there are connections for reads."""
@@ -40,6 +43,36 @@ async def test_slow_reads_do_not_make_a_server_not_ready(progress: Served, datab
             await asyncio.gather(*reads, return_exceptions=True)
     await locking.close()
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
+
+
+@pytest.mark.more("waits for a check of health")
+@pytest.mark.parametrize("database_engine", ["mariadb", "mysql"], indirect=True)
+async def test_a_server_of_a_read_only_node_is_not_ready(
+    progress: Served, databases: Databases, database_url: str
+) -> None:
+    """A primary that was demoted answers reads; only reports would find out."""
+    if isinstance(databases.server, GivenServer):
+        pytest.skip("This server is not ours to change.")
+    await eventually(lambda: _is_ready(progress.channel))
+    administrator = Database(database_url, connections_max=1)
+    async with administrator.engine.connect() as connection:
+        await connection.execute(text("SET GLOBAL read_only = ON"))
+        try:
+            await eventually(lambda: _is_not_ready(progress.channel))
+        finally:
+            await connection.execute(text("SET GLOBAL read_only = OFF"))
+    await administrator.close()
+    await eventually(lambda: _is_ready(progress.channel))
+
+
+async def _is_ready(channel: grpc.aio.Channel) -> bool:
+    stub: Any = health_pb2_grpc.HealthStub(channel)
+    response = await stub.Check(health_pb2.HealthCheckRequest())
+    return bool(response.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+async def _is_not_ready(channel: grpc.aio.Channel) -> bool:
+    return not await _is_ready(channel)
 
 
 async def _list_repairs(progress: Served) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import DatabaseUnavailable, TransactionTooLarge
+from batches.store import database as database_module
 from batches.store.database import Database
 from batches.store.refusals import REFUSALS, Refusal
 from database_servers.ports import free_port
@@ -66,6 +67,17 @@ async def test_all_connections_to_a_node_that_cannot_write_are_replaced(
     for _ in range(4):
         await database.read(seen)
     assert stale not in seen.connections
+
+
+@on_servers
+async def test_a_node_that_cannot_write_is_given_up_before_callers_are(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may reach another server; a conflict is tried for longer."""
+    monkeypatch.setattr(database_module, "NODE_SECONDS_MAX", 0.0)
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(_Refused(1290))
+    await database.write(_Refused(1213))
 
 
 @on_servers
