@@ -64,6 +64,8 @@ class Database:
         self._logins = DatabaseLogins(RotatedAccount(url, url_file, split_url))
         self._engine = engines.create_engine(parse_url(url), connections_max, self._logins)
         self._running: set[asyncio.Task[Any]] = set()
+        self.connections_max = connections_max
+        """The size of the pool."""
         self.retries: Counter[Refusal] = Counter()
         """How many transactions were retried so far, by the reason."""
         self.failures: Counter[Refusal | None] = Counter()

@@ -1,13 +1,14 @@
 """Without tokens all callers are one; then each connection counts as a caller, for limits and for turns."""
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 import grpc
 
 from rpc.answers.handlers import Context, Continuation, Handler, WrappedHandlers, kind_of
 from rpc.callers.authorization import PUBLIC_PREFIX
-from rpc.callers.limits import Limits
+from rpc.callers.limits import Limits, Usage
 from rpc.callers.principal import ANYONE, Principal, set_caller
 
 CONNECTIONS_MAX = 10_000
@@ -42,7 +43,7 @@ class ConnectionCallers(grpc.aio.ServerInterceptor):
         """Return the caller for a connection, which gRPC names by the client's address."""
         known = self._callers.get(peer)
         if known is None:
-            known = self._callers[peer] = Principal(ANYONE.name, ANYONE.roles, limits=self._limits)
+            known = self._callers[peer] = replace(ANYONE, limits=self._limits, usage=Usage())
             if len(self._callers) > CONNECTIONS_MAX:
                 self._callers.popitem(last=False)
         else:

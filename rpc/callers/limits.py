@@ -9,6 +9,8 @@ from rpc.answers.refusal import Refusal
 
 IN_FLIGHT_RETRY_SECONDS = 0.5
 """Results are recorded within a second; half of it makes room without leaving the server idle."""
+READS_RETRY_SECONDS = 0.5
+"""A read takes milliseconds, a slow one a second; half of it makes room without leaving the caller idle."""
 WATCHES_RETRY_SECONDS = 30.0
 """Watches end when their batches do, which takes minutes."""
 ROUNDING_SECONDS = 1e-6
@@ -23,6 +25,8 @@ class Limits:
     results_in_flight_max: int | None = None
     """Results that were sent and are not recorded yet, even if their call was cancelled."""
     watches_max: int | None = None
+    reads_max: int | None = None
+    """Calls that read, running or waiting for a connection of the database, even if they were cancelled."""
 
 
 UNLIMITED = Limits()
@@ -34,6 +38,7 @@ class Usage:
     def __init__(self) -> None:
         self._results = 0
         self._watches = 0
+        self._reads = 0
         self._full_at = 0.0
         """When, on the monotonic clock, a whole second's calls may be made at once again."""
 
@@ -85,6 +90,22 @@ class Usage:
     def release_watch(self) -> None:
         """Stop counting a watch that was closed."""
         self._watches -= 1
+
+    def acquire_read(self, limits: Limits) -> None:
+        """Count a read.
+
+        Raises:
+            Refusal: CALLER_READS; the read is not counted.
+
+        """
+        if limits.reads_max is not None and self._reads >= limits.reads_max:
+            message = "this caller has too many reads under way"
+            raise _exhausted("CALLER_READS", message, READS_RETRY_SECONDS)
+        self._reads += 1
+
+    def release_read(self) -> None:
+        """Stop counting a read that is over."""
+        self._reads -= 1
 
 
 def _exhausted(reason: str, message: str, retry_seconds: float) -> Refusal:

@@ -35,13 +35,15 @@ class Principal:
     limits: Limits = UNLIMITED
     usage: Usage = field(default_factory=Usage, compare=False)
     """What the caller uses now; all tokens with its name share it."""
+    is_authenticated: bool = True
+    """Whether it has a token."""
 
     def owns(self, batch_id: str) -> bool:
         """Return whether a batch exists for the caller."""
         return batch_id.startswith(self.batch_prefix)
 
 
-ANYONE = Principal("anyone", frozenset(Role))
+ANYONE = Principal("anyone", frozenset(Role), is_authenticated=False)
 """The caller of a server without authentication, and of a call before it is authenticated."""
 
 _caller: ContextVar[Principal] = ContextVar("caller", default=ANYONE)

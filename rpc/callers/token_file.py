@@ -5,7 +5,7 @@
     sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
     roles = ["worker", "reader"]
     batch_prefix = "billing-"        # optional: other batches do not exist for it
-    results_in_flight_max = 1000     # optional, as are calls_per_second_max and watches_max
+    results_in_flight_max = 1000     # optional, as are calls_per_second_max, watches_max and reads_max
 
 A plain hash is fast and sufficient: a token has 256 random bits, too many to try. The file does not reveal
 the tokens, and the time that the lookup of a hash takes reveals nothing about a token.
@@ -41,6 +41,7 @@ class TokenEntry(BaseModel):
     calls_per_second_max: float | None = Field(default=None, gt=0)
     results_in_flight_max: int | None = Field(default=None, ge=1)
     watches_max: int | None = Field(default=None, ge=1)
+    reads_max: int | None = Field(default=None, ge=1)
 
     def principal(self, default: Limits) -> Principal:
         """Return the caller with this token; `default` has the limits that the file leaves open."""
@@ -48,6 +49,7 @@ class TokenEntry(BaseModel):
             self.calls_per_second_max or default.calls_per_second_max,
             self.results_in_flight_max or default.results_in_flight_max,
             self.watches_max or default.watches_max,
+            self.reads_max or default.reads_max,
         )
         return Principal(self.name, self.roles, self.batch_prefix, limits)
 

@@ -15,9 +15,10 @@ from batchprogress.v1 import operations_pb2_grpc
 from process.version import VERSION
 from rpc.answers.page_tokens import decode_token, next_token
 from rpc.answers.pages import page_that_fits
-from rpc.callers.principal import ANYONE, Role, caller
+from rpc.callers.principal import Role, caller
 from services.progress import convert, requests
 from services.progress.errors import PrefixedToken
+from services.progress.reads import Reads, counted_read
 
 if TYPE_CHECKING:  # the edge must not load SQLAlchemy to name the store
     from batches.store.batch_store import BatchStore
@@ -30,12 +31,15 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
 
     Args:
         store: where the passes are.
+        reads: runs the reads of callers.
 
     """
 
-    def __init__(self, store: "BatchStore") -> None:
+    def __init__(self, store: "BatchStore", reads: Reads) -> None:
         self._store = store
+        self.reads = reads
 
+    @counted_read
     async def GetServerInfo(
         self, _request: pb.GetServerInfoRequest, _context: Context
     ) -> pb.GetServerInfoResponse:
@@ -43,12 +47,13 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         return pb.GetServerInfoResponse(
             version=VERSION,
             database=info.database,
-            caller="" if principal is ANYONE else principal.name,
+            caller=principal.name if principal.is_authenticated else "",
             roles=[role for role in Role if role in principal.roles],
             batch_prefix=principal.batch_prefix,
             last_pass_time=convert.to_timestamp(info.last_pass_time),
         )
 
+    @counted_read
     async def ListPasses(self, request: pb.ListPassesRequest, _context: Context) -> pb.ListPassesResponse:
         if caller().batch_prefix:
             raise PrefixedToken

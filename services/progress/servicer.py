@@ -19,6 +19,7 @@ from rpc.answers.pages import page_that_fits
 from rpc.callers.principal import caller
 from services.progress import convert, requests, scope
 from services.progress.batch_messages import BatchMessages
+from services.progress.reads import Reads, counted_read
 from services.progress.reports import Reports
 from services.progress.scope import require_visible
 from services.progress.watch_hub import WatchHub
@@ -38,22 +39,26 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         hub: has the states of watched batches.
         messages: makes the messages of batches.
         changed: gets the ids of the batches that a request has changed.
+        reads: runs the reads of callers.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a server
         self,
         store: "BatchStore",
         reports: Reports,
         hub: WatchHub,
         messages: BatchMessages,
         changed: Callable[[Iterable[str]], None],
+        *,
+        reads: Reads,
     ) -> None:
         self._store = store
         self._reports = reports
         self._hub = hub
         self._messages = messages
         self._changed = changed
+        self.reads = reads
 
     async def CreateBatch(self, request: pb.CreateBatchRequest, _context: Context) -> pb.CreateBatchResponse:
         new = scope.require_creatable(requests.to_new_batch(request, caller().batch_prefix))
@@ -77,11 +82,13 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self._changed([batch.batch_id])
         return pb.CancelBatchResponse(batch=self._messages.of_changed(batch))
 
+    @counted_read
     async def GetBatch(self, request: pb.GetBatchRequest, _context: Context) -> pb.GetBatchResponse:
         batch = await self._store.get_batch(require_visible(requests.to_batch_id(request)))
         (message,) = await self._messages.of([batch])
         return pb.GetBatchResponse(batch=message)
 
+    @counted_read
     async def ListBatches(self, request: pb.ListBatchesRequest, _context: Context) -> pb.ListBatchesResponse:
         selected, size = requests.to_batch_filter(request, caller().batch_prefix)
         filters = [request.state, dict(selected.labels)]
@@ -109,6 +116,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     ) -> pb.ReportJobResultsResponse:
         return await self._reports.record_many(request)
 
+    @counted_read
     async def ListJobResults(
         self, request: pb.ListJobResultsRequest, _context: Context
     ) -> pb.ListJobResultsResponse:
@@ -127,6 +135,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
 
         return page_that_fits(page.items, page.next_key, attrgetter("job_id"), to_response)
 
+    @counted_read
     async def ListPendingJobs(
         self, request: pb.ListPendingJobsRequest, _context: Context
     ) -> pb.ListPendingJobsResponse:
@@ -137,6 +146,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         )
         return convert.to_pending_jobs(page, next_token("ListPendingJobs", batch_id, page.jobs.next_key))
 
+    @counted_read
     async def ListFailureGroups(
         self, request: pb.ListFailureGroupsRequest, _context: Context
     ) -> pb.ListFailureGroupsResponse:
@@ -145,6 +155,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             failure_groups=[convert.to_failure_group(group) for group in groups]
         )
 
+    @counted_read
     async def ListRepairs(self, request: pb.ListRepairsRequest, _context: Context) -> pb.ListRepairsResponse:
         batch_id, size = requests.to_page(request)
         before_key = decode_token("ListRepairs", batch_id, request.page_token, int)

@@ -49,6 +49,14 @@ class ProgressSettings(ServerSettings):
         description="Maximum number of open watches of each caller; the file of tokens may set another limit"
         " for a token. Default: only WATCHES_MAX, which all callers share.",
     )
+    caller_reads_max: int = Field(
+        default=32,
+        ge=1,
+        description="Maximum number of reads (Get… and List…) of each caller that are under way; further ones"
+        " are answered RESOURCE_EXHAUSTED. The file of tokens may set another limit for a token. At most half"
+        " of BATCHES_DATABASE_CONNECTIONS are used for the reads of one caller. Default 32: with the default"
+        " of 8 connections, each of them waits for at most seven others.",
+    )
     stuck_after: float = Field(
         default=300,
         ge=0,

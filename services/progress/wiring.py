@@ -29,6 +29,7 @@ from services.progress.operations_servicer import OperationsServicer
 from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds
 from services.progress.permissions import OPERATIONS_SERVICE, REQUIRED_ROLES, SERVICE
+from services.progress.reads import Reads
 from services.progress.repeated_fields import REPEATED_FIELDS
 from services.progress.reports import Reports
 from services.progress.servicer import ProgressServicer
@@ -108,12 +109,15 @@ def _assemble(
         ProgressCollector(settings, group_commit, hub, feed, overview, (reads, recording))
     )
     rules = ReconcilerRules(settings.stuck_after, settings.reconciler_period)
+    caller_reads = Reads(reads.connections_max)
     messages = BatchMessages(BatchConverter(rules), store.read_findings)
-    servicer = ProgressServicer(store, Reports(group_commit), hub, messages, pending.add)
+    servicer = ProgressServicer(store, Reports(group_commit), hub, messages, pending.add, reads=caller_reads)
 
     def add_to_server(server: grpc.aio.Server) -> None:
         progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
-        operations_pb2_grpc.add_OperationsServiceServicer_to_server(OperationsServicer(store), server)
+        operations_pb2_grpc.add_OperationsServiceServicer_to_server(
+            OperationsServicer(store, caller_reads), server
+        )
 
     tasks = (
         BackgroundTask(group_commit.run, group_commit.close),
@@ -168,4 +172,5 @@ def _limits_of(settings: ProgressSettings) -> Limits:
         settings.caller_calls_per_second_max,
         settings.caller_results_in_flight_max,
         settings.caller_watches_max,
+        settings.caller_reads_max,
     )

@@ -19,10 +19,10 @@ def test_digest_is_the_sha_256_of_the_token_itself() -> None:
 
 
 def test_limits_of_an_entry_replace_the_defaults(tmp_path: Path) -> None:
-    file, default = tmp_path / "tokens.toml", Limits(1.0, 2, 3)
+    file, default = tmp_path / "tokens.toml", Limits(1.0, 2, 3, 4)
     file.write_text(entry_text("n", new_token(), [Role.WORKER]) + "watches_max = 7\n", encoding="ascii")
     (principal,) = read_tokens(file, default).values()
-    assert principal.limits == Limits(1.0, 2, 7)
+    assert principal.limits == Limits(1.0, 2, 7, 4)
 
 
 BROKEN = {

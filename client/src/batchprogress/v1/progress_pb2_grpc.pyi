@@ -29,6 +29,9 @@ Besides the codes named at each RPC, every RPC may answer:
 - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
   exceeds the rate that its token allows; send the request again after the
   delay.
+- RESOURCE_EXHAUSTED / CALLER_READS, with google.rpc.RetryInfo: the caller has
+  the maximum of Get… and List… calls under way; send the request again after
+  the delay.
 
 A token may be restricted to batches whose ids begin with its prefix. All other
 batches appear to it as if they had never been created.
