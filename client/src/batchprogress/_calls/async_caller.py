@@ -123,11 +123,12 @@ class AsyncCaller:
         return cursor.ended_batch(seconds_max)
 
     async def close(self) -> None:
-        """Close the channel of this process; the next call opens another one."""
-        channel = self._channels.pop()
-        if channel is not None:  # a forked child has none, and must not end the streams of its parent
+        """Close the channels of this process; the next call opens another one."""
+        channels = self._channels.pop()
+        if channels:  # a forked child has none, and must not end the streams of its parent
             for stream in tuple(self._streams):  # older grpcio leaves the reader of a closed channel waiting
                 stream.cancel()
+        for channel in channels:
             await channel.close()
 
     def _subject_of(self, batch_id: str) -> Subject:
@@ -146,19 +147,19 @@ class AsyncCaller:
         while delay is not None:
             await asyncio.sleep(delay)
             raise_if_closed(cursor.subject, self._channels.closings > closings)
-            channel = self._channels.get()
             failure = None
-            try:
-                async with aclosing(self._responses(channel, cursor)) as responses:
-                    async for response in responses:
-                        if (batch := cursor.advance(response)) is not None:
-                            yield batch
-            except (grpc.RpcError, TokenFailed) as broken:
-                failure = failure_of(broken)
-                self._channels.reopen_after(failure, channel)
-            except asyncio.CancelledError:
-                self._raise_if_closed_not_cancelled(cursor.subject, closings)
-                raise
+            with self._channels.for_watch() as channel:
+                try:
+                    async with aclosing(self._responses(channel, cursor)) as responses:
+                        async for response in responses:
+                            if (batch := cursor.advance(response)) is not None:
+                                yield batch
+                except (grpc.RpcError, TokenFailed) as broken:
+                    failure = failure_of(broken)
+                    self._channels.reopen_after(failure, channel)
+                except asyncio.CancelledError:
+                    self._raise_if_closed_not_cancelled(cursor.subject, closings)
+                    raise
             delay = cursor.delay_after(failure, time.monotonic())
 
     async def _responses(

@@ -118,12 +118,13 @@ class Caller:
         return cursor.ended_batch(seconds_max)
 
     def close(self) -> None:
-        """Close the channel of this process; the next call opens another one."""
-        channel = self._channels.pop()
+        """Close the channels of this process; the next call opens another one."""
+        channels = self._channels.pop()
         # A watch that is held until the interpreter ends is closed only then. gRPC's close() waits for a
         # thread that no longer runs, and the process would never exit; its end closes the connection anyway.
-        if channel is not None and not sys.is_finalizing():
-            channel.close()
+        if not sys.is_finalizing():
+            for channel in channels:
+                channel.close()
 
     def _subject_of(self, batch_id: str) -> Subject:
         return Subject(self._connection.target, "WatchBatch", batch_id)
@@ -135,16 +136,16 @@ class Caller:
         while delay is not None:
             time.sleep(delay)
             raise_if_closed(cursor.subject, self._channels.closings > closings)
-            channel = self._channels.get()
             failure = None
-            try:
-                with closing(self._responses(channel, cursor)) as responses:
-                    for response in responses:
-                        if (batch := cursor.advance(response)) is not None:
-                            yield batch
-            except (grpc.RpcError, TokenFailed) as broken:
-                failure = failure_of(broken)
-                self._channels.reopen_after(failure, channel)
+            with self._channels.for_watch() as channel:
+                try:
+                    with closing(self._responses(channel, cursor)) as responses:
+                        for response in responses:
+                            if (batch := cursor.advance(response)) is not None:
+                                yield batch
+                except (grpc.RpcError, TokenFailed) as broken:
+                    failure = failure_of(broken)
+                    self._channels.reopen_after(failure, channel)
             delay = cursor.delay_after(failure, time.monotonic())
 
     def _responses(

@@ -6,21 +6,30 @@ its socket, and ends this process by closing the control socket.
 """
 
 import functools
+import itertools
 import os
 import pickle
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BufferedRWPair
 from typing import Any
 
 import grpc
 
 CONTROL_DESCRIPTOR = 0
-CHANNELS_MAX = 32
-"""Each server has two, and two more once its certificates were renewed; the least recently used is closed."""
+CHANNELS_MAX = 128
+"""Each server has one, and one for every STREAMS_PER_CHANNEL_MAX watches, and more once its certificates were
+renewed; the least recently used is closed when its last call has ended."""
+STREAMS_PER_CHANNEL_MAX = 64
+"""As in channels.py: proxies allow 100 calls or more on a connection."""
+
+_streams: Counter[tuple[Any, int]] = Counter()
+"""How many streams there are on each channel."""
+_streams_lock = threading.Lock()
 
 
 def main() -> None:
@@ -59,23 +68,43 @@ def _make(request: dict[str, Any], connection: socket.socket) -> Iterator[bytes 
     """Make a call and yield its messages."""
     kind, deadline = request["kind"], request["deadline"]
     timeout = None if deadline is None else deadline - time.monotonic()
-    method: Any = getattr(_channel(kind, *request["channel"]), kind)(request["method"])
-    start = method.future if kind == "unary_unary" else method
-    call = start(request["message"], timeout=timeout, **request["options"])
+    with _reserved(kind, request["channel"]) as number:
+        method: Any = getattr(_channel(number, *request["channel"]), kind)(request["method"])
+        start = method.future if kind == "unary_unary" else method
+        call = start(request["message"], timeout=timeout, **request["options"])
+        try:
+            threading.Thread(target=_cancel_at_end, args=[connection, call], daemon=True).start()
+            if kind == "unary_unary":
+                yield call.result()
+            else:
+                yield from call
+        finally:
+            call.cancel()
+            connection.shutdown(socket.SHUT_RD)  # ends that thread
+
+
+@contextmanager
+def _reserved(kind: str, channel: Any) -> Iterator[int]:
+    """Yield the number of the channel of a call: 0 of unary ones, the first with room of a stream."""
+    if kind == "unary_unary":
+        yield 0
+        return
+    with _streams_lock:
+        numbers = itertools.count(1)
+        number = next(one for one in numbers if _streams[channel, one] < STREAMS_PER_CHANNEL_MAX)
+        _streams[channel, number] += 1
     try:
-        threading.Thread(target=_cancel_at_end, args=[connection, call], daemon=True).start()
-        if kind == "unary_unary":
-            yield call.result()
-        else:
-            yield from call
+        yield number
     finally:
-        call.cancel()
-        connection.shutdown(socket.SHUT_RD)  # ends that thread
+        with _streams_lock:
+            _streams[channel, number] -= 1
+            if not _streams[channel, number]:
+                del _streams[channel, number]
 
 
 @functools.lru_cache(CHANNELS_MAX)
 def _channel(
-    _kind: str,  # a proxy may limit the calls on a connection, and watches would use them up
+    _number: int,
     target: str,
     options: tuple[tuple[str, int | str], ...],
     certificates: tuple[bytes | None, bytes | None, bytes | None] | None,
