@@ -37,6 +37,10 @@ from batches.store.database import Database
 
 Result = TypeVar("Result")
 
+GROUP_CONFLICTS_MAX = 2
+"""After so many conflicts, a group of results is recorded in smaller ones: a second one happens by chance,
+but in a cluster a large group may lose against small ones for ever."""
+
 
 class BatchStore:
     """All operations on batches.
@@ -96,10 +100,16 @@ class BatchStore:
         )
 
     async def record_results(self, submitted: Sequence[JobResult], source: ResultSource) -> Recording:
-        """Record results of any batches in one transaction; an error of one result is its verdict."""
+        """Record results of any batches in one transaction; an error of one result is its verdict.
+
+        Raises:
+            TransactionTooLarge: nothing was recorded; fewer results at once may be.
+
+        """
         fingerprints = await recording.fingerprints_of(submitted)
         return await self._database.write(
-            lambda c: recording.record_results(c, submitted, source, fingerprints)
+            lambda c: recording.record_results(c, submitted, source, fingerprints),
+            conflicts_max=GROUP_CONFLICTS_MAX if len(submitted) > 1 else None,
         )
 
     async def get_batch(self, batch_id: str) -> Batch:

@@ -86,11 +86,16 @@ class Database:
         """Whether the database is an SQLite file."""
         return self._engine.dialect.name == "sqlite"
 
-    async def write(self, work: Work[Result]) -> Result:
+    async def write(self, work: Work[Result], *, conflicts_max: int | None = None) -> Result:
         """Run `work` in a transaction and commit it.
 
         After a conflict or a lost connection, or on a node that cannot write, the whole transaction is
         retried, even if it is unknown whether the commit succeeded: everything written here is idempotent.
+
+        Args:
+            work: The statements.
+            conflicts_max: After how many conflicts it is given up, since smaller transactions may succeed: in
+                a cluster, a large one may lose against small ones for ever. Default: when the time is over.
 
         Raises:
             TransactionTooLarge: nothing was written; a smaller transaction may succeed.
@@ -98,7 +103,9 @@ class Database:
             ValueRefused: nothing was written, and a retry would fail as well.
 
         """
-        return await self._run_to_end(self._retried(partial(self._write_once, work), _may_write_later))
+        return await self._run_to_end(
+            self._retried(partial(self._write_once, work), _may_write_later, conflicts_max)
+        )
 
     async def read(self, work: Work[Result], *, snapshot: bool = False) -> Result:
         """Run `work` in a transaction that writes nothing.
@@ -163,12 +170,15 @@ class Database:
             task.exception()  # retrieved, since the caller may be gone
 
     async def _retried(
-        self, once: Callable[[], Coroutine[Any, Any, Result]], may_succeed: Callable[[BaseException], bool]
+        self,
+        once: Callable[[], Coroutine[Any, Any, Result]],
+        may_succeed: Callable[[BaseException], bool],
+        conflicts_max: int | None = None,
     ) -> Result:
         retrying = AsyncRetrying(
             retry=retry_if_exception(may_succeed),
             wait=wait_random_exponential(multiplier=0.01, max=RETRY_DELAY_SECONDS_MAX),
-            stop=_is_given_up,
+            stop=partial(_is_given_up, conflicts_max=conflicts_max),
             before_sleep=self._count_retry,
             reraise=True,
         )
@@ -179,7 +189,7 @@ class Database:
             raise ValueRefused from error
         except (SQLAlchemyError, OSError) as error:
             refusal = refusal_of(error)
-            if refusal is Refusal.TOO_LARGE:
+            if refusal is Refusal.TOO_LARGE or (refusal is Refusal.CONFLICT and conflicts_max is not None):
                 self.retries[refusal] += 1  # by the caller, in smaller ones
                 raise TransactionTooLarge from error
             self.failures[refusal] += 1
@@ -204,12 +214,14 @@ class Database:
             return await work(connection)
 
 
-def _is_given_up(state: RetryCallState) -> bool:
+def _is_given_up(state: RetryCallState, *, conflicts_max: int | None) -> bool:
     error = state.outcome.exception() if state.outcome is not None else None
-    is_elsewhere = error is not None and refusal_of(error) is Refusal.ELSEWHERE
-    seconds_max = (
-        NODE_SECONDS_MAX if is_elsewhere else TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
-    )
+    refusal = refusal_of(error) if error is not None else None
+    if refusal is Refusal.CONFLICT and conflicts_max is not None and state.attempt_number >= conflicts_max:
+        return True
+    seconds_max: float = TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
+    if refusal is Refusal.ELSEWHERE:
+        seconds_max = min(seconds_max, NODE_SECONDS_MAX)
     return (state.seconds_since_start or 0.0) >= seconds_max
 
 

@@ -22,12 +22,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from batches.batch import BatchState
-from batches.errors import BatchError, DatabaseUnavailable
+from batches.errors import BatchError, DatabaseUnavailable, TransactionTooLarge
 from batches.recording import Recording
 from batches.result import Disposition, JobResult
 from services.progress.backlog import Backlog
 from services.progress.errors import ShuttingDown
-from services.progress.turns import GROUP_WORK_MAX, Part, Turns, parts_of
+from services.progress.group_size import GroupSize
+from services.progress.turns import Part, Turns, halves_of, is_divisible, parts_of
 
 GATHER_SECONDS_MAX = 0.03
 """How long a call may wait for others to share its transaction. Some hundred calls arrive in that time, with
@@ -38,7 +39,8 @@ GATHER_STEP_SECONDS = 0.002
 _log = structlog.get_logger()
 
 Record = Callable[[Sequence[JobResult]], Awaitable[Recording]]
-"""Records results in one transaction, committed when it returns; raises DatabaseUnavailable."""
+"""Records results in one transaction, committed when it returns; raises DatabaseUnavailable, and
+TransactionTooLarge if fewer results at once may be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class GroupCommit:
         self._changed = changed
         self._backlog = Backlog(backlog_results_max)
         self._turns: Turns[Call] = Turns()
+        self._size = GroupSize()
         self._opened_seconds = 0.0
         """When the first part of the next group came, on the clock of the event loop."""
         self._arrived = asyncio.Event()
@@ -176,7 +179,7 @@ class GroupCommit:
             await self._arrived.wait()
             while self._turns.parts:
                 await self._gather()
-                group = self._turns.take_group()
+                group = self._turns.take_group(self._size.work_max)
                 self._opened_seconds = 0.0  # what is left has waited already
                 self._has_company = group[0].call is not group[-1].call
                 await self._flush(group)
@@ -198,14 +201,24 @@ class GroupCommit:
         clock = asyncio.get_running_loop().time
         close = self._opened_seconds + GATHER_SECONDS_MAX
         seen = 0 if self._has_company else self._turns.parts
-        while seen < self._turns.parts and self._turns.work < GROUP_WORK_MAX and clock() < close:
+        while seen < self._turns.parts and self._turns.work < self._size.work_max and clock() < close:
             seen = self._turns.parts
             await asyncio.sleep(GATHER_STEP_SECONDS)
 
     async def _flush(self, group: list[Part[Call]]) -> None:
         """Record a group and answer each of its parts exactly once, whatever happens."""
+        work = sum(part.work for part in group)
+        if work > self._size.work_max and is_divisible(group):
+            await self._flush_halves(group)
+        else:
+            await self._flush_at_once(group, work)
+
+    async def _flush_at_once(self, group: list[Part[Call]], work: int) -> None:
         try:
             answers = await self._record_group(group)
+        except TransactionTooLarge:
+            self._size.refused(work)
+            await self._flush_halves(group)
         except DatabaseUnavailable:
             for part in group:
                 self._fail(part.call, DatabaseUnavailable())
@@ -217,9 +230,20 @@ class GroupCommit:
             _log.error("a result cannot be recorded", exc_info=error)
             self._fail(group[0].call, error)
         else:
+            self._size.recorded()
             for part in group:
                 part.call.answers += [next(answers) for _ in part.results]
                 self._end_parts(part.call, 1)
+
+    async def _flush_halves(self, group: list[Part[Call]]) -> None:
+        """Record a group in two, since the database does not take it at once."""
+        if not is_divisible(group):
+            self._fail(group[0].call, DatabaseUnavailable())
+            return
+        if len(group) == 1:  # one part becomes two
+            group[0].call.parts_left += 1
+        for half in halves_of(group):
+            await self._flush(half)
 
     async def _record_group(self, group: list[Part[Call]]) -> Iterator[Answer]:
         results = [result for part in group for result in part.results]

@@ -52,16 +52,16 @@ class Turns(Generic[Call]):
         waiting.extend(parts)
         self._count(parts, 1)
 
-    def take_group(self) -> list[Part[Call]]:
+    def take_group(self, group_work_max: int = GROUP_WORK_MAX) -> list[Part[Call]]:
         """Remove the parts of the next group: a turn of each caller, as far as they fit; at least one part.
 
         A caller that waits alone fills the group.
         """
-        turn_work_max = TURN_WORK_MAX if len(self._order) > 1 else GROUP_WORK_MAX
+        turn_work_max = TURN_WORK_MAX if len(self._order) > 1 else group_work_max
         group: list[Part[Call]] = []
         work = 0
         for _ in range(len(self._order)):
-            work_max = min(turn_work_max, GROUP_WORK_MAX - work)
+            work_max = min(turn_work_max, group_work_max - work)
             taken = self._take(self._order[0], work_max, at_least_one=not group)
             if not taken:
                 break
@@ -108,6 +108,22 @@ def parts_of(call: Call, results: Sequence[JobResult]) -> list[Part[Call]]:
     if total <= TURN_WORK_MAX:
         return [Part(call, results, total)]
     return [Part(call, results[first:end], sum(work[first:end])) for first, end in _cuts(work)]
+
+
+def is_divisible(group: list[Part[Call]]) -> bool:
+    """Return whether a group has more than one result."""
+    return len(group) > 1 or len(group[0].results) > 1
+
+
+def halves_of(group: list[Part[Call]]) -> list[list[Part[Call]]]:
+    """Return a group of more than one result as two; a single part becomes two parts."""
+    if len(group) > 1:
+        middle = len(group) // 2
+        return [group[:middle], group[middle:]]
+    part = group[0]
+    middle = len(part.results) // 2
+    halves = (part.results[:middle], part.results[middle:])
+    return [[Part(part.call, half, sum(map(_work_of, half)))] for half in halves]
 
 
 def _cuts(work: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -93,6 +93,15 @@ async def test_a_transaction_that_is_too_large_is_not_tried_again(database: Data
 
 
 @on_servers
+async def test_a_transaction_that_may_be_divided_is_given_up_after_some_conflicts(database: Database) -> None:
+    """In a cluster a large one may lose against small ones for ever."""
+    work = _Refused(1213, times=9)
+    with pytest.raises(TransactionTooLarge):
+        await database.write(work, conflicts_max=2)
+    assert len(work.connections) == 2
+
+
+@on_servers
 async def test_another_error_is_final(database: Database) -> None:
     """The same transaction would fail again."""
     work = _Refused(SOME_OTHER_ERROR)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from batches.batch import Batch
+from batches.errors import TransactionTooLarge
 from batches.recording import Recording, record
 from batches.result import JobOutcome, JobResult, ResultSource
 from services.progress.group_commit import Answer, GroupCommit
@@ -25,12 +26,18 @@ class MemoryStore:
         self.open.set()
         self.entered = asyncio.Event()
         self.failures: list[Exception] = []
+        self.results_max = 10**9
+        """More results in a transaction are refused for their number."""
+        self.refused: list[int] = []
         self.poison: str | None = None
 
     async def record(self, results: Sequence[JobResult]) -> Recording:
         """Record like the real store, or fail as the test wants."""
         self.entered.set()
         await self.open.wait()
+        if len(results) > self.results_max:
+            self.refused.append(len(results))
+            raise TransactionTooLarge
         if self.failures:
             raise self.failures.pop(0)
         if any(result.job_id == self.poison for result in results):
@@ -70,3 +77,8 @@ async def submit(
 def one(job_id: str, batch_id: str = "b") -> list[JobResult]:
     """Return the results of a call that has one."""
     return [JobResult(batch_id, job_id, JobOutcome.SUCCEEDED)]
+
+
+def several(name: str, number: int) -> list[JobResult]:
+    """Return the results of a call with this number of jobs."""
+    return [JobResult("b", f"{name}{n}", JobOutcome.SUCCEEDED) for n in range(number)]

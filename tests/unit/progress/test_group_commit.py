@@ -6,20 +6,14 @@ from itertools import count
 import pytest
 
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from batches.result import JobOutcome, JobResult
 from services.progress import group_commit as group_commit_module
 from services.progress.backlog import RESULT_BYTES
 from services.progress.errors import BacklogFull, ShuttingDown
 from services.progress.group_commit import GroupCommit, Recorded
 from services.progress.turns import GROUP_WORK_MAX, TURN_WORK_MAX
-from tests.unit.progress.memory_store import MemoryStore, group_commit, one, submit
+from tests.unit.progress.memory_store import MemoryStore, group_commit, one, several, submit
 
 SECONDS_MAX = 10.0
-
-
-def several(name: str, number: int) -> list[JobResult]:
-    """Return the results of a call with this number of jobs."""
-    return [JobResult("b", f"{name}{n}", JobOutcome.SUCCEEDED) for n in range(number)]
 
 
 async def test_results_that_arrive_during_a_commit_are_one_group() -> None:
