@@ -3,13 +3,15 @@
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, TypeVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from batches.errors import DatabaseUnavailable, SchemaMismatch, TablesInUse, UpgradeUnderWay
+from batches.errors import BatchNotFound, DatabaseUnavailable, SchemaMismatch, TablesInUse, UpgradeUnderWay
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
@@ -60,26 +62,59 @@ def _what_was_done(before: str | None, after: str) -> str:
 
 
 @app.command()
-def check() -> None:
-    """Compare the counters of every batch with its rows; list the differences, and exit 1 if any exist."""
-    batches, results, differences = _run(_check)
-    if differences:
-        _print_differences(differences)
-    typer.echo(f"batches: {batches:,}, results: {results:,}, differences: {len(differences):,}")
-    raise typer.Exit(EXIT_DIFFERENCES if differences else 0)
+def check(
+    *,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Count failure groups that differ from their rows again.")
+    ] = False,
+) -> None:
+    """Compare the counters of every batch with its rows; list the differences, and exit 1 if any are left.
+
+    --repair changes nothing but the counts of failure groups: servers of version 0.1 do not keep them.
+    """
+    checked = _run(partial(_check, repair=repair))
+    if checked.differences:
+        _print_differences(checked.differences)
+    totals = f"batches: {checked.batches:,}, results: {checked.results:,}"
+    typer.echo(f"{totals}, differences: {len(checked.differences):,}")
+    if checked.repaired:
+        typer.echo(f"batches whose failure groups were counted again: {checked.repaired:,}")
+    raise typer.Exit(EXIT_DIFFERENCES if checked.differences else 0)
 
 
-async def _check(database: Database) -> tuple[int, int, list[Difference]]:
+@dataclass
+class _Checked:
+    batches: int = 0
+    results: int = 0
+    repaired: int = 0
+    """Batches whose failure groups were counted again."""
+    differences: list[Difference] = field(default_factory=list)
+    """Those that are left."""
+
+
+async def _check(database: Database, *, repair: bool) -> _Checked:
     await migrate.require_usable(database)
-    batches = results = 0
-    differences: list[Difference] = []
+    checked, store = _Checked(), BatchStore(database)
     with Console(stderr=True).status("checking") as status:
-        async for page in BatchStore(database).check():
-            batches += page.batches
-            results += page.results
-            differences += page.differences
-            status.update(f"checking: {batches:,} batches, {results:,} results")
-    return batches, results, differences
+        async for page in store.check():
+            checked.batches += page.batches
+            checked.results += page.results
+            checked.differences += page.differences
+            for batch_id, found in page.miscounted.items():
+                if repair and await _is_recounted(store, batch_id):
+                    checked.repaired += 1
+                else:
+                    checked.differences += found
+            status.update(f"checking: {checked.batches:,} batches, {checked.results:,} results")
+    return checked
+
+
+async def _is_recounted(store: BatchStore, batch_id: str) -> bool:
+    """Count the failure groups of a batch again; return False if they are still wrong."""
+    try:
+        return await store.recount_failure_groups(batch_id)
+    except BatchNotFound:  # deleted meanwhile
+        return True
 
 
 def _print_differences(differences: list[Difference]) -> None:

@@ -21,6 +21,10 @@ PLACEHOLDER = "<*>"
 CHARACTERS_READ_MAX = 500
 """The beginning of a message identifies its error; the limit bounds the cost of a hostile message."""
 
+FINGERPRINT_DIGITS = 16
+"""64 bits in hexadecimal: JavaScript cannot hold such a number."""
+_UNSIGNED_MAX = 2**64 - 1
+
 # All alternatives but quotes begin at the first letter of a word: checking this once instead of in each
 # alternative halves the time.
 _VARYING = re.compile(
@@ -50,3 +54,13 @@ def fingerprint_of(error_type: str, error_message: str) -> int:
     """Return the fingerprint of an error, a signed number of 64 bits."""
     text = f"{error_type}\0{template_of(error_message)}"
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
+
+
+def as_text(fingerprint: int) -> str:
+    """Return a stored fingerprint as the contract writes it: 16 hexadecimal digits."""
+    return f"{fingerprint & _UNSIGNED_MAX:0{FINGERPRINT_DIGITS}x}"
+
+
+def from_text(digits: str) -> int:
+    """Return the stored fingerprint that the contract writes as these 16 hexadecimal digits."""
+    return int.from_bytes(bytes.fromhex(digits), signed=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from batches.batch import BatchState
+from batches.result import JobOutcome
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -18,6 +19,15 @@ class BatchFilter:
     labels: Mapping[str, str] = field(default_factory=dict)
     """A batch must carry each of these labels with exactly this value."""
     id_prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFilter:
+    """Selects the results of a batch that match all of its parts; by default, every result."""
+
+    outcome: JobOutcome | None = None
+    fingerprint: int | None = None
+    """Of the error, for failures alone (batches.fingerprint)."""
 
 
 @dataclass(frozen=True, slots=True)

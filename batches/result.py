@@ -71,15 +71,3 @@ class RecordedResult:
     source: ResultSource
     record_time: datetime
     display_name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """The failed jobs of a batch whose errors are similar."""
-
-    error_type: str
-    failed_jobs: int
-    message_template: str
-    """The sample's message with placeholders; see batches.fingerprint."""
-    sample_error_message: str
-    sample_job_id: str

@@ -192,7 +192,7 @@ class Story:
         _expect(batch.reconciled_jobs == KILLED_WORKERS, f"{batch.reconciled_jobs} jobs were repaired")
         _expect(batch.failed_jobs == FAILED_JOBS, f"{batch.failed_jobs} jobs failed")
         _expect(watch.revisions_rise, "a revision of the watch was not newer than the one before")
-        groups = await client.failures(batch.batch_id)
+        groups = [group async for group in client.failures(batch.batch_id)]
         errors = ", ".join(f"{group.failed_jobs} {group.error_type}" for group in groups)
         self._screen.summary(
             {

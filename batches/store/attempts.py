@@ -2,12 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import lt
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.result import JobOutcome, ResultSource, StoredAttempt
@@ -25,6 +25,7 @@ about three times as much as reading it as part of a range."""
 _table = schema.job_results.c
 _ATTEMPT = (_table.attempt, _table.outcome, _table.source)
 _SELECT = select(_table.batch_key, _table.job_id, *_ATTEMPT)
+_SELECT_KIND = select(_table.batch_key, _table.job_id, _table.error_kind)
 
 
 def _select_range() -> Select[Any]:
@@ -49,15 +50,27 @@ async def read_attempts(
 ) -> dict[tuple[int, str], StoredAttempt]:
     """Return the recorded attempts of jobs, by batch_key and job_id."""
     attempts: dict[tuple[int, str], StoredAttempt] = {}
-    for jobs in _portions(keys):
-        found = await connection.execute(
-            _SELECT.where(
-                or_(*(and_(_table.batch_key == key, _table.job_id.in_(ids)) for key, ids in jobs.items()))
-            )
-        )
+    for jobs in portions(keys):
+        found = await connection.execute(_SELECT.where(is_among(jobs)))
         for key, job_id, *attempt in found.all():
             attempts[key, job_id] = _attempt(*attempt)
     return attempts
+
+
+async def read_failure_kinds(
+    connection: AsyncConnection, keys: Iterable[tuple[int, str]]
+) -> dict[tuple[int, str], int | None]:
+    """Return the stored fingerprints of failed jobs, by batch_key and job_id."""
+    kinds: dict[tuple[int, str], int | None] = {}
+    for jobs in portions(keys):
+        found = await connection.execute(_SELECT_KIND.where(is_among(jobs)))
+        kinds |= {(key, job_id): kind for key, job_id, kind in found.all()}
+    return kinds
+
+
+def is_among(jobs: Mapping[int, Sequence[str]]) -> ColumnElement[bool]:
+    """Return the condition for the rows of jobs, which are given by batch."""
+    return or_(*(and_(_table.batch_key == key, _table.job_id.in_(ids)) for key, ids in jobs.items()))
 
 
 async def read_batch_attempts(
@@ -120,8 +133,8 @@ def _attempt(attempt: int, outcome: int, source: int) -> StoredAttempt:
     return StoredAttempt(attempt, JobOutcome(outcome), ResultSource(source))
 
 
-def _portions(keys: Iterable[tuple[int, str]]) -> Iterator[dict[int, list[str]]]:
-    """Yield the jobs grouped by batch, as many at a time as one statement may look up."""
+def portions(keys: Iterable[tuple[int, str]]) -> Iterator[dict[int, list[str]]]:
+    """Yield jobs, or other rows of batches, by batch: as many at a time as one statement may look up."""
     jobs: dict[int, list[str]] = defaultdict(list)
     for number, (key, job_id) in enumerate(keys, start=1):
         jobs[key].append(job_id)

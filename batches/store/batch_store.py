@@ -7,19 +7,21 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, NewBatch, Version
-from batches.listing import BatchFilter, Page
+from batches.failure_groups import FailurePage
+from batches.listing import BatchFilter, Page, ResultFilter
 from batches.look import Look, PendingPage
 from batches.overview import Overview
 from batches.passes import SCHEDULED, Pass, PassKind, PassNumbers
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
-from batches.result import FailureGroup, JobOutcome, JobResult, RecordedResult, ResultSource, StoredAttempt
+from batches.result import JobResult, RecordedResult, ResultSource, StoredAttempt
 from batches.server_info import ServerInfo
 from batches.stall import Findings
 from batches.store import (
     attempts,
     changes,
     check,
+    failure_groups,
     failures,
     lease,
     lifecycle,
@@ -144,23 +146,41 @@ class BatchStore:
         )
 
     async def list_results(
-        self, batch_id: str, *, outcome: JobOutcome | None, after_job_id: str | None, size: int
+        self, batch_id: str, selected: ResultFilter, *, after_job_id: str | None, size: int
     ) -> Page[RecordedResult, str]:
         """Return a page of a batch's results, in ascending byte order of job_id.
 
         Args:
             batch_id: The batch.
-            outcome: List only results with this outcome; None for all.
+            selected: Which results to list.
             after_job_id: The next_key of the page before; None for the first page.
-            size: The maximum number of results on the page.
+            size: The maximum number of results on the page. With a fingerprint it may have fewer and still be
+                followed by another page.
 
         """
-        listing = partial(listings.list_results, outcome=outcome, after_job_id=after_job_id, size=size)
+        listing = partial(listings.list_results, selected=selected, after_job_id=after_job_id, size=size)
         return await self._read_of(batch_id, listing)
 
-    async def list_failure_groups(self, batch_id: str) -> list[FailureGroup]:
-        """Return a batch's failures in groups of similar errors, the largest group first."""
-        return await self._read_of(batch_id, failures.list_failure_groups)
+    async def list_failure_groups(self, batch_id: str, *, after: int, size: int) -> FailurePage:
+        """Return a page of a batch's failures in groups of similar errors, the largest group first.
+
+        Args:
+            batch_id: The batch.
+            after: The number of groups on the pages before.
+            size: The maximum number of groups on the page.
+
+        """
+        listing = partial(failures.list_failure_groups, batch_id=batch_id, after=after, size=size)
+        return await self._database.read(listing, snapshot=True)
+
+    async def recount_failure_groups(self, batch_id: str) -> bool:
+        """Replace the counts of a batch's failure groups by those of its rows.
+
+        Returns:
+            Whether it was done: a batch with too many failures is not counted again.
+
+        """
+        return await self._database.write(lambda c: failure_groups.recount(c, batch_id))
 
     async def list_repairs(self, batch_id: str, *, before_key: int | None, size: int) -> Page[Repair, int]:
         """Return a page of a batch's repairs, newest first.

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch, BatchState, Tally
+from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
+from batches.failure_groups import OTHER_KINDS, GroupCounter
 from batches.result import JobOutcome, ResultSource
 from batches.store import schema
+from batches.store.failure_groups import count_rows, read_tallies
 from batches.store.rows import SELECT_BATCH, to_batch
 
 PAGE_BATCHES = 100
@@ -36,6 +38,9 @@ class CheckedPage:
     batches: int
     results: int
     differences: list[Difference]
+    """Numbers of batches; nothing sets them right."""
+    miscounted: dict[str, list[Difference]]
+    """Failure groups, by batch_id: they can be counted again."""
     last_key: int
 
 
@@ -49,7 +54,24 @@ async def check_page(connection: AsyncConnection, *, after_key: int) -> CheckedP
     rows = await _count_rows(connection, [batch.batch_key for batch in batches])
     differences = [one for batch in batches for one in differences_of(batch, rows[batch.batch_key])]
     results = sum(sum(counts.values()) for counts in rows.values())
-    return CheckedPage(len(batches), results, differences, batches[-1].batch_key)
+    groups = {batch.batch_id: await _check_groups(connection, batch) for batch in batches}
+    miscounted = {batch_id: found for batch_id, found in groups.items() if found}
+    return CheckedPage(len(batches), results, differences, miscounted, batches[-1].batch_key)
+
+
+async def _check_groups(connection: AsyncConnection, batch: Batch) -> list[Difference]:
+    """Compare the failure groups of a batch with its rows."""
+    kept = {one.fingerprint: one.failed_jobs for one in await read_tallies(connection, batch.batch_key)}
+    if not kept and not batch.tally.failed:
+        return []
+    counter = GroupCounter(kept.keys() - {OTHER_KINDS}, own_groups_max=0)
+    tallies = await count_rows(connection, batch.batch_key, counter, TOTAL_JOBS_MAX)
+    return [
+        Difference(batch.batch_id, f"failure group {one.fingerprint or '(others)'}", stored, one.failed_jobs)
+        for one in tallies
+        for stored in [kept.get(one.fingerprint, 0)]
+        if stored != one.failed_jobs
+    ]
 
 
 def differences_of(batch: Batch, rows: RowCounts) -> Iterator[Difference]:

@@ -7,14 +7,17 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Tally
-from batches.listing import BatchFilter, Item, Key, Page
+from batches.listing import BatchFilter, Item, Key, Page, ResultFilter
 from batches.repair import Repair, Tallies
 from batches.result import JobOutcome, RecordedResult, ResultSource
 from batches.store import schema
 from batches.store.rows import SELECT_BATCH, to_batch
 
 _batches = schema.batches.c
+_results = schema.job_results.c
 
+RESULTS_SEARCHED_MAX = 10_000
+"""Failures searched for one page of a failure group: some fifty milliseconds of the database's time."""
 ABOVE_ALL_ID_CHARACTERS = "\x7f"
 """Ids consist of printable ASCII, which ends one character below."""
 
@@ -73,21 +76,58 @@ async def list_results(
     connection: AsyncConnection,
     batch_key: int,
     *,
-    outcome: JobOutcome | None,
+    selected: ResultFilter,
     after_job_id: str | None,
     size: int,
 ) -> Page[RecordedResult, str]:
     """Return a page of a batch's results, in ascending byte order of job_id."""
-    table = schema.job_results.c
-    query = (
-        select(schema.job_results).where(table.batch_key == batch_key).order_by(table.job_id).limit(size + 1)
-    )
-    if outcome is not None:
-        query = query.where(table.outcome == int(outcome))
-    if after_job_id is not None:
-        query = query.where(table.job_id > after_job_id)
+    if selected.fingerprint is not None:
+        return await _search_results(connection, batch_key, selected, after_job_id, size)
+    query = _in_order(select(schema.job_results), batch_key, selected.outcome, after_job_id).limit(size + 1)
     results = [_to_result(row) for row in await connection.execute(query)]
     return page_of(results, [result.job_id for result in results], size)
+
+
+async def _search_results(
+    connection: AsyncConnection,
+    batch_key: int,
+    selected: ResultFilter,
+    after_job_id: str | None,
+    size: int,
+) -> Page[RecordedResult, str]:
+    """Return a page of the failures with a fingerprint among the next failures.
+
+    No index has the fingerprint, since one on the largest table would cost every report. So a page searches a
+    bounded number of failures, and may be short and still have a successor.
+    """
+    outcome = selected.outcome or JobOutcome.FAILED
+    searched = _in_order(select(_results.job_id), batch_key, outcome, after_job_id).limit(
+        RESULTS_SEARCHED_MAX
+    )
+    sought = searched.subquery().c.job_id
+    query = (
+        select(schema.job_results)
+        .join(sought.table, (_results.batch_key == batch_key) & (_results.job_id == sought))
+        .where(_results.error_kind == selected.fingerprint)
+        .order_by(_results.job_id)
+        .limit(size + 1)
+    )
+    results = [_to_result(row) for row in await connection.execute(query)]
+    if len(results) > size:
+        return page_of(results, [result.job_id for result in results], size)
+    last = await connection.scalar(searched.offset(RESULTS_SEARCHED_MAX - 1).limit(1))
+    return Page(results, last)
+
+
+def _in_order(
+    query: Select[Any], batch_key: int, outcome: JobOutcome | None, after_job_id: str | None
+) -> Select[Any]:
+    query = query.where(_results.batch_key == batch_key).order_by(_results.job_id)
+    if outcome is not None:
+        query = query.where(_results.outcome == int(outcome))
+    if after_job_id is not None:
+        query = query.where(_results.job_id > after_job_id)
+    return query
 
 
 async def list_repairs(

@@ -1,7 +1,7 @@
 """The statement sequence that records every result, whether a worker or the reconciler reports it."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,19 +9,18 @@ from sqlalchemy import bindparam, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
+from batches.failure_groups import Fingerprints, changes_of
 from batches.fingerprint import fingerprint_of
-from batches.recording import Recording, record
+from batches.recording import Recording, StoredAttempts, record
 from batches.result import JobOutcome, JobResult, ResultSource
 from batches.store import schema
-from batches.store.attempts import read_attempts
+from batches.store.attempts import read_attempts, read_failure_kinds
+from batches.store.failure_groups import count_changes
 from batches.store.rows import lock_batches, save_batches
 
 THREAD_ERRORS_MIN = 100
 """From this many different errors on, a thread computes the fingerprints, so that the event loop stays free:
 long messages take some 10 ms."""
-
-Fingerprints = Mapping[tuple[str, str], int]
-"""The fingerprints of errors, by error_type and error_message."""
 
 _table = schema.job_results.c
 _INSERT = insert(schema.job_results)
@@ -55,14 +54,28 @@ async def record_results(
     batches = await lock_batches(connection, {result.batch_id for result in results})
     stored = await read_attempts(connection, _keys(batches, results))
     recording = record(batches, stored, results, source)
-    await write_recording(connection, recording, source, fingerprints)
+    await write_recording(connection, recording, stored, source, fingerprints)
     return recording
 
 
 async def write_recording(
-    connection: AsyncConnection, recording: Recording, source: ResultSource, fingerprints: Fingerprints
+    connection: AsyncConnection,
+    recording: Recording,
+    stored: StoredAttempts,
+    source: ResultSource,
+    fingerprints: Fingerprints,
 ) -> None:
-    """Write the rows of a recording, then the changed batches."""
+    """Write the rows of a recording, then the changed batches and, if there are failures, their groups.
+
+    Args:
+        connection: The transaction, which holds the locks of the batches.
+        recording: What to write.
+        stored: The attempts that the recording is based on.
+        source: Who reports the results.
+        fingerprints: The fingerprints of the failures.
+
+    """
+    superseded = await read_failure_kinds(connection, _superseded_failures(recording, stored))
     time_of = {batch.batch_key: batch.last_result_time for batch in recording.changed}
     if recording.inserted:
         rows = [
@@ -79,6 +92,14 @@ async def write_recording(
         is_named = _add_names(rows, "name", recording.updated)
         await connection.execute(_UPDATE_NAMED if is_named else _UPDATE, rows)
     await save_batches(connection, recording.changed)
+    recorded = (*recording.inserted, *recording.updated)
+    await count_changes(connection, changes_of(recorded, superseded, fingerprints))
+
+
+def _superseded_failures(recording: Recording, stored: StoredAttempts) -> Iterator[tuple[int, str]]:
+    """Yield the jobs whose recorded failures are replaced."""
+    updated = ((key, result.job_id) for key, result in recording.updated)
+    return (job for job in updated if stored[job].outcome is JobOutcome.FAILED)
 
 
 def _values(

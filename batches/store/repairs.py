@@ -7,12 +7,13 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
+from batches.failure_groups import Fingerprints
 from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
 from batches.store.looks import delete_look
-from batches.store.recording import Fingerprints, write_recording
+from batches.store.recording import write_recording
 from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
 from batches.store.sql_functions import database_now
 
@@ -90,8 +91,9 @@ async def write_repair(
     if before.revision != plan.revision or before.has_ended is not plan.recounts:
         return None
     keys = [(before.batch_key, result.job_id) for result in plan.results]
-    recording = repair(before, await read_attempts(connection, keys), plan)
-    await write_recording(connection, recording, ResultSource.RECONCILER, fingerprints)
+    stored = await read_attempts(connection, keys)
+    recording = repair(before, stored, plan)
+    await write_recording(connection, recording, stored, ResultSource.RECONCILER, fingerprints)
     after = recording.batches[plan.batch_id]
     if recording.changed:
         await _keep_record(connection, before, after, plan.reason)

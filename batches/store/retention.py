@@ -21,6 +21,7 @@ CHUNK_ROWS = 2_000
 """Rows deleted in one transaction: some ten milliseconds of work."""
 
 _SMALL_TABLES = (
+    schema.failure_groups,
     schema.batch_labels,
     schema.job_additions,
     schema.repairs,

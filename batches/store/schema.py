@@ -31,6 +31,7 @@ from batches.batch import (
     LABEL_KEY_CHARACTERS_MAX,
     LABEL_VALUE_CHARACTERS_MAX,
 )
+from batches.fingerprint import FINGERPRINT_DIGITS
 from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
@@ -170,6 +171,23 @@ job_results = Table(
     **_OPTIONS,
 )
 
+failure_groups = Table(
+    "failure_groups",
+    metadata,
+    # The failures of each batch as counts (batches.failure_groups). Servers before schema 0008 do not count.
+    Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
+    # In hexadecimal, as in the contract; '' for the failures of all kinds without a group of their own.
+    Column("fingerprint", _ascii(FINGERPRINT_DIGITS), primary_key=True),
+    Column("failed_jobs", BigInteger, nullable=False),
+    # The number of groups of their own that the batch has, in the row of '' alone.
+    Column("own_groups", Integer, nullable=False),
+    # The first job that failed so, even if a later attempt has replaced its failure; '' if it is unknown.
+    Column("sample_job_id", _ascii(), nullable=False),
+    Column("error_type", _text(ERROR_TYPE_CHARACTERS_MAX), nullable=False),
+    Column("sample_error_message", _text(ERROR_MESSAGE_CHARACTERS_MAX), nullable=False),
+    **_OPTIONS,
+)
+
 job_additions = Table(
     "job_additions",
     metadata,
@@ -236,7 +254,7 @@ passes = Table(
     Column("start_time", UtcTime, nullable=False),
     # NULL while the pass runs, and for good if it was killed.
     Column("end_time", UtcTime),
-    # NULL in rows written by reconcilers before schema 0007, all of which were over all batches.
+    # NULL in rows written by reconcilers before schema 0008, all of which were over all batches.
     Column("manual", Boolean),
     Column("one_batch", Boolean),
     # NULL until the pass has ended.

@@ -3,12 +3,15 @@
 import json
 from typing import Any
 
+from batchprogress import Page
 from services.dashboard import listing
 from services.dashboard.convert import to_fields, to_list, to_repair
-from services.dashboard.listing import BatchFilter, Errors, Found
+from services.dashboard.listing import BatchFilter, Found
 from services.dashboard.progress_client import ProgressClient
 from services.dashboard.shared_answers import SharedAnswers
 
+GROUPS_PAGE_SIZE = 100
+"""Failure groups that a page shows at a time."""
 REPAIRS_MAX = 50
 """The newest repairs of a batch that a page shows; a batch is repaired once or a few times."""
 
@@ -26,28 +29,31 @@ class Api:
 
         async def ask() -> bytes:
             with self._progress.translated():
-                return _page_json("batches", await listing.list_batches(self._client, sought))
+                found = await listing.list_batches(self._client, sought)
+                return _page_json("batches", found, searched=found.searched)
 
         return await self._shared.get(("batches", sought), ask, is_search=bool(sought.text))
 
-    async def failure_groups(self, batch_id: str) -> bytes:
-        """Return the failure groups of a batch, largest first."""
+    async def failure_groups(self, batch_id: str, page_token: str) -> bytes:
+        """Return a page of the failure groups of a batch, largest first."""
 
         async def ask() -> bytes:
             with self._progress.translated():
-                return _json(failure_groups=to_list(await self._client.failures(batch_id)))
+                groups = self._client.failures(batch_id, page_size=GROUPS_PAGE_SIZE, page_token=page_token)
+                page = await anext(groups.pages())
+                return _page_json("failure_groups", page, total_size=page.total_size)
 
-        return await self._shared.get(("failure groups", batch_id), ask)
+        return await self._shared.get(("failure groups", batch_id, page_token), ask)
 
-    async def failed_jobs(self, batch_id: str, errors: Errors, page_token: str) -> bytes:
-        """Return a page of the jobs that failed with one kind of error, by job id."""
+    async def failed_jobs(self, batch_id: str, fingerprint: str, page_token: str) -> bytes:
+        """Return a page of the jobs of a failure group, by job id."""
 
         async def ask() -> bytes:
             with self._progress.translated():
-                found = await listing.list_failed_jobs(self._client, batch_id, errors, page_token)
+                found = await listing.list_failed_jobs(self._client, batch_id, fingerprint, page_token)
                 return _page_json("job_results", found)
 
-        return await self._shared.get(("failed jobs", batch_id, errors, page_token), ask, is_search=True)
+        return await self._shared.get(("failed jobs", batch_id, fingerprint, page_token), ask, is_search=True)
 
     async def pending_jobs(self, batch_id: str) -> bytes:
         """Return the jobs that were pending in the queue when the reconciler last looked, and why it left."""
@@ -69,9 +75,8 @@ class Api:
         return await self._shared.get(("repairs", batch_id), ask)
 
 
-def _page_json(name: str, found: Found[Any]) -> bytes:
-    fields = {name: to_list(found.items), "next_page_token": found.next_page_token}
-    return _json(**fields, searched=found.searched)
+def _page_json(name: str, page: Found[Any] | Page[Any], **fields: int | None) -> bytes:
+    return _json(**{name: to_list(page.items)}, next_page_token=page.next_page_token, **fields)
 
 
 def _json(**fields: object) -> bytes:

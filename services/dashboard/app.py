@@ -88,15 +88,17 @@ class Dashboard:
         return EventSourceResponse(to_events(views), ping=PING_SECONDS, sep="\n")
 
     async def failures(self, request: Request) -> Response:
-        """Return the failure groups of a batch."""
-        return self._json(await self._api.failure_groups(query_params.to_batch_id(request.query_params)))
+        """Return a page of the failure groups of a batch."""
+        query = request.query_params
+        asked = query_params.to_batch_id(query), query_params.to_page_token(query)
+        return self._json(await self._api.failure_groups(*asked))
 
     async def failed_jobs(self, request: Request) -> Response:
-        """Return a page of the jobs that failed with one kind of error."""
+        """Return a page of the jobs of a failure group."""
         query = request.query_params
         asked = (
             query_params.to_batch_id(query),
-            query_params.to_errors(query),
+            query_params.to_fingerprint(query),
             query_params.to_page_token(query),
         )
         return self._json(await self._api.failed_jobs(*asked))

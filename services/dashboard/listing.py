@@ -1,8 +1,7 @@
-"""Pages of batches and failed jobs, with filters that ProgressService does not have.
+"""Pages of batches, with a filter that ProgressService does not have, and of failed jobs.
 
-ProgressService filters batches by state and labels, and results by outcome. Text and the kind of an
-error are searched here, in a bounded number of items a page. A page tells how many items were
-searched and where the search continues.
+ProgressService filters batches by state and labels. Text is searched here, in a bounded number of items a
+page. A page tells how many items were searched and where the search continues.
 """
 
 import asyncio
@@ -12,12 +11,15 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from batchprogress import AsyncClient, Batch, BatchState, JobOutcome, JobResult, Page
-from services.dashboard.likeness import fits
 
 PAGE_SIZE = 50
 """Items of a page, as many as a person reads. A searched page holds up to one more read."""
 SEARCHED_AT_A_TIME = 250
 """Items read in one call while searching; about 100 KB."""
+JOBS_PAGE_SIZE = 250
+"""Failed jobs of a page, about 100 KB."""
+JOBS_CALLS_MAX = 10
+"""Calls for one page of failed jobs: the server searches 10,000 failures in each, and may find none."""
 SEARCHED_MAX = 5_000
 """Items searched for one page: 20 calls, well below a second of the server's time."""
 
@@ -49,20 +51,6 @@ class BatchFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
-    """Selects the errors of one failure group."""
-
-    error_type: str
-    """The type of the error; empty for failures that were reported without one."""
-    template: str = ""
-    """The template of their messages, with <*> for each part that varies; empty for any message."""
-
-    def include(self, result: JobResult) -> bool:
-        """Tell whether a job failed with one of these errors."""
-        return result.error_type == self.error_type and fits(result.error_message, self.template)
-
-
-@dataclass(frozen=True, slots=True)
 class Found(Generic[Item]):
     """The items of a page, and where the search continues."""
 
@@ -87,13 +75,23 @@ async def list_batches(client: AsyncClient, sought: BatchFilter) -> Found[Batch]
 
 
 async def list_failed_jobs(
-    client: AsyncClient, batch_id: str, errors: Errors, page_token: str
-) -> Found[JobResult]:
-    """Return a page of the jobs that failed with one kind of error, by job id."""
+    client: AsyncClient, batch_id: str, fingerprint: str, page_token: str
+) -> Page[JobResult]:
+    """Return a page of the jobs of a failure group, by job id; it may be short, even empty."""
     failed = client.results(
-        batch_id, outcome=JobOutcome.FAILED, page_size=SEARCHED_AT_A_TIME, page_token=page_token
+        batch_id,
+        outcome=JobOutcome.FAILED,
+        fingerprint=fingerprint,
+        page_size=JOBS_PAGE_SIZE,
+        page_token=page_token,
     )
-    return await _search(failed.pages(), errors.include)
+    items: tuple[JobResult, ...] = ()
+    calls = 0
+    async for page in failed.pages():
+        items, calls = (*items, *page.items), calls + 1
+        if len(items) >= PAGE_SIZE or calls == JOBS_CALLS_MAX:
+            break
+    return Page(items, page.next_page_token)
 
 
 async def _search(pages: AsyncIterator[Page[Item]], is_sought: Callable[[Item], bool]) -> Found[Item]:

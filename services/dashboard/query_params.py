@@ -5,7 +5,7 @@ import re
 from starlette.datastructures import QueryParams
 
 from services.dashboard.errors import InvalidQuestion
-from services.dashboard.listing import BatchFilter, Errors
+from services.dashboard.listing import BatchFilter
 
 IDENTIFIER = re.compile("[!-~]{1,128}")
 """The contract's rule: 1 to 128 printable ASCII characters without spaces."""
@@ -27,9 +27,12 @@ def to_batch_id(query: QueryParams) -> str:
     return batch_id
 
 
-def to_errors(query: QueryParams) -> Errors:
-    """Return the kind of error to show."""
-    return Errors(_value(query, "error_type"), _value(query, "template"))
+def to_fingerprint(query: QueryParams) -> str:
+    """Return the failure group to show; the server validates it."""
+    fingerprint = _value(query, "fingerprint")
+    if not fingerprint:
+        raise InvalidQuestion
+    return fingerprint
 
 
 def to_page_token(query: QueryParams) -> str:

@@ -10,10 +10,11 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from batches import pace
 from batches.batch import Batch
 from batches.errors import BatchError
+from batches.failure_groups import FailureGroup
 from batches.look import PendingPage
 from batches.passes import Pass
 from batches.repair import Repair, Tallies
-from batches.result import FailureGroup, RecordedResult, ResultSource
+from batches.result import RecordedResult, ResultSource
 from batches.stall import Findings, ReconcilerRules, stall_reason
 from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
@@ -155,6 +156,7 @@ def to_failure_group(group: FailureGroup) -> pb.FailureGroup:
         message_template=group.message_template,
         sample_error_message=group.sample_error_message,
         sample_job_id=group.sample_job_id,
+        fingerprint=group.fingerprint,
     )
 
 

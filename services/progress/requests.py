@@ -14,7 +14,8 @@ from batches.batch import (
     IfEnded,
     NewBatch,
 )
-from batches.listing import BatchFilter
+from batches.fingerprint import FINGERPRINT_DIGITS, from_text
+from batches.listing import BatchFilter, ResultFilter
 from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
@@ -24,7 +25,7 @@ from batches.result import (
 )
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1.operations_pb2 import ListPassesRequest
-from rpc.answers.fields import FieldChecks
+from rpc.answers.fields import PAGE_SIZE_DEFAULT, FieldChecks
 from rpc.answers.refusal import Refusal
 
 LABELS_MAX = 32
@@ -34,6 +35,9 @@ RESULTS_MAX = 10_000
 """With short errors some 1 MiB, and a tenth of a second of work; more would delay the groups of others."""
 RESULTS_RULE = f"must be from 1 to {RESULTS_MAX}"
 PAGE_SIZE_MAX = 1_000
+FAILURE_GROUPS_DEFAULT = 100
+"""Groups on a page for clients that do not ask for a size: those of 0.1 were sent at most so many."""
+FINGERPRINT = re.compile(f"[0-9a-f]{{{FINGERPRINT_DIGITS}}}")
 MIN_INTERVAL_SECONDS_MAX = 60
 REVISION_MAX = 2**63 - 1
 ATTEMPT_MAX = 2**31 - 1
@@ -56,6 +60,12 @@ class _NamesBatch(Protocol):
     """Any request about one batch."""
 
     batch_id: str
+
+
+class _NamesPage(_NamesBatch, Protocol):
+    """Any request for a page of a list of a batch."""
+
+    page_size: int
 
 
 def to_batch_id(message: _NamesBatch) -> str:
@@ -135,22 +145,25 @@ def to_batch_filter(message: pb.ListBatchesRequest, id_prefix: str = "") -> tupl
     return BatchFilter(_STATES.get(message.state), labels, id_prefix), size
 
 
-def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, JobOutcome | None, int]:
-    """Check ListJobResults; return batch_id, outcome and page size."""
+def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, ResultFilter, int]:
+    """Check ListJobResults; return batch_id, filter and page size."""
     checks = FieldChecks()
     batch_id = checks.identifier("batch_id", message.batch_id)
     if message.outcome and message.outcome not in _OUTCOMES:
         checks.reject("outcome", "must be SUCCEEDED, FAILED or SKIPPED, or unset")
     size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
+    if message.fingerprint and FINGERPRINT.fullmatch(message.fingerprint) is None:
+        checks.reject("fingerprint", "must be the fingerprint of a failure group, or unset")
     checks.done()
-    return batch_id, _OUTCOMES.get(message.outcome), size
+    fingerprint = from_text(message.fingerprint) if message.fingerprint else None
+    return batch_id, ResultFilter(_OUTCOMES.get(message.outcome), fingerprint), size
 
 
-def to_page(message: pb.ListRepairsRequest | pb.ListPendingJobsRequest) -> tuple[str, int]:
+def to_page(message: _NamesPage, size_default: int = PAGE_SIZE_DEFAULT) -> tuple[str, int]:
     """Check a request for a page of a batch's lists; return batch_id and page size."""
     checks = FieldChecks()
     batch_id = checks.identifier("batch_id", message.batch_id)
-    size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
+    size = checks.page_size(message.page_size, PAGE_SIZE_MAX, size_default)
     checks.done()
     return batch_id, size
 

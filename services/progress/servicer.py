@@ -5,12 +5,13 @@ Errors are not handled here: the error interceptor around every method answers t
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import aclosing
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 import grpc
 
 from batches.batch import Batch
+from batches.failure_groups import FailureGroup
 from batches.result import RecordedResult
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
@@ -120,11 +121,12 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ListJobResults(
         self, request: pb.ListJobResultsRequest, _context: Context
     ) -> pb.ListJobResultsResponse:
-        batch_id, outcome, size = requests.to_result_filter(request)
-        filters = [batch_id, request.outcome]
+        batch_id, selected, size = requests.to_result_filter(request)
+        # Without a fingerprint, servers of 0.1 and this one continue each other's lists.
+        filters = [batch_id, request.outcome, *filter(None, [request.fingerprint])]
         after_job_id = decode_token("ListJobResults", filters, request.page_token, str)
         page = await self._store.list_results(
-            require_visible(batch_id), outcome=outcome, after_job_id=after_job_id, size=size
+            require_visible(batch_id), selected, after_job_id=after_job_id, size=size
         )
 
         def to_response(results: Sequence[RecordedResult], next_key: str | None) -> pb.ListJobResultsResponse:
@@ -150,10 +152,22 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def ListFailureGroups(
         self, request: pb.ListFailureGroupsRequest, _context: Context
     ) -> pb.ListFailureGroupsResponse:
-        groups = await self._store.list_failure_groups(require_visible(requests.to_batch_id(request)))
-        return pb.ListFailureGroupsResponse(
-            failure_groups=[convert.to_failure_group(group) for group in groups]
-        )
+        batch_id, size = requests.to_page(request, requests.FAILURE_GROUPS_DEFAULT)
+        after = decode_token("ListFailureGroups", batch_id, request.page_token, int) or 0
+        page = await self._store.list_failure_groups(require_visible(batch_id), after=after, size=size)
+        numbered = list(enumerate(page.groups, start=after + 1))
+        last = after + len(page.groups)
+
+        def to_response(
+            groups: Sequence[tuple[int, FailureGroup]], next_key: int | None
+        ) -> pb.ListFailureGroupsResponse:
+            return pb.ListFailureGroupsResponse(
+                failure_groups=[convert.to_failure_group(group) for _, group in groups],
+                next_page_token=next_token("ListFailureGroups", batch_id, next_key),
+                total_size=page.total_size,
+            )
+
+        return page_that_fits(numbered, last if last < page.total_size else None, itemgetter(0), to_response)
 
     @counted_read
     async def ListRepairs(self, request: pb.ListRepairsRequest, _context: Context) -> pb.ListRepairsResponse:

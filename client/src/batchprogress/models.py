@@ -132,7 +132,10 @@ class FailureGroup:
     """What the error messages have in common, with `<*>` for each part that varies."""
     sample_error_message: str
     sample_job_id: str
-    """The first job of the group, in ascending byte order of the ids."""
+    """The first job of the group, in ascending byte order of the ids; empty if it is unknown."""
+    fingerprint: str
+    """Identifies the group in `results`. Empty for the one group of all kinds of errors after the first
+    1,000, and from servers of version 0.1."""
     message: pb.FailureGroup = field(repr=False, compare=False)
 
 

@@ -14,6 +14,8 @@ class Page(Generic[Item]):
     items: tuple[Item, ...]
     next_page_token: str
     """Continues the list after this page; empty on the last page."""
+    total_size: int | None = None
+    """The number of items on all pages; None where the server does not tell it."""
 
 
 class Pages(Generic[Item]):

@@ -8,15 +8,40 @@ export class Failures {
   constructor(batchId) {
     this.batchId = batchId;
     this.groups = new Map();
+    this.pages = 1;
+    byId("failures-next").addEventListener("click", () => this.showMore());
   }
 
   async refresh() {
-    const answer = await ask("api/batch/failures", new URLSearchParams({ id: this.batchId }));
-    this.groups = new Map(answer.failure_groups.map((group) => [keyOf(group), this.groupOf(group)]));
+    const { groups, total, hasMore } = await this.read();
+    this.groups = new Map(groups.map((group) => [keyOf(group), this.groupOf(group)]));
     setChildren(byId("failures"), [...this.groups.values()].map((group) => group.node));
-    const failed = answer.failure_groups.reduce((sum, group) => sum + Number(group.failed_jobs), 0);
+    const failed = groups.reduce((sum, group) => sum + Number(group.failed_jobs), 0);
     byId("no-failures").hidden = failed > 0;
-    setText(byId("failures-count"), failed ? `${jobs(failed)} in ${kinds(answer.failure_groups.length)}` : "");
+    byId("failures-more").hidden = !hasMore;
+    setText(byId("failures-shown"), `${kinds(groups.length)} shown. `);
+    setText(byId("failures-count"), countOf(failed, total, hasMore));
+  }
+
+  /** Return the groups on the pages that are shown. */
+  async read() {
+    let [groups, total, page] = [[], 0, ""];
+    for (let read = 0; read < this.pages && (read === 0 || page); read += 1) {
+      const answer = await ask("api/batch/failures", new URLSearchParams({ id: this.batchId, page }));
+      groups = [...groups, ...answer.failure_groups];
+      [total, page] = [answer.total_size, answer.next_page_token];
+    }
+    return { groups, total, hasMore: page !== "" };
+  }
+
+  async showMore() {
+    this.pages += 1;
+    try {
+      await this.refresh();
+    } catch (error) {
+      this.pages -= 1;
+      setText(byId("failures-shown"), `${error.message} `);
+    }
   }
 
   groupOf(group) {
@@ -29,7 +54,7 @@ export class Failures {
 class Group {
   constructor(batchId, group) {
     this.batchId = batchId;
-    this.key = { error_type: group.error_type, template: group.message_template ?? "" };
+    this.fingerprint = group.fingerprint; // none for all further kinds, and from servers of 0.1
     this.count = element("span", { class: "failure-count" });
     this.sample = element("span", { class: "failure-sample" });
     this.jobs = element("div", { class: "failure-jobs", hidden: "" });
@@ -37,9 +62,10 @@ class Group {
       "button",
       { type: "button", class: "failure-head", "aria-expanded": "false" },
       this.count,
-      element("span", { class: "failure-type" }, group.error_type || "No error type"),
+      element("span", { class: "failure-type" }, group.error_type || untyped(group)),
       this.sample,
     );
+    this.button.disabled = !this.fingerprint;
     this.button.addEventListener("click", () => this.toggle());
     this.node = element("li", {}, element("h3", {}, this.button), this.jobs);
   }
@@ -70,7 +96,7 @@ class Group {
   }
 
   async load(page) {
-    const query = new URLSearchParams({ id: this.batchId, ...this.key, page });
+    const query = new URLSearchParams({ id: this.batchId, fingerprint: this.fingerprint, page });
     const { signal } = (this.asking = new AbortController());
     setText(this.more, "Loading…");
     try {
@@ -113,5 +139,11 @@ function named(result) {
   return name ? [element("span", { class: "job-name" }, name), id] : [id];
 }
 
-const keyOf = (group) => JSON.stringify([group.error_type, group.message_template ?? ""]);
-const kinds = (number) => (number === 1 ? "1 kind" : `${number} kinds`);
+function countOf(failed, total, hasMore) {
+  if (!failed) return "";
+  return hasMore ? kinds(total) : `${jobs(failed)} in ${kinds(total)}`;
+}
+
+const untyped = (group) => (group.fingerprint || group.sample_job_id ? "No error type" : "All other kinds");
+const keyOf = (group) => group.fingerprint || JSON.stringify([group.error_type, group.message_template]);
+const kinds = (number) => (number === 1 ? "1 kind" : `${count(number)} kinds`);

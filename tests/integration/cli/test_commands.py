@@ -164,6 +164,10 @@ async def test_failures_are_grouped_by_error(progress: Served, cli: CommandLine)
     assert listed.lines[: len(grouped.lines)] == grouped.lines
     assert [line.split()[0] for line in listed.lines[-4:]] == ["j1", "j2", "j3", "j4"]
     assert listed.lines[-1].split()[1:4] == ["sync", "row", "4"]
+    one_group = await cli.run("failures", "b", "--fingerprint", grouped.lines[1].split()[3])
+    assert [line.split()[0] for line in one_group.lines[1:]] == ["j1", "j3", "j4"]
+    limited = await cli.run("failures", "b", "--limit", "1")
+    assert limited.lines == grouped.lines[:2]
     groups = (await cli.run("failures", "b", "--json")).json
     assert [(group["error_type"], group["failed_jobs"]) for group in groups] == [
         ("Timeout", 3),

@@ -137,7 +137,9 @@ async def test_results_and_failures(client: Either, progress: Served) -> None:
     (result,) = await client.every("results", "b", outcome=JobOutcome.FAILED)
     assert (result.attempt, result.error_type, result.error_message) == (2, "E", "row 17 is bad")
     assert (result.reconciled, result.record_time.tzinfo) == (False, UTC)
-    (group,) = await client.call("failures", "b")
+    (group,) = await client.every("failures", "b", page_size=1)
+    assert await client.every("results", "b", fingerprint=group.fingerprint) == [result]
+    assert await client.every("results", "b", fingerprint="0123456789abcdef") == []
     assert (group.failed_jobs, group.error_type, group.sample_job_id) == (1, "E", "j2")
     assert group.message_template == "row <*> is bad"
     assert await client.every("repairs", "b") == []

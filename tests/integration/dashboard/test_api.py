@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from batches.look import Look, PendingJob, QueuePending
+from batches.store import listings
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
-from services.dashboard import listing
+from services.dashboard import api, listing
 from services.dashboard.errors import ServerAway
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.dashboard import Page, dashboard
@@ -55,10 +56,39 @@ async def test_failures_are_listed_in_groups(progress: Served, page: Page) -> No
         await progress.report("b", job_id, pb.JOB_OUTCOME_FAILED, **error)
     groups = (await page.get("/api/batch/failures", id="b")).json["failure_groups"]
     assert [(group["error_type"], group["failed_jobs"]) for group in groups] == [("KeyError", "2"), ("", "1")]
-    answer = await page.get("/api/batch/failed-jobs", id="b", error_type="KeyError", template="no <*>")
-    assert [result["job_id"] for result in answer.json["job_results"]] == ["1", "3"]
-    answer = await page.get("/api/batch/failed-jobs", id="b", error_type="")
-    assert [result["error_message"] for result in answer.json["job_results"]] == ["no 2"]
+    for group, job_ids in zip(groups, (["1", "3"], ["2"]), strict=True):
+        answer = await page.get("/api/batch/failed-jobs", id="b", fingerprint=group["fingerprint"])
+        assert [result["job_id"] for result in answer.json["job_results"]] == job_ids
+
+
+async def test_failure_groups_are_listed_in_pages(
+    progress: Served, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each page tells how many groups there are."""
+    monkeypatch.setattr(api, "GROUPS_PAGE_SIZE", 2)
+    await progress.create("b", 10)
+    for job_id in ("1", "2", "3"):
+        await progress.report("b", job_id, pb.JOB_OUTCOME_FAILED, error_type=f"E{job_id}")
+    first = (await page.get("/api/batch/failures", id="b")).json
+    rest = (await page.get("/api/batch/failures", id="b", page=first["next_page_token"])).json
+    assert [len(one["failure_groups"]) for one in (first, rest)] == [2, 1]
+    assert (first["total_size"], rest["total_size"], rest["next_page_token"]) == (3, 3, "")
+
+
+async def test_pages_of_failed_jobs_may_be_short(
+    progress: Served, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server searches a bounded number of failures in a call, and a page makes a few calls."""
+    monkeypatch.setattr(listings, "RESULTS_SEARCHED_MAX", 1)
+    monkeypatch.setattr(listing, "JOBS_CALLS_MAX", 2)
+    await progress.create("b", 10)
+    for job_id in ("1", "2", "3", "4"):
+        await progress.report("b", job_id, pb.JOB_OUTCOME_FAILED, error_type="F" if job_id == "4" else "E")
+    groups = (await page.get("/api/batch/failures", id="b")).json["failure_groups"]
+    asked = {"id": "b", "fingerprint": groups[1]["fingerprint"]}
+    first = (await page.get("/api/batch/failed-jobs", **asked)).json
+    rest = (await page.get("/api/batch/failed-jobs", **asked, page=first["next_page_token"])).json
+    assert [[job["job_id"] for job in one["job_results"]] for one in (first, rest)] == [[], ["4"]]
 
 
 async def test_repairs_are_listed_with_their_tallies(sqlite_url: str, progress: Served, page: Page) -> None:
@@ -100,7 +130,9 @@ INVALID_REQUESTS: tuple[tuple[str, dict[str, str], int], ...] = (
     ("/api/batch/events", {}, 400),
     ("/api/batch/failures", {"id": "a b"}, 400),
     ("/api/batch/failures", {"id": "nope"}, 404),
-    ("/api/batch/failed-jobs", {"id": "nope"}, 404),
+    ("/api/batch/failed-jobs", {"id": "b"}, 400),
+    ("/api/batch/failed-jobs", {"id": "b", "fingerprint": "1"}, 400),
+    ("/api/batch/failed-jobs", {"id": "nope", "fingerprint": "0" * 16}, 404),
     ("/api/batch/repairs", {"id": "nope"}, 404),
     ("/api/batch/pending-jobs", {"id": "nope"}, 404),
     ("/nowhere", {}, 404),

@@ -182,15 +182,24 @@ async def test_failures_are_grouped(progress: Served) -> None:
     for number, kind in enumerate(("Timeout", "Value", "Timeout", "")):
         await progress.report("b", f"j{number}", FAILED, error_type=kind, error_message=f"m{number}")
     await progress.report("b", "well", SUCCEEDED)
-    response = await progress.stub.ListFailureGroups(pb.ListFailureGroupsRequest(batch_id="b"))
-    assert [
+    groups, token = list[pb.FailureGroup](), ""
+    while token or not groups:
+        page = await progress.stub.ListFailureGroups(
+            pb.ListFailureGroupsRequest(batch_id="b", page_size=2, page_token=token)
+        )
+        groups, token = [*groups, *page.failure_groups], page.next_page_token
+        assert page.total_size == 3
+    found = [
         (one.error_type, one.failed_jobs, one.sample_job_id, one.sample_error_message, one.message_template)
-        for one in response.failure_groups
-    ] == [
-        ("Timeout", 2, "j0", "m0", "<*>"),
-        ("Value", 1, "j1", "m1", "<*>"),
-        ("", 1, "j3", "m3", "<*>"),
+        for one in groups
     ]
+    assert found[0] == ("Timeout", 2, "j0", "m0", "<*>")
+    assert sorted(found[1:]) == [("", 1, "j3", "m3", "<*>"), ("Value", 1, "j1", "m1", "<*>")]
+    assert groups[1].fingerprint < groups[2].fingerprint
+    failed = await progress.stub.ListJobResults(
+        pb.ListJobResultsRequest(batch_id="b", fingerprint=groups[0].fingerprint)
+    )
+    assert [one.job_id for one in failed.job_results] == ["j0", "j2"]
 
 
 async def test_long_texts_are_truncated(progress: Served) -> None:

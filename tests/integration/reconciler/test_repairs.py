@@ -3,6 +3,7 @@
 import pytest
 
 from batches.batch import BatchState, Tally
+from batches.listing import ResultFilter
 from batches.result import JobOutcome, ResultSource
 from reconciler.decision.not_repaired import NotRepairedReason
 from tests.integration.reconciler.scenes import Scene, jobs
@@ -37,7 +38,7 @@ async def test_a_failure_from_the_queue_keeps_its_error_and_its_name(scene: Scen
     job = FakeJob("job-00000", JobOutcome.FAILED, 3, "E" * 300, "ü" * 3_000, display_name="n" * 300)
     await scene.batch("sync", FakeBatch([job]))
     await scene.run()
-    page = await scene.store.list_results("sync", outcome=None, after_job_id=None, size=10)
+    page = await scene.store.list_results("sync", ResultFilter(), after_job_id=None, size=10)
     (one,) = page.items
     assert (one.attempt, one.error_type, one.error_message) == (3, "E" * 200, "ü" * 2_000)
     assert one.display_name == "n" * 200

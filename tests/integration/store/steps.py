@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, NewBatch
 from batches.errors import BatchError
+from batches.listing import ResultFilter
 from batches.result import Disposition, JobResult, RecordedResult, ResultSource
 from batches.store import schema
 from batches.store.batch_store import BatchStore
@@ -50,14 +51,16 @@ async def report(
 
 async def recorded(store: BatchStore, batch_id: str = "batch") -> dict[str, RecordedResult]:
     """Return all recorded results of a batch by job_id, in the order of the list."""
-    page = await store.list_results(batch_id, outcome=None, after_job_id=None, size=100_000)
+    page = await store.list_results(batch_id, ResultFilter(), after_job_id=None, size=100_000)
     assert page.next_key is None
     return {result.job_id: result for result in page.items}
 
 
 async def differences(store: BatchStore) -> list[Difference]:
-    """Return the differences that the check finds in all batches."""
-    return [one async for page in store.check() for one in page.differences]
+    """Return the differences that the check finds in all batches, those of failure groups last."""
+    pages = [page async for page in store.check()]
+    found = [one for page in pages for one in page.differences]
+    return found + [one for page in pages for groups in page.miscounted.values() for one in groups]
 
 
 async def execute(database: Database, statement: str, **parameters: object) -> None:

@@ -3,13 +3,14 @@
 import pytest
 
 from batches.batch import Tally
+from batches.fingerprint import as_text, fingerprint_of
 from batches.repair import RepairPlan
 from batches.store import check
 from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
 from batches.store.database import Database
 from tests.integration.store.steps import create, differences, execute, insert_batches, report
-from tests.support.samples import FAILED, RECONCILER, SKIPPED, result, results
+from tests.support.samples import FAILED, RECONCILER, SKIPPED, failure, result, results
 
 SMUGGLE = (
     "INSERT INTO job_results (batch_key, job_id, attempt, outcome, source, record_time)"
@@ -51,7 +52,7 @@ async def complete(store: BatchStore) -> None:
         ("UPDATE batches SET state = 1", [("state", 1, 2)]),
         (
             "UPDATE job_results SET outcome = 2 WHERE job_id = 's'",
-            [("failed_jobs", 3, 4), ("skipped_jobs", 1, 0)],
+            [("failed_jobs", 3, 4), ("skipped_jobs", 1, 0), ("failure group (others)", 0, 1)],
         ),
         ("UPDATE job_results SET source = 1 WHERE job_id = 'r'", [("reconciled_jobs", 4, 3)]),
         ("DELETE FROM job_results WHERE job_id = 'job-00000'", [("succeeded_jobs", 7, 6)]),
@@ -66,6 +67,17 @@ async def test_a_corrupted_number_is_found(
     assert await differences(store) == []
     await execute(database, statement)
     assert await differences(store) == [Difference("batch", *one) for one in found]
+
+
+async def test_a_miscounted_failure_group_is_found(store: BatchStore, database: Database) -> None:
+    """Its difference is apart from those of the batch, since it can be counted again."""
+    await create(store, 12)
+    await report(store, failure("a", "E"), failure("b", "E"), failure("c", "F"))
+    await execute(database, "UPDATE failure_groups SET failed_jobs = 5 WHERE failed_jobs = 2")
+    (page,) = [page async for page in store.check()]
+    assert page.differences == []
+    name = f"failure group {as_text(fingerprint_of('E', ''))}"
+    assert page.miscounted == {"batch": [Difference("batch", name, 5, 2)]}
 
 
 async def test_all_pages_are_checked(

@@ -11,19 +11,19 @@ from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from process.configuration import EXIT_BAD_CONFIGURATION
 from tests.integration.store.steps import create, execute, on_sqlite, report
-from tests.support.samples import results
+from tests.support.samples import FAILED, results
 
 COMMAND_SECONDS_MAX = 60
 """Far above the time of Python's imports and a few statements."""
 
 
-async def run(url: str, command: str) -> tuple[int, str, str]:
+async def run(url: str, *command: str) -> tuple[int, str, str]:
     """Run a command; return its exit code and what it prints to stdout and stderr."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "batches",
-        command,
+        *command,
         env={**os.environ, "BATCHES_DATABASE_URL": url},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -68,6 +68,21 @@ async def test_check_lists_differences(store: BatchStore, database: Database, da
     assert code == 1
     assert "failed_jobs" in out
     assert out.endswith("batches: 1, results: 0, differences: 1\n")
+
+
+@on_sqlite
+async def test_check_repairs_failure_groups(store: BatchStore, database: Database, database_url: str) -> None:
+    """A second check finds nothing."""
+    await create(store, 10)
+    await report(store, *results(3, FAILED))
+    await execute(database, "DELETE FROM failure_groups")
+    code, out, _ = await run(database_url, "check")
+    assert (code, out.splitlines()[-1]) == (1, "batches: 1, results: 3, differences: 1")
+    assert "failure group (others)" in out
+    code, out, _ = await run(database_url, "check", "--repair")
+    counted_again = "batches whose failure groups were counted again: 1\n"
+    assert (code, out) == (0, f"batches: 1, results: 3, differences: 0\n{counted_again}")
+    assert (await run(database_url, "check"))[0] == 0
 
 
 @pytest.mark.parametrize("command", ["upgrade", "check"])

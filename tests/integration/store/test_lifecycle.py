@@ -14,6 +14,7 @@ from batches.errors import (
     RequestConflict,
     TotalTooLarge,
 )
+from batches.listing import ResultFilter
 from batches.repair import RepairPlan
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
@@ -154,8 +155,8 @@ async def test_a_completed_batch_cannot_be_cancelled(store: BatchStore) -> None:
         lambda store: store.add_jobs("unknown", 1, "request"),
         lambda store: store.seal_batch("unknown"),
         lambda store: store.cancel_batch("unknown"),
-        lambda store: store.list_results("unknown", outcome=None, after_job_id=None, size=10),
-        lambda store: store.list_failure_groups("unknown"),
+        lambda store: store.list_results("unknown", ResultFilter(), after_job_id=None, size=10),
+        lambda store: store.list_failure_groups("unknown", after=0, size=10),
         lambda store: store.list_repairs("unknown", before_key=None, size=10),
         lambda store: store.write_repair(RepairPlan("unknown", 1, "reason")),
     ],

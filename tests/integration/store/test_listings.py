@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
-from batches.listing import BatchFilter, Page
+from batches.listing import BatchFilter, Page, ResultFilter
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
 from batches.store.batch_store import BatchStore
@@ -175,7 +175,7 @@ async def test_results_are_listed_in_byte_order(store: BatchStore) -> None:
     ids = ["b", "a", "B", "A", "a1", "a10", "a2", "~", "!", "_", "-", "a.", "a!", "Z", "0"]
     await create(store, len(ids))
     await report(store, *map(result, ids))
-    found = await pages(lambda key: store.list_results("batch", outcome=None, after_job_id=key, size=4))
+    found = await pages(lambda key: store.list_results("batch", ResultFilter(), after_job_id=key, size=4))
     assert [len(page) for page in found] == [4, 4, 4, 3]
     assert [row.job_id for page in found for row in page] == sorted(ids)
 
@@ -198,14 +198,16 @@ async def test_results_are_filtered_by_outcome(
     await create(store, 10, "other")
     await report(store, result("s2"), result("f1", FAILED), result("k1", SKIPPED), result("s1"))
     await report(store, result("f2", FAILED), result("f3", FAILED, batch_id="other"))
-    found = await pages(lambda key: store.list_results("batch", outcome=outcome, after_job_id=key, size=size))
+    found = await pages(
+        lambda key: store.list_results("batch", ResultFilter(outcome), after_job_id=key, size=size)
+    )
     assert [row.job_id for page in found for row in page] == expected
 
 
 async def test_a_batch_without_results_lists_none(store: BatchStore) -> None:
     """The empty page is the last one."""
     await create(store, 10)
-    page = await store.list_results("batch", outcome=FAILED, after_job_id=None, size=10)
+    page = await store.list_results("batch", ResultFilter(FAILED), after_job_id=None, size=10)
     assert (page.items, page.next_key) == ([], None)
 
 

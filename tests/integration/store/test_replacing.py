@@ -48,7 +48,7 @@ async def test_the_second_night_counts_its_own_results(store: BatchStore, databa
     assert (await store.get_batch("batch")).tally == Tally(failed=5)
     while await store.delete_chunk():
         pass
-    assert await count_rows(database) == {"batches": 1, "job_results": 5}
+    assert await count_rows(database) == {"batches": 1, "failure_groups": 2, "job_results": 5}
     assert await differences(store) == []
 
 

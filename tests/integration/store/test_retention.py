@@ -24,7 +24,7 @@ from tests.integration.store.steps import (
     recorded,
     report,
 )
-from tests.support.samples import result, results
+from tests.support.samples import FAILED, result, results
 
 DAY_SECONDS = 86_400.0
 LONG_AGO = "2000-01-01 00:00:00.000000"
@@ -49,7 +49,7 @@ async def completed(store: BatchStore, batch_id: str = "batch", jobs: int = 3) -
     await report(store, *results(jobs - 1, batch_id=batch_id))
     pending = QueuePending(1, lists_jobs=True, first_jobs=(PendingJob("last"),))
     await store.record_look(Look(batch_id, "still_pending", "1 job is still pending", pending))
-    last = (result("last", batch_id=batch_id),)
+    last = (result("last", FAILED, batch_id=batch_id),)
     await store.write_repair(RepairPlan(batch_id, 3, "reason", results=last))
     await store.seal_batch(batch_id)
 

@@ -1,10 +1,13 @@
 """The request that each call sends."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from batchprogress._calls import requests
+from batchprogress._calls.call_errors import Subject
+from batchprogress.errors import ServerTooOld
 from batchprogress.models import BatchState, JobOutcome
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -73,11 +76,16 @@ def test_unknown_if_ended_is_refused() -> None:
         ),
         (requests.batches_page(None, None, 7, ""), "ListBatches", pb.ListBatchesRequest(page_size=7)),
         (
-            requests.results_page("b", JobOutcome.SKIPPED, 7, "t"),
+            requests.results_page("b", JobOutcome.SKIPPED, "f", 7, "t"),
             "ListJobResults",
             pb.ListJobResultsRequest(
-                batch_id="b", outcome=pb.JOB_OUTCOME_SKIPPED, page_size=7, page_token="t"
+                batch_id="b", outcome=pb.JOB_OUTCOME_SKIPPED, fingerprint="f", page_size=7, page_token="t"
             ),
+        ),
+        (
+            requests.failures_page("b", 7, "t"),
+            "ListFailureGroups",
+            pb.ListFailureGroupsRequest(batch_id="b", page_size=7, page_token="t"),
         ),
         (
             requests.pending_jobs("b"),
@@ -94,3 +102,20 @@ def test_unknown_if_ended_is_refused() -> None:
 def test_every_argument_is_sent(call: requests.Call[Any], method: str, request_: Any) -> None:
     """The method and the request are those of the contract."""
     assert (call.method, call.request) == (method, request_)
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "error_types", "too_old"), [("f", "EE", False), ("f", "EF", True), ("", "EF", False)]
+)
+def test_server_that_ignores_a_fingerprint_is_too_old(
+    fingerprint: str, error_types: str, *, too_old: bool
+) -> None:
+    """The failures of a group have one type of error."""
+    call = requests.results_page("b", JobOutcome.FAILED, fingerprint, 7, "")
+    response = pb.ListJobResultsResponse(
+        job_results=[pb.JobResult(outcome=pb.JOB_OUTCOME_FAILED, error_type=one) for one in error_types]
+    )
+    page = call.read(response)
+    with pytest.raises(ServerTooOld, match="upgrade the server") if too_old else nullcontext():
+        if call.check is not None:
+            call.check(page, Subject("server:1", "ListJobResults", "b"), 0.0)

@@ -80,6 +80,7 @@ class AsyncReads:
         batch_id: str,
         *,
         outcome: JobOutcome | None = None,
+        fingerprint: str = "",
         page_size: int = PAGE_SIZE_MAX,
         page_token: str = "",
     ) -> AsyncPages[JobResult]:
@@ -88,6 +89,7 @@ class AsyncReads:
         Args:
             batch_id: the batch.
             outcome: only results with this outcome. Default: all.
+            fingerprint: only failures of the group with this fingerprint; pages may be short. Default: all.
             page_size: the number of items to read at a time, 1 to 1,000.
             page_token: the next_page_token of an earlier page. Default: the first page.
 
@@ -96,6 +98,7 @@ class AsyncReads:
 
         Raises:
             BatchNotFound: when the iteration reads a page; there is no such batch.
+            ServerTooOld: the server ignores the fingerprint.
 
         Example:
             >>> async for result in client.results("sync-2026-11", outcome=JobOutcome.FAILED):
@@ -103,28 +106,36 @@ class AsyncReads:
 
         """
         return AsyncPages(
-            lambda token: self._caller.answer(requests.results_page(batch_id, outcome, page_size, token)),
+            lambda token: self._caller.answer(
+                requests.results_page(batch_id, outcome, fingerprint, page_size, token)
+            ),
             page_token,
         )
 
-    async def failures(self, batch_id: str) -> tuple[FailureGroup, ...]:
-        """Return the failed jobs of a batch grouped by similar errors: at most 100 groups, the largest first.
+    def failures(
+        self, batch_id: str, *, page_size: int = PAGE_SIZE_MAX, page_token: str = ""
+    ) -> AsyncPages[FailureGroup]:
+        """List the failed jobs of a batch grouped by similar errors: at most 1,001 groups, the largest first.
 
         Args:
             batch_id: the batch.
+            page_size: the number of items to read at a time, 1 to 1,000.
+            page_token: the next_page_token of an earlier page. Default: the first page.
 
         Returns:
-            The groups; empty if no job failed.
+            The groups, to be iterated over, by item or by page.
 
         Raises:
-            BatchNotFound: there is no such batch.
+            BatchNotFound: when the iteration reads a page; there is no such batch.
 
         Example:
-            >>> for group in await client.failures("sync-2026-11"):
+            >>> async for group in client.failures("sync-2026-11"):
             ...     print(group.failed_jobs, group.error_type, group.message_template)
 
         """
-        return await self._caller.answer(requests.failures(batch_id))
+        return AsyncPages(
+            lambda token: self._caller.answer(requests.failures_page(batch_id, page_size, token)), page_token
+        )
 
     async def pending_jobs(self, batch_id: str) -> PendingJobs:
         """Return the jobs that were pending in the queue when the reconciler last looked at a batch.

@@ -92,6 +92,7 @@ def to_failure_group(message: pb.FailureGroup) -> FailureGroup:
         message_template=message.message_template,
         sample_error_message=message.sample_error_message,
         sample_job_id=message.sample_job_id,
+        fingerprint=message.fingerprint,
         message=message,
     )
 

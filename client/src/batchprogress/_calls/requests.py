@@ -20,6 +20,7 @@ from batchprogress._calls.convert import (
     to_server_info,
 )
 from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, check_of
+from batchprogress.errors import ServerTooOld
 from batchprogress.models import (
     Batch,
     BatchState,
@@ -112,13 +113,16 @@ def get(batch_id: str) -> Call[Batch]:
     return Call("GetBatch", pb.GetBatchRequest(batch_id=batch_id), _read_batch, batch_id)
 
 
-def failures(batch_id: str) -> Call[tuple[FailureGroup, ...]]:
-    """Read the failures of a batch."""
+def failures_page(batch_id: str, page_size: int, page_token: str) -> Call[Page[FailureGroup]]:
+    """Read a page of the failure groups of a batch."""
+    request = pb.ListFailureGroupsRequest(batch_id=batch_id, page_size=page_size, page_token=page_token)
 
-    def read(response: pb.ListFailureGroupsResponse) -> tuple[FailureGroup, ...]:
-        return tuple(map(to_failure_group, response.failure_groups))
+    def read(response: pb.ListFailureGroupsResponse) -> Page[FailureGroup]:
+        groups = tuple(map(to_failure_group, response.failure_groups))
+        # A server of 0.1 lists at most 100 groups, on one page, and does not count the others.
+        return Page(groups, response.next_page_token, response.total_size or len(groups))
 
-    return Call("ListFailureGroups", pb.ListFailureGroupsRequest(batch_id=batch_id), read, batch_id)
+    return Call("ListFailureGroups", request, read, batch_id)
 
 
 def pending_jobs(batch_id: str) -> Call[PendingJobs]:
@@ -145,7 +149,7 @@ def batches_page(
 
 
 def results_page(
-    batch_id: str, outcome: JobOutcome | None, page_size: int, page_token: str
+    batch_id: str, outcome: JobOutcome | None, fingerprint: str, page_size: int, page_token: str
 ) -> Call[Page[JobResult]]:
     """Read a page of the results of a batch."""
     request = pb.ListJobResultsRequest(
@@ -153,12 +157,27 @@ def results_page(
         outcome=pb.JOB_OUTCOME_UNSPECIFIED if outcome is None else OUTCOME_NUMBERS[outcome],
         page_size=page_size,
         page_token=page_token,
+        fingerprint=fingerprint,
     )
 
     def read(response: pb.ListJobResultsResponse) -> Page[JobResult]:
         return Page(tuple(map(to_job_result, response.job_results)), response.next_page_token)
 
-    return Call("ListJobResults", request, read, batch_id)
+    return Call("ListJobResults", request, read, batch_id, _check_one_group if fingerprint else None)
+
+
+def _check_one_group(page: Page[JobResult], subject: Subject, _seconds: float) -> None:
+    """Raise ServerTooOld if the results cannot be of one failure group."""
+    if len({result.error_type for result in page.items}) > 1 or any(
+        result.outcome is not JobOutcome.FAILED for result in page.items
+    ):
+        detail = "the server does not know the fingerprint and returned other results, too"
+        raise ServerTooOld(
+            f"{subject}: {detail}: upgrade the server",
+            reason="FINGERPRINT_IGNORED",
+            detail=detail,
+            batch_id=subject.batch_id,
+        )
 
 
 def repairs_page(batch_id: str, page_size: int, page_token: str) -> Call[Page[Repair]]:

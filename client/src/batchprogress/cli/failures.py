@@ -1,5 +1,6 @@
 """failures: the errors of a batch, and its failed jobs."""
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Annotated
 
@@ -9,10 +10,11 @@ from batchprogress.cli.arguments import BatchId
 from batchprogress.cli.client import say
 from batchprogress.cli.formatting import clean, moment
 from batchprogress.cli.limited import first, page_size_for
+from batchprogress.cli.output import Output
 from batchprogress.cli.session import Session
 from batchprogress.models import FailureGroup, JobOutcome, JobResult
 
-JOBS_DEFAULT = 100
+SHOWN_DEFAULT = 100
 """A few screens: to see all of a million failed jobs, ask for them."""
 
 
@@ -21,33 +23,48 @@ def failures(
     batch_id: BatchId,
     *,
     jobs: Annotated[bool, typer.Option("--jobs", help="Also list the failed jobs, by job id.")] = False,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="List at most N jobs.")] = JOBS_DEFAULT,
+    fingerprint: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="List only the failed jobs of one group."),
+    ] = "",
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help="List at most N groups, and N jobs.")
+    ] = SHOWN_DEFAULT,
 ) -> None:
     """Show the failures of a batch, grouped by their errors; with --json one group per line.
 
-    With --json and --jobs, print one failed job per line instead.
+    With --json and --jobs or --fingerprint, print one failed job per line instead.
     """
     client, out = session.client, session.out
-    failed = client.results(batch_id, outcome=JobOutcome.FAILED, page_size=page_size_for(limit))
+    size = page_size_for(limit)
+    failed = client.results(batch_id, outcome=JobOutcome.FAILED, fingerprint=fingerprint, page_size=size)
+    groups = client.failures(batch_id, page_size=size)
     if out.as_json:
-        shown = islice(failed, limit) if jobs else client.failures(batch_id)
-        for one in shown:
+        listed: Iterable[JobResult | FailureGroup] = failed if jobs or fingerprint else groups
+        for one in islice(listed, limit):
             out.message(one.message)
         return
-    groups = client.failures(batch_id)
-    if not groups:
+    if fingerprint:
+        _list_jobs(out, first(failed, limit))
+    elif shown := first(groups, limit):
+        heads = ("failed", "error type", "example job", "fingerprint", "error")
+        out.table(heads, map(_group_row, shown))
+        if jobs:
+            out.line("")
+            _list_jobs(out, first(failed, limit))
+    else:
         say("no failures")
-        return
-    out.table(("failed", "error type", "example job", "error"), map(_group_row, groups))
-    if jobs:
-        out.line("")
-        rows = map(_job_row, first(failed, limit))
-        out.table(("job", "name", "attempt", "error type", "error", "recorded"), rows)
+
+
+def _list_jobs(out: Output, failed: Iterable[JobResult]) -> None:
+    out.table(("job", "name", "attempt", "error type", "error", "recorded"), map(_job_row, failed))
 
 
 def _group_row(group: FailureGroup) -> tuple[str, ...]:
-    kind = clean(group.error_type) or "(none given)"
-    return f"{group.failed_jobs:,}", kind, group.sample_job_id, clean(group.sample_error_message)
+    has_further_kinds = not (group.fingerprint or group.sample_job_id)
+    kind = clean(group.error_type) or ("(all other kinds)" if has_further_kinds else "(none given)")
+    error = clean(group.sample_error_message)
+    return f"{group.failed_jobs:,}", kind, group.sample_job_id, group.fingerprint, error
 
 
 def _job_row(result: JobResult) -> tuple[str, ...]:

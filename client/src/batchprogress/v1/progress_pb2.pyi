@@ -1020,6 +1020,7 @@ class ListJobResultsRequest(_message.Message):
     OUTCOME_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The batch."""
     outcome: Global___JobOutcome.ValueType
@@ -1032,6 +1033,11 @@ class ListJobResultsRequest(_message.Message):
     """The next_page_token of the previous page, which had the same batch and filter.
     Default: the first page.
     """
+    fingerprint: _builtins.str
+    """Return only failures of this group: the fingerprint of a FailureGroup, 16
+    hexadecimal digits in lower case. A page may then have fewer results than
+    page_size, even none, and still have a next_page_token. Default: all.
+    """
     def __init__(
         self,
         *,
@@ -1039,10 +1045,11 @@ class ListJobResultsRequest(_message.Message):
         outcome: Global___JobOutcome.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "outcome", b"outcome", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "fingerprint", b"fingerprint", "outcome", b"outcome", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1187,16 +1194,29 @@ class ListFailureGroupsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BATCH_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The batch."""
+    page_size: _builtins.int
+    """The maximum number of groups to return: 1 to 1,000. Larger values are treated
+    as 1,000. Default: 100.
+    """
+    page_token: _builtins.str
+    """The next_page_token of the previous page, which had the same batch. A group
+    whose size changes meanwhile may be on two pages, or on none. Default: the
+    first page.
+    """
     def __init__(
         self,
         *,
         batch_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1209,6 +1229,12 @@ class ListFailureGroupsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FAILURE_GROUPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """The token of the next page; empty on the last page."""
+    total_size: _builtins.int
+    """The number of groups on all pages."""
     @_builtins.property
     def failure_groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___FailureGroup]:
         """The groups, largest first."""
@@ -1217,10 +1243,12 @@ class ListFailureGroupsResponse(_message.Message):
         self,
         *,
         failure_groups: _abc.Iterable[Global___FailureGroup] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure_groups", b"failure_groups"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failure_groups", b"failure_groups", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1228,7 +1256,9 @@ Global___ListFailureGroupsResponse: _TypeAlias = ListFailureGroupsResponse  # no
 
 @_typing.final
 class FailureGroup(_message.Message):
-    """Failures with similar errors."""
+    """Failures with similar errors. The group of all further kinds has no field but
+    failed_jobs.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1237,6 +1267,7 @@ class FailureGroup(_message.Message):
     SAMPLE_ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
     SAMPLE_JOB_ID_FIELD_NUMBER: _builtins.int
     MESSAGE_TEMPLATE_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
     error_type: _builtins.str
     """The type of the error, as reported; empty for failures without one."""
     failed_jobs: _builtins.int
@@ -1244,10 +1275,17 @@ class FailureGroup(_message.Message):
     sample_error_message: _builtins.str
     """The error message of the job in sample_job_id."""
     sample_job_id: _builtins.str
-    """The first job of the group, in ascending byte order of job_id."""
+    """The first job of the group, in ascending byte order of job_id. Empty if a later
+    attempt has replaced the failure of the first job and no other job of the group
+    is among the next 2,000 failures; sample_error_message is the replaced one then.
+    """
     message_template: _builtins.str
     """What the messages have in common: the first 500 characters of the sample, with
     `<*>` in place of each part that varies.
+    """
+    fingerprint: _builtins.str
+    """Identifies the group in ListJobResults. Opaque; the same in every batch. Empty
+    for the group of all further kinds.
     """
     def __init__(
         self,
@@ -1257,10 +1295,11 @@ class FailureGroup(_message.Message):
         sample_error_message: _builtins.str = ...,
         sample_job_id: _builtins.str = ...,
         message_template: _builtins.str = ...,
+        fingerprint: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_type", b"error_type", "failed_jobs", b"failed_jobs", "message_template", b"message_template", "sample_error_message", b"sample_error_message", "sample_job_id", b"sample_job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_type", b"error_type", "failed_jobs", b"failed_jobs", "fingerprint", b"fingerprint", "message_template", b"message_template", "sample_error_message", b"sample_error_message", "sample_job_id", b"sample_job_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

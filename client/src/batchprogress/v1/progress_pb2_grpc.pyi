@@ -165,9 +165,14 @@ class ProgressServiceStub:
     """Lists the failed results of a batch, grouped by similar errors: errors of the
     same error_type whose messages differ, within their first 500 characters,
     only in ids, numbers, addresses, quoted values and words that contain digits.
-    Returns the 100 largest groups, largest first, then by sample_job_id. If a
-    batch has more than 200,000 failures, groups the first 200,000 in ascending
-    order of job_id.
+    The largest group is first; groups of the same size are in ascending order of
+    their fingerprints. A batch has at most 1,000 groups with a fingerprint, for
+    the kinds of errors that came first. Failures of all further kinds are in one
+    group without a fingerprint, which is the last.
+
+    Results without a row in the database, which a queue only counted, are in no
+    group. While servers of version 0.1 record results of a batch too, only its
+    first 200,000 failures in ascending order of job_id may be grouped.
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
@@ -290,9 +295,14 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     """Lists the failed results of a batch, grouped by similar errors: errors of the
     same error_type whose messages differ, within their first 500 characters,
     only in ids, numbers, addresses, quoted values and words that contain digits.
-    Returns the 100 largest groups, largest first, then by sample_job_id. If a
-    batch has more than 200,000 failures, groups the first 200,000 in ascending
-    order of job_id.
+    The largest group is first; groups of the same size are in ascending order of
+    their fingerprints. A batch has at most 1,000 groups with a fingerprint, for
+    the kinds of errors that came first. Failures of all further kinds are in one
+    group without a fingerprint, which is the last.
+
+    Results without a row in the database, which a queue only counted, are in no
+    group. While servers of version 0.1 record results of a batch too, only its
+    first 200,000 failures in ascending order of job_id may be grouped.
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
@@ -478,9 +488,14 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the failed results of a batch, grouped by similar errors: errors of the
         same error_type whose messages differ, within their first 500 characters,
         only in ids, numbers, addresses, quoted values and words that contain digits.
-        Returns the 100 largest groups, largest first, then by sample_job_id. If a
-        batch has more than 200,000 failures, groups the first 200,000 in ascending
-        order of job_id.
+        The largest group is first; groups of the same size are in ascending order of
+        their fingerprints. A batch has at most 1,000 groups with a fingerprint, for
+        the kinds of errors that came first. Failures of all further kinds are in one
+        group without a fingerprint, which is the last.
+
+        Results without a row in the database, which a queue only counted, are in no
+        group. While servers of version 0.1 record results of a batch too, only its
+        first 200,000 failures in ascending order of job_id may be grouped.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         """
