@@ -70,7 +70,7 @@ async def _delete_oldest(connection: AsyncConnection, *, manual: bool) -> None:
 
 
 def _is_not(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Return the condition that a mark is not set; rows of reconcilers before schema 0008 have none."""
+    """Return the condition that a mark is not set; rows of reconcilers before schema 0007 have none."""
     return or_(column.is_(None), column.is_(False))
 
 

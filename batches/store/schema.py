@@ -254,7 +254,7 @@ passes = Table(
     Column("start_time", UtcTime, nullable=False),
     # NULL while the pass runs, and for good if it was killed.
     Column("end_time", UtcTime),
-    # NULL in rows written by reconcilers before schema 0008, all of which were over all batches.
+    # NULL in rows written by reconcilers before schema 0007, all of which were over all batches.
     Column("manual", Boolean),
     Column("one_batch", Boolean),
     # NULL until the pass has ended.

@@ -172,7 +172,9 @@ async def test_no_report_is_lost_on_the_way_to_tls_and_tokens(
     old, new = (Worker(name, tmp_path, database) for name in ("old", "new"))
     async with node_of(namespace, tmp_path, first_version) as (node, target):
         await install_first_version(namespace, first_version, tmp_path, node)
-        await (await run(first_version, CREATE, target, BATCH)).wait()
+        created = await run(first_version, CREATE, target, BATCH)
+        output, errors = await created.communicate()
+        assert created.returncode == 0, (output, errors)
         await old.start(first_version, target)
         await old.more_results()
         await deploy(shell, tmp_path, "trusted-network", "plaintext-servers")
