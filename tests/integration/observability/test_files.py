@@ -62,6 +62,12 @@ def test_prometheus_accepts_the_queries_of_the_dashboard(tmp_path: Path) -> None
     promtool("check", "rules", file)
 
 
+def test_every_alert_has_a_panel() -> None:
+    """A person who is called by an alert sees since when it is so."""
+    shown = set(NAME.findall(" ".join(queries())))
+    assert {name for rule in alerts() for name in NAME.findall(rule["expr"])} - shown == set()
+
+
 async def test_every_used_metric_exists(sqlite_url: str, tmp_path: Path) -> None:
     """A server with TLS has all metrics of the alerts and the dashboard."""
     certificate, key = Authority("ours").sign("server").write(tmp_path, "server")
