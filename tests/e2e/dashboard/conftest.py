@@ -10,6 +10,7 @@ from playwright.async_api import Browser
 from database_servers.errors import PackageUnavailable
 from tests.e2e.dashboard import screenshots
 from tests.e2e.dashboard.scene import Scene, scene
+from tests.e2e.dashboard.watched_page import WatchedPage, watched_page
 from tests.support import chromium, not_run
 
 GROUP = "chromium"
@@ -39,3 +40,10 @@ async def shown(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene
     folder = tmp_path_factory.mktemp("dashboard")
     async with scene(f"sqlite+aiosqlite:///{folder}/batches.db") as running:
         yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def watched(browser: Browser) -> AsyncIterator[WatchedPage]:
+    """Open a page in a new profile."""
+    async with watched_page(browser) as opened:
+        yield opened

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +11,6 @@ from playwright.async_api import Browser, Route
 from tests.e2e.dashboard.page_scripts import DURATIONS, IS_DARK, TOO_PALE
 from tests.e2e.dashboard.scene import Scene
 from tests.e2e.dashboard.watched_page import WatchedPage, watched_page
-from tests.support.dashboard import dashboard_process
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,13 +28,6 @@ async def _batches(shown: Scene) -> None:
     await shown.report("imports", range(400))
     await shown.create(HOSTILE_ID, 200, HOSTILE_NAME, {"q": HOSTILE_LABEL})
     await shown.report(HOSTILE_ID, range(150))
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def watched(browser: Browser) -> AsyncIterator[WatchedPage]:
-    """Open a page in a new profile."""
-    async with watched_page(browser) as opened:
-        yield opened
 
 
 async def test_hostile_names_are_text(shown: Scene, watched: WatchedPage) -> None:
@@ -157,36 +148,6 @@ async def test_plot_of_several_days_shows_dates(shown: Scene, watched: WatchedPa
     assert [len(re.findall(r"^\d+ \w+, \d\d:\d\d$", time)) for time in times] == [1, 1]
 
 
-async def test_page_says_that_the_server_is_unavailable(browser: Browser) -> None:
-    """Instead of an empty page, also if the server was never available."""
-    async with dashboard_process("127.0.0.1:1") as shown, watched_page(browser) as page:
-        for address, place in (("/", "#empty"), ("/batch?id=b", "#nothing")):
-            await page.page.goto(f"http://{shown.target}{address}")
-            await page.shows(place, "The progress server does not answer.")
-
-
-async def test_unknown_filter_is_explained(shown: Scene, watched: WatchedPage) -> None:
-    """The page does not repeat the request, and links to all batches."""
-    await watched.page.goto(f"{shown.url}/?page=none")
-    await watched.shows("#empty", "No such filter or page")
-    await watched.shows("#connection", "Live")
-    await watched.page.get_by_role("link", name="Show all batches").click()
-    await watched.shows(".row", "October import")
-
-
-async def test_list_recovers_from_an_incomplete_answer(shown: Scene, watched: WatchedPage) -> None:
-    """The page says that the dashboard does not answer until the next answer."""
-
-    async def cut(route: Route) -> None:
-        await route.fulfill(status=200, content_type="application/json", body='{"batches": [')
-
-    await watched.page.route("**/api/batches?*", cut)
-    await watched.page.goto(f"{shown.url}/")
-    await watched.shows("#connection", "The dashboard does not answer. Trying again…")
-    await watched.page.unroute("**/api/batches?*")
-    await watched.shows("#connection", "Live")
-
-
 async def test_pages_work_with_a_screen_reader(shown: Scene, watched: WatchedPage) -> None:
     """Bars have values in words, pages have headings and landmarks, and plots have a description."""
     await watched.page.goto(f"{shown.url}/batch?id=imports")
@@ -234,13 +195,11 @@ async def test_bars_do_not_glide_with_reduced_motion(browser: Browser, shown: Sc
         assert set(await page.value(DURATIONS)) == {"0s"}
 
 
-async def test_unknown_batch_is_explained(shown: Scene, watched: WatchedPage) -> None:
-    """On the page and in its title, with a link to all batches."""
-    await watched.page.goto(f"{shown.url}/batch?id=..%2F..")
-    await watched.shows("#nothing", "There is no such batch")
-    assert await watched.page.title() == "No such batch · Batch Progress"
-    await watched.page.get_by_role("link", name="All batches").click()
-    await watched.shows(".row", "October import")
+async def test_tallies_stand_on_one_line(shown: Scene, watched: WatchedPage) -> None:
+    await watched.page.goto(f"{shown.url}/batch?id=imports")
+    await watched.shows("#percent", "100")
+    tops = "[...document.querySelectorAll('#tallies > div')].map((one) => one.getBoundingClientRect().top)"
+    assert len(set(await watched.value(tops))) == 1
 
 
 async def test_a_stalled_batch_shows_its_pending_jobs(shown: Scene, watched: WatchedPage) -> None:
