@@ -11,6 +11,7 @@ from batches.errors import DatabaseUnavailable
 from batches.stall import Findings
 from batchprogress.v1 import progress_pb2 as pb
 from services.progress.convert import BatchConverter, shared_message
+from services.progress.slices import Slices
 from services.progress.watch_hub import Snapshot
 
 ReadFindings = Callable[[Collection[int]], Awaitable[dict[int, Findings]]]
@@ -23,12 +24,14 @@ class BatchMessages:
     Args:
         converter: makes a message.
         read_findings: reads what the reconciler found.
+        slices: gives way to other calls while many messages are made.
 
     """
 
-    def __init__(self, converter: BatchConverter, read_findings: ReadFindings) -> None:
+    def __init__(self, converter: BatchConverter, read_findings: ReadFindings, slices: Slices) -> None:
         self._converter = converter
         self._read_findings = read_findings
+        self._slices = slices
 
     def of_changed(self, batch: Batch) -> pb.Batch:
         """Return the message of a batch that a request has changed, without what the reconciler found."""
@@ -38,7 +41,9 @@ class BatchMessages:
         """Return the messages of batches that were just read."""
         stalled = [one.batch_key for one in batches if pace.has_stalled(one, one.read_time)]
         findings = await self._findings(stalled)
-        return [self._converter.to_batch(one, findings.get(one.batch_key)) for one in batches]
+        return await self._slices.each(
+            lambda one: self._converter.to_batch(one, findings.get(one.batch_key)), batches
+        )
 
     async def of_snapshot(self, snapshot: Snapshot) -> pb.WatchBatchResponse:
         """Return the message of a watched batch; its watchers share it. It must not be changed."""

@@ -15,12 +15,13 @@ class Reports:
 
     Args:
         group_commit: records results.
+        slices: gives way to other calls while many results are checked and answered.
 
     """
 
-    def __init__(self, group_commit: GroupCommit) -> None:
+    def __init__(self, group_commit: GroupCommit, slices: Slices) -> None:
         self._group_commit = group_commit
-        self._slices = Slices()
+        self._slices = slices
 
     async def record_one(self, request: pb.ReportJobResultRequest) -> pb.ReportJobResultResponse:
         """Record one result.

@@ -34,6 +34,7 @@ from services.progress.repeated_fields import REPEATED_FIELDS
 from services.progress.reports import Reports
 from services.progress.servicer import ProgressServicer
 from services.progress.settings import ProgressSettings
+from services.progress.slices import Slices
 from services.progress.status import ERRORS
 from services.progress.tracing import traced
 from services.progress.watch_hub import WatchHub
@@ -109,9 +110,11 @@ def _assemble(
         ProgressCollector(settings, group_commit, hub, feed, overview, (reads, recording))
     )
     rules = ReconcilerRules(settings.stuck_after, settings.reconciler_period)
+    slices = Slices()
     caller_reads = Reads(reads.connections_max)
-    messages = BatchMessages(BatchConverter(rules), store.read_findings)
-    servicer = ProgressServicer(store, Reports(group_commit), hub, messages, pending.add, reads=caller_reads)
+    messages = BatchMessages(BatchConverter(rules), store.read_findings, slices)
+    reports = Reports(group_commit, slices)
+    servicer = ProgressServicer(store, reports, hub, messages, pending.add, reads=caller_reads)
 
     def add_to_server(server: grpc.aio.Server) -> None:
         progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)

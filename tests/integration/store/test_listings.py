@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch, BatchState
+from batches.batch import Batch, BatchState, NewBatch
 from batches.listing import BatchFilter, Page, ResultFilter
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
+from batches.store import listings
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.listings import list_batches
@@ -62,6 +63,21 @@ async def test_pages_have_the_requested_size(
     assert [len(page) for page in found] == lengths
     assert [batch.batch_id for page in found for batch in page] == [
         f"batch-{n}" for n in (6, 5, 4, 3, 2, 1, 0)
+    ]
+
+
+async def test_page_of_batches_with_large_labels_is_shorter(
+    store: BatchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends with the batch whose labels exceed the limit, and the next page goes on behind it."""
+    monkeypatch.setattr(listings, "PAGE_LABEL_BYTES_MAX", 250)
+    for number in range(7):
+        labels = {"key": "x" * 100} if number < 5 else {}
+        await store.create_batch(NewBatch(f"b{number}", 1, labels=labels))
+    found = await pages(lambda key: store.list_batches(BatchFilter(), before_key=key, size=6))
+    assert [[batch.batch_id for batch in page] for page in found] == [
+        ["b6", "b5", "b4", "b3", "b2"],
+        ["b1", "b0"],
     ]
 
 

@@ -60,7 +60,7 @@ def test_every_reason_of_the_contract_that_a_call_may_get_is_tested() -> None:
     of_limits = {"CALLER_RATE", "CALLER_READS", "CALLER_RESULTS", "BACKLOG_FULL"}
     retried = {"DATABASE_UNAVAILABLE", "SHUTTING_DOWN"} | of_limits
     of_reports = {"RESULT_CONFLICT", "BATCH_FULL"}
-    of_watches = {"TOO_MANY_WATCHES", "CALLER_WATCHES"}
+    of_watches = {"TOO_MANY_WATCHES", "CALLER_WATCHES", "HISTORY_REWOUND"}
     assert named - retried - of_reports - of_watches <= tested
 
 

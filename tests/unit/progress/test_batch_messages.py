@@ -8,6 +8,7 @@ from batches.errors import DatabaseUnavailable
 from batches.stall import Findings, ReconcilerRules
 from services.progress.batch_messages import BatchMessages
 from services.progress.convert import BatchConverter
+from services.progress.slices import Slices
 from services.progress.watch_hub import Snapshot
 from tests.support.samples import BATCH, at
 
@@ -32,7 +33,7 @@ class Store:
 
 async def test_a_batch_that_moves_costs_no_query() -> None:
     store = Store()
-    messages = BatchMessages(BatchConverter(RULES), store.read_findings)
+    messages = BatchMessages(BatchConverter(RULES), store.read_findings, Slices())
     assert [one.stall_reason for one in await messages.of([BATCH])] == [""]
     await messages.of_snapshot(Snapshot(BATCH, time.monotonic()))
     assert store.asked == []
@@ -40,7 +41,7 @@ async def test_a_batch_that_moves_costs_no_query() -> None:
 
 async def test_all_stalled_batches_of_a_page_are_asked_for_at_once() -> None:
     store = Store()
-    messages = BatchMessages(BatchConverter(RULES), store.read_findings)
+    messages = BatchMessages(BatchConverter(RULES), store.read_findings, Slices())
     page = await messages.of([BATCH, STALLED, replace(STALLED, batch_key=9)])
     assert ["no reconciler has run" in one.stall_reason for one in page] == [False, True, True]
     assert store.asked == [[8, 9]]
@@ -48,7 +49,7 @@ async def test_all_stalled_batches_of_a_page_are_asked_for_at_once() -> None:
 
 async def test_the_watchers_of_a_stalled_batch_share_one_query() -> None:
     store = Store()
-    messages = BatchMessages(BatchConverter(RULES), store.read_findings)
+    messages = BatchMessages(BatchConverter(RULES), store.read_findings, Slices())
     snapshot = Snapshot(STALLED, time.monotonic())
     first, second = [await messages.of_snapshot(snapshot) for _ in range(2)]
     assert first is second
@@ -59,6 +60,6 @@ async def test_a_stall_is_told_while_the_database_is_away() -> None:
     """What the reconciler found is left out."""
     store = Store()
     store.is_away = True
-    messages = BatchMessages(BatchConverter(RULES), store.read_findings)
+    messages = BatchMessages(BatchConverter(RULES), store.read_findings, Slices())
     (message,) = await messages.of([STALLED])
     assert message.stall_reason == "no result for 3 min; 10 of 10 jobs pending"
