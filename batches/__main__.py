@@ -136,12 +136,7 @@ def _run(command: Callable[[Database], Awaitable[Result]]) -> Result:
 
 
 async def _with_database(command: Callable[[Database], Awaitable[Result]]) -> Result:
-    settings = load(DatabaseSettings)
-    database = Database(
-        settings.database_url.get_secret_value(),
-        connections_max=CONNECTIONS_MAX,
-        url_file=settings.database_url_file,
-    )
+    database = Database.of(load(DatabaseSettings), connections_max=CONNECTIONS_MAX)
     try:
         return await command(database)
     except DatabaseUnavailable as error:

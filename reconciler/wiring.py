@@ -103,11 +103,7 @@ def _credentials(settings: ReconcilerSettings) -> tuple[TlsFiles | None, str]:
 
 @asynccontextmanager
 async def _database(settings: DatabaseSettings) -> AsyncIterator[Database]:
-    database = Database(
-        settings.database_url.get_secret_value(),
-        connections_max=settings.database_connections,
-        url_file=settings.database_url_file,
-    )
+    database = Database.of(settings, connections_max=settings.database_connections)
     try:
         yield database
     finally:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import structlog
 from sqlalchemy import text
@@ -21,6 +21,7 @@ from tenacity import (
 
 from batches.database_url import parse_url, split_url
 from batches.errors import DatabaseUnavailable, TransactionTooLarge, ValueRefused
+from batches.settings import DatabaseSettings
 from batches.store import engines
 from batches.store.refusals import CANNOT_CONNECT, Refusal, code_of, refusal_of
 from process.accounts import RotatedAccount
@@ -70,6 +71,12 @@ class Database:
         """How many transactions were retried so far, by the reason."""
         self.failures: Counter[Refusal | None] = Counter()
         """How many transactions failed so far despite their retries; None: for another reason."""
+
+    @classmethod
+    def of(cls, settings: DatabaseSettings, *, connections_max: int) -> Self:
+        """Return the database that settings name, and read their file again when it refuses the account."""
+        url = settings.database_url.get_secret_value()
+        return cls(url, connections_max=connections_max, url_file=settings.database_url_file)
 
     @property
     def engine(self) -> AsyncEngine:

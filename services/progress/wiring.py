@@ -69,10 +69,9 @@ async def progress_server(
         DatabaseUnavailable: the database does not answer.
 
     """
-    url, url_file = database.database_url.get_secret_value(), database.database_url_file
-    reads = Database(url, connections_max=database.database_connections, url_file=url_file)
-    recording = Database(url, connections_max=RECORDING_CONNECTIONS_MAX, url_file=url_file)
-    health = Database(url, connections_max=HEALTH_CONNECTIONS_MAX, url_file=url_file)
+    reads = Database.of(database, connections_max=database.database_connections)
+    recording = Database.of(database, connections_max=RECORDING_CONNECTIONS_MAX)
+    health = Database.of(database, connections_max=HEALTH_CONNECTIONS_MAX)
     try:
         await _prepare(reads)
         server = _assemble(settings, reads, recording, health)

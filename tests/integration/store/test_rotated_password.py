@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from batches.errors import DatabaseUnavailable
+from batches.settings import DatabaseSettings
 from batches.store.database import Database
 from database_servers import DatabaseServer
 from tests.integration.store.steps import on_mysql, on_servers, scalar
@@ -26,7 +27,8 @@ async def user(own_server: DatabaseServer, database_url: str, tmp_path: Path) ->
 @pytest.fixture
 async def rotated(user: RotatedUser) -> AsyncIterator[Database]:
     """Return the database, with two open connections of the user."""
-    database = Database(user.url, connections_max=2, url_file=user.file)
+    settings = DatabaseSettings.model_validate({"database_url_file": user.file})
+    database = Database.of(settings, connections_max=2)
     await database.ping()
     yield database
     await database.close()

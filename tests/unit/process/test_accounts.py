@@ -40,6 +40,20 @@ def test_new_file_is_not_read_before_the_old_account_is_refused(rotated: Rotated
     assert rotated.current == NEW
 
 
+def test_file_that_the_kubelet_replaces_behind_a_link_is_noticed(tmp_path: Path) -> None:
+    """It renames a new link `..data` over the old one; the file itself is a link through it."""
+    for version in ("old", "new"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "url").write_text(f"app:{version}@host", encoding="ascii")
+    (tmp_path / "..data").symlink_to("old")
+    (tmp_path / "url").symlink_to(Path("..data") / "url")
+    rotated = RotatedAccount("app:old@host", tmp_path / "url", split)
+    (tmp_path / "..data_tmp").symlink_to("new")
+    (tmp_path / "..data_tmp").rename(tmp_path / "..data")
+    assert rotated.renew(OLD)
+    assert rotated.current == NEW
+
+
 def test_the_account_that_is_still_in_the_file_is_not_tried_again(rotated: RotatedAccount) -> None:
     """A refused account stays refused."""
     assert not rotated.renew(OLD)
