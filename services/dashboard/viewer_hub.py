@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from batchprogress.cli.idle import with_silences
+from batchprogress.silences import with_silences
 from services.dashboard.errors import BatchUnknown, DashboardError, Defective, ServerAway, TooMany
 from services.dashboard.states import Point, Snapshot
 from services.dashboard.topic import Topic, View

@@ -9,10 +9,10 @@ from batchprogress.bar import DRAWN_SECONDS_MIN
 from batchprogress.bar_line import held
 from batchprogress.cli.cli_errors import ExitCode, command_error
 from batchprogress.cli.client import AWAY_SECONDS_MIN, AsyncCommandClient
-from batchprogress.cli.idle import with_silences
 from batchprogress.cli.presence import Presence
 from batchprogress.errors import BatchNotFound, ProgressError
 from batchprogress.models import Batch, BatchState
+from batchprogress.silences import with_silences
 
 SILENCE_SECONDS = 5.0
 """A stall sends nothing to a watcher: after this time without news the batch is read."""
