@@ -111,14 +111,16 @@ def migrate(plan: Plan, job: Manifest, seconds_max: int) -> None:
             kubectl("delete", "job", name)
     plan.apply("--selector", f"{NAME_LABEL}={job['metadata']['labels'][NAME_LABEL]}")
     deadline = time.monotonic() + seconds_max
+    pods = f"batch.kubernetes.io/job-name={name}"
     while (end := manifests.end_of(read("get", "job", name)[0])) != "Complete":
         if end:
-            raise NotDeployed(f"the migration has failed; the servers are unchanged. {_log_of(name)}")
-        if time.monotonic() > deadline:
-            why = _obstacles(f"batch.kubernetes.io/job-name={name}")
             raise NotDeployed(
-                f"the migration has not ended within {seconds_max} s; the servers are unchanged. {why}."
-                " If it is still working, run the same command again to go on waiting"
+                f"the migration has failed; the servers are unchanged. {_obstacles(pods)}. {_log_of(name)}"
+            )
+        if time.monotonic() > deadline:
+            raise NotDeployed(
+                f"the migration has not ended within {seconds_max} s; the servers are unchanged."
+                f" {_obstacles(pods)}. If it is still working, run the same command again to go on waiting"
             )
         time.sleep(POLL_SECONDS)
     print(f"{title(job)} has completed")
@@ -203,7 +205,9 @@ def _log_of(job: str) -> str:
 
 
 def _obstacles(selector: str) -> str:
-    return "; ".join(manifests.obstacles(read("get", "pods", "--selector", selector))) or "No pod says why"
+    pods = read("get", "pods", "--selector", selector)
+    warnings = read("get", "events", "--field-selector=type=Warning")
+    return "; ".join(manifests.obstacles(pods, warnings)) or "No pod says why"
 
 
 if __name__ == "__main__":

@@ -60,9 +60,21 @@ def end_of(job: Manifest) -> str:
     return next((one for one in ended if one in {"Complete", "Failed"}), "")
 
 
-def obstacles(pods: Iterable[Manifest]) -> list[str]:
-    """Return why pods are not running or not ready, one sentence for each of them."""
-    return [f"{name_of(pod)}: {why}" for pod in pods if (why := next(_obstacles_of(pod), ""))]
+def obstacles(pods: Iterable[Manifest], warnings: Iterable[Manifest]) -> list[str]:
+    """Return why pods are not running or not ready, one sentence for each of them.
+
+    Args:
+        pods: the pods.
+        warnings: events, of which the last one about a pod says more than its status.
+
+    """
+    last = {one["involvedObject"].get("uid"): one.get("message", "").strip() for one in warnings}
+    found = []
+    for pod in pods:
+        if why := next(_obstacles_of(pod), ""):
+            event = last.get(pod["metadata"]["uid"])
+            found.append(f"{name_of(pod)}: {why}" + (f" ({event})" if event else ""))
+    return found
 
 
 def _obstacles_of(pod: Manifest) -> Iterator[str]:
