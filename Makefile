@@ -126,7 +126,7 @@ test-oldest: setup-dev | $(UV) ## Test the client with the oldest grpcio and pro
 		tests/unit/client tests/integration/client
 
 .PHONY: test-faults
-test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (30 minutes)
+test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (an hour)
 	FAULTS=full $(PYTEST) tests/faults
 
 .PHONY: test-k8s
