@@ -1,13 +1,21 @@
 """The results that wait to be recorded, and the size of their requests, by caller. Pure."""
 
-from collections import Counter
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 from services.progress.errors import BacklogFull
 
 RESULT_BYTES = 336
 """The bytes of requests that may wait for each result of the backlog: 32 MiB for 100,000, with errors of 280
 characters each. A waiting request takes up to five times its size: its bytes, its message, its results."""
+
+
+@dataclass(slots=True)
+class _Share:
+    """What waits of one caller."""
+
+    results: int = 0
+    request_bytes: int = 0
 
 
 class Backlog:
@@ -22,8 +30,7 @@ class Backlog:
     def __init__(self, results_max: int) -> None:
         self._results_max = results_max
         self._bytes_max = results_max * RESULT_BYTES
-        self._results_of: Counter[Hashable] = Counter()
-        self._bytes_of: Counter[Hashable] = Counter()
+        self._of: dict[Hashable, _Share] = {}
         self._bytes = 0
         self.results = 0
         """The number of results that wait."""
@@ -48,22 +55,25 @@ class Backlog:
 
         """
         self.require_room(results, request_bytes)
-        own = self._results_of[caller]
-        if own and (
-            own + results > self._results_max // 2
-            or self._bytes_of[caller] + request_bytes > self._bytes_max // 2
+        own = self._of.get(caller)
+        if own is None:
+            own = self._of[caller] = _Share()
+        elif (
+            own.results + results > self._results_max // 2
+            or own.request_bytes + request_bytes > self._bytes_max // 2
         ):
             raise BacklogFull
-        self._results_of[caller] = own + results
-        self._bytes_of[caller] += request_bytes
+        own.results += results
+        own.request_bytes += request_bytes
         self.results += results
         self._bytes += request_bytes
 
     def remove(self, caller: Hashable, results: int, request_bytes: int) -> None:
         """Stop counting the results of a call, which no longer wait."""
+        own = self._of[caller]
+        own.results -= results
+        own.request_bytes -= request_bytes
         self.results -= results
         self._bytes -= request_bytes
-        self._results_of[caller] -= results
-        self._bytes_of[caller] -= request_bytes
-        if not self._results_of[caller]:
-            del self._results_of[caller], self._bytes_of[caller]
+        if not own.results:
+            del self._of[caller]

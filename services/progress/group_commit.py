@@ -69,8 +69,6 @@ class Call:
     answers: list[Answer] = field(default_factory=list)
     parts_left: int = 0
     """Parts of the call that are not answered yet."""
-    is_submitted: bool = False
-    """Whether `record` has taken it over."""
 
 
 class GroupCommit:
@@ -161,10 +159,10 @@ class GroupCommit:
             DatabaseUnavailable: it is unknown whether the results were recorded; try again.
 
         """
-        self._require_open()
-        if not results:
+        if self._closing or not results:
+            self.leave(call)
+            self._require_open()
             return []
-        call.is_submitted = True
         parts = parts_of(call, results)
         call.parts_left = len(parts)
         if not self._turns.parts:

@@ -35,8 +35,7 @@ class Reports:
         result = _checked(request, caller())
         if isinstance(result, Exception):
             raise result
-        with scope.admitted(1, self._group_commit) as call:
-            (answer,) = await self._group_commit.record(call, [result])
+        (answer,) = await self._group_commit.record(scope.admit(1, self._group_commit), [result])
         return convert.to_response(answer)
 
     async def record_many(self, request: pb.ReportJobResultsRequest) -> pb.ReportJobResultsResponse:
@@ -48,10 +47,14 @@ class Reports:
 
         """
         principal = caller()
-        with scope.admitted(requests.to_size(request), self._group_commit) as call:
+        call = scope.admit(requests.to_size(request), self._group_commit)
+        try:
             checked = await self._slices.each(lambda one: _checked(one, principal), request.results)
-            valid = [one for one in checked if not isinstance(one, Exception)]
-            answers = iter(await self._group_commit.record(call, valid))
+        except BaseException:  # the call was cancelled
+            self._group_commit.leave(call)
+            raise
+        valid = [one for one in checked if not isinstance(one, Exception)]
+        answers = iter(await self._group_commit.record(call, valid))
         response = pb.ReportJobResultsResponse()
 
         def answer(one: JobResult | BatchNotFound | Refusal) -> None:

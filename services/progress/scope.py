@@ -40,8 +40,7 @@ def require_creatable(new: NewBatch) -> NewBatch:
     return new
 
 
-@contextmanager
-def admitted(size: int, group_commit: GroupCommit) -> Iterator[Call]:
+def admit(size: int, group_commit: GroupCommit) -> Call:
     """Reserve room for the results of a call of the caller, before they are looked at.
 
     All that were sent count, valid or not, until they are answered, even if the call is cancelled meanwhile.
@@ -50,8 +49,8 @@ def admitted(size: int, group_commit: GroupCommit) -> Iterator[Call]:
         size: the number of results that were sent.
         group_commit: records results.
 
-    Yields:
-        The call, for `group_commit.record`. If it is not recorded, its room is given back.
+    Returns:
+        The call, for `group_commit.record` or `group_commit.leave`.
 
     Raises:
         Refusal: the caller has too many results in flight; nothing was recorded.
@@ -61,12 +60,7 @@ def admitted(size: int, group_commit: GroupCommit) -> Iterator[Call]:
     principal = caller()
     usage = principal.usage
     usage.acquire_results(size, principal.limits)
-    call = group_commit.admit(size, REQUEST_BYTES.get(), usage, partial(usage.release_results, size))
-    try:
-        yield call
-    finally:
-        if not call.is_submitted:
-            group_commit.leave(call)
+    return group_commit.admit(size, REQUEST_BYTES.get(), usage, partial(usage.release_results, size))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ CHARACTERS_PER_WORK = 100
 Call = TypeVar("Call")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Part(Generic[Call]):
     """Results of one call that are recorded together."""
 
@@ -98,11 +98,14 @@ class Turns(Generic[Call]):
 
     def _count(self, parts: Sequence[Part[Call]], sign: int) -> None:
         self.parts += sign * len(parts)
-        self.work += sign * sum(part.work for part in parts)
+        for part in parts:
+            self.work += sign * part.work
 
 
 def parts_of(call: Call, results: Sequence[JobResult]) -> list[Part[Call]]:
     """Cut the results of a call into parts, each of which a caller may record in one turn."""
+    if len(results) == 1:  # most calls, at a third of the time
+        return [Part(call, results, _work_of(results[0]))]
     work = [_work_of(result) for result in results]
     total = sum(work)
     if total <= TURN_WORK_MAX:

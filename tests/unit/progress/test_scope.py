@@ -46,8 +46,7 @@ async def send(commit: GroupCommit, job_id: str) -> object:
 
 async def record(commit: GroupCommit, results: Sequence[JobResult]) -> list[Answer]:
     """Record results of the caller."""
-    with scope.admitted(len(results), commit) as call:
-        return await commit.record(call, results)
+    return await commit.record(scope.admit(len(results), commit), results)
 
 
 async def test_results_of_a_cancelled_call_stay_in_flight() -> None:
@@ -123,7 +122,8 @@ async def test_call_that_ends_before_its_results_are_recorded_releases_them() ->
     """It was cancelled while they were checked."""
     who, store = calls_come_from_a_worker(), MemoryStore()
     async with group_commit(store) as commit:
-        with scope.admitted(3, commit):
-            assert not nothing_in_flight(who)
+        call = scope.admit(3, commit)
+        assert not nothing_in_flight(who)
+        commit.leave(call)
         assert commit.backlog_results == 0
     assert nothing_in_flight(who)
