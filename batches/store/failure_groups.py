@@ -5,10 +5,10 @@ one batch.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple, fields
 from typing import Any
 
-from sqlalchemy import TextClause, and_, delete, func, insert, or_, select, text
+from sqlalchemy import and_, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
@@ -33,10 +33,11 @@ RECOUNTED_FAILURES_MAX = 1_000_000
 _groups = schema.failure_groups.c
 _results = schema.job_results.c
 
-_INSERT = f"""
-    INSERT INTO failure_groups ({", ".join(column.name for column in _groups)})
-    VALUES ({", ".join(f":{column.name}" for column in _groups)})
-"""  # noqa: S608  # the names of our own columns
+ROWS_A_STATEMENT = 100
+"""With the longest errors some 900 KB; MySQL may be configured to accept 1 MB."""
+
+_COLUMNS = [field.name for field in fields(GroupChange)]
+_INSERT = f"INSERT INTO failure_groups ({', '.join(_COLUMNS)}) VALUES"
 _IS_FIRST = """
     {new}sample_job_id{end} <> '' AND (
         failure_groups.sample_job_id = '' OR failure_groups.failed_jobs <= 0
@@ -53,11 +54,11 @@ _UPDATE = ", ".join(
         *(f"{name} = failure_groups.{name} + {{new}}{name}{{end}}" for name in ("failed_jobs", "own_groups")),
     ]
 )
-# VALUES(…) is what MariaDB and every MySQL know, and what the driver sends as one statement for many rows.
-_COUNT_ON_SERVERS = text(f"{_INSERT} ON DUPLICATE KEY UPDATE {_UPDATE.format(new='VALUES(', end=')')}")
-_COUNT_IN_SQLITE = text(
-    f"{_INSERT} ON CONFLICT (batch_key, fingerprint) DO UPDATE SET {_UPDATE.format(new='excluded.', end='')}"
-)
+_IN_SQLITE = "ON CONFLICT (batch_key, fingerprint) DO UPDATE SET " + _UPDATE.format(new="excluded.", end="")
+_IN_MYSQL = "AS new ON DUPLICATE KEY UPDATE " + _UPDATE.format(new="new.", end="")
+_IN_MARIADB = "ON DUPLICATE KEY UPDATE " + _UPDATE.format(new="VALUES(", end=")")
+"""Also for MySQL before 8.0.19. Later versions answer VALUES(…) with warnings, which the driver fetches."""
+_FIRST_MYSQL = (8, 0, 19)
 
 
 async def count_changes(connection: AsyncConnection, changes: Sequence[GroupChange]) -> None:
@@ -65,12 +66,23 @@ async def count_changes(connection: AsyncConnection, changes: Sequence[GroupChan
     if not changes:
         return
     stored = await _read_stored(connection, changes)
-    if rows := [asdict(change) for change in within_limit(changes, stored)]:
-        await connection.execute(_counting(connection), rows)
+    rows = [astuple(change) for change in within_limit(changes, stored)]
+    for first in range(0, len(rows), ROWS_A_STATEMENT):
+        await _write(connection, rows[first : first + ROWS_A_STATEMENT])
 
 
-def _counting(connection: AsyncConnection) -> TextClause:
-    return _COUNT_IN_SQLITE if connection.dialect.name == "sqlite" else _COUNT_ON_SERVERS
+async def _write(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add rows to the stored ones in one statement: drivers send the rows of most upserts one by one."""
+    dialect = connection.dialect
+    if dialect.name == "sqlite":
+        mark, update = "?", _IN_SQLITE
+    else:
+        is_mariadb = getattr(dialect, "is_mariadb", False)
+        knows_alias = not is_mariadb and (dialect.server_version_info or ()) >= _FIRST_MYSQL
+        mark, update = "%s", _IN_MYSQL if knows_alias else _IN_MARIADB
+    row = f"({', '.join([mark] * len(_COLUMNS))})"
+    statement = f"{_INSERT} {', '.join([row] * len(rows))} {update}"
+    await connection.exec_driver_sql(statement, tuple(value for values in rows for value in values))
 
 
 async def _read_stored(connection: AsyncConnection, changes: Iterable[GroupChange]) -> StoredGroups:

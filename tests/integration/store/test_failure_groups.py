@@ -10,7 +10,7 @@ from batches.result import JobResult
 from batches.store import failures, listings
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from tests.integration.store.steps import count_rows, create, differences, execute, report
+from tests.integration.store.steps import count_rows, create, differences, execute, on_servers, report
 from tests.support.samples import FAILED, RECONCILER, SKIPPED, failure, result
 
 
@@ -259,3 +259,12 @@ async def record_without_counting(database: Database, job_id: str, error_type: s
         error_kind=fingerprint_of(error_type, ""),
     )
     await execute(database, "UPDATE batches SET failed_jobs = failed_jobs + 1, revision = revision + 1")
+
+
+@on_servers
+async def test_counting_causes_no_warnings(store: BatchStore, caplog: pytest.LogCaptureFixture) -> None:
+    """The driver reads and logs each of them."""
+    await create(store, 10)
+    for job_id in ("a", "b"):
+        await report(store, failure(job_id, "E"))
+    assert [one.getMessage() for one in caplog.records if one.name.startswith("asyncmy")] == []
