@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from batches.clock import lies_ahead
 from batches.errors import (
     BatchCancelled,
     BatchCompleted,
@@ -148,7 +149,13 @@ class Batch:
 
     @property
     def change_time(self) -> datetime:
-        """The time of a change made now: read_time, but never before the last result."""
+        """The time of a change made now: read_time, but not before the last result.
+
+        If the clock was set back since that result, its time counts for nothing: otherwise no time would pass
+        until the clock has caught up with it.
+        """
+        if lies_ahead(self.quiet_since, self.read_time):
+            return self.read_time
         return max(self.read_time, self.quiet_since)
 
     def with_jobs_added(self, additional_jobs: int) -> "Batch":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from batches.batch import Batch
+from batches.clock import lies_ahead
 from batches.listing import Page
 
 PENDING_JOBS_MAX = 1_000
@@ -73,9 +74,15 @@ class LastLook:
             return f"{self.reason}; the queue keeps only counts and does not name its jobs"
         return self.reason
 
-    def is_newer_than(self, batch: Batch) -> bool:
-        """Return whether no result was recorded since; an earlier look says nothing about the batch now."""
-        return self.look_time >= batch.quiet_since
+    def is_newer_than(self, batch: Batch, now: datetime) -> bool:
+        """Return whether no result was recorded since; an earlier look says nothing about the batch now.
+
+        If the clock was set back since the look, nobody knows. If it was set back since the last result, the
+        look was made after it.
+        """
+        if lies_ahead(self.look_time, now):
+            return False
+        return self.look_time >= batch.quiet_since or lies_ahead(batch.quiet_since, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,9 @@ def last_look(look: Look, batch: Batch, before: LastLook | None) -> LastLook:
         before: The look before, if there was one.
 
     """
-    if before is not None and not before.is_newer_than(batch):
-        before = None
     now = batch.change_time
+    if before is not None and not before.is_newer_than(batch, now):
+        before = None
     new = LastLook(
         look_time=now, reason_kind=look.reason_kind, reason=look.reason, needs_person=look.needs_person
     )

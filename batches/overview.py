@@ -22,3 +22,5 @@ class Overview:
     """Repairs that the reconciler made within the last hour."""
     recent_repaired_jobs: int
     """Results that these repairs recorded or counted, and no worker had reported."""
+    clock_jump_seconds: float = 0.0
+    """How far the database's clock had jumped ahead when the newest pass began; 0 if it had not."""

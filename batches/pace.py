@@ -4,7 +4,8 @@ The rate is a time-weighted average, with the weight e^(-age / window), of the j
 end t seconds after the previous result, the rate was n / t during these t seconds. One job in ten
 minutes therefore gives as correct a rate as a thousand jobs a second. The database stores the rate as
 of the last result; how it fades in the silence since then is computed from that number and the
-database's clock alone, so all replicas show the same rate.
+database's clock alone, so all replicas show the same rate. If that clock was set back since the last result,
+nobody knows how long the silence is: the batch has no rate until its next result, and then the stored one.
 
 A rate holds only as long as it explains the silence: a batch of a thousand results a second that has been
 silent for ten seconds has no rate, although it has not stalled yet.
@@ -14,6 +15,7 @@ import math
 from datetime import datetime, timedelta
 
 from batches.batch import Batch
+from batches.clock import lies_ahead
 
 RATE_WINDOW_SECONDS = 30.0
 """Long enough to smooth jobs of several seconds, short enough to follow a worker pool that is scaled up."""
@@ -35,13 +37,23 @@ ESTIMATE_SECONDS_MAX = 10 * 365 * 86_400
 
 def rate_after(batch: Batch, jobs: int, now: datetime) -> float:
     """Return the rate to store after workers reported this many more ended jobs."""
-    silent_seconds = silent_seconds_of(batch, now)
+    is_known = not lies_ahead(batch.quiet_since, now)
+    silent_seconds = silent_seconds_of(batch, now) if is_known else 0.0
     if batch.first_result_time is None:
         return jobs / max(FIRST_RESULTS_SECONDS_MIN, silent_seconds)
+    if not is_known:
+        return batch.results_per_second
     # The average begins at the first results: until the window is full, its weights add up to less than 1.
     seen_seconds = FIRST_RESULTS_SECONDS_MIN + (batch.quiet_since - batch.first_result_time).total_seconds()
     earlier = batch.results_per_second * _weight_within(seen_seconds) * _weight_before(silent_seconds)
     return (earlier + jobs * _weight_of_job(silent_seconds)) / _weight_within(seen_seconds + silent_seconds)
+
+
+def first_result_time_at(batch: Batch, now: datetime) -> datetime | None:
+    """Return the beginning of the average by the present clock: as long ago as at the last result."""
+    if batch.first_result_time is None or not lies_ahead(batch.quiet_since, now):
+        return batch.first_result_time
+    return now - (batch.quiet_since - batch.first_result_time)
 
 
 def rate_without_results(batch: Batch, now: datetime) -> float:
@@ -82,11 +94,12 @@ def has_stalled(batch: Batch, now: datetime) -> bool:
 
 
 def silent_seconds_of(batch: Batch, now: datetime) -> float:
-    """Return the time since the last result.
+    """Return the time since the last result; infinite if the clock was set back since.
 
-    Not below 0, although a reader's statement may have begun before the last commit, and the clock of a
-    database server may be set back.
+    Not below 0, although a reader's statement may have begun before the last commit.
     """
+    if lies_ahead(batch.quiet_since, now):
+        return math.inf
     return max(0.0, (now - batch.quiet_since).total_seconds())
 
 

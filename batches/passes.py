@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from batches.clock import PassTime
+
 KEPT_PASSES_MAX = 1_000
 """Three and a half days of a pass every five minutes. As many passes by hand are kept beside them, so that a
 script that repairs one batch after the other does not push the scheduled passes out."""
@@ -20,6 +22,14 @@ class PassKind:
 
 
 SCHEDULED = PassKind()
+
+
+@dataclass(frozen=True, slots=True)
+class BegunPass:
+    """A pass that has begun."""
+
+    pass_key: int
+    time: PassTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,11 +142,13 @@ class _Draft:
 
     def _with_pace(self, batch: Batch, now: datetime) -> Batch:
         """Update the rate; the results of a repair ended at an unknown time and tell nothing about it."""
+        first = pace.first_result_time_at(self.batch, now)
         if self.source is ResultSource.RECONCILER:
-            return replace(batch, results_per_second=pace.rate_without_results(self.batch, now))
+            rate = pace.rate_without_results(self.batch, now)
+            return replace(batch, results_per_second=rate, first_result_time=first)
         # Only newly ended jobs count: a later attempt of a job does not bring the batch closer to its end.
         rate = pace.rate_after(self.batch, self._tally.ended - self.batch.tally.ended, now)
-        return replace(batch, results_per_second=rate, first_result_time=batch.first_result_time or now)
+        return replace(batch, results_per_second=rate, first_result_time=first or now)
 
 
 class _Counter:

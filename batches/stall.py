@@ -6,6 +6,7 @@ from datetime import datetime
 
 from batches import pace
 from batches.batch import Batch
+from batches.clock import lies_ahead
 from batches.look import LastLook
 
 PERIODS_MAX = 2
@@ -48,7 +49,7 @@ def stall_reason(batch: Batch, now: datetime, rules: ReconcilerRules, findings: 
     """
     if not pace.has_stalled(batch, now):
         return ""
-    parts = [f"no result for {duration_text(pace.silent_seconds_of(batch, now))}", _lacking(batch)]
+    parts = [_silence(batch, now), _lacking(batch)]
     if findings is not None:
         parts += _found(batch, now, rules, findings)
     return "; ".join(parts)
@@ -65,6 +66,12 @@ def duration_text(seconds: float) -> str:
     return f"{seconds // _SECONDS_PER_DAY:.0f} d"
 
 
+def _silence(batch: Batch, now: datetime) -> str:
+    if lies_ahead(batch.quiet_since, now):
+        return "no result since the database's clock was set back"
+    return f"no result for {duration_text(pace.silent_seconds_of(batch, now))}"
+
+
 def _lacking(batch: Batch) -> str:
     if batch.total_jobs == 0:
         return "no jobs announced: waiting for AddJobs or SealBatch"
@@ -74,7 +81,7 @@ def _lacking(batch: Batch) -> str:
 
 
 def _found(batch: Batch, now: datetime, rules: ReconcilerRules, findings: Findings) -> Iterator[str]:
-    look = findings.look if findings.look and findings.look.is_newer_than(batch) else None
+    look = findings.look if findings.look and findings.look.is_newer_than(batch, now) else None
     if look is not None:
         # A reason may have several parts; the first one says what is pending.
         first, semicolon, rest = look.reason.partition("; ")
@@ -88,6 +95,8 @@ def _found(batch: Batch, now: datetime, rules: ReconcilerRules, findings: Findin
         yield f"no reconciler has run since {seen:%Y-%m-%d %H:%M} UTC"
     elif look is None and pace.silent_seconds_of(batch, now) < rules.stuck_after_seconds:
         yield f"the reconciler looks at it after {duration_text(rules.stuck_after_seconds)}"
+    elif look is None and lies_ahead(seen, now):
+        yield "not looked at since"
     elif look is None:
         yield f"not looked at yet; the reconciler last ran {_ago(seen, now)}"
 

@@ -25,6 +25,12 @@ def is_debian() -> bool:
     )
 
 
+def release() -> str:
+    """Return the code name of this machine's release; the suite sid if it has none, as unstable ones."""
+    found = re.search(r'^VERSION_CODENAME="?(\w+)"?$', OS_RELEASE.read_text(), re.MULTILINE)
+    return found[1] if found else "sid"
+
+
 def mirrors() -> list[str]:
     """Return the URIs of archives that may have all suites, in the order of apt's settings.
 

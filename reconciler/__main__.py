@@ -108,6 +108,14 @@ def reconcile(  # noqa: PLR0913  # options, by keyword only
             " succeeded, failed or skipped. Results that were reported, or that the queue knows, stay.",
         ),
     ] = None,
+    trust_clock: Annotated[
+        bool,
+        typer.Option(
+            "--trust-clock",
+            help="Delete old batches by the database's clock, even if it has gone ahead by more than 25 hours"
+            " since the last pass: say so if the clock is right, and no pass has run for that time.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a line of JSON for each batch, then the summary.")
     ] = False,
@@ -128,10 +136,13 @@ def reconcile(  # noqa: PLR0913  # options, by keyword only
         raise typer.BadParameter("--batch-id and --all exclude each other")
     if end_pending_as is not None and batch_id is None:
         raise typer.BadParameter("--end-pending-as needs --batch-id: a person ends one batch by its name")
+    if trust_clock and (batch_id is not None or dry_run):
+        raise typer.BadParameter("--trust-clock needs a pass that deletes: no --batch-id, no --dry-run")
     options = RunOptions(
         batch_id=batch_id,
         all_batches=all_batches,
         dry_run=dry_run,
+        trust_clock=trust_clock,
         end_pending_as=JobOutcome[end_pending_as.name] if end_pending_as is not None else None,
     )
     settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)

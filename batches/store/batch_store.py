@@ -1,6 +1,7 @@
 """The store: one method for each operation of the deployables on batches, one transaction each."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -11,11 +12,9 @@ from batches.failure_groups import FailurePage
 from batches.listing import BatchFilter, Page, ResultFilter
 from batches.look import Look, PendingPage
 from batches.overview import Overview
-from batches.passes import SCHEDULED, Pass, PassKind, PassNumbers
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
 from batches.result import JobResult, RecordedResult, ResultSource, StoredAttempt
-from batches.server_info import ServerInfo
 from batches.stall import Findings
 from batches.store import (
     attempts,
@@ -28,14 +27,12 @@ from batches.store import (
     listings,
     looks,
     overview,
-    passes,
     recording,
     repairs,
     retention,
     rows,
-    server_info,
 )
-from batches.store.database import Database
+from batches.store.pass_store import PassStore
 
 Result = TypeVar("Result")
 
@@ -44,7 +41,7 @@ GROUP_CONFLICTS_MAX = 2
 but in a cluster a large group may lose against small ones for ever."""
 
 
-class BatchStore:
+class BatchStore(PassStore):
     """All operations on batches.
 
     Every method raises DatabaseUnavailable if the database does not answer in time, and every
@@ -54,9 +51,6 @@ class BatchStore:
         database: The database, already migrated; the caller closes it.
 
     """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def ping(self) -> None:
         """Check that the database answers."""
@@ -233,28 +227,6 @@ class BatchStore:
         """Return what the reconciler found about each of the batches with these keys, by key."""
         return await self._database.read(lambda c: looks.read_findings(c, keys))
 
-    async def begin_pass(self, kind: PassKind = SCHEDULED) -> int:
-        """Note that a pass of the reconciler begins; return its key."""
-        return await self._database.write(lambda c: passes.begin_pass(c, kind))
-
-    async def end_pass(self, key: int, numbers: PassNumbers) -> None:
-        """Note that a pass has ended, and what it did."""
-        await self._database.write(lambda c: passes.end_pass(c, key, numbers))
-
-    async def list_passes(self, *, before_key: int | None, size: int) -> Page[Pass, int]:
-        """Return a page of the passes of the reconciler that are kept, newest first.
-
-        Args:
-            before_key: The next_key of the page before; None for the first page.
-            size: The maximum number of passes on the page.
-
-        """
-        return await self._database.read(partial(passes.list_passes, before_key=before_key, size=size))
-
-    async def read_server_info(self) -> ServerInfo:
-        """Return the kind and version of the database, and when the last pass of the reconciler ended."""
-        return await self._database.read(server_info.read_server_info)
-
     async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> dict[str, StoredAttempt]:
         """Return the recorded attempts of a batch's jobs, by job_id."""
         return await self._database.read(lambda c: attempts.read_batch_attempts(c, batch_key, job_ids))
@@ -278,9 +250,9 @@ class BatchStore:
         """Release a lease if this holder still has it."""
         await self._database.write(lambda c: lease.release(c, name, holder))
 
-    async def purge_ended(self, retention_seconds: float) -> int:
-        """Purge some batches that ended longer ago than the retention; return their number."""
-        return await self._database.write(lambda c: retention.purge_ended(c, retention_seconds))
+    async def purge_ended(self, ended_before: datetime) -> int:
+        """Purge some batches that ended before that time; return their number."""
+        return await self._database.write(lambda c: retention.purge_ended(c, ended_before))
 
     async def delete_chunk(self) -> bool:
         """Delete some rows of purged batches; return False if none are left."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from batches.clock import lies_ahead
 from batches.listing import Page
 from batches.look import LastLook, Look, PendingJob, PendingPage, last_look
 from batches.stall import Findings
@@ -60,6 +61,8 @@ async def list_pending_jobs(
     """
     batch = await read_batch(connection, batch_id)
     look = (await _read_looks(connection, [batch.batch_key])).get(batch.batch_key)
+    if look is not None and lies_ahead(look.look_time, batch.read_time):
+        look = None
     if look is None or look.pending_time is None or batch.has_ended:
         return PendingPage(Page([], None), look if look and not batch.has_ended else None)
     query = (
@@ -72,7 +75,7 @@ async def list_pending_jobs(
         query = query.where(_jobs.job_id > after_job_id)
     jobs = [_to_job(row) for row in await connection.execute(query)]
     page = page_of(jobs, [job.job_id for job in jobs], size)
-    return PendingPage(page, look if look.is_newer_than(batch) else None)
+    return PendingPage(page, look if look.is_newer_than(batch, batch.read_time) else None)
 
 
 def _has_result(since: datetime) -> ColumnElement[bool]:

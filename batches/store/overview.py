@@ -3,13 +3,14 @@
 import math
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import BatchState
+from batches.clock import AHEAD_SECONDS_MAX
 from batches.overview import Overview
 from batches.store import schema
-from batches.store.passes import read_last_pass_time
+from batches.store.passes import read_clock_jump_seconds, read_last_pass_time
 from batches.store.sql_functions import database_now
 
 COUNTED_BATCHES_MAX = 100_000
@@ -32,9 +33,10 @@ async def read_overview(connection: AsyncConnection, stuck_after_seconds: float)
     stuck, oldest_seconds = await _read_silence(connection, now, stuck_after_seconds)
     last_pass_time = await read_last_pass_time(connection)
     pass_seconds = math.inf if last_pass_time is None else max(0.0, (now - last_pass_time).total_seconds())
-    need_person = await _count_for_persons(connection)
+    need_person = await _count_for_persons(connection, now)
     repairs, jobs = await _read_recent_repairs(connection, now)
-    return Overview(counts, stuck, oldest_seconds, pass_seconds, need_person, repairs, jobs)
+    jump_seconds = await read_clock_jump_seconds(connection)
+    return Overview(counts, stuck, oldest_seconds, pass_seconds, need_person, repairs, jobs, jump_seconds)
 
 
 async def _count(connection: AsyncConnection, state: BatchState) -> int:
@@ -51,7 +53,8 @@ async def _read_silence(
     if oldest is None:
         return 0, 0.0
     horizon = now - timedelta(seconds=stuck_after_seconds)
-    stuck = await connection.scalar(select(func.count()).where(examined.quiet_since < horizon))
+    is_stuck = or_(examined.quiet_since < horizon, examined.quiet_since > _ahead(now))
+    stuck = await connection.scalar(select(func.count()).where(is_stuck))
     return stuck or 0, max(0.0, (now - oldest).total_seconds())
 
 
@@ -66,15 +69,27 @@ def _examined() -> Select[tuple[int, datetime]]:
     )
 
 
-async def _count_for_persons(connection: AsyncConnection) -> int:
-    """Count the batches that need a person; a look before the last result says nothing any more."""
+async def _count_for_persons(connection: AsyncConnection, now: datetime) -> int:
+    """Count the batches that need a person; a look before the last result says nothing any more.
+
+    Which look counts is the rule of LastLook.is_newer_than.
+    """
     examined = _examined().subquery()
     query = (
         select(func.count())
         .select_from(examined.join(schema.looks, _looks.batch_key == examined.c.batch_key))
-        .where(_looks.needs_person.is_(True), _looks.look_time >= examined.c.quiet_since)
+        .where(
+            _looks.needs_person.is_(True),
+            _looks.look_time <= _ahead(now),
+            or_(_looks.look_time >= examined.c.quiet_since, examined.c.quiet_since > _ahead(now)),
+        )
     )
     return await connection.scalar(query) or 0
+
+
+def _ahead(now: datetime) -> datetime:
+    """Return the time after which a stored time is one from before the clock was set back."""
+    return now + timedelta(seconds=AHEAD_SECONDS_MAX)
 
 
 async def _read_recent_repairs(connection: AsyncConnection, now: datetime) -> tuple[int, int]:

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from batches.clock import ClockJump, PassTime, next_pass_time
 from batches.listing import Page
-from batches.passes import KEPT_PASSES_MAX, Pass, PassKind, PassNumbers
+from batches.passes import KEPT_PASSES_MAX, BegunPass, Pass, PassKind, PassNumbers
 from batches.store import schema
 from batches.store.listings import page_of
 from batches.store.sql_functions import database_now
@@ -16,22 +17,34 @@ from batches.store.sql_functions import database_now
 _passes = schema.passes.c
 
 
-async def begin_pass(connection: AsyncConnection, kind: PassKind) -> int:
-    """Note that a pass begins, and delete the oldest one of its kind; return its key."""
+async def begin_pass(
+    connection: AsyncConnection, kind: PassKind, retention_seconds: float, *, trusts_clock: bool
+) -> BegunPass:
+    """Note that a pass begins, and delete the oldest one of its kind."""
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
-    inserted = await connection.execute(insert(schema.passes).values(start_time=now, **asdict(kind)))
+    previous = None if trusts_clock else await _last_time(connection)
+    time = next_pass_time(now, previous, retention_seconds)
+    jump = time.jump
+    inserted = await connection.execute(
+        insert(schema.passes).values(
+            start_time=now,
+            clock_jump_seconds=None if jump is None else jump.seconds,
+            clock_jump_time=None if jump is None else jump.time,
+            **asdict(kind),
+        )
+    )
     (key,) = inserted.inserted_primary_key or (None,)
     assert isinstance(key, int)  # noqa: S101  # every engine returns a generated key
     await _delete_oldest(connection, manual=kind.manual)
-    return key
+    return BegunPass(key, time)
 
 
-async def end_pass(connection: AsyncConnection, key: int, numbers: PassNumbers) -> None:
+async def end_pass(connection: AsyncConnection, begun: BegunPass, numbers: PassNumbers) -> None:
     """Note that a pass has ended, and what it did."""
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
     values = {**asdict(numbers), "cut_short": numbers.cut_short[: schema.REASON_CHARACTERS_MAX]}
     await connection.execute(
-        update(schema.passes).where(_passes.pass_key == key).values(end_time=now, **values)
+        update(schema.passes).where(_passes.pass_key == begun.pass_key).values(end_time=now, **values)
     )
 
 
@@ -53,6 +66,23 @@ async def list_passes(connection: AsyncConnection, *, before_key: int | None, si
         query = query.where(_passes.pass_key < before_key)
     found = [_to_pass(row) for row in await connection.execute(query)]
     return page_of(found, [one.pass_key for one in found], size)
+
+
+async def read_clock_jump_seconds(connection: AsyncConnection) -> float:
+    """Return how far the clock had jumped ahead when the newest pass began; 0 if it had not."""
+    last = await _last_time(connection)
+    return last.jump.seconds if last is not None and last.jump is not None else 0.0
+
+
+async def _last_time(connection: AsyncConnection) -> PassTime | None:
+    """Return the time of the newest pass, of any kind: each tells what the clock was."""
+    query = select(schema.passes).order_by(_passes.pass_key.desc()).limit(1)
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    if row.clock_jump_seconds is None or row.clock_jump_time is None:
+        return PassTime(row.start_time)
+    return PassTime(row.start_time, ClockJump(row.clock_jump_seconds, row.clock_jump_time))
 
 
 async def _newest(connection: AsyncConnection, query: Any) -> datetime | None:

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
+from batches.clock import AHEAD_SECONDS_MAX
 from batches.failure_groups import Fingerprints
 from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
@@ -41,7 +42,11 @@ async def list_stuck(connection: AsyncConnection, stuck_after_seconds: float) ->
         .outerjoin(schema.looks, looks.batch_key == batches.batch_key)
         .where(
             batches.state == int(BatchState.PROCESSING),
-            quiet_since <= now - timedelta(seconds=stuck_after_seconds),
+            # A time that lies ahead is one from before the clock was set back: no result has come since.
+            or_(
+                quiet_since <= now - timedelta(seconds=stuck_after_seconds),
+                quiet_since > now + timedelta(seconds=AHEAD_SECONDS_MAX),
+            ),
         )
         # Both MySQL and SQLite sort NULL before every time.
         .order_by(looks.look_time, batches.batch_key)

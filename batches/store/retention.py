@@ -7,13 +7,12 @@ and the next pass continues a deletion that was interrupted.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime
 
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store import schema
-from batches.store.sql_functions import database_now
 
 CHUNK_BATCHES = 100
 """Batches purged in one transaction."""
@@ -32,13 +31,12 @@ _SMALL_TABLES = (
 """Tables with few rows of each batch; the last one says that there is something to delete."""
 
 
-async def purge_ended(connection: AsyncConnection, retention_seconds: float) -> int:
-    """Purge some batches that ended longer ago than the retention; return their number."""
+async def purge_ended(connection: AsyncConnection, ended_before: datetime) -> int:
+    """Purge some batches that ended before that time; return their number."""
     table = schema.batches.c
-    now = (await connection.execute(select(database_now()))).scalar_one()
     old = (
         select(table.batch_key)
-        .where(table.complete_time < now - timedelta(seconds=retention_seconds))
+        .where(table.complete_time < ended_before)
         .order_by(table.complete_time)
         .limit(CHUNK_BATCHES)
     )

@@ -263,6 +263,9 @@ passes = Table(
     Column("batches_left", JSON),
     Column("errors", BigInteger),
     Column("cut_short", _text(REASON_CHARACTERS_MAX)),
+    # How far the clock had jumped ahead when the pass began (batches.clock.ClockJump); NULL if it had not.
+    Column("clock_jump_seconds", Double),
+    Column("clock_jump_time", UtcTime),
     **_OPTIONS,
 )
 

@@ -83,7 +83,8 @@ def _unchanged(
 
     The jobs of a queue may move although nobody reports them; only an earlier look knows whether they did.
     """
-    if look is None or pending is None or look.unchanged_since is None or not look.is_newer_than(batch):
+    now = batch.read_time
+    if look is None or pending is None or look.unchanged_since is None or not look.is_newer_than(batch, now):
         return ReasonKind.NO_RESULT, batch.quiet_since
     is_unchanged = look.pending_jobs == pending.number
-    return ReasonKind.UNCHANGED, look.unchanged_since if is_unchanged else batch.read_time
+    return ReasonKind.UNCHANGED, look.unchanged_since if is_unchanged else now

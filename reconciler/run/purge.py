@@ -1,6 +1,7 @@
 """Deletes batches that ended long ago, in its own share of the time of a pass."""
 
 import asyncio
+from datetime import datetime
 
 import structlog
 
@@ -17,17 +18,17 @@ _log = structlog.get_logger()
 
 
 async def purge_ended(
-    store: BatchStore, deadline: Deadline, retention_seconds: float, *, seconds_max: float
+    store: BatchStore, deadline: Deadline, ended_before: datetime | None, *, seconds_max: float
 ) -> int:
-    """Remove batches that ended longer ago than that, then delete their rows, as long as there is time.
+    """Remove batches that ended before that time, then delete their rows, as long as there is time.
 
-    Retention 0 removes none, but the rows of replaced batches are deleted. The next pass continues, also if
-    the database stops answering.
+    Without a time none is removed, but the rows of replaced batches are deleted. The next pass continues,
+    also if the database stops answering.
 
     Args:
         store: Where batches are kept.
         deadline: When the pass stops.
-        retention_seconds: How long batches are kept after their end.
+        ended_before: When batches must have ended to be removed; None keeps all.
         seconds_max: How long this may take.
 
     Returns:
@@ -42,7 +43,7 @@ async def purge_ended(
         return not deadline.is_over and clock() < end
 
     try:
-        while retention_seconds > 0 and has_time() and (some := await store.purge_ended(retention_seconds)):
+        while ended_before is not None and has_time() and (some := await store.purge_ended(ended_before)):
             removed += some
         while has_time() and await store.delete_chunk():
             pass

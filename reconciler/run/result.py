@@ -136,6 +136,8 @@ class RunSummary:
     results_counted: int = 0
     """Results taken from a queue's counts, which have no rows."""
     batches_deleted: int = 0
+    clock_jump_seconds: float = 0.0
+    """How far the database's clock has jumped ahead, by which the deletion of old batches is delayed."""
     seconds: float = 0.0
     cut_short: str = ""
     """Why the pass stopped early; empty if it did not."""

@@ -7,10 +7,15 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
+from batches import pace
 from batches.batch import Batch
+from batches.clock import PassTime
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from batches.passes import PassKind
 from batches.result import JobOutcome
+from batches.stall import duration_text
 from batches.store.batch_store import BatchStore
 from batches.store.held_lease import hold_lease
 from reconciler.decision.not_repaired import NotRepairedReason
@@ -28,8 +33,15 @@ PAGE_BATCHES = 20
 """Batches read at once. If the queue takes four seconds a batch, the last of them is checked 20 s later; one
 that has changed meanwhile is read again before anything is written."""
 
+CLOCK_JUMPED = (
+    "the database's clock has gone ahead without a pass of the reconciler: batches that ended before are kept"
+    " for that much longer. If the clock is right, run python -m reconciler --trust-clock"
+)
+
 RETRY_SECONDS_MAX = 3 * 86_400.0
 """How long after the end of a batch its counted failures are checked for retries: over a weekend."""
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +54,8 @@ class RunOptions:
     """Check all batches that have not ended, however recent their last result is."""
     dry_run: bool = False
     """Write nothing, not even the lease."""
+    trust_clock: bool = False
+    """Delete old batches by the database's clock even if it has jumped ahead."""
     end_pending_as: JobOutcome | None = None
     """End the batch of `batch_id`; its jobs without a result count with this outcome."""
 
@@ -88,6 +102,8 @@ class Sweep:
         self._lease_held_elsewhere = False
         self._started = asyncio.get_running_loop().time()
         self._not_checked = self._deleted = 0
+        self._begun: PassTime | None = None
+        """When the pass began; None for one that writes nothing."""
 
     async def run(self, output: Output) -> RunReport:
         """Run the pass; whatever went wrong is in the report.
@@ -128,10 +144,16 @@ class Sweep:
 
     async def _run_and_keep(self, on_result: OnResult, progress: PassProgress) -> None:
         """Run the pass, and keep when it ran and what it did."""
-        key = await self._store.begin_pass(self._options.kind)
+        options = self._options
+        begun = await self._store.begin_pass(
+            options.kind, self._settings.retention, trusts_clock=options.trust_clock
+        )
+        self._begun = begun.time
+        if begun.time.jump is not None:
+            _log.error(CLOCK_JUMPED, jump=duration_text(begun.time.jump.seconds))
         await self._check(on_result, progress)
         with suppress(DatabaseUnavailable):  # the report says so already
-            await self._store.end_pass(key, self._summary().kept)
+            await self._store.end_pass(begun, self._summary().kept)
 
     async def _check(self, on_result: OnResult, progress: PassProgress) -> None:
         """Check the selected batches; what stops the pass goes into the report."""
@@ -150,10 +172,12 @@ class Sweep:
 
     async def _purge(self, seconds_max: float) -> None:
         """Delete old batches, except in a pass by hand: a person who asks for one batch expects only that."""
-        if self._options.batch_id is None and not self._options.dry_run:
-            self._deleted += await purge_ended(
-                self._store, self._deadline, self._settings.retention, seconds_max=seconds_max
-            )
+        if self._options.batch_id is not None or self._begun is None:
+            return
+        retention = self._settings.retention
+        # By the time at which the pass began, since the clock may jump while it runs.
+        ended_before = self._begun.deletes_before(retention) if retention else None
+        self._deleted += await purge_ended(self._store, self._deadline, ended_before, seconds_max=seconds_max)
 
     async def _selected(self, progress: PassProgress) -> AsyncGenerator[Batch]:
         if self._options.batch_id is not None:
@@ -174,6 +198,7 @@ class Sweep:
             lease_held_elsewhere=self._lease_held_elsewhere,
             not_looked_at=self._not_checked,
             batches_deleted=self._deleted,
+            clock_jump_seconds=self._begun.jump.seconds if self._begun and self._begun.jump else 0.0,
             seconds=round(asyncio.get_running_loop().time() - self._started, 3),
             cut_short=(self._deadline.stop_reason or "") if is_cut_short else "",
         )
@@ -211,5 +236,5 @@ async def _in_order(store: BatchStore, keys: Sequence[int]) -> AsyncGenerator[Ba
 
 
 def is_stuck(batch: Batch, stuck_after_seconds: float) -> bool:
-    """Return whether a batch has had no result for that long, by the database's clock."""
-    return (batch.read_time - batch.quiet_since).total_seconds() >= stuck_after_seconds
+    """Return whether a batch has had no result for that long, or since the database's clock was set back."""
+    return pace.silent_seconds_of(batch, batch.read_time) >= stuck_after_seconds

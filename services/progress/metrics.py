@@ -132,6 +132,11 @@ def _of_the_batches(overview: Overview) -> Iterator[Metric]:
         "Batches in progress that no pass of the reconciler will end unless a person does something.",
         overview.batches_need_person,
     )
+    yield _gauge(
+        "clock_jump_seconds",
+        "How far the database's clock has jumped ahead, by which the deletion of old batches is delayed.",
+        overview.clock_jump_seconds,
+    )
     yield _gauge("recent_repairs", "Batches repaired within the last hour.", overview.recent_repairs)
     yield _gauge(
         "recent_repaired_jobs",

@@ -27,6 +27,8 @@ def _columns() -> list[sa.Column[object]]:
         sa.Column("batches_left", sa.JSON()),
         sa.Column("errors", sa.BigInteger()),
         sa.Column("cut_short", sa.String(500).with_variant(_SENTENCE, "mysql", "mariadb")),
+        sa.Column("clock_jump_seconds", sa.Double()),
+        sa.Column("clock_jump_time", sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")),
     ]
 
 

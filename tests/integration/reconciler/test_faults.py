@@ -17,6 +17,7 @@ from reconciler.run.availability import UNANSWERED_IN_A_ROW_MAX
 from reconciler.run.deadline import StopReason
 from reconciler.run.result import RunReport
 from tests.integration.reconciler.scenes import Scene, jobs
+from tests.integration.store.steps import ago
 from tests.support.queue_fake import (
     FakeBatch,
     FakeJob,
@@ -291,7 +292,7 @@ async def test_a_batch_that_ends_and_is_deleted_meanwhile_is_not_an_error(scene:
             [JobResult(batch_id, job.job_id, job.outcome) for job in jobs(2)],  # type: ignore[arg-type]
             ResultSource.WORKER,
         )
-        await scene.store.purge_ended(0)
+        await scene.store.purge_ended(ago(0))
 
     scene.queue.before_page = end_and_delete
     report = await scene.run()

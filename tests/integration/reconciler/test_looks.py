@@ -50,7 +50,8 @@ async def test_a_batch_that_stays_open_after_its_repair_has_a_look(scene: Scene)
     look = await look_at(scene)
     assert look is not None
     assert (report.summary.repaired, look.reason) == (1, "4 jobs are still pending in the queue")
-    assert look.is_newer_than(await scene.store.get_batch("batch"))
+    batch = await scene.store.get_batch("batch")
+    assert look.is_newer_than(batch, batch.read_time)
 
 
 async def test_a_queue_that_keeps_only_counts_names_no_jobs(scene: Scene) -> None:

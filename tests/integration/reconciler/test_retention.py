@@ -11,6 +11,7 @@ from batches.store.retention import CHUNK_BATCHES
 from reconciler.run.deadline import Deadline, StopReason
 from reconciler.run.purge import purge_ended
 from tests.integration.reconciler.scenes import Scene, jobs
+from tests.integration.store.steps import ago
 from tests.support.queue_fake import FakeBatch, QueueFake, served
 
 AT_ONCE = {"retention": 1e-6}
@@ -73,7 +74,7 @@ async def test_a_pass_deletes_chunk_by_chunk_until_nothing_old_is_left(scene: Sc
     await scene.batch("large", FakeBatch(many), many)
     for number in range(101):
         await scene.batch(f"small-{number}", FakeBatch(jobs(1)), jobs(1))
-    await scene.store.purge_ended(0)
+    await scene.store.purge_ended(ago(0))
     scene.settings = AT_ONCE
     report = await scene.run()
     tables = await scene.tables()
@@ -128,7 +129,7 @@ async def test_a_database_that_does_not_answer_the_deletion_stops_the_pass() -> 
     """Its report must not look like that of a complete pass."""
     database = Database("mysql+asyncmy://user:password@127.0.0.1:1/database", connections_max=1)
     deadline = Deadline(60)
-    assert await purge_ended(BatchStore(database), deadline, 1, seconds_max=60) == 0
+    assert await purge_ended(BatchStore(database), deadline, ago(1), seconds_max=60) == 0
     deadline.close()
     await database.close()
     assert deadline.stop_reason is StopReason.DATABASE_UNAVAILABLE

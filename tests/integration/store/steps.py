@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -164,3 +165,8 @@ async def lock_row(connection: AsyncConnection, name: str) -> None:
 async def row_names(connection: AsyncConnection) -> list[str]:
     """Return the names of the inserted rows."""
     return list((await connection.scalars(text("SELECT name FROM leases ORDER BY name"))).all())
+
+
+def ago(seconds: float) -> datetime:
+    """Return a past time. The servers of the tests have the clock of this machine."""
+    return datetime.now(UTC) - timedelta(seconds=seconds)

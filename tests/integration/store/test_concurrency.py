@@ -14,7 +14,7 @@ from batches.recording import Recording
 from batches.repair import RepairPlan
 from batches.result import Disposition, JobOutcome, JobResult
 from batches.store.batch_store import BatchStore
-from tests.integration.store.steps import RECORDED, create, differences, recorded
+from tests.integration.store.steps import RECORDED, ago, create, differences, recorded
 from tests.support.samples import WORKER, result, tally_of
 
 BATCH_IDS = ["one", "two", "three", "four"]
@@ -175,7 +175,7 @@ async def _one_step(store: BatchStore, chance: Random) -> None:
         case "cancel":
             await store.cancel_batch(batch_id)
         case "forget":
-            await store.purge_ended(0)
+            await store.purge_ended(ago(0))
             await store.delete_chunk()
 
 

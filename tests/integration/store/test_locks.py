@@ -13,7 +13,7 @@ from batches.store import lifecycle, recording, retention
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database, Work
 from batches.store.rows import insert_batch, lock_batches
-from tests.integration.store.steps import create, on_servers, wait_until_blocked
+from tests.integration.store.steps import ago, create, on_servers, wait_until_blocked
 from tests.support.samples import BATCH, WORKER, result
 
 pytestmark = on_servers
@@ -91,7 +91,9 @@ async def test_a_purge_leaves_out_the_batches_purged_before(
     """Of two concurrent passes, only the first purges a batch."""
     await create(store, 0)
     purged = await after(
-        other_database, lambda connection: retention.purge_ended(connection, 0), store.purge_ended(0)
+        other_database,
+        lambda connection: retention.purge_ended(connection, ago(0)),
+        store.purge_ended(ago(0)),
     )
     assert purged == 0
 

@@ -135,3 +135,32 @@ async def test_a_deleted_batch_is_not_read(store: BatchStore) -> None:
     read = await store.read_batches([batch.batch_key, batch.batch_key + 1])
     assert [one.batch_id for one in read] == ["batch"]
     assert await store.read_batches([]) == []
+
+
+async def test_a_batch_from_before_the_clock_was_set_back_is_stuck(
+    store: BatchStore, database: Database
+) -> None:
+    """It has had no result since, and nobody knows for how long; a result makes it a recent one."""
+    for batch_id in ("silent", "moves"):
+        await create(store, 2, batch_id)
+        await report(store, result("first", batch_id=batch_id))
+    await execute(database, "UPDATE batches SET last_result_time = '2999-01-01 00:00:00.000000'")
+    assert await stuck(store, 300) == ["silent", "moves"]
+    assert (await store.read_overview(300)).stuck_batches == 2
+    await report(store, result("second", batch_id="moves"))
+    assert await stuck(store, 300) == ["silent"]
+
+
+async def test_a_look_from_before_the_clock_was_set_back_is_not_told(
+    store: BatchStore, database: Database
+) -> None:
+    await create(store, 2)
+    found = QueuePending(1, lists_jobs=True, first_jobs=(PendingJob("j"),))
+    await store.record_look(Look("batch", "contradiction", "why", found, needs_person=True))
+    assert (await store.read_overview(300)).batches_need_person == 1
+    await execute(database, "UPDATE looks SET look_time = '2999-01-01 00:00:00.000000'")
+    assert (await store.read_overview(300)).batches_need_person == 0
+    page = await store.list_pending_jobs("batch", after_job_id=None, size=10)
+    assert (page.jobs.items, page.look) == ([], None)
+    await store.record_look(Look("batch", "contradiction", "why", found, needs_person=True))
+    assert (await store.read_overview(300)).batches_need_person == 1

@@ -12,6 +12,7 @@ from batches.store.database import Database
 from tests.integration.store.steps import execute, on_sqlite
 from tests.support.samples import NOON
 
+DAY_SECONDS = 86_400.0
 OF_ALL_BY_HAND = PassKind(manual=True)
 OF_ONE = PassKind(manual=True, one_batch=True)
 
@@ -46,7 +47,7 @@ async def test_what_a_pass_did_is_listed(store: BatchStore) -> None:
 
 
 async def test_passes_are_listed_newest_first_in_pages(store: BatchStore) -> None:
-    keys = [await store.begin_pass() for _ in range(3)]
+    keys = [(await store.begin_pass()).pass_key for _ in range(3)]
     first = await store.list_passes(before_key=None, size=2)
     assert [one.pass_key for one in first.items] == keys[:0:-1]
     second = await store.list_passes(before_key=first.next_key, size=2)
@@ -90,3 +91,18 @@ async def test_the_database_is_named_without_its_address(store: BatchStore, data
     assert info.last_pass_time is None
     await store.end_pass(await store.begin_pass(), PassNumbers())
     assert (await store.read_server_info()).last_pass_time == await last_pass(database)
+
+
+async def test_a_jump_of_the_clock_is_kept_until_a_person_believes_it(
+    store: BatchStore, database: Database
+) -> None:
+    """A pass over one batch does not make the next one believe it."""
+    await store.begin_pass(retention_seconds=DAY_SECONDS * 30)
+    await execute(database, "UPDATE passes SET start_time = '2020-01-01 00:00:00.000000'")
+    for kind in (OF_ONE, PassKind()):
+        begun = await store.begin_pass(kind, DAY_SECONDS * 30)
+        assert begun.time.deletes_before(DAY_SECONDS * 30).year == 2019
+    assert (await store.read_overview(300)).clock_jump_seconds > 5 * 365 * DAY_SECONDS
+    begun = await store.begin_pass(retention_seconds=DAY_SECONDS * 30, trusts_clock=True)
+    assert begun.time.jump is None
+    assert (await store.read_overview(300)).clock_jump_seconds == 0

@@ -15,6 +15,7 @@ from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from tests.integration.store.steps import (
     RECORDED,
+    ago,
     count_rows,
     create,
     differences,
@@ -66,7 +67,7 @@ async def test_a_purged_batch_does_not_exist(store: BatchStore, database: Databa
     """This holds before its rows are deleted, for readers and for reports."""
     await completed(store)
     await age(database, "batch")
-    assert await store.purge_ended(DAY_SECONDS) == 1
+    assert await store.purge_ended(ago(DAY_SECONDS)) == 1
     with pytest.raises(BatchNotFound):
         await store.get_batch("batch")
     assert await report(store, result("late")) == [BatchNotFound]
@@ -79,7 +80,7 @@ async def test_all_rows_of_a_purged_batch_are_deleted(store: BatchStore, databas
     kept = await count_rows(database)
     await completed(store)
     await age(database, "batch")
-    await store.purge_ended(DAY_SECONDS)
+    await store.purge_ended(ago(DAY_SECONDS))
     await delete_all(store)
     assert await count_rows(database) == kept
     assert len(await recorded(store, "other")) == 3
@@ -93,18 +94,19 @@ async def test_only_batches_that_ended_long_ago_are_purged(store: BatchStore, da
     await report(store, result("job", batch_id="completed"), result("job", batch_id="recent"))
     await store.cancel_batch("cancelled")
     await age(database, "completed", "cancelled", "processing")
-    assert await store.purge_ended(DAY_SECONDS) == 2
-    assert await store.purge_ended(DAY_SECONDS) == 0
+    assert await store.purge_ended(ago(DAY_SECONDS)) == 2
+    assert await store.purge_ended(ago(DAY_SECONDS)) == 0
     page = await store.list_batches(BatchFilter(), before_key=None, size=10)
     assert [batch.batch_id for batch in page.items] == ["recent", "processing"]
 
 
-async def test_the_retention_is_in_seconds(store: BatchStore, database: Database) -> None:
-    """A batch is purged as soon as it ended longer ago than the retention."""
+async def test_only_batches_that_ended_before_the_given_time_are_purged(
+    store: BatchStore, database: Database
+) -> None:
     now = (await create(store, 1, "processing")).read_time
     for batch_id, seconds in (("old", 150), ("recent", 50)):
         await insert_batches(database, [batch_id], complete_time=now - timedelta(seconds=seconds))
-    assert await store.purge_ended(100) == 1
+    assert await store.purge_ended(ago(100)) == 1
     with pytest.raises(BatchNotFound):
         await store.get_batch("old")
 
@@ -112,7 +114,7 @@ async def test_the_retention_is_in_seconds(store: BatchStore, database: Database
 async def test_purging_without_ended_batches_does_nothing(store: BatchStore) -> None:
     """There is nothing to delete either."""
     await create(store, 1)
-    assert await store.purge_ended(0) == 0
+    assert await store.purge_ended(ago(0)) == 0
     assert await store.delete_chunk() is False
 
 
@@ -124,7 +126,7 @@ async def test_an_interrupted_deletion_continues(
     for batch_id in ("one", "two"):
         await completed(store, batch_id, jobs=35)
     await age(database, "one", "two")
-    await store.purge_ended(DAY_SECONDS)
+    await store.purge_ended(ago(DAY_SECONDS))
     assert await store.delete_chunk()
     assert (await count_rows(database))["job_results"] == 60
     assert await delete_all(other_store) == 9
@@ -138,7 +140,7 @@ async def test_the_id_of_a_purged_batch_can_be_reused(
     monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
     await completed(store, jobs=5)
     await age(database, "batch")
-    await store.purge_ended(DAY_SECONDS)
+    await store.purge_ended(ago(DAY_SECONDS))
     await store.delete_chunk()
     batch = await create(store, 7, sealed=False)
     assert (batch.tally, batch.labels, batch.revision) == (Tally(), {}, 1)
@@ -157,7 +159,7 @@ async def test_the_key_of_a_purged_batch_is_never_reused(store: BatchStore, data
     await create(store, 0)
     old = await store.get_batch("batch")
     await age(database, "batch")
-    await store.purge_ended(DAY_SECONDS)
+    await store.purge_ended(ago(DAY_SECONDS))
     assert (await create(store, 0)).batch_key > old.batch_key
 
 
@@ -171,10 +173,10 @@ async def test_the_oldest_batches_are_purged_first(
     for year, batch_id in enumerate("abcde", start=2000):
         query = "UPDATE batches SET complete_time = :time WHERE batch_id = :batch_id"
         await execute(database, query, time=f"{year}-01-01 00:00:00.000000", batch_id=batch_id)
-    assert await store.purge_ended(DAY_SECONDS) == 2
+    assert await store.purge_ended(ago(DAY_SECONDS)) == 2
     page = await store.list_batches(BatchFilter(), before_key=None, size=10)
     assert [batch.batch_id for batch in page.items] == ["e", "d", "c"]
-    assert [await store.purge_ended(DAY_SECONDS) for _ in range(3)] == [2, 1, 0]
+    assert [await store.purge_ended(ago(DAY_SECONDS)) for _ in range(3)] == [2, 1, 0]
 
 
 async def test_concurrent_passes_purge_each_batch_once(
@@ -188,6 +190,6 @@ async def test_concurrent_passes_purge_each_batch_once(
     for one in (database, other_database):
         await open_connections(one, 4)
     stores = [store, other_store] * 4
-    assert sum(await asyncio.gather(*(one.purge_ended(DAY_SECONDS) for one in stores))) == 30
+    assert sum(await asyncio.gather(*(one.purge_ended(ago(DAY_SECONDS)) for one in stores))) == 30
     await asyncio.gather(*(delete_all(one) for one in stores))
     assert await count_rows(database) == {}

@@ -54,4 +54,19 @@ def test_a_look_is_never_before_the_last_result() -> None:
     """The clock of another server may be behind after a fail-over."""
     look = looked(STILL_PENDING, 0, last_result=5)
     assert look.look_time == at(5)
-    assert look.is_newer_than(replace(BATCH, read_time=NOON, last_result_time=at(5)))
+    assert look.is_newer_than(replace(BATCH, read_time=NOON, last_result_time=at(5)), NOON)
+
+
+def test_a_look_from_before_the_clock_was_set_back_says_nothing() -> None:
+    """Nobody knows whether a result was recorded since; the next look begins anew."""
+    before = looked(STILL_PENDING, 3_600)
+    now = replace(BATCH, read_time=at(60), last_result_time=at(50))
+    assert not before.is_newer_than(now, at(60))
+    assert last_look(STILL_PENDING, now, before).unchanged_since == at(60)
+
+
+def test_a_look_after_the_clock_was_set_back_is_newer_than_a_result_before_that() -> None:
+    batch = replace(BATCH, read_time=at(60), last_result_time=at(3_600))
+    look = last_look(STILL_PENDING, batch, None)
+    assert look.look_time == at(60)
+    assert look.is_newer_than(batch, at(60))

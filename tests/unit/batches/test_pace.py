@@ -8,7 +8,7 @@ import pytest
 from batches import pace
 from batches.batch import Batch, BatchState
 from batches.recording import record
-from batches.result import StoredAttempt
+from batches.result import ResultSource, StoredAttempt
 from tests.support.samples import BATCH, WORKER, at, results
 
 BIG = replace(BATCH, announced_jobs=1_000_000)
@@ -134,13 +134,40 @@ def test_a_read_from_before_the_last_commit_shows_the_full_rate() -> None:
     """Its clock is behind the last result, so the rate has not faded."""
     batch = moved(BIG, range(1, 31), 10)
     assert pace.jobs_per_second(batch, at(29)) >= pace.jobs_per_second(batch, at(30))
+    assert pace.silent_seconds_of(batch, at(29)) == 0
 
 
-def test_a_database_clock_set_back_by_hours_leaves_the_rate() -> None:
-    """A batch stays readable: the share of the old average must not grow without bound."""
-    batch = moved(BIG, range(8 * 3_600, 8 * 3_600 + 30), 10)
-    assert pace.jobs_per_second(batch, at(0)) == batch.results_per_second > 0
-    assert not pace.has_stalled(batch, at(0))
+@pytest.mark.parametrize("seconds", [1, 3, 60, 600])
+def test_a_database_clock_set_back_by_an_hour_leaves_the_rate(seconds: int) -> None:
+    """The first group after that tells nothing about the rate, since nobody knows how long it took."""
+    before = moved(BIG, range(3_600, 3_630), 20)
+    after = moved(before, range(31, 31 + seconds), 20)
+    assert after.last_result_time == at(30 + seconds)
+    assert pace.jobs_per_second(after, at(30 + seconds)) == pytest.approx(20, rel=0.03)
+
+
+def test_a_repair_after_the_clock_was_set_back_leaves_no_rate_that_is_wrong() -> None:
+    """The next results begin a new average."""
+    before = moved(BIG, range(3_600, 3_630), 20)
+    group = results(20, first=before.tally.ended)
+    repaired = record([replace(before, read_time=at(0))], {}, group, ResultSource.RECONCILER).batches["batch"]
+    after = moved(repaired, range(1, 61), 20)
+    assert pace.jobs_per_second(after, at(60)) == pytest.approx(20, rel=0.2)
+
+
+def test_a_batch_without_a_result_since_the_clock_was_set_back_has_stalled() -> None:
+    """Nobody knows for how long it has been silent; its next result shows that it moves."""
+    batch = moved(BIG, range(3_600, 3_630), 20)
+    assert not pace.has_stalled(batch, at(3_629 - 9))
+    assert pace.has_stalled(batch, at(0))
+    assert pace.jobs_per_second(batch, at(0)) == 0
+    assert pace.pace_holds_seconds(batch, at(0)) is None
+    assert not pace.has_stalled(moved(batch, [1], 1), at(1))
+
+
+def test_the_first_result_of_a_batch_created_before_the_clock_was_set_back_begins_its_rate() -> None:
+    batch = moved(replace(BIG, create_time=at(3_600)), [1], 5)
+    assert pace.jobs_per_second(batch, at(1)) == pytest.approx(5)
 
 
 @pytest.mark.parametrize(

@@ -170,3 +170,20 @@ def test_a_stalled_batch_says_why(batch: Batch, quiet_seconds: int, reason: str)
 def test_durations_are_rounded_down_to_their_largest_unit(seconds: float, text: str) -> None:
     """A duration is shown as one whole number."""
     assert duration_text(seconds) == text
+
+
+def test_a_silence_since_the_clock_was_set_back_has_no_length() -> None:
+    """A look from before that is not told, and the time of a pass from before tells nothing."""
+    batch = replace(BATCH, last_result_time=at(4 * HOUR))
+    before = replace(STILL_PENDING, look_time=at(4 * HOUR + 1))
+    assert stall_reason(batch, at(3 * HOUR), RULES, Findings(before, at(4 * HOUR + 1))) == (
+        "no result since the database's clock was set back; 10 of 10 jobs pending; not looked at since"
+    )
+
+
+def test_a_look_after_the_clock_was_set_back_is_told() -> None:
+    batch = replace(BATCH, last_result_time=at(4 * HOUR))
+    look = replace(STILL_PENDING, unchanged_since=STILL_PENDING.look_time)
+    assert found(Findings(look, look.look_time), batch=batch) == (
+        "looked at 3 min ago: 4 jobs are still pending in Celery"
+    )

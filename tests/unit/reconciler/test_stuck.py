@@ -14,6 +14,12 @@ STUCK = {
     "not quite long enough": (replace(BATCH, read_time=at(299.9)), 300, False),
     "reported recently": (replace(BATCH, last_result_time=at(100), read_time=at(300)), 300, False),
     "reported long ago": (replace(BATCH, last_result_time=at(100), read_time=at(400)), 300, True),
+    "reported before the clock was set back": (
+        replace(BATCH, last_result_time=at(3_600), read_time=at(0)),
+        300,
+        True,
+    ),
+    "read before the last commit": (replace(BATCH, last_result_time=at(5), read_time=at(0)), 300, False),
     "at once": (BATCH, 0, True),
 }
 
