@@ -129,6 +129,10 @@ test-oldest: setup-dev | $(UV) ## Test the client with the oldest grpcio and pro
 test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (an hour)
 	FAULTS=full $(PYTEST) tests/faults
 
+.PHONY: test-cluster
+test-cluster: setup-dev ## Test the server on a cluster of databases in full size (15 minutes)
+	FAULTS=full $(PYTEST) tests/cluster
+
 .PHONY: test-k8s
 test-k8s: setup-dev ## Test the manifests on the API server of KUBECONFIG or KUBEBUILDER_ASSETS, and the image
 	KUBERNETES=given $(PYTEST) tests/k8s tests/integration/job_status/test_kubernetes_source.py \

@@ -104,6 +104,8 @@ class ProcessServer(DatabaseServer):
         home = self._home = ServerHome(self.engine)
         if self._initial_data is not None:
             shutil.copytree(self._initial_data, home.data, dirs_exist_ok=True)
+            # MySQL's identity, which it creates anew: servers of a group must have different ones.
+            (home.data / "auto.cnf").unlink(missing_ok=True)
             return home
         sql = home.folder / "bootstrap.sql"
         sql.write_text(self._binaries.bootstrap_sql(), encoding="utf-8")

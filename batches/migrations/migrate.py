@@ -1,7 +1,6 @@
 """Upgrades the schema, one upgrade at a time, and checks it when a server starts."""
 
 import asyncio
-from functools import partial
 from pathlib import Path
 from typing import TypeGuard
 
@@ -52,10 +51,11 @@ async def upgrade(database: Database) -> tuple[str | None, str]:
     try:
         if database.is_sqlite:
             return await _upgrade_once(database)
-        before, is_done = await database.read(partial(AsyncConnection.run_sync, fn=_state))
+        before, is_done = await database.read(_read_state)
         if is_done:
             return before, before or head_version()
         async with turn(database):
+            await database.read(_read_state)  # waits until this node has applied the upgrade before
             return await _upgrade_patiently(database)
     except (SQLAlchemyError, OSError) as error:
         raise DatabaseUnavailable from error
@@ -82,12 +82,16 @@ async def _upgrade_patiently(database: Database) -> tuple[str | None, str]:
 
 async def _upgrade_once(database: Database) -> tuple[str | None, str]:
     async with database.migration() as connection:
-        before, is_done = await connection.run_sync(_state)
+        before, is_done = await _read_state(connection)
         if not is_done:
             from batches.migrations import scripts  # noqa: PLC0415  # for its import of alembic
 
             await connection.run_sync(scripts.run)
     return before, before if is_done and before else head_version()
+
+
+async def _read_state(connection: AsyncConnection) -> tuple[str | None, bool]:
+    return await connection.run_sync(_state)
 
 
 def _state(connection: Connection) -> tuple[str | None, bool]:

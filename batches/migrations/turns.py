@@ -33,7 +33,8 @@ async def turn(database: Database) -> AsyncIterator[None]:
 
     """
     store, clock = BatchStore(database), asyncio.get_running_loop().time
-    await database.write(_create_leases)
+    async with database.migration() as connection:
+        await _create_leases(connection)
     end = clock() + TURN_SECONDS_MAX
     while True:
         own = asyncio.timeout(None)

@@ -131,14 +131,22 @@ class Database:
 
     @asynccontextmanager
     async def migration(self) -> AsyncIterator[AsyncConnection]:
-        """Begin a transaction on a separate connection whose statements may take hours."""
+        """Begin a transaction on a separate connection whose statements may take hours.
+
+        On a cluster it may see an older state than a `read` before it: that read waits for the newest one.
+        """
         if self.is_sqlite:
             async with self._engine.begin() as connection:
                 yield connection
             return
         await self.ping()  # with the short limits: fails soon if the server does not answer at all
         engine = engines.create_server_engine(
-            self._engine.url, 1, self._logins, MIGRATION_STATEMENT_SECONDS_MAX
+            self._engine.url,
+            1,
+            self._logins,
+            MIGRATION_STATEMENT_SECONDS_MAX,
+            # A statement that has locked its table would wait for transactions that wait for the table.
+            in_sync=False,
         )
         try:
             async with engine.begin() as connection:

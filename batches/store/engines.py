@@ -49,9 +49,23 @@ def create_engine(url: URL, connections_max: int, logins: DatabaseLogins) -> Asy
 
 
 def create_server_engine(
-    url: URL, connections_max: int, logins: DatabaseLogins, statement_seconds_max: float
+    url: URL,
+    connections_max: int,
+    logins: DatabaseLogins,
+    statement_seconds_max: float,
+    *,
+    in_sync: bool = True,
 ) -> AsyncEngine:
-    """Return an engine for a server, whose statements may take `statement_seconds_max`."""
+    """Return an engine for a server.
+
+    Args:
+        url: Of the server.
+        connections_max: The size of the pool.
+        logins: Logs in to the server.
+        statement_seconds_max: How long a statement may take.
+        in_sync: Whether statements wait until their node has applied what the cluster committed before.
+
+    """
     engine = create_async_engine(
         url,
         hide_parameters=True,  # a logged error must not contain job ids or error messages
@@ -72,7 +86,8 @@ def create_server_engine(
     event.listen(engine.sync_engine, "do_connect", logins.connect)
     event.listen(engine.sync_engine, "handle_error", logins.handle_error)
     event.listen(engine.sync_engine, "handle_error", _leave_node)
-    event.listen(engine.sync_engine, "connect", _read_in_sync)
+    if in_sync:
+        event.listen(engine.sync_engine, "connect", _read_in_sync)
     return engine
 
 

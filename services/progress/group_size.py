@@ -6,9 +6,9 @@ more often: a large group would lose against small ones for ever. A node may als
 
 from services.progress.turns import GROUP_WORK_MAX
 
-GROWTH = 1.25
-"""By how much a group that was recorded lets the next one grow: from one result to the full size in 35,
-a second or so. Conflicts that are over cost little then, and those that last are met rarely."""
+GROWTH = 2.0
+"""By how much a group that was recorded lets the next one grow. Where all nodes write one batch, half of the
+groups conflict whatever their size; a slower growth would leave them at single results."""
 
 
 class GroupSize:

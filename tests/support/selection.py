@@ -20,6 +20,7 @@ START_ORDER: tuple[EngineName, ...] = ("sqlite", "mariadb", "mysql")
 ON_EVERY_ENGINE = "tests/integration/store/"
 """The store's contract: SQL, locks and transactions are where the engines differ."""
 LEFT_TO_MORE = {
+    "tests/cluster/": "runs three database servers as a cluster",
     "tests/e2e/dashboard/": "drives a browser",
     "tests/e2e/test_real_queues.py": "runs 1,037 jobs in each of four real queues",
     "tests/integration/integrations/test_examples.py": "runs each example with its own queue and workers",

@@ -31,8 +31,8 @@ async def test_size_is_kept_for_the_next_group() -> None:
     async with group_commit(store) as commit:
         for name in "abcdefghij":
             await submit(commit, several(name, 1_000))
-    assert len(store.refused) < len(store.groups)
-    assert max(store.refused[5:]) <= 2 * store.results_max
+    assert len(store.refused) <= len(store.groups)
+    assert max(store.refused[5:]) <= 3 * store.results_max
 
 
 async def test_calls_of_a_group_that_is_divided_are_answered_each() -> None:
@@ -71,6 +71,6 @@ def test_size_halves_and_grows_back_to_the_full_one() -> None:
     while size.work_max < GROUP_WORK_MAX:
         size.recorded()
         groups += 1
-    assert groups < 40
+    assert groups <= 11
     size.recorded()
     assert size.work_max == GROUP_WORK_MAX

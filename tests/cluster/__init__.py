@@ -1,0 +1,1 @@
+"""The server on clusters of databases, with real engines: `make test-cluster`."""
