@@ -51,7 +51,7 @@ def test_pods_are_admitted(namespace: Namespace, kustomization: str) -> None:
     """Pod Security "restricted" admits the pods of every Deployment and Job."""
     namespace.apply(kustomization)
     owners = [*namespace.all_of("deployments"), *namespace.all_of("jobs")]
-    for name in (one["metadata"]["name"] for one in owners):
+    for name in (one["metadata"]["labels"]["app.kubernetes.io/name"] for one in owners):
         eventually(partial(namespace.all_of, "pods", f"app.kubernetes.io/name={name}"))
     messages = [one["message"] for one in namespace.all_of("events")]
     assert [one for one in messages if "violates PodSecurity" in one] == []
