@@ -11,12 +11,15 @@ from batches.settings import DatabaseSettings
 from batches.store import schema
 from batchprogress.v1 import progress_pb2 as pb
 from services.progress.wiring import HEALTH_CONNECTIONS_MAX, RECORDING_CONNECTIONS_MAX
+from tests.faults.channels import open_channels
 from tests.faults.conftest import Target
-from tests.support.progress import Stub
+from tests.support.progress import Stub, stub_of
 
 READING_CONNECTIONS: int = DatabaseSettings.model_fields["database_connections"].default
 CONNECTIONS_MAX = READING_CONNECTIONS + RECORDING_CONNECTIONS_MAX + HEALTH_CONNECTIONS_MAX
 """The connections that an idle server may have."""
+CALLERS = 2
+"""One caller may have half of the connections; without tokens, each connection is a caller."""
 READ_CONDITION = f"{schema.batches.name}.batch_id = "
 """Part of the statement of GetBatch, but not of those that record results."""
 LOOK_SECONDS = 0.05
@@ -26,16 +29,17 @@ READ_SECONDS_MAX = 15.0
 """The deadline of reads that wait for the lock, longer than the lock is held."""
 
 
-async def assert_pool_whole(stub: Stub, batch_id: str, target: Target) -> None:
-    """Check that no connection of the pool is lost.
+async def assert_pool_whole(port: int, batch_id: str, target: Target) -> None:
+    """Check that no connection of the pool of a server is lost.
 
     As many reads as the pool has connections wait for one lock in the database. If a connection were lost,
     one read would wait in the pool instead, invisible to the database.
     """
     request = pb.GetBatchRequest(batch_id=batch_id)
-    async with root(target) as connection:
+    async with root(target) as connection, open_channels([port], CALLERS) as channels:
+        stubs = [stub_of(channels[number % CALLERS]) for number in range(READING_CONNECTIONS)]
         await connection.execute(text(f"LOCK TABLES {schema.batches.name} WRITE"))
-        reads = [asyncio.ensure_future(_read(stub, request)) for _ in range(READING_CONNECTIONS)]
+        reads = [asyncio.ensure_future(_read(stub, request)) for stub in stubs]
         try:
             await _until(lambda: _are_waiting(connection, READING_CONNECTIONS))
         finally:

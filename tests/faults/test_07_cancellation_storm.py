@@ -119,9 +119,8 @@ async def test_a_storm_of_cancellations_leaves_nothing_behind(
         given_up, resident = 0, []
         for _ in range(PARTS):
             given_up += await storm.blow(stubs, calls // PARTS)
-            await assert_pool_whole(
-                stubs[0], "hot", target
-            )  # no call is pending, no connection is checked out
+            # No call is pending, no connection is checked out.
+            await assert_pool_whole(servers.ports[0], "hot", target)
             resident.append(Footprint.of(servers.server(0).pid).resident_bytes)
         await assert_threads_at_rest(target, servers=1)
         await Workers(ledger, channels, WORKERS).send_all(plan)

@@ -191,8 +191,8 @@ async def test_malformed_bytes_are_refused(progress: Served, method: str) -> Non
 
 
 async def test_oversized_message_is_refused(progress: Served) -> None:
-    """A message of 5 MiB is INVALID_ARGUMENT / MESSAGE_TOO_LARGE, which a worker does not retry."""
-    message = b"x" * (MESSAGE_BYTES_MAX + 1024 * 1024)
+    """A message above 4 MiB is INVALID_ARGUMENT / MESSAGE_TOO_LARGE, which a worker does not retry."""
+    message = b"x" * (MESSAGE_BYTES_MAX + 256 * 1024)
     answer = await refused(raw(progress, "ReportJobResult", message))
     assert (answer.code, answer.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE")
 
