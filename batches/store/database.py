@@ -1,6 +1,7 @@
 """Transactions: the only place that begins, times and retries them, and translates their errors."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -37,8 +38,11 @@ TRANSACTION_SECONDS_MAX = 20
 """The longest time for a transaction with its retries: twice that of a statement, so that one that timed out
 is retried."""
 NODE_SECONDS_MAX = 5.0
-"""How long a transaction looks for a node that takes it. A planned switch-over takes some 2 s; callers that
-wait for longer are told to try again, and may reach another server."""
+"""How long transactions look for a node that takes them, from the first that was refused: a planned
+switch-over takes some 2 s. After that each tries a new connection once, until one succeeds; callers would
+otherwise wait for one search after the other."""
+NODE_TRIES_MIN = 2
+"""The second is made with a new connection."""
 RETRY_DELAY_SECONDS_MAX = 0.5
 """Longer than it takes to resolve a deadlock; short, since the deadlines of waiting callers are running."""
 
@@ -67,6 +71,8 @@ class Database:
         self._running: set[asyncio.Task[Any]] = set()
         self.connections_max = connections_max
         """The size of the pool."""
+        self._node_lost_at: float | None = None
+        """When transactions began to look for a node, on the monotonic clock; None while one takes them."""
         self.retries: Counter[Refusal] = Counter()
         """How many transactions were retried so far, by the reason."""
         self.failures: Counter[Refusal | None] = Counter()
@@ -193,13 +199,13 @@ class Database:
         retrying = AsyncRetrying(
             retry=retry_if_exception(may_succeed),
             wait=wait_random_exponential(multiplier=0.01, max=RETRY_DELAY_SECONDS_MAX),
-            stop=partial(_is_given_up, conflicts_max=conflicts_max),
+            stop=partial(self._is_given_up, conflicts_max=conflicts_max),
             before_sleep=self._count_retry,
             reraise=True,
         )
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS_MAX):
-                return await retrying(once)
+                result: Result = await retrying(once)
         except DataError as error:
             raise ValueRefused from error
         except (SQLAlchemyError, OSError) as error:
@@ -210,6 +216,22 @@ class Database:
             self.failures[refusal] += 1
             _log.warning("database unavailable", error=describe(error))
             raise DatabaseUnavailable from error
+        self._node_lost_at = None
+        return result
+
+    def _is_given_up(self, state: RetryCallState, *, conflicts_max: int | None) -> bool:
+        error = state.outcome.exception() if state.outcome is not None else None
+        refusal = refusal_of(error) if error is not None else None
+        if (
+            refusal is Refusal.CONFLICT
+            and conflicts_max is not None
+            and state.attempt_number >= conflicts_max
+        ):
+            return True
+        if refusal is Refusal.ELSEWHERE and state.attempt_number >= NODE_TRIES_MIN:
+            self._node_lost_at = self._node_lost_at or time.monotonic()
+            return time.monotonic() - self._node_lost_at >= NODE_SECONDS_MAX
+        return (state.seconds_since_start or 0.0) >= TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
 
     def _count_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
@@ -227,17 +249,6 @@ class Database:
         async with self._engine.connect() as connection:
             await connection.execution_options(**options)
             return await work(connection)
-
-
-def _is_given_up(state: RetryCallState, *, conflicts_max: int | None) -> bool:
-    error = state.outcome.exception() if state.outcome is not None else None
-    refusal = refusal_of(error) if error is not None else None
-    if refusal is Refusal.CONFLICT and conflicts_max is not None and state.attempt_number >= conflicts_max:
-        return True
-    seconds_max: float = TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
-    if refusal is Refusal.ELSEWHERE:
-        seconds_max = min(seconds_max, NODE_SECONDS_MAX)
-    return (state.seconds_since_start or 0.0) >= seconds_max
 
 
 def _may_write_later(error: BaseException) -> bool:

@@ -76,8 +76,24 @@ async def test_a_node_that_cannot_write_is_given_up_before_callers_are(
     """They may reach another server; a conflict is tried for longer."""
     monkeypatch.setattr(database_module, "NODE_SECONDS_MAX", 0.0)
     with pytest.raises(DatabaseUnavailable):
-        await database.write(_Refused(1290))
-    await database.write(_Refused(1213))
+        await database.write(_Refused(1290, times=9))
+    await database.write(_Refused(1213, times=3))
+
+
+@on_servers
+async def test_transactions_look_for_a_node_together(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those behind the first try a new connection once, and look again after one that succeeded."""
+    monkeypatch.setattr(database_module, "NODE_SECONDS_MAX", 0.2)
+    first, second, third = (_Refused(1290, times=times) for times in (10**6, 10**6, 4))
+    for work in (first, second):
+        with pytest.raises(DatabaseUnavailable):
+            await database.write(work)
+    assert len(second.connections) == database_module.NODE_TRIES_MIN < len(first.connections)
+    await database.write(select_one)
+    monkeypatch.setattr(database_module, "NODE_SECONDS_MAX", 60.0)
+    await database.write(third)
 
 
 @on_servers
