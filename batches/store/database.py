@@ -220,8 +220,7 @@ class Database:
         return result
 
     def _is_given_up(self, state: RetryCallState, *, conflicts_max: int | None) -> bool:
-        error = state.outcome.exception() if state.outcome is not None else None
-        refusal = refusal_of(error) if error is not None else None
+        refusal = _refusal_of_try(state)
         if (
             refusal is Refusal.CONFLICT
             and conflicts_max is not None
@@ -234,8 +233,7 @@ class Database:
         return (state.seconds_since_start or 0.0) >= TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
 
     def _count_retry(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome is not None else None
-        if error is not None and (refusal := refusal_of(error)):
+        if refusal := _refusal_of_try(state):
             self.retries[refusal] += 1
 
     async def _write_once(self, work: Work[Result]) -> Result:
@@ -249,6 +247,11 @@ class Database:
         async with self._engine.connect() as connection:
             await connection.execution_options(**options)
             return await work(connection)
+
+
+def _refusal_of_try(state: RetryCallState) -> Refusal | None:
+    error = state.outcome.exception() if state.outcome is not None else None
+    return refusal_of(error) if error is not None else None
 
 
 def _may_write_later(error: BaseException) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy import URL, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from batches.store.refusals import Refusal, refusal_of
+from batches.store.refusals import UNKNOWN_VARIABLE, Refusal, refusal_of
 from process.database_logins import DatabaseLogins
 
 STATEMENT_SECONDS_MAX = 10
@@ -24,8 +24,8 @@ CONNECTION_AGE_SECONDS_MAX = 1_800
 IN_SYNC = ("wsrep_sync_wait = 1", "group_replication_consistency = 'BEFORE'")
 """For Galera and for Group Replication: a read waits until its node has applied what the cluster committed
 before. Otherwise a batch that was created through another node is not found, and its reports are lost."""
-UNKNOWN_VARIABLE, PRIVILEGE_MISSING = 1193, 1227
-"""The server has no such variable, or does not let this account set it."""
+PRIVILEGE_MISSING = 1227
+"""The server does not let this account set a variable."""
 SQLITE_BUSY_SECONDS_MAX = 10
 """How long SQLite waits for the connection that is writing: the same as for a statement on other engines."""
 SQLITE_FILE_MODE = 0o600

@@ -22,6 +22,8 @@ class Refusal(Enum):
 
 CANNOT_CONNECT = 2003
 """Nothing listens. Behind a proxy or a name, a node that takes over does so in seconds."""
+UNKNOWN_VARIABLE = 1193
+"""ER_UNKNOWN_SYSTEM_VARIABLE: only one of the engines has it."""
 
 REFUSALS: dict[int, Refusal] = {
     1205: Refusal.CONFLICT,  # ER_LOCK_WAIT_TIMEOUT: another transaction holds the lock

@@ -5,13 +5,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import NodeNotWritable
-from batches.store.refusals import code_of
+from batches.store.refusals import UNKNOWN_VARIABLE, code_of
 
 SYNCED = "Synced"
 """The state of a Galera node that has applied all that its cluster committed."""
 ONLINE = "ONLINE"
 """The state of a member of a Group Replication group that takes part in it."""
-TABLE_DENIED, UNKNOWN_VARIABLE = 1142, 1193
+TABLE_DENIED = 1142
 """Most accounts may not read the tables of Group Replication, and MariaDB has none. A member that has left
 its group is found without them, too: it is read-only by default."""
 
