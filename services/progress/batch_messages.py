@@ -12,7 +12,7 @@ from batches.stall import Findings
 from batchprogress.v1 import progress_pb2 as pb
 from services.progress.convert import BatchConverter, shared_message
 from services.progress.slices import Slices
-from services.progress.watch_hub import Snapshot
+from services.progress.watch import Snapshot
 
 ReadFindings = Callable[[Collection[int]], Awaitable[dict[int, Findings]]]
 """Reads what the reconciler found about batches, by batch_key."""

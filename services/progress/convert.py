@@ -22,7 +22,7 @@ from rpc.answers.error_table import refusal_of
 from rpc.answers.refusal import Refusal, Violation, invalid_fields
 from services.progress.group_commit import Answer
 from services.progress.status import ERRORS
-from services.progress.watch_hub import Snapshot
+from services.progress.watch import Snapshot
 
 SHARED_SECONDS_MAX = 0.5
 """How long watchers share the message of a snapshot. Only the rate, the estimated end and the stall reason

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
+from google.protobuf.duration_pb2 import Duration
+
 from batches.batch import (
     DISPLAY_NAME_CHARACTERS_MAX,
     LABEL_KEY_CHARACTERS_MAX,
@@ -39,6 +41,10 @@ FAILURE_GROUPS_DEFAULT = 100
 """Groups on a page for clients that do not ask for a size: those of 0.1 were sent at most so many."""
 FINGERPRINT = re.compile(f"[0-9a-f]{{{FINGERPRINT_DIGITS}}}")
 MIN_INTERVAL_SECONDS_MAX = 60
+HEARTBEAT_SECONDS_MIN = 1
+"""1,000 watches with heartbeats every second take a tenth of a core."""
+HEARTBEAT_SECONDS_MAX = 60
+"""haproxy ends a stream that is quiet for 50 s, and nginx after 60 s: a longer interval keeps none open."""
 REVISION_MAX = 2**63 - 1
 ATTEMPT_MAX = 2**31 - 1
 
@@ -54,6 +60,8 @@ class Watch:
     batch_id: str
     after_revision: int
     min_interval_seconds: float
+    heartbeat_seconds: float | None
+    """None if no heartbeats are requested."""
 
 
 class _NamesBatch(Protocol):
@@ -179,16 +187,29 @@ def to_page_size(message: ListPassesRequest) -> int:
 def to_watch(message: pb.WatchBatchRequest) -> Watch:
     """Check WatchBatch."""
     checks = FieldChecks()
-    interval_seconds = message.min_interval.seconds + message.min_interval.nanos / 1e9
+    interval_seconds = _seconds(message.min_interval)
     if not 0 <= interval_seconds <= MIN_INTERVAL_SECONDS_MAX:
         checks.reject("min_interval", f"must be from 0 to {MIN_INTERVAL_SECONDS_MAX} s")
+    heartbeat_seconds = (
+        _seconds(message.heartbeat_interval) if message.HasField("heartbeat_interval") else None
+    )
+    if heartbeat_seconds is not None and not (
+        HEARTBEAT_SECONDS_MIN <= heartbeat_seconds <= HEARTBEAT_SECONDS_MAX
+    ):
+        rule = f"must be from {HEARTBEAT_SECONDS_MIN} to {HEARTBEAT_SECONDS_MAX} s, or unset"
+        checks.reject("heartbeat_interval", rule)
     watch = Watch(
         batch_id=checks.identifier("batch_id", message.batch_id),
         after_revision=checks.between("after_revision", message.after_revision, 0, REVISION_MAX),
         min_interval_seconds=interval_seconds,
+        heartbeat_seconds=heartbeat_seconds,
     )
     checks.done()
     return watch
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9
 
 
 def _labels(checks: FieldChecks, labels: dict[str, str]) -> dict[str, str]:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:  # the edge must not load SQLAlchemy to name the store
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+HEARTBEAT = pb.WatchBatchResponse()
+HEARTBEAT_KEY = "batchprogress-heartbeat-seconds"
+
 
 class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     """One method per RPC; the comments of the contract document each.
@@ -180,13 +183,22 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         )
 
     async def WatchBatch(
-        self, request: pb.WatchBatchRequest, _context: Context
+        self, request: pb.WatchBatchRequest, context: Context
     ) -> AsyncIterator[pb.WatchBatchResponse]:
         watch = requests.to_watch(request)
         snapshots = self._hub.watch(
-            require_visible(watch.batch_id), watch.after_revision, watch.min_interval_seconds
+            require_visible(watch.batch_id),
+            watch.after_revision,
+            watch.min_interval_seconds,
+            watch.heartbeat_seconds,
         )
         with scope.open_watch():
+            await context.send_initial_metadata(_announced(watch.heartbeat_seconds))
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
-                    yield await self._messages.of_snapshot(snapshot)
+                    yield HEARTBEAT if snapshot is None else await self._messages.of_snapshot(snapshot)
+
+
+def _announced(heartbeat_seconds: float | None) -> tuple[tuple[str, str], ...]:
+    """Return the initial metadata of a watch: a client tells by it that the server knows heartbeats."""
+    return () if heartbeat_seconds is None else ((HEARTBEAT_KEY, f"{heartbeat_seconds:g}"),)

@@ -116,6 +116,21 @@ BAD_REQUESTS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
         pb.WatchBatchRequest(batch_id="b", min_interval=duration_pb2.Duration(seconds=61)),
         ("min_interval",),
     ),
+    "rare heartbeats": (
+        "WatchBatch",
+        pb.WatchBatchRequest(batch_id="b", heartbeat_interval=duration_pb2.Duration(seconds=60, nanos=1)),
+        ("heartbeat_interval",),
+    ),
+    "many heartbeats": (
+        "WatchBatch",
+        pb.WatchBatchRequest(batch_id="b", heartbeat_interval=duration_pb2.Duration(nanos=999_999_999)),
+        ("heartbeat_interval",),
+    ),
+    "heartbeats without an interval": (
+        "WatchBatch",
+        pb.WatchBatchRequest(batch_id="b", heartbeat_interval=duration_pb2.Duration()),
+        ("heartbeat_interval",),
+    ),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from google.protobuf import duration_pb2
 
 from batchprogress.v1 import progress_pb2 as pb
+from services.progress.servicer import HEARTBEAT_KEY
 from tests.support.answers import answered
 from tests.support.progress import Served, served, stub_of
 
@@ -38,6 +39,34 @@ async def test_watch_begins_with_the_current_state(progress: Served) -> None:
     assert isinstance(message, pb.WatchBatchResponse)
     assert (message.batch.revision, message.batch.succeeded_jobs) == (2, 1)
     call.cancel()
+
+
+async def test_quiet_watch_begins_with_its_initial_metadata(progress: Served) -> None:
+    """It comes before any state, so that clients and proxies know that the stream stands."""
+    last = await progress.create("b", 1)
+    call = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b", after_revision=last.revision))
+    async with asyncio.timeout(SECONDS_MAX):
+        assert HEARTBEAT_KEY not in dict(await call.initial_metadata())
+    call.cancel()
+
+
+@pytest.mark.more("waits for heartbeats, which are a second apart")
+async def test_quiet_watch_has_the_heartbeats_that_it_asks_for(progress: Served) -> None:
+    """They have no batch; states come as without them, up to the end."""
+    batch = await progress.create("b", 1)
+    request = pb.WatchBatchRequest(
+        batch_id="b",
+        after_revision=batch.revision,
+        heartbeat_interval=duration_pb2.Duration(seconds=1, nanos=500_000_000),
+    )
+    call = progress.stub.WatchBatch(request)
+    async with asyncio.timeout(SECONDS_MAX):
+        assert dict(await call.initial_metadata())[HEARTBEAT_KEY] == "1.5"
+        messages = aiter(call)
+        assert [await anext(messages), await anext(messages)] == [pb.WatchBatchResponse()] * 2
+        await progress.report("b", "j1")
+        states = [message.batch async for message in messages if message.HasField("batch")]
+    assert [state.percent_complete for state in states] == [100]
 
 
 async def test_watch_ends_with_the_batch(progress: Served) -> None:

@@ -9,7 +9,7 @@ from batches.stall import Findings, ReconcilerRules
 from services.progress.batch_messages import BatchMessages
 from services.progress.convert import BatchConverter
 from services.progress.slices import Slices
-from services.progress.watch_hub import Snapshot
+from services.progress.watch import Snapshot
 from tests.support.samples import BATCH, at
 
 RULES = ReconcilerRules(stuck_after_seconds=300, period_seconds=300)

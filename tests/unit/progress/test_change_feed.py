@@ -1,7 +1,7 @@
 """When the change feed reads what, and the lag it reports."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from batches.errors import DatabaseUnavailable
 from services.progress import change_feed
 from services.progress.change_feed import ChangeFeed
 from services.progress.pending_ids import PendingIds
+from services.progress.watch import Snapshot
 from services.progress.watch_hub import WatchHub
 from tests.unit.progress.memory_store import NOW
 
@@ -75,6 +76,13 @@ class Scene:
                 await asyncio.sleep(0.001)
 
 
+async def next_revision(watch: AsyncGenerator[Snapshot | None, None]) -> int:
+    """Return the next revision that a watch yields."""
+    snapshot = await anext(watch)
+    assert snapshot is not None
+    return snapshot.batch.revision
+
+
 async def test_change_is_seen_at_the_next_tick_or_at_once_if_its_id_is_pending(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -82,14 +90,14 @@ async def test_change_is_seen_at_the_next_tick_or_at_once_if_its_id_is_pending(
     scene = Scene()
     with scene.running():
         async with asyncio.timeout(SECONDS_MAX), aclosing(scene.hub.watch("b", 0, 0.0)) as watch:
-            assert (await anext(watch)).batch.revision == 1
+            assert await next_revision(watch) == 1
             scene.store.batch = replace(BATCH, revision=2)
-            assert (await anext(watch)).batch.revision == 2
+            assert await next_revision(watch) == 2
             monkeypatch.setattr(change_feed, "TICK_SECONDS", 3_600.0)
             await scene.reads(1)  # the tick that was due; the next one is in an hour
             scene.store.batch = replace(BATCH, revision=3)
             scene.pending.add(["b"])
-            assert (await anext(watch)).batch.revision == 3
+            assert await next_revision(watch) == 3
 
 
 async def test_lag_grows_while_the_store_cannot_be_read() -> None:

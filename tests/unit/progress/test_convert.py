@@ -6,7 +6,7 @@ import pytest
 
 from batches.stall import ReconcilerRules
 from services.progress.convert import BatchConverter
-from services.progress.watch_hub import Snapshot
+from services.progress.watch import Snapshot
 from tests.support.samples import BATCH
 
 QUIET_SECONDS = 700.0

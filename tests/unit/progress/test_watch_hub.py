@@ -9,9 +9,10 @@ import pytest
 
 from batches.batch import Batch, BatchState
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from services.progress import watch_hub
+from services.progress import watch as watch_module
 from services.progress.errors import HistoryRewound, ShuttingDown
-from services.progress.watch_hub import Snapshot, WatchHub
+from services.progress.watch import Snapshot
+from services.progress.watch_hub import WatchHub
 from tests.unit.progress.memory_store import NOW
 
 SECONDS_MAX = 10.0
@@ -38,17 +39,19 @@ class Feed:
         """Deliver a read that did not find the batch."""
         self.hub.deliver(self.hub.begin_read(), ["b"], [], ["b"])
 
-    def watch(self, after: int = 0, interval: float = 0.0) -> AsyncGenerator[Snapshot, None]:
+    def watch(self, after: int = 0, interval: float = 0.0) -> AsyncGenerator[Snapshot | None, None]:
         """Return a watch of the batch."""
         return self.hub.watch("b", after, interval)
 
 
-async def next_of(watch: AsyncGenerator[Snapshot, None]) -> "asyncio.Task[int]":
+async def next_of(watch: AsyncGenerator[Snapshot | None, None]) -> "asyncio.Task[int]":
     """Request the next revision, and let the watch run until it waits."""
 
     async def revision() -> int:
         async with asyncio.timeout(SECONDS_MAX):
-            return (await anext(watch)).batch.revision
+            snapshot = await anext(watch)
+        assert snapshot is not None
+        return snapshot.batch.revision
 
     task = asyncio.create_task(revision())
     await turns()
@@ -97,7 +100,7 @@ async def test_watch_of_a_rewound_batch_ends_and_goes_on_from_what_is_left(
     monkeypatch: pytest.MonkeyPatch, older: Batch
 ) -> None:
     """Otherwise the watcher would wait until the batch has as many revisions again, past its end."""
-    monkeypatch.setattr(watch_hub, "OLDER_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(watch_module, "OLDER_SECONDS_MAX", 0.01)
     feed = Feed()
     async with aclosing(feed.watch()) as watch:
         first = await next_of(watch)
@@ -115,7 +118,7 @@ async def test_watch_of_a_rewound_batch_ends_and_goes_on_from_what_is_left(
 
 async def test_store_that_catches_up_ends_no_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time counts from the first older state, and begins anew after a newer one."""
-    monkeypatch.setattr(watch_hub, "OLDER_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(watch_module, "OLDER_SECONDS_MAX", 0.2)
     feed = Feed()
     async with aclosing(feed.watch()) as watch:
         first = await next_of(watch)

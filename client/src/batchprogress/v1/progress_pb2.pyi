@@ -1458,6 +1458,7 @@ class WatchBatchRequest(_message.Message):
     BATCH_ID_FIELD_NUMBER: _builtins.int
     AFTER_REVISION_FIELD_NUMBER: _builtins.int
     MIN_INTERVAL_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The batch."""
     after_revision: _builtins.int
@@ -1471,16 +1472,24 @@ class WatchBatchRequest(_message.Message):
         most about 20 times per second).
         """
 
+    @_builtins.property
+    def heartbeat_interval(self) -> _duration_pb2.Duration:
+        """Send an empty response after this time without another response: 1 to 60 s. It
+        distinguishes a live stream from a dead one, and keeps proxies from closing a
+        quiet one. Default: no heartbeats.
+        """
+
     def __init__(
         self,
         *,
         batch_id: _builtins.str = ...,
         after_revision: _builtins.int = ...,
         min_interval: _duration_pb2.Duration | None = ...,
+        heartbeat_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["min_interval", b"min_interval"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval", "min_interval", b"min_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "batch_id", b"batch_id", "min_interval", b"min_interval"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "batch_id", b"batch_id", "heartbeat_interval", b"heartbeat_interval", "min_interval", b"min_interval"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1488,14 +1497,14 @@ Global___WatchBatchRequest: _TypeAlias = WatchBatchRequest  # noqa: Y015
 
 @_typing.final
 class WatchBatchResponse(_message.Message):
-    """The new state of a watched batch."""
+    """The new state of a watched batch, or a heartbeat."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BATCH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def batch(self) -> Global___Batch:
-        """The batch."""
+        """The batch; unset in a heartbeat."""
 
     def __init__(
         self,

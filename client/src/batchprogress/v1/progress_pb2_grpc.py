@@ -260,8 +260,8 @@ class ProgressServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchBatch(self, request, context):
-        """Sends the current batch immediately, unless its revision is after_revision,
-        and again each time it has changed. Revisions rise strictly. A slow watcher
+        """Sends its initial metadata immediately, then the current batch, unless its
+        revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
         skips states and receives the newest one, never a queue of old ones. The
         stream ends with OK after it has sent a state other than PROCESSING, or
         immediately if the batch has such a state at the revision after_revision.
@@ -269,6 +269,11 @@ class ProgressServiceServicer(object):
         after_revision: nothing is sent twice and nothing is missed. A first revision
         below after_revision is that of another batch, created with REPLACE, or says
         that a fail-over of the database lost changes.
+
+        With heartbeat_interval, the initial metadata has
+        `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+        heartbeats. A watcher may take a stream that announced heartbeats for dead after
+        three intervals without a response, and call again.
 
         - UNAVAILABLE / HISTORY_REWOUND: during the watch, a fail-over of the database
         lost changes that were sent. Call again: the batch is sent as it is now.

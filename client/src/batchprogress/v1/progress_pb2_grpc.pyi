@@ -182,8 +182,8 @@ class ProgressServiceStub:
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
     WatchBatch: _grpc.UnaryStreamMultiCallable[_progress_pb2.WatchBatchRequest, _progress_pb2.WatchBatchResponse]
-    """Sends the current batch immediately, unless its revision is after_revision,
-    and again each time it has changed. Revisions rise strictly. A slow watcher
+    """Sends its initial metadata immediately, then the current batch, unless its
+    revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
     skips states and receives the newest one, never a queue of old ones. The
     stream ends with OK after it has sent a state other than PROCESSING, or
     immediately if the batch has such a state at the revision after_revision.
@@ -191,6 +191,11 @@ class ProgressServiceStub:
     after_revision: nothing is sent twice and nothing is missed. A first revision
     below after_revision is that of another batch, created with REPLACE, or says
     that a fail-over of the database lost changes.
+
+    With heartbeat_interval, the initial metadata has
+    `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+    heartbeats. A watcher may take a stream that announced heartbeats for dead after
+    three intervals without a response, and call again.
 
     - UNAVAILABLE / HISTORY_REWOUND: during the watch, a fail-over of the database
       lost changes that were sent. Call again: the batch is sent as it is now.
@@ -312,8 +317,8 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_progress_pb2.WatchBatchRequest, _progress_pb2.WatchBatchResponse]  # type: ignore[assignment]
-    """Sends the current batch immediately, unless its revision is after_revision,
-    and again each time it has changed. Revisions rise strictly. A slow watcher
+    """Sends its initial metadata immediately, then the current batch, unless its
+    revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
     skips states and receives the newest one, never a queue of old ones. The
     stream ends with OK after it has sent a state other than PROCESSING, or
     immediately if the batch has such a state at the revision after_revision.
@@ -321,6 +326,11 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     after_revision: nothing is sent twice and nothing is missed. A first revision
     below after_revision is that of another batch, created with REPLACE, or says
     that a fail-over of the database lost changes.
+
+    With heartbeat_interval, the initial metadata has
+    `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+    heartbeats. A watcher may take a stream that announced heartbeats for dead after
+    three intervals without a response, and call again.
 
     - UNAVAILABLE / HISTORY_REWOUND: during the watch, a fail-over of the database
       lost changes that were sent. Call again: the batch is sent as it is now.
@@ -517,8 +527,8 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _progress_pb2.WatchBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_progress_pb2.WatchBatchResponse], _abc.AsyncIterator[_progress_pb2.WatchBatchResponse]]:
-        """Sends the current batch immediately, unless its revision is after_revision,
-        and again each time it has changed. Revisions rise strictly. A slow watcher
+        """Sends its initial metadata immediately, then the current batch, unless its
+        revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
         skips states and receives the newest one, never a queue of old ones. The
         stream ends with OK after it has sent a state other than PROCESSING, or
         immediately if the batch has such a state at the revision after_revision.
@@ -526,6 +536,11 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         after_revision: nothing is sent twice and nothing is missed. A first revision
         below after_revision is that of another batch, created with REPLACE, or says
         that a fail-over of the database lost changes.
+
+        With heartbeat_interval, the initial metadata has
+        `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+        heartbeats. A watcher may take a stream that announced heartbeats for dead after
+        three intervals without a response, and call again.
 
         - UNAVAILABLE / HISTORY_REWOUND: during the watch, a fail-over of the database
           lost changes that were sent. Call again: the batch is sent as it is now.

@@ -1,0 +1,109 @@
+"""Tells watches when to send a heartbeat. One timer wakes all of them.
+
+A timer for each watch would be set and cancelled with every state that is sent, and would wake the event loop
+for each heartbeat. Here a state costs a watch nothing but a note of the time.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+TICK_SECONDS = 0.1
+"""How late a heartbeat may be: a tenth of the shortest interval, for ten wake-ups a second of all watches."""
+WAKES_PER_TICK_MAX = 100
+"""Watches woken in one tick, some 5 ms of work. After a restart thousands of watches begin at once; without a
+limit each of their heartbeats would delay all reports for as long as they take together."""
+SLOTS = 601
+"""A minute of ticks; a watch with a longer interval is looked at each minute."""
+
+
+@dataclass(slots=True, eq=False)
+class Heartbeat:
+    """When a watch has sent its last message, and when it has to send another one."""
+
+    flag: asyncio.Event
+    """Wakes the watch."""
+    interval_seconds: float
+    sent_at: float = field(default_factory=time.monotonic)
+    slot: int = 0
+
+    def sent(self) -> None:
+        """Note that a message was sent."""
+        self.sent_at = time.monotonic()
+
+    def seconds_left(self) -> float:
+        """Return the seconds until the next heartbeat; negative if it is late."""
+        return self.sent_at + self.interval_seconds - time.monotonic()
+
+
+class Heartbeats:
+    """A timer wheel: the heartbeats of each tick are in one slot."""
+
+    def __init__(self) -> None:
+        self._slots: list[set[Heartbeat]] = [set() for _ in range(SLOTS)]
+        self._hand = 0
+        self._size = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the timer runs."""
+        return self._timer is not None
+
+    @contextmanager
+    def of_watch(self, flag: asyncio.Event, interval_seconds: float | None) -> Iterator[Heartbeat]:
+        """Wake a watch for its heartbeats while the context is open.
+
+        Args:
+            flag: is set when a heartbeat is due.
+            interval_seconds: the longest time without a message; None if the watch has no heartbeats.
+
+        Yields:
+            The heartbeat, which has to be told of each message that is sent.
+
+        """
+        if interval_seconds is None:
+            yield Heartbeat(flag, math.inf)
+            return
+        heartbeat = Heartbeat(flag, interval_seconds)
+        self._put(heartbeat, interval_seconds)
+        self._size += 1
+        if self._timer is None:
+            self._set_timer()
+        try:
+            yield heartbeat
+        finally:
+            self._slots[heartbeat.slot].discard(heartbeat)
+            self._size -= 1
+            if not self._size:
+                self._stop_timer()
+
+    def _put(self, heartbeat: Heartbeat, seconds: float) -> None:
+        ticks = min(max(1, math.ceil(seconds / TICK_SECONDS)), SLOTS - 1)
+        heartbeat.slot = (self._hand + ticks) % SLOTS
+        self._slots[heartbeat.slot].add(heartbeat)
+
+    def _set_timer(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        """Wake the watches of the next slot that have sent nothing; those beyond the limit wait a tick."""
+        self._set_timer()
+        self._hand = (self._hand + 1) % SLOTS
+        reached, self._slots[self._hand] = self._slots[self._hand], set()
+        woken = 0
+        for heartbeat in reached:
+            seconds = heartbeat.seconds_left()
+            if seconds <= 0 and woken < WAKES_PER_TICK_MAX:
+                heartbeat.flag.set()
+                woken += 1
+                seconds = heartbeat.interval_seconds
+            self._put(heartbeat, seconds)
