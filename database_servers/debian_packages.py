@@ -73,12 +73,14 @@ def program_command(tree: Path, program: str) -> tuple[str, ...]:
         PackageUnavailable: the folder is incomplete.
 
     """
-    # In a folder that is named after the architecture.
-    loader = next(tree.glob("usr/lib/*/ld*.so.*"), None)
-    if loader is None:
+    # In a folder that is named after the architecture; below usr since Debian 13.
+    loaders = [*tree.glob("usr/lib/*/ld*.so.*"), *tree.glob("lib/*/ld*.so.*")]
+    if not loaders:
         raise incomplete(tree)
+    folder = loaders[0].parent
+    libraries = ":".join(dict.fromkeys([str(folder), str(tree / "usr/lib" / folder.name)]))
     # With its own loader, since the C library of the machine may be older than the program.
-    return (str(loader), "--library-path", str(loader.parent), str(tree / program))
+    return (str(loaders[0]), "--library-path", libraries, str(tree / program))
 
 
 def incomplete(tree: Path) -> PackageUnavailable:
