@@ -30,7 +30,8 @@ SIZES = {"hot": 800, **{f"batch-{number}": 20 for number in range(20)}}
 SHORT_TRY_SECONDS_MAX = 1.0
 """Far less than the time of a freeze."""
 OVERRUN_SECONDS_MAX = 1.0
-"""The promise: how long after its deadline a call may end."""
+"""The promise: how long after its deadline a call may end; the time in which this process hangs is added."""
+LAG_STEP_SECONDS = 0.02
 SERVING_AGAIN_SECONDS_MAX = 15.0
 """A server may notice the end of a freeze only after the limit of a statement, 10 s."""
 
@@ -60,6 +61,16 @@ class Stopwatch(grpc.aio.UnaryUnaryClientInterceptor):
         overrun = loop.time() - began - client_call_details.timeout
         self.overrun_seconds = max(self.overrun_seconds, overrun)
         return call
+
+
+async def longest_lag(done: asyncio.Task[None]) -> float:
+    """Return for how many seconds the event loop of this test was too busy to notice anything."""
+    loop, lag = asyncio.get_running_loop(), 0.0
+    while not done.done():
+        began = loop.time()
+        await asyncio.sleep(LAG_STEP_SECONDS)
+        lag = max(lag, loop.time() - began - LAG_STEP_SECONDS)
+    return lag
 
 
 async def freeze_database(server: DatabaseServer, seconds: float) -> None:

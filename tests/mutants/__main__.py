@@ -1,9 +1,12 @@
-"""python -m tests.mutants [LIST…]: make each listed change in a copy of the checkout; its test must fail.
+"""python -m tests.mutants [--sample N] [LIST…]: make listed changes in a copy of the checkout, and test each.
 
-The listed tests run once on an unchanged copy first: a test that fails without the change proves nothing.
+A test must fail for each change. The tests run once on an unchanged copy first, since a test that fails there
+proves nothing. All changes take half an hour, so `make test-more` tries a sample, another one in each run.
 """
 
+import argparse
 import os
+import random
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -20,9 +23,16 @@ PASSED, TEST_FAILED = 0, 1
 """pytest's exit codes; any other means that tests could not be collected or run."""
 
 
-def main(lists: list[str]) -> int:
+SEED_MAX = 2**32
+
+
+def main(lists: list[str], sample: int | None = None, seed: int | None = None) -> int:
     """Run the mutants; return 1 if a test did not notice its change."""
     mutants = list(listed(lists))
+    if sample is not None and sample < len(mutants):
+        seed = random.randrange(SEED_MAX) if seed is None else seed
+        print(f"{sample} of {len(mutants)} changes, --seed {seed}", flush=True)
+        mutants = random.Random(seed).sample(mutants, sample)
     if not mutants:
         print(f"there are no mutants in {', '.join(lists) or 'any list'}")
         return 1
@@ -82,5 +92,13 @@ def _verdict(mutant: Mutant, tree: Tree) -> tuple[str, bool]:
     return f"{' '.join(mutant.tests)} {_last_line(printed)}", code in {TEST_FAILED, TIMED_OUT}
 
 
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("lists", nargs="*", metavar="LIST", help="a list of tests/mutants (default: all)")
+    parser.add_argument("--sample", type=int, metavar="N", help="try N changes, chosen at random")
+    parser.add_argument("--seed", type=int, help="repeat the sample of a run that printed this seed")
+    return parser.parse_args()
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(**vars(_arguments())))

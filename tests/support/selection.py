@@ -23,6 +23,7 @@ LEFT_TO_MORE = {
     "tests/cluster/": "runs three database servers as a cluster",
     "tests/e2e/dashboard/": "drives a browser",
     "tests/e2e/test_real_queues.py": "runs 1,037 jobs in each of four real queues",
+    "tests/faults/": "kills, freezes and cuts off real servers",
     "tests/integration/integrations/test_examples.py": "runs each example with its own queue and workers",
     "tests/integration/job_status/test_celery_cells.py": "repeats rules of the source for each claim",
     "tests/integration/job_status/test_kubernetes_cells.py": "repeats rules of the source for each claim",

@@ -12,7 +12,7 @@ from tests.support import leftovers
 from tests.support.progress import Served
 
 FORKS = 100
-MANY_FORKS = int(os.environ.get("FORKS", "1000"))
+MANY_FORKS = int(os.environ.get("FORKS", "300"))
 """The full size is 10,000."""
 
 FORKING = """
@@ -50,7 +50,7 @@ FORKING = """
 
 @pytest.mark.parametrize(
     "forks",
-    [FORKS, pytest.param(MANY_FORKS, marks=pytest.mark.more("forks 1,000 times"))],
+    [FORKS, pytest.param(MANY_FORKS, marks=pytest.mark.more("forks 300 times"))],
     ids=["few", "many"],
 )
 async def test_a_fork_right_after_calls_hangs_nobody_and_loses_nothing(
