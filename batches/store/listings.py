@@ -1,6 +1,6 @@
 """Lists batches, results and repairs in keyset pages, each of which costs the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -12,6 +12,7 @@ from batches.listing import BatchFilter, Item, Key, Page, ResultFilter
 from batches.repair import Repair, Tallies
 from batches.result import JobOutcome, RecordedResult, ResultSource
 from batches.store import schema
+from batches.store.label_search import ABOVE_ALL_ID_CHARACTERS, MeasuredKey, search_labels
 from batches.store.rows import SELECT_BATCH, to_batch
 
 _batches = schema.batches.c
@@ -22,8 +23,6 @@ RESULTS_SEARCHED_MAX = 10_000
 PAGE_LABEL_BYTES_MAX = 2**20
 """The labels on a page of batches, and those of one more batch: 1,000 batches with a dozen labels each. To
 decode and encode them takes some 10 ms, during which nothing else is answered."""
-ABOVE_ALL_ID_CHARACTERS = "\x7f"
-"""Ids consist of printable ASCII, which ends one character below."""
 
 _PAGE_OF_BATCHES = SELECT_BATCH.where(_batches.batch_key.in_(bindparam("keys", expanding=True))).order_by(
     _batches.batch_key.desc()
@@ -34,7 +33,21 @@ async def list_batches(
     connection: AsyncConnection, *, selected: BatchFilter, before_key: int | None, size: int
 ) -> Page[Batch, int]:
     """Return a page of the selected batches, newest first; it is shorter if their labels are large."""
-    keys = _with_labels(select(_batches.batch_key), selected.labels).limit(size + 1)
+    size = min(size, _largest_page(selected))
+    find = search_labels if selected.labels else _find
+    found, searched_to = await find(connection, selected, before_key, size + 1)
+    if not found:
+        return Page([], searched_to)
+    on_page = _that_fit(found[:size])
+    batches = [to_batch(row) for row in await connection.execute(_PAGE_OF_BATCHES, {"keys": on_page})]
+    return Page(batches, on_page[-1] if len(on_page) < len(found) else searched_to)
+
+
+async def _find(
+    connection: AsyncConnection, selected: BatchFilter, before_key: int | None, size: int
+) -> tuple[list[MeasuredKey], None]:
+    """Find batches by state and prefix, newest first, as `search_labels` does; all of them are searched."""
+    keys = select(_batches.batch_key).limit(size)
     if selected.state is not None:
         keys = keys.where(_batches.state == int(selected.state))
     if before_key is not None:
@@ -49,15 +62,16 @@ async def list_batches(
         .join(chosen.table, chosen == _batches.batch_key)
         .order_by(_batches.batch_key.desc())
     )
-    found = [(key, label_bytes) for key, label_bytes in await connection.execute(measured)]
-    if not found:
-        return Page([], None)
-    on_page = _that_fit(found[:size])
-    batches = [to_batch(row) for row in await connection.execute(_PAGE_OF_BATCHES, {"keys": on_page})]
-    return Page(batches, on_page[-1] if len(on_page) < len(found) else None)
+    return [(key, label_bytes) for key, label_bytes in await connection.execute(measured)], None
 
 
-def _that_fit(found: Sequence[tuple[int, int]]) -> list[int]:
+def _largest_page(selected: BatchFilter) -> int:
+    """Return how many batches with the labels fit a page at most: each of them has at least these labels."""
+    label_bytes = sum(len(text.encode()) for label in selected.labels.items() for text in label)
+    return 1 + PAGE_LABEL_BYTES_MAX // max(1, label_bytes)
+
+
+def _that_fit(found: Sequence[MeasuredKey]) -> list[int]:
     """Return the keys of the first batches, given with the sizes of their labels, whose labels fit a page."""
     sizes = accumulate((label_bytes for _, label_bytes in found), initial=0)
     return [key for (key, _), before in zip(found, sizes, strict=False) if before < PAGE_LABEL_BYTES_MAX]
@@ -75,23 +89,6 @@ def _with_prefix(keys: Select[tuple[int]], prefix: str) -> Select[tuple[int]]:
     """
     in_range = _batches.batch_id >= prefix, _batches.batch_id < prefix + ABOVE_ALL_ID_CHARACTERS
     return keys.where(*in_range).order_by((_batches.batch_key + 0).desc())
-
-
-def _with_labels(keys: Select[tuple[int]], labels: Mapping[str, str]) -> Select[tuple[int]]:
-    for name, value in labels.items():
-        label = schema.batch_labels.alias()
-        keys = keys.where(
-            select(label.c.batch_key)
-            .where(
-                label.c.batch_key == _batches.batch_key,
-                label.c.label_key == name,
-                label.c.label_value == value,
-                # MySQL's collations ignore trailing spaces: `a` equals `a `. Their bytes differ.
-                func.hex(label.c.label_value) == value.encode().hex().upper(),
-            )
-            .exists()
-        )
-    return keys
 
 
 async def list_results(

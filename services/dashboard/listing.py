@@ -18,8 +18,9 @@ SEARCHED_AT_A_TIME = 250
 """Items read in one call while searching; about 100 KB."""
 JOBS_PAGE_SIZE = 250
 """Failed jobs of a page, about 100 KB."""
-JOBS_CALLS_MAX = 10
-"""Calls for one page of failed jobs: the server searches 10,000 failures in each, and may find none."""
+SHORT_PAGES_MAX = 10
+"""Calls for one page: in each, the server searches 10,000 failures or 500 batches with labels, and may find
+none."""
 SEARCHED_MAX = 5_000
 """Items searched for one page: 20 calls, well below a second of the server's time."""
 
@@ -70,7 +71,7 @@ async def list_batches(client: AsyncClient, sought: BatchFilter) -> Found[Batch]
     )
     if sought.text:
         return await _search(batches.pages(), sought.matches)
-    page = await anext(batches.pages())
+    page = await _one_page(batches.pages())
     return Found(page.items, page.next_page_token, searched=0)
 
 
@@ -85,11 +86,16 @@ async def list_failed_jobs(
         page_size=JOBS_PAGE_SIZE,
         page_token=page_token,
     )
-    items: tuple[JobResult, ...] = ()
+    return await _one_page(failed.pages())
+
+
+async def _one_page(pages: AsyncIterator[Page[Item]]) -> Page[Item]:
+    """Join short pages of the server to one."""
+    items: tuple[Item, ...] = ()
     calls = 0
-    async for page in failed.pages():
+    async for page in pages:
         items, calls = (*items, *page.items), calls + 1
-        if len(items) >= PAGE_SIZE or calls == JOBS_CALLS_MAX:
+        if len(items) >= PAGE_SIZE or calls == SHORT_PAGES_MAX:
             break
     return Page(items, page.next_page_token)
 

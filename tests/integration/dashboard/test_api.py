@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from batches.look import Look, PendingJob, QueuePending
-from batches.store import listings
+from batches.store import label_search, listings
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
@@ -48,6 +48,17 @@ async def test_each_batch_is_on_one_page(
     assert await _all_ids(page, text="odd") == ["odd-7", "odd-5", "odd-3", "odd-1"]
 
 
+async def test_page_of_batches_with_labels_goes_on_where_the_server_found_none(
+    progress: Served, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server searches a bounded number of batches in a call."""
+    monkeypatch.setattr(label_search, "SEARCHED_MAX", 1)
+    for number in range(6):
+        labels = {"all": "1", "old" if number < 3 else "new": "1"}
+        await progress.stub.CreateBatch(pb.CreateBatchRequest(batch_id=f"b{number}", labels=labels))
+    assert await _ids(page, label=["all=1", "old=1"]) == ["b2", "b1", "b0"]
+
+
 async def test_failures_are_listed_in_groups(progress: Served, page: Page) -> None:
     """Failures are grouped, and the jobs of a group can be listed."""
     await progress.create("b", 10)
@@ -80,7 +91,7 @@ async def test_pages_of_failed_jobs_may_be_short(
 ) -> None:
     """The server searches a bounded number of failures in a call, and a page makes a few calls."""
     monkeypatch.setattr(listings, "RESULTS_SEARCHED_MAX", 1)
-    monkeypatch.setattr(listing, "JOBS_CALLS_MAX", 2)
+    monkeypatch.setattr(listing, "SHORT_PAGES_MAX", 2)
     await progress.create("b", 10)
     for job_id in ("1", "2", "3", "4"):
         await progress.report("b", job_id, pb.JOB_OUTCOME_FAILED, error_type="F" if job_id == "4" else "E")

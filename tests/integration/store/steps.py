@@ -149,6 +149,12 @@ def connections_in_use(database: Database) -> int:
     return in_use
 
 
+async def rows_read(connection: AsyncConnection) -> int:
+    """Return the number of rows of tables and indexes that this connection has read so far."""
+    counters = await connection.execute(text("SHOW SESSION STATUS LIKE 'Handler_read%'"))
+    return sum(int(number) for _, number in counters)
+
+
 async def insert_row(connection: AsyncConnection, name: str) -> None:
     """Insert a row with this name into a table that the test does not use otherwise."""
     statement = (

@@ -4,8 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, NewBatch
 from batches.listing import BatchFilter, Page, ResultFilter
@@ -15,7 +13,7 @@ from batches.store import listings
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.listings import list_batches
-from tests.integration.store.steps import create, insert_batches, on_servers, report
+from tests.integration.store.steps import create, insert_batches, on_servers, report, rows_read
 from tests.support.samples import FAILED, SKIPPED, SUCCEEDED, result, results
 
 PageReader = Callable[[Any], Awaitable[Page[Any, Any]]]
@@ -166,12 +164,6 @@ async def test_a_prefix_reads_no_other_batches(database: Database) -> None:
             assert await rows_read(connection) - before < 2 * own
             assert len(page.items) == size
             before_key = page.next_key
-
-
-async def rows_read(connection: AsyncConnection) -> int:
-    """Return the number of rows of tables and indexes that this connection has read so far."""
-    counters = await connection.execute(text("SHOW SESSION STATUS LIKE 'Handler_read%'"))
-    return sum(int(number) for _, number in counters)
 
 
 async def test_filters_and_pages_can_be_combined(store: BatchStore) -> None:

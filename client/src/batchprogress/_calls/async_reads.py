@@ -55,7 +55,7 @@ class AsyncReads:
 
         Args:
             state: only batches in this state. Default: all.
-            labels: only batches that carry all of these labels.
+            labels: only batches that carry all of these labels; pages may be short.
             page_size: the number of batches to read at a time, 1 to 1,000.
             page_token: where to begin: the next_page_token of an earlier page. Default: at the newest.
 

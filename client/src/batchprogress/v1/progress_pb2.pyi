@@ -685,7 +685,8 @@ class ListBatchesRequest(_message.Message):
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Return only batches that have all of these labels with these values. At most
-        32.
+        32. The server searches a limited number of batches for a page: it may be short,
+        or empty, and still have a next_page_token.
         """
 
     def __init__(
