@@ -79,7 +79,6 @@ def test_leaves_nothing_behind(told: Told) -> None:
     assert (told.processes, told.files) == ([], [])
 
 
-@pytest.mark.more("runs the story again")
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     """SIGINT in the middle of the work ends all processes and removes the folder."""
     with _demo(tmp_path, "--seconds", "30") as (demo, mark):
@@ -91,7 +90,6 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert (interrupted.processes, interrupted.files) == ([], [])
 
 
-@pytest.mark.more("runs the story again")
 def test_second_ctrl_c_does_not_interrupt_the_cleanup(tmp_path: Path) -> None:
     """A second SIGINT changes nothing."""
     with _demo(tmp_path, "--seconds", "30") as (demo, mark):
@@ -104,7 +102,6 @@ def test_second_ctrl_c_does_not_interrupt_the_cleanup(tmp_path: Path) -> None:
     assert (interrupted.processes, interrupted.files) == ([], [])
 
 
-@pytest.mark.more("runs the story again")
 def test_keep_serves_until_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
     """The dashboard is there from the start, a bar shows the progress, and Ctrl-C ends the servers."""
     mark = secrets.token_hex(8)

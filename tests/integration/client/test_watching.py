@@ -63,7 +63,10 @@ async def receive(kind: type[Client | AsyncClient], target: str, received: Recei
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.more("restarts a server again"))],
+)
 async def test_a_watch_continues_after_a_restart(
     servers: Cluster, progress: Served, target: str, how: signal.Signals, kind: type[Client | AsyncClient]
 ) -> None:

@@ -11,7 +11,6 @@ from tests.integration.integrations.test_rq import worker
 
 WAITING = 6
 """Jobs that wait for the answer to the first one."""
-FORKS = pytest.mark.more("forks its jobs")
 RUNNING_MAX = 3
 """The first job, and one that each of two processes has begun before the answer came."""
 
@@ -29,7 +28,7 @@ async def skipped(scene: Scene) -> int:
     return batch.skipped_jobs
 
 
-@pytest.mark.parametrize("pool", [pytest.param("prefork", marks=FORKS), "solo"])
+@pytest.mark.parametrize("pool", ["prefork", "solo"])
 async def test_celery_starts_no_task_of_a_batch_that_is_known_to_be_cancelled(
     scene: Scene, pool: str
 ) -> None:
@@ -44,7 +43,7 @@ async def test_celery_starts_no_task_of_a_batch_that_is_known_to_be_cancelled(
     assert (states["REVOKED"], states["PENDING"]) == (number - 1, 0)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("ProgressWorker", marks=FORKS), "SimpleProgressWorker"])
+@pytest.mark.parametrize("kind", ["ProgressWorker", "SimpleProgressWorker"])
 async def test_rq_starts_no_job_of_a_batch_that_is_known_to_be_cancelled(scene: Scene, kind: str) -> None:
     """The jobs are canceled in RQ, and those behind them never run."""
     waiting = "job(waits), " * (WAITING - 2) + "job(waits, job_id='last'), job(work, depends_on='last')"

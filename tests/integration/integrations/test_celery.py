@@ -2,8 +2,6 @@
 
 import signal
 
-import pytest
-
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.integrations.scene import KillableScene, Scene, start_of
 
@@ -62,7 +60,6 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
     )
 
 
-@pytest.mark.more("restarts workers and servers")
 async def test_a_killed_worker_and_a_killed_server_lose_no_report(killable: KillableScene) -> None:
     """1,037 tasks; the worker is killed with all its processes, the server too."""
     await killable.enqueue("celery", f"progress.run('b', group(work.s(n) for n in range({TASKS})))")
@@ -112,7 +109,6 @@ CANVASES = {
 """The number of tasks of each."""
 
 
-@pytest.mark.more("runs many canvases")
 async def test_a_batch_of_any_canvas_is_complete_when_its_last_task_is(scene: Scene) -> None:
     """Each of its tasks is a message, and has succeeded by then."""
     calls = ";".join(f"progress.run('{number}', {canvas})" for number, canvas in enumerate(CANVASES))
@@ -144,7 +140,6 @@ async def test_a_batch_grows_while_it_is_worked_on(scene: Scene) -> None:
         assert await scene.completed("b") == (40, 0, 0)
 
 
-@pytest.mark.more("restarts workers and servers")
 async def test_tasks_run_without_a_server_and_are_reported_at_the_end(killable: KillableScene) -> None:
     """They are published and succeed; a worker that ends flushes their reports, which are in no spool."""
     await killable.enqueue("celery", "progress.run('b', group(add.s(number) for number in range(50)))")

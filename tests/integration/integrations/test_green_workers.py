@@ -9,8 +9,6 @@ from tests.integration.integrations.test_celery import APP, QUIET
 
 TASKS = 200
 
-pytestmark = pytest.mark.more("starts workers with green threads")
-
 
 @pytest.mark.parametrize("pool", ["gevent", "eventlet"])
 async def test_tasks_go_on_while_the_server_is_frozen(killable: KillableScene, pool: str) -> None:

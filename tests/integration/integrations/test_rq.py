@@ -86,7 +86,6 @@ async def test_a_simple_worker_reports_without_a_relay(scene: Scene) -> None:
         assert await scene.completed("b") == (50, 1, 0)
 
 
-@pytest.mark.more("restarts workers and servers")
 @pytest.mark.parametrize("is_killed", [False, True])
 async def test_jobs_go_on_without_a_server_and_are_counted_when_it_is_back(
     killable: KillableScene, *, is_killed: bool
@@ -127,7 +126,6 @@ async def test_a_job_that_returns_retry_too_often_has_failed(scene: Scene) -> No
     assert await scene.outcomes("b") == [("FAILED", 3, "RetriesExceeded")]
 
 
-@pytest.mark.more("spawns a process for each job, and restarts the server")
 async def test_spawned_jobs_report_through_the_relay_of_their_worker(killable: KillableScene) -> None:
     """Their reports outlive them while the server is away."""
     await killable.enqueue("rq", "progress.run('b', [job(work) for _ in range(2)])")

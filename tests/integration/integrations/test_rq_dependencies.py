@@ -32,7 +32,6 @@ def status_of(redis: Redis, job_id: str) -> JobStatus:
     return Job.fetch(job_id, redis).get_status()
 
 
-@pytest.mark.more("runs a job that kills its process, and a failed one again")
 async def test_a_job_behind_a_failed_one_does_not_run_and_is_skipped(scene: Scene) -> None:
     """Those behind it are skipped, too. Each runs after all once the failed one has succeeded."""
     await scene.enqueue("rq", f"progress.run('b', [{JOBS}])")
@@ -57,7 +56,6 @@ async def test_a_job_behind_a_failed_one_does_not_run_and_is_skipped(scene: Scen
     assert (results["behind"], results["further-behind"]) == (("SUCCEEDED", 2, ""), ("SUCCEEDED", 2, ""))
 
 
-@pytest.mark.more("stops a job")
 async def test_every_job_behind_a_stopped_one_is_skipped(scene: Scene) -> None:
     """RQ does not run those that allow a failure either."""
     allowing = "job(work, depends_on=Dependency('long', allow_failure=True))"
