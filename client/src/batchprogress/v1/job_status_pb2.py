@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from batchprogress.v1 import progress_pb2 as batchprogress_dot_v1_dot_progress__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!batchprogress/v1/job_status.proto\x12\x10\x62\x61tchprogress.v1\x1a\x1f\x62\x61tchprogress/v1/progress.proto\")\n\x15GetBatchStatusRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\"\xa5\x01\n\x16GetBatchStatusResponse\x12\r\n\x05total\x18\x01 \x01(\x03\x12\x11\n\tsucceeded\x18\x02 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x03\x12\x0f\n\x07skipped\x18\x04 \x01(\x03\x12\x0f\n\x07pending\x18\x05 \x01(\x03\x12\x10\n\x08\x66inished\x18\x06 \x01(\x08\x12\x11\n\tcancelled\x18\x07 \x01(\x08\x12\x12\n\nlists_jobs\x18\x08 \x01(\x08\"Q\n\x16ListJobStatusesRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"e\n\x17ListJobStatusesResponse\x12\x31\n\x0cjob_statuses\x18\x01 \x03(\x0b\x32\x1b.batchprogress.v1.JobStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xcc\x01\n\tJobStatus\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12/\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.batchprogress.v1.JobOutcomeH\x00\x12\x11\n\x07pending\x18\x03 \x01(\x08H\x00\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x12\n\nerror_type\x18\x05 \x01(\t\x12\x15\n\rerror_message\x18\x06 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x07 \x01(\t\x12\x0f\n\x07problem\x18\x08 \x01(\tB\x08\n\x06status2\xdf\x01\n\x10JobStatusService\x12\x63\n\x0eGetBatchStatus\x12\'.batchprogress.v1.GetBatchStatusRequest\x1a(.batchprogress.v1.GetBatchStatusResponse\x12\x66\n\x0fListJobStatuses\x12(.batchprogress.v1.ListJobStatusesRequest\x1a).batchprogress.v1.ListJobStatusesResponseBI\n\x10\x62\x61tchprogress.v1P\x01Z batchprogress/v1;batchprogressv1\xca\x02\x10\x42\x61tchProgress\\V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!batchprogress/v1/job_status.proto\x12\x10\x62\x61tchprogress.v1\x1a\x1f\x62\x61tchprogress/v1/progress.proto\")\n\x15GetBatchStatusRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\"\xa5\x01\n\x16GetBatchStatusResponse\x12\r\n\x05total\x18\x01 \x01(\x03\x12\x11\n\tsucceeded\x18\x02 \x01(\x03\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\x03\x12\x0f\n\x07skipped\x18\x04 \x01(\x03\x12\x0f\n\x07pending\x18\x05 \x01(\x03\x12\x10\n\x08\x66inished\x18\x06 \x01(\x08\x12\x11\n\tcancelled\x18\x07 \x01(\x08\x12\x12\n\nlists_jobs\x18\x08 \x01(\x08\"Q\n\x16ListJobStatusesRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"e\n\x17ListJobStatusesResponse\x12\x31\n\x0cjob_statuses\x18\x01 \x03(\x0b\x32\x1b.batchprogress.v1.JobStatus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xcc\x01\n\tJobStatus\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12/\n\x07outcome\x18\x02 \x01(\x0e\x32\x1c.batchprogress.v1.JobOutcomeH\x00\x12\x11\n\x07pending\x18\x03 \x01(\x08H\x00\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12\x12\n\nerror_type\x18\x05 \x01(\t\x12\x15\n\rerror_message\x18\x06 \x01(\t\x12\x14\n\x0c\x64isplay_name\x18\x07 \x01(\t\x12\x0f\n\x07problem\x18\x08 \x01(\tB\x08\n\x06status2\xe9\x01\n\x10JobStatusService\x12h\n\x0eGetBatchStatus\x12\'.batchprogress.v1.GetBatchStatusRequest\x1a(.batchprogress.v1.GetBatchStatusResponse\"\x03\x90\x02\x01\x12k\n\x0fListJobStatuses\x12(.batchprogress.v1.ListJobStatusesRequest\x1a).batchprogress.v1.ListJobStatusesResponse\"\x03\x90\x02\x01\x42I\n\x10\x62\x61tchprogress.v1P\x01Z batchprogress/v1;batchprogressv1\xca\x02\x10\x42\x61tchProgress\\V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,6 +33,10 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'batchprogress.v1.job_status
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\020batchprogress.v1P\001Z batchprogress/v1;batchprogressv1\312\002\020BatchProgress\\V1'
+  _globals['_JOBSTATUSSERVICE'].methods_by_name['GetBatchStatus']._loaded_options = None
+  _globals['_JOBSTATUSSERVICE'].methods_by_name['GetBatchStatus']._serialized_options = b'\220\002\001'
+  _globals['_JOBSTATUSSERVICE'].methods_by_name['ListJobStatuses']._loaded_options = None
+  _globals['_JOBSTATUSSERVICE'].methods_by_name['ListJobStatuses']._serialized_options = b'\220\002\001'
   _globals['_GETBATCHSTATUSREQUEST']._serialized_start=88
   _globals['_GETBATCHSTATUSREQUEST']._serialized_end=129
   _globals['_GETBATCHSTATUSRESPONSE']._serialized_start=132
@@ -44,5 +48,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBSTATUS']._serialized_start=486
   _globals['_JOBSTATUS']._serialized_end=690
   _globals['_JOBSTATUSSERVICE']._serialized_start=693
-  _globals['_JOBSTATUSSERVICE']._serialized_end=916
+  _globals['_JOBSTATUSSERVICE']._serialized_end=926
 # @@protoc_insertion_point(module_scope)
