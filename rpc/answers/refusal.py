@@ -57,13 +57,25 @@ class Refusal(Exception):
         return number
 
     def trailing_metadata(self, request_id: str = "") -> tuple[tuple[str, bytes], ...]:
-        """Serialize the google.rpc.Status of this refusal.
+        """Serialize the status of this refusal, for gRPC.
 
         Args:
             request_id: the id of the refused request, for its RequestInfo; empty: none is sent.
 
         Returns:
-            The trailing metadata. It carries exactly one ErrorInfo, and the details that apply.
+            The trailing metadata.
+
+        """
+        return ((STATUS_DETAILS_KEY, self.status(request_id).SerializeToString()),)
+
+    def status(self, request_id: str = "") -> status_pb2.Status:
+        """Return the google.rpc.Status of this refusal.
+
+        Args:
+            request_id: the id of the refused request, for its RequestInfo; empty: none is sent.
+
+        Returns:
+            The status, with exactly one ErrorInfo and the details that apply.
 
         """
         details = [error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=self.metadata)]
@@ -78,7 +90,7 @@ class Refusal(Exception):
         status = status_pb2.Status(code=self.number, message=self.message)
         for detail in details:
             status.details.add().Pack(detail)
-        return ((STATUS_DETAILS_KEY, status.SerializeToString()),)
+        return status
 
 
 def invalid_fields(violations: Sequence[Violation]) -> Refusal:

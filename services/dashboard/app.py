@@ -10,7 +10,7 @@ from pathlib import Path
 from sse_starlette.sse import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -29,14 +29,26 @@ from services.dashboard.errors import (
 )
 from services.dashboard.events import to_events
 from services.dashboard.headers import SecurityHeaders
-from services.dashboard.host_check import HostCheck
 from services.dashboard.shared_body import SharedBody, UnsentBodies
 from services.dashboard.viewer_hub import ViewerHub
+from services.gateway.web.host_check import HostCheck
 
 STATIC = Path(__file__).parent / "static"
 PING_SECONDS = 15
 """The interval of the comments that keep a quiet stream open: many proxies cut one after 60 s."""
 RETRY_SECONDS = "2"
+FOREIGN_HOST = PlainTextResponse(
+    "This page is not served under this name: its operator can allow it in DASHBOARD_ALLOWED_HOSTS.",
+    HTTPStatus.MISDIRECTED_REQUEST,
+)
+FULL = SecurityHeaders(
+    JSONResponse(
+        {"message": "The dashboard has too many connections."},
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        {"Retry-After": RETRY_SECONDS, "Connection": "close", "Cache-Control": "no-store"},
+    )
+)
+"""The answer when there are too many connections."""
 STATUSES: dict[type[DashboardError], HTTPStatus] = {
     BatchUnknown: HTTPStatus.NOT_FOUND,
     Busy: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -76,7 +88,7 @@ class Dashboard:
             exception_handlers={DashboardError: _refuse},
         )
         # Outermost, so that the response to a defect has the headers as well.
-        return SecurityHeaders(HostCheck(routes_alone, self._hosts))
+        return SecurityHeaders(HostCheck(routes_alone, self._hosts, FOREIGN_HOST))
 
     async def batches(self, request: Request) -> Response:
         """Return a page of batches."""

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from batchprogress import AsyncClient, TlsFiles
 from process.secret_files import read_token
 from services.dashboard.api import Api
-from services.dashboard.app import Dashboard
+from services.dashboard.app import FULL, Dashboard
 from services.dashboard.progress_client import ANSWER_SECONDS_MAX, ProgressClient
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.shared_answers import SharedAnswers
 from services.dashboard.viewer_hub import ViewerHub
-from services.dashboard.web_server import WebServer, bind
+from services.gateway.web.web_server import ServerOptions, WebServer, bind
 
 
 class DashboardServer:
@@ -24,7 +24,7 @@ class DashboardServer:
         self._hub = ViewerHub(progress, viewers_max=settings.viewers_max, watches_max=settings.watches_max)
         self._dashboard = Dashboard(Api(progress, self._shared), self._hub, settings.hosts)
         self._web = WebServer(
-            self._dashboard.app(), viewers_max=settings.viewers_max, drain_seconds=settings.drain_seconds
+            self._dashboard.app(), ServerOptions(FULL, settings.viewers_max, settings.drain_seconds)
         )
         self._socket: socket.socket = bind(settings.listen)
         self.port: int = self._socket.getsockname()[1]

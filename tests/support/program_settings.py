@@ -21,6 +21,7 @@ READ_BY = {
     "progress": ("services.progress.settings", "batches.settings"),
     "job-status": ("services.job_status.settings",),
     "dashboard": ("services.dashboard.settings",),
+    "gateway": ("services.gateway.settings",),
     "reconciler": ("reconciler.settings", "batches.settings"),
     "migrate": ("batches.settings",),
 }

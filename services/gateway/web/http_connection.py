@@ -5,17 +5,15 @@ the rest for ever, and for ever for a client that does not read its answer.
 """
 
 import asyncio
-from http import HTTPStatus
+from dataclasses import dataclass
 from typing import Any
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from services.dashboard.headers import SecurityHeaders
-from services.dashboard.places import NoPlace, Places
+from services.gateway.web.places import NoPlace, Places
 
 IDLE_SECONDS_MAX = 75
 """How long a connection may be open without a request: longer than nginx keeps one to use it again (60 s), so
@@ -23,14 +21,34 @@ that the proxy closes first and never sends a request into a connection that is 
 REQUEST_SECONDS_MAX = 10.0
 """How long a request may take from its first byte to its last: pages send a few hundred bytes."""
 REQUEST_BYTES_MAX = 64 * 1024
-"""The size of a request with its headers and body, and of what a client sends before it is answered. A page
-sends less than 8 KiB: nobody asks with a body."""
+"""The size of a request with its headers, and of what a client sends before it is answered. A page sends less
+than 8 KiB: nobody asks with a body."""
+RECEIVED_AT_ONCE_BYTES_MAX = 256 * 1024
+"""What asyncio receives at a time. A body may be so much larger than allowed before its connection is cut, so
+that the application sees it and can say so."""
+LINGER_SECONDS_MAX = 5.0
+"""How long the rest of a request that is already answered is read and dropped. If the connection were closed
+at once, the kernel would drop the answer, too, before a client that still sends could read it."""
+LINGER_BYTES_MAX = 16 * 1024 * 1024
+"""How much of it: four times the largest call."""
 UNREAD_SECONDS_MAX = 30.0
 """How long bytes may wait for a client to read them."""
 ALWAYS_ANSWERED = frozenset({"/health"})
 """Answered without a place: a probe that fails because of strangers would restart the process."""
-RETRY_SECONDS = "2"
-FULL = "The dashboard has too many connections."
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRules:
+    """What is the same for all connections of a server."""
+
+    places: Places
+    """The places of all connections."""
+    full: ASGIApp
+    """Answers a request for which there is no place."""
+    body_bytes_max: int = 0
+    """The size of a request's body, besides REQUEST_BYTES_MAX."""
+    request_seconds_max: float | None = None
+    """How long a request may take; None: REQUEST_SECONDS_MAX."""
 
 
 class HttpConnection(H11Protocol):
@@ -40,7 +58,7 @@ class HttpConnection(H11Protocol):
         config: uvicorn's.
         server_state: uvicorn's.
         app_state: uvicorn's.
-        places: the places of all connections.
+        rules: what is the same for all connections.
         _loop: the event loop.
 
     """
@@ -51,15 +69,18 @@ class HttpConnection(H11Protocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         *,
-        places: Places,
+        rules: ConnectionRules,
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._dashboard: ASGIApp = self.app
+        self._served: ASGIApp = self.app
         self.app = self._answer
-        self._places = places
+        self._rules = rules
+        self._places = rules.places
         self._received_bytes = 0
         """Bytes since the last answer; 0 between two requests."""
+        self._is_lingering = False
+        """Whether the last request is answered, and the rest of it is dropped."""
         self._timer: asyncio.TimerHandle | None = None
         """Cuts a client that does not send."""
         self._unread_timer: asyncio.TimerHandle | None = None
@@ -68,7 +89,8 @@ class HttpConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base class
         """Take a place."""
         super().connection_made(transport)
-        transport.set_write_buffer_limits(high=0)  # pause_writing: as soon as bytes wait for the client
+        # pause_writing: as soon as bytes wait for the client. asyncio's TLS pauses for ever at a limit of 0.
+        transport.set_write_buffer_limits(high=0 if transport.get_extra_info("sslcontext") is None else 1)
         self._cut_after(IDLE_SECONDS_MAX)
         self._places.enter(self)
 
@@ -83,21 +105,24 @@ class HttpConnection(H11Protocol):
         """Read a part of a request; cut the connection if it is too much."""
         is_first = not self._received_bytes
         self._received_bytes += len(data)
-        if self._received_bytes > REQUEST_BYTES_MAX:
+        if self._received_bytes > self._bytes_max:
             self.cut()
+            return
+        if self._is_lingering:
             return
         super().data_received(data)
         if self.cycle and not self.cycle.more_body and not self.cycle.response_complete:
             self._stop_timer()  # the request is complete
         elif is_first:
-            self._cut_after(REQUEST_SECONDS_MAX)
+            self._cut_after(self._rules.request_seconds_max or REQUEST_SECONDS_MAX)
 
     def on_response_complete(self) -> None:
         """Wait for the next request, for as long as uvicorn's Config says."""
         self._received_bytes = 0
-        if self.cycle.more_body:  # uvicorn would read the rest of a request that is already answered
-            self.transport.close()
-        super().on_response_complete()
+        if self.cycle.more_body:  # uvicorn would keep the rest of a request that is already answered
+            self._linger()
+        else:
+            super().on_response_complete()
 
     def pause_writing(self) -> None:
         """Wait for a client that has not read everything."""
@@ -112,6 +137,20 @@ class HttpConnection(H11Protocol):
     def cut(self) -> None:
         """Close the connection without sending what waits."""
         self.transport.abort()
+
+    @property
+    def _bytes_max(self) -> int:
+        if self._is_lingering:
+            return LINGER_BYTES_MAX
+        body = self._rules.body_bytes_max
+        return REQUEST_BYTES_MAX + (body and body + RECEIVED_AT_ONCE_BYTES_MAX)
+
+    def _linger(self) -> None:
+        self._is_lingering = True
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():  # not with TLS
+            self.transport.write_eof()
+        self._cut_after(LINGER_SECONDS_MAX)
 
     def _cut_after(self, seconds: float) -> None:
         self._stop_timer()
@@ -128,19 +167,10 @@ class HttpConnection(H11Protocol):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or say that there is no place for the answer."""
         if scope["path"] in ALWAYS_ANSWERED:
-            await self._dashboard(scope, receive, send)
+            await self._served(scope, receive, send)
             return
         try:
             with self._places.answering(self):
-                await self._dashboard(scope, receive, send)
+                await self._served(scope, receive, send)
         except NoPlace:
-            await _REFUSAL(scope, receive, send)
-
-
-_REFUSAL = SecurityHeaders(
-    JSONResponse(
-        {"message": FULL},
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        {"Retry-After": RETRY_SECONDS, "Connection": "close", "Cache-Control": "no-store"},
-    )
-)
+            await self._rules.full(scope, receive, send)

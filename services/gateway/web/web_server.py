@@ -4,9 +4,11 @@ import asyncio
 import logging
 import resource
 import socket
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -16,42 +18,88 @@ from starlette.types import ASGIApp
 
 from process.addresses import split_address
 from process.configuration import refuse
-from services.dashboard import http_connection
-from services.dashboard.http_connection import HttpConnection
-from services.dashboard.places import Places
+from services.gateway.web import http_connection
+from services.gateway.web.http_connection import ConnectionRules, HttpConnection
+from services.gateway.web.places import Places
 
 BACKLOG = 2_048
 """Connections that the kernel queues: as many viewers as reconnect at once after a restart."""
 OTHER_CONNECTIONS_MAX = 2_000
-"""Connections besides those of viewers: lists, and idle ones of browsers."""
+"""Connections besides those of streams: short answers, and idle ones of clients."""
 OTHER_FILES = 100
 """Open files besides connections: gRPC's, libraries, pipes."""
 SEND_BUFFER_BYTES = 32 * 1024
 """What the kernel keeps for a client that does not read; it doubles this number, and would otherwise keep
 megabytes. Enough for 500 KB/s to a client that is 100 ms away."""
+HANDSHAKE_SECONDS_MAX = 10.0
+"""How long a TLS handshake may take: as long as a request."""
 TOLD_AGAIN_SECONDS = 60.0
 """The interval of log lines with the same warning: strangers cause them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """The choices of a deployable about its web server."""
+
+    full: ASGIApp
+    """Answers a request when there are too many connections."""
+    streams_max: int
+    """Answers at a time that last as long as their clients want."""
+    drain_seconds: float
+    """How long answers may take after `should_exit` is set."""
+    body_bytes_max: int = 0
+    """The size of a request's body, besides some 64 KiB for the whole request."""
+    request_seconds_max: float | None = None
+    """How long a request may take from its first byte to its last; None: 10 s."""
+    tls: ssl.SSLContext | None = None
+    """None means plaintext."""
 
 
 class WebServer(uvicorn.Server):
     """Serves an application until `should_exit` is set."""
 
-    def __init__(self, app: ASGIApp, *, viewers_max: int, drain_seconds: float) -> None:
+    def __init__(self, app: ASGIApp, options: ServerOptions) -> None:
         _log_structured()
-        connection = partial(HttpConnection, places=Places(_connections_max(viewers_max)))
+        self._tls = options.tls
+        rules = ConnectionRules(
+            Places(_connections_max(options.streams_max)),
+            options.full,
+            options.body_bytes_max,
+            options.request_seconds_max,
+        )
         super().__init__(
             uvicorn.Config(
                 app,
                 access_log=False,  # pages ask every two seconds
-                http=cast("type[asyncio.Protocol]", connection),
+                http=cast("type[asyncio.Protocol]", partial(HttpConnection, rules=rules)),
                 lifespan="off",
                 log_config=None,
                 server_header=False,
                 timeout_keep_alive=http_connection.IDLE_SECONDS_MAX,
-                timeout_graceful_shutdown=max(1, round(drain_seconds)),
+                timeout_graceful_shutdown=max(1, round(options.drain_seconds)),
                 ws="none",
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen on the sockets; uvicorn has no option for the time of a handshake."""
+        loop = asyncio.get_running_loop()
+        handshake_seconds_max = HANDSHAKE_SECONDS_MAX if self._tls is not None else None
+        self.servers = [
+            await loop.create_server(
+                self._connection,
+                sock=one,
+                ssl=self._tls,
+                ssl_handshake_timeout=handshake_seconds_max,
+                backlog=BACKLOG,
+            )
+            for one in sockets or ()
+        ]
+        self.started = True
+
+    def _connection(self) -> asyncio.Protocol:
+        make = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
+        return make(config=self.config, server_state=self.server_state, app_state={})
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -74,9 +122,9 @@ def bind(listen: str) -> socket.socket:
     return listening
 
 
-def _connections_max(viewers_max: int) -> int:
+def _connections_max(streams_max: int) -> int:
     """Return how many connections there may be; each is an open file, so raise that limit if possible."""
-    files = viewers_max + OTHER_CONNECTIONS_MAX + OTHER_FILES
+    files = streams_max + OTHER_CONNECTIONS_MAX + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < files:
         allowed = files if hard == resource.RLIM_INFINITY else min(files, hard)

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
-from services.dashboard import http_connection, web_server
 from services.dashboard.progress_client import STATE_INTERVAL_SECONDS
+from services.gateway.web import http_connection, web_server
 from tests.support.dashboard import SECONDS_MAX, Answer, Page, dashboard
 from tests.support.progress import Served
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.dashboard.places import NoPlace, Places
+from services.gateway.web.places import NoPlace, Places
 
 
 class Connection:

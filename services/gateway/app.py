@@ -1,0 +1,155 @@
+"""The routes of the gateway, and what holds for all of them: hosts, origins, headers."""
+
+from http import HTTPStatus
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.gateway.web.host_check import HostCheck
+
+HEALTH = "/health"
+PREFLIGHT_SECONDS_MAX = 7_200
+"""How long browsers may remember what a page may send; Chrome remembers no longer."""
+SENT_BY_PAGES = (
+    "authorization",
+    "connect-protocol-version",
+    "connect-timeout-ms",
+    "content-type",
+    "grpc-timeout",
+    "x-grpc-web",
+    "x-request-id",
+    "x-user-agent",
+)
+"""The headers of Connect, gRPC-Web and our own that a page of an allowed origin may send."""
+READ_BY_PAGES = ("grpc-message", "grpc-status", "grpc-status-details-bin", "retry-after")
+HEADERS = {
+    "Cache-Control": "no-store",  # an answer is true for a moment, and for one caller
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""The headers of every answer."""
+UNBUFFERED = (b"x-accel-buffering", b"no")
+"""The header of every stream: nginx would collect its messages."""
+FOREIGN_HOST = JSONResponse(
+    {
+        "code": "permission_denied",
+        "message": "this gateway is not served under this name: its operator can allow it in"
+        " GATEWAY_ALLOWED_HOSTS",
+    },
+    HTTPStatus.MISDIRECTED_REQUEST,
+    HEADERS,
+)
+FULL = JSONResponse(
+    {"code": "unavailable", "message": "this gateway has too many connections; try again"},
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    {**HEADERS, "Retry-After": "2", "Connection": "close"},
+)
+UNKNOWN_PATH = JSONResponse(
+    {"code": "unimplemented", "message": "no such path: a call is POST /package.Service/Method"},
+    HTTPStatus.NOT_FOUND,
+)
+NOT_ASCII = JSONResponse(
+    {"code": "invalid_argument", "message": "a header has characters that are not ASCII"},
+    HTTPStatus.BAD_REQUEST,
+)
+NO_GRPC = JSONResponse(
+    {
+        "code": "unimplemented",
+        "message": "gRPC needs HTTP/2, which this port does not speak: call the progress server, or use"
+        " gRPC-Web or Connect",
+    },
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+DRAINING = JSONResponse({"status": "draining"}, HTTPStatus.SERVICE_UNAVAILABLE)
+SERVING = JSONResponse({"status": "serving"})
+GRPC = b"application/grpc"
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+
+class Gateway:
+    """The HTTP application over the contract.
+
+    Args:
+        contract: answers the calls.
+        paths: the paths of the calls.
+        hosts: the names under which requests are answered.
+        origins: the origins of other websites whose pages may call.
+
+    """
+
+    def __init__(
+        self, contract: ASGIApp, paths: frozenset[str], hosts: frozenset[str], origins: tuple[str, ...]
+    ) -> None:
+        self._contract = contract
+        self._paths = paths
+        self._hosts = hosts
+        self._origins = origins
+        self.is_draining = False
+
+    def app(self) -> ASGIApp:
+        """Return the ASGI application."""
+        app: ASGIApp = _WithHeaders(self._route)
+        if self._origins:
+            app = CORSMiddleware(
+                app,
+                allow_origins=self._origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=SENT_BY_PAGES,
+                expose_headers=READ_BY_PAGES,
+                max_age=PREFLIGHT_SECONDS_MAX,
+            )
+        return HostCheck(app, self._hosts, FOREIGN_HOST)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path in self._paths:
+            app = _objection(scope) or self._contract
+        elif path == HEALTH:
+            # The same while the progress server is down: a restart of this process would not help.
+            app = DRAINING if self.is_draining else SERVING
+        else:
+            app = UNKNOWN_PATH
+        await app(scope, receive, send)
+
+
+def _objection(scope: Scope) -> ASGIApp | None:
+    """Return the answer to a request that connectrpc cannot read; None for any other."""
+    for name, value in scope["headers"]:
+        if not value.isascii():
+            return NOT_ASCII
+        if name == b"content-type" and value.startswith(GRPC) and not value.startswith(GRPC + b"-web"):
+            return NO_GRPC
+    return None
+
+
+class _WithHeaders:
+    """Adds HEADERS to every response of an application, and its length to one that is sent in one part."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message | None = None
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            if start is not None:
+                _complete(start, message)
+                await send(start)
+                start = None
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _complete(start: Message, first: Message) -> None:
+    headers: list[tuple[bytes, bytes]] = [*start["headers"], *_RAW_HEADERS]
+    if first.get("more_body", False):
+        headers.append(UNBUFFERED)
+    elif not any(name == b"content-length" for name, _ in headers):
+        headers.append((b"content-length", str(len(first.get("body", b""))).encode()))
+    start["headers"] = headers

@@ -1,0 +1,127 @@
+"""Passes each call on to the progress server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import grpc
+from connectrpc.request import RequestContext
+from connectrpc.server import Endpoint
+
+from services.gateway.contract.answers import Answer, answer_of, busy, draining, is_from_server
+from services.gateway.contract.caller import Callers
+from services.gateway.contract.messages import Converter, Encoded
+from services.gateway.contract.methods import Method
+from services.gateway.contract.upstream import Upstream
+
+Context = RequestContext[Any, Any]
+AnyEndpoint = Any
+"""An endpoint of connectrpc, whose types have no public names."""
+MILLISECONDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long calls may take, and how many streams there may be."""
+
+    call_seconds_max: float
+    """Of a unary call; a caller may ask for less."""
+    streams_max: int
+    """Streams at a time."""
+
+
+class Forwarder:
+    """Answers calls with what the progress server answers.
+
+    Args:
+        upstream: the connections to the server.
+        callers: whose token is used.
+        bounds: of calls and streams.
+
+    """
+
+    def __init__(self, upstream: Upstream, callers: Callers, bounds: Bounds) -> None:
+        self._upstream = upstream
+        self._callers = callers
+        self._bounds = bounds
+        self._converter = Converter()
+        self._streams: set[grpc.aio.UnaryStreamCall[bytes, bytes]] = set()
+        self._is_draining = False
+
+    def endpoint(self, method: Method) -> AnyEndpoint:
+        """Return the endpoint of a method."""
+        if method.is_stream:
+            return Endpoint.server_stream(method.info, partial(self._stream, method))
+        return Endpoint.unary(method.info, partial(self._unary, method))
+
+    def end_streams(self) -> None:
+        """End all streams, and refuse new ones, so that their callers go on elsewhere."""
+        self._is_draining = True
+        for stream in self._streams:
+            stream.cancel()
+
+    async def close(self) -> None:
+        """Close the connections to the server."""
+        self._converter.close()
+        await self._upstream.close()
+
+    async def _unary(self, method: Method, sent: Encoded, context: Context) -> bytes:
+        metadata = self._callers.metadata(context.request_headers, is_read=method.is_read)
+        request = await self._converter.to_request(sent, method.request)
+        seconds = self._seconds(context)
+        try:
+            response = await self._upstream.unary(method.path)(request, timeout=seconds, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            failed = error
+        else:
+            return await self._converter.to_response(response, method.response, sent.codec)
+        raise self._failed(failed)
+
+    async def _stream(self, method: Method, sent: Encoded, context: Context) -> AsyncIterator[bytes]:
+        metadata = self._callers.metadata(context.request_headers, is_read=method.is_read)
+        request = await self._converter.to_request(sent, method.request)
+        if self._is_draining:
+            raise draining()
+        if len(self._streams) >= self._bounds.streams_max:
+            raise busy("this gateway has too many open streams; try again")
+        with self._upstream.stream(method.path) as open_stream:
+            stream = open_stream(request, metadata=metadata)
+            self._streams.add(stream)
+            try:
+                async for response in self._responses(stream):
+                    yield await self._converter.to_response(response, method.response, sent.codec)
+            finally:
+                self._streams.discard(stream)
+                stream.cancel()
+
+    async def _responses(self, stream: grpc.aio.UnaryStreamCall[bytes, bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for response in stream:
+                yield response
+        except grpc.aio.AioRpcError as error:
+            failed = error
+        except asyncio.CancelledError:
+            if not self._is_draining or _is_cancelled():
+                raise
+            raise draining() from None
+        else:
+            return
+        raise self._failed(failed)
+
+    def _failed(self, error: grpc.aio.AioRpcError) -> Answer:
+        if error.code() is grpc.StatusCode.UNAVAILABLE and not is_from_server(error):
+            self._upstream.renew()
+        return answer_of(error)
+
+    def _seconds(self, context: Context) -> float:
+        asked = context.timeout_ms
+        limit = self._bounds.call_seconds_max
+        return limit if asked is None else min(limit, asked / MILLISECONDS)
+
+
+def _is_cancelled() -> bool:
+    """Return whether this task is cancelled, and not only the call that it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,1 @@
+"""How the gateway serves HTTP: connections, hosts, TLS. Nothing here knows what is served."""

@@ -1,0 +1,129 @@
+"""Builds, starts and stops the gateway."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from batchprogress import TlsFiles
+from process.configuration import refuse
+from process.secret_files import read_token
+from rpc.telemetry.metrics import CallMetrics, new_registry
+from rpc.telemetry.metrics_port import MetricsPort
+from rpc.telemetry.server_metrics import ServerCollector
+from services.gateway.app import FULL, Gateway
+from services.gateway.contract.application import contract_application
+from services.gateway.contract.caller import Callers
+from services.gateway.contract.forwarding import Bounds, Forwarder
+from services.gateway.contract.methods import methods_of
+from services.gateway.contract.request_bodies import BODY_BYTES_MAX
+from services.gateway.contract.upstream import Upstream
+from services.gateway.settings import GatewaySettings
+from services.gateway.web.tls import HttpCertificate, HttpTlsFiles
+from services.gateway.web.web_server import ServerOptions, WebServer, bind
+
+
+class GatewayServer:
+    """The web server and everything behind it. Constructing it opens the ports but serves only metrics.
+
+    Args:
+        settings: the settings of the gateway.
+
+    Raises:
+        SystemExit: with code 78, if the certificate cannot be used or a port cannot be opened.
+
+    """
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._certificate = _certificate(settings)
+        registry = new_registry()
+        methods = tuple(methods_of())
+        self._forwarder = Forwarder(
+            Upstream(settings.progress_target, _upstream_tls(settings)),
+            _callers(settings),
+            Bounds(settings.call_seconds_max, settings.streams_max),
+        )
+        metrics = CallMetrics(registry, (method.path for method in methods))
+        contract = contract_application(methods, self._forwarder, metrics)
+        paths = frozenset(method.path for method in methods)
+        self._gateway = Gateway(contract, paths, settings.hosts, settings.origins)
+        registry.register(self._collector())
+        self._web = WebServer(self._gateway.app(), self._options(settings))
+        self._socket: socket.socket = bind(settings.listen)
+        self.port: int = self._socket.getsockname()[1]
+        self._metrics = MetricsPort(registry, settings.metrics_listen)
+        self.metrics_port = self._metrics.port
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Serve while the context is open; yields the serving task. Leaving the context drains."""
+        serving = asyncio.create_task(self._web.serve([self._socket]))
+        try:
+            yield serving
+        finally:
+            self._gateway.is_draining = True
+            self._forwarder.end_streams()
+            self._web.should_exit = True
+            await serving
+            await self._forwarder.close()
+            await self._metrics.close()
+
+    def _options(self, settings: GatewaySettings) -> ServerOptions:
+        return ServerOptions(
+            FULL,
+            settings.streams_max,
+            settings.drain_seconds,
+            BODY_BYTES_MAX,
+            settings.request_seconds_max,
+            None if self._certificate is None else self._certificate.context,
+        )
+
+    def _collector(self) -> ServerCollector:
+        certificate = self._certificate
+        return ServerCollector(
+            is_ready=lambda: not self._gateway.is_draining,
+            has_stale_files=lambda: certificate is not None and certificate.is_stale,
+            certificate_expiry=lambda: None if certificate is None else certificate.expiry.timestamp(),
+        )
+
+
+@asynccontextmanager
+async def gateway_server(
+    settings: GatewaySettings,
+) -> AsyncIterator[tuple[GatewayServer, asyncio.Task[None]]]:
+    """Serve while the context is open; the progress server may start later or restart.
+
+    Args:
+        settings: the settings of the gateway.
+
+    Raises:
+        SystemExit: with code 78, if the certificate cannot be used or a port cannot be opened.
+
+    """
+    server = GatewayServer(settings)
+    async with server.running() as serving:
+        yield server, serving
+
+
+def _callers(settings: GatewaySettings) -> Callers:
+    token_file = settings.token_file
+    if token_file is None or not settings.reads_anonymously:
+        return Callers(None)
+    return Callers(lambda: read_token(token_file))
+
+
+def _certificate(settings: GatewaySettings) -> HttpCertificate | None:
+    certificate, key = settings.tls_certificate_file, settings.tls_key_file
+    if certificate is None or key is None:
+        return None
+    try:
+        return HttpCertificate(HttpTlsFiles(certificate, key, settings.tls_client_ca_file))
+    except ValueError as error:
+        refuse(str(error))
+
+
+def _upstream_tls(settings: GatewaySettings) -> TlsFiles | None:
+    files = (settings.progress_ca_file, settings.progress_certificate_file, settings.progress_key_file)
+    if not settings.progress_tls and not any(files):
+        return None
+    return TlsFiles(*files)

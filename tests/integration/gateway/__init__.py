@@ -1,0 +1,1 @@
+"""The gateway over a real progress server: what HTTP clients are answered."""

@@ -1,0 +1,33 @@
+"""A progress server, and the gateway in front of it. The database makes no difference here."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.integration.security.conftest import Serve, serve, tokens
+from tests.support.gateway import Door, gateway
+from tests.support.progress import Served, served
+
+__all__ = ["Serve", "serve", "tokens"]  # fixtures
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of a database that the first server makes."""
+    return f"sqlite+aiosqlite:///{tmp_path}/batches.db"
+
+
+@pytest_asyncio.fixture
+async def progress(sqlite_url: str) -> AsyncIterator[Served]:
+    """A server over an empty database."""
+    async with served(sqlite_url) as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def door(progress: Served) -> AsyncIterator[Door]:
+    """A client of a gateway in front of the server."""
+    async with gateway(f"127.0.0.1:{progress.port}") as client:
+        yield client
