@@ -76,8 +76,12 @@ recording: setup | $(UV) ## Record make run for the README, in a terminal
 		--min-frame-duration 200 --loop-delay 10000 --template window_frame
 
 .PHONY: serve
-serve: setup ## Serve ProgressService on an SQLite file (or BATCHES_DATABASE_URL)
-	$(BIN)/python -m services.progress
+serve: setup ## Serve ProgressService and the gateway on an SQLite file (or BATCHES_DATABASE_URL)
+	$(BIN)/python -m services
+
+.PHONY: gateway
+gateway: setup ## Serve the gateway alone, for GATEWAY_PROGRESS_TARGET
+	$(BIN)/python -m services.gateway
 
 .PHONY: secrets
 secrets: setup ## Create the Secrets of overlays/secured that do not exist yet (DATABASE=batches.url QUEUE=queue.url)
@@ -89,8 +93,8 @@ deploy: ## Apply an overlay to Kubernetes, and check that its version runs (OVER
 	@$(PYTHON) -m k8s.deploy $(OPTIONS) $(OVERLAY)
 
 .PHONY: dashboard
-dashboard: setup ## Serve the dashboard for make serve (or DASHBOARD_PROGRESS_TARGET)
-	$(BIN)/python -m services.dashboard
+dashboard: setup ## Serve the dashboard for make serve on 127.0.0.1:8081 (or DASHBOARD_PROGRESS_TARGET)
+	DASHBOARD_LISTEN=$${DASHBOARD_LISTEN:-127.0.0.1:8081} $(BIN)/python -m services.dashboard
 
 .PHONY: dashboard-images
 dashboard-images: setup-dev ## Take the README's pictures of the dashboard (2 minutes)

@@ -1,0 +1,51 @@
+"""python -m services: the progress server and the gateway by one command, each as a process of its own."""
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import Process
+
+import typer
+
+from process.signals import STOP_SIGNALS
+
+PROGRAMS = ("services.progress", "services.gateway")
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(
+    help="Serve ProgressService and the gateway until SIGTERM or SIGINT, or until one of them ends. Each has"
+    " its own settings; the gateway's GATEWAY_PROGRESS_TARGET must name the server's PROGRESS_LISTEN."
+)
+def main() -> None:
+    """Run both, and exit with the first code that is not 0."""
+    raise typer.Exit(asyncio.run(_serve()))
+
+
+async def _serve() -> int:
+    programs = [await _start(name) for name in PROGRAMS]
+    forwarded: list[int] = []
+
+    def forward(number: int) -> None:
+        forwarded.append(number)
+        for program in programs:
+            if program.returncode is None:
+                program.send_signal(number)
+
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, forward, number)
+    ends = [asyncio.create_task(program.wait()) for program in programs]
+    first, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    if not forwarded:  # a second signal would end the other one at once
+        forward(signal.SIGTERM)
+    await asyncio.wait(ends)
+    return next((end.result() for end in (*first, *ends) if end.result()), 0)
+
+
+async def _start(name: str) -> Process:
+    # In a session of its own, so that Ctrl-C reaches it once, through this process: a second signal ends it.
+    return await asyncio.create_subprocess_exec(sys.executable, "-m", name, start_new_session=True)
+
+
+if __name__ == "__main__":
+    app()

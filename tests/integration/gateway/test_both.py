@@ -1,0 +1,62 @@
+"""`python -m services`, which is `make serve`: the server and the gateway by one command."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from database_servers.ports import free_port
+from tests.support.eventually import eventually
+from tests.support.gateway import SECONDS_MAX, Door
+from tests.support.progress import ROOT
+
+Process = asyncio.subprocess.Process
+
+
+async def start(sqlite_url: str, port: int) -> Process:
+    """Start both, the gateway on this port."""
+    progress = f"127.0.0.1:{free_port()}"
+    environment = {
+        "BATCHES_DATABASE_URL": sqlite_url,
+        "GATEWAY_LISTEN": f"127.0.0.1:{port}",
+        "GATEWAY_PROGRESS_TARGET": progress,
+        "PROGRESS_LISTEN": progress,
+    }
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services"),
+        cwd=ROOT,
+        env=os.environ | environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def created(port: int) -> bool:
+    """Return whether a batch can be created through the gateway."""
+    try:
+        return (await Door(port).call("CreateBatch", batchId="b", totalJobs=1)).status == 200
+    except OSError:  # it does not listen yet
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_both_serve_until_a_signal(sqlite_url: str, number: signal.Signals) -> None:
+    port = free_port()
+    process = await start(sqlite_url, port)
+    await eventually(lambda: created(port))
+    process.send_signal(number)
+    async with asyncio.timeout(SECONDS_MAX):
+        _, log = await process.communicate()
+    assert process.returncode == 0
+    assert log.count(b'"event": "stopped"') == 2, log.decode()
+
+
+async def test_one_that_cannot_start_ends_the_other(sqlite_url: str) -> None:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    process = await start(sqlite_url, port)
+    async with asyncio.timeout(SECONDS_MAX):
+        _, log = await process.communicate()
+    assert (process.returncode, f"cannot listen on 127.0.0.1:{port}" in log.decode()) == (78, True)
+    server.close()
