@@ -93,6 +93,31 @@ for if_ended in ("error", "replace"):
         print(error.reason)
 print(client.get(batch_id).succeeded_jobs)
 """
+QUIET_WATCH = """\
+import sys
+import threading
+
+from batchprogress import Client
+from batchprogress._calls import liveness, silence_guard
+
+silences = []
+original = silence_guard.StreamSilent
+silence_guard.StreamSilent = lambda seconds: silences.append(seconds) or original(seconds)
+liveness.SILENT_SECONDS_MAX = 0.5
+target, batch_id = sys.argv[1:]
+client = Client(target)
+client.create(batch_id, 1)
+
+
+def report():
+    with client.reporter(batch_id) as reporter:
+        reporter.succeeded("1")
+
+
+threading.Timer(2.0, report).start()
+print(*(batch.percent_complete for batch in client.watch(batch_id)), len(silences))
+"""
+"""A watch that is quiet for four times as long as a stream with heartbeats may be silent."""
 OLD_WATCH = """\
 import sys
 
@@ -152,6 +177,12 @@ async def test_clients_of_0_2_work_with_a_server_of_0_1(first_version: Version, 
     """A program with the client of 0.2 creates, reports and watches."""
     async with server_of(first_version, url) as target:
         assert await run_client(THIS_VERSION, NEW_NAMES, target, "new") == (SHOWN, "")
+
+
+async def test_quiet_watch_of_a_server_of_0_1_is_not_taken_for_dead(first_version: Version, url: str) -> None:
+    """It ignores the request for heartbeats; its stream stays open until the batch changes."""
+    async with server_of(first_version, url) as target:
+        assert await run_client(THIS_VERSION, QUIET_WATCH, target, "quiet") == (["0 100 0"], "")
 
 
 async def test_a_server_of_0_1_is_too_old_for_if_ended(first_version: Version, url: str) -> None:

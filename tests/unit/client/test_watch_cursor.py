@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from batchprogress._calls.call_errors import Subject
+from batchprogress._calls.liveness import HEARTBEAT_SECONDS, SILENT_SECONDS_MAX
 from batchprogress._calls.watch_cursor import WatchCursor
 from batchprogress._grpc.outage import LASTING_SECONDS
 from batchprogress._grpc.retry import Failure
@@ -34,13 +35,19 @@ def cursor(**options: Any) -> WatchCursor:
     return WatchCursor(Subject("progress:50051", "WatchBatch", "b"), **options)
 
 
-def test_the_next_stream_begins_after_the_last_revision() -> None:
-    """The interval stays, to the microsecond."""
+def test_every_stream_asks_for_the_present_state_and_for_heartbeats() -> None:
+    """A server of 0.1 says nothing after a revision that is the present one, as a dead stream does."""
     watch = cursor(after_revision=3, min_interval=0.25)
-    assert (watch.request.batch_id, watch.request.after_revision) == ("b", 3)
-    watch.advance(PROCESSING)
-    assert watch.request.after_revision == 7
-    assert watch.request.min_interval.ToMilliseconds() == 250
+    for _ in range(2):
+        assert (watch.request.batch_id, watch.request.after_revision) == ("b", 0)
+        assert watch.request.min_interval.ToMilliseconds() == 250
+        assert watch.request.heartbeat_interval.seconds == HEARTBEAT_SECONDS
+        watch.advance(PROCESSING)
+
+
+def test_proxies_that_end_a_stream_after_50_seconds_see_two_heartbeats() -> None:
+    assert 2 * HEARTBEAT_SECONDS < 50
+    assert SILENT_SECONDS_MAX >= 3 * HEARTBEAT_SECONDS
 
 
 def test_a_stream_that_breaks_is_followed_by_another_one() -> None:
@@ -59,7 +66,6 @@ def test_a_watch_is_over_with_the_end_of_its_batch() -> None:
     assert watch.delay_after(None, 0.0) is not None
     watch.advance(COMPLETED)
     assert watch.delay_after(None, 0.0) is None
-    assert cursor(after_revision=9).delay_after(None, 0.0) is None
     assert cursor().delay_after(None, 0.0) is not None
 
 
@@ -80,7 +86,7 @@ def test_a_first_state_below_the_given_revision_is_that_of_a_new_batch() -> None
     """Otherwise a program that kept the revision would wait until the new batch has as many."""
     watch = cursor(after_revision=50)
     assert watch.advance(PROCESSING) is not None
-    assert watch.request.after_revision == 7
+    assert watch.advance(PROCESSING) is None
     assert cursor(after_revision=7).advance(PROCESSING) is None
 
 

@@ -11,13 +11,14 @@ import grpc
 
 from batchprogress._calls.attempts import Attempts, Patience
 from batchprogress._calls.call_errors import Subject, raise_if_closed
+from batchprogress._calls.liveness import END, Liveness
 from batchprogress._calls.requests import Answer, Call
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc import forks
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
-from batchprogress._grpc.retry import TokenFailed, failure_of, without_message
+from batchprogress._grpc.retry import StreamSilent, TokenFailed, failure_of, without_message
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
@@ -154,7 +155,7 @@ class AsyncCaller:
                         async for response in responses:
                             if (batch := cursor.advance(response)) is not None:
                                 yield batch
-                except (grpc.RpcError, TokenFailed) as broken:
+                except (grpc.RpcError, TokenFailed, StreamSilent) as broken:
                     failure = failure_of(broken)
                     self._channels.reopen_after(failure, channel)
                 except asyncio.CancelledError:
@@ -164,7 +165,7 @@ class AsyncCaller:
 
     async def _responses(
         self, channel: grpc.aio.Channel, cursor: WatchCursor
-    ) -> AsyncGenerator[pb.GetBatchResponse | pb.WatchBatchResponse, None]:
+    ) -> AsyncGenerator[pb.GetBatchResponse | pb.WatchBatchResponse | None, None]:
         """Yield the responses of one stream; after a failure, that of a unary call first."""
         stub = progress_pb2_grpc.ProgressServiceStub(channel)
         if cursor.asks_first:
@@ -183,9 +184,33 @@ class AsyncCaller:
         )
         self._streams.add(stream)
         try:
-            async for response in stream:
-                yield response
+            async with aclosing(_heard(stream)) as responses:
+                async for response in responses:
+                    yield response
         finally:
             self._streams.discard(stream)
             if os.getpid() == pid:  # a child would end the stream of its parent
                 stream.cancel()
+
+
+async def _heard(stream: Any) -> AsyncGenerator[pb.WatchBatchResponse | None, None]:
+    """Yield the responses of a stream.
+
+    Raises:
+        StreamSilent: none came for so long that the stream is dead.
+
+    """
+    liveness, responses = Liveness(), aiter(stream)
+    while True:
+        seconds_max = liveness.silent_seconds_max
+        try:
+            async with asyncio.timeout(seconds_max):
+                response = await anext(responses, END)
+        except TimeoutError:
+            raise StreamSilent(seconds_max or 0.0) from None
+        if response is END:
+            return
+        if not liveness.has_begun:
+            liveness.begin(await stream.initial_metadata() if hasattr(stream, "initial_metadata") else ())
+        liveness.note(response)
+        yield response

@@ -11,13 +11,15 @@ import grpc
 
 from batchprogress._calls.attempts import Attempts, Patience
 from batchprogress._calls.call_errors import Subject, raise_if_closed
+from batchprogress._calls.liveness import END, Liveness
 from batchprogress._calls.requests import Answer, Call
+from batchprogress._calls.silence_guard import guard
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc import forks
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
-from batchprogress._grpc.retry import Failure, TokenFailed, failure_of, without_message
+from batchprogress._grpc.retry import Failure, StreamSilent, TokenFailed, failure_of, without_message
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
@@ -143,14 +145,14 @@ class Caller:
                         for response in responses:
                             if (batch := cursor.advance(response)) is not None:
                                 yield batch
-                except (grpc.RpcError, TokenFailed) as broken:
+                except (grpc.RpcError, TokenFailed, StreamSilent) as broken:
                     failure = failure_of(broken)
                     self._channels.reopen_after(failure, channel)
             delay = cursor.delay_after(failure, time.monotonic())
 
     def _responses(
         self, channel: grpc.Channel, cursor: WatchCursor
-    ) -> Generator[pb.GetBatchResponse | pb.WatchBatchResponse, None, None]:
+    ) -> Generator[pb.GetBatchResponse | pb.WatchBatchResponse | None, None, None]:
         """Yield the responses of one stream; after a failure, that of a unary call first."""
         stub = progress_pb2_grpc.ProgressServiceStub(channel)
         if cursor.asks_first:
@@ -168,11 +170,33 @@ class Caller:
             )
         )
         try:
-            for response in stream:
-                yield response
-                if os.getpid() != pid:  # a child that was forked meanwhile opens a stream of its own
-                    return
+            with closing(_heard(stream)) as responses:
+                for response in responses:
+                    yield response
+                    if os.getpid() != pid:  # a child that was forked meanwhile opens a stream of its own
+                        return
         finally:
             if os.getpid() == pid:  # a child would end the stream of its parent
                 # An interceptor, such as OpenTelemetry's, may give a generator instead of gRPC's call.
                 (stream.cancel if hasattr(stream, "cancel") else stream.close)()
+
+
+def _heard(stream: Any) -> Generator[pb.WatchBatchResponse | None, None, None]:
+    """Yield the responses of a stream.
+
+    Raises:
+        StreamSilent: none came for so long that the stream is dead. The generator of an interceptor cannot be
+            ended by another thread: its silence has no limit.
+
+    """
+    liveness, responses = Liveness(), iter(stream)
+    cancel = getattr(stream, "cancel", None)
+    while True:
+        with guard().waiting(cancel, liveness.silent_seconds_max):
+            response = next(responses, END)
+        if response is END:
+            return
+        if not liveness.has_begun:
+            liveness.begin(stream.initial_metadata() if hasattr(stream, "initial_metadata") else ())
+        liveness.note(response)
+        yield response

@@ -7,6 +7,7 @@ from google.protobuf import duration_pb2
 
 from batchprogress._calls.call_errors import Subject, refused, replaced, unavailable
 from batchprogress._calls.convert import to_batch
+from batchprogress._calls.liveness import HEARTBEAT_SECONDS
 from batchprogress._calls.waiting import LoggedWaiting, Waiting
 from batchprogress._grpc.retry import TRY_SECONDS_MAX, Failure
 from batchprogress.errors import WaitTimeout
@@ -23,7 +24,7 @@ class WatchCursor:
 
     Args:
         subject: the batch, the call and the server, for requests and the messages of errors.
-        after_revision: only newer states are asked for; 0 asks for the present one too.
+        after_revision: only other states are yielded; 0 yields the present one too.
         min_interval: the least time between two states, in seconds.
         deadline: when the watch is over, by the clock that the methods are given. Default: never.
         retry: whether a stream that breaks is followed by another one.
@@ -56,17 +57,22 @@ class WatchCursor:
 
     @property
     def request(self) -> pb.WatchBatchRequest:
-        """The request of the next stream."""
+        """The request of the next stream.
+
+        It asks for the present state also if it is known, so that every server answers at once, one of 0.1
+        too: a stream that does not begin is dead.
+        """
         return pb.WatchBatchRequest(
-            batch_id=self.subject.batch_id, after_revision=self._revision, min_interval=self._min_interval
+            batch_id=self.subject.batch_id,
+            min_interval=self._min_interval,
+            heartbeat_interval=duration_pb2.Duration(seconds=HEARTBEAT_SECONDS),
         )
 
     @property
     def asks_first(self) -> bool:
         """Whether a unary call comes before the next stream.
 
-        It shows the HTTP status that a stream hides, ends where a stream would hang, and tells at once that
-        the server is back: the next stream is silent until the batch changes.
+        It shows the HTTP status that a stream hides, and ends sooner than a stream that hangs.
         """
         return self._failure is not None
 
@@ -125,7 +131,7 @@ class WatchCursor:
             CallFailed: no further stream would bring more, or none is allowed.
 
         """
-        if self._has_ended or (failure is None and self._batch is None and self._revision > 0):
+        if self._has_ended:
             return None
         self._stream_begins = True
         before, self._failure = self._failure, _CUT if failure is None else failure

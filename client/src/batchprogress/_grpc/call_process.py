@@ -57,17 +57,18 @@ def _serve(connection: socket.socket) -> None:
         request: dict[str, Any] = pickle.load(stream)  # noqa: S301  # of a process that we belong to
         end = None
         try:
-            for message in _make(request, connection):
-                _answer(stream, "message", message)
+            for part in _make(request, connection):
+                _answer(stream, *part)
         except Exception as error:  # noqa: BLE001  # the caller gets it as it would in its own process
             end = _status_of(error)
         _answer(stream, "end", end)
 
 
-def _make(request: dict[str, Any], connection: socket.socket) -> Iterator[bytes | None]:
-    """Make a call and yield its messages."""
+def _make(request: dict[str, Any], connection: socket.socket) -> Iterator[tuple[str, Any]]:
+    """Make a call and yield its messages, and before those of a stream its initial metadata."""
     kind, deadline = request["kind"], request["deadline"]
     timeout = None if deadline is None else deadline - time.monotonic()
+    metadata = None
     with _reserved(kind, request["channel"]) as number:
         method: Any = getattr(_channel(number, *request["channel"]), kind)(request["method"])
         start = method.future if kind == "unary_unary" else method
@@ -75,9 +76,13 @@ def _make(request: dict[str, Any], connection: socket.socket) -> Iterator[bytes 
         try:
             threading.Thread(target=_cancel_at_end, args=[connection, call], daemon=True).start()
             if kind == "unary_unary":
-                yield call.result()
-            else:
-                yield from call
+                yield "message", call.result()
+                return
+            for message in call:
+                if metadata is None:
+                    metadata = tuple((key, value) for key, value in call.initial_metadata())
+                    yield "metadata", metadata
+                yield "message", message
         finally:
             call.cancel()
             connection.shutdown(socket.SHUT_RD)  # ends that thread

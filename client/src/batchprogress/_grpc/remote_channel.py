@@ -118,6 +118,7 @@ class RemoteCall:
         in_flight.add(self)
         self._connection: socket.socket | None = None
         self._is_cancelled = False
+        self._initial_metadata: tuple[tuple[str, str | bytes], ...] = ()
         self._responses = self._make()
 
     def __iter__(self) -> Self:
@@ -132,6 +133,10 @@ class RemoteCall:
 
         """
         return next(self._responses)
+
+    def initial_metadata(self) -> tuple[tuple[str, str | bytes], ...]:
+        """Return the initial metadata of a stream; empty before its first response."""
+        return self._initial_metadata
 
     def cancel(self) -> None:
         """End the call."""
@@ -167,6 +172,8 @@ class RemoteCall:
                 kind, content = pickle.load(stream)  # noqa: S301  # our own process wrote it
                 if kind == "message":
                     yield content
+                elif kind == "metadata":
+                    self._initial_metadata = content
                 elif content is None:
                     return
                 else:

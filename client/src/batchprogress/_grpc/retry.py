@@ -53,6 +53,13 @@ class TokenFailed(Exception):
     """The caller's token function has raised. The next try asks it again: tokens are often fetched, too."""
 
 
+class StreamSilent(Exception):
+    """A stream has brought neither a response nor a heartbeat for too long."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no heartbeat for {seconds:g} s")
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a call failed."""
@@ -138,6 +145,8 @@ class Failure:
 
 def failure_of(error: BaseException) -> Failure:
     """Return what the exception of a call says; an exception that is not gRPC's has the code UNKNOWN."""
+    if isinstance(error, StreamSilent):
+        return Failure(grpc.StatusCode.UNAVAILABLE, str(error))
     if isinstance(error, TokenFailed):
         return Failure(grpc.StatusCode.UNKNOWN, str(error), error=error)
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
