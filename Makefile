@@ -137,7 +137,7 @@ test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (
 	FAULTS=full $(PYTEST) tests/faults
 
 .PHONY: test-cluster
-test-cluster: setup-dev ## Test the server on a cluster of databases in full size (15 minutes)
+test-cluster: setup-dev ## Test the server on clusters of databases in full size (30 minutes)
 	FAULTS=full $(PYTEST) tests/cluster
 
 .PHONY: test-k8s

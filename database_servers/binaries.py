@@ -36,6 +36,8 @@ class Binaries:
     command: tuple[str, ...]
     prefix: Path
     path_options: tuple[str, ...] = ()
+    as_nobody: bool = False
+    """Whether the command changes to the user `nobody` if the tests run as root."""
 
     @property
     def fingerprint(self) -> str:
@@ -52,7 +54,7 @@ class Binaries:
             f"--datadir={home / 'data'}",
             f"--tmpdir={home}",
             # Both engines run as root only if told to.
-            *(["--user=root"] if os.geteuid() == 0 else []),
+            *(["--user=root"] if os.geteuid() == 0 and not self.as_nobody else []),
         ]
 
     def bootstrap_command(self, home: Path) -> list[str]:

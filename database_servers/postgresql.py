@@ -7,7 +7,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ import asyncpg
 from database_servers.debian_packages import incomplete, program_command, unpacked_package
 from database_servers.home import ServerHome
 from database_servers.ports import free_port
+from database_servers.unprivileged import as_nobody, give_to_nobody
 
 URL_VARIABLE = "TEST_POSTGRESQL_URL"
 """The variable with the URL of a server, postgresql+asyncpg://user:password@host:port/database."""
@@ -25,7 +26,6 @@ INITDB_SECONDS_MAX = 120.0
 """It takes 2 s."""
 START_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.05
-NOBODY = 65_534
 TEST_OPTIONS = ("-F", "-c", "jit=off", "-c", "unix_socket_directories=")
 """No flushes, because data is not kept, and no socket file outside the home folder."""
 
@@ -61,7 +61,8 @@ def postgresql_server() -> Iterator[str]:
 
 def _launch(home: ServerHome, programs: Programs) -> int:
     """Initialise the data folder, start the server, and return its port."""
-    user = _as_nobody(home.folder)
+    user = as_nobody()
+    give_to_nobody(home.folder)
     data = str(home.folder / "data")
     options = ("--username=postgres", "--no-locale", "--encoding=UTF8", "--auth=trust", "--no-sync")
     home.launch([*user, *programs.initdb, *options, "--pgdata", data])
@@ -70,17 +71,6 @@ def _launch(home: ServerHome, programs: Programs) -> int:
     port = free_port()
     home.launch([*user, *programs.postgres, "-D", data, "-h", "127.0.0.1", "-p", str(port), *TEST_OPTIONS])
     return port
-
-
-def _as_nobody(folder: Path) -> Sequence[str]:
-    """Return the prefix of a command that must not run as root; let that user own the folder."""
-    if os.geteuid() != 0:
-        return ()
-    for path in (folder, folder / "data"):
-        os.chown(path, NOBODY, NOBODY)
-    # With this capability, since the unpacked package may be readable by root only.
-    capability = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
-    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *capability, "--")
 
 
 def _programs(folder: Path) -> Programs:

@@ -13,6 +13,7 @@ from database_servers.greeting import wait_for_greeting
 from database_servers.home import ServerHome
 from database_servers.ports import free_port
 from database_servers.server import DatabaseServer
+from database_servers.unprivileged import give_to_nobody
 
 # About 5 s; the rest allows for a busy CI machine with a slow disk.
 BOOTSTRAP_SECONDS_MAX = 120.0
@@ -106,13 +107,21 @@ class ProcessServer(DatabaseServer):
             shutil.copytree(self._initial_data, home.data, dirs_exist_ok=True)
             # MySQL's identity, which it creates anew: servers of a group must have different ones.
             (home.data / "auto.cnf").unlink(missing_ok=True)
-            return home
+        self._hand_over(home)
+        if self._initial_data is None:
+            self._initialise(home)
+        return home
+
+    def _initialise(self, home: ServerHome) -> None:
         sql = home.folder / "bootstrap.sql"
         sql.write_text(self._binaries.bootstrap_sql(), encoding="utf-8")
         home.launch(self._binaries.bootstrap_command(home.folder), stdin=sql)
         if home.wait(BOOTSTRAP_SECONDS_MAX) != 0:
             raise self._failure(home, "did not initialise its data folder")
-        return home
+
+    def _hand_over(self, home: ServerHome) -> None:
+        if self._binaries.as_nobody:
+            give_to_nobody(home.folder)
 
     def _server_command(self, home: ServerHome) -> list[str]:
         """Return the whole command line of the server."""

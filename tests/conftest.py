@@ -12,6 +12,7 @@ from batches.store.database import Database
 from batchprogress._grpc import call_processes
 from database_servers import ENGINES as SERVERS
 from database_servers import database_server
+from tests.cluster import figures as cluster_figures
 from tests.faults import caller_figures, summary
 from tests.k8s import needs as kubernetes
 from tests.support import not_run, selection
@@ -61,6 +62,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         ("figures", notes(terminalreporter, FIGURES)),
         ("faults", summary.table(rows)),
         ("hostile callers", caller_figures.table(terminalreporter)),
+        ("clusters", cluster_figures.table(terminalreporter)),
         ("databases", not_run.lines(terminalreporter, "found")),
         ("kubernetes", kubernetes.used(terminalreporter)),
     ):

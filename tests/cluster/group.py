@@ -2,21 +2,18 @@
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, suppress
 from uuid import uuid4
 
-from sqlalchemy import NullPool, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from database_servers import DatabaseServer, database_server
 from database_servers.ports import free_port
-from tests.support.eventually import eventually
+from tests.cluster.database_cluster import NODES, DatabaseCluster, administrator, run
+from tests.support import not_run
 
-NODES = 3
-"""The smallest number of which one may fail."""
 OPTIONS = (
     "--gtid-mode=ON",
     "--enforce-gtid-consistency=ON",
@@ -42,74 +39,62 @@ REPLICATION_ACCOUNT = (
     f"CHANGE REPLICATION SOURCE TO {SOURCE} FOR CHANNEL 'group_replication_recovery'",
     "RESET BINARY LOGS AND GTIDS",
 )
-_SCHEMAS_OF_NAME = text("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = :name")
-MEMBERS = "SELECT MEMBER_PORT, MEMBER_STATE, MEMBER_ROLE FROM performance_schema.replication_group_members"
+MEMBERS = text(
+    "SELECT MEMBER_PORT, MEMBER_STATE, MEMBER_ROLE FROM performance_schema.replication_group_members"
+)
+ONLINE = "ONLINE"
+PRIMARY = "PRIMARY"
+VERSION = text("SELECT VERSION()")
 
 
-@asynccontextmanager
-async def administrator(node: DatabaseServer) -> AsyncIterator[AsyncConnection]:
-    """Connect to a node outside of all pools, in autocommit mode."""
-    engine = create_async_engine(node.url("mysql"), poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    try:
-        async with engine.connect() as connection:
-            yield connection
-    finally:
-        await engine.dispose()
+class Group(DatabaseCluster):
+    """A group with one primary, or several."""
 
+    checked_as = "replication"
 
-async def run(node: DatabaseServer, *statements: str) -> None:
-    """Run statements on a node."""
-    async with administrator(node) as connection:
-        for statement in statements:
-            await connection.exec_driver_sql(statement)
+    async def takes_part(self, node: DatabaseServer) -> bool:
+        """Return whether the node is ONLINE, and sees that all nodes are."""
+        try:
+            members = await self._members(node)
+        except (DBAPIError, OSError):
+            return False
+        return [state for state, _ in members.values()] == [ONLINE] * NODES
 
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The nodes, of which the first has started the group."""
-
-    nodes: Sequence[DatabaseServer]
-
-    async def members(self, seen_from: int = 0) -> dict[int, tuple[str, str]]:
-        """Return the state and the role of each member by its port, as a node sees them."""
-        async with administrator(self.nodes[seen_from]) as connection:
-            rows = await connection.execute(text(MEMBERS))
-            return {int(port): (state, role) for port, state, role in rows}
-
-    async def all_online(self) -> bool:
-        """Return whether every node is a member that takes part."""
-        states = [state for state, _ in (await self.members()).values()]
-        return states == ["ONLINE"] * NODES
-
-    async def make_primary(self, node: DatabaseServer) -> None:
-        """Switch over to another primary, as for its maintenance."""
-        async with administrator(node) as connection:
-            uuid = await connection.scalar(text("SELECT @@server_uuid"))
-        await run(self.nodes[0], f"SELECT group_replication_set_as_primary('{uuid}')")
-
-    async def new_database(self) -> list[str]:
-        """Create a database; return its URL on each node."""
-        name = f"batchprogress_{uuid4().hex[:12]}"
-        async with administrator(await self.primary()) as connection:
-            await connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        urls = [node.url(name) for node in self.nodes]
+    async def writers(self) -> Sequence[DatabaseServer]:
+        """Return the primaries, as a member sees them."""
         for node in self.nodes:
-            await eventually(partial(_exists, node, name))
-        return urls
+            with suppress(DBAPIError, OSError):
+                members = await self._members(node)
+                if members.get(node.port, ("", ""))[0] == ONLINE:
+                    return [one for one in self.nodes if members.get(one.port) == (ONLINE, PRIMARY)]
+        raise AssertionError("no node is a member")
 
-    async def primary(self) -> DatabaseServer:
-        """Return a node that takes writes."""
-        members = await self.members()
-        return next(node for node in self.nodes if members[node.port][1] == "PRIMARY")
+    async def switch_over(self, old: DatabaseServer, new: DatabaseServer) -> None:
+        """Make another node the primary."""
+        async with administrator(new) as connection:
+            uuid = await connection.scalar(text("SELECT @@server_uuid"))
+        await run(old, f"SELECT group_replication_set_as_primary('{uuid}')")
 
+    async def give_back(self, old: DatabaseServer) -> None:
+        """Do nothing: it takes part as a reader."""
 
-async def _exists(node: DatabaseServer, database: str) -> bool:
-    async with administrator(node) as connection:
-        found = await connection.scalar(
-            text("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = :name"),
-            {"name": database},
-        )
-    return bool(found)
+    async def expel(self, node: DatabaseServer) -> None:
+        """Let a node leave the group; it becomes read-only, as one that was expelled."""
+        await run(node, "STOP GROUP_REPLICATION")
+
+    async def start_again(self, node: DatabaseServer) -> None:
+        """Start a node, and let it join."""
+        await asyncio.to_thread(node.start)
+        await run(node, "START GROUP_REPLICATION")
+
+    def cut_off(self, node: DatabaseServer) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
+        """Skip the test: it needs a network for each node."""
+        not_run.absent("a partition of Group Replication, whose nodes share one network here")
+
+    async def _members(self, seen_from: DatabaseServer) -> dict[int, tuple[str, str]]:
+        """Return the state and the role of each member by its port."""
+        async with administrator(seen_from) as connection:
+            return {int(port): (state, role) for port, state, role in await connection.execute(MEMBERS)}
 
 
 @contextmanager
@@ -130,18 +115,20 @@ def group_of(*, multi_primary: bool) -> Iterator[Group]:
                 for number, port in enumerate(ports, 1)
             )
         ]
-        group = Group(nodes)
-        asyncio.run(_form(group))
-        yield group
+        yield asyncio.run(_formed(nodes, "several primaries" if multi_primary else "one primary"))
 
 
-async def _form(group: Group) -> None:
+async def _formed(nodes: Sequence[DatabaseServer], kind: str) -> Group:
     bootstrap = "SET GLOBAL group_replication_bootstrap_group = {}"
     with warnings.catch_warnings(action="ignore"):  # MySQL's, about passwords in SQL
-        for node in group.nodes:
+        for node in nodes:
             await run(node, *REPLICATION_ACCOUNT)
-        first, *others = group.nodes
+        first, *others = nodes
         await run(first, bootstrap.format("ON"), "START GROUP_REPLICATION", bootstrap.format("OFF"))
         for node in others:
             await run(node, "START GROUP_REPLICATION")
-    await eventually(group.all_online)
+    async with administrator(first) as connection:
+        version = await connection.scalar(VERSION)
+    group = Group(f"Group Replication, {kind}, MySQL {str(version).split('-')[0]}", nodes)
+    await group.until_whole()
+    return group

@@ -1,7 +1,7 @@
 """The roles of nodes: which one takes writes, and what haproxy needs to ask for it."""
 
 from database_servers import DatabaseServer
-from tests.cluster.group import run
+from tests.cluster.database_cluster import run
 
 CHECK_ACCOUNT = "CREATE USER haproxy_check@'127.0.0.1'"
 """As deploy/haproxy/database.cfg says; MySQL and MariaDB create it without a password."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from database_servers import database_server
 from database_servers.haproxy import DatabaseProxy, database_proxy
-from tests.cluster.group import administrator, run
+from tests.cluster.database_cluster import administrator, run
 from tests.cluster.roles import CHECK_ACCOUNT, make_reader, make_writer
 from tests.support.eventually import eventually
 from tests.support.storage.engines import EngineName

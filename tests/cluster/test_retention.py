@@ -1,0 +1,62 @@
+"""Old batches are purged beside reports: the chunks that other nodes apply do not hold them up."""
+
+import asyncio
+from pathlib import Path
+
+from batchprogress.v1 import progress_pb2 as pb
+from tests.cluster.conftest import Judge, every_node_writes, in_full_size
+from tests.cluster.database_cluster import DatabaseCluster, run
+from tests.cluster.load import Load
+from tests.faults.calling import call_until_answered
+from tests.faults.conftest import FULL
+from tests.faults.passes import Passes
+from tests.support.queue_fake import QueueFake
+from tests.support.queue_fake import served as queue_served
+
+pytestmark = [every_node_writes, in_full_size]
+OLD_BATCHES, ROWS_OF_EACH = (40, 5_000) if FULL else (4, 500)
+WORKERS = (100, 100, 100) if FULL else (10, 10, 10)
+RETENTION_SECONDS = 86_400
+AGE = "UPDATE {table} SET complete_time = complete_time - INTERVAL 2 DAY WHERE complete_time IS NOT NULL"
+WAIT_SECONDS_MAX = 10.0
+"""The promise: how long a server may acknowledge nothing."""
+
+
+async def test_a_purge_holds_up_no_report(
+    database_cluster: DatabaseCluster, urls: list[str], load: Load, judge: Judge, tmp_path: Path
+) -> None:
+    """A pass on one node deletes all rows of the old batches while workers report through every node."""
+    for number in range(OLD_BATCHES):
+        await _end_batch(load, f"old-{number}")
+    writer = await database_cluster.writer()
+    database = urls[0].rpartition("/")[2]
+    await run(writer, AGE.format(table=f"{database}.batches"))
+    async with queue_served(QueueFake()) as target:
+        settings = {
+            "BATCHES_DATABASE_URL": urls[1],
+            "RECONCILER_JOB_STATUS_TARGET": target,
+            "RECONCILER_RETENTION": str(RETENTION_SECONDS),
+        }
+
+        async def purge() -> None:
+            await load.ledger.more_answers(sum(WORKERS))
+            async with Passes(settings, tmp_path).run(0) as one:
+                assert (await one.end()).code == 0
+
+        await load.run(WORKERS, asyncio.create_task(purge()))
+    assert load.total.unavailable == 0
+    assert max(server.answers.longest for server in load.servers) <= WAIT_SECONDS_MAX
+    await judge(f"retention deletes {OLD_BATCHES * ROWS_OF_EACH:,} rows", load)
+
+
+async def _end_batch(load: Load, batch_id: str) -> None:
+    """Create a batch and report all its jobs; they are not in the ledger, since they are deleted."""
+    stub = load.servers[0].stub
+    await call_until_answered(
+        stub.CreateBatch, pb.CreateBatchRequest(batch_id=batch_id, total_jobs=ROWS_OF_EACH)
+    )
+    results = [
+        pb.ReportJobResultRequest(batch_id=batch_id, job_id=f"job-{number}", outcome=pb.JOB_OUTCOME_SUCCEEDED)
+        for number in range(ROWS_OF_EACH)
+    ]
+    await call_until_answered(stub.ReportJobResults, pb.ReportJobResultsRequest(results=results))
