@@ -7,16 +7,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, NoReturn, TypeVar
 
+import structlog
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from batches.errors import BatchNotFound, DatabaseUnavailable, SchemaMismatch, TablesInUse, UpgradeUnderWay
+from batches.errors import (
+    BatchNotFound,
+    DatabaseUnavailable,
+    DatabaseUnusable,
+    SchemaMismatch,
+    TablesInUse,
+    UpgradeUnderWay,
+)
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
-from batches.store.database import Database, explain
+from batches.store.database import Database
 from process import logs
 from process.configuration import EXIT_BAD_CONFIGURATION, load
 from process.version import ShowVersion
@@ -45,7 +53,7 @@ def _show_version(*, _version: ShowVersion = False) -> None:
 @app.command()
 def upgrade() -> None:
     """Upgrade the schema of the database to this version."""
-    before, after = _run(migrate.upgrade)
+    before, after = _run("upgrading", migrate.upgrade)
     typer.echo(f"schema {after}: {_what_was_done(before, after)}")
 
 
@@ -72,7 +80,7 @@ def check(
 
     --repair changes nothing but the counts of failure groups: servers of version 0.1 do not keep them.
     """
-    checked = _run(partial(_check, repair=repair))
+    checked = _run("checking", partial(_check, repair=repair))
     if checked.differences:
         _print_differences(checked.differences)
     totals = f"batches: {checked.batches:,}, results: {checked.results:,}"
@@ -124,26 +132,25 @@ def _print_differences(differences: list[Difference]) -> None:
     Console().print(table)
 
 
-def _run(command: Callable[[Database], Awaitable[Result]]) -> Result:
+def _run(event: str, command: Callable[[Database], Awaitable[Result]]) -> Result:
     """Run a command with the database; print an error as one sentence."""
     logs.configure()
+    settings = load(DatabaseSettings)
+    structlog.get_logger().info(event, database=settings.place)
     try:
-        return asyncio.run(_with_database(command))
-    except SchemaMismatch as error:
+        return asyncio.run(_with_database(settings, command))
+    except (SchemaMismatch, DatabaseUnusable) as error:
         _exit(str(error), EXIT_BAD_CONFIGURATION)
-    except (TablesInUse, UpgradeUnderWay) as error:
+    except (DatabaseUnavailable, TablesInUse, UpgradeUnderWay) as error:
         _exit(str(error), EXIT_UNAVAILABLE)
 
 
-async def _with_database(command: Callable[[Database], Awaitable[Result]]) -> Result:
-    database = Database.of(load(DatabaseSettings), connections_max=CONNECTIONS_MAX)
+async def _with_database(
+    settings: DatabaseSettings, command: Callable[[Database], Awaitable[Result]]
+) -> Result:
+    database = Database.of(settings, connections_max=CONNECTIONS_MAX)
     try:
         return await command(database)
-    except DatabaseUnavailable as error:
-        _exit(
-            f"cannot use the database {database.address}: {explain(error)}. Check BATCHES_DATABASE_URL.",
-            EXIT_UNAVAILABLE,
-        )
     finally:
         await database.close()
 

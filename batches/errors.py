@@ -90,8 +90,13 @@ class ResultConflict(BatchError):
 class DatabaseUnavailable(Exception):
     """The database did not answer in time; nothing was acknowledged.
 
-    The cause is chained for the log; its text never leaves the server.
+    The text is a sentence for those who run the database: what has happened, to what, and what to do. It may
+    name the host and the user, but no secret, and never leaves the server.
     """
+
+
+class DatabaseUnusable(DatabaseUnavailable):
+    """The database answers, but cannot be used until a person changes something."""
 
 
 class NodeNotWritable(DatabaseUnavailable):

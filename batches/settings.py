@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from batches.database_url import parse_url
+from batches.database_tls import tls_of
+from batches.database_url import describe_place, parse_url
 from process.secret_files import with_secret_files
 
 
@@ -18,7 +19,8 @@ class DatabaseSettings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr("sqlite+aiosqlite:///batchprogress.db"),
         description="SQLAlchemy URL of the database: mysql+asyncmy://user:password@host:3306/database, or"
-        " sqlite+aiosqlite:///file.db. Default: a file in the working directory, so that a first try"
+        " sqlite+aiosqlite:///file.db. ?ssl_mode=REQUIRED asks for TLS, and ssl_ca=FILE for a valid"
+        " certificate (docs/databases.md). Default: a file in the working directory, so that a first try"
         " needs no database server.",
     )
     database_url_file: Path | None = Field(
@@ -44,5 +46,13 @@ class DatabaseSettings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_driver(cls, value: SecretStr) -> SecretStr:
-        parse_url(value.get_secret_value())
+        url = parse_url(value.get_secret_value())
+        if url.get_backend_name() != "sqlite":
+            tls_of(url)  # reads the files that it names
         return value
+
+    @property
+    def place(self) -> str:
+        """Where the batches are, for logs: without a secret."""
+        url = parse_url(self.database_url.get_secret_value())
+        return describe_place(url, url.username)

@@ -10,7 +10,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from batches.errors import DatabaseUnavailable, SchemaMismatch
+from batches.errors import DatabaseUnavailable, DatabaseUnusable, SchemaMismatch
 from batches.result import JobOutcome
 from batches.settings import DatabaseSettings
 from process import gc_tuning, logs
@@ -150,7 +150,7 @@ def reconcile(  # noqa: PLR0913  # options, by keyword only
     lines = JsonLines(sys.stdout, dry_run=dry_run) if as_json else None
     try:
         report = asyncio.run(_run(settings, database_settings, options, lines))
-    except SchemaMismatch as error:
+    except (SchemaMismatch, DatabaseUnusable) as error:
         refuse(str(error))
     if lines is None:
         print_report(report_console(), report)
@@ -194,7 +194,10 @@ async def _run(
         output = Output(lines.write if lines else ignore, partial(sentence, queue_name=settings.queue_name))
         async with progress_bar.shown(output.progress):
             return await wiring.run_pass(settings, database_settings, options, deadline, output)
-    except DatabaseUnavailable:
+    except DatabaseUnusable:
+        raise
+    except DatabaseUnavailable as error:
+        structlog.get_logger().error("the pass did not begin", reason=str(error))
         summary = RunSummary(dry_run=options.dry_run, cut_short=StopReason.DATABASE_UNAVAILABLE)
         return RunReport(summary, RunLog())
     finally:

@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
+import structlog
+
 from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batches.store.rights import require_writes
 from batchprogress import TlsFiles
 from process.configuration import refuse
 from process.secret_files import read_secret
@@ -23,6 +26,8 @@ from reconciler.run.result import Output, RunReport
 from reconciler.run.sweep import RunOptions, Sweep
 from reconciler.run.workers import Repair, WorkerPool
 from reconciler.settings import ReconcilerSettings
+
+_log = structlog.get_logger()
 
 Write = Callable[[Iterable[QueueJob]], None]
 """Writes a page of jobs."""
@@ -41,13 +46,17 @@ async def run_pass(
 
     Raises:
         SchemaMismatch: The database has a schema that this version does not run on.
+        DatabaseUnusable: The database refuses the account or its writes.
         DatabaseUnavailable: The database did not answer before the pass began. If it stops
             answering later, the report says so.
 
     """
     tls, token = _credentials(settings)
     async with _database(database_settings) as database:
+        _log.info("reconciling", database=database.place)
         await migrate.require_usable(database)
+        if not options.dry_run:
+            await database.read(require_writes)
         async with open_channel(settings.job_status_target, tls) as channel:
             client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max, token=token)
             store = BatchStore(database)

@@ -9,11 +9,13 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.errors import DatabaseUnavailable, SchemaMismatch, TablesInUse
+from batches.errors import SchemaMismatch, TablesInUse
 from batches.migrations import programs
+from batches.migrations.foreign import require_own
 from batches.migrations.turns import turn
 from batches.store.database import Database
 from batches.store.refusals import Refusal, refusal_of
+from batches.store.rights import require_writes
 
 TABLES_SECONDS_MAX = 600.0
 """How long an upgrade tries to get a table that transactions keep in use: most of them have ended by then."""
@@ -42,7 +44,8 @@ async def upgrade(database: Database) -> tuple[str | None, str]:
         The version before, None for an empty database, and the version after.
 
     Raises:
-        DatabaseUnavailable: the database does not answer, or refuses the connection.
+        DatabaseUnusable: the database refuses the account, or what it has to do.
+        DatabaseUnavailable: the database does not answer.
         UpgradeUnderWay: another upgrade is running.
         TablesInUse: another transaction has used a table for too long.
         SchemaMismatch: the schema is newer, and this program cannot run on it, or its version is unclear.
@@ -50,15 +53,20 @@ async def upgrade(database: Database) -> tuple[str | None, str]:
     """
     try:
         if database.is_sqlite:
-            return await _upgrade_once(database)
+            versions = await _upgrade_once(database)
+            await database.read(require_writes)
+            return versions
         before, is_done = await database.read(_read_state)
         if is_done:
+            await database.read(require_writes)
             return before, before or head_version()
         async with turn(database):
             await database.read(_read_state)  # waits until this node has applied the upgrade before
             return await _upgrade_patiently(database)
+    except SchemaMismatch as error:
+        raise _at(database, error) from error
     except (SQLAlchemyError, OSError) as error:
-        raise DatabaseUnavailable from error
+        raise database.unavailable(error) from error
 
 
 async def _upgrade_patiently(database: Database) -> tuple[str | None, str]:
@@ -96,7 +104,7 @@ async def _read_state(connection: AsyncConnection) -> tuple[str | None, bool]:
 
 def _state(connection: Connection) -> tuple[str | None, bool]:
     """Return the version of the schema, and whether there is nothing to upgrade."""
-    version = _version(connection)
+    version = _own_version(connection)
     if _is_newer(version):
         _require_runs_on(connection, version)
         return version, True
@@ -107,7 +115,8 @@ async def require_usable(database: Database) -> None:
     """Check that this program runs on the schema: on its own version, or a newer one that allows it.
 
     Raises:
-        DatabaseUnavailable: the database does not answer, or refuses the connection.
+        DatabaseUnusable: the database refuses the account.
+        DatabaseUnavailable: the database does not answer.
         SchemaMismatch: this program cannot run on the schema.
 
     """
@@ -115,18 +124,24 @@ async def require_usable(database: Database) -> None:
     async def check(connection: AsyncConnection) -> None:
         await connection.run_sync(_require_usable)
 
-    await database.read(check)
+    try:
+        await database.read(check)
+    except SchemaMismatch as error:
+        raise _at(database, error) from error
+
+
+def _at(database: Database, error: SchemaMismatch) -> SchemaMismatch:
+    return SchemaMismatch(f"cannot use {database.place}: {error}")
 
 
 def _require_usable(connection: Connection) -> None:
-    version = _version(connection)
+    version = _own_version(connection)
     if _is_newer(version):
         _require_runs_on(connection, version)
     elif version != head_version():
         state = "has no tables" if version is None else f"has schema {version}"
         raise SchemaMismatch(
-            f"the database {state}, but this version needs schema {head_version()}:"
-            " run `python -m batches upgrade`"
+            f"it {state}, but this version needs schema {head_version()}: run `python -m batches upgrade`"
         )
 
 
@@ -134,9 +149,17 @@ def _require_runs_on(connection: Connection, version: str) -> None:
     """Raise SchemaMismatch unless this program runs on this newer schema."""
     if not programs.runs_on(head_version(), programs.read(connection, version)):
         raise SchemaMismatch(
-            f"the database has schema {version}, on which this version (schema {head_version()}) cannot run:"
+            f"it has schema {version}, on which this version (schema {head_version()}) cannot run:"
             " run the newer version that upgraded it"
         )
+
+
+def _own_version(connection: Connection) -> str | None:
+    """Return the version of the schema, None for an empty database."""
+    version = _version(connection)
+    if version != head_version():
+        require_own(connection, version)
+    return version
 
 
 def _version(connection: Connection) -> str | None:
@@ -145,7 +168,7 @@ def _version(connection: Connection) -> str | None:
     versions = sorted(connection.scalars(text("SELECT version_num FROM alembic_version")))
     if len(versions) > 1:
         raise SchemaMismatch(
-            f"the table alembic_version has the versions {' and '.join(versions)} instead of one: two"
+            f"its table alembic_version has the versions {' and '.join(versions)} instead of one: two"
             " upgrades have run at the same time on different nodes. Delete the rows other than"
             f" {versions[0]}, then run `python -m batches upgrade`, which creates what is missing"
         )

@@ -28,7 +28,7 @@ async def turn(database: Database) -> AsyncIterator[None]:
     """Wait until no other upgrade runs, and keep others out during the block.
 
     Raises:
-        DatabaseUnavailable: the database does not answer, or refuses the connection.
+        DatabaseUnavailable: the database does not answer.
         UpgradeUnderWay: another upgrade has run for too long, or has taken over.
 
     """

@@ -20,10 +20,11 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from batches.database_url import parse_url, split_url
-from batches.errors import DatabaseUnavailable, TransactionTooLarge, ValueRefused
+from batches.database_url import describe_place, parse_url, split_url
+from batches.errors import DatabaseUnavailable, DatabaseUnusable, TransactionTooLarge, ValueRefused
 from batches.settings import DatabaseSettings
 from batches.store import engines
+from batches.store.diagnosis import describe, diagnose
 from batches.store.refusals import CANNOT_CONNECT, Refusal, code_of, refusal_of
 from process.accounts import RotatedAccount
 from process.database_logins import DatabaseLogins
@@ -66,8 +67,11 @@ class Database:
     """
 
     def __init__(self, url: str, *, connections_max: int, url_file: Path | None = None) -> None:
-        self._logins = DatabaseLogins(RotatedAccount(url, url_file, split_url))
-        self._engine = engines.create_engine(parse_url(url), connections_max, self._logins)
+        self._account = RotatedAccount(url, url_file, split_url)
+        self._logins = DatabaseLogins(self._account)
+        self._url = parse_url(url)
+        self._engine = engines.create_engine(self._url, connections_max, self._logins)
+        self._has_answered = False
         self._running: set[asyncio.Task[Any]] = set()
         self.connections_max = connections_max
         """The size of the pool."""
@@ -90,9 +94,9 @@ class Database:
         return self._engine
 
     @property
-    def address(self) -> str:
-        """The URL without its password."""
-        return self._engine.url.set(query={}).render_as_string(hide_password=True)
+    def place(self) -> str:
+        """Where the data is, for logs and errors: without a secret."""
+        return describe_place(self._url, self._account.current.user)
 
     @property
     def is_sqlite(self) -> bool:
@@ -147,7 +151,7 @@ class Database:
             return
         await self.ping()  # with the short limits: fails soon if the server does not answer at all
         engine = engines.create_server_engine(
-            self._engine.url,
+            self._url,
             1,
             self._logins,
             MIGRATION_STATEMENT_SECONDS_MAX,
@@ -214,10 +218,23 @@ class Database:
                 self.retries[refusal] += 1  # by the caller, in smaller ones
                 raise TransactionTooLarge from error
             self.failures[refusal] += 1
-            _log.warning("database unavailable", error=describe(error))
-            raise DatabaseUnavailable from error
+            raise self._unavailable(error) from error
         self._node_lost_at = None
+        self._has_answered = True
         return result
+
+    def unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        """Return the error to raise instead of one of the driver."""
+        return diagnose(error, self._url, self._account.current.user)
+
+    def _unavailable(self, error: BaseException) -> DatabaseUnavailable:
+        """Log an error and return the one to raise; a program that has just started says the sentence."""
+        unavailable = self.unavailable(error)
+        if not isinstance(unavailable, DatabaseUnusable):
+            _log.warning("database unavailable", error=describe(error))
+        elif self._has_answered:
+            _log.warning("database unavailable", error=describe(error), reason=str(unavailable))
+        return unavailable
 
     def _is_given_up(self, state: RetryCallState, *, conflicts_max: int | None) -> bool:
         refusal = _refusal_of_try(state)
@@ -263,22 +280,6 @@ def _may_read_later(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and code_of(error) == CANNOT_CONNECT:
         return False
     return _may_write_later(error)
-
-
-def describe(error: BaseException) -> str:
-    """Return an error for the log: the driver's class and code, but never a statement, a value or a URL."""
-    if isinstance(error, DBAPIError):
-        return f"{type(error.orig).__name__} {code_of(error) or ''}".rstrip()
-    return type(error).__name__
-
-
-def explain(error: DatabaseUnavailable) -> str:
-    """Return the cause of an error for those who run the database; it may name the host and the user."""
-    cause = error.__cause__
-    if isinstance(cause, DBAPIError):
-        code = code_of(cause)
-        return str(cause.orig) if code is None or cause.orig is None else f"{cause.orig.args[-1]} ({code})"
-    return str(cause) or f"no answer within {TRANSACTION_SECONDS_MAX} s"
 
 
 async def _select_one(connection: AsyncConnection) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import URL, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from batches import database_tls
 from batches.store.refusals import UNKNOWN_VARIABLE, Refusal, refusal_of
 from process.database_logins import DatabaseLogins
 
@@ -66,8 +67,9 @@ def create_server_engine(
         in_sync: Whether statements wait until their node has applied what the cluster committed before.
 
     """
+    context = database_tls.tls_of(url)
     engine = create_async_engine(
-        url,
+        database_tls.without_tls(url),
         hide_parameters=True,  # a logged error must not contain job ids or error messages
         # With REPEATABLE READ a transaction would not see what others committed while it waited for a lock.
         isolation_level="READ COMMITTED",
@@ -78,6 +80,7 @@ def create_server_engine(
         connect_args={
             "connect_timeout": CONNECT_SECONDS_MAX,
             "read_timeout": statement_seconds_max,
+            **({} if context is None else {"ssl": context}),
             # Strict mode: a value that does not fit is refused instead of cut.
             "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS_MAX},"
             " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",

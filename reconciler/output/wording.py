@@ -96,7 +96,7 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
     ReasonKind.DELETED: lambda: "the batch was deleted meanwhile",
     ReasonKind.CHANGED_MEANWHILE: lambda: "the batch changed each time it was checked",
     ReasonKind.CUT_SHORT: lambda: "the pass stopped before the batch was finished",
-    ReasonKind.DATABASE_UNAVAILABLE: lambda: "the database does not answer",
+    ReasonKind.DATABASE_UNAVAILABLE: lambda: "the database is unavailable",
     ReasonKind.QUEUE_ERROR: str,
     ReasonKind.UNEXPECTED: "unexpected {}, see the log".format,
     ReasonKind.UNCHANGED: lambda seconds: f"no change for {duration_text(seconds)}",

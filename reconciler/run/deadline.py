@@ -15,7 +15,7 @@ class StopReason(enum.StrEnum):
 
     TIME_UP = "its time was up"
     SIGNAL = "stopped by a signal"
-    DATABASE_UNAVAILABLE = "the database does not answer"
+    DATABASE_UNAVAILABLE = "the database is unavailable"
     QUEUE_UNAVAILABLE = "the job-status service does not answer"
     ACCESS_DENIED = "the job-status service denies access"
     LEASE_LOST = "another pass took its lease"

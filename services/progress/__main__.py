@@ -5,7 +5,7 @@ import asyncio
 import structlog
 import typer
 
-from batches.errors import DatabaseUnavailable, SchemaMismatch
+from batches.errors import DatabaseUnavailable, DatabaseUnusable, SchemaMismatch
 from batches.settings import DatabaseSettings
 from process import gc_tuning, logs, signals
 from process.configuration import load, refuse
@@ -29,10 +29,10 @@ def main(*, _version: ShowVersion = False) -> None:
     settings, database = load(ProgressSettings), load(DatabaseSettings)
     try:
         asyncio.run(serve(settings, database))
-    except SchemaMismatch as error:
+    except (SchemaMismatch, DatabaseUnusable) as error:
         refuse(str(error))
-    except DatabaseUnavailable:
-        structlog.get_logger().error("the database does not answer; not started")
+    except DatabaseUnavailable as error:
+        structlog.get_logger().error("not started: the database is unavailable", reason=str(error))
         raise typer.Exit(EXIT_UNAVAILABLE) from None
 
 
@@ -46,7 +46,7 @@ async def serve(settings: ProgressSettings, database: DatabaseSettings) -> None:
     stop = signals.stop_requested()
     async with progress_server(settings, database) as server:
         gc_tuning.tune_gc()
-        await server.run_until(stop)
+        await server.run_until(stop, database=database.place)
     structlog.get_logger().info("stopped")
 
 

@@ -23,7 +23,7 @@ ERRORS: ErrorTable = {
     batch_errors.BatchFull: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_FULL"),
     batch_errors.ResultConflict: ErrorAnswer(StatusCode.ALREADY_EXISTS, "RESULT_CONFLICT"),
     batch_errors.DatabaseUnavailable: ErrorAnswer(
-        StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database does not answer; try again"
+        StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database is unavailable; try again"
     ),
     errors.ForeignBatchId: ErrorAnswer(StatusCode.PERMISSION_DENIED, "FOREIGN_BATCH_ID"),
     errors.PrefixedToken: ErrorAnswer(

@@ -14,6 +14,7 @@ from batches.stall import ReconcilerRules
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.durability import durability_warnings
+from batches.store.rights import require_writes
 from batches.store.writability import require_writable
 from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
 from rpc.answers.request_checks import Admit, RequestChecks
@@ -66,6 +67,7 @@ async def progress_server(
 
     Raises:
         SchemaMismatch: this version does not run on the schema; the text says what to do.
+        DatabaseUnusable: the database refuses the account or its writes; the text says what to do.
         DatabaseUnavailable: the database does not answer.
 
     """
@@ -88,6 +90,7 @@ async def _prepare(database: Database) -> None:
     if database.is_sqlite:
         await migrate.upgrade(database)
     await migrate.require_usable(database)
+    await database.read(require_writes)
     for warning in await durability_warnings(database):
         _log.warning("database is not durable", reason=warning)
 

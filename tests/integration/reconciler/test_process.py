@@ -261,7 +261,7 @@ async def test_a_pass_without_a_database_exits_1(scene: Scene) -> None:
     """It prints a summary, and never the URL."""
     url = "mysql+asyncmy://user:secret@127.0.0.1:1/database"
     finished = await scene.run_process(BATCHES_DATABASE_URL=url)
-    assert (finished.code, finished.summary["cut_short"]) == (1, "the database does not answer")
+    assert (finished.code, finished.summary["cut_short"]) == (1, "the database is unavailable")
     assert "secret" not in finished.stderr + "".join(finished.lines)
 
 

@@ -5,6 +5,7 @@ import os
 import sys
 
 import pytest
+from sqlalchemy import make_url
 
 from batches.migrations.migrate import head_version
 from batches.store.batch_store import BatchStore
@@ -37,8 +38,13 @@ async def run(url: str, *command: str) -> tuple[int, str, str]:
 @on_sqlite
 async def test_upgrade_creates_the_schema_once(new_database_url: str) -> None:
     """A second upgrade finds it up to date."""
-    assert await run(new_database_url, "upgrade") == (0, f"schema {head_version()}: created\n", "")
-    assert await run(new_database_url, "upgrade") == (0, f"schema {head_version()}: already up to date\n", "")
+    for done in ("created", "already up to date"):
+        code, out, err = await run(new_database_url, "upgrade")
+        assert (code, out) == (0, f"schema {head_version()}: {done}\n")
+        (line,) = err.splitlines()
+        file = make_url(new_database_url).database
+        assert '"event": "upgrading"' in line
+        assert f'"database": "SQLite file {file}"' in line
 
 
 @on_sqlite
@@ -47,7 +53,7 @@ async def test_upgrade_refuses_a_newer_schema(database: Database, database_url: 
     await execute(database, "UPDATE alembic_version SET version_num = '9999'")
     code, out, err = await run(database_url, "upgrade")
     assert (code, out) == (EXIT_BAD_CONFIGURATION, "")
-    assert err.startswith("the database has schema 9999, on which this version")
+    assert "it has schema 9999, on which this version" in err
 
 
 @on_sqlite
@@ -91,7 +97,7 @@ async def test_an_unavailable_database_is_named_without_its_password(command: st
     code, out, err = await run("mysql+asyncmy://worker:secret@127.0.0.1:1/name?charset=utf8mb4", command)
     assert (code, out) == (1, "")
     sentence = err.splitlines()[-1]
-    assert sentence.startswith("cannot use the database mysql+asyncmy://worker:***@127.0.0.1:1/name: ")
-    assert sentence.endswith("(2003). Check BATCHES_DATABASE_URL.")
+    assert sentence.startswith("database name on 127.0.0.1:1 as user worker does not answer; check")
+    assert "BATCHES_DATABASE_URL (2003: " in sentence
     assert "secret" not in err
     assert "Traceback" not in err

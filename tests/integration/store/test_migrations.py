@@ -78,7 +78,8 @@ async def test_an_empty_database_is_refused(new_database: Database) -> None:
     with pytest.raises(SchemaMismatch) as refused:
         await migrate.require_usable(new_database)
     assert str(refused.value) == (
-        f"the database has no tables, but this version needs schema {HEAD}: run `python -m batches upgrade`"
+        f"cannot use {new_database.place}: it has no tables, but this version needs schema {HEAD}:"
+        " run `python -m batches upgrade`"
     )
 
 
@@ -95,7 +96,8 @@ async def test_a_newer_version_is_refused(new_database: Database, oldest: str | 
         with pytest.raises(SchemaMismatch) as refused:
             await step(new_database)
         assert str(refused.value) == (
-            f"the database has schema 9999, on which this version (schema {HEAD}) cannot run:"
+            f"cannot use {new_database.place}: it has schema 9999, on which this version (schema {HEAD})"
+            " cannot run:"
             " run the newer version that upgraded it"
         )
 

@@ -10,7 +10,7 @@ from batches.settings import DatabaseSettings
     "url",
     [
         "mysql+asyncmy://user:pass%40word@host:3306/database",
-        "mysql+asyncmy://user:pass/word@host/database?ssl_ca=/run/ca@1.pem",
+        "mysql+asyncmy://user:pass/word@host/database?unix_socket=/run/mysqld@1.sock",
         "mariadb+asyncmy://host/database",
         "sqlite+aiosqlite:////srv/a@b@c.db",
     ],

@@ -59,7 +59,7 @@ WORDS = {
     because(ReasonKind.DELETED): "the batch was deleted meanwhile",
     because(ReasonKind.CHANGED_MEANWHILE): "the batch changed each time it was checked",
     because(ReasonKind.CUT_SHORT): "the pass stopped before the batch was finished",
-    because(ReasonKind.DATABASE_UNAVAILABLE): "the database does not answer",
+    because(ReasonKind.DATABASE_UNAVAILABLE): "the database is unavailable",
     because(ReasonKind.QUEUE_ERROR, "it {breaks}"): "it {breaks}",
     because(ReasonKind.UNEXPECTED, "ZeroDivisionError"): "unexpected ZeroDivisionError, see the log",
     because(ReasonKind.NEGATIVE_COUNT, 12, -2, 0, 0, 10): (
