@@ -54,6 +54,7 @@ lock: | $(UV) ## Resolve all dependencies and lock them with their hashes
 	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --output-file locks/runtime.txt
 	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
 	$(COMPILE) --upgrade locks/proto.in --output-file locks/proto.txt
+	$(COMPILE) --upgrade locks/proxies.in --output-file locks/proxies.txt
 	$(COMPILE) --upgrade locks/recording.in --output-file locks/recording.txt
 	$(COMPILE) --upgrade pyproject.toml client/pyproject.toml locks/client-oldest.in --output-file locks/client-oldest.txt
 	$(COMPILE) --upgrade locks/uv.in --output-file locks/uv.txt
@@ -139,6 +140,10 @@ test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (
 .PHONY: test-cluster
 test-cluster: setup-dev ## Test the server on clusters of databases in full size (30 minutes)
 	FAULTS=full $(PYTEST) tests/cluster
+
+.PHONY: test-proxies
+test-proxies: setup-dev ## Test nginx, haproxy, Envoy and Caddy with the files of deploy/ in full size (15 minutes)
+	FAULTS=full $(PYTEST) tests/proxies
 
 .PHONY: test-k8s
 test-k8s: setup-dev ## Test the manifests on the API server of KUBECONFIG or KUBEBUILDER_ASSETS, and the image

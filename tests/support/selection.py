@@ -36,6 +36,7 @@ LEFT_TO_MORE = {
     "tests/integration/security/test_rollout.py": "repeats fault 8 with TLS and tokens",
     "tests/k8s/": "needs a Kubernetes API server",
     "tests/laravel/": "runs real workers of two versions of Laravel",
+    "tests/proxies/": "runs four proxies",
     "tests/packages/": "installs our packages into empty environments",
 }
 """Why the tests below a path are left out."""

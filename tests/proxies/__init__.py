@@ -1,0 +1,1 @@
+"""The configurations of deploy/ for proxies, with real proxies: `make test-proxies`."""
