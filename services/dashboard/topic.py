@@ -43,8 +43,13 @@ class Topic:
         """The revision of the newest state; 0 if none is known."""
         return self.view.state.revision if self.view.state else 0
 
-    def update(self, state: Snapshot) -> None:
-        """Show a state of the server; an older one than the known state only clears the problem.
+    def update(self, state: Snapshot, *, is_streamed: bool) -> None:
+        """Show a state of the server; one that was read and is older than the known state clears the problem.
+
+        Args:
+            state: the state.
+            is_streamed: whether it comes from a stream, where it is older only if a fail-over of the database
+                lost changes. A read may be late.
 
         Raises:
             BatchUnknown: the batch was replaced by another one of the same id.
@@ -53,10 +58,13 @@ class Topic:
         known = self.view.state
         if known is not None and state.created_at != known.created_at:
             raise BatchUnknown
-        if known is None or state.revision > known.revision:
+        if known is not None and state.revision < known.revision:
+            if is_streamed:
+                self.history = History()
+            else:
+                state = known
+        if state is not known and (known is None or state.revision != known.revision):
             self.history.add(state)
-        elif state.revision < known.revision:
-            state = known
         self._show(View(state, None))
 
     def fail(self, problem: DashboardError) -> None:

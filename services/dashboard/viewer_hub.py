@@ -174,24 +174,27 @@ class ViewerHub:
     async def _follow_stream(self, batch_id: str, topic: Topic) -> None:
         """Show what one stream brings."""
         async with aclosing(self._states(batch_id, topic)) as states:
-            async for state in states:
+            async for state, is_streamed in states:
                 topic.tries = 0
-                topic.update(state)
+                topic.update(state, is_streamed=is_streamed)
         if not topic.view.is_last:
             raise ServerAway  # a stream that ends before its batch has been cut
 
-    async def _states(self, batch_id: str, topic: Topic) -> AsyncGenerator[Snapshot, None]:
-        """Yield the states of one stream, and polled states before it and while it is silent."""
+    async def _states(self, batch_id: str, topic: Topic) -> AsyncGenerator[tuple[Snapshot, bool], None]:
+        """Yield the states of one stream, and polled states before it and while it is silent.
+
+        The second value is whether a state is streamed.
+        """
         if topic.view.state is None or topic.view.problem is not None:
             # Reads are bounded, so a stream is opened only for a batch that a read has found. A stream after
             # the newest revision stays silent, so only a read shows that the server is back.
-            yield await self._source.get_batch(batch_id)
+            yield await self._source.get_batch(batch_id), False
             if topic.view.is_last:
                 return
         changes = self._source.watch(batch_id, topic.revision)
         async with aclosing(with_silences(changes, SILENT_SECONDS)) as moments:
             async for state in moments:
-                yield state if state is not None else await self._source.get_batch(batch_id)
+                yield (state, True) if state else (await self._source.get_batch(batch_id), False)
 
 
 def _report_defect(topic: Topic, defect: Exception) -> None:

@@ -206,7 +206,8 @@ class AsyncClient(AsyncReads):
     ) -> AsyncGenerator[Batch, None]:
         """Yield a batch as it is now and each time it changes, through server restarts, until it has ended.
 
-        Revisions rise. States may be skipped; the last one, completed or cancelled, never is.
+        Revisions rise, except after a fail-over of the database that lost changes. States may be skipped; the
+        last one, completed or cancelled, never is.
 
         Args:
             batch_id: the batch.

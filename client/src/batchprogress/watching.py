@@ -35,7 +35,7 @@ def watch(  # noqa: PLR0913  # options, by keyword only
         token: a bearer token, or a function that returns the current one.
 
     Yields:
-        The batch, in rising revisions.
+        The batch, in rising revisions unless a fail-over of the database lost changes.
 
     Raises:
         BatchNotFound: there is no such batch, or it was deleted meanwhile.

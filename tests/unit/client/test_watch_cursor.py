@@ -102,6 +102,17 @@ def test_a_first_state_of_a_later_stream_may_be_below_the_last_one() -> None:
     assert watch.delay_after(None, 0.0) is None
 
 
+def test_an_end_with_the_revision_of_another_state_is_yielded() -> None:
+    """A fail-over lost one change, and the reconciler made up for it with one."""
+    ended = pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=7)
+    for response in (pb.WatchBatchResponse(batch=ended), pb.GetBatchResponse(batch=ended)):
+        watch = cursor()
+        watch.advance(PROCESSING)
+        watch.delay_after(CUT, 0.0)
+        assert watch.advance(response) is not None
+        assert watch.delay_after(None, 0.0) is None
+
+
 def test_a_refusal_ends_a_watch() -> None:
     """No further stream would be answered differently."""
     for code, error_type in (

@@ -10,9 +10,9 @@ from services.dashboard.topic import Topic
 def test_an_older_state_replaces_no_newer_one() -> None:
     """A polled state may be older than the stream's: it clears the problem and keeps the newer state."""
     topic = Topic()
-    topic.update(_state(2))
+    topic.update(_state(2), is_streamed=True)
     topic.fail(ServerAway())
-    topic.update(_state(1))
+    topic.update(_state(1), is_streamed=False)
     assert topic.view.problem is None
     assert topic.revision == 2
 
@@ -20,10 +20,10 @@ def test_an_older_state_replaces_no_newer_one() -> None:
 def test_a_batch_that_was_replaced_is_unknown() -> None:
     """Otherwise the page would show its last state until the new batch has as many revisions."""
     topic = Topic()
-    topic.update(_state(2))
+    topic.update(_state(2), is_streamed=True)
     for revision in (1, 2, 3):
         with pytest.raises(BatchUnknown):
-            topic.update(_state(revision, created_at=1.0))
+            topic.update(_state(revision, created_at=1.0), is_streamed=True)
 
 
 def _state(revision: int, created_at: float = 0.0) -> Snapshot:

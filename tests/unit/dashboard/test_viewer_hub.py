@@ -122,6 +122,26 @@ async def test_a_broken_stream_resumes_by_revision(source: Source, monkeypatch: 
     await hub.close()
 
 
+async def test_viewers_see_the_end_of_a_batch_whose_last_changes_the_database_lost(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream may begin below the last revision, after a fail-over; a read may only be late."""
+    monkeypatch.setattr(viewer_hub, "RETRY_SECONDS_MIN", 0.0)
+    hub = _hub(source)
+    async with aclosing(hub.view("b")) as views:
+        await anext(views)
+        source.news.put_nowait(_state(9))
+        await anext(views)
+        source.news.put_nowait(ServerAway())
+        source.news.put_nowait(_state(3))
+        async with asyncio.timeout(SECONDS_MAX):
+            assert _revision(await anext(views)) == 3
+        source.news.put_nowait(_state(4, has_ended=True))
+        async with asyncio.timeout(SECONDS_MAX):
+            assert [_revision(one) async for one in views] == [4]
+    await hub.close()
+
+
 async def test_viewers_see_that_the_server_is_down_and_that_it_is_back(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,9 @@ class WatchCursor:
         if batch.revision < self._revision and not may_be_below:
             return None
         self._has_ended = batch.has_ended
-        if batch.revision == self._revision:
+        # After a fail-over that lost one change, the end may have the revision of the last state.
+        is_known = self._batch is None or self._batch.has_ended == batch.has_ended
+        if batch.revision == self._revision and is_known:
             return None
         self._batch, self._revision = batch, batch.revision
         return batch
