@@ -22,6 +22,7 @@ from batchprogress._grpc.retry import Failure
 from batchprogress.bar_line import head_of, held, line_of
 from batchprogress.errors import BatchNotFound, CallFailed, ProxyAnswered
 from batchprogress.models import Batch
+from batchprogress.plain_text import plain
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.watching import OF_CHANNEL, grpc_error_of
 
@@ -150,6 +151,10 @@ class Screen(ABC):
     def end(self) -> None:  # noqa: B027  # a screen may have nothing to do
         """Leave what is drawn as it is."""
 
+    def _print(self, text: str) -> None:
+        self._out.write(plain(text, self._out.encoding))
+        self._out.flush()
+
     @abstractmethod
     def _draw(self, batch: Batch, silent_seconds: float) -> None:
         """Draw a batch for which no message has arrived for that long."""
@@ -174,8 +179,7 @@ class Line(Screen):
 
     def _redraw(self, line: str) -> None:
         columns = shutil.get_terminal_size().columns
-        self._out.write(f"\r{line[: columns - 1]}{CLEAR_TO_END}")
-        self._out.flush()
+        self._print(f"\r{line[: columns - 1]}{CLEAR_TO_END}")
 
 
 class Lines(Screen):
@@ -201,8 +205,7 @@ class Lines(Screen):
             self._write(sentence)
 
     def _write(self, line: str) -> None:
-        self._out.write(f"{line}\n")
-        self._out.flush()
+        self._print(f"{line}\n")
 
 
 class _ShownWaiting(Waiting):

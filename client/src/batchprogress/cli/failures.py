@@ -8,14 +8,30 @@ import typer
 
 from batchprogress.cli.arguments import BatchId
 from batchprogress.cli.client import say
-from batchprogress.cli.formatting import clean, moment
+from batchprogress.cli.formatting import clean
 from batchprogress.cli.limited import first, page_size_for
 from batchprogress.cli.output import Output
 from batchprogress.cli.session import Session
+from batchprogress.cli.table import Column, Row
 from batchprogress.models import FailureGroup, JobOutcome, JobResult
 
 SHOWN_DEFAULT = 100
 """A few screens: to see all of a million failed jobs, ask for them."""
+GROUP_COLUMNS = (
+    Column("failed"),
+    Column("error type", least=12),
+    Column("example job", dropped=1),
+    Column("fingerprint"),
+    Column("error", least=38, folds=True),  # a UUID in brackets stays whole
+)
+JOB_COLUMNS = (
+    Column("job"),
+    Column("name", least=12, dropped=3),
+    Column("attempt", dropped=2),
+    Column("error type", least=12),
+    Column("recorded", dropped=1),
+    Column("error", least=20, folds=True),
+)
 
 
 def failures(
@@ -46,33 +62,30 @@ def failures(
         return
     if fingerprint:
         _list_jobs(out, first(failed, limit))
-    elif shown := first(groups, limit):
-        heads = ("failed", "error type", "example job", "fingerprint", "error")
-        out.table(heads, map(_group_row, shown))
-        if jobs:
-            out.line("")
-            _list_jobs(out, first(failed, limit))
-    else:
+    elif not out.table(GROUP_COLUMNS, map(_group_row, first(groups, limit))):
         say("no failures")
+    elif jobs:
+        out.line("")
+        _list_jobs(out, first(failed, limit))
 
 
 def _list_jobs(out: Output, failed: Iterable[JobResult]) -> None:
-    out.table(("job", "name", "attempt", "error type", "error", "recorded"), map(_job_row, failed))
+    out.table(JOB_COLUMNS, map(_job_row, failed))
 
 
-def _group_row(group: FailureGroup) -> tuple[str, ...]:
+def _group_row(group: FailureGroup) -> Row:
     has_further_kinds = not (group.fingerprint or group.sample_job_id)
     kind = clean(group.error_type) or ("(all other kinds)" if has_further_kinds else "(none given)")
     error = clean(group.sample_error_message)
     return f"{group.failed_jobs:,}", kind, group.sample_job_id, group.fingerprint, error
 
 
-def _job_row(result: JobResult) -> tuple[str, ...]:
+def _job_row(result: JobResult) -> Row:
     return (
         result.job_id,
         clean(result.display_name),
         f"{result.attempt:,}",
         clean(result.error_type),
+        result.record_time,
         clean(result.error_message),
-        moment(result.record_time),
     )

@@ -1,7 +1,6 @@
 """Lists whose first items alone are shown by a command."""
 
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from batchprogress._calls.requests import PAGE_SIZE_MAX
@@ -15,9 +14,10 @@ def page_size_for(limit: int) -> int:
     return min(limit + 1, PAGE_SIZE_MAX)
 
 
-def first(items: Iterable[Item], limit: int) -> list[Item]:
-    """Return the first items, and say on standard error if there are more."""
-    taken = list(islice(items, limit + 1))
-    if len(taken) > limit:
-        say(f"there are more than {limit:,}; list more with --limit N")
-    return taken[:limit]
+def first(items: Iterable[Item], limit: int) -> Iterator[Item]:
+    """Yield the first items, and say on standard error if there are more."""
+    for number, item in enumerate(items):
+        if number == limit:
+            say(f"there are more than {limit:,}; list more with --limit N")
+            return
+        yield item

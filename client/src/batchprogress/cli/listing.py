@@ -7,13 +7,24 @@ import typer
 
 from batchprogress.cli.arguments import labels_in
 from batchprogress.cli.client import say
-from batchprogress.cli.formatting import clean, counts_of, details_of, labels_of, moment
+from batchprogress.cli.formatting import clean, counts_of, details_of, labels_of
 from batchprogress.cli.limited import first, page_size_for
 from batchprogress.cli.session import Session
+from batchprogress.cli.table import Column, Row
 from batchprogress.models import Batch, BatchState
 
 LISTED_DEFAULT = 50
 """A screen or two."""
+COLUMNS = (
+    Column("batch"),
+    Column("state"),
+    Column("jobs"),
+    Column("percent"),
+    Column("details", least=8, dropped=1),  # as in `9 failed`
+    Column("created", dropped=2),
+    Column("name", least=12, dropped=3),
+    Column("labels", least=12, dropped=4),
+)
 
 
 def list_(
@@ -28,18 +39,19 @@ def list_(
         int, typer.Option(min=1, metavar="N", help="List at most N batches, the newest.")
     ] = LISTED_DEFAULT,
 ) -> None:
-    """List batches, newest first; with --json one per line."""
+    """List batches, newest first; with --json one per line.
+
+    A terminal gets the columns for which it has room, and files and pipes get all of them.
+    """
     batches = session.client.list(state=state, labels=labels_in(label or ()), page_size=page_size_for(limit))
     if session.out.as_json:
         for batch in islice(batches, limit):
             session.out.message(batch.message)
-    elif rows := [_row(batch) for batch in first(batches, limit)]:
-        session.out.table(("batch", "state", "jobs", "percent", "details", "created", "name", "labels"), rows)
-    else:
+    elif not session.out.table(COLUMNS, map(_row, first(batches, limit))):
         say("no batches")
 
 
-def _row(batch: Batch) -> tuple[str, ...]:
+def _row(batch: Batch) -> Row:
     details = details_of(batch)
     return (
         batch.batch_id,
@@ -47,7 +59,7 @@ def _row(batch: Batch) -> tuple[str, ...]:
         counts_of(batch),
         f"{batch.percent_complete} %",
         ", ".join(details[:-1] if batch.has_ended else details),  # the state has a column of its own
-        moment(batch.create_time),
+        batch.create_time,
         clean(batch.display_name),
         labels_of(batch),
     )

@@ -9,10 +9,21 @@ from batchprogress.cli.client import say
 from batchprogress.cli.formatting import clean, moment
 from batchprogress.cli.limited import first, page_size_for
 from batchprogress.cli.session import Session
+from batchprogress.cli.table import Column, Row
 from batchprogress.models import Pass, ServerInfo
 
 LISTED_DEFAULT = 12
 """An hour of a pass every five minutes."""
+COLUMNS = (
+    Column("began"),
+    Column("seconds"),
+    Column("by"),
+    Column("looked at"),
+    Column("repaired"),
+    Column("left"),
+    Column("errors"),
+    Column("details", least=20, dropped=1, folds=True),
+)
 
 
 def passes(
@@ -31,10 +42,7 @@ def passes(
     if session.out.as_json:
         for one in islice(found, limit):
             session.out.message(one.message)
-    elif rows := [_row(one) for one in first(found, limit)]:
-        columns = ("began", "seconds", "by", "looked at", "repaired", "left", "errors", "details")
-        session.out.table(columns, rows)
-    else:
+    elif not session.out.table(COLUMNS, map(_row, first(found, limit))):
         say("no passes")
 
 
@@ -59,12 +67,12 @@ def _facts(found: ServerInfo) -> list[tuple[str, str]]:
     ]
 
 
-def _row(one: Pass) -> tuple[str, ...]:
+def _row(one: Pass) -> Row:
     left = ", ".join(f"{number:,} {reason}" for reason, number in sorted(one.batches_left.items()))
     seconds = "" if one.end_time is None else f"{(one.end_time - one.start_time).total_seconds():,.1f}"
     has_not_ended = "running, or killed" if one.end_time is None else ""
     return (
-        moment(one.start_time),
+        one.start_time,
         seconds,
         "hand" if one.manual else "schedule",
         f"{one.batches_looked_at:,}",

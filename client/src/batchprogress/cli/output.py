@@ -1,18 +1,20 @@
 """Standard output: JSON, plain lines, or tables on a terminal."""
 
+import io
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from batchprogress.cli.table import Column, Row, lines_of
+from batchprogress.plain_text import PLAIN_ERRORS, plain
+
+CUT_MARK = "…"
 LOG_COLUMNS = 10_000
 """Wider than any line: a log must never cut or fold an id."""
 _INT64 = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})
@@ -28,6 +30,9 @@ class Output:
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors=PLAIN_ERRORS)
         self.is_live = sys.stdout.isatty() and not Console().is_dumb_terminal
         """Whether lines that were written can be redrawn."""
         self.console = Console(highlight=False, emoji=False, markup=False)
@@ -49,18 +54,15 @@ class Output:
         """Write one line of JSON."""
         self.line(json.dumps(values))
 
-    def table(self, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-        """Write a table; a cell that is too long for a terminal is folded, none is ever cut."""
-        on_terminal = self.console.is_terminal
-        table = Table(box=SIMPLE_HEAD if on_terminal else None, pad_edge=False)
-        for name in columns:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        with self.console.capture() as capture:
-            self.console.print(table)
-        for line in capture.get().splitlines():
-            self.line(line.rstrip())  # rich pads each line to the width of the table
+    def table(self, columns: Sequence[Column], rows: Iterable[Row]) -> bool:
+        """Write a table as its rows arrive; return whether there were any."""
+        mark = plain(CUT_MARK, sys.stdout.encoding)
+        width = self.console.width if self.console.is_terminal else None
+        has_rows = False
+        for line in lines_of(columns, rows, width, mark):
+            self.line(line)
+            has_rows = True
+        return has_rows
 
 
 def values_of(message: Message) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from batchprogress.cli.arguments import BatchId
 from batchprogress.cli.client import say
 from batchprogress.cli.formatting import clean, moment
 from batchprogress.cli.session import Session
+from batchprogress.cli.table import Column, Row
 from batchprogress.models import PendingJob, PendingJobs
 
 LISTED_MAX = 1_000
 """The contract's: the reconciler keeps the first 1,000 pending jobs of a look."""
+COLUMNS = (Column("job"), Column("attempt"), Column("name", least=12))
 
 
 def pending(session: Session, batch_id: BatchId) -> None:
@@ -24,7 +26,7 @@ def pending(session: Session, batch_id: BatchId) -> None:
         for job in found.jobs:
             session.out.message(job.message)
     elif found.jobs:
-        session.out.table(("job", "attempt", "name"), map(_row, found.jobs))
+        session.out.table(COLUMNS, map(_row, found.jobs))
 
 
 def _look_of(found: PendingJobs) -> str:
@@ -33,5 +35,5 @@ def _look_of(found: PendingJobs) -> str:
     return f"looked at {moment(found.look_time)}: {clean(found.reason)}"
 
 
-def _row(job: PendingJob) -> tuple[str, ...]:
+def _row(job: PendingJob) -> Row:
     return job.job_id, f"{job.attempt:,}", clean(job.display_name)

@@ -7,11 +7,18 @@ from batchprogress.cli.arguments import BatchId
 from batchprogress.cli.formatting import clean, labels_of, moment, sum_of
 from batchprogress.cli.output import values_of
 from batchprogress.cli.session import Session
+from batchprogress.cli.table import Column, Row
 from batchprogress.models import Batch, Repair
 
 REPAIRS_MAX = 1_000
 """A batch is repaired once, or a few times while its queue recovers."""
 _NUMBERS = ("total_jobs", "succeeded_jobs", "failed_jobs", "skipped_jobs", "pending_jobs")
+REPAIR_COLUMNS = (
+    Column("when"),
+    Column("state"),
+    *(Column(name.removesuffix("_jobs")) for name in _NUMBERS),
+    Column("reason", least=20, folds=True),
+)
 
 
 def show(session: Session, batch_id: BatchId) -> None:
@@ -27,8 +34,7 @@ def show(session: Session, batch_id: BatchId) -> None:
             session.out.line(f"{name:<12} {value}")
     if repairs:
         session.out.line(f"\nRepairs: {len(repairs):,}")
-        columns = ("when", "state", *(name.removesuffix("_jobs") for name in _NUMBERS), "reason")
-        session.out.table(columns, map(_repair_row, repairs))
+        session.out.table(REPAIR_COLUMNS, map(_repair_row, repairs))
 
 
 def _facts(batch: Batch) -> list[tuple[str, str]]:
@@ -52,9 +58,9 @@ def _facts(batch: Batch) -> list[tuple[str, str]]:
     ]
 
 
-def _repair_row(repair: Repair) -> tuple[str, ...]:
+def _repair_row(repair: Repair) -> Row:
     return (
-        moment(repair.repair_time),
+        repair.repair_time,
         _changed(repair.before.state, repair.after.state),
         *(
             _changed(f"{getattr(repair.before, name):,}", f"{getattr(repair.after, name):,}")
