@@ -1,14 +1,19 @@
 """The first tables.
 
 Each table and index is created only if it does not exist yet: MySQL commits each statement separately, so
-an upgrade that was interrupted can be run again.
+an upgrade that was interrupted can be run again. Indexes are part of CREATE TABLE IF NOT EXISTS: a replica
+that meets this statement twice goes on, and stops at a second CREATE INDEX.
 """
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import DDLCompiler
 
 revision = "0001"
 down_revision = None
@@ -17,6 +22,10 @@ depends_on = None
 
 oldest_program = "0001"
 """The first version."""
+
+Indexes = Mapping[str, Sequence[str]]
+"""The columns of each index by its name."""
+NO_INDEXES: Indexes = MappingProxyType({})
 
 OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -66,11 +75,32 @@ def batch_key() -> sa.Column[int]:
     return sa.Column("batch_key", sa.BigInteger(), primary_key=True, autoincrement=False)
 
 
-def index(name: str, table: str, *columns: str) -> None:
-    """Create an index if it does not exist: MySQL has no CREATE INDEX IF NOT EXISTS."""
-    existing = {one["name"] for one in sa.inspect(op.get_bind()).get_indexes(table)}
-    if name not in existing:
-        op.create_index(name, table, list(columns))
+class Key(sa.schema.ColumnCollectionConstraint):
+    """An index within CREATE TABLE, which only MySQL and MariaDB have."""
+
+    __visit_name__ = "key"
+
+
+@compiles(Key)
+def _key(key: Key, compiler: DDLCompiler, **_options: object) -> str:
+    quote = compiler.preparer.quote
+    return f"KEY {quote(str(key.name))} ({', '.join(quote(column.name) for column in key.columns)})"
+
+
+def create_table(name: str, *columns: sa.Column[Any], indexes: Indexes = NO_INDEXES, **options: Any) -> None:
+    """Create a table with its indexes, or the indexes that an existing one lacks.
+
+    MySQL warns of a table that exists already, as that of the leases does, so it is asked first.
+    """
+    connection = op.get_bind()
+    if not sa.inspect(connection).has_table(name):
+        is_sqlite = connection.dialect.name == "sqlite"
+        keys = () if is_sqlite else (Key(*of, name=key) for key, of in indexes.items())
+        op.create_table(name, *columns, *keys, **options, **OPTIONS)
+    existing = {one["name"] for one in sa.inspect(connection).get_indexes(name)}
+    for key, of in indexes.items():
+        if key not in existing:
+            op.create_index(key, name, list(of))
 
 
 def upgrade() -> None:
@@ -83,7 +113,7 @@ def upgrade() -> None:
 
 def create_batches() -> None:
     """Create the tables of batches."""
-    op.create_table(
+    create_table(
         "batches",
         generated_key("batch_key"),
         identifier("batch_id", nullable=False, unique=True),
@@ -107,24 +137,24 @@ def create_batches() -> None:
         time("first_result_time", nullable=True),
         time("last_result_time", nullable=True),
         time("complete_time", nullable=True),
+        indexes={
+            "batches_by_state": ("state", "batch_key"),
+            "batches_by_complete_time": ("complete_time",),
+        },
         sqlite_autoincrement=True,
-        **OPTIONS,
     )
-    index("batches_by_state", "batches", "state", "batch_key")
-    index("batches_by_complete_time", "batches", "complete_time")
-    op.create_table(
+    create_table(
         "batch_labels",
         text("label_key", 63, primary_key=True),
         text("label_value", 200, primary_key=True),
         batch_key(),
-        **OPTIONS,
+        indexes={"batch_labels_by_batch": ("batch_key",)},
     )
-    index("batch_labels_by_batch", "batch_labels", "batch_key")
 
 
 def create_results() -> None:
     """Create the tables of jobs."""
-    op.create_table(
+    create_table(
         "job_results",
         batch_key(),
         identifier("job_id", primary_key=True),
@@ -134,21 +164,19 @@ def create_results() -> None:
         text("error_type", 200),
         text("error_message", 2_000),
         time("record_time"),
-        **OPTIONS,
+        indexes={"job_results_by_outcome": ("batch_key", "outcome", "job_id")},
     )
-    index("job_results_by_outcome", "job_results", "batch_key", "outcome", "job_id")
-    op.create_table(
+    create_table(
         "job_additions",
         batch_key(),
         identifier("request_id", primary_key=True),
         number("additional_jobs"),
-        **OPTIONS,
     )
 
 
 def create_repairs() -> None:
     """Create the table of repairs."""
-    op.create_table(
+    create_table(
         "repairs",
         generated_key("repair_key"),
         number("batch_key"),
@@ -164,21 +192,19 @@ def create_repairs() -> None:
         number("skipped_jobs_after"),
         text("reason", 500, nullable=False),
         time("repair_time"),
-        **OPTIONS,
+        indexes={"repairs_by_batch": ("batch_key", "repair_key")},
     )
-    index("repairs_by_batch", "repairs", "batch_key", "repair_key")
 
 
 def create_housekeeping() -> None:
     """Create the internal tables of the reconciler."""
-    op.create_table(
+    create_table(
         "leases",
         identifier("name", primary_key=True),
         identifier("holder", nullable=False),
         time("expire_time"),
-        **OPTIONS,
     )
-    op.create_table("deleted_batches", batch_key(), **OPTIONS)
+    create_table("deleted_batches", batch_key())
 
 
 def downgrade() -> None:
