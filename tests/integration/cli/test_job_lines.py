@@ -33,6 +33,20 @@ async def test_every_line_becomes_a_result(progress: Served, cli: CommandLine) -
     )
 
 
+async def test_lines_of_many_batches_need_no_argument(progress: Served, cli: CommandLine) -> None:
+    """A batch that does not exist refuses its own lines alone."""
+    for batch_id in ("b1", "b2"):
+        await progress.create(batch_id, 2)
+    text = "".join(line("j", batch_id=batch_id) for batch_id in ("b1", "b2", "b3"))
+    ended = await cli.run("report", "--from", "-", "--json", text=text)
+    assert [(one["batch_id"], one["disposition"]) for one in ended.json] == [
+        ("b1", "DISPOSITION_RECORDED"),
+        ("b2", "DISPOSITION_RECORDED"),
+        ("b3", "DISPOSITION_UNSPECIFIED"),
+    ]
+    assert (ended.code, [(await progress.get(one)).succeeded_jobs for one in ("b1", "b2")]) == (4, [1, 1])
+
+
 async def test_a_refused_line_is_named_and_the_others_are_counted(progress: Served, cli: CommandLine) -> None:
     """The exit code is 6."""
     await progress.create("b", 9)

@@ -47,6 +47,16 @@ def test_an_input_without_line_breaks_is_refused() -> None:
         calls_of(b"x" * (2 * LINE_BYTES_MAX))
 
 
+def test_a_line_may_name_its_batch() -> None:
+    """The argument is the batch of the other lines, and is needed only for them."""
+    assert [report_in(line("j", batch_id="own"), given).batch_id for given in ("b", None)] == ["own", "own"]
+    assert report_in(line("j"), "b").batch_id == "b"
+    with pytest.raises(ValueError, match="it names no batch_id"):
+        report_in(line("j"), None)
+    with pytest.raises(ValueError, match="batch_id must be a string of 1 to 128"):
+        report_in(line("j", batch_id=None), "b")
+
+
 def test_a_line_may_name_its_job() -> None:
     """The name is cut to the contract's limit."""
     assert report_in(line("j", display_name="ü" * 300), "b").display_name == "ü" * 200

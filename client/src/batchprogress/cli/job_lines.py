@@ -23,7 +23,7 @@ LINE_BYTES_MAX = 1024 * 1024
 """Far more than the longest report: a longer line means that the input is not made of lines."""
 ATTEMPT_MAX = 2**31 - 1
 """The contract's int32."""
-_FIELDS = frozenset({"job_id", "outcome", "attempt", "error_type", "error", "display_name"})
+_FIELDS = frozenset({"batch_id", "job_id", "outcome", "attempt", "error_type", "error", "display_name"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,15 @@ class NumberedReport:
     report: Report
 
 
-def calls_in(file: io.BufferedReader, batch_id: str) -> Iterator[list[NumberedReport]]:
+def calls_in(file: io.BufferedReader, batch_id: str | None) -> Iterator[list[NumberedReport]]:
     """Yield the reports of a file in calls: the lines that are there, as many as a call may carry.
+
+    Args:
+        file: the lines.
+        batch_id: the batch of the lines that name none; None if each line has to name its batch.
+
+    Yields:
+        The reports of a call.
 
     Raises:
         CommandError: a line is not a report; the lines before it were yielded.
@@ -66,8 +73,8 @@ def calls_in(file: io.BufferedReader, batch_id: str) -> Iterator[list[NumberedRe
             call = []
 
 
-def report_in(line: bytes, batch_id: str) -> Report:
-    """Return the report in a line.
+def report_in(line: bytes, batch_id: str | None) -> Report:
+    """Return the report in a line; the batch is that of a line that names none.
 
     Raises:
         ValueError: the line is not a report; the message says why.
@@ -81,22 +88,29 @@ def report_in(line: bytes, batch_id: str) -> Report:
         raise ValueError("it is not a JSON object")  # noqa: TRY004  # the line is wrong, not the caller
     if unknown := sorted(values.keys() - _FIELDS):
         raise ValueError(f"there is no field {unknown[0]!r}")
-    job_id, outcome, attempt = values.get("job_id"), values.get("outcome"), values.get("attempt", 1)
-    if not isinstance(job_id, str) or IDENTIFIER.fullmatch(job_id) is None:
-        raise ValueError(f"job_id must be a string of {IDENTIFIER_RULE}")
+    if batch_id is None and "batch_id" not in values:
+        raise ValueError("it names no batch_id, and no ID is given as an argument")
+    outcome, attempt = values.get("outcome"), values.get("attempt", 1)
     if not isinstance(outcome, str) or outcome not in list(JobOutcome):
         raise ValueError(f"outcome must be one of {', '.join(JobOutcome)}")
     if type(attempt) is not int or not 1 <= attempt <= ATTEMPT_MAX:
         raise ValueError(f"attempt must be from 1 to {ATTEMPT_MAX}")
     return Report(
-        batch_id=batch_id,
-        job_id=job_id,
+        batch_id=_identifier({"batch_id": batch_id, **values}, "batch_id"),
+        job_id=_identifier(values, "job_id"),
         outcome=OUTCOME_NUMBERS[JobOutcome(outcome)],
         attempt=attempt,
         error_type=_text(values, "error_type", ERROR_TYPE_CHARACTERS_MAX),
         error_message=_text(values, "error", ERROR_MESSAGE_CHARACTERS_MAX),
         display_name=_text(values, "display_name", JOB_NAME_CHARACTERS_MAX),
     )
+
+
+def _identifier(values: dict[str, object], name: str) -> str:
+    value = values.get(name)
+    if not isinstance(value, str) or IDENTIFIER.fullmatch(value) is None:
+        raise ValueError(f"{name} must be a string of {IDENTIFIER_RULE}")
+    return value
 
 
 def _text(values: dict[str, object], name: str, characters_max: int) -> str:

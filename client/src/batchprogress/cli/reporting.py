@@ -17,7 +17,7 @@ from batchprogress._reporting.report_methods import (
     JOB_NAME_CHARACTERS_MAX,
     clip,
 )
-from batchprogress.cli.arguments import BatchId, identifier
+from batchprogress.cli.arguments import identifier
 from batchprogress.cli.cli_errors import ADVICE, CommandError, ExitCode
 from batchprogress.cli.client import say
 from batchprogress.cli.formatting import clean
@@ -32,7 +32,12 @@ REFUSED = "refused"
 
 def report(  # noqa: PLR0913  # options
     session: Session,
-    batch_id: BatchId,
+    batch_id: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ID", callback=identifier, help="The batch; with --from, of the lines that name none."
+        ),
+    ] = None,
     job_id: Annotated[str | None, typer.Argument(metavar="JOB", callback=identifier, help="The job.")] = None,
     outcome: Annotated[JobOutcome | None, typer.Argument(help="How the job ended.")] = None,
     *,
@@ -53,7 +58,8 @@ def report(  # noqa: PLR0913  # options
 ) -> None:
     """Report how a job ended; a repeated report is counted once.
 
-    With --from each line is an object; only job_id and outcome are required, and display_name is --name:
+    With --from each line is an object; only job_id and outcome are required, and display_name is --name. A
+    line may name its batch_id, and has to if no ID is given:
 
     {"job_id": "17", "outcome": "failed", "attempt": 2, "error_type": "Timeout", "error": "after 30 s"}
 
@@ -65,8 +71,8 @@ def report(  # noqa: PLR0913  # options
             raise typer.BadParameter("--from takes the place of a job and its outcome")
         _report_many(session, batch_id, source)
         return
-    if job_id is None or outcome is None:
-        raise typer.BadParameter("give a job and its outcome, or --from FILE")
+    if batch_id is None or job_id is None or outcome is None:
+        raise typer.BadParameter("give a batch, a job and its outcome, or --from FILE")
     request = pb.ReportJobResultRequest(
         batch_id=batch_id,
         job_id=job_id,
@@ -93,7 +99,7 @@ def _answers_in(response: pb.ReportJobResultsResponse) -> list[pb.ReportedResult
     return list(response.results)
 
 
-def _report_many(session: Session, batch_id: str, source: str) -> None:
+def _report_many(session: Session, batch_id: str | None, source: str) -> None:
     """Send the lines as they arrive; whatever ends it, print what became of those that were sent."""
     tally: Counter[str] = Counter()
     codes: set[ExitCode] = set()
@@ -101,7 +107,7 @@ def _report_many(session: Session, batch_id: str, source: str) -> None:
         try:
             for reports in calls_in(file, batch_id):
                 request = pb.ReportJobResultsRequest(results=[one.report for one in reports])
-                answers = session.client.answer(Call("ReportJobResults", request, _answers_in, batch_id))
+                answers = session.client.answer(Call("ReportJobResults", request, _answers_in))
                 for sent, answer in zip(reports, answers, strict=True):
                     tally[_print_answer(session, sent, answer, codes)] += 1
         finally:
@@ -127,7 +133,9 @@ def _print_answer(
 ) -> str:
     """Print an answer if it needs attention; return its name, and add the exit code of a refusal."""
     if session.out.as_json:
-        session.out.values({"job_id": sent.report.job_id, **values_of(answer)})
+        session.out.values(
+            {"batch_id": sent.report.batch_id, "job_id": sent.report.job_id, **values_of(answer)}
+        )
     if not answer.HasField("error"):
         return _name_of(answer.disposition)
     is_missing = answer.error.code == grpc.StatusCode.NOT_FOUND.value[0]
