@@ -15,7 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-LOOPBACK = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+LOOPBACK = x509.SubjectAlternativeName(
+    [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")]  # proxies look for a name
+)
 
 
 @dataclass(frozen=True, slots=True)
