@@ -31,3 +31,10 @@ async def door(progress: Served) -> AsyncIterator[Door]:
     """A client of a gateway in front of the server."""
     async with gateway(f"127.0.0.1:{progress.port}") as client:
         yield client
+
+
+@pytest_asyncio.fixture
+async def closed_door() -> AsyncIterator[Door]:
+    """A client of a gateway whose server is away, for what is answered without one."""
+    async with gateway("127.0.0.1:1") as client:
+        yield client

@@ -13,6 +13,7 @@ from tests.support.gateway import SECONDS_MAX, Door
 from tests.support.progress import ROOT
 
 Process = asyncio.subprocess.Process
+pytestmark = pytest.mark.more("starts both programs as processes")
 
 
 async def start(sqlite_url: str, port: int) -> Process:

@@ -22,14 +22,14 @@ FOREIGN = "https://evil.example"
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/proto"])
-async def test_a_body_of_5_mib_is_refused(door: Door, kind: str) -> None:
-    answer = await door.post(REPORTS, 5 * MIB * b" ", kind)
+async def test_a_body_of_5_mib_is_refused(closed_door: Door, kind: str) -> None:
+    answer = await closed_door.post(REPORTS, 5 * MIB * b" ", kind)
     assert (answer.status, answer.error) == (400, ("invalid_argument", "MESSAGE_TOO_LARGE", ()))
 
 
-async def test_a_body_without_a_length_is_refused_when_it_is_too_large(door: Door) -> None:
+async def test_a_body_without_a_length_is_refused_when_it_is_too_large(closed_door: Door) -> None:
     """The answer arrives although the client still sends."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", closed_door.port)
     writer.write(f"{HEAD}transfer-encoding: chunked\r\n\r\n".encode())
     for _ in range(BODY_BYTES_MAX // MIB + 2):
         writer.write(f"{MIB:x}\r\n".encode() + MIB * b" " + b"\r\n")
@@ -38,15 +38,16 @@ async def test_a_body_without_a_length_is_refused_when_it_is_too_large(door: Doo
     writer.close()
 
 
-async def test_a_small_body_that_inflates_is_refused(door: Door) -> None:
+@pytest.mark.more("inflates 64 MiB")
+async def test_a_small_body_that_inflates_is_refused(closed_door: Door) -> None:
     bomb = gzip.compress(64 * MIB * b" ")
-    answer = await door.post(REPORTS, bomb, content_encoding="gzip")
+    answer = await closed_door.post(REPORTS, bomb, content_encoding="gzip")
     assert (answer.status, answer.error.reason) == (400, "MESSAGE_TOO_LARGE")
 
 
-async def test_an_envelope_that_promises_too_much_is_refused(door: Door) -> None:
+async def test_an_envelope_that_promises_too_much_is_refused(closed_door: Door) -> None:
     prefix = enveloped(b"")[:1] + (MESSAGE_BYTES_MAX + MIB).to_bytes(4, "big")
-    answer = await door.post(f"/{PROGRESS}/WatchBatch", prefix + b"{}", "application/connect+json")
+    answer = await closed_door.post(f"/{PROGRESS}/WatchBatch", prefix + b"{}", "application/connect+json")
     assert b"MESSAGE_TOO_LARGE" in answer.body
 
 
@@ -84,8 +85,8 @@ async def test_large_bodies_have_bounded_room(progress: Served, monkeypatch: pyt
         b'{"batchId":"b","batchId":"b"}',
     ],
 )
-async def test_json_of_no_message_is_refused(door: Door, body: bytes) -> None:
-    answer = await door.post(GET_BATCH, body)
+async def test_json_of_no_message_is_refused(closed_door: Door, body: bytes) -> None:
+    answer = await closed_door.post(GET_BATCH, body)
     assert (answer.status, answer.error) == (400, ("invalid_argument", "MALFORMED_MESSAGE", ()))
     assert len(answer.body) < 1_000
 
@@ -103,10 +104,9 @@ async def test_unknown_fields_are_ignored(door: Door, progress: Served) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:8080", "[::1", ""])
 @pytest.mark.parametrize("path", [GET_BATCH, "/", "/nowhere"])
-async def test_a_foreign_host_is_refused(door: Door, progress: Served, path: str, host: str) -> None:
+async def test_a_foreign_host_is_refused(closed_door: Door, path: str, host: str) -> None:
     """A website that points its own name at this address (DNS rebinding) reads nothing."""
-    await progress.create("b", 1)
-    answer = await door.post(path, b'{"batchId":"b"}', host=host)
+    answer = await closed_door.post(path, b'{"batchId":"b"}', host=host)
     assert (answer.status, answer.json["code"]) == (421, "permission_denied")
     assert "GATEWAY_ALLOWED_HOSTS" in answer.json["message"]
 
@@ -116,18 +116,18 @@ async def test_an_allowed_host_is_answered(progress: Served) -> None:
         assert (await door.post(f"/{PROGRESS}/ListBatches", b"{}", host="Progress.Example:1")).status == 200
 
 
-async def test_a_foreign_page_may_call_nothing(door: Door) -> None:
+async def test_a_foreign_page_may_call_nothing(closed_door: Door) -> None:
     """Its browser asks first, and is not allowed to go on."""
-    asked = await door.send("OPTIONS", GET_BATCH, origin=FOREIGN, access_control_request_method="POST")
+    asked = await closed_door.send("OPTIONS", GET_BATCH, origin=FOREIGN, access_control_request_method="POST")
     assert asked.status == 405
-    read = await door.post(GET_BATCH, b"{}", origin=FOREIGN)
+    read = await closed_door.post(GET_BATCH, b"{}", origin=FOREIGN)
     assert not {name for name in asked.headers | read.headers if name.startswith("access-control")}
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-async def test_what_pages_send_without_asking_is_refused(door: Door, kind: str) -> None:
+async def test_what_pages_send_without_asking_is_refused(closed_door: Door, kind: str) -> None:
     """A browser sends these types to any website, without asking the server first."""
-    assert (await door.post(f"/{PROGRESS}/CreateBatch", b'{"batchId":"b"}', kind)).status == 415
+    assert (await closed_door.post(f"/{PROGRESS}/CreateBatch", b'{"batchId":"b"}', kind)).status == 415
 
 
 async def test_a_page_of_an_allowed_origin_may_call(progress: Served) -> None:
@@ -163,25 +163,26 @@ async def test_a_page_of_an_allowed_origin_may_call(progress: Served) -> None:
     ],
 )
 async def test_what_the_gateway_does_not_have_is_refused(
-    door: Door, path: str, kind: str, status: int
+    closed_door: Door, path: str, kind: str, status: int
 ) -> None:
-    assert (await door.post(path, b"{}", kind)).status == status
+    assert (await closed_door.post(path, b"{}", kind)).status == status
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [("connect_timeout_ms", "-1"), ("connect_timeout_ms", "x" * 11), ("connect_protocol_version", "2")],
 )
-async def test_an_invalid_header_is_refused(door: Door, name: str, value: str) -> None:
-    answer = await door.post(GET_BATCH, b"{}", **{name: value})
+async def test_an_invalid_header_is_refused(closed_door: Door, name: str, value: str) -> None:
+    answer = await closed_door.post(GET_BATCH, b"{}", **{name: value})
     assert (answer.status, answer.json["code"]) == (400, "invalid_argument")
 
 
-async def test_a_header_that_is_not_ascii_is_refused(door: Door) -> None:
-    answer = await door.post(GET_BATCH, b"{}", authorization="Bearer \xe9")
+async def test_a_header_that_is_not_ascii_is_refused(closed_door: Door) -> None:
+    answer = await closed_door.post(GET_BATCH, b"{}", authorization="Bearer \xe9")
     assert (answer.status, answer.json["code"]) == (400, "invalid_argument")
 
 
+@pytest.mark.more("reports 1,000 long errors")
 async def test_an_answer_larger_than_grpcs_default_is_passed_on(door: Door, progress: Served) -> None:
     """A page of 1,000 results with long errors takes some 5 MiB."""
     await progress.create("b", 1_000)
@@ -197,8 +198,8 @@ async def test_an_answer_larger_than_grpcs_default_is_passed_on(door: Door, prog
     assert (answer.status, len(answer.json["jobResults"])) == (200, 1_000)
 
 
-async def test_health_needs_no_name(door: Door) -> None:
-    answer = await door.send("GET", "/health", host="10.1.2.3:8080")
+async def test_health_needs_no_name(closed_door: Door) -> None:
+    answer = await closed_door.send("GET", "/health", host="10.1.2.3:8080")
     assert (answer.status, answer.json) == (200, {"status": "serving"})
 
 

@@ -29,13 +29,13 @@ async def test_the_token_of_the_caller_is_passed_on(serve: Serve, tokens: Tokens
         assert (await ann.call("GetBatch", batchId="b")).error.code == "permission_denied"
 
 
-@pytest.mark.parametrize("header", ["", "Bearer wrong", "Basic YTpi"])
 async def test_a_wrong_token_is_not_replaced_by_the_gateways_own(
-    serve: Serve, tokens: Tokens, own_token: Path, header: str
+    serve: Serve, tokens: Tokens, own_token: Path
 ) -> None:
     async with serve(tokens_file=tokens.path) as server, at(server.port, own_token) as door:
-        answer = await Door(door.port, headers={"authorization": header}).call("ListBatches")
-        assert (answer.status, answer.error.code) == (401, "unauthenticated")
+        for header in ("", "Bearer wrong", "Basic YTpi"):
+            answer = await Door(door.port, headers={"authorization": header}).call("ListBatches")
+            assert (answer.status, answer.error.code) == (401, "unauthenticated"), header
 
 
 async def test_callers_without_a_token_read_but_never_write(

@@ -7,11 +7,14 @@ import sys
 
 import pytest
 
+from process.configuration import load
 from services.gateway.settings import GatewaySettings
-from tests.support.gateway import SECONDS_MAX, Door, gateway_process, start
+from services.gateway.wiring import GatewayServer
+from tests.support.gateway import Door, gateway_process
 from tests.support.progress import Served
 
 
+@pytest.mark.more("starts a process")
 async def test_help_explains_the_settings() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "services.gateway", "--help"), stdout=asyncio.subprocess.PIPE
@@ -33,22 +36,30 @@ async def test_help_explains_the_settings() -> None:
         ({"GATEWAY_TLS_CERTIFICATE_FILE": __file__, "GATEWAY_TLS_KEY_FILE": __file__}, "are not a PEM pair"),
     ],
 )
-async def test_an_invalid_setting_exits_78(environment: dict[str, str], named: str) -> None:
-    process = await start(**environment)
-    async with asyncio.timeout(SECONDS_MAX):
-        _, said = await process.communicate()
-    assert process.returncode == 78
-    assert said.decode().startswith("configuration: ")
-    assert named in said.decode()
+async def test_an_invalid_setting_exits_78(
+    environment: dict[str, str],
+    named: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in ({"GATEWAY_LISTEN": "127.0.0.1:0"} | environment).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as exit_code:
+        GatewayServer(load(GatewaySettings))
+    assert exit_code.value.code == 78
+    said = capsys.readouterr().err
+    assert said.startswith("configuration: ")
+    assert named in said
 
 
-async def test_a_port_in_use_exits_78(progress: Served) -> None:
-    process = await start(GATEWAY_LISTEN=f"127.0.0.1:{progress.port}")
-    async with asyncio.timeout(SECONDS_MAX):
-        _, said = await process.communicate()
-    assert (process.returncode, b"cannot listen" in said) == (78, True)
+async def test_a_port_in_use_exits_78(progress: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_code:
+        GatewayServer(GatewaySettings(listen=f"127.0.0.1:{progress.port}"))
+    assert exit_code.value.code == 78
+    assert "cannot listen on" in capsys.readouterr().err
 
 
+@pytest.mark.more("starts a process")
 async def test_metrics_count_the_calls_by_method_and_code(progress: Served) -> None:
     async with gateway_process(f"127.0.0.1:{progress.port}") as process:
         door = Door(process.port)

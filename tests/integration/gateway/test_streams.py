@@ -113,6 +113,7 @@ async def test_a_watch_goes_on_after_a_restart_of_the_gateway(progress: Served) 
     assert state.json["batch"]["state"] == "BATCH_STATE_COMPLETED"
 
 
+@pytest.mark.more("starts two servers as processes")
 @pytest.mark.parametrize(
     ("number", "reason"), [(signal.SIGTERM, "SHUTTING_DOWN"), (signal.SIGKILL, "SERVER_UNREACHABLE")]
 )
