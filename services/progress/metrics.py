@@ -12,9 +12,11 @@ from batches.overview import Overview
 from batches.recording import Recording
 from batches.result import JobResult
 from batches.store.database import Database
+from batches.store.node_warnings import NodeWarning
 from batches.store.refusals import Refusal
 from services.progress.change_feed import ChangeFeed
 from services.progress.group_commit import GroupCommit, Record
+from services.progress.node_watch import NodeWatch
 from services.progress.overview import OverviewReader
 from services.progress.settings import ProgressSettings
 from services.progress.watch_hub import WatchHub
@@ -34,6 +36,7 @@ class ProgressCollector(Collector):
     hub: WatchHub
     feed: ChangeFeed
     overview: OverviewReader
+    node_watch: NodeWatch
     databases: Sequence[Database]
 
     def collect(self) -> Iterator[Metric]:
@@ -69,6 +72,14 @@ class ProgressCollector(Collector):
         yield _by_reason(
             "database_failures", "Transactions that failed despite retries, by reason.", failures
         )
+        warnings = GaugeMetricFamily(
+            "batchprogress_database_warnings",
+            "1 for each warning about how a database node is set up that the server has met lately.",
+            labels=["warning"],
+        )
+        for warning in NodeWarning:
+            warnings.add_metric([warning.value], warning in self.node_watch.warnings)
+        yield warnings
 
 
 class FlushMetrics:

@@ -13,7 +13,7 @@ from batches.settings import DatabaseSettings
 from batches.stall import ReconcilerRules
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.durability import durability_warnings
+from batches.store.node_warnings import read_node
 from batches.store.rights import require_writes
 from batches.store.writability import require_writable
 from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
@@ -26,6 +26,7 @@ from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit, Record
 from services.progress.metrics import FlushMetrics, ProgressCollector
+from services.progress.node_watch import NodeWatch
 from services.progress.operations_servicer import OperationsServicer
 from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds
@@ -91,8 +92,6 @@ async def _prepare(database: Database) -> None:
         await migrate.upgrade(database)
     await migrate.require_usable(database)
     await database.read(require_writes)
-    for warning in await durability_warnings(database):
-        _log.warning("database is not durable", reason=warning)
 
 
 def _assemble(
@@ -108,8 +107,9 @@ def _assemble(
         backlog_results_max=settings.backlog_results_max,
     )
     overview = OverviewReader(partial(store.read_overview, settings.stuck_after))
+    node_watch = NodeWatch(partial(reads.read, read_node))
     telemetry.registry.register(
-        ProgressCollector(settings, group_commit, hub, feed, overview, (reads, recording))
+        ProgressCollector(settings, group_commit, hub, feed, overview, node_watch, (reads, recording))
     )
     rules = ReconcilerRules(settings.stuck_after, settings.reconciler_period)
     slices = Slices()
@@ -128,6 +128,7 @@ def _assemble(
         BackgroundTask(group_commit.run, group_commit.close),
         BackgroundTask(feed.run),
         BackgroundTask(overview.run),
+        BackgroundTask(node_watch.run),
     )
     check = partial(health.read, require_writable)
     return Deployable(

@@ -86,3 +86,12 @@ async def test_failed_transactions_are_counted() -> None:
         await database.ping()
     await database.close()
     assert database.failures == {Refusal.ELSEWHERE: 1}
+
+
+@pytest.mark.more("needs a database server, which the other rules do without")
+@pytest.mark.parametrize("database_engine", ["mariadb"], indirect=True)
+async def test_warnings_about_the_database_node_are_a_metric(database_url: str) -> None:
+    """The account of the tests may do everything, also write to a read-only node."""
+    async with scraped(database_url) as (_, scrape):
+        metrics = await until(scrape, 'batchprogress_database_warnings{warning="passes_read_only"}', 1)
+    assert value(metrics, 'batchprogress_database_warnings{warning="redo_log_not_flushed"}') == 0
