@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-TICK_SECONDS = 0.1
-"""How late a heartbeat may be: a tenth of the shortest interval, for ten wake-ups a second of all watches."""
+TICK_SECONDS = 0.05
+"""How late a heartbeat may be: a twentieth of the shortest interval, for 20 wake-ups a second in all."""
 WAKES_PER_TICK_MAX = 100
-"""Watches woken in one tick, some 5 ms of work. After a restart thousands of watches begin at once; without a
-limit each of their heartbeats would delay all reports for as long as they take together."""
-SLOTS = 601
+"""Watches woken in one tick, some 9 ms of work. After a restart thousands of watches begin at once; without a
+limit their heartbeats would delay all reports for as long as they take together. It is 2,000 a second, twice
+what 20,000 watches of our clients need."""
+SLOTS = 1_201
 """A minute of ticks; a watch with a longer interval is looked at each minute."""
 
 
@@ -95,15 +96,17 @@ class Heartbeats:
             self._timer = None
 
     def _tick(self) -> None:
-        """Wake the watches of the next slot that have sent nothing; those beyond the limit wait a tick."""
+        """Wake the watches of the next slot that have sent nothing; those beyond the limit wait."""
         self._set_timer()
         self._hand = (self._hand + 1) % SLOTS
         reached, self._slots[self._hand] = self._slots[self._hand], set()
-        woken = 0
+        due = 0
         for heartbeat in reached:
             seconds = heartbeat.seconds_left()
-            if seconds <= 0 and woken < WAKES_PER_TICK_MAX:
+            if seconds <= 0:
+                seconds = due // WAKES_PER_TICK_MAX * TICK_SECONDS
+                due += 1
+            if seconds == 0:
                 heartbeat.flag.set()
-                woken += 1
                 seconds = heartbeat.interval_seconds
             self._put(heartbeat, seconds)

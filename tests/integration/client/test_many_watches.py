@@ -17,6 +17,9 @@ from tests.support.progress import progress_process, served
 BATCH = "b"
 SERVER_STREAMS = 10
 WATCHES = 25
+PROXY_STREAMS = 100
+"""What Envoy and haproxy allow on a connection; nginx allows 128."""
+CALLS = 1_000
 SECONDS_MAX = 30.0
 """Without another connection, the watches beyond the limit would wait for ever."""
 
@@ -93,3 +96,44 @@ async def test_one_client_has_more_watches_than_the_server_allows_on_a_connectio
     ):
         await client.call("create", BATCH, 1)
         assert len(await first_states(client.client, number)) == number
+
+
+@pytest.mark.more("makes 300 calls beside 200 watches")
+async def test_calls_beside_watches_are_answered_where_a_proxy_allows_100_streams(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """They take turns on the streams that the watches of the first connection leave."""
+    monkeypatch.setattr(server_module, "STREAMS_MAX", PROXY_STREAMS)
+    async with (
+        served(url) as server,
+        opened(AsyncClient, f"127.0.0.1:{server.port}", timeout=SECONDS_MAX) as either,
+    ):
+        await server.create(BATCH, CALLS)
+        client = either.client
+        assert isinstance(client, AsyncClient)
+        watches = [client.watch(BATCH) for _ in range(2 * PROXY_STREAMS)]
+        async with asyncio.timeout(SECONDS_MAX):
+            await asyncio.gather(*(anext(watch) for watch in watches))
+            answers = await asyncio.gather(*(client.seal(BATCH) for _ in range(3 * PROXY_STREAMS)))
+        assert {batch.batch_id for batch in answers} == {BATCH}
+        for watch in watches:
+            await watch.aclose()
+
+
+@pytest.mark.more("starts 1,000 threads")
+async def test_reports_of_1000_threads_are_recorded_where_a_proxy_allows_100_streams(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    """They share the calls of one reporter."""
+    monkeypatch.setattr(server_module, "STREAMS_MAX", PROXY_STREAMS)
+    async with served(url) as server, opened(AsyncClient, f"127.0.0.1:{server.port}") as either:
+        await server.create(BATCH, CALLS)
+        client = either.client
+        assert isinstance(client, AsyncClient)
+        async with client.reporter(BATCH) as reporter, asyncio.timeout(SECONDS_MAX):
+            with ThreadPoolExecutor(CALLS) as threads:
+                await asyncio.get_running_loop().run_in_executor(
+                    None, lambda: list(threads.map(reporter.succeeded, map(str, range(CALLS))))
+                )
+            assert await reporter.flush(SECONDS_MAX)
+        assert (await server.get(BATCH)).succeeded_jobs == CALLS
