@@ -197,7 +197,7 @@ def counted_results(reported: Tally, counted: Tally, missing: int) -> Tally:
 
 def _from_list(listing: Listing, total: int) -> Iterator[Reason]:
     if listing.new:
-        yield Reason(ReasonKind.NEVER_REPORTED_LISTED, (listing.new, total))
+        yield Reason(ReasonKind.MISSING_LISTED, (listing.new, total))
     if listing.superseding:
         yield Reason(ReasonKind.LATER_ATTEMPTS, (listing.superseding,))
     if listing.left_out:
@@ -213,7 +213,7 @@ def _unreadable(listing: Listing) -> Iterator[Reason]:
 
 def _from_counts(batch: Batch, counts: QueueCounts, counted: Tally, total: int) -> Iterator[Reason]:
     if counted.ended:
-        yield Reason(ReasonKind.NEVER_REPORTED_COUNTED, (counted.ended, total))
+        yield Reason(ReasonKind.MISSING_COUNTED, (counted.ended, total))
     for outcome in JobOutcome:
         in_queue, reported = counts.tally.of(outcome), batch.tally.of(outcome)
         if reported > in_queue:

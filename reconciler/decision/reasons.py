@@ -8,8 +8,8 @@ class ReasonKind(enum.Enum):
     """What a reason says; the comment of a member names the reason's values, in order."""
 
     # Why a batch is repaired.
-    NEVER_REPORTED_LISTED = enum.auto()  # unreported results in the queue's list, total of the batch
-    NEVER_REPORTED_COUNTED = enum.auto()  # unreported results in the queue's counts, total of the batch
+    MISSING_LISTED = enum.auto()  # results in the queue's list that have no row, total of the batch
+    MISSING_COUNTED = enum.auto()  # results in the queue's counts that have no row, total of the batch
     PORTION = enum.auto()  # listed results that this repair records
     LATER_ATTEMPTS = enum.auto()  # jobs with a later attempt in the queue's list than was reported
     CONFLICTS = enum.auto()  # results that were reported with another outcome than the queue lists

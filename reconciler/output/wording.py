@@ -26,9 +26,9 @@ def number_of(number: int, noun: str, verb: str = "") -> str:
     return f"{number:,} {nouns} {_PLURALS[verb]}".rstrip()
 
 
-def _never_reported(missing: int, total: int, taken_from: str) -> str:
+def _missing_results(missing: int, total: int, taken_from: str) -> str:
     were = "was" if missing == 1 else "were"
-    return f"{missing:,} of {number_of(total, 'result')} {were} never reported; {taken_from}"
+    return f"{missing:,} of {number_of(total, 'result')} {were} missing; {taken_from}"
 
 
 def _surplus(outcome: int, counted: int, reported: int) -> str:
@@ -58,10 +58,10 @@ def _counts_and_total(*numbers: int) -> str:
 
 
 _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
-    ReasonKind.NEVER_REPORTED_LISTED: lambda missing, total: _never_reported(
+    ReasonKind.MISSING_LISTED: lambda missing, total: _missing_results(
         missing, total, "taken from the queue's list"
     ),
-    ReasonKind.NEVER_REPORTED_COUNTED: lambda missing, total: _never_reported(
+    ReasonKind.MISSING_COUNTED: lambda missing, total: _missing_results(
         missing, total, "taken from the queue's counts"
     ),
     ReasonKind.PORTION: "{:,} of them now".format,
@@ -124,10 +124,10 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
 }
 
 _CONDITIONAL_WORDS: Mapping[ReasonKind, Callable[..., str]] = {
-    ReasonKind.NEVER_REPORTED_LISTED: lambda missing, total: _never_reported(
+    ReasonKind.MISSING_LISTED: lambda missing, total: _missing_results(
         missing, total, "would be taken from the queue's list"
     ),
-    ReasonKind.NEVER_REPORTED_COUNTED: lambda missing, total: _never_reported(
+    ReasonKind.MISSING_COUNTED: lambda missing, total: _missing_results(
         missing, total, "would be taken from the queue's counts"
     ),
     ReasonKind.PORTION: "{:,} of them would be taken first".format,

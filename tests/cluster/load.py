@@ -31,6 +31,7 @@ SERVING_AGAIN_SECONDS_MAX = 10.0
 class Server:
     """A server, and the answers that its workers got."""
 
+    port: int
     channel: grpc.aio.Channel
     answers: Answers
 
@@ -136,7 +137,7 @@ async def load_on(urls: Sequence[str], order: random.Random) -> AsyncIterator[Lo
         [channel] = await stack.enter_async_context(
             open_channels([port], 1, interceptors=[Observer(answers, total)])
         )
-        return Server(channel, answers)
+        return Server(port, channel, answers)
 
     async with AsyncExitStack() as stack:
         servers = await asyncio.gather(*(serve(stack, url) for url in urls))

@@ -45,7 +45,7 @@ async def test_stuck_and_repaired(browser: Browser, shown: Scene) -> None:
         await picture(listed, "list")
         await shown.reconcile("sync-2026-11", JOBS)
         await watched.shows("#percent", "100")
-        await watched.shows("#repairs", "7 of 1,037 results were never reported")
+        await watched.shows("#repairs", "7 of 1,037 results were missing")
         await watched.shows("#failures-count", "13 jobs in 2 kinds")
         await watched.shows("#connection", "Ended")
         assert not await watched.page.is_visible("#stall")

@@ -113,7 +113,7 @@ async def test_repairs_are_listed_with_their_tallies(sqlite_url: str, progress: 
     (repair,) = (await page.get("/api/batch/repairs", id="b")).json["repairs"]
     assert (repair["before"]["state"], repair["before"]["pending_jobs"]) == ("PROCESSING", "2")
     assert (repair["after"]["state"], repair["after"]["succeeded_jobs"]) == ("COMPLETED", "3")
-    assert repair["reason"].startswith("2 of 3 results were never reported")
+    assert repair["reason"].startswith("2 of 3 results were missing")
     assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 

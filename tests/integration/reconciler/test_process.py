@@ -30,7 +30,7 @@ async def test_a_clean_pass_exits_0_and_prints_each_repair(scene: Scene) -> None
     assert "PROCESSING -> COMPLETED" in repaired
     assert "11 -> 0" in repaired
     assert "98 % -> 100 %" in repaired
-    assert repaired.endswith("11 of 1,037 results were never reported; taken from the queue's list")
+    assert repaired.endswith("11 of 1,037 results were missing; taken from the queue's list")
     assert any(line.split()[0] == "unknown" for line in finished.lines if line)
     assert "\x1b" not in "".join(finished.lines)
     assert finished.summary["completed"] == finished.summary["unknown_to_queue"] == 1

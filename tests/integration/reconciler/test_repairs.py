@@ -30,7 +30,7 @@ async def test_a_repair_is_kept_with_its_reason(scene: Scene) -> None:
     (repair,) = (await scene.store.list_repairs("sync", before_key=None, size=10)).items
     assert (repair.before.state, repair.before.pending_jobs) == (BatchState.PROCESSING, 11)
     assert (repair.after.state, repair.after.pending_jobs) == (BatchState.COMPLETED, 0)
-    assert repair.reason == "11 of 1,037 results were never reported; taken from the queue's list"
+    assert repair.reason == "11 of 1,037 results were missing; taken from the queue's list"
 
 
 async def test_a_failure_from_the_queue_keeps_its_error_and_its_name(scene: Scene) -> None:

@@ -101,7 +101,7 @@ def test_listed_results_are_recorded_although_the_batch_cannot_end(
     decision = planned(decide(batch, counts, listing_of(counts, missing)))
     plan = decision.plan
     assert (plan.results, plan.closes, plan.cancels) == (tuple(missing), False, False)
-    assert decision.reasons == (because(ReasonKind.NEVER_REPORTED_LISTED, 1, 10), why)
+    assert decision.reasons == (because(ReasonKind.MISSING_LISTED, 1, 10), why)
 
 
 @pytest.mark.parametrize("counts", [STILL_PENDING, ALL_ENDED], ids=["counted as pending", "counted as ended"])
@@ -144,7 +144,7 @@ def test_a_batch_ends_with_the_missing_results_of_the_list() -> None:
             closes=True,
             total_jobs=10,
         ),
-        (because(ReasonKind.NEVER_REPORTED_LISTED, 2, 10),),
+        (because(ReasonKind.MISSING_LISTED, 2, 10),),
     )
 
 

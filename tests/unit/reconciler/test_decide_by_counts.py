@@ -31,7 +31,7 @@ def test_a_batch_ends_with_results_without_rows() -> None:
             total_jobs=10,
             unattributed=Tally(succeeded=1, failed=1),
         ),
-        (because(ReasonKind.NEVER_REPORTED_COUNTED, 2, 10),),
+        (because(ReasonKind.MISSING_COUNTED, 2, 10),),
     )
 
 

@@ -50,7 +50,7 @@ async def test_a_full_disk_does_not_end_the_pass() -> None:
 def test_each_line_of_a_dry_run_says_that_nothing_was_written() -> None:
     """A program may read a line without the summary."""
     missing = BatchInProgress(BATCH)
-    missing.add_repair(RepairPlan("batch", 1), (because(ReasonKind.NEVER_REPORTED_LISTED, 3, 10),), BATCH)
+    missing.add_repair(RepairPlan("batch", 1), (because(ReasonKind.MISSING_LISTED, 3, 10),), BATCH)
     line = values_of(missing.result(None), dry_run=True)
     assert (line["dry_run"], line["repaired"]) == (True, True)
-    assert line["reasons"] == ["3 of 10 results were never reported; would be taken from the queue's list"]
+    assert line["reasons"] == ["3 of 10 results were missing; would be taken from the queue's list"]

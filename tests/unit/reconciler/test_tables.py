@@ -19,8 +19,8 @@ from tests.unit.reconciler.decisions import because
 
 BEFORE = replace(BATCH, tally=Tally(7, 1))
 AFTER = replace(BATCH, tally=Tally(8, 2), state=BatchState.COMPLETED)
-REASONS = (because(ReasonKind.NEVER_REPORTED_LISTED, 2, 10),)
-REASON = "2 of 10 results were never reported; taken from the queue's list"
+REASONS = (because(ReasonKind.MISSING_LISTED, 2, 10),)
+REASON = "2 of 10 results were missing; taken from the queue's list"
 
 
 def repaired(batch_id: str = "batch", portions: int = 1) -> BatchResult:
@@ -135,7 +135,7 @@ def test_a_dry_run_is_reported_in_the_conditional() -> None:
     )
     lines = printed(repaired(), left(NotRepairedReason.STILL_PENDING), dry_run=True)
     assert lines[0] == "Would be repaired: 1"
-    assert lines[2].endswith("never reported; would be taken from the queue's list")
+    assert lines[2].endswith("missing; would be taken from the queue's list")
     assert "Would not be repaired (still pending): 1" in lines
 
 

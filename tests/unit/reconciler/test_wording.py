@@ -9,14 +9,12 @@ from tests.support.samples import FAILED
 from tests.unit.reconciler.decisions import because
 
 WORDS = {
-    because(ReasonKind.NEVER_REPORTED_LISTED, 1, 10): (
-        "1 of 10 results was never reported; taken from the queue's list"
+    because(ReasonKind.MISSING_LISTED, 1, 10): ("1 of 10 results was missing; taken from the queue's list"),
+    because(ReasonKind.MISSING_LISTED, 11, 1_037): (
+        "11 of 1,037 results were missing; taken from the queue's list"
     ),
-    because(ReasonKind.NEVER_REPORTED_LISTED, 11, 1_037): (
-        "11 of 1,037 results were never reported; taken from the queue's list"
-    ),
-    because(ReasonKind.NEVER_REPORTED_COUNTED, 2, 10): (
-        "2 of 10 results were never reported; taken from the queue's counts"
+    because(ReasonKind.MISSING_COUNTED, 2, 10): (
+        "2 of 10 results were missing; taken from the queue's counts"
     ),
     because(ReasonKind.PORTION, 10_000): "10,000 of them now",
     because(ReasonKind.LATER_ATTEMPTS, 1): "1 job has a later attempt in the queue",
@@ -96,11 +94,11 @@ def test_every_kind_of_reason_has_words() -> None:
 
 
 CONDITIONAL = {
-    because(ReasonKind.NEVER_REPORTED_LISTED, 11, 1_037): (
-        "11 of 1,037 results were never reported; would be taken from the queue's list"
+    because(ReasonKind.MISSING_LISTED, 11, 1_037): (
+        "11 of 1,037 results were missing; would be taken from the queue's list"
     ),
-    because(ReasonKind.NEVER_REPORTED_COUNTED, 2, 10): (
-        "2 of 10 results were never reported; would be taken from the queue's counts"
+    because(ReasonKind.MISSING_COUNTED, 2, 10): (
+        "2 of 10 results were missing; would be taken from the queue's counts"
     ),
     because(ReasonKind.PORTION, 10_000): "10,000 of them would be taken first",
     because(ReasonKind.CONFLICTS, 3): (
@@ -130,9 +128,9 @@ def test_a_dry_run_says_in_the_conditional_what_it_would_do(reason: Reason) -> N
 
 
 def test_the_queue_is_called_by_its_name() -> None:
-    reasons = (because(ReasonKind.STILL_PENDING, 4), because(ReasonKind.NEVER_REPORTED_LISTED, 1, 10))
+    reasons = (because(ReasonKind.STILL_PENDING, 4), because(ReasonKind.MISSING_LISTED, 1, 10))
     assert sentence(reasons, queue_name="Celery") == (
-        "4 jobs are still pending in Celery; 1 of 10 results was never reported; taken from Celery's list"
+        "4 jobs are still pending in Celery; 1 of 10 results was missing; taken from Celery's list"
     )
 
 
