@@ -5,35 +5,56 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"math/rand"
+	"math/rand/v2"
 	"os"
 	"time"
 
 	pb "batchprogress/v1"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 )
 
+// The server allows one ping every 5 s; a busy proxy answers one after seconds.
+var pings = keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 10 * time.Second}
+
+// refused tells whether the server refuses the report, whenever it is sent again. An error without an ErrorInfo
+// of its domain comes from a proxy, or from a broken connection.
+func refused(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.ResourceExhausted: // later
+		return false
+	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented: // when a person has changed something
+		return false
+	}
+	for _, detail := range status.Convert(err).Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok && info.GetDomain() == "batchprogress" {
+			return true
+		}
+	}
+	return false
+}
+
 func report(progress pb.ProgressServiceClient, result *pb.ReportJobResultRequest) (*pb.ReportJobResultResponse, error) {
-	for {
+	for bound := 50 * time.Millisecond; ; bound = min(2*bound, 5*time.Second) {
 		// A new deadline for each try, but always the same job id: it is counted once.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		response, err := progress.ReportJobResult(ctx, result)
 		cancel()
-		switch status.Code(err) {
-		case codes.OK, codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.FailedPrecondition:
+		if err == nil || refused(err) {
 			return response, err
-		default: // may come from a proxy, or pass
-			time.Sleep(time.Duration(rand.Int63n(int64(2 * time.Second))))
 		}
+		time.Sleep(rand.N(bound))
 	}
 }
 
 func main() {
-	channel, err := grpc.NewClient(os.Args[1], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	channel, err := grpc.NewClient(os.Args[1],
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithKeepaliveParams(pings))
 	if err != nil {
 		log.Fatal(err)
 	}

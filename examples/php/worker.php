@@ -6,26 +6,39 @@ use BatchProgress\V1\JobOutcome;
 use BatchProgress\V1\ProgressServiceClient;
 use BatchProgress\V1\ReportJobResultRequest;
 
-// With these the server answers. Any other status may come from a proxy, or pass.
-const ANSWERED = [
-    Grpc\STATUS_OK,
-    Grpc\STATUS_INVALID_ARGUMENT, Grpc\STATUS_NOT_FOUND, Grpc\STATUS_ALREADY_EXISTS, Grpc\STATUS_FAILED_PRECONDITION,
+// The field `domain` of an ErrorInfo: a status without it comes from a proxy, or from a broken connection.
+const FROM_SERVER = "\x12\x0dbatchprogress";
+// With these the server does not refuse the report: it is busy, or a person has to change something first.
+const LATER = [
+    Grpc\STATUS_UNAVAILABLE, Grpc\STATUS_CANCELLED, Grpc\STATUS_DEADLINE_EXCEEDED, Grpc\STATUS_RESOURCE_EXHAUSTED,
+    Grpc\STATUS_UNAUTHENTICATED, Grpc\STATUS_PERMISSION_DENIED, Grpc\STATUS_UNIMPLEMENTED,
 ];
 
+function isAnswer(object $status): bool
+{
+    $details = $status->metadata['grpc-status-details-bin'][0] ?? '';
+    return $status->code === Grpc\STATUS_OK
+        || (!in_array($status->code, LATER, true) && str_contains($details, FROM_SERVER));
+}
+
 [, $server, $batchId, $jobId] = $argv;
-$progress = new ProgressServiceClient($server, ['credentials' => Grpc\ChannelCredentials::createInsecure()]);
+$progress = new ProgressServiceClient($server, [
+    'credentials' => Grpc\ChannelCredentials::createInsecure(),
+    'grpc.keepalive_time_ms' => 10_000, // the server allows one ping every 5 s
+    'grpc.keepalive_timeout_ms' => 10_000, // a busy proxy answers a ping after seconds
+]);
 $result = new ReportJobResultRequest([
     'batch_id' => $batchId, 'job_id' => $jobId, 'outcome' => JobOutcome::JOB_OUTCOME_SUCCEEDED, 'attempt' => 1,
 ]);
 
-do {
+for ($bound = 50_000; ; $bound = min(2 * $bound, 5_000_000)) {
     // A new deadline for each try (in microseconds), but always the same job id: it is counted once.
     [$response, $status] = $progress->ReportJobResult($result, [], ['timeout' => 10_000_000])->wait();
-    $answered = in_array($status->code, ANSWERED, true);
-    if (!$answered) {
-        usleep(random_int(0, 2_000_000));
+    if (isAnswer($status)) {
+        break;
     }
-} while (!$answered);
+    usleep(random_int(0, $bound));
+}
 
 if ($status->code !== Grpc\STATUS_OK) {
     fwrite(STDERR, $status->details . "\n");
