@@ -9,7 +9,7 @@ from rpc.callers.token_file import entry_text, new_token
 
 AUTHORITY = "batchprogress-ca"
 """The name that components/secured/certificates.yaml gives it, too."""
-SERVERS = ("progress", "job-status")
+SERVERS = ("progress", "job-status", "gateway")
 CLIENTS = ("reconciler", "dashboard")
 ROLES: dict[str, tuple[Role, ...]] = {
     "worker": (Role.WORKER,),

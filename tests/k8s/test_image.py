@@ -12,7 +12,7 @@ pytestmark = pytest.mark.xdist_group("image")
 TAG = "batchprogress:test"
 MODULES = (
     *("batches", "reconciler", "rpc.new_token"),
-    *("services.dashboard", "services.job_status", "services.progress"),
+    *("services.dashboard", "services.gateway", "services.job_status", "services.progress"),
 )
 """The modules that the manifests and their README run."""
 

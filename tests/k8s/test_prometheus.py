@@ -15,8 +15,9 @@ from tests.unit.k8s.layout import ROOT, Manifest
 pytestmark = pytest.mark.xdist_group("kubernetes")
 
 JOB = "batchprogress"
-PODS = 1 + 2 + 1 + 1
-"""One of progress (the default without replicas), two of job-status, the dashboard and the migration."""
+PODS = 1 + 2 + 1 + 1 + 1
+"""One of progress and of the gateway (the default without replicas), two of job-status, the dashboard and the
+migration."""
 
 
 def test_prometheus_finds_the_servers(
@@ -31,7 +32,11 @@ def test_prometheus_finds_the_servers(
     config.write_text(yaml.safe_dump(_of_this_namespace(controllers, namespace)))
     labels = eventually(lambda: _targets(config))
     found = sorted((one["job"], one["__address__"].rpartition(":")[2]) for one in labels)
-    assert set(found) == {("batchprogress-job-status", "9465"), ("batchprogress-progress", "9464")}
+    assert set(found) == {
+        ("batchprogress-gateway", "9466"),
+        ("batchprogress-job-status", "9465"),
+        ("batchprogress-progress", "9464"),
+    }
     assert len({one["pod"] for one in labels}) == len(labels)
 
 

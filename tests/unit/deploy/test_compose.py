@@ -73,6 +73,7 @@ def test_secrets_are_files(name: str) -> None:
     ("caller", "setting", "server"),
     [
         ("dashboard", "DASHBOARD_PROGRESS_TARGET", "progress"),
+        ("gateway", "GATEWAY_PROGRESS_TARGET", "progress"),
         ("reconciler", "RECONCILER_JOB_STATUS_TARGET", "job-status"),
     ],
 )
@@ -98,7 +99,7 @@ def test_tables_exist_before_their_readers_start() -> None:
     assert PROGRAMS["migrate"]["restart"] == "no"
 
 
-@pytest.mark.parametrize("name", ["progress", "job-status"])
+@pytest.mark.parametrize("name", ["progress", "job-status", "gateway"])
 def test_grace_period_covers_the_drain(name: str, tmp_path: Path) -> None:
     settings = load_settings(name, PROGRAMS[name]["environment"], SECRETS_FOLDER, tmp_path)
     drain = max(getattr(one, "drain_seconds", 0) for one in settings)

@@ -46,7 +46,7 @@ class Pod:
 
     @property
     def deployable(self) -> str:
-        """The program that the pod runs: `progress`, `job-status`, `dashboard`, `reconciler` or `migrate`."""
+        """The program that the pod runs, such as `progress`, `job-status` or `migrate`."""
         return self.labels["app.kubernetes.io/name"]
 
 

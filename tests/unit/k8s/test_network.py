@@ -7,7 +7,11 @@ import yaml
 
 from tests.unit.k8s.layout import COMPOSITIONS, ROOT, Layout, Manifest, Pod, values
 
-CONNECTIONS = {("reconciler", "job-status", "grpc"), ("dashboard", "progress", "grpc")}
+CONNECTIONS = {
+    ("reconciler", "job-status", "grpc"),
+    ("dashboard", "progress", "grpc"),
+    ("gateway", "progress", "grpc"),
+}
 """The permitted connections between our pods."""
 
 DATABASE = ["3306"]
@@ -15,6 +19,7 @@ NAMES = ["53", "53"]
 """DNS uses UDP and TCP."""
 OUTSIDE = {
     "dashboard": NAMES,
+    "gateway": NAMES,
     "job-status": [*DATABASE, *NAMES],
     "migrate": [*DATABASE, *NAMES],
     "progress": [*DATABASE, *NAMES],
@@ -177,5 +182,11 @@ def test_prometheus_reaches_the_pods_that_its_operator_selects(trusted_network: 
         if _selects(monitor["selector"], pod)
         and endpoint["port"] in [one["name"] for one in pod.container.get("ports", [])]
     }
-    policy = trusted_network.named("NetworkPolicy", "observability")["spec"]
-    assert found == {pod.deployable for pod in trusted_network.pods() if _selects(policy["podSelector"], pod)}
+    scraped = {
+        pod.deployable
+        for pod in trusted_network.pods()
+        for rule in _rules(policies_of(trusted_network), pod, "ingress")
+        if {"batchprogress.dev/metrics": "true"} in list(values(rule, "matchLabels"))
+        and [port["port"] for port in rule["ports"]] == ["metrics"]
+    }
+    assert found == scraped == {"gateway", "job-status", "progress"}

@@ -32,7 +32,7 @@ def test_sqlite_needs_no_migration(local: Layout) -> None:
     assert local.of_kind("Job") == []
 
 
-@pytest.mark.parametrize("name", ["progress", "job-status"])
+@pytest.mark.parametrize("name", ["progress", "job-status", "gateway"])
 def test_servers_survive_the_loss_of_a_node(trusted_network: Layout, name: str) -> None:
     """It has at least two servers, spread over nodes and zones, even during a rollout."""
     spec = trusted_network.named("Deployment", name)["spec"]

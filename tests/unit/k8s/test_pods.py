@@ -92,14 +92,20 @@ def test_probes_use_the_admin_port(server: Pod, probe: str, service: str | None)
     assert server.container[probe]["timeoutSeconds"] <= server.container[probe]["periodSeconds"]
 
 
-def test_dashboard_is_probed_on_its_port_and_its_target_is_a_service(layout: Layout) -> None:
-    (pod,) = (one for one in layout.pods() if one.deployable == "dashboard")
-    (port,) = pod.container["ports"]
+@pytest.mark.parametrize("deployable", ["dashboard", "gateway"])
+def test_http_server_is_probed_on_its_port_and_its_target_is_a_service(
+    layout: Layout, deployable: str
+) -> None:
+    (pod,) = (one for one in layout.pods() if one.deployable == deployable)
+    port = pod.container["ports"][0]
+    prefix = deployable.upper()
+    is_encrypted = f"{prefix}_TLS_KEY_FILE" in layout.settings()
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        assert pod.container[probe]["httpGet"] == {"path": "/health", "port": port["name"]}
+        scheme = {"scheme": "HTTPS"} if is_encrypted else {}
+        assert pod.container[probe]["httpGet"] == {"path": "/health", "port": port["name"], **scheme}
         assert pod.container[probe]["timeoutSeconds"] <= pod.container[probe]["periodSeconds"]
-    assert layout.settings()["DASHBOARD_LISTEN"] == f"0.0.0.0:{port['containerPort']}"
-    name, _, number = layout.settings()["DASHBOARD_PROGRESS_TARGET"].removeprefix("dns:///").partition(":")
+    assert layout.settings()[f"{prefix}_LISTEN"] == f"0.0.0.0:{port['containerPort']}"
+    name, _, number = layout.settings()[f"{prefix}_PROGRESS_TARGET"].removeprefix("dns:///").partition(":")
     assert int(number) in {one["port"] for one in layout.named("Service", name)["spec"]["ports"]}
 
 

@@ -13,6 +13,7 @@ HOLDERS = {
         "job-status": "job-status-tls",
         "reconciler": "reconciler-tls",
         "dashboard": "dashboard-tls",
+        "gateway": "gateway-tls",
     },
     "tokens": {"progress": "progress-tokens", "job-status": "job-status-tokens"},
     "token": {"dashboard": "dashboard-token", "reconciler": "reconciler-token"},
@@ -35,7 +36,7 @@ def test_pod_mounts_only_its_own_key_and_token(secured: Layout, key: str) -> Non
 def test_pod_that_verifies_certificates_has_the_authority(secured: Layout) -> None:
     """Callers verify the server; job-status also verifies its caller."""
     found = {pod.deployable for pod in secured.pods() if list(_secrets_with(pod, "ca.crt"))}
-    assert found == {"job-status", "dashboard", "reconciler"}
+    assert found == {"job-status", "dashboard", "gateway", "reconciler"}
 
 
 def test_secrets_are_mounted_as_folders(secured: Layout) -> None:
