@@ -1,13 +1,22 @@
 """Settings from the environment, or one clear line for each invalid setting."""
 
+import difflib
+import re
 import sys
+from collections.abc import Iterable, Mapping
 from typing import NoReturn, TypeVar
 
+import structlog
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, EnvSettingsSource
 
 EXIT_BAD_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h. Another try cannot help, so a CronJob's podFailurePolicy fails the Job on it."""
+
+_OF_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+"""Kubernetes sets variables for each Service of the namespace: PROGRESS_SERVICE_HOST for `progress`."""
+_URL_OF_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
+"""What begins the value of PROGRESS_PORT, which is such a variable too."""
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 
@@ -19,17 +28,50 @@ def load(settings: type[Settings]) -> Settings:
         settings: the class of the settings.
 
     Returns:
-        The settings.
+        The settings. A variable with their prefix that is not one of them is named in a warning.
 
     Raises:
         SystemExit: with code 78, after naming each invalid variable on standard error.
 
     """
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    known = [f"{prefix}{name}".upper() for name in settings.model_fields]
+    for name in unknown_variables(EnvSettingsSource(settings).env_vars, prefix, known):
+        _warn(name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0])
     try:
         return settings()
     except ValidationError as error:
-        prefix = str(settings.model_config.get("env_prefix", ""))
         refuse(*(_describe(prefix, problem["loc"], problem["msg"]) for problem in error.errors()))
+
+
+def unknown_variables(environment: Mapping[str, str | None], prefix: str, known: Iterable[str]) -> list[str]:
+    """Return the variables that look like settings, but are none.
+
+    Args:
+        environment: all variables with their values.
+        prefix: what the settings begin with.
+        known: the names of the settings.
+
+    Returns:
+        Their names, except those of the variables that Kubernetes sets.
+
+    """
+    return sorted(
+        name
+        for name, value in ((name.upper(), value or "") for name, value in environment.items())
+        if name.startswith(prefix)
+        and name not in known
+        and not _OF_KUBERNETES.fullmatch(name)
+        and not _URL_OF_KUBERNETES.match(value)
+    )
+
+
+def _warn(name: str, nearest: str) -> None:
+    sentence = f"{name} is not a setting and has no effect; the nearest one is {nearest}"
+    if structlog.is_configured():
+        structlog.get_logger().warning(sentence)
+    else:  # a command, whose output is for people
+        sys.stderr.write(f"configuration: {sentence}\n")
 
 
 def refuse(*problems: str) -> NoReturn:

@@ -145,8 +145,8 @@ def reconcile(  # noqa: PLR0913  # options, by keyword only
         trust_clock=trust_clock,
         end_pending_as=JobOutcome[end_pending_as.name] if end_pending_as is not None else None,
     )
-    settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)
     logs.configure()
+    settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)
     lines = JsonLines(sys.stdout, dry_run=dry_run) if as_json else None
     try:
         report = asyncio.run(_run(settings, database_settings, options, lines))
@@ -169,8 +169,8 @@ def _list_pending(batch_id: str | None, end_pending_as: EndPendingAs | None, *, 
         raise typer.BadParameter("--list-pending needs --batch-id")
     if end_pending_as is not None:
         raise typer.BadParameter("--list-pending and --end-pending-as exclude each other")
-    settings = load(ReconcilerSettings)
     logs.configure()
+    settings = load(ReconcilerSettings)
     try:
         asyncio.run(wiring.list_pending(settings, batch_id, partial(write_jobs, as_json=as_json)))
     except QueueError as error:

@@ -1,10 +1,12 @@
 """The reconciler's settings from the environment."""
 
-from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from process.addresses import check_target
+from process.readable_file import ReadableFile
 
 
 class ReconcilerSettings(BaseSettings):
@@ -27,21 +29,21 @@ class ReconcilerSettings(BaseSettings):
         " as many times as long as the batch has 100,000 jobs, at most ten times. Default 10: a queue returns"
         " a page of 5,000 jobs in about 100 ms.",
     )
-    job_status_ca_file: Path | None = Field(
+    job_status_ca_file: ReadableFile | None = Field(
         default=None,
         description="PEM file of the certificate authorities that may have signed the service's certificate;"
         " setting it turns TLS on. The system's authorities are usually in"
         " /etc/ssl/certs/ca-certificates.crt. Default: calls are in plaintext.",
     )
-    job_status_certificate_file: Path | None = Field(
+    job_status_certificate_file: ReadableFile | None = Field(
         default=None,
         description="PEM file of the reconciler's own certificate, for a service that requires one. Default:"
         " none.",
     )
-    job_status_key_file: Path | None = Field(
+    job_status_key_file: ReadableFile | None = Field(
         default=None, description="PEM file of the private key of that certificate. Default: none."
     )
-    job_status_token_file: Path | None = Field(
+    job_status_token_file: ReadableFile | None = Field(
         default=None,
         description="File with the bearer token for the service; the token needs the role reader. Default:"
         " no token is sent.",
@@ -86,6 +88,11 @@ class ReconcilerSettings(BaseSettings):
         description="Number of batches checked at the same time. Default 4: a pass mostly waits for the"
         " queue. Four batches hide this wait; more would only load a queue that is busy with its jobs.",
     )
+
+    @field_validator("job_status_target")
+    @classmethod
+    def _check_target(cls, value: str) -> str:
+        return check_target(value)
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:

@@ -1,12 +1,12 @@
 """The settings that every gRPC server has: address, security, telemetry, drain."""
 
-from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
-from process.addresses import split_address
+from process.addresses import check_listen, split_address
+from process.readable_file import ReadableFile
 from rpc.callers.jwt_tokens import Algorithm
 
 CONNECTION_AGE_SECONDS_LIMIT = 2_000_000
@@ -39,26 +39,26 @@ class ServerSettings(BaseSettings):
         description="Let tools such as grpcurl list the services of this port; the admin port always lists"
         " its own. Default: off, as in production.",
     )
-    tls_certificate_file: Path | None = Field(
+    tls_certificate_file: ReadableFile | None = Field(
         default=None,
         description="PEM file of the server's certificate, followed by the intermediate certificates;"
         " reloaded when it changes. Default: plaintext, for this machine or behind a mesh that encrypts.",
     )
-    tls_key_file: Path | None = Field(
+    tls_key_file: ReadableFile | None = Field(
         default=None, description="PEM file of the certificate's key, without a password. Default: none."
     )
-    tls_client_ca_file: Path | None = Field(
+    tls_client_ca_file: ReadableFile | None = Field(
         default=None,
         description="PEM file of the authorities that sign client certificates; if it is set, clients must"
         " have a certificate. Default: clients need none.",
     )
-    tokens_file: Path | None = Field(
+    tokens_file: ReadableFile | None = Field(
         default=None,
         description="File of hashed tokens with their roles (python -m rpc.new_token --help), reloaded when"
         " it changes. Default: none; without this and JWT_…, anyone who can reach the server may do"
         " everything.",
     )
-    jwt_key_file: Path | None = Field(
+    jwt_key_file: ReadableFile | None = Field(
         default=None,
         description="PEM file of the public key of an issuer of signed tokens (JWT), reloaded when it"
         " changes. Claims: sub, exp, aud, iss, roles (worker, reader, operator) and optionally batch_prefix."
@@ -103,6 +103,21 @@ class ServerSettings(BaseSettings):
         description="http://host:port of an OpenTelemetry collector (OTLP over gRPC) that receives a span for"
         " each call and each flush; needs the extra `traces`. Default: no traces, at no cost.",
     )
+
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, value: str) -> str:
+        return check_listen(value)
+
+    @field_validator("traces_endpoint")
+    @classmethod
+    def _check_endpoint(cls, value: str | None) -> str | None:
+        if value is not None:
+            scheme, _, rest = value.partition("://")
+            if scheme not in {"http", "https"}:
+                raise ValueError("must be http://host:port or https://host:port")
+            split_address(rest.rstrip("/"))
+        return value
 
     @field_validator("admin_listen", "metrics_listen")
     @classmethod

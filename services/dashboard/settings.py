@@ -1,8 +1,9 @@
 """The settings of the dashboard, each from the environment variable DASHBOARD_<NAME>."""
 
-from pydantic import Field, FilePath
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from process.readable_file import ReadableFile
 from services.gateway.web.settings import HttpSettings
 
 
@@ -23,7 +24,7 @@ class DashboardSettings(HttpSettings):
         " read batches. The host of DASHBOARD_LISTEN, localhost, 127.0.0.1 and ::1 are always allowed."
         " Default: no others.",
     )
-    progress_token_file: FilePath | None = Field(
+    progress_token_file: ReadableFile | None = Field(
         default=None,
         description="A file with the bearer token of a reader. It is read again for each call, so that"
         " replacing it needs no restart. Default: none.",

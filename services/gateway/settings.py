@@ -3,10 +3,11 @@
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, FilePath, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from process.addresses import is_loopback, split_address
+from process.readable_file import ReadableFile
 from process.secret_files import read_token
 from services.gateway.web.settings import HttpSettings
 
@@ -35,7 +36,7 @@ class GatewaySettings(HttpSettings):
         " as https://app.example; * allows every website, which with GATEWAY_ANONYMOUS_READS lets every"
         " one read all batches. Browsers ask again after two hours. Default: none.",
     )
-    token_file: FilePath | None = Field(
+    token_file: ReadableFile | None = Field(
         default=None,
         description="A file with the bearer token of a reader, for the reads of callers without a token. It"
         " is read again for each call, so that replacing it needs no restart. Default: none.",
@@ -45,16 +46,16 @@ class GatewaySettings(HttpSettings):
         description="Whether callers without a token read with the token of GATEWAY_TOKEN_FILE; they never"
         " write with it. Default: true if GATEWAY_LISTEN is a loopback address, otherwise false.",
     )
-    tls_certificate_file: FilePath | None = Field(
+    tls_certificate_file: ReadableFile | None = Field(
         default=None,
         description="PEM file of the gateway's certificate, followed by the intermediate certificates;"
         " reloaded when it changes. Default: plaintext, for this machine or behind a proxy that"
         " encrypts.",
     )
-    tls_key_file: FilePath | None = Field(
+    tls_key_file: ReadableFile | None = Field(
         default=None, description="PEM file of the certificate's key, without a password. Default: none."
     )
-    tls_client_ca_file: FilePath | None = Field(
+    tls_client_ca_file: ReadableFile | None = Field(
         default=None,
         description="PEM file of the authorities that sign client certificates; if it is set, clients must"
         " have a certificate. Default: clients need none.",
@@ -124,7 +125,7 @@ class GatewaySettings(HttpSettings):
 
     @field_validator("token_file")
     @classmethod
-    def _has_a_token(cls, value: FilePath | None) -> FilePath | None:
+    def _has_a_token(cls, value: ReadableFile | None) -> ReadableFile | None:
         if value is not None:
             read_token(value)
         return value

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from process.readable_file import ReadableFile
 from process.secret_files import with_secret_files
 from rpc.settings import ServerSettings
 from services.job_status.sources import database, redis
@@ -82,7 +83,7 @@ class JobStatusSettings(ServerSettings):
         description="Source kubernetes: the label of a Job that contains the id of its batch. Default"
         " batchprogress.dev/batch-id: a label of this project, which no other selector matches.",
     )
-    kubernetes_config: Path | None = Field(
+    kubernetes_config: ReadableFile | None = Field(
         default=None,
         description="Source kubernetes: a kubeconfig file for the connection to the API server. Default:"
         " none; the pod's own service account is used.",

@@ -3,10 +3,11 @@
 import ssl
 from typing import Self
 
-from pydantic import Field, FilePath, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings
 
-from process.addresses import split_address
+from process.addresses import check_target, split_address
+from process.readable_file import ReadableFile
 from services.gateway.web.host_check import ANY_HOST, host_name
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -28,18 +29,18 @@ class HttpSettings(BaseSettings):
         default=False,
         description="Connect with TLS, using the system's root certificates. Default: off, as on the server.",
     )
-    progress_ca_file: FilePath | None = Field(
+    progress_ca_file: ReadableFile | None = Field(
         default=None,
         description="Connect with TLS, using the root certificates in this PEM file. This file and the two"
         " below are read again when the server cannot be reached, so that replacing them needs no restart."
         " Default: none.",
     )
-    progress_certificate_file: FilePath | None = Field(
+    progress_certificate_file: ReadableFile | None = Field(
         default=None,
         description="Connect with TLS, using the client certificate in this PEM file, which a server with"
         " PROGRESS_TLS_CLIENT_CA_FILE requires. Default: none.",
     )
-    progress_key_file: FilePath | None = Field(
+    progress_key_file: ReadableFile | None = Field(
         default=None, description="PEM file of the key of that certificate. Default: none."
     )
 
@@ -56,6 +57,11 @@ class HttpSettings(BaseSettings):
             if name != ANY_HOST and host_name(name) != name.lower().strip("[]"):
                 raise ValueError(f"has {name!r}, which is not a host name without scheme, port and path")
         return value
+
+    @field_validator("progress_target")
+    @classmethod
+    def _check_target(cls, value: str) -> str:
+        return check_target(value)
 
     @field_validator("listen")
     @classmethod

@@ -12,6 +12,7 @@ from reconciler.settings import ReconcilerSettings
 from rpc.callers.limits import UNLIMITED
 from rpc.serving.security import ServerSecurity
 from rpc.telemetry.telemetry import Telemetry
+from services.gateway.settings import GatewaySettings
 from services.progress.settings import ProgressSettings
 from tests.integration.security.conftest import Issuer, Tokens
 from tests.support.certificates import Authority
@@ -46,6 +47,36 @@ INCOMPLETE: dict[str, tuple[type[Any], dict[str, str], str]] = {
         {"PROGRESS_METRICS_LISTEN": "9464"},
         "PROGRESS_METRICS_LISTEN: must be host:port",
     ),
+    "an address without a port": (
+        ProgressSettings,
+        {"PROGRESS_LISTEN": "127.0.0.1"},
+        "PROGRESS_LISTEN: must be host:port",
+    ),
+    "a port that is too large": (
+        ProgressSettings,
+        {"PROGRESS_LISTEN": "127.0.0.1:80000"},
+        "PROGRESS_LISTEN: must be host:port",
+    ),
+    "a URL of HTTP for a gRPC server": (
+        ReconcilerSettings,
+        {"RECONCILER_JOB_STATUS_TARGET": "http://job-status:50052"},
+        "RECONCILER_JOB_STATUS_TARGET: must be host:port, or a gRPC name such as dns:///host:port",
+    ),
+    "a server without a port": (
+        GatewaySettings,
+        {"GATEWAY_PROGRESS_TARGET": "progress"},
+        "GATEWAY_PROGRESS_TARGET: must be host:port, or a gRPC name such as dns:///host:port",
+    ),
+    "a collector without a scheme": (
+        ProgressSettings,
+        {"PROGRESS_TRACES_ENDPOINT": "collector:4317"},
+        "PROGRESS_TRACES_ENDPOINT: must be http://host:port or https://host:port",
+    ),
+    "a file of tokens that is not there": (
+        ProgressSettings,
+        {"PROGRESS_TOKENS_FILE": "/nowhere/tokens"},
+        "PROGRESS_TOKENS_FILE: /nowhere/tokens cannot be read: No such file or directory",
+    ),
     "a reconciler's certificate without its key": (
         ReconcilerSettings,
         {"RECONCILER_JOB_STATUS_CERTIFICATE_FILE": "c.pem"},
@@ -66,10 +97,13 @@ INCOMPLETE: dict[str, tuple[type[Any], dict[str, str], str]] = {
 
 @pytest.mark.parametrize("what", INCOMPLETE)
 def test_incomplete_settings_are_refused(
-    what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """The sentence names all settings of the combination."""
     settings, environment, sentence = INCOMPLETE[what]
+    monkeypatch.chdir(tmp_path)
+    for file in ("c.pem", "ca.pem", "k.pem"):
+        Path(file).touch()
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit) as exited:
@@ -115,7 +149,6 @@ def broken_files(folder: Path, tokens: Tokens) -> dict[str, tuple[dict[str, Any]
         ),
         "no tokens": ({"tokens_file": garbage}, f"{garbage} is not TOML"),
         "tokens of another kind": ({"tokens_file": tokens.path}, f"{tokens.path}: token.0.sha256: "),
-        "no such file": ({"tokens_file": folder / "none"}, "cannot be read: No such file or directory"),
         "a private key to verify with": (
             {"jwt_key_file": private, **jwt},
             f"{private} holds no public key for ES256",
