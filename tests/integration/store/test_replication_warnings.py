@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from batches.errors import DatabaseUnusable
+from batches.migrations import migrate
 from batches.store import engines
 from batches.store.database import Database
 from batches.store.node_warnings import Node, NodeWarning, read_node, warnings_of
@@ -70,6 +72,19 @@ async def test_sessions_of_a_group_that_read_out_of_sync_are_warned_of(
     assert not await is_warned_of(server, NodeWarning.READS_OUT_OF_SYNC)
     monkeypatch.setattr(engines, "IN_SYNC", ())
     assert await is_warned_of(server, NodeWarning.READS_OUT_OF_SYNC)
+
+
+@pytest.mark.more("starts servers with replication")
+async def test_an_upgrade_refuses_a_binary_log_of_statements(server: DatabaseServer) -> None:
+    """Also on MariaDB, which has no binary log by default."""
+    await run(server.url("mysql"), "CREATE DATABASE stated", "SET GLOBAL binlog_format = STATEMENT")
+    database = Database(server.url("stated"), connections_max=1)
+    try:
+        with pytest.raises(DatabaseUnusable, match=r"binlog_format = STATEMENT .* \(1665: "):
+            await migrate.upgrade(database)
+    finally:
+        await database.close()
+        await run(server.url("mysql"), "SET GLOBAL binlog_format = ROW")
 
 
 @pytest.mark.parametrize(

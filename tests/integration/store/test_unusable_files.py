@@ -13,6 +13,7 @@ from batches.migrations import migrate
 from batches.store import causes
 from batches.store.causes import Cause
 from batches.store.database import Database
+from batches.store.rights import require_writes
 
 NOBODY = 65534
 
@@ -54,11 +55,11 @@ def ordinary_user() -> Iterator[None]:
 
 
 async def refusal(file: Path, cause: Cause) -> None:
-    """Check the sentence with which an upgrade, as a server runs it at its start, refuses a file."""
+    """Check the sentence with which a program refuses a file at its start."""
     database = Database(f"sqlite+aiosqlite:///{file}", connections_max=1)
     try:
-        with pytest.raises(DatabaseUnusable) as refused:
-            await migrate.upgrade(database)
+        with pytest.raises(DatabaseUnusable) as refused, ordinary_user():
+            await database.read(require_writes)
     finally:
         await database.close()
     assert str(refused.value).startswith(f"cannot use SQLite file {file}: {cause.happened}; {cause.remedy} (")
@@ -72,16 +73,16 @@ async def test_a_folder_instead_of_a_file_is_told(folder: Path) -> None:
     await refusal(folder, causes.NOT_A_FILE)
 
 
-async def test_a_file_that_is_no_database_is_told_and_left(folder: Path) -> None:
-    file = folder / "batches.db"
+async def test_a_file_that_is_no_database_is_told_and_left(open_folder: Path) -> None:
+    file = open_folder / "batches.db"
     file.write_text("a letter to a friend" * 100, encoding="ascii")
+    file.chmod(0o666)
     await refusal(file, causes.NOT_A_DATABASE)
     assert file.read_text(encoding="ascii").startswith("a letter")
 
 
 async def test_a_folder_that_is_read_only_is_told(closed_folder: Path) -> None:
-    with ordinary_user():
-        await refusal(closed_folder / "batches.db", causes.FOLDER_READ_ONLY)
+    await refusal(closed_folder / "batches.db", causes.FOLDER_READ_ONLY)
 
 
 @pytest.mark.parametrize("mode", [0o444, 0o000])
@@ -92,8 +93,7 @@ async def test_a_file_that_is_read_only_is_told(open_folder: Path, mode: int) ->
     await migrate.upgrade(database)
     await database.close()
     file.chmod(mode)
-    with ordinary_user():
-        await refusal(file, causes.FILE_READ_ONLY)
+    await refusal(file, causes.FILE_READ_ONLY)
 
 
 @pytest.mark.parametrize("name", ["SQLITE_BUSY", "SQLITE_FULL", "SQLITE_IOERR"])
