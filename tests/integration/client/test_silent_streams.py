@@ -17,6 +17,7 @@ from tests.support.http2_server import GRPC_HEADERS, Answer, Request, framed, ht
 
 SECONDS_MAX = 30.0
 SILENT_SECONDS = 0.2
+SLOW_SECONDS = 2.0
 KINDS = [Client, AsyncClient]
 ENDED = pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=4, total_jobs=2, succeeded_jobs=2)
 NEW_HEADERS = [*GRPC_HEADERS, (HEARTBEAT_KEY, "20")]
@@ -90,6 +91,7 @@ async def test_bar_goes_on_after_a_silent_stream() -> None:
     assert last.revision == ENDED.revision
 
 
+@pytest.mark.more("waits much longer than a stream may be silent")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_quiet_stream_of_a_server_of_0_1_is_not_taken_for_dead(
     kind: type[Client | AsyncClient],
@@ -106,11 +108,13 @@ async def test_quiet_stream_of_a_server_of_0_1_is_not_taken_for_dead(
         await asyncio.gather(watching, return_exceptions=True)
 
 
+@pytest.mark.more("waits longer than a stream may be silent")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_slow_reader_of_a_stream_with_heartbeats_is_left_alone(
-    kind: type[Client | AsyncClient],
+    monkeypatch: pytest.MonkeyPatch, kind: type[Client | AsyncClient]
 ) -> None:
     """Only the wait for a response counts, not what the program does with a state."""
+    monkeypatch.setattr(liveness, "SILENT_SECONDS_MAX", SLOW_SECONDS / 2)
     messages = framed(pb.WatchBatchResponse(batch=ENDED))
     server = Server(Answer(NEW_HEADERS, FIRST_STATE + HEARTBEAT + messages, [("grpc-status", "0")]))
     async with http2_server(server.answer_to) as target, opened(kind, target) as client:
@@ -119,7 +123,7 @@ async def test_slow_reader_of_a_stream_with_heartbeats_is_left_alone(
             read = []
             async for state in states:
                 read.append(state)
-                await asyncio.sleep(2 * SILENT_SECONDS)
+                await asyncio.sleep(SLOW_SECONDS)
         else:
             read = await asyncio.to_thread(slowly, states)
     assert [state.revision for state in read] == [STATE.revision, ENDED.revision]
@@ -131,5 +135,5 @@ def slowly(states: Iterator[Batch]) -> list[Batch]:
     read = []
     for state in states:
         read.append(state)
-        time.sleep(2 * SILENT_SECONDS)
+        time.sleep(SLOW_SECONDS)
     return read
