@@ -7,11 +7,16 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import grpc
+
+from batchprogress.v1 import progress_pb2 as pb
 from database_servers.home import ServerHome
 from tests.proxies.kinds import Kind, Place, configuration_of
 from tests.proxies.programs import command_of
 from tests.support.eventually import eventually
+from tests.support.progress import stub_of
 
+CALL_SECONDS_MAX = 5.0
 STOP_SECONDS_MAX = 40.0
 """An old process cuts its last watches after 30 s."""
 
@@ -58,6 +63,12 @@ class Running:
 
         await eventually(listens)
 
+    async def calls_servers(self) -> bool:
+        """Return whether it knows a server that is ready."""
+        async with grpc.aio.insecure_channel(self.target) as channel:
+            call = stub_of(channel).GetBatch(pb.GetBatchRequest(batch_id="unknown"), timeout=CALL_SECONDS_MAX)
+            return await call.code() is grpc.StatusCode.NOT_FOUND
+
     async def reload(self) -> None:
         """Reload the configuration as users do."""
         match self._kind.reloads_by:
@@ -100,8 +111,10 @@ async def running(kind: Kind, place: Place, text: str = "") -> AsyncIterator[Run
     proxy = Running(kind, place, text or configuration_of(kind, place))
     try:
         await proxy.start()
+        await eventually(proxy.calls_servers)
         yield proxy
     finally:
+        print(proxy.log)
         await asyncio.to_thread(proxy.stop)
 
 

@@ -69,8 +69,7 @@ async def kill_both(scene: Scene) -> None:
     await scene.busy()
     for place in range(SERVERS):
         await scene.servers.end(place, signal.SIGKILL)
-    for place in range(SERVERS):
-        await scene.servers.start(place)
+    await asyncio.gather(*(scene.servers.start(place) for place in range(SERVERS)))
     await scene.busy()
 
 
@@ -89,6 +88,9 @@ async def reload(scene: Scene) -> None:
     await scene.proxy.reload()
     await scene.busy()
     await scene.proxy.old_processes_ended()
+
+
+TROUBLES = (kill_both, reload, kill_one, replace_both)
 
 
 @asynccontextmanager
@@ -114,7 +116,7 @@ def parts(plan: Plan) -> tuple[Plan, Plan]:
     return Plan(plan.sizes, plan.outcomes, early), Plan(plan.sizes, plan.outcomes, 2 * sorted(kept))
 
 
-@pytest.mark.parametrize("trouble", [kill_one, kill_both, replace_both, reload])
+@pytest.mark.parametrize("trouble", TROUBLES if FULL else TROUBLES[:2])
 async def test_nothing_is_lost_and_every_watch_sees_the_end(
     scene: Scene, order: random.Random, trouble: Callable[[Scene], Coroutine[Any, Any, None]]
 ) -> None:
