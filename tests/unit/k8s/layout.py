@@ -75,9 +75,10 @@ class Layout:
         ]
 
     def settings(self) -> dict[str, str]:
-        """Return the content of the ConfigMap."""
-        (settings,) = self.of_kind("ConfigMap")
-        return dict(settings["data"])
+        """Return the settings of all programs."""
+        maps = [(one["metadata"]["name"], one["data"]) for one in self.of_kind("ConfigMap")]
+        (settings,) = (data for name, data in maps if name.startswith("batchprogress-settings"))
+        return dict(settings)
 
     def environment(self, pod: Pod) -> dict[str, str | None]:
         """Return the environment variables of a pod; the value None is that of a Secret."""

@@ -87,6 +87,19 @@ def test_job_status_reaches_only_the_port_of_its_queue(
     assert found == {**OUTSIDE, "job-status": sorted([*QUEUES[component], *NAMES])}
 
 
+def test_only_pods_with_the_database_reach_its_proxy(with_components: Callable[..., Layout]) -> None:
+    """The proxy reaches only the nodes of the database, and names."""
+    layout = with_components("database-proxy")
+    policies = policies_of(layout)
+    pods = {pod.deployable: pod for pod in layout.pods()}
+    proxy = pods["database-proxy"]
+    reaching = {name for name, pod in pods.items() if _lets_in(policies, proxy, pod, "mysql")}
+    assert reaching == {"progress", "reconciler", "migrate"}
+    assert not any(_lets_in(policies, proxy, pod, "metrics") for pod in pods.values())
+    outside = {name: _outside(policies, pod) for name, pod in pods.items()}
+    assert outside == {**OUTSIDE, "database-proxy": [*DATABASE, *NAMES]}
+
+
 def test_only_servers_reach_a_collector_of_traces(with_components: Callable[..., Layout]) -> None:
     layout = with_components("traces")
     found = {pod.deployable: _outside(policies_of(layout), pod) for pod in layout.pods()}
@@ -98,8 +111,8 @@ def test_components_add_no_policy_to_a_layout_without_policies(
     with_components: Callable[..., Layout],
 ) -> None:
     """A policy would deny all other traffic of its pods."""
-    kubernetes = ["trusted-network kubernetes-jobs", "trusted-network kubernetes-jobs-elsewhere"]
-    for components in (one.split()[1:] for one in (*COMPOSITIONS, *kubernetes)):
+    alone = ["kubernetes-jobs", "kubernetes-jobs-elsewhere", "database-proxy"]
+    for components in (*(one.split()[1:] for one in COMPOSITIONS), *([one] for one in alone)):
         assert with_components(*components, overlay="local").of_kind("NetworkPolicy") == []
 
 
