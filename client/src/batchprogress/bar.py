@@ -93,8 +93,8 @@ def bar(  # noqa: PLR0913  # options, by keyword only
             for batch in caller.states(cursor):
                 screen.show(batch)
         return cursor.ended_batch(timeout).message
-    except (BatchNotFound, ProxyAnswered):
-        raise
+    except (BatchNotFound, ProxyAnswered) as error:
+        raise error from None  # it says all that the error of gRPC below it says
     except CallFailed as error:
         raise grpc_error_of(error) from None
     finally:

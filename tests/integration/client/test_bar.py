@@ -2,10 +2,11 @@
 
 import asyncio
 import io
+import traceback
 
 import pytest
 
-from batchprogress import bar
+from batchprogress import BatchNotFound, bar
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client.test_watching import JOBS, SECONDS_MAX, report
 from tests.support.progress import Served
@@ -39,6 +40,14 @@ async def test_a_bar_is_one_line_in_a_terminal_and_lines_elsewhere(progress: Ser
     assert len(lines) == len(set(lines))
     assert lines[0].startswith("  0 %")
     assert lines[-1].endswith("20/20, completed")
+
+
+async def test_an_unknown_batch_is_one_error(progress: Served, target: str) -> None:
+    """A script shows its sentence, not gRPC's error above it."""
+    del progress
+    with pytest.raises(BatchNotFound, match="there is no batch 'none'") as raised:
+        await asyncio.to_thread(bar, target, "none", file=io.StringIO())
+    assert "RpcError" not in "".join(traceback.format_exception(raised.value))
 
 
 @pytest.mark.more("waits until a rate has expired, which takes ten seconds")
