@@ -58,6 +58,7 @@ def _cluster(kind: str) -> AbstractContextManager[DatabaseCluster]:
 @pytest.fixture
 async def urls(database_cluster: DatabaseCluster) -> list[str]:
     """Return the URLs of a database with empty tables on each node."""
+    await database_cluster.mend()
     return await database_cluster.empty_tables()
 
 

@@ -59,8 +59,8 @@ class DatabaseCluster(ABC):
     """How haproxy asks for the role of a node."""
 
     @abstractmethod
-    async def takes_part(self, node: DatabaseServer) -> bool:
-        """Return whether a node has all data of the cluster and serves it."""
+    async def takes_part(self, node: DatabaseServer, size: int = NODES) -> bool:
+        """Return whether a node has all data of the cluster, and sees this number of nodes."""
 
     @abstractmethod
     async def writers(self) -> Sequence[DatabaseServer]:
@@ -97,6 +97,17 @@ class DatabaseCluster(ABC):
     async def until_whole(self) -> None:
         """Wait until every node takes part."""
         await eventually(self.is_whole, WHOLE_SECONDS_MAX)
+
+    async def goes_on_without(self, node: DatabaseServer) -> bool:
+        """Return whether the other nodes have noticed that this one is gone, and go on."""
+        return all([await self.takes_part(one, NODES - 1) for one in self.nodes if one is not node])
+
+    async def mend(self) -> None:
+        """Start the nodes again that a failed test left outside of the cluster."""
+        for node in self.nodes:
+            if not await self.takes_part(node):
+                await self.start_again(node)
+        await self.until_whole()
 
     async def new_database(self) -> list[str]:
         """Create a database; return its URL on each node."""

@@ -32,14 +32,14 @@ class Galera(DatabaseCluster):
 
     checked_as = "galera"
 
-    async def takes_part(self, node: DatabaseServer) -> bool:
-        """Return whether the node is Synced, and sees all nodes."""
+    async def takes_part(self, node: DatabaseServer, size: int = NODES) -> bool:
+        """Return whether the node is Synced, and sees this number of nodes."""
         try:
             async with administrator(node) as connection:
                 seen = [(await connection.execute(query)).one()[1] for query in (STATE, SIZE)]
         except (DBAPIError, OSError):
             return False
-        return seen == [SYNCED, str(NODES)]
+        return seen == [SYNCED, str(size)]
 
     async def writers(self) -> Sequence[DatabaseServer]:
         """Return all nodes."""

@@ -52,13 +52,14 @@ class Group(DatabaseCluster):
 
     checked_as = "replication"
 
-    async def takes_part(self, node: DatabaseServer) -> bool:
-        """Return whether the node is ONLINE, and sees that all nodes are."""
+    async def takes_part(self, node: DatabaseServer, size: int = NODES) -> bool:
+        """Return whether the node sees this number of members, all ONLINE, and a primary."""
         try:
             members = await self._members(node)
         except (DBAPIError, OSError):
             return False
-        return [state for state, _ in members.values()] == [ONLINE] * NODES
+        states = [state for state, _ in members.values()]
+        return states == [ONLINE] * size and PRIMARY in {role for _, role in members.values()}
 
     async def writers(self) -> Sequence[DatabaseServer]:
         """Return the primaries, as a member sees them."""
@@ -84,6 +85,7 @@ class Group(DatabaseCluster):
 
     async def start_again(self, node: DatabaseServer) -> None:
         """Start a node, and let it join."""
+        await asyncio.to_thread(node.resume)
         await asyncio.to_thread(node.start)
         await run(node, "START GROUP_REPLICATION")
 

@@ -26,6 +26,9 @@ BATCH_WEIGHTS = (10, *(1 for _ in range(10)))
 SERVING_AGAIN_SECONDS_MAX = 10.0
 """The promise: how long after the cluster is whole again every server acknowledges."""
 
+SCENARIO_SECONDS_MAX = 600.0
+"""A scenario that takes longer waits for something that will not happen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -66,11 +69,11 @@ class Load:
         ]
         happening = asyncio.ensure_future(fault)
         self.begin()
-        await self.work(workers, happening)
-        await happening
-        self._end()
-        await self.seal()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(SCENARIO_SECONDS_MAX):
+            await self.work(workers, happening)
+            await happening
+            self._end()
+            await self.seal()
             ends = await asyncio.gather(*watching)
         assert {(end.state, end.succeeded_jobs + end.failed_jobs + end.skipped_jobs) for end in ends} == {
             (pb.BATCH_STATE_COMPLETED, self.ledger.attempted_jobs[HOT])
@@ -128,10 +131,9 @@ async def load_on(urls: Sequence[str], order: random.Random) -> AsyncIterator[Lo
     total = Answers()
 
     async def serve(stack: AsyncExitStack, url: str) -> Server:
-        # In quick size in this process, since three more would take longer to start than most scenarios.
         if FULL:
             port = (await stack.enter_async_context(progress_process(url))).port
-        else:
+        else:  # in this process, since three more would take longer to start than most scenarios
             port = (await stack.enter_async_context(served(url))).port
         answers = Answers()
         [channel] = await stack.enter_async_context(
@@ -140,5 +142,4 @@ async def load_on(urls: Sequence[str], order: random.Random) -> AsyncIterator[Lo
         return Server(port, channel, answers)
 
     async with AsyncExitStack() as stack:
-        servers = await asyncio.gather(*(serve(stack, url) for url in urls))
-        yield Load(servers, order, total)
+        yield Load([await serve(stack, url) for url in urls], order, total)

@@ -10,7 +10,7 @@ from tests.faults.conftest import FULL
 
 pytestmark = every_node_writes
 WORKERS = 1_037 if FULL else 120
-JOBS_OF_A_WORKER = 10 if FULL else 3
+JOBS_OF_A_WORKER = 3
 FEW_WORKERS = 8
 """Workers at each of the other nodes; a large group loses against theirs."""
 MEASURE_SECONDS = 20.0 if FULL else 2.0
@@ -36,8 +36,8 @@ async def test_every_job_is_counted_once_on_every_node(load: Load, judge: Judge)
         await asyncio.gather(*map(work, range(WORKERS)))
 
     await load.run((0, 0, 0), report_all())
-    assert load.total.unavailable == 0
     await judge(f"{WORKERS:,} workers report each job through two servers", load)
+    assert load.total.unavailable == 0
 
 
 async def test_uneven_writers_starve_nobody(load: Load, judge: Judge) -> None:
@@ -80,5 +80,5 @@ async def test_a_large_call_passes_beside_small_ones_elsewhere(load: Load, judge
             load.ledger.acknowledge((HOT, one.job_id), first=first)
 
     await load.run((0, FEW_WORKERS // 2, FEW_WORKERS // 2), call())
-    assert load.total.unavailable == 0
     await judge(f"a call of {LARGE_CALL:,} results beside {FEW_WORKERS} workers at other nodes", load)
+    assert load.total.unavailable == 0

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from sqlalchemy import make_url
@@ -82,6 +83,7 @@ async def test_a_crash_of_the_writer_loses_nothing(
         await load.ledger.more_answers(UNDER_LOAD_REPORTS)
         old = await database_cluster.writer()
         await asyncio.to_thread(old.kill)
+        await eventually(partial(database_cluster.goes_on_without, old))
         await eventually(lambda: old not in proxy.writers() and proxy.writers())
         await load.more_answers_of_each()
         await asyncio.sleep(AWAY_SECONDS)
