@@ -1,6 +1,7 @@
 """A Laravel application with a database, a queue and workers."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -16,7 +17,7 @@ from tests.support.eventually import SECONDS_MAX
 from tests.support.progress import ROOT
 
 APPLICATION = Path(__file__).parent / "app"
-PROVIDER = ROOT / "examples/laravel/BatchProgressServiceProvider.php"
+PACKAGE = ROOT / "clients/laravel"
 DRIVERS = {"mysql": "mysql", "postgresql": "pgsql"}
 """PHP's names for the databases."""
 
@@ -40,12 +41,20 @@ class Application:
     environment: dict[str, str] = field(default_factory=dict)
 
     async def install(self) -> None:
-        """Copy the application, register our provider, and create the tables."""
+        """Copy the application, install our package as Composer does, and create the tables."""
         shutil.copytree(APPLICATION, self.folder, dirs_exist_ok=True)
-        for name in ("app/Providers", "bootstrap/cache", "storage"):
+        shutil.copytree(PACKAGE, self.folder / "vendor/batchprogress/laravel")
+        for name in ("bootstrap/cache", "storage", "vendor/composer"):
             (self.folder / name).mkdir(exist_ok=True)
-        shutil.copy(PROVIDER, self.folder / "app/Providers")
+        package = json.loads((PACKAGE / "composer.json").read_text(encoding="utf-8"))
+        (self.folder / "vendor/composer/installed.json").write_text(json.dumps({"packages": [package]}))
         await self.artisan("app:tables")
+
+    @property
+    def log(self) -> str:
+        """What the application and its workers logged."""
+        path = self.folder / "storage/log"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
 
     @property
     def broken(self) -> Path:
@@ -64,18 +73,31 @@ class Application:
         assert process.returncode == 0, output
         return output.strip()
 
-    async def work(self, *options: str, workers: int = 1) -> str:
+    async def fails(self, *arguments: str) -> int:
+        """Run a command of Laravel that fails; return its exit code."""
+        process = await self._start(*arguments)
+        output, code = await _ended(process)
+        assert code != 0, output
+        return code
+
+    async def work(self, *options: str, workers: int = 1, seconds_max: float = SECONDS_MAX) -> str:
         """Let workers run until the queue is empty; return their output."""
         command = ("queue:work", "--stop-when-empty", "--sleep=0.05", *options)
         processes = [await self._start(*command) for _ in range(workers)]
-        outputs = await asyncio.gather(*map(_ended, processes))
+        outputs = await asyncio.gather(*(_ended(process, seconds_max) for process in processes))
         assert all(process.returncode == 0 for process in processes), outputs
         return "".join(output for output, _ in outputs)
 
     @asynccontextmanager
     async def worker(self, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """Run a worker that waits for jobs while the context is open; it is ended like Supervisor does."""
-        process = await self._start("queue:work", "--sleep=0.05", *options)
+        async with self.running("queue:work", "--sleep=0.05", *options) as process:
+            yield process
+
+    @asynccontextmanager
+    async def running(self, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Run a command of Laravel while the context is open."""
+        process = await self._start(*arguments)
         try:
             yield process
         finally:
@@ -94,14 +116,14 @@ class Application:
         )
 
 
-def environment_of(database_url: str, redis_url: str, queue: str, socket: Path) -> dict[str, str]:
+def environment_of(database_url: str, redis_url: str, queue: str, gateway_url: str) -> dict[str, str]:
     """Return the environment of an application.
 
     Args:
         database_url: The SQLAlchemy URL of its database, which has the table job_batches.
         redis_url: The URL of Redis.
         queue: Where its jobs are queued: database or redis.
-        socket: The socket of our relay.
+        gateway_url: The URL of our gateway.
 
     """
     url = make_url(database_url)
@@ -115,14 +137,15 @@ def environment_of(database_url: str, redis_url: str, queue: str, socket: Path) 
         "REDIS_URL": redis_url,
         "QUEUE_CONNECTION": queue,
         "QUEUE_RETRY_AFTER": "90",
-        "RELAY_SOCKET": str(socket),
+        "BATCHPROGRESS_URL": gateway_url,
+        "BATCHPROGRESS_TIMEOUT": "20",  # the gateway is slow on a busy machine
     }
 
 
-async def _ended(process: asyncio.subprocess.Process) -> tuple[str, int]:
+async def _ended(process: asyncio.subprocess.Process, seconds_max: float = SECONDS_MAX) -> tuple[str, int]:
     """Wait for the end of a process, which is killed if it takes too long; return its output."""
     try:
-        async with asyncio.timeout(SECONDS_MAX):
+        async with asyncio.timeout(seconds_max):
             output, _ = await process.communicate()
     finally:
         if process.returncode is None:

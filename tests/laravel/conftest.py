@@ -1,4 +1,4 @@
-"""An application on each kind of database, a server, and the relay between them."""
+"""An application on each kind of database, a server, and the gateway between them."""
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -16,9 +16,9 @@ from database_servers.redis import RedisServer, redis_server
 from tests.integration.job_status.servers import serving
 from tests.laravel.application import Application, environment_of
 from tests.laravel.framework import Framework, framework
-from tests.laravel.relay import relay
 from tests.laravel.scene import Scene
 from tests.support import not_run
+from tests.support.gateway import gateway
 from tests.support.progress import served
 
 
@@ -85,16 +85,16 @@ async def scene(
     await _execute(server_url, f"CREATE DATABASE {name}")
     url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
     own_url = f"sqlite+aiosqlite:///{tmp_path / 'batches.db'}"
-    socket, log = tmp_path / "relay", tmp_path / "relay.log"
     (tmp_path / "app").mkdir()
-    application = Application(laravel, tmp_path / "app", environment_of(url, redis_url, queue, socket))
     async with (
         served(own_url) as progress,
-        relay(socket, f"127.0.0.1:{progress.port}", log),
+        gateway(f"127.0.0.1:{progress.port}") as door,
         serving("laravel", url) as source,
     ):
+        environment = environment_of(url, redis_url, queue, f"http://127.0.0.1:{door.port}")
+        application = Application(laravel, tmp_path / "app", environment)
         await application.install()
-        yield Scene(application, url, own_url, progress, source, log, request.node)
+        yield Scene(application, url, own_url, progress, source, request.node)
     await _execute(server_url, f"DROP DATABASE {name}")
 
 

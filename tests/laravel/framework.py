@@ -13,6 +13,7 @@ from tests.support import not_run
 PACKAGES = (
     "php-laravel-framework",
     "php-cli",
+    "php-curl",
     "php-mbstring",
     "php-mysql",
     "php-pgsql",
@@ -23,7 +24,7 @@ SUITES = {10: "trixie", 13: "sid"}
 """The suite of Debian that has each version of Laravel."""
 EXTENSIONS = (
     *("pdo", "mysqlnd", "pdo_mysql", "pdo_pgsql", "igbinary", "redis"),
-    *("ctype", "dom", "fileinfo", "iconv", "mbstring", "posix", "tokenizer", "xml"),
+    *("ctype", "curl", "dom", "fileinfo", "iconv", "intl", "mbstring", "posix", "tokenizer", "xml"),
 )
 """Each after those that it needs."""
 INSTALLED = b"'/usr/share/php"
@@ -48,7 +49,7 @@ def framework(major: int) -> Framework:
     """
     suite = SUITES[major]
     try:
-        tree = unpacked_packages(f"laravel-{suite}", PACKAGES, suite=suite, prepare=_prepare)
+        tree = unpacked_packages(f"php-laravel-{suite}", PACKAGES, suite=suite, prepare=_prepare)
         php = _php_command(tree)
         code = "require 'Illuminate/autoload.php'; echo Illuminate\\Foundation\\Application::VERSION;"
         exact = output_of(*php, "-r", code, seconds_max=QUICK_SECONDS_MAX)

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -34,6 +34,8 @@ from tests.support.progress import Served
 
 REPORTED_SECONDS_MAX = 30.0
 """From the end of a job to its report it takes milliseconds; tests wait for jobs of 3 s, too."""
+AWAY = "http://127.0.0.1:1"
+"""Where no gateway is: connections are refused."""
 PASS_SECONDS_MAX = 60.0
 """A pass over one batch takes milliseconds."""
 
@@ -79,12 +81,19 @@ class Scene:
     database_url: str
     progress: Served
     source: Client
-    relay_log: Path
     test: pytest.Item
 
     async def dispatch(self, jobs: Jobs, *options: str) -> str:
         """Let the application dispatch a batch and create ours; return the id of both."""
         return await self.app.artisan("app:batch", json.dumps(jobs), *options)
+
+    @contextmanager
+    def gateway(self, url: str = AWAY) -> Iterator[None]:
+        """Let the programs that are started in this block report to another gateway."""
+        usual = self.app.environment["BATCHPROGRESS_URL"]
+        self.app.environment["BATCHPROGRESS_URL"] = url
+        yield
+        self.app.environment["BATCHPROGRESS_URL"] = usual
 
     async def add(self, batch_id: str, jobs: Jobs) -> None:
         """Let the application add jobs to a batch."""
@@ -101,7 +110,7 @@ class Scene:
             await eventually(has_them, REPORTED_SECONDS_MAX)
         except TimeoutError:
             found = tallies(await self.progress.get(batch_id))
-            raise AssertionError(f"{found} instead of {expected}: {self.relay_log.read_text()}") from None
+            raise AssertionError(f"{found} instead of {expected}: {self.app.log}") from None
 
     async def counted_twice(self, batch_id: str) -> None:
         """Wait until a row counts more successes than jobs."""
@@ -110,6 +119,10 @@ class Scene:
             return (await self.row(batch_id)).pending_jobs < 0
 
         await eventually(is_negative)
+
+    async def has_pending(self, batch_id: str, number: int) -> bool:
+        """Return whether so many jobs of a row are pending."""
+        return (await self.row(batch_id)).pending_jobs == number
 
     async def late_reports(self, batch_id: str, number: int) -> None:
         """Wait until so many results of an ended batch have rows, which replace counted ones."""
@@ -128,9 +141,23 @@ class Scene:
         request = pb.ListJobResultsRequest(batch_id=batch_id, page_size=1_000)
         return (await self.progress.stub.ListJobResults(request)).job_results
 
-    async def relay_says(self, words: str) -> None:
-        """Wait until the log of the relay, which is that of the workers, has these words."""
-        await eventually(lambda: words in self.relay_log.read_text())
+    async def is_known(self, batch_id: str) -> bool:
+        """Return whether the server has a batch."""
+        try:
+            await self.progress.get(batch_id)
+        except grpc.aio.AioRpcError as error:
+            assert error.code() is grpc.StatusCode.NOT_FOUND  # noqa: PT017
+            return False
+        return True
+
+    async def ended(self, batch_id: str) -> pb.Batch:
+        """Wait until a batch has ended; return it."""
+
+        async def has_ended() -> bool:
+            return (await self.progress.get(batch_id)).state != pb.BATCH_STATE_PROCESSING
+
+        await eventually(has_ended, REPORTED_SECONDS_MAX)
+        return await self.progress.get(batch_id)
 
     async def look(self, batch_id: str, case: str, **options: Any) -> Look:
         """Run a pass over a batch, and note what it saw and did, which docs/laravel.md says, too.

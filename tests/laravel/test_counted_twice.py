@@ -19,14 +19,23 @@ async def test_slow_then_that_counts_a_success_twice_is_a_contradiction(scene: S
 
 
 async def test_job_that_is_slower_than_retry_after_is_a_contradiction(scene: Scene) -> None:
-    batch_id = await run_twice(scene, [*["succeed"] * 9, "sleep"], "--unsealed")
+    batch_id = await run_twice(scene, [*["succeed"] * 9, "sleep"])
     await scene.reported(batch_id, succeeded=10)
-    stuck = await scene.look(batch_id, "a job that is slower than `retry_after`, in an unsealed batch")
+    look = await scene.look(batch_id, "a job that is slower than `retry_after`")
+    assert look.answer.startswith("QUEUE_CONTRADICTION")
+    assert look.batch.state == pb.BATCH_STATE_COMPLETED  # by its reports
+
+
+async def test_contradiction_without_reports_is_ended_by_a_person(scene: Scene) -> None:
+    with scene.gateway():
+        batch_id = await run_twice(scene, [*["succeed"] * 9, "sleep"])
+    await scene.progress.create(batch_id, 10)
+    stuck = await scene.look(batch_id, "the same, and nothing was reported")
     assert stuck.answer.startswith("QUEUE_CONTRADICTION")
     assert stuck.batch.state == pb.BATCH_STATE_PROCESSING
     assert "--end-pending-as" in stuck.did
     ended = await scene.look(
-        batch_id, "the same, with `--end-pending-as succeeded`", end_pending_as=JobOutcome.SUCCEEDED
+        batch_id, "this batch, with `--end-pending-as succeeded`", end_pending_as=JobOutcome.SUCCEEDED
     )
     assert ended.batch.state == pb.BATCH_STATE_COMPLETED
     assert tallies(ended.batch) == (10, 0, 0)

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.xdist_group("laravel")
 
 
 async def test_empty_batch_is_not_finished_before_its_loader_adds_jobs(scene: Scene) -> None:
-    batch_id = await scene.dispatch([], "--unsealed")
+    batch_id = await scene.dispatch([])
     empty = await scene.look(batch_id, "an empty batch")
     assert empty.row.total_jobs == 0
     assert empty.batch.state == pb.BATCH_STATE_PROCESSING

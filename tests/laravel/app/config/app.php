@@ -11,5 +11,5 @@ return [
     'timezone' => 'UTC',
     'locale' => 'en',
     'fallback_locale' => 'en',
-    'providers' => [...ServiceProvider::defaultProviders()->toArray(), App\Providers\BatchProgressServiceProvider::class],
+    'providers' => ServiceProvider::defaultProviders()->toArray(),
 ];

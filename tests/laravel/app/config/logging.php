@@ -1,12 +1,12 @@
 <?php
 
 return [
-    'default' => 'stderr',
+    'default' => 'file',
     'channels' => [
-        'stderr' => [
+        'file' => [
             'driver' => 'monolog',
             'handler' => Monolog\Handler\StreamHandler::class,
-            'with' => ['stream' => 'php://stderr'],
+            'with' => ['stream' => storage_path('log')],
         ],
     ],
 ];

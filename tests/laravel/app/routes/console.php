@@ -4,8 +4,6 @@
 // is a list of jobs.
 
 use App\Jobs\Work;
-use App\Providers\BatchProgressServiceProvider as BatchProgress;
-use Illuminate\Bus\Batch;
 use Illuminate\Support\Facades\Artisan;
 use Illuminate\Support\Facades\Bus;
 use Illuminate\Support\Facades\DB;
@@ -28,13 +26,14 @@ Artisan::command('app:tables', function () {
     }
 });
 
-Artisan::command('app:batch {jobs} {--unsealed} {--slow-then}', function () use ($toJobs) {
-    $names = json_decode($this->argument('jobs'));
-    [$total, $sealed] = [count(Illuminate\Support\Arr::flatten($names)), ! $this->option('unsealed')];
-    $batch = Bus::batch($toJobs($names))
-        ->name('sync')
-        ->allowFailures()
-        ->before(fn (Batch $batch) => BatchProgress::create($batch->id, $total, $sealed));
+Artisan::command('app:batch {jobs} {--option=} {--slow-then} {--connection=}', function () use ($toJobs) {
+    $batch = Bus::batch($toJobs(json_decode($this->argument('jobs'))))->name('sync')->allowFailures();
+    if ($this->option('option') !== null) {
+        $batch->withOption('batchprogress', json_decode($this->option('option'), true));
+    }
+    if ($this->option('connection') !== null) {
+        $batch->onConnection($this->option('connection'));
+    }
     if ($this->option('slow-then')) {
         $batch->then(fn () => sleep(3)); // longer than a QUEUE_RETRY_AFTER of 1
     }

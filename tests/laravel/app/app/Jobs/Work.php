@@ -28,6 +28,8 @@ final class Work implements ShouldQueue
             'fail' => throw new RuntimeException('the file is broken'),
             'fail while broken' => $this->failWhileBroken(),
             'cancel' => $this->batch()->cancel(),
+            'add' => $this->batch()->add([new self('succeed'), new self('succeed')]),
+            'exit' => exit(1),
             'mark' => touch(storage_path('marked')),
             'sleep' => sleep(3), // longer than a QUEUE_RETRY_AFTER of 1
         };

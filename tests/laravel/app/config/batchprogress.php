@@ -1,3 +1,0 @@
-<?php
-
-return ['socket' => getenv('RELAY_SOCKET')];
