@@ -20,6 +20,10 @@ from batchprogress.models import Batch, BatchState
 
 BAR_SHARE = 5
 """The bar takes a fifth of the line: in 80 columns the name, the counts and the time left fit beside it."""
+NAME_SHARE = 4
+"""Names take up to a quarter of the line, and more if a single word of them, such as an id, is longer."""
+BESIDE_CHARACTERS = 36
+"""What stands beside name and bar: percent, counts of some thousands, twelve characters of details, gaps."""
 DRAWN_PER_SECOND = 8
 """Looks alive however many batches change, and costs next to nothing."""
 
@@ -103,19 +107,26 @@ class Bars:
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield a line for each batch; a narrow terminal gets shorter bars."""
         bar_characters = min(BAR_CHARACTERS, options.max_width // BAR_SHARE)
+        names = [_name_of(batch_id, drawn) for batch_id, drawn in self._batches.items()]
+        # Ids stay whole if there is room for them, at the cost of the bar.
+        word = max((len(part) for name in names for part in name.split()), default=0)
+        name_width = max(word, min(max(map(len, names), default=0), options.max_width // NAME_SHARE))
+        room = options.max_width - name_width - BESIDE_CHARACTERS
+        if room >= 0:
+            bar_characters = min(bar_characters, room)
         table = Table.grid(padding=(0, 2, 0, 0))
-        table.add_column(overflow="fold")
+        table.add_column(overflow="fold", width=name_width if room >= 0 else None)
         table.add_column(width=bar_characters)
         table.add_column(justify="right", no_wrap=True)
         table.add_column(justify="right", no_wrap=True)
         table.add_column(overflow="fold")
-        for batch_id, drawn in self._batches.items():
+        for name, drawn in zip(names, self._batches.values(), strict=True):
             if drawn is None:
-                table.add_row(Text(batch_id), "", "", "", Text("…", style="dim"))
+                table.add_row(Text(name), "", "", "", Text("…", style="dim"))
             else:
                 batch, silent_seconds = drawn
                 table.add_row(
-                    Text(clean(batch.display_name) or batch_id),
+                    Text(name),
                     ProgressBar(total=100, completed=batch.percent_complete, width=bar_characters),
                     Text(f"{batch.percent_complete} %"),
                     Text(counts_of(batch)),
@@ -132,6 +143,10 @@ def view_for(out: Output, batch_ids: Iterable[str]) -> tuple[View, AbstractConte
         return LineView(out), nullcontext()
     view = LiveView(out, batch_ids)
     return view, view.live
+
+
+def _name_of(batch_id: str, drawn: Drawn | None) -> str:
+    return (clean(drawn[0].display_name) if drawn else "") or batch_id
 
 
 def _style_of(batch: Batch) -> str:
