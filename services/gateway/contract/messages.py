@@ -20,8 +20,8 @@ from services.gateway.contract.answers import malformed, too_large
 BINARY = "proto"
 JSON = "json"
 AT_ONCE_BYTES_MAX = 16 * 1024
-"""Larger messages are converted in a thread: 4 MiB of JSON take a second, in which nobody else would be
-answered. The thread takes turns with the event loop every 5 ms."""
+"""Larger messages are converted in a thread: 4 MiB of JSON take half a second, in which nobody else would
+be answered. The thread takes turns with the event loop every 5 ms."""
 TOLD_CHARACTERS_MAX = 300
 """How much of a parser's sentence is sent: it quotes what it could not read."""
 OBJECT = re.compile(rb"\s*\{")

@@ -8,7 +8,6 @@ name of the website.
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 ANY_HOST = "*"
@@ -41,7 +40,10 @@ class HostCheck:
             await self._app(scope, receive, send)
 
     def _is_allowed(self, scope: Scope) -> bool:
-        return ANY_HOST in self._allowed or host_name(Headers(scope=scope).get("host", "")) in self._allowed
+        if ANY_HOST in self._allowed:
+            return True
+        host: bytes = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        return host_name(host.decode("latin-1")) in self._allowed
 
 
 @lru_cache(maxsize=NAMES_KEPT)

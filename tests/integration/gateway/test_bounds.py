@@ -70,6 +70,12 @@ async def test_large_bodies_have_bounded_room(progress: Served, monkeypatch: pyt
         assert (await door.call("ListBatches")).status == 200
         writer.close()
 
+        async def is_read() -> bool:
+            return (await door.post(REPORTS, MIB // 2 * b" ")).error.reason == "MALFORMED_MESSAGE"
+
+        await eventually(is_read)
+        assert [await is_read() for _ in range(3)] == 3 * [True]
+
 
 @pytest.mark.parametrize(
     "body",
