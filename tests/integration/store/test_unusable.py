@@ -235,3 +235,14 @@ async def test_only_a_database_that_does_not_answer_is_said_not_to(database_url:
     assert not isinstance(refused.value, DatabaseUnusable)
     assert str(refused.value).startswith(f"{database.place} does not answer; check whether it runs")
     await database.close()
+
+
+@on_servers
+async def test_the_rights_that_the_sentence_names_suffice(new_database_url: str) -> None:
+    """For an upgrade and for a server."""
+    granted = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON {database}.* TO {at}"
+    async with account(new_database_url, granted) as url:
+        database = Database(url, connections_max=2)
+        await migrate.upgrade(database)
+        await start(database)
+        await database.close()
