@@ -54,6 +54,7 @@ def namespace(control: ControlPlane) -> Iterator[Namespace]:
 
 LAYOUTS = (
     *("overlays/local", "overlays/trusted-network", "overlays/secured", "components/kubernetes-jobs"),
+    "components/database-proxy",
     *("components/kubernetes-jobs-elsewhere", "components/rq components/secured components/traces"),
 )
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 
 from database_servers.errors import CommandFailed, PackageUnavailable
 from database_servers.haproxy import CONFIGURATION, haproxy_command
 from tests.support import not_run
 from tests.unit.k8s.layout import Layout, Manifest, Pod, title
+from tests.unit.k8s.test_manifests import OLDEST_KUBERNETES
 
 NAME = "database-proxy"
 CHECK_SECONDS_MAX = 30
@@ -100,6 +102,14 @@ def test_probes_do_not_depend_on_the_database(pod: Pod) -> None:
     """Without a node that takes writes, a restart of haproxy helps nobody."""
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         assert pod.container[probe]["httpGet"] == {"path": "/health", "port": "metrics"}
+
+
+@pytest.mark.parametrize("version", [OLDEST_KUBERNETES, kubernetes_validate.latest_version()])
+def test_objects_fit_the_schema(proxied: Layout, version: str) -> None:
+    mine = [one for one in proxied.objects if NAME in title(one) or title(one) == "NetworkPolicy/database"]
+    assert len(mine) == 7
+    for manifest in mine:
+        kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_nothing_else_changes(proxied: Layout, secured: Layout) -> None:
