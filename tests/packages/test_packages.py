@@ -18,6 +18,7 @@ pytestmark = pytest.mark.xdist_group("packages")
 VERSION = batchprogress.__version__
 SERVER_PROGRAMS = (
     "batchprogress-dashboard",
+    "batchprogress-gateway",
     "batchprogress-job-status",
     "batchprogress-migrate",
     "batchprogress-new-token",

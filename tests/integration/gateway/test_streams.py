@@ -42,6 +42,14 @@ async def test_a_batch_is_watched_with_binary_messages(
     assert end.flags == end_flags
 
 
+@pytest.mark.more("waits for a heartbeat")
+async def test_a_quiet_stream_has_heartbeats(door: Door, progress: Served) -> None:
+    await progress.create("b", 1)
+    async with door.watch("b", heartbeatInterval="1s") as frames:
+        assert "batch" in (await anext(frames)).json
+        assert (await anext(frames)).json == {}
+
+
 async def test_an_unknown_batch_ends_its_stream(door: Door) -> None:
     async with door.watch("b") as frames:
         (end,) = [frame async for frame in frames]
