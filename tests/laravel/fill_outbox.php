@@ -23,10 +23,12 @@ $log = new class () extends AbstractLogger {
         echo $message, "\n";
     }
 };
-$outbox = new Outbox(new Gateway($url, fn () => '', null), new ProblemLog(fn () => $log), 20.0);
+$gateway = Gateway::of(['url' => $url, 'token' => '', 'token_file' => getenv('TOKEN_FILE'), 'ca_file' => '']);
+$outbox = new Outbox($gateway, new ProblemLog(fn () => $log), 20.0);
 for ($job = 0; $job < $jobs; $job++) {
     $outbox->put(Entry::result(['batchId' => $batchId, 'jobId' => "$job", 'outcome' => 'JOB_OUTCOME_SUCCEEDED'], null));
 }
+$outbox->flush();
 echo "filled\n";
 fgets(STDIN);
 $outbox->close();

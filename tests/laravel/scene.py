@@ -40,6 +40,12 @@ PASS_SECONDS_MAX = 60.0
 """A pass over one batch takes milliseconds."""
 
 
+ONE_VERSION = pytest.mark.parametrize(
+    "parts", [("laravel_13", "postgresql", "database")], ids=["13-postgresql-database"], indirect=True
+)
+"""For what does not differ between the versions of Laravel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row of job_batches."""

@@ -9,11 +9,11 @@ import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
 from tests.laravel.ports import free_port
-from tests.laravel.scene import Scene
+from tests.laravel.scene import ONE_VERSION, Scene
 from tests.support.eventually import SECONDS_MAX, eventually
 from tests.support.gateway import gateway
 
-pytestmark = pytest.mark.xdist_group("laravel")
+pytestmark = [pytest.mark.xdist_group("laravel"), ONE_VERSION]
 
 
 async def test_batch_that_was_dispatched_without_a_gateway_is_announced_by_its_jobs(scene: Scene) -> None:

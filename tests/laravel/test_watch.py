@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from tests.laravel.scene import Scene
+from tests.laravel.scene import ONE_VERSION, Scene
 from tests.support.eventually import SECONDS_MAX
 
-pytestmark = pytest.mark.xdist_group("laravel")
+pytestmark = [pytest.mark.xdist_group("laravel"), ONE_VERSION]
 
 
 async def test_watch_shows_a_batch_until_it_ends(scene: Scene) -> None:
