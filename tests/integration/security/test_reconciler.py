@@ -97,10 +97,10 @@ async def test_a_pass_repairs_over_mutual_tls_with_a_readers_token(
 
 
 async def test_a_certificate_file_that_cannot_be_read_exits_78(sqlite_url: str, tmp_path: Path) -> None:
-    """The message names the file."""
+    """The message names the setting and the file."""
     ca = tmp_path / "missing.pem"
     ended = await run_pass(BATCHES_DATABASE_URL=sqlite_url, RECONCILER_JOB_STATUS_CA_FILE=str(ca))
     assert (ended.code, ended.output) == (
         EXIT_BAD_CONFIGURATION,
-        f"configuration: {ca} cannot be read: No such file or directory\n",
+        f"configuration: RECONCILER_JOB_STATUS_CA_FILE: {ca} cannot be read: No such file or directory\n",
     )
