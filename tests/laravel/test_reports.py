@@ -1,5 +1,7 @@
 """What real Laravel applications report, and when."""
 
+import json
+
 import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
@@ -43,9 +45,10 @@ async def test_jobs_that_run_while_they_are_dispatched_are_reported(scene: Scene
 
 
 async def test_process_that_a_job_ends_reports_the_jobs_before(scene: Scene) -> None:
-    batch_id = await scene.dispatch(["succeed"] * 3 + ["exit"])
-    assert await scene.app.fails("queue:work", "--stop-when-empty") == 1
-    await scene.reported(batch_id, succeeded=3)
+    jobs = json.dumps([*["succeed"] * 3, "exit"])
+    assert await scene.app.fails("app:batch", jobs, "--connection=sync") == 1
+    (batch,) = (await scene.progress.stub.ListBatches(pb.ListBatchesRequest())).batches
+    assert (tallies(batch), batch.total_jobs) == ((3, 0, 0), 4)
 
 
 async def test_chain_is_counted_with_all_its_jobs(scene: Scene) -> None:
