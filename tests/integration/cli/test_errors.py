@@ -43,7 +43,7 @@ async def test_an_unknown_batch_ends_every_command_with_4(cli: CommandLine, comm
         (("watch", "fine", "x" * 129), "must be 1 to 128 printable ASCII characters"),
         (("create", "--total", "-1"), "--total"),
         (("create", "--total", "1", "--label", "team"), "'team' is not KEY=VALUE"),
-        (("report", "b", "j"), "give a job and its outcome"),
+        (("report", "b", "j"), "give a batch, a job and its outcome"),
         (("report", "b", "j", "failed", "--from", "-"), "--from takes the place"),
         (("report", "b", "--from", "/no/such/file"), "/no/such/file"),
         (("list", "--token-file", "/dev/null"), "holds no token"),

@@ -36,6 +36,7 @@ def test_unknown_variable_is_named_with_the_nearest_setting(
 ) -> None:
     """It is a warning, since the environment may belong to others too."""
     monkeypatch.setenv(name, value)
+    structlog.reset_defaults()  # another test may have configured it
     load(ProgressSettings)
     expected = f"{name.upper()} is not a setting and has no effect; the nearest one is {nearest}"
     assert capsys.readouterr().err == f"configuration: {expected}\n"
