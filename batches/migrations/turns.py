@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from sqlalchemy import inspect
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import CreateTable
 
 from batches.errors import UpgradeUnderWay
@@ -14,6 +14,7 @@ from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.held_lease import hold_lease
+from batches.store.refusals import Refusal, refusal_of
 
 LEASE_NAME = "migrations"
 TURN_SECONDS_MAX = 90.0
@@ -33,9 +34,9 @@ async def turn(database: Database) -> AsyncIterator[None]:
 
     """
     store, clock = BatchStore(database), asyncio.get_running_loop().time
-    async with database.migration() as connection:
-        await _create_leases(connection)
     end = clock() + TURN_SECONDS_MAX
+    while not await _create_leases(database) and clock() < end:  # noqa: ASYNC110  # there is no event
+        await asyncio.sleep(POLL_SECONDS)
     while True:
         own = asyncio.timeout(None)
         async with hold_lease(store, LEASE_NAME, partial(_end, own)) as is_ours:
@@ -58,7 +59,19 @@ def _end(own: asyncio.Timeout) -> None:
     own.reschedule(asyncio.get_running_loop().time())
 
 
-async def _create_leases(connection: AsyncConnection) -> None:
-    """Create the table of leases, as the first migration would: upgrades of an empty database take turns."""
-    if not await connection.run_sync(lambda sync: inspect(sync).has_table(schema.leases.name)):
-        await connection.execute(CreateTable(schema.leases, if_not_exists=True))
+async def _create_leases(database: Database) -> bool:
+    """Create the table of leases, as the first migration would: upgrades of an empty database take turns.
+
+    Returns:
+        Whether it exists. Galera cancels the transactions that a change of tables on another node meets.
+
+    """
+    try:
+        async with database.migration() as connection:
+            if not await connection.run_sync(lambda sync: inspect(sync).has_table(schema.leases.name)):
+                await connection.execute(CreateTable(schema.leases, if_not_exists=True))
+    except DBAPIError as error:
+        if refusal_of(error) is not Refusal.CONFLICT:
+            raise
+        return False
+    return True

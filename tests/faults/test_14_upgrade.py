@@ -64,6 +64,6 @@ async def test_server_refuses_a_schema_that_needs_a_later_version(target: Target
         _, said = await process.communicate()
     assert process.returncode == EXIT_BAD_CONFIGURATION
     assert (
-        f"the database has schema {following.version}, on which this version (schema {head_version()}) cannot"
+        f"it has schema {following.version}, on which this version (schema {head_version()}) cannot"
         " run: run the newer version that upgraded it"
     ) in said.decode()

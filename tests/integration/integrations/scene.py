@@ -98,12 +98,16 @@ class Scene:
                 process.kill()
             await process.wait()
 
+    async def get(self, batch_id: str) -> pb.Batch:
+        """Read a batch; the server may be down meanwhile."""
+        request = pb.GetBatchRequest(batch_id=batch_id)
+        return (await self.progress.stub.GetBatch(request, wait_for_ready=True)).batch
+
     async def until(self, batch_id: str, ended_jobs: int) -> pb.Batch:
         """Wait until `ended_jobs` jobs of a batch have a result; the server may be down meanwhile."""
 
         async def ended() -> pb.Batch | None:
-            request = pb.GetBatchRequest(batch_id=batch_id)
-            batch = (await self.progress.stub.GetBatch(request, wait_for_ready=True)).batch
+            batch = await self.get(batch_id)
             return batch if batch.total_jobs - batch.pending_jobs >= ended_jobs else None
 
         batch: pb.Batch = await eventually(ended)
@@ -113,7 +117,7 @@ class Scene:
         """Wait until `jobs` jobs of a batch have succeeded."""
 
         async def have_succeeded() -> bool:
-            return (await self.progress.get(batch_id)).succeeded_jobs >= jobs
+            return (await self.get(batch_id)).succeeded_jobs >= jobs
 
         await eventually(have_succeeded)
 
@@ -127,7 +131,7 @@ class Scene:
         async def agreed() -> Counter[str]:
             if self.redis.llen("celery") or self.redis.hlen("unacked"):
                 return Counter()
-            states, batch = self.celery_states(batch_id), await self.progress.get(batch_id)
+            states, batch = self.celery_states(batch_id), await self.get(batch_id)
             agree = (states["SUCCESS"], states["FAILURE"]) == (batch.succeeded_jobs, batch.failed_jobs)
             return states if agree else Counter()
 

@@ -51,7 +51,9 @@ class TestCells:
 
     async def test_job_status_source_is_kubernetes(self, tmp_path: Path) -> None:
         """The name opens this source."""
-        settings = {"kubernetes_namespace": "queue", "kubernetes_config": tmp_path / "kubeconfig"}
+        config = tmp_path / "kubeconfig"
+        config.touch()
+        settings = {"kubernetes_namespace": "queue", "kubernetes_config": config}
         source = open_source(JobStatusSettings(source="kubernetes", **settings))  # type: ignore[arg-type]
         assert isinstance(source, KubernetesSource)
         await source.close()

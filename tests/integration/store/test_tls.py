@@ -17,6 +17,10 @@ pytestmark = pytest.mark.more("starts servers with certificates of their own")
 NO_TLS: dict[Engine, str] = {"mysql": "--tls-version=", "mariadb": "--skip-ssl"}
 
 
+OTHER_NAME = "127.1"
+"""A way to write the server's address that its certificate does not have."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with ca.pem of the server's authority, and other.pem of another one."""
@@ -74,13 +78,13 @@ async def test_connections_without_a_parameter_are_not_encrypted(server: Databas
         ("127.0.0.1", "ssl_mode=REQUIRED&ssl_ca={folder}/other.pem"),
         ("127.0.0.1", "ssl_mode=VERIFY_CA&ssl_ca={folder}/other.pem"),
         ("127.0.0.1", "ssl_mode=VERIFY_IDENTITY"),
-        ("localhost", "ssl_ca={folder}/ca.pem"),
+        (OTHER_NAME, "ssl_ca={folder}/ca.pem"),
     ],
 )
 async def test_an_invalid_certificate_is_told(
     server: DatabaseServer, folder: Path, host: str, query: str
 ) -> None:
-    """The name of the certificate is 127.0.0.1."""
+    """The names of the certificate are 127.0.0.1 and localhost."""
     url = make_url(f"{server.url('mysql')}?{query.format(folder=folder)}").set(host=host)
     with pytest.raises(DatabaseUnusable) as refused:
         await Database(url.render_as_string(hide_password=False), connections_max=1).ping()
@@ -91,7 +95,7 @@ async def test_an_invalid_certificate_is_told(
 async def test_the_name_of_a_certificate_is_not_checked_with_verify_ca(
     server: DatabaseServer, folder: Path
 ) -> None:
-    url = make_url(f"{server.url('mysql')}?ssl_mode=VERIFY_CA&ssl_ca={folder}/ca.pem").set(host="localhost")
+    url = make_url(f"{server.url('mysql')}?ssl_mode=VERIFY_CA&ssl_ca={folder}/ca.pem").set(host=OTHER_NAME)
     assert await cipher(url.render_as_string(hide_password=False))
 
 
