@@ -38,10 +38,7 @@ class Source:
         try:
             if self.now and self.now.revision > after_revision:
                 yield self.now
-            while True:
-                news = await self.news.get()
-                if news is None:
-                    return
+            while (news := await self.news.get()) is not None:
                 if isinstance(news, Exception):
                     raise news
                 self.now = news
