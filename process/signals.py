@@ -23,6 +23,19 @@ def stop_requested() -> asyncio.Event:
     return event
 
 
+async def stopped_or_ended(stop: asyncio.Event, serving: asyncio.Task[None]) -> None:
+    """Wait until the process is asked to stop, or its server has ended by itself.
+
+    Args:
+        stop: as `stop_requested` returns it.
+        serving: runs the server.
+
+    """
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+
+
 def _stop_or_exit(event: asyncio.Event, number: int) -> None:
     if event.is_set():
         os._exit(EXIT_KILLED_BASE + number)

@@ -14,23 +14,8 @@ import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from process.certificate_files import CertificateFiles
 from process.reloaded_files import ReloadedFiles, read
-
-
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """The files of a server's certificate, all PEM."""
-
-    certificate: Path
-    """Followed by the intermediate certificates."""
-    key: Path
-    client_ca: Path | None = None
-    """The authorities of the certificates that clients must have; None: clients need no certificate."""
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """All files that are set."""
-        return tuple(path for path in (self.certificate, self.key, self.client_ca) if path is not None)
 
 
 class ServerCertificate:
@@ -44,7 +29,7 @@ class ServerCertificate:
 
     """
 
-    def __init__(self, files: TlsFiles) -> None:
+    def __init__(self, files: CertificateFiles) -> None:
         self._files = ReloadedFiles(files.paths, lambda: _load(files))
         self.requires_client_certificates = files.client_ca is not None
 
@@ -80,7 +65,7 @@ class _Loaded:
     expiry: datetime
 
 
-def _load(files: TlsFiles) -> _Loaded:
+def _load(files: CertificateFiles) -> _Loaded:
     chain, key = read(files.certificate), read(files.key)
     roots = read(files.client_ca) if files.client_ca is not None else None
     certificate = _certificates(files.certificate, chain)[0]

@@ -4,13 +4,14 @@ import grpc
 import structlog
 
 from process.addresses import is_loopback
+from process.certificate_files import CertificateFiles
 from process.configuration import refuse
 from rpc.callers.authentication import AuthenticationRules, Authenticator
 from rpc.callers.authorization import AuthorizationInterceptor, RequiredRoles
 from rpc.callers.connections import ConnectionCallers
 from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.limits import Limits
-from rpc.callers.tls import ServerCertificate, TlsFiles
+from rpc.callers.tls import ServerCertificate
 from rpc.settings import ServerSettings
 
 _log = structlog.get_logger()
@@ -69,7 +70,9 @@ class ServerSecurity:
 def _certificate(settings: ServerSettings) -> ServerCertificate | None:
     if settings.tls_certificate_file is None or settings.tls_key_file is None:
         return None
-    files = TlsFiles(settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file)
+    files = CertificateFiles(
+        settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
+    )
     return ServerCertificate(files)
 
 

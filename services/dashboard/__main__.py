@@ -8,7 +8,7 @@ import typer
 from process import logs
 from process.configuration import load
 from process.options import settings_help
-from process.signals import stop_requested
+from process.signals import stop_requested, stopped_or_ended
 from process.version import ShowVersion
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.wiring import dashboard_server
@@ -31,9 +31,7 @@ async def _serve(settings: DashboardSettings) -> None:
     stop = stop_requested()
     async with dashboard_server(settings) as (server, serving):
         log.info("serving", port=server.port, progress=settings.progress_target)
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        await stopped_or_ended(stop, serving)
         log.info("draining", seconds_max=settings.drain_seconds)
     log.info("stopped")
 

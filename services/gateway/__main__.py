@@ -9,7 +9,7 @@ from process import logs
 from process.configuration import load
 from process.gc_tuning import tune_gc
 from process.options import settings_help
-from process.signals import stop_requested
+from process.signals import stop_requested, stopped_or_ended
 from process.version import ShowVersion
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import gateway_server
@@ -34,9 +34,7 @@ async def _serve(settings: GatewaySettings) -> None:
         ports = {"port": server.port, "metrics_port": server.metrics_port}
         log.info("serving", **ports, progress=settings.progress_target)
         tune_gc()
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopping, serving}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        await stopped_or_ended(stop, serving)
         log.info("draining", seconds_max=settings.drain_seconds)
     log.info("stopped")
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from batchprogress import TlsFiles
+from process.certificate_files import CertificateFiles
 from process.configuration import refuse
 from process.secret_files import read_token
 from rpc.telemetry.metrics import CallMetrics, new_registry
@@ -19,7 +20,7 @@ from services.gateway.contract.methods import methods_of
 from services.gateway.contract.request_bodies import BODY_BYTES_MAX
 from services.gateway.contract.upstream import Upstream
 from services.gateway.settings import GatewaySettings
-from services.gateway.web.tls import HttpCertificate, HttpTlsFiles
+from services.gateway.web.tls import HttpCertificate
 from services.gateway.web.web_server import ServerOptions, WebServer, bind
 
 
@@ -117,7 +118,7 @@ def _certificate(settings: GatewaySettings) -> HttpCertificate | None:
     if certificate is None or key is None:
         return None
     try:
-        return HttpCertificate(HttpTlsFiles(certificate, key, settings.tls_client_ca_file))
+        return HttpCertificate(CertificateFiles(certificate, key, settings.tls_client_ca_file))
     except ValueError as error:
         refuse(str(error))
 

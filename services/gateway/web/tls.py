@@ -7,22 +7,11 @@ of them has been replaced yet, the old pair stays in use until they do.
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from cryptography import x509
 
+from process.certificate_files import CertificateFiles
 from process.reloaded_files import ReloadedFiles, read
-
-
-@dataclass(frozen=True, slots=True)
-class HttpTlsFiles:
-    """The files of a server's certificate, all PEM."""
-
-    certificate: Path
-    """Followed by the intermediate certificates."""
-    key: Path
-    client_ca: Path | None = None
-    """The authorities of the certificates that clients must have; None: clients need no certificate."""
 
 
 class HttpCertificate:
@@ -36,9 +25,8 @@ class HttpCertificate:
 
     """
 
-    def __init__(self, files: HttpTlsFiles) -> None:
-        paths = [path for path in (files.certificate, files.key, files.client_ca) if path is not None]
-        self._files = ReloadedFiles(paths, lambda: _load(files))
+    def __init__(self, files: CertificateFiles) -> None:
+        self._files = ReloadedFiles(files.paths, lambda: _load(files))
         self.context = self._files.current.context
         """For the port. OpenSSL asks during each handshake which context to go on with."""
         self.context.sni_callback = self._choose
@@ -64,7 +52,7 @@ class _Loaded:
     expiry: datetime
 
 
-def _load(files: HttpTlsFiles) -> _Loaded:
+def _load(files: CertificateFiles) -> _Loaded:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_alpn_protocols(["http/1.1"])
     # A resumed session would not be asked for its certificate again, even if its authority was removed.
