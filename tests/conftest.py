@@ -120,6 +120,12 @@ def database_url(databases: Databases) -> Iterator[str]:
 
 
 @pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of a new database file, for tests to which the engine makes no difference."""
+    return f"sqlite+aiosqlite:///{tmp_path}/batches.db"
+
+
+@pytest.fixture
 def new_database_url(databases: Databases) -> Iterator[str]:
     """Return the URL of a database without tables."""
     with databases.without_tables() as url:

@@ -26,12 +26,6 @@ for await (const batch of watch("http://127.0.0.1:{port}", "b")) console.log(bat
 """
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """Return the URL of a new database."""
-    return f"sqlite+aiosqlite:///{tmp_path}/batches.db"
-
-
 def code(language: str) -> list[str]:
     """Return the code blocks of the page in a language."""
     return [block.text for block in blocks(PAGE) if block.language == language]

@@ -69,14 +69,14 @@ class Application:
     async def artisan(self, *arguments: str) -> str:
         """Run a command of Laravel to its end; return its output."""
         process = await self._start(*arguments)
-        output, _ = await _ended(process)
+        output, _ = await ended(process)
         assert process.returncode == 0, output
         return output.strip()
 
     async def fails(self, *arguments: str) -> int:
         """Run a command of Laravel that fails; return its exit code."""
         process = await self._start(*arguments)
-        output, code = await _ended(process)
+        output, code = await ended(process)
         assert code != 0, output
         return code
 
@@ -84,7 +84,7 @@ class Application:
         """Let workers run until the queue is empty; return their output."""
         command = ("queue:work", "--stop-when-empty", "--sleep=0.05", *options)
         processes = [await self._start(*command) for _ in range(workers)]
-        outputs = await asyncio.gather(*(_ended(process, seconds_max) for process in processes))
+        outputs = await asyncio.gather(*(ended(process, seconds_max) for process in processes))
         assert all(process.returncode == 0 for process in processes), outputs
         return "".join(output for output, _ in outputs)
 
@@ -103,7 +103,7 @@ class Application:
         finally:
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
-            await _ended(process)
+            await ended(process)
 
     async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -142,7 +142,7 @@ def environment_of(database_url: str, redis_url: str, queue: str, gateway_url: s
     }
 
 
-async def _ended(process: asyncio.subprocess.Process, seconds_max: float = SECONDS_MAX) -> tuple[str, int]:
+async def ended(process: asyncio.subprocess.Process, seconds_max: float = SECONDS_MAX) -> tuple[str, int]:
     """Wait for the end of a process, which is killed if it takes too long; return its output."""
     try:
         async with asyncio.timeout(seconds_max):

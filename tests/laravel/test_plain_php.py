@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from batchprogress.v1 import progress_pb2 as pb
+from tests.laravel.application import ended
 from tests.laravel.framework import Framework
-from tests.support.eventually import SECONDS_MAX
 from tests.support.gateway import gateway
 from tests.support.progress import ROOT, served
 
@@ -21,9 +21,9 @@ async def test_plain_php_reports_a_job_once_and_says_why_a_report_is_refused(
     ):
         await progress.create("sync", 2)
         url = f"http://127.0.0.1:{door.port}"
-        assert await report(laravel_13, url, "sync", "1") == (0, "DISPOSITION_RECORDED\n")
-        assert await report(laravel_13, url, "sync", "1") == (0, "DISPOSITION_DUPLICATE\n")
-        assert (await report(laravel_13, url, "none", "1"))[0] == 1
+        assert await report(laravel_13, url, "sync", "1") == ("DISPOSITION_RECORDED\n", 0)
+        assert await report(laravel_13, url, "sync", "1") == ("DISPOSITION_DUPLICATE\n", 0)
+        assert (await report(laravel_13, url, "none", "1"))[1] == 1
         batch = await progress.get("sync")
     assert (batch.state, batch.succeeded_jobs) == (pb.BATCH_STATE_PROCESSING, 1)
 
@@ -33,15 +33,9 @@ def test_the_page_shows_the_worker() -> None:
     assert f"{WORKER.read_text(encoding='utf-8').rstrip()}\n```" in page
 
 
-async def report(laravel: Framework, *arguments: str) -> tuple[int | None, str]:
-    """Run the worker; return its exit code and what it printed."""
+async def report(laravel: Framework, *arguments: str) -> tuple[str, int]:
+    """Run the worker; return what it printed and its exit code."""
     process = await asyncio.create_subprocess_exec(
         *(*laravel.php, str(WORKER), *arguments), stdout=asyncio.subprocess.PIPE
     )
-    try:
-        async with asyncio.timeout(SECONDS_MAX):
-            output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-    return process.returncode, output.decode()
+    return await ended(process)

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
@@ -14,7 +12,7 @@ from urllib.parse import urlencode
 
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.wiring import dashboard_server
-from tests.support.progress import ROOT, ProgressProcess
+from tests.support.progress import ROOT, ProgressProcess, serving, start_from
 
 SECONDS_MAX = 30
 """An answer takes milliseconds, and much longer on a busy machine."""
@@ -88,27 +86,13 @@ async def dashboard(progress_target: str, **settings: Any) -> AsyncIterator[Page
 @asynccontextmanager
 async def dashboard_process(progress_target: str, **environment: str) -> AsyncIterator[ProgressProcess]:
     """Run `python -m services.dashboard` while the context is open."""
-    process = await start(DASHBOARD_PROGRESS_TARGET=progress_target, **environment)
-    server = ProgressProcess(process)
-    try:
-        await server.read_port()
+    async with serving(await start(DASHBOARD_PROGRESS_TARGET=progress_target, **environment)) as server:
         yield server
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await server.ended()
 
 
 async def start(**environment: str) -> asyncio.subprocess.Process:
     """Start the dashboard with its log on a pipe."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.dashboard",
-        cwd=ROOT,
-        env={**os.environ, "DASHBOARD_LISTEN": "127.0.0.1:0", **environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
+    return await start_from(ROOT, {"DASHBOARD_LISTEN": "127.0.0.1:0", **environment}, "services.dashboard")
 
 
 def _get(request: urllib.request.Request) -> Answer:

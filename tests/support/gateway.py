@@ -3,9 +3,7 @@
 import asyncio
 import base64
 import json
-import os
 import ssl
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ from google.protobuf.message import Message
 
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import gateway_server
-from tests.support.progress import ROOT, ProgressProcess
+from tests.support.progress import ROOT, ProgressProcess, serving, start_from
 
 SECONDS_MAX = 30
 """An answer takes milliseconds, and much longer on a busy machine."""
@@ -197,24 +195,10 @@ async def gateway(progress_target: str, **settings: Any) -> AsyncIterator[Door]:
 @asynccontextmanager
 async def gateway_process(progress_target: str, **environment: str) -> AsyncIterator[ProgressProcess]:
     """Run `python -m services.gateway` while the context is open."""
-    process = await start(GATEWAY_PROGRESS_TARGET=progress_target, **environment)
-    server = ProgressProcess(process)
-    try:
-        await server.read_port()
+    async with serving(await start(GATEWAY_PROGRESS_TARGET=progress_target, **environment)) as server:
         yield server
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await server.ended()
 
 
 async def start(**environment: str) -> asyncio.subprocess.Process:
     """Start the gateway with its log on a pipe."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.gateway",
-        cwd=ROOT,
-        env={**os.environ, "GATEWAY_LISTEN": "127.0.0.1:0", **environment},
-        stderr=asyncio.subprocess.PIPE,
-    )
+    return await start_from(ROOT, {"GATEWAY_LISTEN": "127.0.0.1:0", **environment}, "services.gateway")

@@ -156,7 +156,13 @@ async def progress_process(
     database_url: str | None, *, listen: str = "127.0.0.1:0", **environment: str
 ) -> AsyncIterator[ProgressProcess]:
     """Run a server process while the context is open, and kill it at the end if it still runs."""
-    process = await start(database_url, listen=listen, **environment)
+    async with serving(await start(database_url, listen=listen, **environment)) as server:
+        yield server
+
+
+@asynccontextmanager
+async def serving(process: asyncio.subprocess.Process) -> AsyncIterator[ProgressProcess]:
+    """Wait until a process serves, and kill it at the end of the context if it still runs."""
     server = ProgressProcess(process)
     try:
         await server.read_port()
@@ -173,12 +179,14 @@ async def start(database_url: str | None, *, listen: str, **environment: str) ->
     return await start_from(ROOT, {**own, "PROGRESS_LISTEN": listen, **environment})
 
 
-async def start_from(checkout: Path, environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def start_from(
+    checkout: Path, environment: Mapping[str, str], module: str = "services.progress"
+) -> asyncio.subprocess.Process:
     """Start a server process from a checkout, whose folder comes before PYTHONPATH."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "services.progress",
+        module,
         cwd=checkout,
         env={**os.environ, **environment},
         stderr=asyncio.subprocess.PIPE,

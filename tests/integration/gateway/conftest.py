@@ -1,9 +1,7 @@
 """A progress server, and the gateway in front of it. The database makes no difference here."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tests.integration.security.conftest import Serve, serve, tokens
@@ -11,12 +9,6 @@ from tests.support.gateway import Door, gateway
 from tests.support.progress import Served, served
 
 __all__ = ["Serve", "serve", "tokens"]  # fixtures
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """Return the URL of a database that the first server makes."""
-    return f"sqlite+aiosqlite:///{tmp_path}/batches.db"
 
 
 @pytest_asyncio.fixture

@@ -4,10 +4,7 @@ import asyncio
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from database_servers.ports import free_port
 from tests.support.progress import Served, served
@@ -45,9 +42,3 @@ async def until(scrape: Scrape, series: str, expected: float) -> str:
         while value(metrics := await scrape(), series) != expected:  # noqa: ASYNC110  # metrics have no event
             await asyncio.sleep(0.05)
     return metrics
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """Return the URL of a new database file."""
-    return f"sqlite+aiosqlite:///{tmp_path / 'batches.db'}"

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
@@ -22,12 +21,6 @@ from tests.support.answers import answered
 from tests.support.progress import Served, served
 
 SECONDS_MAX = 20.0
-
-
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """Return the URL of a new database file."""
-    return f"sqlite+aiosqlite:///{tmp_path / 'batches.db'}"
 
 
 @pytest_asyncio.fixture

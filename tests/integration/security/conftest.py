@@ -135,12 +135,6 @@ async def first_answer(call: Any, *, is_stream: bool) -> None:
         break
 
 
-@pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """Return the URL of a new database file; the engine does not matter for security."""
-    return f"sqlite+aiosqlite:///{tmp_path / 'batches.db'}"
-
-
 Serve = Callable[..., Any]
 
 
