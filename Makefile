@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Without uv on the PATH, the version that made the locks is installed into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/uv/bin/uv)
-STUBS_ROOT := client/src
+STUBS_ROOT := clients/python/src
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-emit-package batchprogress
 PROTOC := $(UV) run --quiet --no-project --isolated --with-requirements locks/proto.txt python -m grpc_tools.protoc
 
@@ -33,9 +33,9 @@ setup-dev: $(VENV)/.dev ## Install the packages that tests, checks and benchmark
 	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement locks/uv.txt
 
 # Editable: changes of the client need no build. The build backend is locked with its hashes, too.
-INSTALL_CLIENT = $(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints locks/dev.txt --editable client
+INSTALL_CLIENT = $(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints locks/dev.txt --editable clients/python
 
-$(VENV)/.runtime: locks/runtime.txt client/pyproject.toml | $(UV)
+$(VENV)/.runtime: locks/runtime.txt clients/python/pyproject.toml | $(UV)
 	@echo "Setting up $(VENV) ..."
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 	@$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirements locks/runtime.txt
@@ -51,12 +51,12 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 
 .PHONY: lock
 lock: | $(UV) ## Resolve all dependencies and lock them with their hashes
-	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --output-file locks/runtime.txt
-	$(COMPILE) --upgrade --extra traces pyproject.toml client/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
+	$(COMPILE) --upgrade --extra traces pyproject.toml clients/python/pyproject.toml --output-file locks/runtime.txt
+	$(COMPILE) --upgrade --extra traces pyproject.toml clients/python/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
 	$(COMPILE) --upgrade locks/proto.in --output-file locks/proto.txt
 	$(COMPILE) --upgrade locks/proxies.in --output-file locks/proxies.txt
 	$(COMPILE) --upgrade locks/recording.in --output-file locks/recording.txt
-	$(COMPILE) --upgrade pyproject.toml client/pyproject.toml locks/client-oldest.in --output-file locks/client-oldest.txt
+	$(COMPILE) --upgrade pyproject.toml clients/python/pyproject.toml locks/client-oldest.in --output-file locks/client-oldest.txt
 	$(COMPILE) --upgrade locks/uv.in --output-file locks/uv.txt
 	$(COMPILE) --upgrade locks/audit.in --output-file locks/audit.txt
 
@@ -129,7 +129,7 @@ OLDEST := .cache/oldest
 test-oldest: setup-dev | $(UV) ## Test the client with the oldest grpcio and protobuf that it supports
 	@$(UV) venv --quiet --clear --python $(BIN)/python $(OLDEST)
 	@$(UV) pip sync --quiet --python $(OLDEST)/bin/python --require-hashes locks/client-oldest.txt
-	PYTHONPATH=client/src $(OLDEST)/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
+	PYTHONPATH=clients/python/src $(OLDEST)/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
 		--ignore tests/integration/client/test_opentelemetry.py --ignore tests/integration/client/test_green_threads.py \
 		tests/unit/client tests/integration/client
 
@@ -162,7 +162,7 @@ mutants: setup-dev ## Change the code in listed ways; a test must fail each time
 dist: setup-dev | $(UV) ## Build wheels and sdists into dist/, install each into an empty environment and run it
 	@rm -rf dist
 	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist .
-	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist client
+	$(UV) build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist clients/python
 	DIST=dist $(BIN)/python -m pytest tests/packages
 
 .PHONY: bench
@@ -201,5 +201,5 @@ verify-protos: setup-dev
 	$(BIN)/buf breaking --against '.git#ref=$(PROTOS_BEFORE)'
 	@rm -rf $(GENERATED) && mkdir -p $(GENERATED)
 	@$(MAKE) --no-print-directory proto STUBS_ROOT=$(GENERATED) >/dev/null 2>&1 || $(MAKE) proto STUBS_ROOT=$(GENERATED)
-	@diff -r --exclude=__init__.py --exclude=__pycache__ $(GENERATED)/batchprogress/v1 client/src/batchprogress/v1 \
+	@diff -r --exclude=__init__.py --exclude=__pycache__ $(GENERATED)/batchprogress/v1 clients/python/src/batchprogress/v1 \
 		|| { echo "The generated stubs differ from the protos: run make proto"; exit 1; }

@@ -13,7 +13,7 @@ VERSION = batchprogress.__version__
 
 def test_both_packages_have_the_version() -> None:
     """Server and client are released together."""
-    for project in ("pyproject.toml", "client/pyproject.toml"):
+    for project in ("pyproject.toml", "clients/python/pyproject.toml"):
         assert tomllib.loads((ROOT / project).read_text(encoding="utf-8"))["project"]["version"] == VERSION
 
 

@@ -67,7 +67,7 @@ class Tree:
         return {
             "BATCHPROGRESS_TEST_CACHE": str(CHECKOUT / ".cache" / "databases"),
             **os.environ,
-            "PYTHONPATH": f"{self._folder}:{self._folder / 'client/src'}",
+            "PYTHONPATH": f"{self._folder}:{self._folder / 'clients/python/src'}",
             # Bytecode is matched to its source by size and second, so a changed file must leave none.
             "PYTHONDONTWRITEBYTECODE": "1",
         }

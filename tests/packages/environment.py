@@ -22,7 +22,7 @@ def build(folder: Path) -> Path:
     """Return a folder with sdist and wheel of the client and of the server; build them if need be."""
     if BUILT in os.environ:
         return ROOT / os.environ[BUILT]
-    for project in (ROOT, ROOT / "client"):
+    for project in (ROOT, ROOT / "clients/python"):
         # Without isolation: hatchling comes from our own environment, not from the network.
         options = ("--no-build-isolation", "--python", sys.executable, "--out-dir", str(folder))
         subprocess.run([uv(), "build", "--quiet", *options, str(project)], check=True)

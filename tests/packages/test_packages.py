@@ -114,7 +114,7 @@ def test_the_dashboard_serves_its_pages(server: Environment) -> None:
 @pytest.mark.parametrize(
     ("name", "root", "folders"),
     [
-        ("batchprogress", ROOT / "client/src", ("batchprogress",)),
+        ("batchprogress", ROOT / "clients/python/src", ("batchprogress",)),
         ("batchprogress_server", ROOT, ("batches", "process", "reconciler", "rpc", "services")),
     ],
 )

@@ -11,7 +11,9 @@ from pathlib import Path
 from tests.support import not_run
 from tests.support.progress import ROOT
 
-FOLDERS = ("batches", "k8s", "process", "reconciler", "rpc", "services", "client/src")
+CLIENT = "client/src"
+"""Where its client stood; it moved to clients/python in 0.2."""
+FOLDERS = ("batches", "k8s", "process", "reconciler", "rpc", "services", CLIENT)
 """The application, the client that it needs, and the manifests."""
 
 
@@ -20,14 +22,16 @@ class Version:
     """A checkout of one version."""
 
     checkout: Path
+    client: str
+    """The folder of its client's packages, in the checkout."""
 
     @property
     def environment(self) -> dict[str, str]:
         """What makes Python import this version's client, whatever is installed."""
-        return {"PYTHONPATH": str(self.checkout / "client/src")}
+        return {"PYTHONPATH": str(self.checkout / self.client)}
 
 
-THIS_VERSION = Version(ROOT)
+THIS_VERSION = Version(ROOT, "clients/python/src")
 
 
 def unpack_first_version(folder: Path) -> Version:
@@ -42,7 +46,7 @@ def unpack_first_version(folder: Path) -> Version:
     archive = subprocess.check_output([git, "archive", commit, *FOLDERS], cwd=ROOT)
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
-    return Version(folder)
+    return Version(folder, CLIENT)
 
 
 def _commit() -> str:

@@ -23,7 +23,7 @@ def test_client_and_server_wait_for_the_answer_to_a_ping() -> None:
 
 
 def test_channel_options_of_the_client_are_in_one_place() -> None:
-    sources = (ROOT / "client/src").rglob("*.py")
+    sources = (ROOT / "clients/python/src").rglob("*.py")
     named = [path.name for path in sources if "keepalive" in path.read_text(encoding="utf-8")]
     assert named == ["connection.py"]
 

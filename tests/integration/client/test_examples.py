@@ -51,8 +51,8 @@ async def test_the_example_runs(
 
 
 async def test_the_blocks_of_the_readme_run(database_url: str) -> None:
-    """A reader may paste the blocks of client/README.md one after the other, up to those for a queue."""
-    texts = [block.text for block in blocks(ROOT / "client/README.md") if block.language == "python"]
+    """A reader may paste the blocks of the README one after the other, up to those for a queue."""
+    texts = [block.text for block in blocks(ROOT / "clients/python/README.md") if block.language == "python"]
     own = [text for text in texts if "progress.batches" not in text]
     async with served(database_url) as progress:
         await progress.create(BATCH, JOBS)
