@@ -135,7 +135,7 @@ test-oldest: setup-dev | $(UV) ## Test the client with the oldest grpcio and pro
 
 .PHONY: test-faults
 test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (an hour)
-	FAULTS=full $(PYTEST) tests/faults
+	FAULTS=full $(PYTEST) tests/faults tests/integration/gateway/test_openapi.py
 
 .PHONY: test-cluster
 test-cluster: setup-dev ## Test the server on clusters of databases in full size (30 minutes)
@@ -177,6 +177,10 @@ check-db: setup ## Compare the counters of every batch with its rows
 configuration: setup-dev ## Generate docs/configuration.md from the settings classes
 	$(BIN)/python -m docs.generate_configuration
 
+.PHONY: openapi
+openapi: setup-dev ## Generate the gateway's OpenAPI document from the protos
+	$(BIN)/python -m docs.openapi
+
 .PHONY: format
 format: setup-dev ## Format the code and fix what can be fixed safely
 	$(BIN)/ruff check --quiet --fix .
@@ -189,6 +193,7 @@ verify: setup-dev verify-protos ## Check style, types, import rules, protos and 
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports --no-cache
 	$(BIN)/python -m docs.generate_configuration --check
+	$(BIN)/python -m docs.openapi --check
 
 # Compare with the last commit; in a clean checkout with the one before it.
 PROTOS_BEFORE = $(shell git diff --quiet HEAD -- protos 2>/dev/null && git rev-parse --quiet --verify HEAD~1 || echo HEAD)

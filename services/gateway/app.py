@@ -1,14 +1,18 @@
 """The routes of the gateway, and what holds for all of them: hosts, origins, headers."""
 
 from http import HTTPStatus
+from pathlib import Path
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.gateway.web.host_check import HostCheck
 
 HEALTH = "/health"
+OPENAPI = "/openapi.json"
+OPENAPI_FILE = Path(__file__).with_name("openapi.json")
+"""Generated from the protos by `make openapi`."""
 PREFLIGHT_SECONDS_MAX = 7_200
 """How long browsers may remember what a page may send; Chrome remembers no longer."""
 SENT_BY_PAGES = (
@@ -49,8 +53,8 @@ UNKNOWN_PATH = JSONResponse(
     {"code": "unimplemented", "message": "no such path: a call is POST /package.Service/Method"},
     HTTPStatus.NOT_FOUND,
 )
-NOT_ASCII = JSONResponse(
-    {"code": "invalid_argument", "message": "a header has characters that are not ASCII"},
+NOT_PRINTABLE = JSONResponse(
+    {"code": "invalid_argument", "message": "a header has characters that are not printable ASCII"},
     HTTPStatus.BAD_REQUEST,
 )
 NO_GRPC = JSONResponse(
@@ -85,6 +89,7 @@ class Gateway:
         self._paths = paths
         self._hosts = hosts
         self._origins = origins
+        self._openapi = Response(OPENAPI_FILE.read_bytes(), media_type="application/json")
         self.is_draining = False
 
     def app(self) -> ASGIApp:
@@ -108,16 +113,18 @@ class Gateway:
         elif path == HEALTH:
             # The same while the progress server is down: a restart of this process would not help.
             app = DRAINING if self.is_draining else SERVING
+        elif path == OPENAPI:
+            app = self._openapi
         else:
             app = UNKNOWN_PATH
         await app(scope, receive, send)
 
 
 def _objection(scope: Scope) -> ASGIApp | None:
-    """Return the answer to a request that connectrpc cannot read; None for any other."""
+    """Return the answer to a request that connectrpc or gRPC cannot carry; None for any other."""
     for name, value in scope["headers"]:
-        if not value.isascii():
-            return NOT_ASCII
+        if not value.isascii() or b"\t" in value:  # HTTP allows no other control character
+            return NOT_PRINTABLE
         if name == b"content-type" and value.startswith(GRPC) and not value.startswith(GRPC + b"-web"):
             return NO_GRPC
     return None
