@@ -1,5 +1,6 @@
 """The routes of the gateway, and what holds for all of them: hosts, origins, headers."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -21,11 +22,12 @@ SENT_BY_PAGES = (
     "connect-timeout-ms",
     "content-type",
     "grpc-timeout",
+    "last-event-id",
     "x-grpc-web",
     "x-request-id",
     "x-user-agent",
 )
-"""The headers of Connect, gRPC-Web and our own that a page of an allowed origin may send."""
+"""The headers of Connect, gRPC-Web, events and our own that a page of an allowed origin may send."""
 READ_BY_PAGES = ("grpc-message", "grpc-status", "grpc-status-details-bin", "retry-after")
 HEADERS = {
     "Cache-Control": "no-store",  # an answer is true for a moment, and for one caller
@@ -33,6 +35,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """The headers of every answer."""
+NO_CONTENT = 204
 UNBUFFERED = (b"x-accel-buffering", b"no")
 """The header of every stream: nginx would collect its messages."""
 FOREIGN_HOST = JSONResponse(
@@ -72,21 +75,19 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADE
 
 
 class Gateway:
-    """The HTTP application over the contract.
+    """The HTTP application.
 
     Args:
-        contract: answers the calls.
-        paths: the paths of the calls.
+        routes: what answers each path.
         hosts: the names under which requests are answered.
         origins: the origins of other websites whose pages may call.
 
     """
 
     def __init__(
-        self, contract: ASGIApp, paths: frozenset[str], hosts: frozenset[str], origins: tuple[str, ...]
+        self, routes: Mapping[str, ASGIApp], hosts: frozenset[str], origins: tuple[str, ...]
     ) -> None:
-        self._contract = contract
-        self._paths = paths
+        self._routes = routes
         self._hosts = hosts
         self._origins = origins
         self._openapi = Response(OPENAPI_FILE.read_bytes(), media_type="application/json")
@@ -108,8 +109,9 @@ class Gateway:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path in self._paths:
-            app = _objection(scope) or self._contract
+        app: ASGIApp
+        if (route := self._routes.get(path)) is not None:
+            app = _objection(scope) or route
         elif path == HEALTH:
             # The same while the progress server is down: a restart of this process would not help.
             app = DRAINING if self.is_draining else SERVING
@@ -154,9 +156,11 @@ class _WithHeaders:
 
 
 def _complete(start: Message, first: Message) -> None:
-    headers: list[tuple[bytes, bytes]] = [*start["headers"], *_RAW_HEADERS]
+    headers: list[tuple[bytes, bytes]] = list(start["headers"])
+    names = {name for name, _ in headers}
+    headers += [header for header in _RAW_HEADERS if header[0] not in names]
     if first.get("more_body", False):
         headers.append(UNBUFFERED)
-    elif not any(name == b"content-length" for name, _ in headers):
+    elif b"content-length" not in names and start["status"] != NO_CONTENT:
         headers.append((b"content-length", str(len(first.get("body", b""))).encode()))
     start["headers"] = headers

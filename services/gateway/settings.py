@@ -38,8 +38,9 @@ class GatewaySettings(HttpSettings):
     )
     token_file: ReadableFile | None = Field(
         default=None,
-        description="A file with the bearer token of a reader, for the reads of callers without a token. It"
-        " is read again for each call, so that replacing it needs no restart. Default: none.",
+        description="A file with the bearer token of a reader, for the watches behind /v1/batch/events and"
+        " the reads of callers without a token. It is read again for each call, so that replacing it needs no"
+        " restart. Default: none.",
     )
     anonymous_reads: bool | None = Field(
         default=None,
@@ -81,6 +82,24 @@ class GatewaySettings(HttpSettings):
         description="Maximum number of WatchBatch streams at a time; others are answered RESOURCE_EXHAUSTED."
         " There are 2,000 further connections for calls. Default 2,000: each is a watch of the progress"
         " server, which allows 20,000.",
+    )
+    viewers_max: int = Field(
+        default=10_000,
+        ge=1,
+        description="Maximum number of viewers of /v1/batch/events at a time; others are answered 429."
+        " Default 10,000.",
+    )
+    batch_viewers_max: int = Field(
+        default=5_000,
+        ge=1,
+        description="Maximum number of those viewers that view the same batch. Default 5,000: half of them.",
+    )
+    watches_max: int = Field(
+        default=500,
+        ge=1,
+        description="Maximum number of batches with viewers at a time, each watched by one stream of the"
+        " progress server that all its viewers share. Default 500: a fortieth of the watches that one server"
+        " allows.",
     )
     metrics_listen: str = Field(
         default="127.0.0.1:0",

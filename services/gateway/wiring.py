@@ -5,6 +5,8 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from starlette.types import ASGIApp
+
 from batchprogress import TlsFiles
 from process.certificate_files import CertificateFiles
 from process.configuration import refuse
@@ -19,6 +21,12 @@ from services.gateway.contract.forwarding import Bounds, Forwarder
 from services.gateway.contract.methods import methods_of
 from services.gateway.contract.request_bodies import BODY_BYTES_MAX
 from services.gateway.contract.upstream import Upstream
+from services.gateway.live import event_stream
+from services.gateway.live.admission import Admissions
+from services.gateway.live.batch_source import BatchSource
+from services.gateway.live.event_stream import EventStreams
+from services.gateway.live.viewer_hub import ViewerHub
+from services.gateway.reads.reads import METHODS, Reads
 from services.gateway.settings import GatewaySettings
 from services.gateway.web.tls import HttpCertificate
 from services.gateway.web.web_server import ServerOptions, WebServer, bind
@@ -39,15 +47,20 @@ class GatewayServer:
         self._certificate = _certificate(settings)
         registry = new_registry()
         methods = tuple(methods_of())
+        upstream = Upstream(settings.progress_target, _upstream_tls(settings))
+        callers = _callers(settings)
         self._forwarder = Forwarder(
-            Upstream(settings.progress_target, _upstream_tls(settings)),
-            _callers(settings),
-            Bounds(settings.call_seconds_max, settings.streams_max),
+            upstream, callers, Bounds(settings.call_seconds_max, settings.streams_max)
         )
         metrics = CallMetrics(registry, (method.path for method in methods))
         contract = contract_application(methods, self._forwarder, metrics)
-        paths = frozenset(method.path for method in methods)
-        self._gateway = Gateway(contract, paths, settings.hosts, settings.origins)
+        self._events = _event_streams(upstream, self._forwarder, callers, settings)
+        routes: dict[str, ASGIApp] = {
+            **dict.fromkeys((method.path for method in methods), contract),
+            **dict.fromkeys(METHODS, Reads(self._forwarder, metrics)),
+            event_stream.PATH: self._events,
+        }
+        self._gateway = Gateway(routes, settings.hosts, settings.origins)
         registry.register(self._collector())
         self._web = WebServer(self._gateway.app(), self._options(settings))
         self._socket: socket.socket = bind(settings.listen)
@@ -64,6 +77,7 @@ class GatewayServer:
         finally:
             self._gateway.is_draining = True
             self._forwarder.end_streams()
+            await self._events.close()
             self._web.should_exit = True
             await serving
             await self._forwarder.close()
@@ -72,7 +86,7 @@ class GatewayServer:
     def _options(self, settings: GatewaySettings) -> ServerOptions:
         return ServerOptions(
             FULL,
-            settings.streams_max,
+            settings.streams_max + settings.viewers_max,
             settings.drain_seconds,
             BODY_BYTES_MAX,
             settings.request_seconds_max,
@@ -106,11 +120,19 @@ async def gateway_server(
         yield server, serving
 
 
+def _event_streams(
+    upstream: Upstream, forwarder: Forwarder, callers: Callers, settings: GatewaySettings
+) -> EventStreams:
+    """Return what answers viewers of batches."""
+    source = BatchSource(upstream, forwarder, callers)
+    hub = ViewerHub(source, batch_viewers_max=settings.batch_viewers_max, watches_max=settings.watches_max)
+    return EventStreams(hub, Admissions(source.get_batch), callers, settings.viewers_max)
+
+
 def _callers(settings: GatewaySettings) -> Callers:
     token_file = settings.token_file
-    if token_file is None or not settings.reads_anonymously:
-        return Callers(None)
-    return Callers(lambda: read_token(token_file))
+    own_token = None if token_file is None else (lambda: read_token(token_file))
+    return Callers(own_token, reads_anonymously=settings.reads_anonymously)
 
 
 def _certificate(settings: GatewaySettings) -> HttpCertificate | None:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,16 @@ for await (const batch of watch("http://127.0.0.1:{port}", "b")) console.log(bat
 def code(language: str) -> list[str]:
     """Return the code blocks of the page in a language."""
     return [block.text for block in blocks(PAGE) if block.language == language]
+
+
+def documents(text: str) -> list[Any]:
+    """Return the JSON documents in a text, one after the other."""
+    found = []
+    while text := text.lstrip():
+        document, end = json.JSONDecoder().raw_decode(text)
+        found.append(document)
+        text = text[end:]
+    return found
 
 
 def program(name: str) -> str:
@@ -53,15 +64,27 @@ async def output_of(*command: str, cwd: Path) -> AsyncIterator[asyncio.StreamRea
 async def test_the_commands_work(sqlite_url: str, tmp_path: Path) -> None:
     program("curl")
     async with served(sqlite_url) as progress, gateway(f"127.0.0.1:{progress.port}") as door:
-        commands = "set -e\n" + "echo\n".join(code("sh")).replace("127.0.0.1:8080", f"127.0.0.1:{door.port}")
-        async with output_of(
-            "sh", "-c", re.sub(r"(-d '.*\}')$", r"\1; echo", commands, flags=re.MULTILINE), cwd=tmp_path
-        ) as out:
-            created, reported, read, got = [
-                json.loads(line) for line in (await out.read()).splitlines() if line
-            ]
+        commands = "set -e\n" + "".join(code("sh")).replace("127.0.0.1:8080", f"127.0.0.1:{door.port}")
+        async with output_of("sh", "-c", commands, cwd=tmp_path) as out:
+            created, reported, read, got, plain, listed = documents((await out.read()).decode())
     assert (created["batch"]["totalJobs"], reported["disposition"]) == ("2", "DISPOSITION_RECORDED")
     assert (read["batch"]["batchId"], got["batch"]["percentComplete"]) == ("import-1", 50)
+    assert [one["batchId"] for one in (plain["batch"], *listed["batches"])] == ["import-1", "import-1"]
+
+
+async def test_curl_shows_the_events_on_the_page(sqlite_url: str, tmp_path: Path) -> None:
+    program("curl")
+    command, _, shown = next(text for text in code("console") if "/v1/batch/events" in text).partition("\n")
+    async with served(sqlite_url) as progress, gateway(f"127.0.0.1:{progress.port}") as door:
+        await progress.create("import-1", 2)
+        await progress.report("import-1", "17")
+        command = command.removeprefix("$ ").replace("127.0.0.1:8080", f"127.0.0.1:{door.port}")
+        async with output_of("sh", "-c", command, cwd=tmp_path) as out:
+            begin = await out.readuntil(b'"percentComplete": 50')
+            await progress.report("import-1", "18")
+            output = (begin + await out.read()).decode()
+    first_fields = re.compile(r"^(event: .*|id: .*|data: .{75})", re.MULTILINE)
+    assert first_fields.findall(output) == first_fields.findall(shown)
 
 
 async def test_the_error_on_the_page_is_what_the_gateway_answers(sqlite_url: str) -> None:

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -112,9 +113,9 @@ class Door:
 
     async def send(self, verb: str, path: str, body: bytes = b"", **headers: str) -> Answer:
         """Send a request."""
-        async with self._answering(verb, path, body, headers) as (status, named, reader):
+        async with self.answering(verb, path, body, headers) as (status, named, reader):
             async with asyncio.timeout(SECONDS_MAX):
-                raw = await _body(named, reader)
+                raw = b"" if status == HTTPStatus.NO_CONTENT else await _body(named, reader)
         return Answer(status, named, raw)
 
     @asynccontextmanager
@@ -124,9 +125,9 @@ class Door:
         """Open a stream of ProgressService while the context is open."""
         headers |= {"content_type": kind}
         path = f"/{PROGRESS}/{method}"
-        async with self._answering("POST", path, enveloped(body), headers) as (status, named, reader):
+        async with self.answering("POST", path, enveloped(body), headers) as (status, named, reader):
             assert status == 200, (status, named)
-            yield _frames(_parts(named, reader))
+            yield _frames(parts_of(named, reader))
 
     @asynccontextmanager
     async def watch(self, batch_id: str, **fields: Any) -> AsyncIterator[AsyncIterator[Frame]]:
@@ -136,9 +137,10 @@ class Door:
             yield frames
 
     @asynccontextmanager
-    async def _answering(
+    async def answering(
         self, verb: str, path: str, body: bytes, headers: Mapping[str, str]
     ) -> AsyncIterator[tuple[int, dict[str, str], asyncio.StreamReader]]:
+        """Send a request; yields the status, the headers and the rest of the answer while it is open."""
         named = {"host": "127.0.0.1", "connection": "close", "content-length": str(len(body))}
         named |= {name.replace("_", "-"): value for name, value in (self.headers | dict(headers)).items()}
         head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
@@ -156,10 +158,10 @@ class Door:
 async def _body(headers: Mapping[str, str], reader: asyncio.StreamReader) -> bytes:
     if "content-length" in headers:
         return await reader.readexactly(int(headers["content-length"]))
-    return b"".join([part async for part in _parts(headers, reader)])
+    return b"".join([part async for part in parts_of(headers, reader)])
 
 
-async def _parts(headers: Mapping[str, str], reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def parts_of(headers: Mapping[str, str], reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     """Yield the chunks of a body; a body that is cut raises IncompleteReadError."""
     if "content-length" in headers:
         yield await reader.readexactly(int(headers["content-length"]))

@@ -72,14 +72,17 @@ class _Detail(ErrorDetail):
 
     def value(self, _type: object = None) -> WireMessage | None:  # type: ignore[override]  # overloads
         """Return the content; None if the type is unknown."""
-        kind = DETAILS.get(self.type_name)
-        if kind is None:
-            return None
-        try:
-            content = MessageToDict(kind.FromString(self.message_bytes))
-        except DecodeError:
-            return None
-        return message_from_json_value(Struct, content)
+        content = detail_content(self)
+        return None if content is None else message_from_json_value(Struct, MessageToDict(content))
+
+
+def detail_content(detail: ErrorDetail) -> Message | None:
+    """Return the message in a detail; None if its type is unknown."""
+    kind = DETAILS.get(detail.type_name)
+    try:
+        return None if kind is None else kind.FromString(detail.message_bytes)
+    except DecodeError:
+        return None
 
 
 def answer_of(error: grpc.aio.AioRpcError) -> Answer:
@@ -96,7 +99,7 @@ def answer_of(error: grpc.aio.AioRpcError) -> Answer:
     if is_from_server(error):
         raw = dict(error.trailing_metadata() or ())[STATUS_DETAILS_KEY]
         return Answer(status_pb2.Status.FromString(bytes(raw)))
-    return to_answer(_unreached(error.code()))
+    return to_answer(unreached(error.code()))
 
 
 def is_from_server(error: grpc.aio.AioRpcError) -> bool:
@@ -137,7 +140,13 @@ def busy(message: str) -> Answer:
     )
 
 
-def _unreached(code: grpc.StatusCode) -> Refusal:
+def unreached(code: grpc.StatusCode) -> Refusal:
+    """Return the refusal of a call that the server has not answered.
+
+    Args:
+        code: how gRPC or a proxy has ended it.
+
+    """
     match code:
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return Refusal(code, "DEADLINE_EXCEEDED", "the progress server has not answered in time")

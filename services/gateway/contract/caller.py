@@ -1,14 +1,13 @@
 """What of a caller's headers is passed on to the progress server, and with whose token."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import grpc
 import structlog
-from connectrpc.request import Headers
 
 from rpc.answers.refusal import Refusal
-from services.gateway.contract.answers import to_answer
+from services.gateway.contract.answers import Answer, to_answer
 
 PASSED_ON = ("authorization", "x-request-id")
 """The headers of a caller that the progress server gets."""
@@ -24,15 +23,17 @@ class Callers:
     """Decides with whose token a call is made.
 
     Args:
-        own_token: returns the gateway's own token for the reads of callers without one; None: there is none.
+        own_token: returns the gateway's own token; None: there is none.
+        reads_anonymously: whether callers without a token read with it.
 
     """
 
-    def __init__(self, own_token: Callable[[], str] | None) -> None:
+    def __init__(self, own_token: Callable[[], str] | None, *, reads_anonymously: bool = True) -> None:
         self._own_token = own_token
+        self._reads_anonymously = reads_anonymously
         self._told_at = -TOLD_AGAIN_SECONDS
 
-    def metadata(self, headers: Headers, *, is_read: bool) -> Metadata:
+    def metadata(self, headers: Mapping[str, str], *, is_read: bool) -> Metadata:
         """Return the metadata of a call.
 
         Args:
@@ -44,17 +45,39 @@ class Callers:
 
         """
         passed = tuple((name, value) for name in PASSED_ON if (value := headers.get(name)) is not None)
-        if not is_read or self._own_token is None or "authorization" in headers:
+        if not is_read or not self._reads_anonymously or "authorization" in headers:
             return passed
+        return (*passed, *self.own_metadata())
+
+    def own_metadata(self) -> Metadata:
+        """Return the metadata of a call that the gateway makes for itself.
+
+        Raises:
+            Answer: the gateway's own token cannot be read.
+
+        """
+        if self._own_token is None:
+            return ()
         try:
-            return (*passed, ("authorization", f"Bearer {self._own_token()}"))
+            return (("authorization", f"Bearer {self._own_token()}"),)
         except ValueError as error:
-            self._tell(str(error))
+            self._tell("cannot use the token file", str(error))
             message = "the gateway cannot read its own token: its operator should check its log"
             raise to_answer(Refusal(grpc.StatusCode.UNAVAILABLE, "TOKEN_UNREADABLE", message)) from error
 
-    def _tell(self, reason: str) -> None:
+    def own_token_refused(self, reason: str) -> Answer:
+        """Return the answer to a caller that was let in, but for whom the gateway may not ask.
+
+        Args:
+            reason: the sentence of the server, for the log.
+
+        """
+        self._tell("the progress server refuses the gateway's own token", reason)
+        message = "the gateway's own token may not read batches: its operator should check its log"
+        return to_answer(Refusal(grpc.StatusCode.UNAVAILABLE, "TOKEN_REFUSED", message))
+
+    def _tell(self, event: str, reason: str) -> None:
         now = time.monotonic()
         if now - self._told_at >= TOLD_AGAIN_SECONDS:
             self._told_at = now
-            _log.warning("cannot use the token file", reason=reason)
+            _log.warning(event, reason=reason)

@@ -1,7 +1,7 @@
 """Passes each call on to the progress server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,8 +11,8 @@ from connectrpc.request import RequestContext
 from connectrpc.server import Endpoint
 
 from services.gateway.contract.answers import Answer, answer_of, busy, draining, is_from_server
-from services.gateway.contract.caller import Callers
-from services.gateway.contract.messages import Converter, Encoded
+from services.gateway.contract.caller import Callers, Metadata
+from services.gateway.contract.messages import JSON, Converter, Encoded
 from services.gateway.contract.methods import Method
 from services.gateway.contract.upstream import Upstream
 
@@ -67,17 +67,54 @@ class Forwarder:
         self._converter.close()
         await self._upstream.close()
 
+    async def call(
+        self, method: Method, request: bytes, metadata: Metadata, seconds: float | None = None
+    ) -> bytes:
+        """Make a unary call.
+
+        Args:
+            method: the method.
+            request: its request, in protobuf's binary format.
+            metadata: the metadata of the call.
+            seconds: how long it may take; None: as long as any call.
+
+        Returns:
+            The response, in protobuf's binary format.
+
+        Raises:
+            Answer: the call has failed.
+
+        """
+        timeout = self._bounds.call_seconds_max if seconds is None else seconds
+        try:
+            return await self._upstream.unary(method.path)(request, timeout=timeout, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            failed = error
+        raise failed_call(failed, self._upstream)
+
+    async def read_json(self, method: Method, request: bytes, headers: Mapping[str, str]) -> bytes:
+        """Make a unary call for a caller that wants JSON.
+
+        Args:
+            method: the method, which only reads.
+            request: its request, in protobuf's binary format.
+            headers: the headers of the caller.
+
+        Returns:
+            The response as ProtoJSON.
+
+        Raises:
+            Answer: the call has failed.
+
+        """
+        response = await self.call(method, request, self._callers.metadata(headers, is_read=method.is_read))
+        return await self._converter.to_response(response, method.response, JSON)
+
     async def _unary(self, method: Method, sent: Encoded, context: Context) -> bytes:
         metadata = self._callers.metadata(context.request_headers, is_read=method.is_read)
         request = await self._converter.to_request(sent, method.request)
-        seconds = self._seconds(context)
-        try:
-            response = await self._upstream.unary(method.path)(request, timeout=seconds, metadata=metadata)
-        except grpc.aio.AioRpcError as error:
-            failed = error
-        else:
-            return await self._converter.to_response(response, method.response, sent.codec)
-        raise self._failed(failed)
+        response = await self.call(method, request, metadata, self._seconds(context))
+        return await self._converter.to_response(response, method.response, sent.codec)
 
     async def _stream(self, method: Method, sent: Encoded, context: Context) -> AsyncIterator[bytes]:
         metadata = self._callers.metadata(context.request_headers, is_read=method.is_read)
@@ -108,17 +145,25 @@ class Forwarder:
             raise draining() from None
         else:
             return
-        raise self._failed(failed)
-
-    def _failed(self, error: grpc.aio.AioRpcError) -> Answer:
-        if error.code() is grpc.StatusCode.UNAVAILABLE and not is_from_server(error):
-            self._upstream.renew()
-        return answer_of(error)
+        raise failed_call(failed, self._upstream)
 
     def _seconds(self, context: Context) -> float:
         asked = context.timeout_ms
         limit = self._bounds.call_seconds_max
         return limit if asked is None else min(limit, asked / MILLISECONDS)
+
+
+def failed_call(error: grpc.aio.AioRpcError, upstream: Upstream) -> Answer:
+    """Translate a failed call, and open new connections if the server was not reached.
+
+    Args:
+        error: how the call failed.
+        upstream: the connections.
+
+    """
+    if error.code() is grpc.StatusCode.UNAVAILABLE and not is_from_server(error):
+        upstream.renew()
+    return answer_of(error)
 
 
 def _is_cancelled() -> bool:

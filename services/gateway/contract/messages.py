@@ -117,7 +117,7 @@ def _from_json(data: bytes, kind: type[Message]) -> bytes:
         # Unknown fields are ignored, as in the binary format: a newer client may send some.
         Parse(data, message, ignore_unknown_fields=True)
     except ParseError as error:
-        raise malformed(f"not JSON of {kind.DESCRIPTOR.full_name}: {_short(str(error))}") from None
+        raise malformed(f"not JSON of {kind.DESCRIPTOR.full_name}: {short(str(error))}") from None
     except (ValueError, RecursionError, TypeError):
         raise malformed(f"not JSON of {kind.DESCRIPTOR.full_name}") from None
     return message.SerializeToString()
@@ -132,5 +132,6 @@ def _to_json(data: bytes, kind: type[Message]) -> bytes:
     return MessageToJson(message, indent=None, always_print_fields_with_no_presence=True).encode()
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return the beginning of a sentence that quotes what a client has sent."""
     return text if len(text) <= TOLD_CHARACTERS_MAX else f"{text[:TOLD_CHARACTERS_MAX]} …"

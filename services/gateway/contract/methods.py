@@ -73,3 +73,9 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
             stream_type=StreamType.SERVER_STREAM if method.server_streaming else StreamType.UNARY,
         ),
     )
+
+
+def method_named(name: str) -> Method:
+    """Return the method of ProgressService with a name."""
+    service = SERVICES[0]
+    return _method(service, service.methods_by_name[name])

@@ -1,0 +1,1 @@
+"""Reads by plain GET, with the fields of the request in the query."""
