@@ -15,7 +15,7 @@ from batches.listing import BatchFilter
 from batches.store import label_search, listings, schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from tests.integration.store.steps import insert_batches, rows_read
+from tests.integration.store.steps import insert_batches, rows_read, update_statistics
 
 _batch = schema.batches.c
 SEARCHED = 20
@@ -155,6 +155,7 @@ async def insert_labelled(database: Database, first: int, end: int) -> None:
         await connection.execute(state.where(_batch.batch_key.in_(running)))
 
     await database.write(write)
+    await update_statistics(database)
 
 
 def batch_id(number: int) -> str:
