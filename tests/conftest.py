@@ -1,5 +1,6 @@
 """Databases for all tests, the choice of tests for `make test`, and the summary of a run."""
 
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ __all__ = ["figures"]  # a fixture of all tests
 
 CONNECTIONS_MAX = 8
 """The default of the setting."""
+FULL_SIZE_SECONDS_MAX = 1800
+"""Tests in full size take up to some ten minutes."""
 
 
 def pytest_configure() -> None:
@@ -47,6 +50,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
         engine = not_run.engine_of(item)
         if engine in SERVERS and "databases" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(engine))
+        if os.environ.get("FAULTS") == "full":
+            item.add_marker(pytest.mark.timeout(FULL_SIZE_SECONDS_MAX))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

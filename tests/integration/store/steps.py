@@ -156,7 +156,7 @@ async def rows_read(connection: AsyncConnection) -> int:
 
 
 async def update_statistics(database: Database) -> None:
-    """Update the optimizer's statistics, as servers do at a time of their own, after which plans may differ."""
+    """Update the optimizer's statistics, as servers do at times of their own: plans may differ after that."""
     if database.engine.dialect.name != "sqlite":
         await execute(database, "ANALYZE TABLE batches, batch_labels")
 
