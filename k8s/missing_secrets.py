@@ -1,5 +1,6 @@
 """Decides which Secrets of overlays/secured are missing, and makes their content. Nothing here does I/O."""
 
+import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ ROLES: dict[str, tuple[Role, ...]] = {
 """The holders of tokens, and what they may do."""
 HOLDERS = {"progress": ("worker", "enqueuer", "dashboard"), "job-status": ("reconciler",)}
 """For each server, whose tokens it accepts."""
+WATCH_TOKEN_KEY = "progress-watch-token-key"  # noqa: S105  # the name of its Secret
+WATCH_TOKEN_KEY_BYTES = 32
+"""As many random bytes as the signature of a watch token has."""
 
 Secrets = Mapping[str, Mapping[str, bytes]]
 """The content of Secrets by their names."""
@@ -41,7 +45,8 @@ class NewSecret:
 def names() -> list[str]:
     """Return the names of all Secrets that this module knows."""
     pairs = [f"{name}-tls" for name in (*SERVERS, *CLIENTS)]
-    return [AUTHORITY, *pairs, *(f"{one}-token" for one in ROLES), *(f"{one}-tokens" for one in HOLDERS)]
+    tokens = [*(f"{one}-token" for one in ROLES), *(f"{one}-tokens" for one in HOLDERS)]
+    return [AUTHORITY, *pairs, *tokens, WATCH_TOKEN_KEY]
 
 
 def missing_certificates(existing: Secrets, namespace: str) -> Iterator[NewSecret]:
@@ -95,6 +100,13 @@ def missing_tokens(existing: Secrets) -> Iterator[NewSecret]:
                 yield NewSecret(name, {"token": token.encode()})
             entries.append(entry_text(holder, token, ROLES[holder]))
         yield NewSecret(f"{server}-tokens", {"tokens": "\n".join(entries).encode()})
+
+
+def missing_keys(existing: Secrets) -> Iterator[NewSecret]:
+    """Yield the key that signs watch tokens, if it is missing."""
+    if WATCH_TOKEN_KEY not in existing:
+        key = secrets.token_hex(WATCH_TOKEN_KEY_BYTES)
+        yield NewSecret(WATCH_TOKEN_KEY, {"keys": f"{key}\n".encode()})
 
 
 def _of_pair(name: str, pair: Pair, more: dict[str, bytes]) -> NewSecret:

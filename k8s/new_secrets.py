@@ -9,11 +9,19 @@ from pathlib import Path
 
 from k8s.kubectl import KubectlFailed, kubectl, read
 from k8s.manifests import name_of
-from k8s.missing_secrets import Incomplete, NewSecret, missing_certificates, missing_tokens, names
+from k8s.missing_secrets import (
+    Incomplete,
+    NewSecret,
+    missing_certificates,
+    missing_keys,
+    missing_tokens,
+    names,
+)
 
 HELP = """\
 Create the Secrets of overlays/secured in kubectl's current namespace: an authority and the certificates of
-our pods, the tokens of our pods, of workers and of enqueuers, and the URLs of the databases. What exists is
+our pods, the tokens of our pods, of workers and of enqueuers, the key of watch tokens, and the URLs of the
+databases. What exists is
 kept, including what cert-manager has issued, so that the command can be run again at any time. Delete a
 Secret and run it to get a new one.
 """
@@ -46,6 +54,7 @@ def create(urls: dict[str, Path]) -> None:
         *(NewSecret(name, {"url": file.read_bytes()}) for name, file in urls.items() if name not in existing),
         *missing_certificates(existing, namespace),
         *missing_tokens(existing),
+        *missing_keys(existing),
     ]
     for name in sorted(existing):
         print(f"kept {name}")

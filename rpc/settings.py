@@ -104,6 +104,11 @@ class ServerSettings(BaseSettings):
         " each call and each flush; needs the extra `traces`. Default: no traces, at no cost.",
     )
 
+    @property
+    def requires_tokens(self) -> bool:
+        """Whether callers need a token."""
+        return self.tokens_file is not None or self.jwt_key_file is not None
+
     @field_validator("listen")
     @classmethod
     def _check_listen(cls, value: str) -> str:

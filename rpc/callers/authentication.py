@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 from process.reloaded_files import ReloadedFiles
@@ -10,6 +11,7 @@ from rpc.callers.jwt_tokens import SignedTokenRules, SignedTokens
 from rpc.callers.limits import UNLIMITED, Limits, Usage
 from rpc.callers.principal import Principal
 from rpc.callers.token_file import digest_of, read_tokens
+from rpc.callers.watch_tokens import WATCH_TOKEN_PREFIX, WatchTokens
 
 REFRESH_SECONDS = 1.0
 """How long a token that was removed from its file may still be accepted; a check costs microseconds."""
@@ -24,11 +26,8 @@ class AuthenticationRules:
     signed: SignedTokenRules | None = None
     limits: Limits = UNLIMITED
     """The limits of callers for whom the token file has none."""
-
-    @property
-    def require_tokens(self) -> bool:
-        """Whether callers need a token."""
-        return self.token_file is not None or self.signed is not None
+    watch_tokens: WatchTokens | None = None
+    """Verifies watch tokens, which are accepted besides the others."""
 
 
 class Authenticator:
@@ -49,12 +48,13 @@ class Authenticator:
         self._next_refresh = time.monotonic() + REFRESH_SECONDS
         self._usages: WeakValueDictionary[str, Usage] = WeakValueDictionary()
         self._limits = rules.limits
+        self._watch_tokens = rules.watch_tokens
         self._opaque, self._signed = self._opaque_tokens(rules.token_file), self._signed_tokens(rules.signed)
 
     @property
     def is_stale(self) -> bool:
         """Whether a file was replaced by one that cannot be used; the old content stays in use."""
-        return any(one is not None and one.is_stale for one in (self._opaque, self._signed))
+        return any(one is not None and one.is_stale for one in self._reloaded)
 
     def principal(self, authorization: str) -> Principal | None:
         """Authenticate a caller.
@@ -65,16 +65,27 @@ class Authenticator:
         Returns:
             The caller; None if the header does not have a valid token.
 
+        Raises:
+            Refusal: TOKEN_EXPIRED, for an expired watch token.
+
         """
         self._refresh()
         if authorization[: len(BEARER)].lower() != BEARER:
             return None
         token = authorization[len(BEARER) :].strip()
         digest = digest_of(token)
+        if token.startswith(WATCH_TOKEN_PREFIX):
+            if self._watch_tokens is None:
+                return None
+            return self._watch_tokens.principal(token, digest, self._with_shared_usage)
         known = self._opaque.current.get(digest) if self._opaque is not None else None
         if known is None and self._signed is not None:
             known = self._signed.current.principal(token, digest)
         return known
+
+    @property
+    def _reloaded(self) -> tuple[ReloadedFiles[Any] | WatchTokens | None, ...]:
+        return self._opaque, self._signed, self._watch_tokens
 
     def _with_shared_usage(self, principal: Principal) -> Principal:
         """Let all tokens of a name share one usage, which lives as long as one of them is known."""
@@ -85,7 +96,7 @@ class Authenticator:
         if now < self._next_refresh:
             return
         self._next_refresh = now + REFRESH_SECONDS
-        for one in (self._opaque, self._signed):
+        for one in self._reloaded:
             if one is not None:
                 one.refresh()
 

@@ -19,7 +19,8 @@ forbidden to everybody."""
 _AUTHORIZATION = "authorization"
 
 Authenticate = Callable[[str], Principal | None]
-"""Returns the caller that an `authorization` header belongs to; None if it has no valid token."""
+"""Returns the caller that an `authorization` header belongs to; None if it has no valid token. Raises Refusal
+(TOKEN_EXPIRED) for an expired watch token."""
 
 
 class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
@@ -41,7 +42,7 @@ class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
         """Return the handler of an allowed call.
 
         Raises:
-            Refusal: TOKEN_INVALID, CALLER_RATE or ROLE_MISSING.
+            Refusal: TOKEN_INVALID, TOKEN_EXPIRED, CALLER_RATE or ROLE_MISSING.
 
         """
         method = handler_call_details.method
@@ -59,7 +60,11 @@ class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
         return handler
 
     def _require(self, principal: Principal, method: str) -> None:
-        if method not in self._required_roles:
+        if principal.watch_grant is not None:
+            if method in principal.watch_grant.methods:
+                return
+            needed = "a token with a role, and not a watch token"
+        elif method not in self._required_roles:
             needed = "a role that does not exist"
         else:
             role = self._required_roles[method]

@@ -25,6 +25,16 @@ class Role(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class WatchGrant:
+    """What a watch token allows, in place of roles and of a prefix."""
+
+    batch_id: str
+    """The one batch that exists for the caller."""
+    methods: frozenset[str]
+    """The methods (/package.Service/Method) that it may call."""
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """An authenticated caller."""
 
@@ -37,9 +47,13 @@ class Principal:
     """What the caller uses now; all tokens with its name share it."""
     is_authenticated: bool = True
     """Whether it has a token."""
+    watch_grant: WatchGrant | None = None
+    """What its watch token allows; None: the caller has another token."""
 
     def owns(self, batch_id: str) -> bool:
         """Return whether a batch exists for the caller."""
+        if self.watch_grant is not None:
+            return batch_id == self.watch_grant.batch_id
         return batch_id.startswith(self.batch_prefix)
 
 

@@ -14,6 +14,7 @@ from rpc.answers.error_table import ErrorTable
 from rpc.answers.request_checks import RequestChecks
 from rpc.callers.authorization import RequiredRoles
 from rpc.callers.limits import Limits
+from rpc.callers.watch_tokens import WatchTokens
 from rpc.serving.admin import AdminPorts
 from rpc.serving.health import Health
 from rpc.serving.security import ServerSecurity
@@ -48,6 +49,8 @@ class Service:
     """Registers its servicers."""
     check: Callable[[], Awaitable[object]]
     """Fails while the store behind the service does not answer."""
+    watch_tokens: WatchTokens | None = None
+    """Verifies the watch tokens of the service; None: there are none."""
     further_names: Sequence[str] = ()
     """The full names of the other services on the same port: health and reflection list them too."""
     request_checks: RequestChecks = field(default_factory=RequestChecks)
@@ -88,7 +91,7 @@ class Deployable:
         self._drain_seconds = settings.drain_seconds
         names = service.name, *service.further_names
         self._health = Health(names, service.check)
-        security = ServerSecurity(settings, service.required_roles, limits)
+        security = ServerSecurity(settings, service.required_roles, limits, service.watch_tokens)
         security.warn(settings.listen)
         telemetry.registry.register(
             ServerCollector(

@@ -12,6 +12,7 @@ from rpc.callers.connections import ConnectionCallers
 from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.limits import Limits
 from rpc.callers.tls import ServerCertificate
+from rpc.callers.watch_tokens import WatchTokens
 from rpc.settings import ServerSettings
 
 _log = structlog.get_logger()
@@ -24,17 +25,24 @@ class ServerSecurity:
         settings: the settings of the server.
         required_roles: the role that each method (/package.Service/Method) requires.
         limits: the limits of callers for whom the file of tokens has none, or of connections.
+        watch_tokens: verifies watch tokens; None: there are none.
 
     Raises:
         SystemExit: with code 78, if a certificate, a key or a file of tokens cannot be used.
 
     """
 
-    def __init__(self, settings: ServerSettings, required_roles: RequiredRoles, limits: Limits) -> None:
-        rules = _rules(settings, limits)
+    def __init__(
+        self,
+        settings: ServerSettings,
+        required_roles: RequiredRoles,
+        limits: Limits,
+        watch_tokens: WatchTokens | None = None,
+    ) -> None:
+        rules = _rules(settings, limits, watch_tokens)
         try:
             self.certificate = _certificate(settings)
-            self.authenticator = Authenticator(rules) if rules.require_tokens else None
+            self.authenticator = Authenticator(rules) if settings.requires_tokens else None
         except ValueError as error:
             refuse(str(error))
         self.interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (
@@ -76,7 +84,7 @@ def _certificate(settings: ServerSettings) -> ServerCertificate | None:
     return ServerCertificate(files)
 
 
-def _rules(settings: ServerSettings, limits: Limits) -> AuthenticationRules:
+def _rules(settings: ServerSettings, limits: Limits, watch_tokens: WatchTokens | None) -> AuthenticationRules:
     signed = None
     if (
         settings.jwt_key_file is not None
@@ -87,4 +95,4 @@ def _rules(settings: ServerSettings, limits: Limits) -> AuthenticationRules:
         signed = SignedTokenRules(
             settings.jwt_key_file, settings.jwt_algorithm, settings.jwt_audience, settings.jwt_issuer
         )
-    return AuthenticationRules(settings.tokens_file, signed, limits)
+    return AuthenticationRules(settings.tokens_file, signed, limits, watch_tokens)

@@ -20,6 +20,7 @@ from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.error_table import refusal_of
 from rpc.answers.refusal import Refusal, Violation, invalid_fields
+from rpc.callers.watch_tokens import WatchToken
 from services.progress.group_commit import Answer
 from services.progress.status import ERRORS
 from services.progress.watch import Snapshot
@@ -196,6 +197,13 @@ def to_pass(one: Pass) -> operations_pb2.Pass:
         batches_left=numbers.batches_left,
         errors=numbers.errors,
         cut_short=numbers.cut_short,
+    )
+
+
+def to_watch_token(token: WatchToken) -> pb.CreateWatchTokenResponse:
+    """Return the message of a new watch token."""
+    return pb.CreateWatchTokenResponse(
+        watch_token=token.text, expire_time=timestamp_pb2.Timestamp(seconds=token.expiry)
     )
 
 

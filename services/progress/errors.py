@@ -17,6 +17,10 @@ class TooManyWatches(Exception):
     """This server has too many open watches."""
 
 
+class WatchTokensOff(Exception):
+    """This server creates no watch tokens; the text says why."""
+
+
 class PrefixedToken(Exception):
     """What the caller asks for is about all batches, and its token is for those of a prefix."""
 

@@ -20,6 +20,7 @@ _ROLES = {
     "ListRepairs": Role.READER,
     "ListPendingJobs": Role.READER,
     "WatchBatch": Role.READER,
+    "CreateWatchToken": Role.READER,
     "ReportJobResult": Role.WORKER,
     "ReportJobResults": Role.WORKER,
 }
@@ -32,3 +33,8 @@ REQUIRED_ROLES: RequiredRoles = {
     **dict.fromkeys(REFLECTION_METHODS, Role.READER),
 }
 """The roles by the full names of the methods."""
+
+WATCH_TOKEN_METHODS = frozenset(
+    f"/{SERVICE}/{name}" for name in ("GetBatch", "ListFailureGroups", "WatchBatch")
+)
+"""What the holder of a watch token may call, for one batch."""

@@ -45,6 +45,11 @@ HEARTBEAT_SECONDS_MIN = 1
 """1,000 watches with heartbeats every second take a tenth of a core."""
 HEARTBEAT_SECONDS_MAX = 60
 """haproxy ends a stream that is quiet for 50 s, and nginx after 60 s: a longer interval keeps none open."""
+WATCH_TOKEN_SECONDS_MIN = 10
+WATCH_TOKEN_SECONDS_MAX = 24 * 3_600
+"""A working day and a night: a watch token cannot be revoked."""
+WATCH_TOKEN_SECONDS_DEFAULT = 3_600
+"""As long as a person looks at a page; a page that needs longer asks for another token."""
 REVISION_MAX = 2**63 - 1
 ATTEMPT_MAX = 2**31 - 1
 
@@ -206,6 +211,18 @@ def to_watch(message: pb.WatchBatchRequest) -> Watch:
     )
     checks.done()
     return watch
+
+
+def to_watch_token(message: pb.CreateWatchTokenRequest) -> tuple[str, float]:
+    """Check CreateWatchToken; return batch_id and the seconds for which the token is valid."""
+    checks = FieldChecks()
+    batch_id = checks.identifier("batch_id", message.batch_id)
+    seconds = _seconds(message.ttl) if message.HasField("ttl") else WATCH_TOKEN_SECONDS_DEFAULT
+    if not WATCH_TOKEN_SECONDS_MIN <= seconds <= WATCH_TOKEN_SECONDS_MAX:
+        rule = f"must be from {WATCH_TOKEN_SECONDS_MIN} to {WATCH_TOKEN_SECONDS_MAX} s, or unset"
+        checks.reject("ttl", rule)
+    checks.done()
+    return batch_id, seconds
 
 
 def _seconds(duration: Duration) -> float:

@@ -24,6 +24,7 @@ from services.progress.reads import Reads, counted_read
 from services.progress.reports import Reports
 from services.progress.scope import require_visible
 from services.progress.watch_hub import WatchHub
+from services.progress.watch_tokens import CreateWatchToken
 
 if TYPE_CHECKING:  # the edge must not load SQLAlchemy to name the store
     from batches.store.batch_store import BatchStore
@@ -44,6 +45,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         messages: makes the messages of batches.
         changed: gets the ids of the batches that a request has changed.
         reads: runs the reads of callers.
+        create_watch_token: makes the watch tokens.
 
     """
 
@@ -56,6 +58,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         changed: Callable[[Iterable[str]], None],
         *,
         reads: Reads,
+        create_watch_token: CreateWatchToken,
     ) -> None:
         self._store = store
         self._reports = reports
@@ -63,6 +66,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self._messages = messages
         self._changed = changed
         self.reads = reads
+        self._create_watch_token = create_watch_token
 
     async def CreateBatch(self, request: pb.CreateBatchRequest, _context: Context) -> pb.CreateBatchResponse:
         new = scope.require_creatable(requests.to_new_batch(request, caller().batch_prefix))
@@ -197,6 +201,14 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
                     yield HEARTBEAT if snapshot is None else await self._messages.of_snapshot(snapshot)
+
+    @counted_read
+    async def CreateWatchToken(
+        self, request: pb.CreateWatchTokenRequest, _context: Context
+    ) -> pb.CreateWatchTokenResponse:
+        batch_id, seconds = requests.to_watch_token(request)
+        await self._store.get_batch(require_visible(batch_id))
+        return convert.to_watch_token(self._create_watch_token(batch_id, seconds))
 
 
 def _announced(heartbeat_seconds: float | None) -> tuple[tuple[str, str], ...]:

@@ -3,6 +3,7 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from process.readable_file import ReadableFile
 from rpc.settings import ServerSettings
 
 
@@ -56,6 +57,12 @@ class ProgressSettings(ServerSettings):
         " are answered RESOURCE_EXHAUSTED. The file of tokens may set another limit for a token. At most half"
         " of BATCHES_DATABASE_CONNECTIONS are used for the reads of one caller. Default 32: with the default"
         " of 8 connections, each of them waits for at most seven others.",
+    )
+    watch_token_key_file: ReadableFile | None = Field(
+        default=None,
+        description="File with one or two keys, one a line, of at least 32 characters (openssl rand -base64"
+        " 32), reloaded when it changes. The first signs watch tokens, and both are accepted. It must not be"
+        " open to every user of the machine. Default: watch tokens are neither created nor accepted.",
     )
     stuck_after: float = Field(
         default=300,

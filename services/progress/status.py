@@ -26,6 +26,7 @@ ERRORS: ErrorTable = {
         StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database is unavailable; try again"
     ),
     errors.ForeignBatchId: ErrorAnswer(StatusCode.PERMISSION_DENIED, "FOREIGN_BATCH_ID"),
+    errors.WatchTokensOff: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "WATCH_TOKENS_OFF"),
     errors.PrefixedToken: ErrorAnswer(
         StatusCode.PERMISSION_DENIED,
         "PREFIXED_TOKEN",

@@ -19,6 +19,7 @@ from batches.store.writability import require_writable
 from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
 from rpc.answers.request_checks import Admit, RequestChecks
 from rpc.callers.limits import Limits
+from rpc.callers.watch_tokens import WatchTokens
 from rpc.serving.deployable import BackgroundTask, Deployable, Service
 from rpc.telemetry.telemetry import Telemetry
 from services.progress.batch_messages import BatchMessages
@@ -40,6 +41,7 @@ from services.progress.slices import Slices
 from services.progress.status import ERRORS
 from services.progress.tracing import traced
 from services.progress.watch_hub import WatchHub
+from services.progress.watch_tokens import creation_of, watch_tokens_of
 
 RECORDING_CONNECTIONS_MAX = 1
 """One connection for the one flusher; it is separate, so that no burst of reads delays results."""
@@ -116,7 +118,17 @@ def _assemble(
     caller_reads = Reads(reads.connections_max)
     messages = BatchMessages(BatchConverter(rules), store.read_findings, slices)
     reports = Reports(group_commit, slices)
-    servicer = ProgressServicer(store, reports, hub, messages, pending.add, reads=caller_reads)
+    limits = _limits_of(settings)
+    watch_tokens = watch_tokens_of(settings, limits)
+    servicer = ProgressServicer(
+        store,
+        reports,
+        hub,
+        messages,
+        pending.add,
+        reads=caller_reads,
+        create_watch_token=creation_of(settings, watch_tokens),
+    )
 
     def add_to_server(server: grpc.aio.Server) -> None:
         progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
@@ -139,19 +151,22 @@ def _assemble(
             hub,
             tasks,
             partial(group_commit.require_room, 1),
+            watch_tokens=watch_tokens,
         ),
         telemetry,
-        _limits_of(settings),
+        limits,
         reuse_port=settings.reuse_port,
     )
 
 
-def _service(
+def _service(  # noqa: PLR0913  # the parts of a server
     add_to_server: Callable[[grpc.aio.Server], None],
     check: Callable[[], Awaitable[object]],
     hub: WatchHub,
     tasks: Sequence[BackgroundTask],
     admit_reports: Admit,
+    *,
+    watch_tokens: WatchTokens | None,
 ) -> Service:
     return Service(
         name=SERVICE,
@@ -163,6 +178,7 @@ def _service(
         ),
         add_to_server=add_to_server,
         check=check,
+        watch_tokens=watch_tokens,
         tasks=tasks,
         end_streams=hub.close,
     )

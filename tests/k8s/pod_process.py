@@ -65,4 +65,6 @@ def _mount(namespace: Namespace, source: Manifest, folder: Path) -> None:
     secret = namespace.get("secret", source["secretName"])
     folder.mkdir(parents=True)
     for item in source["items"]:
-        (folder / item["path"]).write_bytes(base64.b64decode(secret["data"][item["key"]]))
+        file = folder / item["path"]
+        file.write_bytes(base64.b64decode(secret["data"][item["key"]]))
+        file.chmod(source.get("defaultMode", 0o644))

@@ -7,8 +7,10 @@ import pytest
 
 from rpc.callers.principal import Role
 from tests.integration.gateway.conftest import Serve
-from tests.integration.security.conftest import Tokens
+from tests.integration.security.conftest import Tokens, key_file
 from tests.support.gateway import OPERATIONS, Door, details_of, gateway
+
+__all__ = ["key_file"]  # a fixture
 
 
 @pytest.fixture
@@ -68,6 +70,29 @@ async def test_anonymous_reads_are_off_where_others_can_reach_the_gateway(
         gateway(f"127.0.0.1:{server.port}", token_file=own_token, listen="0.0.0.0:0") as door,
     ):
         assert (await door.call("ListBatches")).error.code == "unauthenticated"
+
+
+async def test_a_page_reads_one_batch_with_a_watch_token(
+    serve: Serve, tokens: Tokens, own_token: Path, key_file: Path
+) -> None:
+    """The gateway's own token never takes its place, and creates no watch token for strangers."""
+    token = tokens.add("application", Role.OPERATOR, Role.READER)
+    async with (
+        serve(tokens_file=tokens.path, watch_token_key_file=key_file) as server,
+        at(server.port, own_token) as door,
+    ):
+        application = Door(door.port, headers={"authorization": f"Bearer {token}"})
+        for batch_id in ("b", "other"):
+            await application.call("CreateBatch", batchId=batch_id, totalJobs=0)
+        created = (await application.call("CreateWatchToken", batchId="b", ttl="900s")).json
+        page = Door(door.port, headers={"authorization": f"Bearer {created['watchToken']}"})
+        assert (await page.get("GetBatch", batchId="b")).json["batch"]["batchId"] == "b"
+        async with page.watch("b") as frames:
+            assert (await anext(frames)).json["batch"]["state"] == "BATCH_STATE_COMPLETED"
+        assert (await page.get("GetBatch", batchId="other")).error.code == "not_found"
+        assert (await page.call("ListBatches")).error[:2] == ("permission_denied", "ROLE_MISSING")
+        stranger = await door.call("CreateWatchToken", batchId="b")
+    assert (stranger.status, stranger.error.code) == (401, "unauthenticated")
 
 
 async def test_the_request_id_of_the_caller_is_passed_on(door: Door) -> None:

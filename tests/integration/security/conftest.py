@@ -1,5 +1,6 @@
 """Tokens of every kind, and clients that use them."""
 
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +23,8 @@ from rpc.callers.principal import Role
 from rpc.callers.token_file import entry_text, new_token
 from tests.support.progress import Served, served, stub_of
 
+KEY = secrets.token_hex(32)
+"""The key that signs watch tokens."""
 AUDIENCE, ISSUER, ALGORITHM = "batchprogress", "https://issuer.example", "ES256"
 
 
@@ -95,6 +98,19 @@ def jwt_settings(tmp_path: Path, issuer: Issuer) -> dict[str, Any]:
         "jwt_audience": AUDIENCE,
         "jwt_issuer": ISSUER,
     }
+
+
+def write_keys(file: Path, *keys: str) -> Path:
+    """Write a file of keys that only its owner may read."""
+    file.write_text("".join(f"{key}\n" for key in keys), encoding="ascii")
+    file.chmod(0o600)
+    return file
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """Return a file with KEY."""
+    return write_keys(tmp_path / "watch-token-keys", KEY)
 
 
 @asynccontextmanager

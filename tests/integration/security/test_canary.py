@@ -8,8 +8,10 @@ from typing import Any
 import grpc
 
 from batchprogress.v1 import progress_pb2 as pb
+from rpc.callers.limits import UNLIMITED
 from rpc.callers.principal import Role
-from tests.integration.security.conftest import Issuer, Tokens, bearing
+from rpc.callers.watch_tokens import WatchTokens
+from tests.integration.security.conftest import Issuer, Tokens, bearing, write_keys
 from tests.support.progress import ProgressProcess, progress_process, start
 
 SECONDS_MAX = 30
@@ -31,6 +33,8 @@ async def test_tokens_and_keys_stay_secret(
     url, key = tmp_path / "url", tmp_path / "issuer.pem"
     url.write_text(f"{sqlite_url}?cache={canary}", encoding="ascii")
     key.write_bytes(issuer.public_pem)
+    watch_keys = write_keys(tmp_path / "watch-token-keys", canary)
+    watch_token = WatchTokens(watch_keys, frozenset(), UNLIMITED).create("b", 60).text
     settings = {
         "BATCHES_DATABASE_URL_FILE": str(url),
         "PROGRESS_TOKENS_FILE": str(tokens.path),
@@ -38,19 +42,21 @@ async def test_tokens_and_keys_stay_secret(
         "PROGRESS_JWT_ALGORITHM": "ES256",
         "PROGRESS_JWT_AUDIENCE": "batchprogress",
         "PROGRESS_JWT_ISSUER": "https://issuer.example",
+        "PROGRESS_WATCH_TOKEN_KEY_FILE": str(watch_keys),
         "PROGRESS_LOG_CALLS": "true",
     }
     answers: list[str] = []
     async with progress_process(None, **settings) as process:
-        for token in (right, signed, f"bp_{canary}", f"{signed}{canary}"):
+        for token in (right, signed, watch_token, f"bp_{canary}", f"{signed}{canary}", f"bpw_{canary}"):
             answers += await answers_to(process, token, canary)
         tokens.path.write_text(f'token = "{canary}"', encoding="ascii")
         key.write_text(canary, encoding="ascii")
+        write_keys(watch_keys, canary, canary, canary)
         await asyncio.sleep(1.1)  # files are checked once per second
         answers += await answers_to(process, right, canary)
         await process.logged("cannot be used")
         everything = process.log.encode() + visible_parts_of(process.pid) + "".join(answers).encode()
-    for secret in (canary, right, signed, signed.split(".")[2]):
+    for secret in (canary, right, signed, signed.split(".")[2], watch_token):
         assert secret.encode() not in everything
     assert b'"event": "call"' in everything
 

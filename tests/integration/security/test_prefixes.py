@@ -27,6 +27,7 @@ ABOUT_A_BATCH: dict[str, dict[str, Any]] = {
     "ListPendingJobs": {},
     "ListRepairs": {},
     "WatchBatch": {},
+    "CreateWatchToken": {},
     "ReportJobResult": {"job_id": "j", "outcome": pb.JOB_OUTCOME_SUCCEEDED},
 }
 """Every method with a batch_id except CreateBatch, with the other fields that its request needs."""

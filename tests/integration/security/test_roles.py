@@ -32,6 +32,7 @@ BY_ROLE = {
         "ListPendingJobs",
         "ListRepairs",
         "WatchBatch",
+        "CreateWatchToken",
     },
     Role.OPERATOR: {"CreateBatch", "AddJobs", "SealBatch", "CancelBatch"},
 }

@@ -5,7 +5,7 @@ import pytest
 
 from batchprogress._calls.call_errors import Subject, refused, unavailable
 from batchprogress._grpc.retry import Failure
-from batchprogress.cli.cli_errors import ExitCode, command_error
+from batchprogress.cli.cli_errors import ADVICE, ExitCode, command_error
 
 CODE = grpc.StatusCode
 FROM_A_PROXY = (
@@ -28,6 +28,11 @@ SUBJECT = Subject("progress:50051", "SealBatch", "b")
             Failure(CODE.FAILED_PRECONDITION, "batch b is sealed", "BATCH_SEALED"),
             ExitCode.REFUSED,
             "batch b is sealed: create batches that grow with --unsealed",
+        ),
+        (
+            Failure(CODE.FAILED_PRECONDITION, "this server requires no tokens", "WATCH_TOKENS_OFF"),
+            ExitCode.REFUSED,
+            f"this server requires no tokens: {ADVICE['WATCH_TOKENS_OFF']}",
         ),
         (Failure(CODE.FAILED_PRECONDITION, "too many", "TOTAL_TOO_LARGE"), ExitCode.REFUSED, "too many"),
         (

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from google.protobuf.duration_pb2 import Duration
 
 from batchprogress._calls import requests
 from batchprogress._calls.call_errors import Subject
@@ -96,6 +97,16 @@ def test_unknown_if_ended_is_refused() -> None:
             requests.repairs_page("b", 7, "t"),
             "ListRepairs",
             pb.ListRepairsRequest(batch_id="b", page_size=7, page_token="t"),
+        ),
+        (
+            requests.create_watch_token("b", 90.5),
+            "CreateWatchToken",
+            pb.CreateWatchTokenRequest(batch_id="b", ttl=Duration(seconds=90, nanos=500_000_000)),
+        ),
+        (
+            requests.create_watch_token("b", None),
+            "CreateWatchToken",
+            pb.CreateWatchTokenRequest(batch_id="b"),
         ),
     ],
 )

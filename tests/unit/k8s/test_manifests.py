@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from k8s.missing_secrets import missing_certificates, missing_tokens
+from k8s.missing_secrets import missing_certificates, missing_keys, missing_tokens
 from k8s.new_secrets import URLS
 from tests.unit.k8s.layout import ROOT, Layout, Manifest, title, values
 
@@ -133,7 +133,7 @@ def _objects(layout: Layout) -> Iterator[str]:
 def _documented_secrets() -> Iterator[str]:
     """Yield the name and keys of every Secret that `make secrets` or cert-manager creates."""
     yield from (f"Secret/{name}/url" for name in URLS)
-    for secret in (*missing_certificates({}, "batchprogress"), *missing_tokens({})):
+    for secret in (*missing_certificates({}, "batchprogress"), *missing_tokens({}), *missing_keys({})):
         yield from (f"Secret/{secret.name}/{key}" for key in secret.data)
     for manifest in yaml.safe_load_all(CERTIFICATES.read_text()):
         if manifest["kind"] == "Certificate":

@@ -11,15 +11,18 @@ from k8s.missing_secrets import (
     AUTHORITY,
     HOLDERS,
     ROLES,
+    WATCH_TOKEN_KEY,
     Incomplete,
     NewSecret,
     Secrets,
     missing_certificates,
+    missing_keys,
     missing_tokens,
     names,
 )
-from rpc.callers.limits import Limits
+from rpc.callers.limits import UNLIMITED, Limits
 from rpc.callers.token_file import digest_of, read_tokens
+from rpc.callers.watch_tokens import WatchTokens
 from tests.unit.k8s.layout import Layout, values
 
 NAMESPACE = "elsewhere"
@@ -27,7 +30,7 @@ NAMESPACE = "elsewhere"
 
 def created(existing: Secrets) -> dict[str, NewSecret]:
     """Return the Secrets that are created beside those that exist."""
-    new = [*missing_certificates(existing, NAMESPACE), *missing_tokens(existing)]
+    new = [*missing_certificates(existing, NAMESPACE), *missing_tokens(existing), *missing_keys(existing)]
     assert len({one.name for one in new}) == len(new)
     return {one.name: one for one in new}
 
@@ -54,6 +57,15 @@ def test_all_secrets_of_the_overlay_are_created(all_of_them: dict[str, NewSecret
     provided = {(name, key) for name, secret in all_of_them.items() for key in secret.data}
     assert mounted - provided == {("batchprogress-database", "url"), ("batchprogress-queue", "url")}
     assert all_of_them.keys() == set(names())
+
+
+def test_server_accepts_the_key_of_watch_tokens(all_of_them: dict[str, NewSecret], tmp_path: Path) -> None:
+    """With the permissions that the layout gives the file; another run makes another key."""
+    file = tmp_path / "keys"
+    file.write_bytes(all_of_them[WATCH_TOKEN_KEY].data["keys"])
+    file.chmod(0o440)
+    assert WatchTokens(file, frozenset(), UNLIMITED).create("b", 60)
+    assert created({})[WATCH_TOKEN_KEY] != all_of_them[WATCH_TOKEN_KEY]
 
 
 def test_nothing_is_created_twice(existing: dict[str, dict[str, bytes]]) -> None:

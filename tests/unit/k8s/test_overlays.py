@@ -73,10 +73,10 @@ def test_old_name_renders_the_same_and_says_so(
     assert old.objects == trusted_network.objects
 
 
-def test_secured_is_the_trusted_network_with_the_component(
+def test_secured_is_the_trusted_network_with_two_components(
     secured: Layout, with_components: Callable[..., Layout]
 ) -> None:
-    assert secured.objects == with_components("secured", overlay="trusted-network").objects
+    assert secured.objects == with_components("secured", "watch-tokens", overlay="trusted-network").objects
 
 
 def test_setting_that_changes_leaves_the_migration_as_it_is(

@@ -8,7 +8,7 @@ import pytest
 from tests.support.program_settings import variables_read_by
 from tests.unit.k8s.layout import Layout, Manifest
 
-SECURITY = ("_TLS_", "_TOKENS_", "_JWT_")
+SECURITY = ("_TLS_", "_TOKENS_", "_JWT_", "_WATCH_TOKEN_")
 """Parts of the settings for TLS and for callers."""
 
 

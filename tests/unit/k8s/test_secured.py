@@ -27,6 +27,16 @@ def secured(request: pytest.FixtureRequest, with_components: Callable[..., Layou
     return with_components("secured", overlay=request.param)
 
 
+def test_only_progress_reads_the_key_of_watch_tokens(with_components: Callable[..., Layout]) -> None:
+    """By its group: the file is not open to every user, which the server would refuse."""
+    layout = with_components("secured", "watch-tokens", overlay="trusted-network")
+    found = {pod.deployable: pod for pod in layout.pods() if list(_secrets_with(pod, "keys"))}
+    assert found.keys() == {"progress"}
+    (volume,) = (one for one in found["progress"].spec["volumes"] if one["name"] == "watch-token-key")
+    assert volume["secret"]["defaultMode"] == 0o440
+    assert found["progress"].spec["securityContext"]["fsGroup"] == 10_001
+
+
 @pytest.mark.parametrize("key", HOLDERS)
 def test_pod_mounts_only_its_own_key_and_token(secured: Layout, key: str) -> None:
     found = {pod.deployable: secret for pod in secured.pods() for secret in _secrets_with(pod, key)}

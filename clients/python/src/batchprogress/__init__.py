@@ -49,6 +49,7 @@ from batchprogress.errors import (
     Unauthenticated,
     Unavailable,
     WaitTimeout,
+    WatchTokensOff,
 )
 from batchprogress.models import (
     Batch,
@@ -62,6 +63,7 @@ from batchprogress.models import (
     Repair,
     ServerInfo,
     Tallies,
+    WatchToken,
 )
 from batchprogress.paging import AsyncPages, Page, Pages
 from batchprogress.reporter import Reporter
@@ -116,6 +118,8 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "WaitTimeout",
+    "WatchToken",
+    "WatchTokensOff",
     "bar",
 ]
 

@@ -84,6 +84,10 @@ class RequestConflict(CallFailed):
     """The request_id was used for this batch with another number of jobs."""
 
 
+class WatchTokensOff(CallFailed):
+    """The server creates no watch tokens: it has no key to sign with, or requires no tokens at all."""
+
+
 class InvalidRequest(CallFailed, ValueError):
     """The request breaks a rule of the contract.
 

@@ -197,6 +197,17 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchToken:
+    """A token that reads one batch, for a browser."""
+
+    token: str = field(repr=False)
+    """The bearer token."""
+    expire_time: datetime
+    """When it expires, by the server's clock."""
+    message: pb.CreateWatchTokenResponse = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerInfo:
     """What a caller may know about the server, and about itself."""
 

@@ -15,6 +15,7 @@ from batchprogress.models import (
     PendingJobs,
     Repair,
     ServerInfo,
+    WatchToken,
 )
 from batchprogress.paging import AsyncPages
 
@@ -205,6 +206,27 @@ class AsyncReads:
         return AsyncPages(
             lambda token: self._caller.answer(requests.passes_page(page_size, token)), page_token
         )
+
+    async def create_watch_token(self, batch_id: str, *, ttl: float | None = None) -> WatchToken:
+        """Create a token that reads one batch for a while: for the page of a browser. It cannot be revoked.
+
+        Args:
+            batch_id: the batch.
+            ttl: how long the token is valid, in seconds: 10 to 86,400. None: an hour.
+
+        Returns:
+            The token, and when it expires.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+            WatchTokensOff: the server has no key to sign with, or requires no tokens.
+
+        Example:
+            >>> token = await client.create_watch_token("sync-2026-11", ttl=900)
+            >>> print(token.expire_time)
+
+        """
+        return await self._caller.answer(requests.create_watch_token(batch_id, ttl))
 
     async def server_info(self) -> ServerInfo:
         """Return what the caller may know about the server, and about itself.

@@ -23,6 +23,10 @@ _BY_REASON: dict[str, tuple[_ErrorType, str]] = {
     "BATCH_CANCELLED": (errors.BatchCancelled, "create another batch"),
     "BATCH_COMPLETED": (errors.BatchCompleted, "a completed batch stays completed"),
     "REQUEST_CONFLICT": (errors.RequestConflict, "give another request_id for another addition"),
+    "WATCH_TOKENS_OFF": (
+        errors.WatchTokensOff,
+        "set PROGRESS_WATCH_TOKEN_KEY_FILE on a server with tokens, or watch without one",
+    ),
     "TOTAL_TOO_LARGE": (errors.InvalidRequest, "divide the jobs among several batches"),
 }
 _BY_CODE: dict[grpc.StatusCode, tuple[_ErrorType, str]] = {

@@ -19,6 +19,7 @@ from batchprogress.models import (
     Repair,
     ServerInfo,
     Tallies,
+    WatchToken,
 )
 from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
@@ -144,6 +145,11 @@ def to_server_info(message: operations_pb2.GetServerInfoResponse) -> ServerInfo:
         last_pass_time=_time(message.last_pass_time) if message.HasField("last_pass_time") else None,
         message=message,
     )
+
+
+def to_watch_token(message: pb.CreateWatchTokenResponse) -> WatchToken:
+    """Return the watch token in a message."""
+    return WatchToken(token=message.watch_token, expire_time=_time(message.expire_time), message=message)
 
 
 def _pending_job(message: pb.PendingJob) -> PendingJob:

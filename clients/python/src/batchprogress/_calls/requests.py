@@ -3,8 +3,10 @@
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from batchprogress._calls.call_errors import Subject
@@ -18,6 +20,7 @@ from batchprogress._calls.convert import (
     to_pending_jobs,
     to_repair,
     to_server_info,
+    to_watch_token,
 )
 from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, check_of
 from batchprogress.errors import ServerTooOld
@@ -31,6 +34,7 @@ from batchprogress.models import (
     PendingJobs,
     Repair,
     ServerInfo,
+    WatchToken,
 )
 from batchprogress.paging import Page
 from batchprogress.v1 import operations_pb2, operations_pb2_grpc, progress_pb2_grpc
@@ -198,6 +202,16 @@ def passes_page(page_size: int, page_token: str) -> Call[Page[Pass]]:
         return Page(tuple(map(to_pass, response.passes)), response.next_page_token)
 
     return Call("ListPasses", request, read, stub=operations_pb2_grpc.OperationsServiceStub)
+
+
+def create_watch_token(batch_id: str, ttl: float | None) -> Call[WatchToken]:
+    """Create a watch token."""
+    request = pb.CreateWatchTokenRequest(batch_id=batch_id)
+    if ttl is not None:
+        duration = Duration()
+        duration.FromTimedelta(timedelta(seconds=ttl))
+        request.ttl.CopyFrom(duration)
+    return Call("CreateWatchToken", request, to_watch_token, batch_id)
 
 
 def server_info() -> Call[ServerInfo]:

@@ -14,6 +14,7 @@ from batchprogress.cli import (
     pending,
     reporting,
     showing,
+    watch_tokens,
     watching,
 )
 from batchprogress.cli.session import add_command
@@ -88,6 +89,7 @@ for _command in (
     pending.pending,
     operations.passes,
     operations.info,
+    watch_tokens.watch_token,
     lifecycle.cancel,
     checking.check,
 ):

@@ -39,6 +39,7 @@ ADVICE = {
     "BATCH_COMPLETED": "a completed batch stays completed",
     "REQUEST_CONFLICT": "give another --request-id for another addition",
     "RESULT_CONFLICT": "the first result stays; report a retry with a higher --attempt",
+    "WATCH_TOKENS_OFF": "set PROGRESS_WATCH_TOKEN_KEY_FILE on a server with tokens, or watch without one",
     "BATCH_FULL": "check the job id, or create batches that grow with --unsealed",
 }
 """What to do about a refusal, by its reason."""

@@ -106,7 +106,7 @@ def add_command(app: typer.Typer, command: Callable[..., None]) -> None:
 
     by_name = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (*own, *shared)]
     run.__signature__ = inspect.Signature(by_name)  # type: ignore[attr-defined]  # what typer makes options from
-    app.command(name=command.__name__.rstrip("_"), help=inspect.getdoc(command))(run)
+    app.command(name=command.__name__.rstrip("_").replace("_", "-"), help=inspect.getdoc(command))(run)
 
 
 def _exit(error: CommandError) -> typer.Exit:

@@ -100,6 +100,11 @@ class ProgressServiceStub(object):
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchRequest.SerializeToString,
                 response_deserializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchResponse.FromString,
                 _registered_method=True)
+        self.CreateWatchToken = channel.unary_unary(
+                '/batchprogress.v1.ProgressService/CreateWatchToken',
+                request_serializer=batchprogress_dot_v1_dot_progress__pb2.CreateWatchTokenRequest.SerializeToString,
+                response_deserializer=batchprogress_dot_v1_dot_progress__pb2.CreateWatchTokenResponse.FromString,
+                _registered_method=True)
 
 
 class ProgressServiceServicer(object):
@@ -288,6 +293,19 @@ class ProgressServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateWatchToken(self, request, context):
+        """Creates a short-lived token for a browser: it may call GetBatch,
+        ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
+        revoked, and a watch outlives it by at most the age of a connection.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
+        requires no tokens.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProgressServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -355,6 +373,11 @@ def add_ProgressServiceServicer_to_server(servicer, server):
                     servicer.WatchBatch,
                     request_deserializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchRequest.FromString,
                     response_serializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchResponse.SerializeToString,
+            ),
+            'CreateWatchToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateWatchToken,
+                    request_deserializer=batchprogress_dot_v1_dot_progress__pb2.CreateWatchTokenRequest.FromString,
+                    response_serializer=batchprogress_dot_v1_dot_progress__pb2.CreateWatchTokenResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -709,6 +732,33 @@ class ProgressService(object):
             '/batchprogress.v1.ProgressService/WatchBatch',
             batchprogress_dot_v1_dot_progress__pb2.WatchBatchRequest.SerializeToString,
             batchprogress_dot_v1_dot_progress__pb2.WatchBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateWatchToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batchprogress.v1.ProgressService/CreateWatchToken',
+            batchprogress_dot_v1_dot_progress__pb2.CreateWatchTokenRequest.SerializeToString,
+            batchprogress_dot_v1_dot_progress__pb2.CreateWatchTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -23,9 +23,11 @@ Besides the codes named at each RPC, every RPC may answer:
 - UNAUTHENTICATED / TOKEN_INVALID: the server requires a bearer token
   (metadata `authorization: Bearer …`), and it is missing or not valid. The
   answer does not say why.
+- UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
-  `worker` for ReportJobResult(s), `reader` for Get…, List… and WatchBatch,
-  `operator` for CreateBatch, AddJobs, SealBatch and CancelBatch.
+  `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
+  CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch and
+  CancelBatch. A watch token has no role: see CreateWatchToken.
 - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
   exceeds the rate that its token allows; send the request again after the
   delay.
@@ -206,6 +208,15 @@ class ProgressServiceStub:
     - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
       has the maximum of open watches that its token allows.
     """
+    CreateWatchToken: _grpc.UnaryUnaryMultiCallable[_progress_pb2.CreateWatchTokenRequest, _progress_pb2.CreateWatchTokenResponse]
+    """Creates a short-lived token for a browser: it may call GetBatch,
+    ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
+    revoked, and a watch outlives it by at most the age of a connection.
+
+    - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+    - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
+      requires no tokens.
+    """
 
 @_typing.type_check_only
 class ProgressServiceAsyncStub(ProgressServiceStub):
@@ -340,6 +351,15 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
       server has the maximum of open watches.
     - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
       has the maximum of open watches that its token allows.
+    """
+    CreateWatchToken: _aio.UnaryUnaryMultiCallable[_progress_pb2.CreateWatchTokenRequest, _progress_pb2.CreateWatchTokenResponse]  # type: ignore[assignment]
+    """Creates a short-lived token for a browser: it may call GetBatch,
+    ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
+    revoked, and a watch outlives it by at most the age of a connection.
+
+    - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+    - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
+      requires no tokens.
     """
 
 class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -550,6 +570,21 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
           server has the maximum of open watches.
         - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
           has the maximum of open watches that its token allows.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateWatchToken(
+        self,
+        request: _progress_pb2.CreateWatchTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_progress_pb2.CreateWatchTokenResponse, _abc.Awaitable[_progress_pb2.CreateWatchTokenResponse]]:
+        """Creates a short-lived token for a browser: it may call GetBatch,
+        ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
+        revoked, and a watch outlives it by at most the age of a connection.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
+          requires no tokens.
         """
 
 def add_ProgressServiceServicer_to_server(servicer: ProgressServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
