@@ -25,6 +25,7 @@ from services.gateway.live import event_stream
 from services.gateway.live.admission import Admissions
 from services.gateway.live.batch_source import BatchSource
 from services.gateway.live.event_stream import EventStreams
+from services.gateway.live.metrics import ViewerCollector
 from services.gateway.live.viewer_hub import ViewerHub
 from services.gateway.reads.reads import METHODS, Reads
 from services.gateway.settings import GatewaySettings
@@ -62,6 +63,7 @@ class GatewayServer:
         }
         self._gateway = Gateway(routes, settings.hosts, settings.origins)
         registry.register(self._collector())
+        registry.register(ViewerCollector(self._events))
         self._web = WebServer(self._gateway.app(), self._options(settings))
         self._socket: socket.socket = bind(settings.listen)
         self.port: int = self._socket.getsockname()[1]

@@ -69,8 +69,13 @@ class EventStreams:
         self._hub = hub
         self._admissions = admissions
         self._callers = callers
-        self._viewers_max = viewers_max
+        self.viewers_max = viewers_max
         self.viewers = 0
+
+    @property
+    def watches(self) -> int:
+        """The number of watches of the progress server."""
+        return self._hub.watches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -93,7 +98,7 @@ class EventStreams:
     def _viewer(self, receive: Receive, known: str | None) -> Iterator["_Viewer"]:
         if self._hub.is_closed:
             raise draining()
-        if self.viewers >= self._viewers_max:
+        if self.viewers >= self.viewers_max:
             raise busy("this gateway has too many viewers; try again")
         self.viewers += 1
         viewer = _Viewer(receive, known)

@@ -86,6 +86,7 @@ class Topic:
             yield
 
     def _show(self, view: View) -> bool:
-        is_new = view != self.view
+        if view == self.view:
+            return False
         self.view = view
-        return is_new
+        return True

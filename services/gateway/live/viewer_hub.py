@@ -139,9 +139,10 @@ class ViewerHub:
                     raise gone(batch_id)
                 if topic.update(state, is_streamed=streamed is not None):
                     await _wake(topic)
+                if topic.view.is_last:
+                    return
                 topic.tries = 0
-        if not topic.view.is_last:
-            raise away()  # a watch that ends before its batch has been cut
+        raise away()  # a watch that ends before its batch has been cut
 
 
 async def _show_problem(topic: Topic, problem: Problem) -> None:

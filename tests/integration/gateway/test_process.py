@@ -10,6 +10,7 @@ import pytest
 from process.configuration import load
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import GatewayServer
+from tests.support.events import events
 from tests.support.gateway import Door, gateway_process
 from tests.support.progress import Served
 
@@ -66,12 +67,18 @@ async def test_metrics_count_the_calls_by_method_and_code(progress: Served) -> N
         await door.call("GetBatch", batchId="b")
         await door.call("ListBatches")
         (port,) = re.findall(r'"metrics_port": (\d+)', process.log)
-        shown = (await Door(int(port)).send("GET", "/metrics")).body.decode()
+        await door.call("CreateBatch", batchId="b", totalJobs=1)
+        async with events(door, "b") as one, events(door, "b") as other:
+            await anext(one)
+            await anext(other)
+            shown = (await Door(int(port)).send("GET", "/metrics")).body.decode()
         process.send(signal.SIGTERM)
         assert await process.ended() == 0
     assert 'batchprogress_call_seconds_count{code="NOT_FOUND",method="GetBatch"} 1.0' in shown
     assert 'batchprogress_call_seconds_count{code="OK",method="ListBatches"} 1.0' in shown
     assert "batchprogress_ready 1.0" in shown
+    assert "batchprogress_event_viewers 2.0" in shown
+    assert "batchprogress_event_watches 1.0" in shown
     assert '"event": "stopped"' in process.log
     assert "Traceback" not in process.log
 
