@@ -66,6 +66,15 @@ proto: | $(UV) ## Generate the client's stubs from protos/
 		--mypy_out=$(STUBS_ROOT) --mypy_grpc_out=$(STUBS_ROOT) \
 		protos/batchprogress/v1/progress.proto protos/batchprogress/v1/operations.proto protos/batchprogress/v1/job_status.proto
 
+WEB_PARTS := $(addprefix clients/web/src/,words.js totals.js event_stream.js watch.js token.js styles.js view.js)
+WEB_FILE := clients/web/batch-progress.js
+
+# Names of one module are unique in all of them, so that they can stand in one file.
+.PHONY: web
+web: ## Put the parts of the web component into one file
+	@{ echo '// <batch-progress> of Batch Progress, Apache-2.0. Made by `make web` from the files in src/.'; \
+		sed -E '/^import /d; s/^export //' $(WEB_PARTS); sed '/^import /d' clients/web/src/element.js; } > $(WEB_FILE)
+
 .PHONY: run
 run: setup ## Run a batch of 1,037 jobs that gets stuck, and repair it (KEEP=1 keeps the servers running)
 	@$(BIN)/python -m demo

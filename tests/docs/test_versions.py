@@ -1,5 +1,6 @@
 """The version stands in several files, and is the same in all of them."""
 
+import json
 import re
 import tomllib
 
@@ -15,6 +16,12 @@ def test_both_packages_have_the_version() -> None:
     """Server and client are released together."""
     for project in ("pyproject.toml", "clients/python/pyproject.toml"):
         assert tomllib.loads((ROOT / project).read_text(encoding="utf-8"))["project"]["version"] == VERSION
+
+
+def test_the_web_component_has_the_version() -> None:
+    """It shows what servers of this version send."""
+    package = json.loads((ROOT / "clients/web/package.json").read_text(encoding="utf-8"))
+    assert package["version"] == VERSION
 
 
 def test_the_manifests_run_the_image_of_the_version() -> None:

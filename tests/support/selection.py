@@ -22,6 +22,7 @@ ON_EVERY_ENGINE = "tests/integration/store/"
 LEFT_TO_MORE = {
     "tests/cluster/": "runs three database servers as a cluster",
     "tests/e2e/dashboard/": "drives a browser",
+    "tests/e2e/web/": "drives a browser",
     "tests/e2e/test_demo.py": "tells the whole story of `make run`",
     "tests/e2e/test_real_queues.py": "runs 1,037 jobs in each of four real queues",
     "tests/faults/": "kills, freezes and cuts off real servers",

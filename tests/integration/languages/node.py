@@ -1,4 +1,4 @@
-"""Node with the packages of examples/node, as its lock file has them."""
+"""Node with packages as a lock file has them, such as those of examples/node."""
 
 import asyncio
 import hashlib
@@ -21,22 +21,23 @@ RUN_SECONDS_MAX = 60.0
 
 
 @cache
-def packages() -> Path:
-    """Return the folder node_modules, after downloading it if needed."""
+def packages(project: Path = EXAMPLES) -> Path:
+    """Return the folder node_modules of a project, after downloading it if needed."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         not_run.without("Node and npm are not installed")
-    digest = hashlib.sha256(b"".join((EXAMPLES / name).read_bytes() for name in PACKAGE_FILES)).hexdigest()
+    digest = hashlib.sha256(b"".join((project / name).read_bytes() for name in PACKAGE_FILES)).hexdigest()
     try:
-        return made_once(cache_folder() / f"node-{digest[:16]}", _install) / "node_modules"
+        made = made_once(cache_folder() / f"node-{digest[:16]}", lambda partial: _install(project, partial))
     except subprocess.SubprocessError as error:
         not_run.without(f"npm cannot install the packages: {error}")
+    return made / "node_modules"
 
 
-def _install(partial: Path) -> Path:
+def _install(project: Path, partial: Path) -> Path:
     folder = partial / "node"
     folder.mkdir()
     for name in PACKAGE_FILES:
-        shutil.copy(EXAMPLES / name, folder)
+        shutil.copy(project / name, folder)
     command = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=INSTALL_SECONDS_MAX)
     return folder

@@ -1,0 +1,1 @@
+"""The web component in Chromium, against a real gateway."""

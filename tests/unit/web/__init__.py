@@ -1,0 +1,1 @@
+"""The parts of the web component that need no browser."""

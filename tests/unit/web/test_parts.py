@@ -1,0 +1,129 @@
+"""The web component: its one file, and its rule of rounding."""
+
+import gzip
+import json
+import random
+import shutil
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batches.batch import Batch, BatchState, Tally
+from tests.support.progress import ROOT
+
+FOLDER = ROOT / "clients" / "web"
+FILE = FOLDER / "batch-progress.js"
+GZIP_BYTES_MAX = 10_000
+"""A page loads it in one round trip: 14 KB fit into the first window of TCP."""
+RUN_SECONDS_MAX = 60
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
+TOTALS = """
+import { totalsOf } from "./totals.js";
+const cases = JSON.parse(process.argv[1]);
+console.log(JSON.stringify(cases.map(({ batches, expected }) => totalsOf(batches, expected))));
+"""
+
+
+def totals_of(cases: Sequence[tuple[Sequence[Batch], int]]) -> list[dict[str, Any]]:
+    """Return the totals of batches, as the element adds them up."""
+    node = shutil.which("node") or pytest.skip("NOT RUN: node is not installed")
+    given = [
+        {"batches": [json_of(batch) for batch in batches], "expected": expected}
+        for batches, expected in cases
+    ]
+    command = (node, "--input-type=module", "--eval", TOTALS, json.dumps(given))
+    run = subprocess.run(
+        command, cwd=FOLDER / "src", capture_output=True, check=True, timeout=RUN_SECONDS_MAX, text=True
+    )
+    found: list[dict[str, Any]] = json.loads(run.stdout)
+    return found
+
+
+def json_of(batch: Batch) -> dict[str, Any]:
+    """Return the fields that are added up, as ProtoJSON."""
+    return {
+        "state": f"BATCH_STATE_{batch.state.name}",
+        "sealed": batch.sealed,
+        "stallReason": "",
+        "totalJobs": str(batch.total_jobs),
+        "pendingJobs": str(batch.pending_jobs),
+        "succeededJobs": str(batch.tally.succeeded),
+        "failedJobs": str(batch.tally.failed),
+        "skippedJobs": str(batch.tally.skipped),
+    }
+
+
+def batch(
+    jobs: int, tally: Tally, *, sealed: bool = True, state: BatchState = BatchState.PROCESSING
+) -> Batch:
+    """Return a batch with these jobs."""
+    return Batch(
+        batch_key=1,
+        batch_id="b",
+        sealed=sealed,
+        state=state,
+        announced_jobs=jobs,
+        tally=tally,
+        create_time=NOW,
+        read_time=NOW,
+    )
+
+
+def test_the_percentage_is_the_servers() -> None:
+    random.seed(seed := random.randrange(2**32))
+    print("seed", seed)
+    batches = [batch(total, Tally(total - left)) for total in (1, 3, 1_037, 10**9) for left in (0, 1)]
+    for _ in range(500):
+        total = random.randrange(10 ** random.randrange(1, 10))
+        ended = sorted(random.randint(0, total) for _ in range(3))
+        batches.append(batch(total, Tally(ended[0], ended[1] - ended[0], ended[2] - ended[1])))
+    found = totals_of([([one], 1) for one in batches])
+    assert [one["percent"] for one in found] == [one.percent_complete for one in batches]
+    assert [one["done"] for one in found] == [one.tally.ended for one in batches]
+
+
+def test_the_percentage_of_several_batches_is_rounded_down() -> None:
+    ended = batch(1_000_000, Tally(1_000_000), state=BatchState.COMPLETED)
+    found = totals_of([([ended, batch(1, Tally())], 2), ([ended, batch(0, Tally())], 2)])
+    assert [one["percent"] for one in found] == [99, 100]
+
+
+def test_there_is_no_percentage_before_the_number_of_jobs_is_known() -> None:
+    """Neither while jobs may be added nor while one of several batches is unknown."""
+    growing, done = batch(10, Tally(10), sealed=False), batch(10, Tally(10))
+    found = totals_of([([growing], 1), ([done, growing], 2), ([done], 2), ([], 1)])
+    assert [one["percent"] for one in found] == [None] * 4
+
+
+def test_the_state_of_several_batches_is_the_one_of_the_least_advanced() -> None:
+    completed = batch(1, Tally(1), state=BatchState.COMPLETED)
+    failed = batch(1, Tally(0, 1), state=BatchState.COMPLETED)
+    cancelled = batch(1, Tally(), state=BatchState.CANCELLED)
+    cases = ([completed], [completed, failed], [completed, cancelled], [completed, batch(1, Tally())])
+    found = totals_of([(one, len(one)) for one in cases])
+    assert [one["state"] for one in found] == ["completed", "failures", "cancelled", "running"]
+
+
+def test_the_one_file_is_made_from_the_parts(tmp_path: Path) -> None:
+    make, made = shutil.which("make") or pytest.skip("NOT RUN: make is not installed"), tmp_path / "made.js"
+    command = (make, "--silent", "web", f"WEB_FILE={made}")
+    subprocess.run(command, cwd=ROOT, check=True, timeout=RUN_SECONDS_MAX)
+    assert FILE.read_text(encoding="utf-8") == made.read_text(encoding="utf-8"), "run make web"
+
+
+def test_the_one_file_is_small() -> None:
+    assert len(gzip.compress(FILE.read_bytes(), mtime=0)) < GZIP_BYTES_MAX
+
+
+def test_a_server_that_renders_pages_can_import_the_file() -> None:
+    """It has no DOM, so that nothing is defined."""
+    node = shutil.which("node") or pytest.skip("NOT RUN: node is not installed")
+    script = f"import({json.dumps(FILE.as_uri())}).then((all) => console.log(Object.keys(all).sort().join()))"
+    run = subprocess.run(
+        (node, "--eval", script), capture_output=True, check=True, timeout=RUN_SECONDS_MAX, text=True
+    )
+    assert run.stdout == "BatchProgressElement,WORDS\n"
