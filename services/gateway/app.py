@@ -35,7 +35,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """The headers of every answer."""
-NO_CONTENT = 204
+WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 UNBUFFERED = (b"x-accel-buffering", b"no")
 """The header of every stream: nginx would collect its messages."""
 FOREIGN_HOST = JSONResponse(
@@ -161,6 +161,6 @@ def _complete(start: Message, first: Message) -> None:
     headers += [header for header in _RAW_HEADERS if header[0] not in names]
     if first.get("more_body", False):
         headers.append(UNBUFFERED)
-    elif b"content-length" not in names and start["status"] != NO_CONTENT:
+    elif b"content-length" not in names and start["status"] not in WITHOUT_BODY:
         headers.append((b"content-length", str(len(first.get("body", b""))).encode()))
     start["headers"] = headers

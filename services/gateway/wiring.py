@@ -15,6 +15,8 @@ from rpc.telemetry.metrics import CallMetrics, new_registry
 from rpc.telemetry.metrics_port import MetricsPort
 from rpc.telemetry.server_metrics import ServerCollector
 from services.gateway.app import FULL, Gateway
+from services.gateway.badge import badge
+from services.gateway.badge.badge import Badges
 from services.gateway.contract.application import contract_application
 from services.gateway.contract.caller import Callers
 from services.gateway.contract.forwarding import Bounds, Forwarder
@@ -60,6 +62,7 @@ class GatewayServer:
             **dict.fromkeys((method.path for method in methods), contract),
             **dict.fromkeys(METHODS, Reads(self._forwarder, metrics)),
             event_stream.PATH: self._events,
+            badge.PATH: Badges(self._forwarder, metrics),
         }
         self._gateway = Gateway(routes, settings.hosts, settings.origins)
         registry.register(self._collector())

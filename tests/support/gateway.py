@@ -22,6 +22,7 @@ SECONDS_MAX = 30
 PROGRESS = "batchprogress.v1.ProgressService"
 OPERATIONS = "batchprogress.v1.OperationsService"
 JSON = "application/json"
+WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 PREFIX_BYTES = 5
 COMPRESSED, END, WEB_END = 0x01, 0x02, 0x80
 """The flags of an envelope."""
@@ -115,7 +116,7 @@ class Door:
         """Send a request."""
         async with self.answering(verb, path, body, headers) as (status, named, reader):
             async with asyncio.timeout(SECONDS_MAX):
-                raw = b"" if status == HTTPStatus.NO_CONTENT else await _body(named, reader)
+                raw = b"" if status in WITHOUT_BODY else await _body(named, reader)
         return Answer(status, named, raw)
 
     @asynccontextmanager

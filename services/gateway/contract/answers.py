@@ -60,6 +60,8 @@ class Answer(ConnectError):
         code = _BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
         super().__init__(CODES[code], status.message, [_Detail(one) for one in status.details])
         self.grpc_code = code
+        self.reason = _reason(status.details)
+        """Why it failed, in UPPER_SNAKE; empty if the answer does not say."""
         self.retry_after = _retry_after(status.details)
         """The value of the header Retry-After, in whole seconds; None: there is none."""
 
@@ -158,6 +160,11 @@ def unreached(code: grpc.StatusCode) -> Refusal:
         "the progress server cannot be reached; try again",
         retry_delay_seconds=RETRY_SECONDS,
     )
+
+
+def _reason(details: Iterable[PackedDetail]) -> str:
+    info = error_details_pb2.ErrorInfo()
+    return next((info.reason for detail in details if detail.Unpack(info)), "")
 
 
 def _retry_after(details: Iterable[PackedDetail]) -> str | None:

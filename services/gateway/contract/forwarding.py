@@ -92,6 +92,23 @@ class Forwarder:
             failed = error
         raise failed_call(failed, self._upstream)
 
+    async def read(self, method: Method, request: bytes, headers: Mapping[str, str]) -> bytes:
+        """Make a unary call that only reads, with the token of a caller or with the gateway's own.
+
+        Args:
+            method: the method, which only reads.
+            request: its request, in protobuf's binary format.
+            headers: the headers of the caller.
+
+        Returns:
+            The response, in protobuf's binary format.
+
+        Raises:
+            Answer: the call has failed.
+
+        """
+        return await self.call(method, request, self._callers.metadata(headers, is_read=method.is_read))
+
     async def read_json(self, method: Method, request: bytes, headers: Mapping[str, str]) -> bytes:
         """Make a unary call for a caller that wants JSON.
 
@@ -107,7 +124,7 @@ class Forwarder:
             Answer: the call has failed.
 
         """
-        response = await self.call(method, request, self._callers.metadata(headers, is_read=method.is_read))
+        response = await self.read(method, request, headers)
         return await self._converter.to_response(response, method.response, JSON)
 
     async def _unary(self, method: Method, sent: Encoded, context: Context) -> bytes:

@@ -45,6 +45,11 @@ def error_json(answer: Answer) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()
 
 
+def status_of(answer: Answer) -> int:
+    """Return the HTTP status of an error."""
+    return STATUSES.get(answer.grpc_code, 500)
+
+
 async def send_error(send: Send, answer: Answer) -> None:
     """Answer a request with an error.
 
@@ -54,7 +59,7 @@ async def send_error(send: Send, answer: Answer) -> None:
 
     """
     headers = {} if answer.retry_after is None else {"retry-after": answer.retry_after}
-    await send_whole(send, STATUSES.get(answer.grpc_code, 500), error_json(answer), headers)
+    await send_whole(send, status_of(answer), error_json(answer), headers)
 
 
 async def send_not_allowed(send: Send) -> None:
@@ -65,12 +70,12 @@ async def send_not_allowed(send: Send) -> None:
 
 
 async def send_whole(send: Send, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-    """Answer a request with a body of JSON; an empty one has no content type.
+    """Answer a request with a body; by default it is JSON, and an empty one has no content type.
 
     Args:
         send: sends the answer.
         status: the HTTP status.
-        body: the JSON.
+        body: the body.
         headers: further headers, with names in lower case.
 
     """

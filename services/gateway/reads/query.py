@@ -30,7 +30,7 @@ def to_request(query: bytes, kind: type[Request]) -> Request:
 
     """
     values: dict[str, Any] = {}
-    for name, value in _pairs(query):
+    for name, value in parameters(query):
         found = PARAMETER.fullmatch(name)
         field = kind.DESCRIPTOR.fields_by_name.get(found["name"]) if found else None
         if found and field:
@@ -43,7 +43,16 @@ def to_request(query: bytes, kind: type[Request]) -> Request:
         raise malformed("invalid query") from None
 
 
-def _pairs(query: bytes) -> list[tuple[str, str]]:
+def parameters(query: bytes) -> list[tuple[str, str]]:
+    """Return the names and values in a query.
+
+    Args:
+        query: the part of the URL after the question mark, as it came.
+
+    Raises:
+        Answer: the query cannot be read.
+
+    """
     try:
         return parse_qsl(
             query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS_MAX

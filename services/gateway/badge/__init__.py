@@ -1,0 +1,1 @@
+"""The badge of a batch: a small picture for wikis and other pages without scripts."""
