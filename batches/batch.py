@@ -18,6 +18,7 @@ from batches.errors import (
     BatchSealed,
     TotalTooLarge,
 )
+from batches.failure_limit import CancelReason, FailureLimit
 from batches.result import JobOutcome
 
 TOTAL_JOBS_MAX = 1_000_000_000
@@ -111,6 +112,10 @@ class Batch:
     """The time of the first result from a worker; the rate is an average since then."""
     last_result_time: datetime | None = None
     complete_time: datetime | None = None
+    cancel_reason: CancelReason | None = None
+    """None unless the batch is cancelled, and if a server before schema 0009 cancelled it."""
+    failure_limit: FailureLimit | None = None
+    """None if any number of jobs may fail."""
     read_time: datetime
 
     @property
@@ -136,6 +141,14 @@ class Batch:
     def has_ended(self) -> bool:
         """Whether the state is final: COMPLETED or CANCELLED."""
         return self.state is not BatchState.PROCESSING
+
+    @property
+    def exceeds_failure_limit(self) -> bool:
+        """Whether more jobs failed than the limit allows; a percentage applies only to a final total."""
+        limit = self.failure_limit
+        return limit is not None and limit.is_exceeded(
+            self.tally.failed, self.total_jobs, is_final=self.sealed
+        )
 
     @property
     def version(self) -> Version:
@@ -173,17 +186,18 @@ class Batch:
             raise BatchSealed(self.batch_id)
         if self.announced_jobs + additional_jobs > TOTAL_JOBS_MAX:
             raise TotalTooLarge(self.batch_id, TOTAL_JOBS_MAX)
-        return replace(self, announced_jobs=self.announced_jobs + additional_jobs, revision=self.revision + 1)
+        total_jobs = self.announced_jobs + additional_jobs
+        return replace(self, announced_jobs=total_jobs, revision=self.revision + 1).with_end()
 
     def with_seal(self) -> "Batch":
-        """Return the batch with a final total, completed if nothing is pending."""
+        """Return the batch with a final total, ended if that is due."""
         if self.sealed or self.has_ended:
             return self
         sealed = replace(self, sealed=True, announced_jobs=self.total_jobs, revision=self.revision + 1)
-        return sealed.with_completion()
+        return sealed.with_end()
 
     def with_cancellation(self) -> "Batch":
-        """Return the cancelled batch; its total stays, and late results are still counted.
+        """Return the batch as its owner has cancelled it; late results are still counted.
 
         Raises:
             BatchCompleted: the batch has completed.
@@ -193,19 +207,23 @@ class Batch:
             return self
         if self.state is BatchState.COMPLETED:
             raise BatchCompleted(self.batch_id)
-        return replace(
-            self,
-            state=BatchState.CANCELLED,
-            complete_time=self.change_time,
-            revision=self.revision + 1,
-        )
+        return replace(self.cancelled(CancelReason.REQUESTED), revision=self.revision + 1)
 
-    def with_completion(self) -> "Batch":
-        """Return the batch completed if it is sealed and nothing is pending.
+    def cancelled(self, reason: CancelReason) -> "Batch":
+        """Return a batch that has not ended as cancelled, as part of another change: the revision stays."""
+        return replace(self, state=BatchState.CANCELLED, cancel_reason=reason, complete_time=self.change_time)
 
-        The revision stays: a completion is always part of another change.
+    def with_end(self) -> "Batch":
+        """Return the batch ended: cancelled if too many jobs failed, else completed if none is pending.
+
+        Every change of the tally, the total or the seal applies this rule, and no other ends a batch without
+        being asked to. The revision stays: an end is always part of another change.
         """
-        if self.has_ended or not self.sealed or self.pending_jobs > 0:
+        if self.has_ended:
+            return self
+        if self.exceeds_failure_limit:
+            return self.cancelled(CancelReason.FAILURE_LIMIT)
+        if not self.sealed or self.pending_jobs > 0:
             return self
         return replace(self, state=BatchState.COMPLETED, complete_time=self.change_time)
 
@@ -220,6 +238,12 @@ class Creation:
     request_id: str | None
     state: BatchState
     complete_time: datetime | None
+    failure_limit: FailureLimit | None = None
+
+    @property
+    def limit_text(self) -> str:
+        """The limit of failed jobs in words."""
+        return f"a limit of {self.failure_limit}" if self.failure_limit else "no limit of failed jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +258,13 @@ class NewBatch:
     request_id: str | None = None
     """Identifies the request: a retry finds the batch that it created, even if it has ended since."""
     if_ended: IfEnded = IfEnded.RETURN
+    failure_limit: FailureLimit | None = None
 
     def replaces(self, existing: Creation) -> bool:
         """Return whether the new batch takes the place of an existing one, which is returned otherwise.
 
         Raises:
-            BatchConflict: the existing batch was created with other numbers.
+            BatchConflict: the existing batch was created with other numbers or another limit.
             BatchEnded: the existing batch has ended, and if_ended is ERROR.
 
         """
@@ -249,8 +274,10 @@ class NewBatch:
                 return True
             if self.if_ended is IfEnded.ERROR:
                 raise BatchEnded(self.batch_id, existing.state.name, existing.complete_time)
-        if (existing.total_jobs, existing.sealed) != (self.total_jobs, self.sealed):
-            raise BatchConflict(self.batch_id, existing.total_jobs, sealed=existing.sealed)
+        created = (existing.total_jobs, existing.sealed, existing.failure_limit)
+        if created != (self.total_jobs, self.sealed, self.failure_limit):
+            limit = existing.limit_text if existing.failure_limit != self.failure_limit else ""
+            raise BatchConflict(self.batch_id, existing.total_jobs, sealed=existing.sealed, limit=limit)
         return False
 
     def created(self, now: datetime) -> Batch:
@@ -262,7 +289,8 @@ class NewBatch:
             labels=self.labels,
             sealed=self.sealed,
             announced_jobs=self.total_jobs,
+            failure_limit=self.failure_limit,
             create_time=now,
             read_time=now,
         )
-        return batch.with_completion()
+        return batch.with_end()

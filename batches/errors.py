@@ -15,11 +15,12 @@ class BatchNotFound(BatchError):
 
 
 class BatchConflict(BatchError):
-    """The batch exists and was created with other numbers."""
+    """The batch exists and was created with other numbers or another limit of failures."""
 
-    def __init__(self, batch_id: str, total_jobs: int, *, sealed: bool) -> None:
+    def __init__(self, batch_id: str, total_jobs: int, *, sealed: bool, limit: str = "") -> None:
         kind = "sealed" if sealed else "unsealed"
-        super().__init__(f"batch {batch_id} already exists: it was created {kind} with {total_jobs} jobs")
+        numbers = f"{total_jobs} jobs and {limit}" if limit else f"{total_jobs} jobs"
+        super().__init__(f"batch {batch_id} already exists: it was created {kind} with {numbers}")
 
 
 class BatchEnded(BatchError):

@@ -110,7 +110,7 @@ class _Draft:
             revision=self.batch.revision + 1,
             last_result_time=now,
         )
-        return self._with_pace(after, now).with_completion()
+        return self._with_pace(after, now).with_end()
 
     def _add_first(self, result: JobResult) -> Verdict:
         replaced = self._unattributed.remove_one(result.outcome)

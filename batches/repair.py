@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from batches.batch import NO_JOBS, Batch, BatchState, Tally
+from batches.failure_limit import CancelReason
 from batches.recording import Recording, StoredAttempts, record
 from batches.result import JobResult, ResultSource
 
@@ -80,6 +81,8 @@ def repair(batch: Batch, stored: StoredAttempts, plan: RepairPlan) -> Recording:
     if plan.closes:
         # Counted last: a result recorded above would otherwise replace one of these counts.
         after = _with_counted(after, plan.unattributed, revision=batch.revision + 1)
+    elif not recording.changed:
+        after = _with_overdue_end(batch)
     changed = [after] if after.revision > batch.revision else []
     return replace(recording, batches={batch.batch_id: after}, changed=changed)
 
@@ -87,9 +90,13 @@ def repair(batch: Batch, stored: StoredAttempts, plan: RepairPlan) -> Recording:
 def _with_final_total(batch: Batch, plan: RepairPlan) -> Batch:
     """Return the batch with the queue's total; cancelled before its last result could complete it."""
     final = replace(batch, sealed=True, announced_jobs=plan.total_jobs)
-    if plan.cancels:
-        return replace(final, state=BatchState.CANCELLED, complete_time=batch.change_time)
-    return final
+    return final.cancelled(CancelReason.QUEUE) if plan.cancels else final
+
+
+def _with_overdue_end(batch: Batch) -> Batch:
+    """Return the batch ended if an earlier change should have ended it: old servers ignore the limit."""
+    ended = batch.with_end()
+    return batch if ended is batch else replace(ended, revision=batch.revision + 1)
 
 
 def _recounted(batch: Batch, unattributed: Tally) -> Batch:
@@ -108,4 +115,4 @@ def _with_counted(batch: Batch, counted: Tally, *, revision: int) -> Batch:
         reconciled_jobs=batch.reconciled_jobs + counted.ended,
         revision=revision,
     )
-    return after.with_completion()
+    return after.with_end()

@@ -60,7 +60,7 @@ class BatchStore(PassStore):
         """Create a batch, or return the existing one that was created with the same numbers.
 
         Raises:
-            BatchConflict: a batch of this id exists and was created with other numbers.
+            BatchConflict: a batch of this id exists and was created with other numbers or another limit.
             BatchEnded: a batch of this id has ended, and if_ended is ERROR.
 
         """

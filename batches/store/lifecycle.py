@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import Batch, BatchState, Creation, NewBatch
 from batches.errors import RequestConflict
 from batches.store import retention, schema
-from batches.store.rows import insert_batch, lock_batch, read_batch, save_batches
+from batches.store.rows import insert_batch, lock_batch, read_batch, save_batches, to_failure_limit
 from batches.store.sql_functions import database_now
 
 
@@ -18,7 +18,7 @@ async def create_batch(connection: AsyncConnection, new: NewBatch) -> Batch:
     """Insert a batch, or return the existing one that was created with the same numbers.
 
     Raises:
-        BatchConflict: a batch of this id exists and was created with other numbers.
+        BatchConflict: a batch of this id exists and was created with other numbers or another limit.
         BatchEnded: a batch of this id has ended, and if_ended is ERROR.
 
     """
@@ -93,6 +93,8 @@ async def _read_creation(connection: AsyncConnection, batch_id: str) -> Creation
         table.request_id,
         table.state,
         table.complete_time,
+        table.failure_limit_jobs,
+        table.failure_limit_percent,
     ).where(table.batch_id == batch_id)
     row = (await connection.execute(query)).first()
     if row is None:
@@ -104,4 +106,5 @@ async def _read_creation(connection: AsyncConnection, batch_id: str) -> Creation
         request_id=row.request_id,
         state=BatchState(row.state),
         complete_time=row.complete_time,
+        failure_limit=to_failure_limit(row.failure_limit_jobs, row.failure_limit_percent),
     )

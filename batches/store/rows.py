@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Tally
 from batches.errors import BatchNotFound
+from batches.failure_limit import CancelReason, FailureLimit
 from batches.store import schema
 from batches.store.sql_functions import database_now
 
@@ -47,12 +48,19 @@ def to_batch(row: Row[Any]) -> Batch:
         first_result_time=row.first_result_time,
         last_result_time=row.last_result_time,
         complete_time=row.complete_time,
+        cancel_reason=None if row.cancel_reason is None else CancelReason(row.cancel_reason),
+        failure_limit=to_failure_limit(row.failure_limit_jobs, row.failure_limit_percent),
         read_time=row.read_time,
     )
 
 
+def to_failure_limit(jobs: int | None, percent: int | None) -> FailureLimit | None:
+    """Return the limit in two columns."""
+    return None if jobs is None and percent is None else FailureLimit(jobs, percent)
+
+
 def changing_values(batch: Batch) -> dict[str, Any]:
-    """Return the columns that may change after a batch was created."""
+    """Return the columns that may change after a batch was created, except its cancel_reason."""
     return {
         "state": int(batch.state),
         "sealed": batch.sealed,
@@ -116,13 +124,17 @@ async def read_batch(connection: AsyncConnection, batch_id: str) -> Batch:
 
 async def save_batches(connection: AsyncConnection, batches: Collection[Batch]) -> None:
     """Save locked batches: the columns that may change."""
-    if batches:
-        rows = [{"key": batch.batch_key, **changing_values(batch)} for batch in batches]
+    rows = [{"key": batch.batch_key, **changing_values(batch)} for batch in batches]
+    if any(batch.cancel_reason for batch in batches):  # without it, the column is not written
+        for row, batch in zip(rows, batches, strict=True):
+            row["cancel_reason"] = batch.cancel_reason and int(batch.cancel_reason)
+    if rows:
         await connection.execute(_SAVE, rows)
 
 
 async def insert_batch(connection: AsyncConnection, batch: Batch, request_id: str | None = None) -> int:
     """Insert a batch with its labels and return its key."""
+    limit = batch.failure_limit or FailureLimit()
     values = {
         "batch_id": batch.batch_id,
         "display_name": batch.display_name,
@@ -131,6 +143,8 @@ async def insert_batch(connection: AsyncConnection, batch: Batch, request_id: st
         "created_sealed": batch.sealed,
         "create_time": batch.create_time,
         "request_id": request_id,
+        "failure_limit_jobs": limit.jobs,
+        "failure_limit_percent": limit.percent,
         **changing_values(batch),
     }
     inserted = await connection.execute(insert(schema.batches).values(values))

@@ -134,6 +134,11 @@ batches = Table(
     Column("complete_time", UtcTime),
     # The request that created the batch; NULL if it had no id, and in rows of servers before schema 0005.
     Column("request_id", _ascii()),
+    # At most one of the two: batches.failure_limit. NULL in rows of servers before schema 0009.
+    Column("failure_limit_jobs", BigInteger),
+    Column("failure_limit_percent", SmallInteger),
+    # NULL unless the batch is cancelled, and if a server before schema 0009 cancelled it.
+    Column("cancel_reason", SmallInteger),
     Index("batches_by_state", "state", "batch_key"),
     Index("batches_by_complete_time", "complete_time"),
     # The key of a purged batch must not be reused while its results are still being deleted.

@@ -41,6 +41,17 @@ def already_ended(batch: Batch) -> NotRepaired:
     return NotRepaired.because(NotRepairedReason.ENDED, ReasonKind.ENDED, batch.state)
 
 
+def over_failure_limit(batch: Batch) -> PlannedRepair | None:
+    """Return the repair that cancels a batch with too many failures, whatever the queue says.
+
+    Servers before schema 0009 record failures and do not know the limit.
+    """
+    if batch.has_ended or not batch.exceeds_failure_limit:
+        return None
+    reason = Reason(ReasonKind.FAILURE_LIMIT, (batch.tally.failed,))
+    return PlannedRepair(RepairPlan(batch.batch_id, batch.revision), (reason,))
+
+
 def ruled_out_by_counts(batch: Batch, counts: QueueCounts) -> NotRepaired | None:
     """Return why the batch is not repaired, whatever a list of its jobs says; None if the list matters."""
     if batch.has_ended:

@@ -20,6 +20,7 @@ class ReasonKind(enum.Enum):
     ONLY_END_MISSING = enum.auto()
     RECOUNTED = enum.auto()  # succeeded, failed and skipped jobs that the queue counts now
     ENDED_BY_PERSON = enum.auto()  # outcome, jobs without a result that now have it
+    FAILURE_LIMIT = enum.auto()  # failed jobs
 
     # Why a batch is not repaired, or does not end yet.
     STILL_PENDING = enum.auto()  # pending jobs

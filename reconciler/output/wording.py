@@ -83,6 +83,9 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
     ReasonKind.ENDED_BY_PERSON: lambda outcome, jobs: (
         f"ended by a person; {_counted_as(outcome, jobs, 'counts', 'count')}"
     ),
+    ReasonKind.FAILURE_LIMIT: lambda failed: (
+        f"{number_of(failed, 'job')} failed, more than the batch's limit of failures allows"
+    ),
     ReasonKind.STILL_PENDING: lambda jobs: f"{number_of(jobs, 'job', 'is')} still pending in the queue",
     ReasonKind.CANCELLED_STILL_PENDING: lambda jobs: (
         f"cancelled in the queue, but {number_of(jobs, 'job', 'is')} still pending there"

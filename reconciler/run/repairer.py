@@ -9,7 +9,13 @@ from batches.repair import RepairPlan, repair
 from batches.result import JobOutcome
 from batches.store.batch_store import BatchStore
 from reconciler.decision.by_person import end_by_person
-from reconciler.decision.decide import PlannedRepair, already_ended, decide, ruled_out_by_counts
+from reconciler.decision.decide import (
+    PlannedRepair,
+    already_ended,
+    decide,
+    over_failure_limit,
+    ruled_out_by_counts,
+)
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import ReasonKind
 from reconciler.decision.recount import recount
@@ -106,6 +112,9 @@ class Repairer:
     async def _try(self, batch: BatchInProgress) -> NotRepaired | None:
         if batch.current.has_ended:
             return await self._recount(batch)
+        if (overdue := over_failure_limit(batch.current)) is not None:
+            await self._carry_out(batch, overdue)
+            return None
         try:
             counts = await self._counts(batch.current)
             not_repaired = await self._repair_by(counts, batch)
@@ -146,7 +155,7 @@ class Repairer:
             if isinstance(decision, NotRepaired):
                 return decision
             await self._carry_out(batch, decision)
-            if listing is None or not listing.left_out:
+            if listing is None or not listing.left_out or batch.current.has_ended:
                 return None
             listing = await self._reader.read_next_portion(batch.current, listing)
 

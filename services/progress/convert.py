@@ -11,6 +11,7 @@ from batches import pace
 from batches.batch import Batch
 from batches.errors import BatchError
 from batches.failure_groups import FailureGroup
+from batches.failure_limit import FailureLimit
 from batches.look import PendingPage
 from batches.passes import Pass
 from batches.repair import Repair, Tallies
@@ -93,6 +94,8 @@ class BatchConverter:
             estimated_complete_time=to_timestamp(pace.estimated_complete_time(batch, now)),
             stall_reason=stall_reason(batch, now, self._rules, findings),
             reconciled_jobs=batch.reconciled_jobs,
+            cancel_reason=pb.CancelReason.ValueType(batch.cancel_reason or 0),
+            failure_limit=_to_failure_limit(batch.failure_limit),
             pace_holds_for=_duration(pace.pace_holds_seconds(batch, now)),
         )
 
@@ -233,6 +236,14 @@ def _of_refused(refusal: Refusal) -> pb.ReportedResult:
         ],
     )
     return pb.ReportedResult(error=error)
+
+
+def _to_failure_limit(limit: FailureLimit | None) -> pb.FailureLimit | None:
+    if limit is None:
+        return None
+    if limit.jobs is not None:
+        return pb.FailureLimit(jobs=limit.jobs)
+    return pb.FailureLimit(percent=limit.percent or 0)
 
 
 def _duration(seconds: float | None) -> duration_pb2.Duration | None:

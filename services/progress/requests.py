@@ -16,6 +16,7 @@ from batches.batch import (
     IfEnded,
     NewBatch,
 )
+from batches.failure_limit import FailureLimit
 from batches.fingerprint import FINGERPRINT_DIGITS, from_text
 from batches.listing import BatchFilter, ResultFilter
 from batches.result import (
@@ -36,6 +37,8 @@ LABEL_KEY = re.compile(rf"[A-Za-z0-9._/-]{{1,{LABEL_KEY_CHARACTERS_MAX}}}")
 RESULTS_MAX = 10_000
 """With short errors some 1 MiB, and a tenth of a second of work; more would delay the groups of others."""
 RESULTS_RULE = f"must be from 1 to {RESULTS_MAX}"
+FAILED_PERCENT_MAX = 99
+"""100 percent cannot be exceeded."""
 PAGE_SIZE_MAX = 1_000
 FAILURE_GROUPS_DEFAULT = 100
 """Groups on a page for clients that do not ask for a size: those of 0.1 were sent at most so many."""
@@ -104,6 +107,9 @@ def to_new_batch(message: pb.CreateBatchRequest, batch_prefix: str = "") -> NewB
         labels=_labels(checks, dict(message.labels)),
         request_id=message.request_id or None,
         if_ended=_IF_ENDED.get(message.if_ended, IfEnded.RETURN),
+        failure_limit=_failure_limit(checks, message.failure_limit)
+        if message.HasField("failure_limit")
+        else None,
     )
     checks.done()
     return new
@@ -227,6 +233,17 @@ def to_watch_token(message: pb.CreateWatchTokenRequest) -> tuple[str, float]:
 
 def _seconds(duration: Duration) -> float:
     return duration.seconds + duration.nanos / 1e9
+
+
+def _failure_limit(checks: FieldChecks, message: pb.FailureLimit) -> FailureLimit | None:
+    match message.WhichOneof("limit"):
+        case "jobs":
+            return FailureLimit(jobs=checks.between("failure_limit.jobs", message.jobs, 0, TOTAL_JOBS_MAX))
+        case "percent":
+            percent = checks.between("failure_limit.percent", message.percent, 0, FAILED_PERCENT_MAX)
+            return FailureLimit(percent=percent)
+    checks.reject("failure_limit", "must have jobs or percent")
+    return None
 
 
 def _labels(checks: FieldChecks, labels: dict[str, str]) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 
 from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
 from batches.errors import BatchCancelled, BatchCompleted, BatchSealed, TotalTooLarge
+from batches.failure_limit import CancelReason
 from batches.result import JobOutcome
 from tests.support.samples import BATCH, at
 
@@ -120,7 +121,13 @@ def test_cancelling_keeps_the_counters() -> None:
     """A cancelled batch keeps its total, its tallies and its pending jobs."""
     batch = replace(BATCH, tally=Tally(3, 1), read_time=at(60))
     cancelled = batch.with_cancellation()
-    assert cancelled == replace(batch, state=BatchState.CANCELLED, complete_time=at(60), revision=2)
+    assert cancelled == replace(
+        batch,
+        state=BatchState.CANCELLED,
+        cancel_reason=CancelReason.REQUESTED,
+        complete_time=at(60),
+        revision=2,
+    )
     assert cancelled.pending_jobs == 6
 
 
@@ -138,10 +145,10 @@ def test_a_completed_batch_cannot_be_cancelled() -> None:
         (CANCELLED, Batch.with_seal),
         (replace(CANCELLED, sealed=False), Batch.with_seal),
         (CANCELLED, Batch.with_cancellation),
-        (BATCH, Batch.with_completion),
-        (replace(UNSEALED, tally=Tally(10)), Batch.with_completion),
-        (replace(CANCELLED, tally=Tally(10)), Batch.with_completion),
-        (COMPLETED, Batch.with_completion),
+        (BATCH, Batch.with_end),
+        (replace(UNSEALED, tally=Tally(10)), Batch.with_end),
+        (replace(CANCELLED, tally=Tally(10)), Batch.with_end),
+        (COMPLETED, Batch.with_end),
     ],
 )
 def test_a_repeated_change_returns_the_same_object(batch: Batch, change: Callable[[Batch], Batch]) -> None:
@@ -149,10 +156,10 @@ def test_a_repeated_change_returns_the_same_object(batch: Batch, change: Callabl
     assert change(batch) is batch
 
 
-@pytest.mark.parametrize("change", [Batch.with_completion, Batch.with_cancellation])
+@pytest.mark.parametrize("change", [Batch.with_end, Batch.with_cancellation])
 def test_a_batch_never_ends_before_its_last_result(change: Callable[[Batch], Batch]) -> None:
     """A batch that was read before another commit ends no earlier than that commit."""
     batch = replace(BATCH, last_result_time=at(0.5), read_time=at(0.2))
-    if change is Batch.with_completion:
+    if change is Batch.with_end:
         batch = replace(batch, tally=Tally(10))
     assert change(batch).complete_time == at(0.5)

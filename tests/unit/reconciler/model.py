@@ -97,4 +97,4 @@ def batch_of(stored: Stored, counted: Tally, *, sealed: bool, spare_jobs: int) -
         unattributed=counted,
         reconciled_jobs=reconciled + counted.ended,
     )
-    return batch.with_completion()
+    return batch.with_end()

@@ -82,7 +82,7 @@ class _BatchStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BatchState
     tallies.
     """
     BATCH_STATE_CANCELLED: _BatchState.ValueType  # 3
-    """The batch was ended by CancelBatch or cancelled in the queue."""
+    """The batch was ended before its jobs: cancel_reason says why."""
 
 class BatchState(_BatchState, metaclass=_BatchStateEnumTypeWrapper):
     """The state of a batch."""
@@ -96,8 +96,36 @@ BATCH_STATE_COMPLETED: BatchState.ValueType  # 2
 tallies.
 """
 BATCH_STATE_CANCELLED: BatchState.ValueType  # 3
-"""The batch was ended by CancelBatch or cancelled in the queue."""
+"""The batch was ended before its jobs: cancel_reason says why."""
 Global___BatchState: _TypeAlias = BatchState  # noqa: Y015
+
+class _CancelReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CancelReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CANCEL_REASON_UNSPECIFIED: _CancelReason.ValueType  # 0
+    """The batch is not CANCELLED, or a server before version 0.2 cancelled it."""
+    CANCEL_REASON_REQUESTED: _CancelReason.ValueType  # 1
+    """CancelBatch was called."""
+    CANCEL_REASON_QUEUE: _CancelReason.ValueType  # 2
+    """The queue cancelled it, and the reconciler found that."""
+    CANCEL_REASON_FAILURE_LIMIT: _CancelReason.ValueType  # 3
+    """More jobs failed than failure_limit allows."""
+
+class CancelReason(_CancelReason, metaclass=_CancelReasonEnumTypeWrapper):
+    """Why a batch is CANCELLED."""
+
+CANCEL_REASON_UNSPECIFIED: CancelReason.ValueType  # 0
+"""The batch is not CANCELLED, or a server before version 0.2 cancelled it."""
+CANCEL_REASON_REQUESTED: CancelReason.ValueType  # 1
+"""CancelBatch was called."""
+CANCEL_REASON_QUEUE: CancelReason.ValueType  # 2
+"""The queue cancelled it, and the reconciler found that."""
+CANCEL_REASON_FAILURE_LIMIT: CancelReason.ValueType  # 3
+"""More jobs failed than failure_limit allows."""
+Global___CancelReason: _TypeAlias = CancelReason  # noqa: Y015
 
 class _IfEnded:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -106,8 +134,8 @@ class _IfEnded:
 class _IfEndedEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IfEnded.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     IF_ENDED_UNSPECIFIED: _IfEnded.ValueType  # 0
-    """The batch is returned if its total_jobs and sealed are the same, as before
-    version 0.2.
+    """The batch is returned if its total_jobs, sealed and failure_limit are the same,
+    as before version 0.2.
     """
     IF_ENDED_ERROR: _IfEnded.ValueType  # 1
     """The answer is ALREADY_EXISTS / BATCH_ENDED."""
@@ -122,8 +150,8 @@ class IfEnded(_IfEnded, metaclass=_IfEndedEnumTypeWrapper):
     """
 
 IF_ENDED_UNSPECIFIED: IfEnded.ValueType  # 0
-"""The batch is returned if its total_jobs and sealed are the same, as before
-version 0.2.
+"""The batch is returned if its total_jobs, sealed and failure_limit are the same,
+as before version 0.2.
 """
 IF_ENDED_ERROR: IfEnded.ValueType  # 1
 """The answer is ALREADY_EXISTS / BATCH_ENDED."""
@@ -244,6 +272,8 @@ class Batch(_message.Message):
     ESTIMATED_COMPLETE_TIME_FIELD_NUMBER: _builtins.int
     STALL_REASON_FIELD_NUMBER: _builtins.int
     RECONCILED_JOBS_FIELD_NUMBER: _builtins.int
+    CANCEL_REASON_FIELD_NUMBER: _builtins.int
+    FAILURE_LIMIT_FIELD_NUMBER: _builtins.int
     PACE_HOLDS_FOR_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The identifier, chosen by the creator or by the server."""
@@ -286,6 +316,8 @@ class Batch(_message.Message):
     """
     reconciled_jobs: _builtins.int
     """The number of results that came from the reconciler instead of a worker."""
+    cancel_reason: Global___CancelReason.ValueType
+    """Why the batch was cancelled; UNSPECIFIED unless it is CANCELLED."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Labels for filtering, as set at creation."""
@@ -307,6 +339,10 @@ class Batch(_message.Message):
         """When the batch will end if it continues at jobs_per_second; unset if that is
         0, if the batch is unsealed or if it has ended.
         """
+
+    @_builtins.property
+    def failure_limit(self) -> Global___FailureLimit:
+        """How many jobs may fail, as set at creation; unset if any number may."""
 
     @_builtins.property
     def pace_holds_for(self) -> _duration_pb2.Duration:
@@ -336,15 +372,52 @@ class Batch(_message.Message):
         estimated_complete_time: _timestamp_pb2.Timestamp | None = ...,
         stall_reason: _builtins.str = ...,
         reconciled_jobs: _builtins.int = ...,
+        cancel_reason: Global___CancelReason.ValueType = ...,
+        failure_limit: Global___FailureLimit | None = ...,
         pace_holds_for: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time", "create_time", b"create_time", "estimated_complete_time", b"estimated_complete_time", "last_result_time", b"last_result_time", "pace_holds_for", b"pace_holds_for"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["complete_time", b"complete_time", "create_time", b"create_time", "estimated_complete_time", b"estimated_complete_time", "failure_limit", b"failure_limit", "last_result_time", b"last_result_time", "pace_holds_for", b"pace_holds_for"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "complete_time", b"complete_time", "create_time", b"create_time", "display_name", b"display_name", "estimated_complete_time", b"estimated_complete_time", "failed_jobs", b"failed_jobs", "jobs_per_second", b"jobs_per_second", "labels", b"labels", "last_result_time", b"last_result_time", "pace_holds_for", b"pace_holds_for", "pending_jobs", b"pending_jobs", "percent_complete", b"percent_complete", "reconciled_jobs", b"reconciled_jobs", "revision", b"revision", "sealed", b"sealed", "skipped_jobs", b"skipped_jobs", "stall_reason", b"stall_reason", "state", b"state", "succeeded_jobs", b"succeeded_jobs", "total_jobs", b"total_jobs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "cancel_reason", b"cancel_reason", "complete_time", b"complete_time", "create_time", b"create_time", "display_name", b"display_name", "estimated_complete_time", b"estimated_complete_time", "failed_jobs", b"failed_jobs", "failure_limit", b"failure_limit", "jobs_per_second", b"jobs_per_second", "labels", b"labels", "last_result_time", b"last_result_time", "pace_holds_for", b"pace_holds_for", "pending_jobs", b"pending_jobs", "percent_complete", b"percent_complete", "reconciled_jobs", b"reconciled_jobs", "revision", b"revision", "sealed", b"sealed", "skipped_jobs", b"skipped_jobs", "stall_reason", b"stall_reason", "state", b"state", "succeeded_jobs", b"succeeded_jobs", "total_jobs", b"total_jobs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Batch: _TypeAlias = Batch  # noqa: Y015
+
+@_typing.final
+class FailureLimit(_message.Message):
+    """How many jobs of a batch may fail. One failure more, and the batch is CANCELLED
+    in the same transaction; its last job cancels it, too, instead of completing it.
+    Failures count as they stand: one that a later attempt has replaced counts no
+    more. A batch that is CANCELLED stays so, even if later attempts replace its
+    failures.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOBS_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    jobs: _builtins.int
+    """A number of jobs: 0 to 1,000,000,000."""
+    percent: _builtins.int
+    """A share of total_jobs, in percent: 0 to 99. It applies only once the batch is
+    sealed; SealBatch applies it to the failures so far.
+    """
+    def __init__(
+        self,
+        *,
+        jobs: _builtins.int = ...,
+        percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["jobs", b"jobs", "limit", b"limit", "percent", b"percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jobs", b"jobs", "limit", b"limit", "percent", b"percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_limit: _TypeAlias = _typing.Literal["jobs", "percent"]  # noqa: Y015
+    _WhichOneofArgType_limit: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_limit) -> _WhichOneofReturnType_limit | None: ...
+
+Global___FailureLimit: _TypeAlias = FailureLimit  # noqa: Y015
 
 @_typing.final
 class CreateBatchRequest(_message.Message):
@@ -379,6 +452,7 @@ class CreateBatchRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     IF_ENDED_FIELD_NUMBER: _builtins.int
+    FAILURE_LIMIT_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The identifier. If empty, the server chooses one, beginning with the prefix
     of the caller's token, if any; a retry then creates another batch.
@@ -403,6 +477,10 @@ class CreateBatchRequest(_message.Message):
         values of at most 200 characters. Default: none.
         """
 
+    @_builtins.property
+    def failure_limit(self) -> Global___FailureLimit:
+        """How many jobs may fail before the batch is cancelled. Default: any number."""
+
     def __init__(
         self,
         *,
@@ -413,10 +491,11 @@ class CreateBatchRequest(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         request_id: _builtins.str = ...,
         if_ended: Global___IfEnded.ValueType = ...,
+        failure_limit: Global___FailureLimit | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "sealed", b"sealed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "failure_limit", b"failure_limit", "sealed", b"sealed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "batch_id", b"batch_id", "display_name", b"display_name", "if_ended", b"if_ended", "labels", b"labels", "request_id", b"request_id", "sealed", b"sealed", "total_jobs", b"total_jobs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "batch_id", b"batch_id", "display_name", b"display_name", "failure_limit", b"failure_limit", "if_ended", b"if_ended", "labels", b"labels", "request_id", b"request_id", "sealed", b"sealed", "total_jobs", b"total_jobs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__sealed: _TypeAlias = _typing.Literal["sealed"]  # noqa: Y015
     _WhichOneofArgType__sealed: _TypeAlias = _typing.Literal["_sealed", b"_sealed"]  # noqa: Y015

@@ -112,12 +112,12 @@ class ProgressServiceServicer(object):
     """
 
     def CreateBatch(self, request, context):
-        """Creates a batch. Idempotent: the same batch_id with the total_jobs and sealed
-        of its creation returns the current batch, with its original display_name
-        and labels.
+        """Creates a batch. Idempotent: the same batch_id with the total_jobs, sealed and
+        failure_limit of its creation returns the current batch, with its original
+        display_name and labels.
 
-        - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
-        or sealed, and neither ERROR nor REPLACE applies.
+        - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs,
+        sealed or failure_limit, and neither ERROR nor REPLACE applies.
         - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
         ERROR.
         - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix

@@ -80,12 +80,12 @@ class ProgressServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ProgressServiceAsyncStub: ...
     CreateBatch: _grpc.UnaryUnaryMultiCallable[_progress_pb2.CreateBatchRequest, _progress_pb2.CreateBatchResponse]
-    """Creates a batch. Idempotent: the same batch_id with the total_jobs and sealed
-    of its creation returns the current batch, with its original display_name
-    and labels.
+    """Creates a batch. Idempotent: the same batch_id with the total_jobs, sealed and
+    failure_limit of its creation returns the current batch, with its original
+    display_name and labels.
 
-    - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
-      or sealed, and neither ERROR nor REPLACE applies.
+    - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs,
+      sealed or failure_limit, and neither ERROR nor REPLACE applies.
     - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
       ERROR.
     - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
@@ -224,12 +224,12 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateBatch: _aio.UnaryUnaryMultiCallable[_progress_pb2.CreateBatchRequest, _progress_pb2.CreateBatchResponse]  # type: ignore[assignment]
-    """Creates a batch. Idempotent: the same batch_id with the total_jobs and sealed
-    of its creation returns the current batch, with its original display_name
-    and labels.
+    """Creates a batch. Idempotent: the same batch_id with the total_jobs, sealed and
+    failure_limit of its creation returns the current batch, with its original
+    display_name and labels.
 
-    - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
-      or sealed, and neither ERROR nor REPLACE applies.
+    - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs,
+      sealed or failure_limit, and neither ERROR nor REPLACE applies.
     - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
       ERROR.
     - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
@@ -371,12 +371,12 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _progress_pb2.CreateBatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_progress_pb2.CreateBatchResponse, _abc.Awaitable[_progress_pb2.CreateBatchResponse]]:
-        """Creates a batch. Idempotent: the same batch_id with the total_jobs and sealed
-        of its creation returns the current batch, with its original display_name
-        and labels.
+        """Creates a batch. Idempotent: the same batch_id with the total_jobs, sealed and
+        failure_limit of its creation returns the current batch, with its original
+        display_name and labels.
 
-        - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs
-          or sealed, and neither ERROR nor REPLACE applies.
+        - ALREADY_EXISTS / BATCH_CONFLICT: the batch exists with another total_jobs,
+          sealed or failure_limit, and neither ERROR nor REPLACE applies.
         - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
           ERROR.
         - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
