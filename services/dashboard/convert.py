@@ -45,6 +45,8 @@ def to_fields(message: Message) -> Fields:
     for name in ("state", "outcome"):
         if name in fields:
             fields[name] = fields[name].rpartition("_")[2]
+    if "cancel_reason" in fields:
+        fields["cancel_reason"] = fields["cancel_reason"].removeprefix("CANCEL_REASON_")
     return fields
 
 

@@ -93,6 +93,24 @@ for if_ended in ("error", "replace"):
         print(error.reason)
 print(client.get(batch_id).succeeded_jobs)
 """
+LIMITED = """\
+import sys
+
+from batchprogress import BatchConflict, Client, ServerTooOld
+
+target, batch_id, *failed = sys.argv[1:]
+client = Client(target)
+try:
+    print(client.create(batch_id, 9, max_failed_jobs=1).revision)
+except (BatchConflict, ServerTooOld) as error:
+    print(error.reason)
+with client.reporter("made-by-0.2") as reporter:
+    for job_id in failed:
+        reporter.failed(job_id)
+batch = client.get("made-by-0.2")
+print(batch.state, batch.failed_jobs, batch.cancel_reason)
+"""
+"""Creates a batch with a limit of failures, and lets jobs of another one fail."""
 QUIET_WATCH = """\
 import sys
 import threading
@@ -190,6 +208,24 @@ async def test_a_server_of_0_1_is_too_old_for_if_ended(first_version: Version, u
     async with server_of(first_version, url) as target:
         shown, _ = await run_client(THIS_VERSION, IF_ENDED, target, "new")
     assert shown == ["IF_ENDED_IGNORED", "IF_ENDED_IGNORED", "1"]
+
+
+async def test_limit_that_a_server_of_0_1_ignores_holds_at_the_next_server_of_0_2(
+    first_version: Version, url: str
+) -> None:
+    """Neither version refuses a report, and what an old server has created stays without a limit."""
+    await run_upgrade(THIS_VERSION.checkout, url)
+    async with server_of(THIS_VERSION, url) as new, server_of(first_version, url) as old:
+        shown = [
+            await run_client(THIS_VERSION, LIMITED, new, "made-by-0.2"),
+            await run_client(THIS_VERSION, LIMITED, old, "made-by-0.1", "1", "2"),
+            await run_client(THIS_VERSION, LIMITED, new, "made-by-0.1", "3"),
+        ]
+    assert [lines for lines, _ in shown] == [
+        ["1", "processing 0 None"],
+        ["FAILURE_LIMIT_IGNORED", "processing 2 None"],
+        ["BATCH_CONFLICT", "cancelled 3 failure_limit"],
+    ]
 
 
 async def test_the_names_of_0_1_work_with_a_warning(url: str) -> None:

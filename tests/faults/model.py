@@ -6,6 +6,12 @@ from typing import Any
 
 from batches.batch import BatchState, IfEnded
 from batches.result import JobOutcome
+from batchprogress.v1 import progress_pb2 as pb
+
+Limit = tuple[str, int] | None
+"""The kind of a limit of failures, "jobs" or "percent", and its number."""
+Created = tuple[int, bool, Limit]
+"""The total, the seal and the limit with which a batch was created."""
 
 
 @dataclass(slots=True)
@@ -14,10 +20,10 @@ class Model:
 
     announced: int
     sealed: bool
-    created: tuple[int, bool]
+    created: Created
     request: int = 0
     """The number of the request that created it."""
-    cancelled: bool = False
+    cancel_reason: str = ""
     completed: bool = False
     revision: int = 1
     rows: dict[int, tuple[int, JobOutcome, bool]] = field(default_factory=dict)
@@ -36,7 +42,21 @@ class Model:
         """The number of jobs."""
         return max(self.announced, self.tally.total())
 
-    def create_again(self, created: tuple[int, bool], request: int, if_ended: IfEnded) -> str:
+    @property
+    def cancelled(self) -> bool:
+        """Whether the batch is cancelled."""
+        return bool(self.cancel_reason)
+
+    @property
+    def fails(self) -> bool:
+        """Whether more jobs failed than the limit allows."""
+        kind, number = self.created[2] or ("", 0)
+        failed = self.tally[JobOutcome.FAILED]
+        if kind == "percent":
+            return self.sealed and failed / max(self.total, 1) > number / 100
+        return kind == "jobs" and failed > number
+
+    def create_again(self, created: Created, request: int, if_ended: IfEnded) -> str:
         """Return REPLACED, the reason of the refusal, or nothing if the batch is returned."""
         if (self.cancelled or self.completed) and request != self.request and if_ended:
             return "REPLACED" if if_ended is IfEnded.REPLACE else "BATCH_ENDED"
@@ -48,7 +68,9 @@ class Model:
         self.settle()
 
     def settle(self) -> None:
-        """Complete a sealed batch without pending jobs, unless it was cancelled before."""
+        """Cancel a batch with too many failures, or complete a sealed one without pending jobs."""
+        if self.fails and not self.cancelled and not self.completed:
+            self.cancel_reason = "FAILURE_LIMIT"
         self.completed |= self.sealed and not self.cancelled and self.tally.total() == self.total
 
     def report(self, job: int, attempt: int, outcome: JobOutcome, *, repair: bool = False) -> str:
@@ -77,6 +99,7 @@ class Model:
         state = BatchState.COMPLETED if self.completed else BatchState.PROCESSING
         return {
             "state": BatchState.CANCELLED if self.cancelled else state,
+            "cancel_reason": pb.CancelReason.Value(f"CANCEL_REASON_{self.cancel_reason or 'UNSPECIFIED'}"),
             "sealed": self.sealed,
             "total_jobs": total,
             "succeeded_jobs": tally[JobOutcome.SUCCEEDED],

@@ -23,7 +23,7 @@ from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
 from tests.faults.ledger import Ledger
-from tests.faults.model import Model
+from tests.faults.model import Created, Model
 from tests.support.answers import answered
 from tests.support.progress import Served, served
 
@@ -37,6 +37,8 @@ TOTALS = st.integers(0, 6)
 ATTEMPTS = st.integers(1, 3)
 REQUESTS = st.integers(0, 2)
 IF_ENDED = st.sampled_from(IfEnded)
+CREATED = st.tuples(TOTALS, st.booleans(), st.sampled_from((None, None, ("jobs", 1), ("percent", 40))))
+"""Total, seal and limit of failures."""
 OUTCOMES = st.sampled_from(JobOutcome)
 RESULTS = st.tuples(JOBS, ATTEMPTS, OUTCOMES)
 Result = tuple[int, int, JobOutcome]
@@ -108,29 +110,31 @@ class Contract(RuleBasedStateMachine):
             expected = self.models[one].shown()
             assert {name: getattr(found.batch, name) for name in expected} == expected
 
-    @initialize(total=TOTALS, sealed=st.booleans())
-    def begin(self, total: int, *, sealed: bool) -> None:
+    @initialize(created=CREATED)
+    def begin(self, created: Created) -> None:
         """Create the first batch."""
-        self.create(0, total, sealed=sealed)
+        self.create(0, created)
 
-    @rule(batch=BATCHES, total=TOTALS, sealed=st.booleans(), request=REQUESTS, if_ended=IF_ENDED)
+    @rule(batch=BATCHES, created=CREATED, request=REQUESTS, if_ended=IF_ENDED)
     def create(
-        self, batch: int, total: int, *, sealed: bool, request: int = 0, if_ended: IfEnded = IfEnded.RETURN
+        self, batch: int, created: Created, request: int = 0, if_ended: IfEnded = IfEnded.RETURN
     ) -> None:
         """CreateBatch, with a new or an existing id, and a new or a used request_id."""
         known = self.models.get(batch)
+        total, sealed, limit = created
         message = pb.CreateBatchRequest(
             batch_id=self.name(batch),
             total_jobs=total,
             sealed=sealed,
             request_id=f"request-{request}",
             if_ended=pb.IfEnded.ValueType(if_ended),
+            failure_limit=None if limit is None else pb.FailureLimit(**dict([limit])),
         )
         answer = self.call(self.server.stub.CreateBatch(message))
-        expected = "REPLACED" if known is None else known.create_again((total, sealed), request, if_ended)
+        expected = "REPLACED" if known is None else known.create_again(created, request, if_ended)
         if expected == "REPLACED":
             self.ledger.forget(self.name(batch))
-            self.models[batch] = Model(total, sealed, (total, sealed), request)
+            self.models[batch] = Model(total, sealed, created, request)
             self.models[batch].settle()
         assert (answer if isinstance(answer, str) else "") == expected.replace("REPLACED", "")
         self.compare(batch)
@@ -175,7 +179,7 @@ class Contract(RuleBasedStateMachine):
         if known is None or known.completed:
             assert answer == ("BATCH_NOT_FOUND" if known is None else "BATCH_COMPLETED")
         elif not known.cancelled:
-            known.cancelled = True
+            known.cancel_reason = "REQUESTED"
             known.changed()
         self.compare(batch)
 
@@ -269,7 +273,8 @@ class Contract(RuleBasedStateMachine):
     def repair(self, batch: int, known: Model, plan: RepairPlan, results: list[Result]) -> None:
         """Apply a plan to the model as one change."""
         if plan.closes:
-            known.announced, known.sealed, known.cancelled = plan.total_jobs, True, plan.cancels
+            known.announced, known.sealed = plan.total_jobs, True
+            known.cancel_reason = "QUEUE" if plan.cancels else ""
         verdicts = self.take(batch, results, repair=True)
         known.counted += Counter({one: plan.unattributed.of(one) for one in JobOutcome})
         if plan.closes or not TAKEN.isdisjoint(verdicts):

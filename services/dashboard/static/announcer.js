@@ -1,7 +1,7 @@
 // Announces to screen readers each change of the state and every 25 percent of progress.
 
 import { setText } from "./dom.js";
-import { sentence, spoken, stateOf } from "./wording.js";
+import { cancelReasonOf, sentence, spoken, stateOf } from "./wording.js";
 
 const STEP_PERCENT = 25;
 
@@ -17,6 +17,7 @@ export class Announcer {
     const news = `${word} ${step}`;
     if (news === this.told) return;
     this.told = news;
-    setText(this.place, `${word}: ${spoken(batch)}. ${sentence(batch.stall_reason)}`.trim());
+    const reason = sentence(batch.stall_reason || cancelReasonOf(batch));
+    setText(this.place, `${word}: ${spoken(batch)}. ${reason}`.trim());
   }
 }

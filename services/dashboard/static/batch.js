@@ -99,8 +99,10 @@ function showProgress() {
   bar.update(batch);
   setText(byId("percent"), String(batch.percent_complete));
   setPairs(byId("pace"), pace());
-  byId("stall").hidden = !batch.stall_reason;
-  setText(byId("stall-reason"), wording.sentence(batch.stall_reason));
+  const reason = batch.stall_reason || wording.cancelReasonOf(batch);
+  byId("stall").hidden = !reason;
+  setText(byId("stall-title"), batch.state === "PROCESSING" ? "Not moving" : "Cancelled");
+  setText(byId("stall-reason"), wording.sentence(reason));
 }
 
 function pace() {
@@ -130,6 +132,8 @@ function facts() {
   const time = (name) => (batch[name] ? `${wording.moment(batch[name])} (${wording.ago(batch[name])})` : none);
   const pairs = [["Created", time("create_time")], ["Last result", time("last_result_time")]];
   if (batch.complete_time) pairs.push(["Ended", time("complete_time")]);
+  const limit = wording.failureLimitOf(batch);
+  if (limit) pairs.push(["May fail", limit]);
   return [
     ...pairs,
     ["Jobs may be added", batch.sealed ? "no, the batch is sealed" : "yes, the batch is not sealed"],

@@ -84,9 +84,23 @@ export function sentence(text) {
   return text ? text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".") : "";
 }
 
-/** Return the pace of a batch, the reason of its stall, or when it ended. */
+/** Return how many jobs of a batch may fail; empty if any number may. */
+export function failureLimitOf({ failure_limit: limit }) {
+  if (limit?.percent !== undefined) return `${limit.percent} % of the jobs`;
+  return limit?.jobs === undefined ? "" : jobs(limit.jobs);
+}
+
+/** Return why a batch was cancelled; empty if it was not, or if somebody asked for it. */
+export function cancelReasonOf(batch) {
+  if (batch.cancel_reason === "QUEUE") return "cancelled in the queue";
+  return batch.cancel_reason === "FAILURE_LIMIT" ? `more than ${failureLimitOf(batch)} failed` : "";
+}
+
+/** Return the pace of a batch, the reason of its stall, or when and why it ended. */
 export function paceOf(batch) {
-  if (batch.state !== "PROCESSING") return `Ended ${ago(batch.complete_time)}`;
+  if (batch.state !== "PROCESSING") {
+    return [`Ended ${ago(batch.complete_time)}`, cancelReasonOf(batch)].filter(Boolean).join(": ");
+  }
   if (batch.stall_reason) return sentence(batch.stall_reason);
   if (batch.jobs_per_second <= 0 && batch.last_result_time) return `Last result ${ago(batch.last_result_time)}`;
   if (batch.jobs_per_second <= 0) return Number(batch.total_jobs) ? "Waiting for results" : "Waiting for jobs";

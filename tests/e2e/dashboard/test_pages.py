@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Route
 
+from batchprogress.v1 import progress_pb2 as pb
 from tests.e2e.dashboard.page_scripts import DURATIONS, IS_DARK, TOO_PALE
 from tests.e2e.dashboard.scene import Scene
 from tests.e2e.dashboard.watched_page import WatchedPage, watched_page
@@ -136,6 +137,22 @@ async def test_batch_without_jobs_is_complete(shown: Scene, watched: WatchedPage
     await watched.shows("#percent", "100")
     assert await watched.page.locator(".succeeded.part").get_attribute("style") == "width: 100%;"
     assert not await watched.page.is_visible("#plot")
+
+
+async def test_page_says_that_too_many_jobs_failed(shown: Scene, watched: WatchedPage) -> None:
+    """The list does so, too, and a screen reader."""
+    limit = pb.FailureLimit(jobs=1)
+    request = pb.CreateBatchRequest(batch_id="fragile", total_jobs=9, failure_limit=limit)
+    await shown.stub.CreateBatch(request)
+    await watched.page.goto(f"{shown.url}/batch?id=fragile")
+    await watched.shows("#facts", "1 job")
+    assert not await watched.page.is_visible("#stall")
+    await shown.report_failures("fragile", 2, "no answer from {}")
+    await watched.shows("#stall", "Cancelled")
+    await watched.shows("#stall-reason", "More than 1 job failed.")
+    await watched.shows("#news", "More than 1 job failed.")
+    await watched.page.goto(f"{shown.url}/?text=fragile")
+    await watched.shows(".row:first-child .row-pace", ": more than 1 job failed")
 
 
 async def test_plot_of_several_days_shows_dates(shown: Scene, watched: WatchedPage) -> None:

@@ -15,7 +15,13 @@ from tests.support.samples import FAILED, result
 pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
 
 BATCH_FIELDS = [field.name for field in pb.Batch.DESCRIPTOR.fields]
-UNSET_AT_FIRST = {"last_result_time", "complete_time", "estimated_complete_time", "pace_holds_for"}
+UNSET_AT_FIRST = {
+    "last_result_time",
+    "complete_time",
+    "estimated_complete_time",
+    "failure_limit",
+    "pace_holds_for",
+}
 
 
 async def fail_jobs(progress: Served, number: int) -> None:

@@ -35,6 +35,18 @@ async def test_batches_are_listed_newest_first(progress: Served, page: Page) -> 
     assert await _ids(page, text="nowhere") == []
 
 
+async def test_limit_of_failures_and_the_reason_of_the_end_are_passed_on(
+    progress: Served, page: Page
+) -> None:
+    limit = pb.FailureLimit(jobs=0)
+    await progress.stub.CreateBatch(pb.CreateBatchRequest(batch_id="b", total_jobs=2, failure_limit=limit))
+    await progress.report("b", "1", pb.JOB_OUTCOME_FAILED)
+    await progress.create("c", 1)
+    listed = (await page.get("/api/batches")).json["batches"]
+    assert [one.get("failure_limit") for one in listed] == [None, {"jobs": "0"}]
+    assert [one["cancel_reason"] for one in listed] == ["UNSPECIFIED", "FAILURE_LIMIT"]
+
+
 async def test_each_batch_is_on_one_page(
     progress: Served, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from batches.stall import duration_text
 from batchprogress._calls.convert import to_batch
 from batchprogress.bar import Line, Lines, Screen
-from batchprogress.bar_line import held, pace_of, rounded_duration
+from batchprogress.bar_line import held, line_of, pace_of, rounded_duration
 from batchprogress.v1 import progress_pb2 as pb
 
 HOLDS_SECONDS = 12
@@ -96,3 +96,25 @@ def test_a_log_has_one_line_for_each_stall() -> None:
     clock.seconds = 1_100.0
     screen.pass_time()
     assert len(out.getvalue().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "limit", "words"),
+    [
+        (pb.CANCEL_REASON_REQUESTED, {"jobs": 50}, "cancelled"),
+        (pb.CANCEL_REASON_UNSPECIFIED, {}, "cancelled"),
+        (99, {}, "cancelled"),
+        (pb.CANCEL_REASON_QUEUE, {}, "cancelled in the queue"),
+        (pb.CANCEL_REASON_FAILURE_LIMIT, {"jobs": 1_000}, "cancelled: more than 1,000 jobs failed"),
+        (pb.CANCEL_REASON_FAILURE_LIMIT, {"jobs": 1}, "cancelled: more than 1 job failed"),
+        (pb.CANCEL_REASON_FAILURE_LIMIT, {"percent": 5}, "cancelled: more than 5 % of the jobs failed"),
+    ],
+)
+def test_cancelled_batch_says_why(
+    reason: pb.CancelReason.ValueType, limit: dict[str, int], words: str
+) -> None:
+    """A reason that a later server gives is left out."""
+    batch = pb.Batch(state=pb.BATCH_STATE_CANCELLED, cancel_reason=reason, failed_jobs=3)
+    if limit:
+        batch.failure_limit.CopyFrom(pb.FailureLimit(**limit))
+    assert line_of(to_batch(batch)).endswith(f", 3 failed, {words}")

@@ -1,12 +1,13 @@
 """Whether the answer to CreateBatch is a new batch."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
 
-from batchprogress._calls import requests
+from batchprogress._calls import creation, requests
 from batchprogress._calls.attempts import Attempts, Patience
 from batchprogress._grpc.retry import Failure
 from batchprogress.errors import ServerTooOld
@@ -75,3 +76,28 @@ def test_a_returned_batch_that_had_ended_is_a_loud_warning(caplog: pytest.LogCap
     (message,) = caplog.messages
     assert message.startswith("batch 'b' was not created: it exists and was completed at 2026-11-28 04:00:00")
     assert message.endswith("Give each run an id of its own, or choose if_ended='error' or 'replace'")
+
+
+def test_server_that_ignores_the_limit_of_failures_is_too_old() -> None:
+    """Its batch would never be cancelled. A batch without a limit that is asked for without one is right."""
+    call = requests.create("b", 1, sealed=True, display_name="", labels=None, if_ended="return")
+    limited = replace(call, check=creation.check_of("return", max_failed_jobs=5))
+    made = Attempts("progress:50051", limited, Patience(), STARTED)
+    with pytest.raises(ServerTooOld, match="does not know the limit of failures") as raised:
+        made.read(response(None), STARTED)
+    assert (raised.value.reason, raised.value.batch_id) == ("FAILURE_LIMIT_IGNORED", "b")
+    answer = response(None)
+    answer.batch.failure_limit.jobs = 5
+    assert made.read(answer, STARTED).max_failed_jobs == 5
+
+
+def test_limit_of_zero_is_sent() -> None:
+    """It is a limit: the first failure cancels."""
+    assert creation.failure_limit(0, None) == pb.FailureLimit(jobs=0)
+    assert creation.failure_limit(None, 0) == pb.FailureLimit(percent=0)
+    assert creation.failure_limit(None, None) is None
+
+
+def test_two_limits_are_refused() -> None:
+    with pytest.raises(ValueError, match="max_failed_jobs or max_failed_percent, not both"):
+        creation.failure_limit(0, 5)

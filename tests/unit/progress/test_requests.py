@@ -69,6 +69,24 @@ def test_unknown_if_ended_is_refused() -> None:
     assert refused_fields(message) == ["if_ended"]
 
 
+@pytest.mark.parametrize(
+    ("limit", "refused"),
+    [
+        (pb.FailureLimit(), ["failure_limit"]),
+        (pb.FailureLimit(jobs=0), []),
+        (pb.FailureLimit(jobs=1_000_000_000), []),
+        (pb.FailureLimit(jobs=-1), ["failure_limit.jobs"]),
+        (pb.FailureLimit(jobs=1_000_000_001), ["failure_limit.jobs"]),
+        (pb.FailureLimit(percent=99), []),
+        (pb.FailureLimit(percent=100), ["failure_limit.percent"]),
+        (pb.FailureLimit(percent=-1), ["failure_limit.percent"]),
+    ],
+)
+def test_limit_of_failures_has_its_bounds(limit: pb.FailureLimit, refused: list[str]) -> None:
+    """A message without a limit is a mistake of a program that sets it."""
+    assert refused_fields(pb.CreateBatchRequest(batch_id="b", failure_limit=limit)) == refused
+
+
 def test_display_name_of_a_job_is_cut() -> None:
     """A report is never refused for a text that is only for people."""
     message = pb.ReportJobResultRequest(

@@ -54,6 +54,7 @@ from batchprogress.errors import (
 from batchprogress.models import (
     Batch,
     BatchState,
+    CancelReason,
     FailureGroup,
     JobOutcome,
     JobResult,
@@ -84,6 +85,7 @@ __all__ = [
     "BatchSealed",
     "BatchState",
     "CallFailed",
+    "CancelReason",
     "Client",
     "ClientClosed",
     "ClientTooOld",

@@ -95,6 +95,8 @@ class AsyncClient(AsyncReads):
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
         if_ended: IfEnded = "return",
+        max_failed_jobs: int | None = None,
+        max_failed_percent: int | None = None,
     ) -> Batch:
         """Create a batch, or return the one that exists with the same id, total and `sealed`.
 
@@ -108,14 +110,18 @@ class AsyncClient(AsyncReads):
             labels: up to 32 labels to find batches by.
             if_ended: what to do if the batch exists and has ended: "return" it with a warning in the log,
                 raise an "error", or "replace" it by a new one, which deletes its results.
+            max_failed_jobs: how many jobs may fail: one more cancels the batch. Default: any number.
+            max_failed_percent: instead, which share of all jobs may fail, 0 to 99; it applies once the batch
+                is sealed.
 
         Returns:
             The batch as it is now.
 
         Raises:
-            BatchConflict: the id exists with other numbers.
+            BatchConflict: the id exists with other numbers or another limit of failures.
             BatchEnded: the batch has ended, and if_ended is "error".
-            ServerTooOld: the batch has ended, and the server does not know if_ended.
+            ServerTooOld: the server does not know if_ended and the batch has ended, or it does not know the
+                limit of failures.
             InvalidRequest: an argument breaks a rule of the contract.
 
         Example:
@@ -131,6 +137,8 @@ class AsyncClient(AsyncReads):
             display_name=display_name,
             labels=labels,
             if_ended=if_ended,
+            max_failed_jobs=max_failed_jobs,
+            max_failed_percent=max_failed_percent,
         )
         return await self._caller.answer(call)
 

@@ -6,7 +6,7 @@ clock nor its rule, and shows what is so while the server is away, too.
 
 from dataclasses import replace
 
-from batchprogress.models import Batch
+from batchprogress.models import Batch, CancelReason
 
 BAR_CHARACTERS = 24
 """The width of the bar: with the numbers it fits into 80 columns."""
@@ -46,7 +46,25 @@ def tail_of(batch: Batch, silent_seconds: float = 0.0) -> list[str]:
     """Return what follows the counts: failed, skipped, then rate and time left, or the stall, or the end."""
     parts = [f"{batch.failed_jobs:,} failed"] if batch.failed_jobs else []
     parts += [f"{batch.skipped_jobs:,} skipped"] if batch.skipped_jobs else []
-    return [*parts, batch.state] if batch.has_ended else [*parts, *pace_of(batch, silent_seconds)]
+    return [*parts, end_of(batch)] if batch.has_ended else [*parts, *pace_of(batch, silent_seconds)]
+
+
+def end_of(batch: Batch) -> str:
+    """Return the state of a batch, and why it was cancelled if nobody asked for that."""
+    if batch.cancel_reason is CancelReason.QUEUE:
+        return f"{batch.state} in the queue"
+    if batch.cancel_reason is CancelReason.FAILURE_LIMIT:
+        return f"{batch.state}: more than {limit_of(batch)} failed"
+    return batch.state
+
+
+def limit_of(batch: Batch) -> str:
+    """Return how many jobs may fail; empty if any number may."""
+    if batch.max_failed_percent is not None:
+        return f"{batch.max_failed_percent} % of the jobs"
+    if batch.max_failed_jobs is None:
+        return ""
+    return f"{batch.max_failed_jobs:,} {'job' if batch.max_failed_jobs == 1 else 'jobs'}"
 
 
 def pace_of(batch: Batch, silent_seconds: float = 0.0) -> list[str]:

@@ -21,7 +21,18 @@ class BatchState(StrEnum):
     COMPLETED = "completed"
     """The batch is sealed and every job has a result. Says nothing about failures: the tallies do."""
     CANCELLED = "cancelled"
-    """The batch was ended by `cancel`, or cancelled in the queue."""
+    """The batch was ended before its jobs: `cancel_reason` says why."""
+
+
+class CancelReason(StrEnum):
+    """Why a batch is cancelled."""
+
+    REQUESTED = "requested"
+    """By `cancel`."""
+    QUEUE = "queue"
+    """The queue cancelled it, and the reconciler found that."""
+    FAILURE_LIMIT = "failure_limit"
+    """More jobs failed than `max_failed_jobs` or `max_failed_percent` allows."""
 
 
 class JobOutcome(StrEnum):
@@ -88,6 +99,12 @@ class Batch:
     """The number of results that came from the reconciler instead of a worker."""
     pace_holds_for: timedelta | None
     """How much longer the rate and the estimate hold if no result arrives; None at rate 0."""
+    cancel_reason: CancelReason | None
+    """Why the batch is cancelled; None if it is not, and if a server of version 0.1 cancelled it."""
+    max_failed_jobs: int | None
+    """How many jobs may fail before the batch is cancelled; None without such a limit."""
+    max_failed_percent: int | None
+    """Which share of its jobs may fail, in percent, before it is cancelled; None without such a limit."""
     message: pb.Batch = field(repr=False, compare=False)
 
     @property

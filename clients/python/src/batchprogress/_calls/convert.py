@@ -10,6 +10,7 @@ from batchprogress.errors import ClientTooOld
 from batchprogress.models import (
     Batch,
     BatchState,
+    CancelReason,
     FailureGroup,
     JobOutcome,
     JobResult,
@@ -29,6 +30,11 @@ _STATES = {
     pb.BATCH_STATE_COMPLETED: BatchState.COMPLETED,
     pb.BATCH_STATE_CANCELLED: BatchState.CANCELLED,
 }
+_CANCEL_REASONS = {
+    pb.CANCEL_REASON_REQUESTED: CancelReason.REQUESTED,
+    pb.CANCEL_REASON_QUEUE: CancelReason.QUEUE,
+    pb.CANCEL_REASON_FAILURE_LIMIT: CancelReason.FAILURE_LIMIT,
+}
 _OUTCOMES = {
     pb.JOB_OUTCOME_SUCCEEDED: JobOutcome.SUCCEEDED,
     pb.JOB_OUTCOME_FAILED: JobOutcome.FAILED,
@@ -43,6 +49,7 @@ _Name = TypeVar("_Name", BatchState, JobOutcome)
 
 def to_batch(message: pb.Batch) -> Batch:
     """Return the batch in a message."""
+    limit = message.failure_limit
     return Batch(
         batch_id=message.batch_id,
         display_name=message.display_name,
@@ -66,6 +73,9 @@ def to_batch(message: pb.Batch) -> Batch:
         stall_reason=message.stall_reason,
         reconciled_jobs=message.reconciled_jobs,
         pace_holds_for=(message.pace_holds_for.ToTimedelta() if message.HasField("pace_holds_for") else None),
+        cancel_reason=_CANCEL_REASONS.get(message.cancel_reason),
+        max_failed_jobs=limit.jobs if limit.HasField("jobs") else None,
+        max_failed_percent=limit.percent if limit.HasField("percent") else None,
         message=message,
     )
 

@@ -1,4 +1,4 @@
-"""Whether a batch that CreateBatch returned is new, and what follows if it is not."""
+"""Checks the arguments of CreateBatch, and whether the batch that it returned is the one asked for."""
 
 import logging
 from collections.abc import Callable
@@ -32,6 +32,20 @@ def check_if_ended(value: str) -> None:
         raise ValueError(f"if_ended is 'return', 'error' or 'replace', not {value!r}")
 
 
+def failure_limit(jobs: int | None, percent: int | None) -> pb.FailureLimit | None:
+    """Return the limit that a user asks for; None without one.
+
+    Raises:
+        ValueError: there are two limits.
+
+    """
+    if jobs is not None and percent is not None:
+        raise ValueError("give max_failed_jobs or max_failed_percent, not both")
+    if jobs is not None:
+        return pb.FailureLimit(jobs=jobs)
+    return None if percent is None else pb.FailureLimit(percent=percent)
+
+
 def existed(batch: Batch, seconds: float) -> bool:
     """Return whether a batch ended before the call that created it, as this process sees it.
 
@@ -48,10 +62,16 @@ def existed(batch: Batch, seconds: float) -> bool:
     return (batch.complete_time - batch.create_time).total_seconds() > seconds
 
 
-def check_of(if_ended: IfEnded) -> Callable[[Batch, Subject, float], None]:
+def check_of(
+    if_ended: IfEnded, max_failed_jobs: int | None = None, max_failed_percent: int | None = None
+) -> Callable[[Batch, Subject, float], None]:
     """Return the check of an answer: it raises ServerTooOld, or logs that the batch had ended."""
 
     def check(batch: Batch, subject: Subject, seconds: float) -> None:
+        if (batch.max_failed_jobs, batch.max_failed_percent) != (max_failed_jobs, max_failed_percent):
+            # Servers that know the limit refuse the creation if an existing batch has another one.
+            detail = "the server does not know the limit of failures, and the batch has none"
+            raise _too_old("FAILURE_LIMIT_IGNORED", detail, batch, subject)
         if not existed(batch, seconds):
             return
         if if_ended == "return":
@@ -59,14 +79,14 @@ def check_of(if_ended: IfEnded) -> Callable[[Batch, Subject, float], None]:
             return
         ended = f"{batch.state} at {batch.complete_time:%Y-%m-%d %H:%M:%S} UTC"
         detail = f"the server does not know if_ended and returned a batch that was {ended}"
-        raise ServerTooOld(
-            f"{subject}: {detail}: upgrade the server",
-            reason="IF_ENDED_IGNORED",
-            detail=detail,
-            batch_id=batch.batch_id,
-        )
+        raise _too_old("IF_ENDED_IGNORED", detail, batch, subject)
 
     return check
+
+
+def _too_old(reason: str, detail: str, batch: Batch, subject: Subject) -> ServerTooOld:
+    text = f"{subject}: {detail}: upgrade the server"
+    return ServerTooOld(text, reason=reason, detail=detail, batch_id=batch.batch_id)
 
 
 def warning_of(batch: Batch) -> str:

@@ -22,7 +22,7 @@ from batchprogress._calls.convert import (
     to_server_info,
     to_watch_token,
 )
-from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, check_of
+from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, check_of, failure_limit
 from batchprogress.errors import ServerTooOld
 from batchprogress.models import (
     Batch,
@@ -71,11 +71,13 @@ def create(  # noqa: PLR0913  # options, by keyword only
     display_name: str,
     labels: Mapping[str, str] | None,
     if_ended: IfEnded,
+    max_failed_jobs: int | None = None,
+    max_failed_percent: int | None = None,
 ) -> Call[Batch]:
     """Create a batch.
 
     Raises:
-        ValueError: if_ended is not one of the choices.
+        ValueError: if_ended is not one of the choices, or there are two limits.
 
     """
     check_if_ended(if_ended)
@@ -90,8 +92,10 @@ def create(  # noqa: PLR0913  # options, by keyword only
         # With it, a call that is tried again finds the batch that it has created, and does not replace it.
         request_id="" if if_ended == "return" else str(uuid.uuid4()),
         if_ended=NUMBERS[if_ended],
+        failure_limit=failure_limit(max_failed_jobs, max_failed_percent),
     )
-    return Call("CreateBatch", request, _read_batch, chosen, check_of(if_ended))
+    check = check_of(if_ended, max_failed_jobs, max_failed_percent)
+    return Call("CreateBatch", request, _read_batch, chosen, check)
 
 
 def add_jobs(batch_id: str, additional_jobs: int, request_id: str | None) -> Call[Batch]:

@@ -11,8 +11,9 @@ from batchprogress.cli.output import values_of
 from batchprogress.cli.session import Session
 from batchprogress.models import Batch
 
+FAILED_PERCENT_MAX = 99
 JOBS_MAX = 1_000_000_000
-"""The limit of the contract."""
+"""The limits of the contract."""
 
 
 class IfEnded(Enum):
@@ -47,8 +48,23 @@ def create(  # noqa: PLR0913  # options
             " it by a new batch, which deletes its results."
         ),
     ] = IfEnded.RETURN,
+    max_failed_jobs: Annotated[
+        int | None,
+        typer.Option(min=0, max=JOBS_MAX, metavar="N", help="Cancel the batch if more than N jobs fail."),
+    ] = None,
+    max_failed_percent: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=FAILED_PERCENT_MAX,
+            metavar="N",
+            help="Cancel the batch if more than N percent of its jobs fail; looked at once it is sealed.",
+        ),
+    ] = None,
 ) -> None:
     """Create a batch and print its id; repeating it with the same id and numbers changes nothing."""
+    if max_failed_jobs is not None and max_failed_percent is not None:
+        raise typer.BadParameter("give one of the two limits", param_hint="--max-failed-percent")
     batch = session.client.create(
         batch_id,
         total,
@@ -56,6 +72,8 @@ def create(  # noqa: PLR0913  # options
         display_name=name,
         labels=labels_in(label or ()),
         if_ended=if_ended.value,
+        max_failed_jobs=max_failed_jobs,
+        max_failed_percent=max_failed_percent,
     )
     _print(session, batch, batch.batch_id)
 

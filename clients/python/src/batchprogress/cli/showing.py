@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from batchprogress.bar_line import pace_of
+from batchprogress.bar_line import end_of, limit_of, pace_of
 from batchprogress.cli.arguments import BatchId
 from batchprogress.cli.formatting import clean, labels_of, moment, sum_of
 from batchprogress.cli.output import values_of
@@ -45,8 +45,9 @@ def _facts(batch: Batch) -> list[tuple[str, str]]:
         ("batch", batch.batch_id),
         ("name", clean(batch.display_name)),
         ("labels", labels_of(batch)),
-        ("state", batch.state + ("" if batch.sealed else ", unsealed: more jobs may be added")),
+        ("state", end_of(batch) + ("" if batch.sealed else ", unsealed: more jobs may be added")),
         ("jobs", sum_of(batch)),
+        ("may fail", limit_of(batch)),
         ("complete", f"{batch.percent_complete} %"),
         ("pace", ", ".join(pace_of(batch)) if moves else ""),
         ("stalled", clean(batch.stall_reason)),

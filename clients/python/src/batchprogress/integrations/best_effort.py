@@ -42,6 +42,8 @@ class BestEffortClient:
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
         if_ended: IfEnded = "return",
+        max_failed_jobs: int | None = None,
+        max_failed_percent: int | None = None,
     ) -> bool:
         """Create a batch, as `Client.create`; return whether it exists now.
 
@@ -59,6 +61,8 @@ class BestEffortClient:
                 display_name=display_name,
                 labels=labels,
                 if_ended=if_ended,
+                max_failed_jobs=max_failed_jobs,
+                max_failed_percent=max_failed_percent,
             ),
         )
 

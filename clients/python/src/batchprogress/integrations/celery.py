@@ -88,13 +88,15 @@ class CeleryProgress:
         for signal, receiver in self._receivers().items():
             signal.connect(receiver, weak=False)
 
-    def run(
+    def run(  # noqa: PLR0913  # options, by keyword only
         self,
         batch_id: str,
         canvas: Signature,
         *,
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
+        max_failed_jobs: int | None = None,
+        max_failed_percent: int | None = None,
     ) -> Any:
         """Create a sealed batch of all tasks of a canvas, and publish it.
 
@@ -107,6 +109,8 @@ class CeleryProgress:
             canvas: a group, a chord, a chain, chunks or a task.
             display_name: a name for people.
             labels: labels to find batches by.
+            max_failed_jobs: how many jobs may fail: one more cancels the batch.
+            max_failed_percent: instead, which share of the jobs may fail, 0 to 99.
 
         Returns:
             What `canvas.apply_async()` returns.
@@ -119,7 +123,13 @@ class CeleryProgress:
         """
         jobs, task_ids = _tagged(canvas, batch_id)
         self.batches.create(
-            batch_id, len(task_ids), display_name=display_name, labels=labels, if_ended="error"
+            batch_id,
+            len(task_ids),
+            display_name=display_name,
+            labels=labels,
+            if_ended="error",
+            max_failed_jobs=max_failed_jobs,
+            max_failed_percent=max_failed_percent,
         )
         self._save_all(batch_id, task_ids)
         return jobs.apply_async()

@@ -72,13 +72,15 @@ class DramatiqProgress(Middleware):
         self._describe_arguments = describe_arguments
         broker.add_middleware(self, before=type(broker.middleware[0]) if broker.middleware else None)
 
-    def run(
+    def run(  # noqa: PLR0913  # options, by keyword only
         self,
         batch_id: str,
         composition: Composition,
         *,
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
+        max_failed_jobs: int | None = None,
+        max_failed_percent: int | None = None,
     ) -> Composition:
         """Create a sealed batch of all messages of a composition, and send it.
 
@@ -89,6 +91,8 @@ class DramatiqProgress(Middleware):
             composition: a group, a pipeline or a message.
             display_name: a name for people.
             labels: labels to find batches by.
+            max_failed_jobs: how many jobs may fail: one more cancels the batch.
+            max_failed_percent: instead, which share of the jobs may fail, 0 to 99.
 
         Returns:
             What was sent, with which results can be read.
@@ -101,7 +105,13 @@ class DramatiqProgress(Middleware):
         """
         jobs, message_ids = _tagged_jobs(composition, batch_id)
         self.batches.create(
-            batch_id, len(message_ids), display_name=display_name, labels=labels, if_ended="error"
+            batch_id,
+            len(message_ids),
+            display_name=display_name,
+            labels=labels,
+            if_ended="error",
+            max_failed_jobs=max_failed_jobs,
+            max_failed_percent=max_failed_percent,
         )
         return self._send(jobs)
 

@@ -230,13 +230,15 @@ class RQProgress:
         self._queue = queue
         self._describe_arguments = describe_arguments
 
-    def run(
+    def run(  # noqa: PLR0913  # options, by keyword only
         self,
         batch_id: str,
         jobs: Iterable[EnqueueData],
         *,
         display_name: str = "",
         labels: Mapping[str, str] | None = None,
+        max_failed_jobs: int | None = None,
+        max_failed_percent: int | None = None,
     ) -> list[Job]:
         """Create a sealed batch of jobs and enqueue them.
 
@@ -250,6 +252,8 @@ class RQProgress:
             jobs: the jobs, from Queue.prepare_data.
             display_name: a name for people.
             labels: labels to find batches by.
+            max_failed_jobs: how many jobs may fail: one more cancels the batch.
+            max_failed_percent: instead, which share of the jobs may fail, 0 to 99.
 
         Returns:
             The enqueued jobs.
@@ -262,7 +266,13 @@ class RQProgress:
         """
         tagged_jobs = tagged(batch_id, jobs, describe_arguments=self._describe_arguments)
         self.batches.create(
-            batch_id, len(tagged_jobs), display_name=display_name, labels=labels, if_ended="error"
+            batch_id,
+            len(tagged_jobs),
+            display_name=display_name,
+            labels=labels,
+            if_ended="error",
+            max_failed_jobs=max_failed_jobs,
+            max_failed_percent=max_failed_percent,
         )
         return enqueue(self._queue, batch_id, tagged_jobs)
 
