@@ -87,7 +87,7 @@ class BatchInProgress:
         self._repairs.append(reasons)
         self._recorded += len(plan.results)
         self._counted += _newly_counted(plan, self.current)
-        self.current, self.unfinished = after, None if after.has_ended else unfinished
+        self.current, self.unfinished = after, unfinished
 
     def result(self, not_repaired: NotRepaired | None) -> BatchResult:
         """Return what was done about the batch."""
