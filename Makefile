@@ -148,7 +148,7 @@ test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (
 
 .PHONY: test-cluster
 test-cluster: setup-dev ## Test the server on clusters of databases in full size (30 minutes)
-	FAULTS=full $(PYTEST) tests/cluster
+	FAULTS=full $(BIN)/python -m pytest -rs tests/cluster
 
 .PHONY: test-proxies
 test-proxies: setup-dev ## Test nginx, haproxy, Envoy and Caddy with the files of deploy/ in full size (15 minutes)

@@ -25,7 +25,7 @@ from batches.errors import DatabaseUnavailable, DatabaseUnusable, TransactionToo
 from batches.settings import DatabaseSettings
 from batches.store import engines
 from batches.store.diagnosis import describe, diagnose
-from batches.store.refusals import CANNOT_CONNECT, Refusal, code_of, refusal_of
+from batches.store.refusals import CANNOT_CONNECT, LOCK_WAIT_TIMEOUT, Refusal, code_of, refusal_of
 from process.accounts import RotatedAccount
 from process.database_logins import DatabaseLogins
 
@@ -112,7 +112,8 @@ class Database:
         Args:
             work: The statements.
             conflicts_max: After how many conflicts it is given up, since smaller transactions may succeed: in
-                a cluster, a large one may lose against small ones for ever. Default: when the time is over.
+                a cluster, a large one may lose against small ones for ever. Waits for a lock do not count.
+                Default: when the time is over.
 
         Raises:
             TransactionTooLarge: nothing was written; a smaller transaction may succeed.
@@ -238,11 +239,7 @@ class Database:
 
     def _is_given_up(self, state: RetryCallState, *, conflicts_max: int | None) -> bool:
         refusal = _refusal_of_try(state)
-        if (
-            refusal is Refusal.CONFLICT
-            and conflicts_max is not None
-            and state.attempt_number >= conflicts_max
-        ):
+        if conflicts_max is not None and _has_lost(state) and state.attempt_number >= conflicts_max:
             return True
         if refusal is Refusal.ELSEWHERE and state.attempt_number >= NODE_TRIES_MIN:
             self._node_lost_at = self._node_lost_at or time.monotonic()
@@ -269,6 +266,16 @@ class Database:
 def _refusal_of_try(state: RetryCallState) -> Refusal | None:
     error = state.outcome.exception() if state.outcome is not None else None
     return refusal_of(error) if error is not None else None
+
+
+def _has_lost(state: RetryCallState) -> bool:
+    """Return whether another transaction was first, and not only slow."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    return (
+        isinstance(error, DBAPIError)
+        and refusal_of(error) is Refusal.CONFLICT
+        and code_of(error) != LOCK_WAIT_TIMEOUT
+    )
 
 
 def _may_write_later(error: BaseException) -> bool:

@@ -22,11 +22,13 @@ class Refusal(Enum):
 
 CANNOT_CONNECT = 2003
 """Nothing listens. Behind a proxy or a name, a node that takes over does so in seconds."""
+LOCK_WAIT_TIMEOUT = 1205
+"""Another transaction holds a lock. A transaction that is tried again waits anew, whatever its size."""
 UNKNOWN_VARIABLE = 1193
 """ER_UNKNOWN_SYSTEM_VARIABLE: only one of the engines has it."""
 
 REFUSALS: dict[int, Refusal] = {
-    1205: Refusal.CONFLICT,  # ER_LOCK_WAIT_TIMEOUT: another transaction holds the lock
+    LOCK_WAIT_TIMEOUT: Refusal.CONFLICT,  # ER_LOCK_WAIT_TIMEOUT
     1213: Refusal.CONFLICT,  # ER_LOCK_DEADLOCK; Galera: certification failed
     1180: Refusal.CONFLICT,  # ER_ERROR_DURING_COMMIT: Group Replication rolled the commit back
     3101: Refusal.CONFLICT,  # ER_TRANSACTION_ROLLBACK_DURING_COMMIT: Group Replication, certification failed

@@ -26,8 +26,9 @@ class Answers:
         self._last = asyncio.get_running_loop().time()
 
     def end(self) -> None:
-        """Count the time since the last acknowledgement, too."""
+        """Count the time since the last acknowledgement, too, and no later time."""
         self._pass()
+        self._last = None
 
     def add(self, code: grpc.StatusCode) -> None:
         """Count an answer."""

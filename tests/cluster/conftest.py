@@ -1,13 +1,14 @@
 """Fixtures of the scenarios: a cluster of each engine, a database on it, servers under load, and a check."""
 
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
 from database_servers.errors import CommandFailed, DatabaseServerUnavailable, PackageUnavailable
-from tests.cluster import figures
+from tests.cluster import bars, figures
 from tests.cluster.database_cluster import DatabaseCluster
 from tests.cluster.evidence import findings
 from tests.cluster.galera import SOON, galera
@@ -22,8 +23,10 @@ GALERA, MULTI_PRIMARY, SINGLE_PRIMARY = "galera", "group-multi-primary", "group-
 CLUSTERS = (GALERA, MULTI_PRIMARY, SINGLE_PRIMARY) if FULL else (GALERA,)
 """The quick size is on Galera only, since each cluster takes a quarter of a minute to start."""
 
-Judge = Callable[[str, Load], Awaitable[None]]
-"""Checks all nodes. Args: name of the scenario, its load."""
+Judge = Callable[[str, Load, *tuple[bars.Bar, ...]], Awaitable[None]]
+"""Checks all nodes. Args: name of the scenario, its load, what it promises."""
+RUN_SECONDS_MAX = 32 * 60.0
+"""The whole run ends within 40 minutes: scenarios that would begin later are not run, and listed so."""
 
 
 def kinds(*names: str) -> pytest.MarkDecorator:
@@ -31,6 +34,8 @@ def kinds(*names: str) -> pytest.MarkDecorator:
     chosen = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names if name in CLUSTERS]
     return pytest.mark.parametrize("database_cluster", chosen, indirect=True)
 
+
+_STARTED = time.monotonic()
 
 in_full_size = pytest.mark.skipif(not FULL, reason="`make test-cluster` runs it")
 """For scenarios that take longer than the quick run has."""
@@ -55,6 +60,12 @@ def _cluster(kind: str) -> AbstractContextManager[DatabaseCluster]:
     return group_of(multi_primary=kind == MULTI_PRIMARY)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what would begin too late, before its cluster is started."""
+    if time.monotonic() - _STARTED > RUN_SECONDS_MAX:
+        not_run.absent(f"{item.name}, since the run has taken {RUN_SECONDS_MAX / 60:g} minutes")
+
+
 @pytest.fixture
 async def urls(database_cluster: DatabaseCluster) -> list[str]:
     """Return the URLs of a database with empty tables on each node."""
@@ -73,8 +84,9 @@ async def load(urls: list[str], order: random.Random) -> AsyncIterator[Load]:
 def judge(database_cluster: DatabaseCluster, urls: list[str], request: pytest.FixtureRequest) -> Judge:
     """Return the final check, which adds a row to the table and fails on any violation."""
 
-    async def check(scenario: str, load: Load) -> None:
+    async def check(scenario: str, load: Load, *promised: bars.Bar) -> None:
         found = await findings(load.ledger, urls)
+        missed = [str(bar) for bar in (*bars.always(load), *promised) if not bar.is_held]
         row = figures.ClusterRow(
             engine=database_cluster.label,
             scenario=scenario,
@@ -85,11 +97,14 @@ def judge(database_cluster: DatabaseCluster, urls: list[str], request: pytest.Fi
             unavailable=load.total.unavailable,
             longest_of_all=load.total.longest,
             longest_of_a_server=max(server.answers.longest for server in load.servers),
+            again_after=bars.again_after(load),
+            missed="; ".join(missed),
         )
         figures.note_row(request.node, row)
         print(row)
         assert not any(found), found
         assert load.ledger.refused == {}
         assert load.ledger.acknowledged == load.ledger.attempted.keys()
+        assert not missed
 
     return check

@@ -18,6 +18,8 @@ TITLES = (
     "doubled",
     "UNAVAILABLE",
     "longest without an acknowledgement: all / worst server",
+    "all again after",
+    "missed",
 )
 
 
@@ -34,6 +36,10 @@ class ClusterRow:
     unavailable: int
     longest_of_all: float
     longest_of_a_server: float
+    again_after: float
+    """How long after the cluster was whole every server had acknowledged again; 0 if it was not measured."""
+    missed: str
+    """The bars that were missed."""
 
 
 def note_row(node: pytest.Item, row: ClusterRow) -> None:
@@ -53,4 +59,6 @@ def _cells(row: ClusterRow) -> Sequence[str]:
         row.scenario,
         *(f"{count:,}" for count in counts),
         f"{row.longest_of_all:.1f} / {row.longest_of_a_server:.1f} s" if row.longest_of_all else "",
+        f"{row.again_after:.1f} s" if row.again_after else "",
+        row.missed,
     )

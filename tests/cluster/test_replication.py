@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from batches.result import JobOutcome
 from batchprogress import AsyncReporter
 from database_servers.haproxy import database_proxy
+from tests.cluster.bars import planned
 from tests.cluster.conftest import Judge, in_full_size
 from tests.cluster.database_cluster import upgrade
 from tests.cluster.load import HOT, Load, load_on
@@ -112,7 +113,7 @@ async def test_another_writer_loses_nothing_acknowledged(
         await reporting
 
     await load.run(WORKERS, happen())
-    await judge(scenario, load)
+    await judge(scenario, load, *(planned(load) if fault is switch_over else ()))
 
 
 async def report_with_our_client(load: Load, over: asyncio.Event) -> None:

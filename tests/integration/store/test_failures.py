@@ -58,12 +58,8 @@ async def test_a_deadlock_is_retried(database: Database, other_database: Databas
 
 
 @on_servers
-async def test_a_lock_time_out_is_retried(
-    database_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_lock_time_out_is_retried(database: Database, other_database: Database) -> None:
     """The retry gets the lock when it is free."""
-    monkeypatch.setattr(engines, "LOCK_WAIT_SECONDS_MAX", 1)
-    impatient = Database(database_url, connections_max=1)
     await database.write(lambda connection: insert_row(connection, "a"))
     tries, tried_again = 0, asyncio.Event()
 
@@ -76,11 +72,10 @@ async def test_a_lock_time_out_is_retried(
 
     async with database.engine.begin() as holder, asyncio.timeout(WAIT_SECONDS_MAX):
         await lock_row(holder, "a")
-        writing = asyncio.create_task(impatient.write(work))
+        writing = asyncio.create_task(other_database.write(work))
         await tried_again.wait()
     await writing
     assert tries == 2
-    await impatient.close()
 
 
 @on_servers

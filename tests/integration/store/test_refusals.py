@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.errors import DatabaseUnavailable, TransactionTooLarge
 from batches.store import database as database_module
 from batches.store.database import Database
-from batches.store.refusals import REFUSALS, Refusal
+from batches.store.refusals import LOCK_WAIT_TIMEOUT, REFUSALS, Refusal
 from database_servers.ports import free_port
 from tests.integration.store.losing_proxy import LosingProxy
 from tests.integration.store.steps import connections_in_use, on_servers, open_connections, select_one
@@ -115,6 +115,14 @@ async def test_a_transaction_that_may_be_divided_is_given_up_after_some_conflict
     with pytest.raises(TransactionTooLarge):
         await database.write(work, conflicts_max=2)
     assert len(work.connections) == 2
+
+
+@on_servers
+async def test_a_transaction_that_waits_for_a_lock_is_not_divided(database: Database) -> None:
+    """A smaller one would wait as long for whoever holds the lock."""
+    work = _Refused(LOCK_WAIT_TIMEOUT, times=3)
+    await database.write(work, conflicts_max=2)
+    assert database.retries == {Refusal.CONFLICT: 3}
 
 
 @on_servers
