@@ -16,6 +16,11 @@ GROUP_WORK_MAX = 2_000
 for, and some 20 ms, so that no group delays the next one for long."""
 TURN_WORK_MAX = 500
 """The work of one caller in a group, while others wait: what our client sends in a call, and some 5 ms."""
+SMALL_WORK_MAX = 10
+"""The work of a small part: the calls of workers that report each result as it ends."""
+SMALL_EXPECTED_GROUPS = 10
+"""After a group with a small part, the next ones expect another: a worker sends its next result when the last
+one is answered and a job has ended. Without that, it would always find a large group ahead of it."""
 CHARACTERS_PER_WORK = 100
 """An error message of this length costs about as much as the rest of a result: its template is computed."""
 
@@ -35,9 +40,9 @@ class Turns(Generic[Call]):
     """The parts that wait, by caller."""
 
     def __init__(self) -> None:
-        self._order: deque[Hashable] = deque()
-        """The callers that wait; the first is next."""
         self._parts: dict[Hashable, deque[Part[Call]]] = {}
+        """By caller; the first one is next."""
+        self._groups_since_small = SMALL_EXPECTED_GROUPS
         self.parts = 0
         """The number of parts that wait."""
         self.work = 0
@@ -45,28 +50,28 @@ class Turns(Generic[Call]):
 
     def add(self, caller: Hashable, parts: Sequence[Part[Call]]) -> None:
         """Let a caller's parts wait behind those that it has waiting already."""
-        waiting = self._parts.get(caller)
-        if waiting is None:
-            waiting = self._parts[caller] = deque()
-            self._order.append(caller)
-        waiting.extend(parts)
+        self._parts.setdefault(caller, deque()).extend(parts)
         self._count(parts, 1)
 
     def take_group(self, group_work_max: int = GROUP_WORK_MAX) -> list[Part[Call]]:
         """Remove the parts of the next group: a turn of each caller, as far as they fit; at least one part.
 
-        A caller that waits alone fills the group.
+        A caller that waits alone fills the group. While callers with small parts come, the large parts of all
+        others have a single turn, so that the small ones wait for short groups only.
         """
-        turn_work_max = TURN_WORK_MAX if len(self._order) > 1 else group_work_max
+        turn_work_max = TURN_WORK_MAX if len(self._parts) > 1 else group_work_max
+        left, left_for_large = group_work_max, self._large_work_max(group_work_max)
         group: list[Part[Call]] = []
-        work = 0
-        for _ in range(len(self._order)):
-            work_max = min(turn_work_max, group_work_max - work)
-            taken = self._take(self._order[0], work_max, at_least_one=not group)
-            if not taken:
+        for caller in list(self._parts):
+            if left <= 0:
                 break
+            is_small = _is_small(self._parts[caller][0])
+            room = left if is_small else min(left, left_for_large)
+            taken = self._take(caller, min(turn_work_max, room), at_least_one=not group)
             group += taken
-            work += sum(part.work for part in taken)
+            work = sum(part.work for part in taken)
+            left -= work
+            left_for_large -= 0 if is_small else work
         self._count(group, -1)
         return group
 
@@ -77,23 +82,29 @@ class Turns(Generic[Call]):
         for part in dropped:
             self._parts[caller].remove(part)
         if dropped and not waiting:
-            self._order.remove(caller)
             del self._parts[caller]
         self._count(dropped, -1)
         return len(dropped)
 
+    def _large_work_max(self, group_work_max: int) -> int:
+        """Return the work that large parts may have in the next group: a turn, if small ones are expected."""
+        small_waits = any(_is_small(waiting[0]) for waiting in self._parts.values())
+        self._groups_since_small = 0 if small_waits else self._groups_since_small + 1
+        is_small_expected = self._groups_since_small < SMALL_EXPECTED_GROUPS
+        return min(TURN_WORK_MAX, group_work_max) if is_small_expected else group_work_max
+
     def _take(self, caller: Hashable, work_max: int, *, at_least_one: bool) -> list[Part[Call]]:
-        """Remove the first parts of the caller whose turn it is; its next turn is after all others'."""
+        """Remove the first parts of a caller; if any, its next turn is after all others'."""
         waiting = self._parts[caller]
         taken: list[Part[Call]] = []
         while waiting and (waiting[0].work <= work_max or (at_least_one and not taken)):
             part = waiting.popleft()
             taken.append(part)
             work_max -= part.work
-        if not waiting:
-            del self._parts[self._order.popleft()]
-        elif taken:
-            self._order.rotate(-1)
+        if taken:
+            del self._parts[caller]
+            if waiting:
+                self._parts[caller] = waiting
         return taken
 
     def _count(self, parts: Sequence[Part[Call]], sign: int) -> None:
@@ -127,6 +138,10 @@ def halves_of(group: list[Part[Call]]) -> list[list[Part[Call]]]:
     middle = len(part.results) // 2
     halves = (part.results[:middle], part.results[middle:])
     return [[Part(part.call, half, sum(map(_work_of, half)))] for half in halves]
+
+
+def _is_small(part: Part[Call]) -> bool:
+    return part.work <= SMALL_WORK_MAX
 
 
 def _cuts(work: Sequence[int]) -> Iterator[tuple[int, int]]:

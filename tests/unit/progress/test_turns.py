@@ -6,6 +6,7 @@ from batches.result import JobOutcome, JobResult
 from services.progress.turns import (
     CHARACTERS_PER_WORK,
     GROUP_WORK_MAX,
+    SMALL_EXPECTED_GROUPS,
     TURN_WORK_MAX,
     Turns,
     parts_of,
@@ -35,9 +36,23 @@ def test_caller_that_waits_alone_fills_the_group() -> None:
 
 
 def test_each_caller_has_one_turn_in_a_group() -> None:
-    turns = waiting(a=10_000, b=1, c=10_000)
-    assert sizes(turns) == [("a", TURN_WORK_MAX), ("b", 1), ("c", TURN_WORK_MAX)]
+    turns = waiting(a=10_000, b=100, c=10_000)
+    assert sizes(turns) == [("a", TURN_WORK_MAX), ("b", 100), ("c", TURN_WORK_MAX)]
     assert sizes(turns) == [("a", TURN_WORK_MAX), ("c", TURN_WORK_MAX)]
+
+
+def test_large_calls_share_one_turn_while_small_ones_are_expected() -> None:
+    """A small call waits for the group ahead of it: four turns would take four times as long."""
+    turns = waiting(a=10_000, b=10_000, small=1)
+    assert sizes(turns) == [("a", TURN_WORK_MAX), ("small", 1)]
+    following = [sizes(turns) for _ in range(SMALL_EXPECTED_GROUPS)]
+    assert following[:-1] == [[("b", TURN_WORK_MAX)], [("a", TURN_WORK_MAX)]] * 4 + [[("b", TURN_WORK_MAX)]]
+    assert following[-1] == [("a", TURN_WORK_MAX), ("b", TURN_WORK_MAX)]
+
+
+def test_small_calls_pass_large_ones_that_have_no_room() -> None:
+    turns = waiting(a=10_000, b=10_000, **{f"small{number}": 1 for number in range(1_037)})
+    assert len(sizes(turns)) == 1 + 1_037
 
 
 def test_callers_without_room_in_a_group_are_first_in_the_next() -> None:
