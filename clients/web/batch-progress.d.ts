@@ -96,7 +96,8 @@ export interface Words {
   /** {skipped} */
   skipped: Word;
   away: Word;
-  /** {batch}, as in the two below */
+  /** Without a token: {batch}, as in the three below */
+  waiting: Word;
   unauthenticated: Word;
   forbidden: Word;
   unknown: Word;

@@ -17,6 +17,7 @@ const WORDS = {
   failed: "{failed} failed",
   skipped: "{skipped} skipped",
   away: "No connection. Trying again…",
+  waiting: "Waiting for access…",
   unauthenticated: "Access has expired.",
   forbidden: "No access to the batch {batch}.",
   unknown: "There is no batch {batch}.",
@@ -327,16 +328,18 @@ const STYLES = `
 :host([hidden]) {
   display: none;
 }
-.line {
-  display: flex;
-  flex-wrap: wrap;
-  justify-content: space-between;
-  gap: 0 1em;
-}
+/* As high as its text will be, so that the page does not move when it comes. */
+.head,
 .facts {
   display: flex;
   flex-wrap: wrap;
   gap: 0 0.75em;
+  min-height: 1lh;
+}
+.head {
+  justify-content: space-between;
+}
+.facts {
   font-size: 0.875em;
   color: var(--batch-progress-muted, color-mix(in srgb, currentColor 72%, transparent));
 }
@@ -409,11 +412,7 @@ const STYLES = `
 .bar.indeterminate[data-state="connecting"] .moving {
   background: var(--batch-progress-skipped, light-dark(#8d97a8, #6d7789));
 }
-.bar.troubled .moving {
-  width: 100%;
-  opacity: 0.5;
-  animation: none;
-}
+.bar.indeterminate.troubled .moving,
 .bar.indeterminate .share {
   display: none;
 }
@@ -437,7 +436,9 @@ const STYLES = `
   }
   .moving {
     width: 100%;
-    opacity: 0.5;
+    border-radius: 0;
+    background: repeating-linear-gradient(-45deg,
+      var(--batch-progress-running, light-dark(#3558d4, #8fabff)) 0 4px, transparent 4px 12px) !important;
     animation: none;
   }
 }
@@ -485,7 +486,10 @@ class View {
     this.news.removeAttribute("part");
     const name = part("name");
     name.append(this.slot);
-    root.append(line("line", name, this.percent), this.bar, line("facts", ...this.facts), this.news);
+    const [head, facts] = [part("head"), part("facts")];
+    head.append(name, this.percent);
+    facts.append(...this.facts);
+    root.append(head, this.bar, facts, this.news);
   }
 
   /** Show totals and a problem in words. */
@@ -563,13 +567,6 @@ function part(name, attributes = {}) {
   node.className = name;
   node.setAttribute("part", name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
-
-function line(name, ...children) {
-  const node = document.createElement("div");
-  node.className = name;
-  node.append(...children);
   return node;
 }
 
@@ -739,7 +736,7 @@ export class BatchProgressElement extends (globalThis.HTMLElement ?? class {}) {
     const wording = new Wording(this.#words, (this.closest("[lang]") ?? document.documentElement).lang);
     const totals = this.totals;
     const troubled = watches.find((watch) => watch.problem && !watch.hasEnded);
-    let problem = troubled ? wording.say(troubled.problem, { batch: troubled.batchId }) : "";
+    let problem = troubled ? wording.say(problemOf(troubled), { batch: troubled.batchId }) : "";
     if (watches.length > BATCHES_MAX) problem = wording.say("excess", { max: BATCHES_MAX });
     const [only] = watches.length === 1 ? this.batches : [];
     this.#view.show(totals, only?.displayName.trim() ?? "", problem, wording);
@@ -748,6 +745,9 @@ export class BatchProgressElement extends (globalThis.HTMLElement ?? class {}) {
     if (problem) this.#states.add("troubled");
   }
 }
+
+/** Return the word for the problem of a watch; without a token, no access has expired. */
+const problemOf = ({ problem, token }) => (problem === "unauthenticated" && !token ? "waiting" : problem);
 
 const listed = (text) => text.split(/\s+/).filter(Boolean);
 

@@ -162,7 +162,7 @@ export class BatchProgressElement extends (globalThis.HTMLElement ?? class {}) {
     const wording = new Wording(this.#words, (this.closest("[lang]") ?? document.documentElement).lang);
     const totals = this.totals;
     const troubled = watches.find((watch) => watch.problem && !watch.hasEnded);
-    let problem = troubled ? wording.say(troubled.problem, { batch: troubled.batchId }) : "";
+    let problem = troubled ? wording.say(problemOf(troubled), { batch: troubled.batchId }) : "";
     if (watches.length > BATCHES_MAX) problem = wording.say("excess", { max: BATCHES_MAX });
     const [only] = watches.length === 1 ? this.batches : [];
     this.#view.show(totals, only?.displayName.trim() ?? "", problem, wording);
@@ -171,6 +171,9 @@ export class BatchProgressElement extends (globalThis.HTMLElement ?? class {}) {
     if (problem) this.#states.add("troubled");
   }
 }
+
+/** Return the word for the problem of a watch; without a token, no access has expired. */
+const problemOf = ({ problem, token }) => (problem === "unauthenticated" && !token ? "waiting" : problem);
 
 const listed = (text) => text.split(/\s+/).filter(Boolean);
 

@@ -9,16 +9,18 @@ export const STYLES = `
 :host([hidden]) {
   display: none;
 }
-.line {
-  display: flex;
-  flex-wrap: wrap;
-  justify-content: space-between;
-  gap: 0 1em;
-}
+/* As high as its text will be, so that the page does not move when it comes. */
+.head,
 .facts {
   display: flex;
   flex-wrap: wrap;
   gap: 0 0.75em;
+  min-height: 1lh;
+}
+.head {
+  justify-content: space-between;
+}
+.facts {
   font-size: 0.875em;
   color: var(--batch-progress-muted, color-mix(in srgb, currentColor 72%, transparent));
 }
@@ -91,11 +93,7 @@ export const STYLES = `
 .bar.indeterminate[data-state="connecting"] .moving {
   background: var(--batch-progress-skipped, light-dark(#8d97a8, #6d7789));
 }
-.bar.troubled .moving {
-  width: 100%;
-  opacity: 0.5;
-  animation: none;
-}
+.bar.indeterminate.troubled .moving,
 .bar.indeterminate .share {
   display: none;
 }
@@ -119,7 +117,9 @@ export const STYLES = `
   }
   .moving {
     width: 100%;
-    opacity: 0.5;
+    border-radius: 0;
+    background: repeating-linear-gradient(-45deg,
+      var(--batch-progress-running, light-dark(#3558d4, #8fabff)) 0 4px, transparent 4px 12px) !important;
     animation: none;
   }
 }

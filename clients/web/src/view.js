@@ -26,7 +26,10 @@ export class View {
     this.news.removeAttribute("part");
     const name = part("name");
     name.append(this.slot);
-    root.append(line("line", name, this.percent), this.bar, line("facts", ...this.facts), this.news);
+    const [head, facts] = [part("head"), part("facts")];
+    head.append(name, this.percent);
+    facts.append(...this.facts);
+    root.append(head, this.bar, facts, this.news);
   }
 
   /** Show totals and a problem in words. */
@@ -104,13 +107,6 @@ function part(name, attributes = {}) {
   node.className = name;
   node.setAttribute("part", name);
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
-
-function line(name, ...children) {
-  const node = document.createElement("div");
-  node.className = name;
-  node.append(...children);
   return node;
 }
 

@@ -16,6 +16,7 @@ export const WORDS = {
   failed: "{failed} failed",
   skipped: "{skipped} skipped",
   away: "No connection. Trying again…",
+  waiting: "Waiting for access…",
   unauthenticated: "Access has expired.",
   forbidden: "No access to the batch {batch}.",
   unknown: "There is no batch {batch}.",

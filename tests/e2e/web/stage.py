@@ -22,6 +22,8 @@ RECORD_EVENTS = """
 """
 """Runs before all scripts of the page. The events do not bubble, but they are captured."""
 EVENTS_PATH = "/v1/batch/events"
+WAIT_SECONDS_MAX = 30.0
+"""A page changes within a second, and much later on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class ShownPage:
 
     async def part(self, name: str, text: str) -> None:
         """Wait until a part of an element has exactly this text."""
-        await eventually(lambda: self.has(name, text))
+        await eventually(lambda: self.has(name, text), WAIT_SECONDS_MAX)
 
     async def has(self, name: str, text: str) -> bool:
         """Return whether a part of the first element has exactly this text."""
@@ -61,7 +63,7 @@ class ShownPage:
 
     async def event(self, kind: str) -> Any:
         """Wait for an event, and return its detail."""
-        (first, *_) = await eventually(lambda: self.events(kind))
+        (first, *_) = await eventually(lambda: self.events(kind), WAIT_SECONDS_MAX)
         return first
 
     async def run(self, script: str) -> Any:

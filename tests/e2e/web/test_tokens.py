@@ -78,6 +78,8 @@ async def test_a_page_without_a_token_asks_for_one(guarded: Guarded) -> None:
     await guarded.page.open(element(guarded.url, "import"))
     asked = await guarded.page.event("token-expiring")
     assert asked == {"batchId": "import", "expireTime": None, "isRefused": True}
+    await guarded.page.part("problem", "Waiting for access…")
+    await guarded.page.run("bar.token = 'expired'")
     await guarded.page.part("problem", "Access has expired.")
     given = await guarded.give("import")
     await guarded.page.part("counts", "0 of 2 jobs")

@@ -28,27 +28,27 @@ console.log(JSON.stringify(cases.map(({ batches, expected }) => totalsOf(batches
 """
 
 
-def totals_of(cases: Sequence[tuple[Sequence[Batch], int]]) -> list[dict[str, Any]]:
-    """Return the totals of batches, as the element adds them up."""
+Fields = dict[str, Any]
+
+
+def totals_of(*cases: tuple[Sequence[Fields], int]) -> list[Fields]:
+    """Return the totals of batches, of which there are a number in all, as the element adds them up."""
     node = shutil.which("node") or pytest.skip("NOT RUN: node is not installed")
-    given = [
-        {"batches": [json_of(batch) for batch in batches], "expected": expected}
-        for batches, expected in cases
-    ]
-    command = (node, "--input-type=module", "--eval", TOTALS, json.dumps(given))
+    given = json.dumps([{"batches": batches, "expected": expected} for batches, expected in cases])
+    command = (node, "--input-type=module", "--eval", TOTALS, given)
     run = subprocess.run(
         command, cwd=FOLDER / "src", capture_output=True, check=True, timeout=RUN_SECONDS_MAX, text=True
     )
-    found: list[dict[str, Any]] = json.loads(run.stdout)
+    found: list[Fields] = json.loads(run.stdout)
     return found
 
 
-def json_of(batch: Batch) -> dict[str, Any]:
+def fields(batch: Batch, stall_reason: str = "") -> Fields:
     """Return the fields that are added up, as ProtoJSON."""
     return {
         "state": f"BATCH_STATE_{batch.state.name}",
         "sealed": batch.sealed,
-        "stallReason": "",
+        "stallReason": stall_reason,
         "totalJobs": str(batch.total_jobs),
         "pendingJobs": str(batch.pending_jobs),
         "succeededJobs": str(batch.tally.succeeded),
@@ -81,31 +81,39 @@ def test_the_percentage_is_the_servers() -> None:
         total = random.randrange(10 ** random.randrange(1, 10))
         ended = sorted(random.randint(0, total) for _ in range(3))
         batches.append(batch(total, Tally(ended[0], ended[1] - ended[0], ended[2] - ended[1])))
-    found = totals_of([([one], 1) for one in batches])
+    found = totals_of(*(([fields(one)], 1) for one in batches))
     assert [one["percent"] for one in found] == [one.percent_complete for one in batches]
     assert [one["done"] for one in found] == [one.tally.ended for one in batches]
 
 
 def test_the_percentage_of_several_batches_is_rounded_down() -> None:
-    ended = batch(1_000_000, Tally(1_000_000), state=BatchState.COMPLETED)
-    found = totals_of([([ended, batch(1, Tally())], 2), ([ended, batch(0, Tally())], 2)])
+    ended = fields(batch(1_000_000, Tally(1_000_000), state=BatchState.COMPLETED))
+    found = totals_of(([ended, fields(batch(1, Tally()))], 2), ([ended, fields(batch(0, Tally()))], 2))
     assert [one["percent"] for one in found] == [99, 100]
 
 
 def test_there_is_no_percentage_before_the_number_of_jobs_is_known() -> None:
     """Neither while jobs may be added nor while one of several batches is unknown."""
-    growing, done = batch(10, Tally(10), sealed=False), batch(10, Tally(10))
-    found = totals_of([([growing], 1), ([done, growing], 2), ([done], 2), ([], 1)])
+    growing, done = fields(batch(10, Tally(10), sealed=False)), fields(batch(10, Tally(10)))
+    found = totals_of(([growing], 1), ([done, growing], 2), ([done], 2), ([], 1))
     assert [one["percent"] for one in found] == [None] * 4
 
 
 def test_the_state_of_several_batches_is_the_one_of_the_least_advanced() -> None:
-    completed = batch(1, Tally(1), state=BatchState.COMPLETED)
-    failed = batch(1, Tally(0, 1), state=BatchState.COMPLETED)
-    cancelled = batch(1, Tally(), state=BatchState.CANCELLED)
-    cases = ([completed], [completed, failed], [completed, cancelled], [completed, batch(1, Tally())])
-    found = totals_of([(one, len(one)) for one in cases])
-    assert [one["state"] for one in found] == ["completed", "failures", "cancelled", "running"]
+    completed = fields(batch(1, Tally(1), state=BatchState.COMPLETED))
+    failed = fields(batch(1, Tally(0, 1), state=BatchState.COMPLETED))
+    cancelled = fields(batch(1, Tally(), state=BatchState.CANCELLED))
+    running = fields(batch(1, Tally()))
+    stalled = fields(batch(1, Tally()), stall_reason="no result for 14 minutes")
+    cases = {
+        "completed": [completed],
+        "failures": [completed, failed],
+        "cancelled": [completed, cancelled],
+        "stalled": [completed, stalled],
+        "running": [stalled, running],
+    }
+    found = totals_of(*((batches, len(batches)) for batches in cases.values()))
+    assert [one["state"] for one in found] == list(cases)
 
 
 def test_the_one_file_is_made_from_the_parts(tmp_path: Path) -> None:
