@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ async def viewed(
     """View a batch while the context is open; yields the headers of the answer and its events."""
     async with door.answering("GET", path_of(batch_id), b"", headers) as (status, named, reader):
         assert status == 200, (status, named)
-        yield named, events_of(parts_of(named, reader))
+        parts = parts_of(named, reader)
+        yield named, events_of(_unzipped(parts) if "content-encoding" in named else parts)
 
 
 @asynccontextmanager
@@ -49,6 +51,12 @@ async def events(door: Door, batch_id: str, **headers: str) -> AsyncIterator[Asy
     """View a batch while the context is open; yields its events, without comments."""
     async with viewed(door, batch_id, **headers) as (_, found):
         yield (event async for event in found if event.name != COMMENT)
+
+
+async def _unzipped(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    gzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    async for part in parts:
+        yield gzip.decompress(part)
 
 
 async def events_of(parts: AsyncIterator[bytes]) -> AsyncGenerator[Event, None]:
