@@ -39,8 +39,10 @@ class Topic:
 
     view: View = field(default=View(None, None))
     flags: set[asyncio.Event] = field(default_factory=set)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Is set when there is a view that viewers were not woken for."""
     following: asyncio.Task[None] | None = None
-    """Keeps the view up to date."""
+    """Keeps the view up to date, and wakes the viewers."""
     tries: int = 0
     """Tries that failed since the newest state."""
 
@@ -49,7 +51,7 @@ class Topic:
         """The revision of the newest state; 0 if none is known."""
         return self.view.state.revision if self.view.state else 0
 
-    def update(self, state: Snapshot, *, is_streamed: bool) -> bool:
+    def update(self, state: Snapshot, *, is_streamed: bool) -> None:
         """Take over a state of the server, and forget the problem.
 
         Args:
@@ -57,14 +59,11 @@ class Topic:
             is_streamed: whether it comes from a watch, where it is older only if a fail-over of the database
                 lost changes. A read may be late, and shows only that the server is there.
 
-        Returns:
-            Whether viewers see something new.
-
         """
         known = self.view.state
         if known is not None and state.revision < known.revision and not is_streamed:
             state = known
-        return self._show(View(state, None))
+        self._show(View(state, None))
 
     def is_of_another_batch(self, state: Snapshot) -> bool:
         """Return whether the batch was replaced by another one of the same id."""
@@ -79,6 +78,7 @@ class Topic:
 
     def wake(self) -> Iterator[None]:
         """Wake all viewers, in groups; whoever iterates lets others take their turn in between."""
+        self.changed.clear()
         flags = tuple(self.flags)
         for start in range(0, len(flags), WOKEN_AT_ONCE):
             for flag in flags[start : start + WOKEN_AT_ONCE]:
@@ -89,4 +89,5 @@ class Topic:
         if view == self.view:
             return False
         self.view = view
+        self.changed.set()
         return True

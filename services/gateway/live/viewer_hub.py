@@ -26,6 +26,8 @@ RETRY_SECONDS_MIN = 0.1
 """The longest wait before the second try."""
 RETRY_SECONDS_MAX = 2.0
 """The longest wait before a later try, so that a restarted server is noticed within seconds."""
+PAUSE_SECONDS_MAX = 1.0
+"""The longest wait before viewers are woken again."""
 
 _log = structlog.get_logger()
 
@@ -96,13 +98,14 @@ class ViewerHub:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
         for topic in topics:
-            await _wake(topic)
+            for _ in topic.wake():
+                await asyncio.sleep(0)
 
     def _open(self, batch_id: str) -> Topic:
         if len(self._topics) >= self._watches_max:
             raise busy("this gateway watches too many batches; try again")
         topic = self._topics[batch_id] = Topic()
-        topic.following = asyncio.create_task(self._follow(batch_id, topic))
+        topic.following = asyncio.create_task(self._show(batch_id, topic))
         return topic
 
     def _drop(self, batch_id: str, topic: Topic) -> None:
@@ -111,20 +114,26 @@ class ViewerHub:
         if topic.following is not None:
             topic.following.cancel()
 
+    async def _show(self, batch_id: str, topic: Topic) -> None:
+        """Show a batch to its viewers until no further view can follow."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow(batch_id, topic))
+            # Beside the watch: many viewers take longer than the next state, and must not get every one.
+            tasks.create_task(_wake_viewers(topic))
+
     async def _follow(self, batch_id: str, topic: Topic) -> None:
         """Keep a topic up to date until no further view can follow."""
         while not topic.view.is_last:
             try:
                 await self._follow_watch(batch_id, topic)
             except Problem as problem:
-                await _show_problem(topic, problem)
+                _show_problem(topic, problem)
                 if not problem.is_final:
                     await asyncio.sleep(_delay_seconds(problem, topic.tries))
                     topic.tries += 1
             except Exception as defect:  # noqa: BLE001  # nobody awaits this task, but its viewers wait for it
                 if topic.fail(defective()):  # the next try may fail in the same way
                     _log.error("unexpected error", exc_info=defect)
-                    await _wake(topic)
                 await asyncio.sleep(RETRY_SECONDS_MAX)
 
     async def _follow_watch(self, batch_id: str, topic: Topic) -> None:
@@ -137,27 +146,29 @@ class ViewerHub:
                 state = streamed or await self._source.read(batch_id)
                 if topic.is_of_another_batch(state):
                     raise gone(batch_id)
-                if topic.update(state, is_streamed=streamed is not None):
-                    await _wake(topic)
+                topic.update(state, is_streamed=streamed is not None)
                 if topic.view.is_last:
                     return
                 topic.tries = 0
         raise away()  # a watch that ends before its batch has been cut
 
 
-async def _show_problem(topic: Topic, problem: Problem) -> None:
-    is_worth_telling = problem.is_final or topic.view.state is None or topic.tries >= QUIET_TRIES
-    if is_worth_telling and topic.fail(problem):
-        await _wake(topic)
+def _show_problem(topic: Topic, problem: Problem) -> None:
+    if problem.is_final or topic.view.state is None or topic.tries >= QUIET_TRIES:
+        topic.fail(problem)
 
 
-async def _wake(topic: Topic) -> None:
-    """Wake the viewers; then leave as much time to everything else: a batch may change again at once."""
-    began = time.monotonic()
-    for _ in topic.wake():
-        await asyncio.sleep(0)
-    if not topic.view.is_last:
-        await asyncio.sleep(time.monotonic() - began)
+async def _wake_viewers(topic: Topic) -> None:
+    """Wake the viewers for each view; in between leave as much time to everything else in this process."""
+    while True:
+        await topic.changed.wait()
+        began = time.monotonic()
+        for _ in topic.wake():
+            await asyncio.sleep(0)
+        if not topic.view.is_last:
+            await asyncio.sleep(min(PAUSE_SECONDS_MAX, time.monotonic() - began))
+        elif not topic.changed.is_set():
+            return
 
 
 def _delay_seconds(problem: Problem, tries: int) -> float:

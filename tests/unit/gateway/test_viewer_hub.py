@@ -68,6 +68,22 @@ async def test_a_slow_viewer_skips_states(source: Source) -> None:
     await hub.close()
 
 
+async def test_states_are_taken_while_viewers_are_woken(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """5,000 viewers take longer than the next state: they would see older and older ones."""
+
+    async def never_done(_topic: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(viewer_hub, "_wake_viewers", never_done)
+    hub = hub_of(source)
+    with hub.viewing("b", asyncio.Event()) as topic:
+        source.change(*(batch(number) for number in range(2, 50)))
+        await until(lambda: topic.revision == 49)
+    await hub.close()
+
+
 async def test_the_watch_ends_with_the_last_viewer(source: Source) -> None:
     hub = hub_of(source)
     first, second = views_of(hub), views_of(hub)
