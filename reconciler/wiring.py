@@ -10,6 +10,8 @@ from batches.migrations import migrate
 from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batches.store.node_warnings import read_node
+from batches.store.node_watch import NodeWatch
 from batches.store.rights import require_writes
 from batchprogress import TlsFiles
 from process.configuration import refuse
@@ -55,6 +57,7 @@ async def run_pass(
     async with _database(database_settings) as database:
         _log.info("reconciling", database=database.place)
         await migrate.require_usable(database)
+        await NodeWatch(partial(database.read, read_node)).check()
         if not options.dry_run:
             await database.read(require_writes)
         async with open_channel(settings.job_status_target, tls) as channel:

@@ -13,10 +13,10 @@ from batches.recording import Recording
 from batches.result import JobResult
 from batches.store.database import Database
 from batches.store.node_warnings import NodeWarning
+from batches.store.node_watch import NodeWatch
 from batches.store.refusals import Refusal
 from services.progress.change_feed import ChangeFeed
 from services.progress.group_commit import GroupCommit, Record
-from services.progress.node_watch import NodeWatch
 from services.progress.overview import OverviewReader
 from services.progress.settings import ProgressSettings
 from services.progress.watch_hub import WatchHub

@@ -14,6 +14,7 @@ from batches.stall import ReconcilerRules
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.node_warnings import read_node
+from batches.store.node_watch import NodeWatch
 from batches.store.rights import require_writes
 from batches.store.writability import require_writable
 from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
@@ -27,7 +28,6 @@ from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
 from services.progress.group_commit import GroupCommit, Record
 from services.progress.metrics import FlushMetrics, ProgressCollector
-from services.progress.node_watch import NodeWatch
 from services.progress.operations_servicer import OperationsServicer
 from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds

@@ -1,4 +1,4 @@
-"""Checks regularly how the database node is set up: a fail-over may lead to one that is set up badly."""
+"""Checks how the database node is set up, at the start and regularly: a fail-over may lead to a bad one."""
 
 import asyncio
 import time

@@ -4,9 +4,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from batches.errors import DatabaseUnavailable
+from batches.store import node_watch
 from batches.store.node_warnings import Node, NodeWarning
-from services.progress import node_watch
-from services.progress.node_watch import NodeWatch
+from batches.store.node_watch import NodeWatch
 
 FLUSHED, NOT_FLUSHED = "1", "2"
 
