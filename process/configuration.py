@@ -3,7 +3,8 @@
 import difflib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import NoReturn, TypeVar
 
 import structlog
@@ -21,11 +22,12 @@ _URL_OF_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
 Settings = TypeVar("Settings", bound=BaseSettings)
 
 
-def load(settings: type[Settings]) -> Settings:
+def load(settings: type[Settings], *others: type[BaseSettings]) -> Settings:
     """Read settings from the environment.
 
     Args:
         settings: the class of the settings.
+        others: the classes of the program's other settings, of which a mistyped variable may mean one.
 
     Returns:
         The settings. A variable with their prefix that is not one of them is named in a warning.
@@ -35,9 +37,9 @@ def load(settings: type[Settings]) -> Settings:
 
     """
     prefix = str(settings.model_config.get("env_prefix", ""))
-    known = [f"{prefix}{name}".upper() for name in settings.model_fields]
+    known = _names(settings)
     for name in unknown_variables(EnvSettingsSource(settings).env_vars, prefix, known):
-        _warn(name, difflib.get_close_matches(name, known, n=1, cutoff=0)[0])
+        _warn(name, _nearest(name.removeprefix(prefix), [*known, *chain(*map(_names, others))]))
     try:
         return settings()
     except ValidationError as error:
@@ -64,6 +66,17 @@ def unknown_variables(environment: Mapping[str, str | None], prefix: str, known:
         and not _OF_KUBERNETES.fullmatch(name)
         and not _URL_OF_KUBERNETES.match(value)
     )
+
+
+def _names(settings: type[BaseSettings]) -> list[str]:
+    prefix = str(settings.model_config.get("env_prefix", ""))
+    return [f"{prefix}{name}".upper() for name in settings.model_fields]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """Return the setting that a name without its prefix most likely means: one that ends with it, if any."""
+    ending = (one for one in known if one.endswith(f"_{name}"))
+    return next(ending, None) or difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
 
 
 def _warn(name: str, nearest: str) -> None:

@@ -146,7 +146,10 @@ def reconcile(  # noqa: PLR0913  # options, by keyword only
         end_pending_as=JobOutcome[end_pending_as.name] if end_pending_as is not None else None,
     )
     logs.configure()
-    settings, database_settings = load(ReconcilerSettings), load(DatabaseSettings)
+    settings, database_settings = (
+        load(ReconcilerSettings, DatabaseSettings),
+        load(DatabaseSettings, ReconcilerSettings),
+    )
     lines = JsonLines(sys.stdout, dry_run=dry_run) if as_json else None
     try:
         report = asyncio.run(_run(settings, database_settings, options, lines))

@@ -26,7 +26,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def main(*, _version: ShowVersion = False) -> None:
     """Read the settings and serve; exit 78 if they are invalid, 1 if the database does not answer."""
     logs.configure()
-    settings, database = load(ProgressSettings), load(DatabaseSettings)
+    settings, database = load(ProgressSettings, DatabaseSettings), load(DatabaseSettings, ProgressSettings)
     try:
         asyncio.run(serve(settings, database))
     except (SchemaMismatch, DatabaseUnusable) as error:

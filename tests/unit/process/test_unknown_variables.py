@@ -5,6 +5,7 @@ import json
 import pytest
 import structlog
 
+from batches.settings import DatabaseSettings
 from process import logs
 from process.configuration import load
 from services.progress.settings import ProgressSettings
@@ -29,6 +30,7 @@ OF_KUBERNETES = {
         ("PROGRESS_LISTN", "127.0.0.1:1", "PROGRESS_LISTEN"),
         ("progress_watch_max", "5", "PROGRESS_WATCHES_MAX"),
         ("PROGRESS_PORT", "50051", "PROGRESS_REUSE_PORT"),
+        ("PROGRESS_DATABASE_URL", "mysql+asyncmy://u:p@h/d", "BATCHES_DATABASE_URL"),
     ],
 )
 def test_unknown_variable_is_named_with_the_nearest_setting(
@@ -37,12 +39,12 @@ def test_unknown_variable_is_named_with_the_nearest_setting(
     """It is a warning, since the environment may belong to others too."""
     monkeypatch.setenv(name, value)
     structlog.reset_defaults()  # another test may have configured it
-    load(ProgressSettings)
+    load(ProgressSettings, DatabaseSettings)
     expected = f"{name.upper()} is not a setting and has no effect; the nearest one is {nearest}"
     assert capsys.readouterr().err == f"configuration: {expected}\n"
     logs.configure()
     try:
-        load(ProgressSettings)
+        load(ProgressSettings, DatabaseSettings)
     finally:
         structlog.reset_defaults()
     logged = json.loads(capsys.readouterr().err)
