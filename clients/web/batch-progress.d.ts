@@ -1,6 +1,14 @@
 /** Where a batch is. A newer server may have further states. */
 export type BatchState = "BATCH_STATE_PROCESSING" | "BATCH_STATE_COMPLETED" | "BATCH_STATE_CANCELLED" | (string & {});
 
+/** Why a batch is cancelled. A newer server may have further reasons. */
+export type CancelReason =
+  | "CANCEL_REASON_UNSPECIFIED"
+  | "CANCEL_REASON_REQUESTED"
+  | "CANCEL_REASON_QUEUE"
+  | "CANCEL_REASON_FAILURE_LIMIT"
+  | (string & {});
+
 /** A batch as ProtoJSON: numbers of 64 bits are strings, times are RFC 3339. A newer server may add fields. */
 export interface Batch {
   batchId: string;
@@ -26,6 +34,9 @@ export interface Batch {
   /** Why no results arrive; empty if they do. */
   stallReason: string;
   reconciledJobs: string;
+  cancelReason: CancelReason;
+  /** How many jobs may fail, or what share of them in percent; not set if any number may. */
+  failureLimit?: { jobs: string } | { percent: number };
   /** How long jobsPerSecond holds if no result arrives, such as "12.5s". */
   paceHoldsFor?: string;
 }
@@ -84,6 +95,8 @@ export interface Words {
   completed: Word;
   failures: Word;
   cancelled: Word;
+  /** Cancelled because more jobs failed than may. */
+  overLimit: Word;
   /** {percent} */
   percent: Word;
   /** {done}, {total} */

@@ -10,6 +10,7 @@ const WORDS = {
   completed: "Completed",
   failures: "Completed with failures",
   cancelled: "Cancelled",
+  overLimit: "Cancelled after too many failures",
   percent: "{percent} %",
   counts: { one: "{done} of {total} job", other: "{done} of {total} jobs" },
   growing: { one: "{done} of {total} job so far", other: "{done} of {total} jobs so far" },
@@ -77,6 +78,12 @@ function totalsOf(batches, expected) {
 function percentOf(done, total, isDone) {
   if (isDone) return 100;
   return total ? Math.min(99, Math.floor((100 * done) / total)) : 0;
+}
+
+/** Return the word for the state of totals: the state, or why it is so. */
+function wordOf({ state }, batches) {
+  const isOverLimit = batches.some((batch) => batch.cancelReason === "CANCEL_REASON_FAILURE_LIMIT");
+  return state === "cancelled" && isOverLimit ? "overLimit" : state;
 }
 
 function stateOf(batches, isWhole) {
@@ -492,12 +499,12 @@ class View {
     root.append(head, this.bar, facts, this.news);
   }
 
-  /** Show totals and a problem in words. */
-  show(totals, name, problem, wording) {
+  /** Show totals, and the texts of their state, name and problem. */
+  show(totals, { state: word, name, problem }, wording) {
     const isKnown = totals.state !== "connecting";
     const percent = totals.percent === null ? "" : wording.say("percent", { percent: totals.percent });
     const counts = isKnown ? countsOf(totals, wording) : [];
-    const state = isKnown || !problem ? wording.say(totals.state) : "";
+    const state = isKnown || !problem ? word : "";
     setText(this.slot, name); // shown if the page gives no name
     setText(this.percent, percent);
     [state, counts[0], counts[1], counts[2], problem].forEach((text, index) => setText(this.facts[index], text ?? ""));
@@ -739,7 +746,8 @@ export class BatchProgressElement extends (globalThis.HTMLElement ?? class {}) {
     let problem = troubled ? wording.say(problemOf(troubled), { batch: troubled.batchId }) : "";
     if (watches.length > BATCHES_MAX) problem = wording.say("excess", { max: BATCHES_MAX });
     const [only] = watches.length === 1 ? this.batches : [];
-    this.#view.show(totals, only?.displayName.trim() ?? "", problem, wording);
+    const texts = { state: wording.say(wordOf(totals, this.batches)), name: only?.displayName.trim() ?? "", problem };
+    this.#view.show(totals, texts, wording);
     this.#states.clear();
     this.#states.add(totals.state);
     if (problem) this.#states.add("troubled");

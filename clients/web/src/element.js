@@ -1,7 +1,7 @@
 // The element: attributes, properties, events, and when its streams are open.
 
 import { beforeExpiry, expiryOf } from "./token.js";
-import { totalsOf } from "./totals.js";
+import { totalsOf, wordOf } from "./totals.js";
 import { View } from "./view.js";
 import { Watch } from "./watch.js";
 import { WORDS, Wording } from "./words.js";
@@ -165,7 +165,8 @@ export class BatchProgressElement extends (globalThis.HTMLElement ?? class {}) {
     let problem = troubled ? wording.say(problemOf(troubled), { batch: troubled.batchId }) : "";
     if (watches.length > BATCHES_MAX) problem = wording.say("excess", { max: BATCHES_MAX });
     const [only] = watches.length === 1 ? this.batches : [];
-    this.#view.show(totals, only?.displayName.trim() ?? "", problem, wording);
+    const texts = { state: wording.say(wordOf(totals, this.batches)), name: only?.displayName.trim() ?? "", problem };
+    this.#view.show(totals, texts, wording);
     this.#states.clear();
     this.#states.add(totals.state);
     if (problem) this.#states.add("troubled");

@@ -29,6 +29,12 @@ function percentOf(done, total, isDone) {
   return total ? Math.min(99, Math.floor((100 * done) / total)) : 0;
 }
 
+/** Return the word for the state of totals: the state, or why it is so. */
+export function wordOf({ state }, batches) {
+  const isOverLimit = batches.some((batch) => batch.cancelReason === "CANCEL_REASON_FAILURE_LIMIT");
+  return state === "cancelled" && isOverLimit ? "overLimit" : state;
+}
+
 function stateOf(batches, isWhole) {
   const running = batches.filter((batch) => !hasEnded(batch));
   if (running.length && running.every((batch) => batch.stallReason)) return "stalled";

@@ -32,12 +32,12 @@ export class View {
     root.append(head, this.bar, facts, this.news);
   }
 
-  /** Show totals and a problem in words. */
-  show(totals, name, problem, wording) {
+  /** Show totals, and the texts of their state, name and problem. */
+  show(totals, { state: word, name, problem }, wording) {
     const isKnown = totals.state !== "connecting";
     const percent = totals.percent === null ? "" : wording.say("percent", { percent: totals.percent });
     const counts = isKnown ? countsOf(totals, wording) : [];
-    const state = isKnown || !problem ? wording.say(totals.state) : "";
+    const state = isKnown || !problem ? word : "";
     setText(this.slot, name); // shown if the page gives no name
     setText(this.percent, percent);
     [state, counts[0], counts[1], counts[2], problem].forEach((text, index) => setText(this.facts[index], text ?? ""));

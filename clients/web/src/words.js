@@ -9,6 +9,7 @@ export const WORDS = {
   completed: "Completed",
   failures: "Completed with failures",
   cancelled: "Cancelled",
+  overLimit: "Cancelled after too many failures",
   percent: "{percent} %",
   counts: { one: "{done} of {total} job", other: "{done} of {total} jobs" },
   growing: { one: "{done} of {total} job so far", other: "{done} of {total} jobs so far" },

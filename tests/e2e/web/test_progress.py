@@ -68,6 +68,22 @@ async def test_a_batch_that_grows_has_no_percentage_until_it_is_sealed(shown: St
     assert await shown.page.bar("aria-valuenow") == "50"
 
 
+async def test_a_cancelled_batch_has_ended(shown: Stage) -> None:
+    """Its word says if too many jobs have failed."""
+    limit = pb.FailureLimit(jobs=0)
+    await shown.progress.stub.CreateBatch(
+        pb.CreateBatchRequest(batch_id="limited", total_jobs=3, failure_limit=limit)
+    )
+    await shown.progress.create("cancelled", 2)
+    await shown.progress.stub.CancelBatch(pb.CancelBatchRequest(batch_id="cancelled"))
+    await shown.page.open(shown.element("limited"), shown.element("cancelled"))
+    await shown.progress.report("limited", "1", FAILED)
+    await shown.page.part("state", "Cancelled after too many failures")
+    assert await shown.page.text("percent") == "33 %"
+    await shown.page.watched.shows("batch-progress:last-of-type [part=state]", "Cancelled")
+    assert len(await shown.page.events("ended")) == 2
+
+
 async def test_several_batches_are_added_up(shown: Stage) -> None:
     """The element has ended when all of them have."""
     await shown.progress.create("a", 2)

@@ -41,6 +41,7 @@ async def test_a_page_survives_restarts_of_the_gateway_and_of_the_server(
                 await page.part("problem", "")
                 server.send(signal.SIGKILL)
                 await server.ended()
+                await page.part("problem", "No connection. Trying again…")
                 async with progress_process(sqlite_url, listen=server.target) as second:
                     async with grpc.aio.insecure_channel(second.target) as channel:
                         progress = Served(second.port, channel, stub_of(channel))

@@ -14,6 +14,7 @@ from playwright.async_api import Browser
 
 from batchprogress import AsyncClient
 from rpc.callers.principal import Role
+from services.gateway.live import admission
 from tests.e2e.web.application import application
 from tests.e2e.web.stage import ShownPage, element, page_of
 from tests.integration.security.conftest import Serve, Tokens, key_file, serve, tokens
@@ -103,6 +104,22 @@ async def test_a_token_is_renewed_before_it_expires_and_the_bar_stays(guarded: G
     assert [one["batch"]["revision"] for one in await guarded.page.events("progress")] == ["1", "2"]
     assert await guarded.page.requests[-1].header_value("last-event-id") == "1"
     assert len(await guarded.page.events("token-expiring")) == 1
+
+
+async def test_a_token_that_is_revoked_ends_the_stream(
+    guarded: Guarded, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar keeps what it shows, and says that the access has expired."""
+    monkeypatch.setattr(admission, "ASKED_AGAIN_SECONDS", 0.1)
+    kept = tokens.path.read_text(encoding="utf-8")
+    revoked = tokens.add("page", Role.READER)
+    await guarded.client.create("import", 4)
+    await guarded.page.open(element(guarded.url, "import", token=revoked))
+    await guarded.page.part("percent", "0 %")
+    tokens.path.write_text(kept, encoding="utf-8")
+    await guarded.page.part("problem", "Access has expired.")
+    assert (await guarded.page.event("token-expiring"))["isRefused"]
+    assert await guarded.page.text("percent") == "0 %"
 
 
 async def test_a_token_of_another_batch_shows_nothing(guarded: Guarded) -> None:

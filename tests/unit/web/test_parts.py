@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -13,12 +14,15 @@ from typing import Any
 import pytest
 
 from batches.batch import Batch, BatchState, Tally
+from batchprogress.v1 import progress_pb2 as pb
 from tests.support.progress import ROOT
 
 FOLDER = ROOT / "clients" / "web"
 FILE = FOLDER / "batch-progress.js"
 GZIP_BYTES_MAX = 10_000
 """A page loads it in one round trip: 14 KB fit into the first window of TCP."""
+INTERFACE = re.compile(r"^export interface (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+FIELD = re.compile(r"^  (\w+)\??: ", re.MULTILINE)
 RUN_SECONDS_MAX = 60
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 TOTALS = """
@@ -125,6 +129,17 @@ def test_the_one_file_is_made_from_the_parts(tmp_path: Path) -> None:
 
 def test_the_one_file_is_small() -> None:
     assert len(gzip.compress(FILE.read_bytes(), mtime=0)) < GZIP_BYTES_MAX
+
+
+def test_the_types_have_every_field_of_a_batch_and_every_word() -> None:
+    """A field that is added to the contract is added here, too."""
+    types = (FOLDER / "batch-progress.d.ts").read_text(encoding="utf-8")
+    names = {
+        kind: set(re.findall(r"^  (\w+)\??: ", body, re.MULTILINE)) for kind, body in INTERFACE.findall(types)
+    }
+    assert names["Batch"] == {field.json_name for field in pb.Batch.DESCRIPTOR.fields}
+    words = (FOLDER / "src" / "words.js").read_text(encoding="utf-8").partition("\n};")[0]
+    assert names["Words"] == set(FIELD.findall(words))
 
 
 def test_a_server_that_renders_pages_can_import_the_file() -> None:

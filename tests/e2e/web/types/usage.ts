@@ -12,6 +12,7 @@ const percent: number | null = bar.totals.percent;
 bar.addEventListener("progress", function ({ detail }) {
   const batch: Batch = detail.batch;
   const jobs: string = batch.totalJobs;
+  if (batch.failureLimit && "percent" in batch.failureLimit) console.log(batch.failureLimit.percent.toFixed());
   console.log(jobs, detail.totals.done.toFixed(), this.batches.length);
 });
 bar.addEventListener("ended", (event) => console.log(event.detail.isLast, event.detail.batch.state === "BATCH_STATE_COMPLETED"));
