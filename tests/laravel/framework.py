@@ -1,4 +1,4 @@
-"""Laravel and PHP from Debian's packages, unpacked beside the system."""
+"""Laravel, PHP and PHPUnit from Debian's packages, unpacked beside the system."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,27 @@ PACKAGES = (
     "php-mysql",
     "php-pgsql",
     "php-redis",
+    "php-sqlite3",
     "php-xml",
+    "phpunit",
 )
 SUITES = {10: "trixie", 13: "sid"}
 """The suite of Debian that has each version of Laravel."""
 EXTENSIONS = (
-    *("pdo", "mysqlnd", "pdo_mysql", "pdo_pgsql", "igbinary", "redis"),
-    *("ctype", "curl", "dom", "fileinfo", "iconv", "intl", "mbstring", "posix", "tokenizer", "xml"),
+    *("pdo", "mysqlnd", "pdo_mysql", "pdo_pgsql", "pdo_sqlite", "igbinary", "redis"),
+    *(
+        "ctype",
+        "curl",
+        "dom",
+        "fileinfo",
+        "iconv",
+        "intl",
+        "mbstring",
+        "posix",
+        "tokenizer",
+        "xml",
+        "xmlwriter",
+    ),
 )
 """Each after those that it needs."""
 INSTALLED = b"'/usr/share/php"
@@ -39,6 +53,8 @@ class Framework:
     version: str
     php: Sequence[str]
     """The command that runs a script of PHP."""
+    phpunit: Path
+    """The script of PHPUnit."""
 
 
 @cache
@@ -49,13 +65,13 @@ def framework(major: int) -> Framework:
     """
     suite = SUITES[major]
     try:
-        tree = unpacked_packages(f"php-laravel-{suite}", PACKAGES, suite=suite, prepare=_prepare)
+        tree = unpacked_packages(f"laravel-phpunit-{suite}", PACKAGES, suite=suite, prepare=_prepare)
         php = _php_command(tree)
         code = "require 'Illuminate/autoload.php'; echo Illuminate\\Foundation\\Application::VERSION;"
         exact = output_of(*php, "-r", code, seconds_max=QUICK_SECONDS_MAX)
     except (PackageUnavailable, CommandFailed) as error:
         not_run.without(f"no Laravel {major}: {error}")
-    return Framework(exact, php)
+    return Framework(exact, php, tree / "usr/bin/phpunit")
 
 
 def _php_command(tree: Path) -> tuple[str, ...]:

@@ -1,0 +1,81 @@
+<?php
+
+namespace BatchProgress\Laravel\Tests\Feature;
+
+use BatchProgress\Laravel\Tests\Jobs\Work;
+use BatchProgress\Laravel\Tests\TestCase;
+use Illuminate\Support\Facades\Artisan;
+use Illuminate\Support\Facades\Bus;
+
+/** What an application reports of its batches. */
+final class BatchTest extends TestCase
+{
+    public function testBatchIsKnownBeforeItsFirstJobRuns(): void
+    {
+        $batch = $this->dispatch('succeed', 'succeed');
+        $this->assertTallies($batch->id, total: 2, succeeded: 0);
+        self::assertSame('Import', $this->batch($batch->id)['displayName']);
+    }
+
+    public function testEachJobIsCountedOnce(): void
+    {
+        $batch = $this->dispatch('succeed', 'succeed', 'fail');
+        $this->work();
+        $this->assertTallies($batch->id, total: 3, succeeded: 2, failed: 1);
+        self::assertSame([], $this->logged());
+    }
+
+    public function testBatchCompletesWithItsLastJob(): void
+    {
+        $batch = $this->dispatch('succeed');
+        $this->work();
+        self::assertSame('BATCH_STATE_COMPLETED', $this->batch($batch->id)['state']);
+    }
+
+    public function testRetriedAttemptsAreOneFailure(): void
+    {
+        $batch = $this->dispatch('fail');
+        $this->work(tries: 3);
+        $this->assertTallies($batch->id, total: 1, succeeded: 0, failed: 1);
+    }
+
+    public function testJobThatIsRetriedByHandMovesFromFailedToSucceeded(): void
+    {
+        Work::$isBroken = true;
+        $batch = $this->dispatch('fail while broken', 'succeed');
+        $this->work();
+        $this->assertTallies($batch->id, total: 2, succeeded: 1, failed: 1);
+        Work::$isBroken = false;
+        Artisan::call('queue:retry', ['id' => ['all']]);
+        $this->work();
+        $this->assertTallies($batch->id, total: 2, succeeded: 2);
+    }
+
+    public function testJobsThatAJobAddsAreAnnounced(): void
+    {
+        $batch = $this->dispatch('add');
+        $this->work();
+        $this->assertTallies($batch->id, total: 3, succeeded: 3);
+    }
+
+    public function testJobsOfACancelledBatchAreSkipped(): void
+    {
+        $batch = $this->dispatch('cancel', 'succeed', 'succeed');
+        $this->work();
+        $this->assertTallies($batch->id, total: 3, succeeded: 1, skipped: 2);
+    }
+
+    public function testJobsOfTheConnectionSyncAreReported(): void
+    {
+        $batch = Bus::batch(Work::each('succeed', 'succeed'))->onConnection('sync')->dispatch();
+        $this->app->terminate();
+        $this->assertTallies($batch->id, total: 2, succeeded: 2);
+    }
+
+    public function testBatchWhoseOptionIsFalseIsNotReported(): void
+    {
+        $batch = Bus::batch(Work::each('succeed'))->withOption('batchprogress', false)->dispatch();
+        $this->work();
+        self::assertNull($this->batch($batch->id));
+    }
+}

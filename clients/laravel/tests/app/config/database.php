@@ -1,0 +1,3 @@
+<?php
+
+return ['default' => 'app', 'connections' => ['app' => ['driver' => 'sqlite', 'database' => ':memory:']]];

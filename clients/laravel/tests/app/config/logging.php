@@ -1,0 +1,6 @@
+<?php
+
+return [
+    'default' => 'kept',
+    'channels' => ['kept' => ['driver' => 'monolog', 'handler' => Monolog\Handler\TestHandler::class]],
+];
