@@ -37,8 +37,9 @@ class JobStatusSettings(ServerSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="SQLAlchemy URL of the queue's database, mysql+asyncmy://user:password@host/database,"
-        " postgresql+asyncpg://… or sqlite+aiosqlite:///file.db. It is only read: a user with SELECT on the"
-        " tables is enough. Use the primary: a replica may return old counts. Default: none; laravel and"
+        " postgresql+asyncpg://… or sqlite+aiosqlite:///file.db. ?ssl_mode=REQUIRED (PostgreSQL:"
+        " ?sslmode=require) asks for TLS, as in BATCHES_DATABASE_URL. It is only read: a user with SELECT on"
+        " the tables is enough. Use the primary: a replica may return old counts. Default: none; laravel and"
         " job_table need it, as does celery if its results are in a database.",
     )
     database_url_file: Path | None = Field(

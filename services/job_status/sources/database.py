@@ -10,6 +10,8 @@ from sqlalchemy import URL, Row, Select, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from batches import database_tls
+from batches.database_url import DRIVERS, parse_url
 from process.accounts import Account, RotatedAccount
 from process.database_logins import DatabaseLogins
 from process.urls import require_encoded_at
@@ -97,11 +99,12 @@ def check_url(text: str) -> None:
     """Check a database URL without connecting.
 
     Raises:
-        ValueError: the URL is malformed, or its driver cannot be used. The message never contains the URL,
-            because it may hold a password.
+        ValueError: the URL is malformed, its driver cannot be used, or it names a file that cannot be read.
+            The message never contains the URL, because it may hold a password.
 
     """
     url = _parse(text)
+    _tls_of(url)
     try:
         dialect = url.get_dialect()
         is_async = dialect.is_async and dialect.import_dbapi() is not None
@@ -125,7 +128,28 @@ def _parse(text: str) -> URL:
         ) from None
     if url.database in {None, "", ":memory:"}:
         raise ValueError("does not name a database")
-    return url
+    return parse_url(text) if _is_ours(url) else url
+
+
+def _is_ours(url: URL) -> bool:
+    """Return whether the URL has the same parameters as BATCHES_DATABASE_URL."""
+    return url.drivername in DRIVERS and url.get_backend_name() != "sqlite"
+
+
+def _tls_of(url: URL) -> dict[str, Any]:
+    """Return the driver's argument for TLS; none for plaintext, or if the driver reads the URL itself."""
+    context = database_tls.tls_of(url) if _is_ours(url) else None
+    return {} if context is None else {"ssl": context}
+
+
+def _for_driver(url: URL) -> URL:
+    """Return the URL with parameters that its driver knows."""
+    if _is_ours(url):
+        return database_tls.without_tls(url)
+    if url.get_driver_name() == "asyncpg" and "sslmode" in url.query:  # as PostgreSQL's own clients call it
+        renamed = url.difference_update_query(["sslmode"])
+        return renamed.update_query_dict({"ssl": url.query["sslmode"]})
+    return _without_creating(url)
 
 
 def _split(text: str) -> tuple[Account, URL]:
@@ -135,7 +159,8 @@ def _split(text: str) -> tuple[Account, URL]:
 
 def _create_engine(url: URL, logins: DatabaseLogins) -> AsyncEngine:
     engine = create_async_engine(
-        _without_creating(url),
+        _for_driver(url),
+        connect_args=_tls_of(url),
         pool_size=CONNECTIONS_MAX,
         max_overflow=0,
         # One round trip per query, so that a restarted database is not reported as unavailable.

@@ -1,10 +1,11 @@
 """The sources that read tables, with a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
 
 import grpc
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import literal, make_url, select
 
 from services.job_status.source import BatchUnknown, QueueUnavailable
 from services.job_status.sources.database import QueueDatabase
@@ -113,3 +114,18 @@ async def test_server_does_not_reveal_the_text_of_the_driver(postgresql_url: str
         await queue.create()
         await queue.put("batch", {"a": "succeeded"})
         assert (await client.counts("batch")).finished
+
+
+@pytest.mark.parametrize(
+    ("mode", "outcome"), [("disable", nullcontext()), ("require", pytest.raises(QueueUnavailable))]
+)
+async def test_sslmode_says_whether_connections_are_encrypted(
+    mode: str, outcome: AbstractContextManager[object], postgresql_url: str
+) -> None:
+    """The server of the tests has no certificate."""
+    database = QueueDatabase(f"{postgresql_url}?sslmode={mode}")
+    try:
+        with outcome:
+            await database.rows(select(literal(1)))
+    finally:
+        await database.close()

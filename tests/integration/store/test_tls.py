@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import literal, make_url, select
 
 from batches.errors import DatabaseUnusable
 from batches.store import causes
 from batches.store.database import Database
 from database_servers import ENGINES, DatabaseServer, database_server
 from database_servers.engines import Engine
+from services.job_status.source import QueueUnavailable
+from services.job_status.sources.database import QueueDatabase
 from tests.support.certificates import Authority
 
 pytestmark = pytest.mark.more("starts servers with certificates of their own")
@@ -107,3 +109,27 @@ async def test_a_server_without_tls_is_told(engine: Engine) -> None:
     ):
         await Database(f"{plain.url('mysql')}?ssl_mode=REQUIRED", connections_max=1).ping()
     assert causes.TLS_MISSING.happened in str(refused.value)
+
+
+async def test_the_url_of_a_queues_database_has_the_same_parameters(
+    server: DatabaseServer, folder: Path
+) -> None:
+    """The account is accepted only over TLS."""
+    plain = Database(server.url("mysql"), connections_max=1)
+    async with plain.engine.begin() as connection:
+        await connection.exec_driver_sql("CREATE USER IF NOT EXISTS queue@'127.0.0.1' REQUIRE SSL")
+    await plain.close()
+    url = make_url(server.url("information_schema")).set(username="queue").render_as_string()
+    for query in ("ssl_mode=REQUIRED", "ssl-mode=VERIFY_IDENTITY&ssl_ca={folder}/ca.pem"):
+        await _read(f"{url}?{query.format(folder=folder)}")
+    for query in ("ssl_mode=DISABLED", "ssl_ca={folder}/other.pem"):
+        with pytest.raises(QueueUnavailable):
+            await _read(f"{url}?{query.format(folder=folder)}")
+
+
+async def _read(url: str) -> None:
+    database = QueueDatabase(url)
+    try:
+        await database.rows(select(literal(1)))
+    finally:
+        await database.close()

@@ -10,6 +10,7 @@ from services.job_status.wiring import SOURCES
 READABLE = [
     "mysql+asyncmy://user:password@host/database",
     "mariadb+asyncmy://user:password@host:3307/database?charset=utf8mb4",
+    "mysql+asyncmy://user:password@host/database?ssl_mode=REQUIRED",
     "postgresql+asyncpg://user:password@host/database",
     "sqlite+aiosqlite:///relative.db",
     "sqlite+aiosqlite:////absolute/path.db",
@@ -28,6 +29,18 @@ REFUSED = {
     "a driver that is not shipped": ("mysql+aiomysql://user:s3cret@host/database", "is not installed"),
     "an unknown database": ("nosuch+driver://user:s3cret@host/database", "is not installed"),
     "a URL without a database": ("mysql+asyncmy://user:s3cret@host", "does not name a database"),
+    "a mode of TLS that does not exist": (
+        "mysql+asyncmy://user:s3cret@host/database?ssl_mode=PREFERRED",
+        "must have one of DISABLED",
+    ),
+    "a file that does not exist": (
+        "mysql+asyncmy://user:s3cret@host/database?ssl_ca=/missing.pem",
+        "has an ssl_ parameter that cannot be used",
+    ),
+    "a parameter that the driver does not know": (
+        "mysql+asyncmy://user:s3cret@host/database?sslmode=require",
+        "has the unknown parameter sslmode",
+    ),
     "a database in memory": ("sqlite+aiosqlite:///:memory:", "does not name a database"),
     "SQLite without a file": ("sqlite+aiosqlite://", "does not name a database"),
 }
