@@ -107,8 +107,8 @@ dashboard: setup ## Serve the dashboard for make serve on 127.0.0.1:8081 (or DAS
 	DASHBOARD_LISTEN=$${DASHBOARD_LISTEN:-127.0.0.1:8081} $(BIN)/python -m services.dashboard
 
 .PHONY: dashboard-images
-dashboard-images: setup-dev ## Take the README's pictures of the dashboard (2 minutes)
-	DASHBOARD_SCREENSHOTS=docs/images $(BIN)/python -m pytest -k stuck_and_repaired tests/e2e/dashboard
+dashboard-images: setup-dev ## Take the pictures of the dashboard and the web component (2 minutes)
+	DASHBOARD_SCREENSHOTS=docs/images $(BIN)/python -m pytest -k "stuck_and_repaired or told_in_words" tests/e2e/dashboard tests/e2e/web
 
 .PHONY: terminal-image
 terminal-image: setup-dev ## Take the README's picture of a terminal

@@ -18,6 +18,7 @@ PAGE = """\
 <!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="color-scheme" content="light dark">
 <title>Imports</title>
 <script type="module" src="{script}"></script>
 <body>{body}</body>

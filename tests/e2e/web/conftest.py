@@ -8,6 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from database_servers.errors import PackageUnavailable
+from tests.e2e.dashboard import screenshots
 from tests.e2e.dashboard.conftest import GROUP
 from tests.e2e.web.stage import Stage, stage
 from tests.support import chromium, not_run
@@ -22,9 +23,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Run Chromium."""
+    """Run Chromium, for pictures with the fonts of a desktop."""
+    fonts = [screenshots.FONT_PACKAGE] if screenshots.folder() else []
     try:
-        async with chromium.browser() as running:
+        async with chromium.browser(*fonts) as running:
             yield running
     except PackageUnavailable as reason:
         not_run.without(f"<batch-progress> was not tested: chromium is not installed, and {reason}")
