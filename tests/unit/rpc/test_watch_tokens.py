@@ -83,6 +83,13 @@ def test_token_is_for_one_batch_and_some_methods(guarded: Guarded) -> None:
     assert caller.watch_grant.methods == METHODS
 
 
+def test_page_can_read_when_its_token_expires(guarded: Guarded, clock: Clock) -> None:
+    """Between the two dots, as in any signed token; nothing else is told but the batch."""
+    claims = json.loads(decoded(guarded.create(seconds=60).split(".")[1]))
+    assert claims.keys() == {"batch_id", "exp", "jti"}
+    assert claims["exp"] == clock.now + 60
+
+
 def test_token_is_valid_until_it_expires(guarded: Guarded, clock: Clock) -> None:
     """Also if it was remembered; the tolerance is that of other signed tokens."""
     used, unused = guarded.create(), guarded.create()
