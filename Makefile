@@ -60,11 +60,30 @@ lock: | $(UV) ## Resolve all dependencies and lock them with their hashes
 	$(COMPILE) --upgrade locks/uv.in --output-file locks/uv.txt
 	$(COMPILE) --upgrade locks/audit.in --output-file locks/audit.txt
 
+CONTRACT := protos/batchprogress/v1/progress.proto protos/batchprogress/v1/operations.proto
+ERROR_DETAILS = $(shell $(BIN)/python -c 'import google.rpc, pathlib; print(pathlib.Path(*google.rpc.__path__).parents[1])')
+
 .PHONY: proto
-proto: | $(UV) ## Generate the client's stubs from protos/
+proto: proto-python proto-node proto-go ## Generate the clients' stubs from protos/ (Node's need npm, Go's need Debian's packages)
+
+.PHONY: proto-python
+proto-python: | $(UV)
 	$(PROTOC) -Iprotos --python_out=$(STUBS_ROOT) --grpc_python_out=$(STUBS_ROOT) \
 		--mypy_out=$(STUBS_ROOT) --mypy_grpc_out=$(STUBS_ROOT) \
-		protos/batchprogress/v1/progress.proto protos/batchprogress/v1/operations.proto protos/batchprogress/v1/job_status.proto
+		$(CONTRACT) protos/batchprogress/v1/job_status.proto
+
+.PHONY: proto-node
+proto-node: setup-dev | $(UV)
+	npm ci --prefix clients/node --ignore-scripts --no-audit --no-fund
+	$(PROTOC) -Iprotos -I$(ERROR_DETAILS) --plugin=clients/node/node_modules/.bin/protoc-gen-es \
+		--es_out=clients/node/src/generated --es_opt=target=js+dts,import_extension=js \
+		$(CONTRACT) google/rpc/error_details.proto
+
+.PHONY: proto-go
+proto-go: setup-dev | $(UV)
+	$(PROTOC) -Iprotos $$($(BIN)/python -m tests.support.go) \
+		--go_out=clients/go --go_opt=module=batchprogress --go-grpc_out=clients/go --go-grpc_opt=module=batchprogress \
+		$(CONTRACT)
 
 WEB_PARTS := $(addprefix clients/web/src/,words.js totals.js event_stream.js watch.js token.js styles.js view.js)
 WEB_FILE := clients/web/batch-progress.js
@@ -214,6 +233,6 @@ verify-protos: setup-dev
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/buf breaking --against '.git#ref=$(PROTOS_BEFORE)'
 	@rm -rf $(GENERATED) && mkdir -p $(GENERATED)
-	@$(MAKE) --no-print-directory proto STUBS_ROOT=$(GENERATED) >/dev/null 2>&1 || $(MAKE) proto STUBS_ROOT=$(GENERATED)
+	@$(MAKE) --no-print-directory proto-python STUBS_ROOT=$(GENERATED) >/dev/null 2>&1 || $(MAKE) proto-python STUBS_ROOT=$(GENERATED)
 	@diff -r --exclude=__init__.py --exclude=__pycache__ $(GENERATED)/batchprogress/v1 clients/python/src/batchprogress/v1 \
 		|| { echo "The generated stubs differ from the protos: run make proto"; exit 1; }

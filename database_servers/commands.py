@@ -6,8 +6,8 @@ from pathlib import Path
 from database_servers.errors import CommandFailed
 
 
-def output_of(*command: str | Path, seconds_max: float) -> str:
-    """Return the output of a command.
+def output_of(*command: str | Path, seconds_max: float, folder: Path | None = None) -> str:
+    """Return the output of a command, which runs in the folder.
 
     Raises:
         CommandFailed: it is missing, took too long or exited non-zero.
@@ -18,6 +18,7 @@ def output_of(*command: str | Path, seconds_max: float) -> str:
         # Commands are constants of the callers, without input from outside.
         done = subprocess.run(
             command,
+            cwd=folder,
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -37,14 +37,16 @@ def unpacked_packages(
     packages: Sequence[str],
     *,
     suite: str = SUITE,
+    dependencies: bool = True,
     prepare: Callable[[Path, Path], None] | None = None,
 ) -> Path:
-    """Return the folder with unpacked packages and their dependencies, after downloading them if needed.
+    """Return the folder with unpacked packages, after downloading them if needed.
 
     Args:
         name: The name of the folder, without the architecture.
         packages: The packages.
         suite: Which suite they are from.
+        dependencies: Whether what they depend on is unpacked, too.
         prepare: Changes files before their first use. It gets the folder in which they are now, and the path
             that the folder will have.
 
@@ -58,7 +60,7 @@ def unpacked_packages(
     tree = cache_folder() / f"{name}-{_run('dpkg', '--print-architecture').strip()}"
 
     def bring(folder: Path) -> Path:
-        unpacked = _bring(packages, suite, folder)
+        unpacked = _bring(packages, suite, folder, dependencies=dependencies)
         if prepare is not None:
             prepare(unpacked, tree)
         return unpacked
@@ -88,23 +90,24 @@ def incomplete(tree: Path) -> PackageUnavailable:
     return PackageUnavailable(f"{shown(tree)} is incomplete: delete it and run again")
 
 
-def _bring(packages: Sequence[str], suite: str, folder: Path) -> Path:
+def _bring(packages: Sequence[str], suite: str, folder: Path, *, dependencies: bool) -> Path:
     """Download and unpack packages; return the folder with their files."""
     unpacked = folder / "tree"
-    for archive in _download(packages, suite, folder / "apt"):
+    for archive in _download(packages, suite, folder / "apt", dependencies=dependencies):
         _run("dpkg", "--extract", archive, unpacked, seconds_max=UNPACK_SECONDS_MAX)
     return unpacked
 
 
-def _download(packages: Sequence[str], suite: str, folder: Path) -> list[Path]:
-    """Download packages and their dependencies from the first mirror of this machine that has them."""
+def _download(packages: Sequence[str], suite: str, folder: Path, *, dependencies: bool) -> list[Path]:
+    """Download packages from the first mirror of this machine that has them."""
     keyring, candidates = archive_keyring(), mirrors()
     if keyring is None or not candidates:
         raise PackageUnavailable("the settings of apt name no signed Debian archive")
     reason = ""
     for mirror in candidates:
         try:
-            return PrivateApt(folder, mirror, keyring, suite).download(*packages)
+            apt = PrivateApt(folder, mirror, keyring, suite)
+            return apt.download(*packages, dependencies=dependencies)
         except CommandFailed as error:
             reason = str(error)
     raise PackageUnavailable(f"its Debian package cannot be downloaded: {reason}")

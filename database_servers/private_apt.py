@@ -54,16 +54,20 @@ class PrivateApt:
         options = f"arch={architecture} targets=Packages signed-by={keyring}"
         (folder / "sources.list").write_text(f"deb [{options}] {mirror} {suite} main\n", encoding="utf-8")
 
-    def download(self, *packages: str) -> list[Path]:
-        """Download the packages with their dependencies, and return the files.
+    def download(self, *packages: str, dependencies: bool = True) -> list[Path]:
+        """Download the packages, with their dependencies unless they are not wanted; return the files.
 
         Raises:
             CommandFailed: the mirror does not have one of them, or apt failed.
 
         """
         self._apt_get("update", "--error-on=any")
-        self._apt_get("install", "--download-only", "--yes", *packages)
+        if dependencies:
+            self._apt_get("install", "--download-only", "--yes", *packages)
+        else:
+            self._apt_get("download", *packages)
         return sorted(self._archives.glob("*.deb"))
 
     def _apt_get(self, *arguments: str) -> None:
-        output_of("apt-get", f"--config-file={self._settings}", *arguments, seconds_max=DOWNLOAD_SECONDS_MAX)
+        command = ("apt-get", f"--config-file={self._settings}", *arguments)
+        output_of(*command, seconds_max=DOWNLOAD_SECONDS_MAX, folder=self._archives)

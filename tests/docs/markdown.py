@@ -20,10 +20,14 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Return every Markdown page of the project, outside hidden folders."""
+    """Return every Markdown page of the project, outside hidden folders and installed packages."""
     folders = [one for one in ROOT.iterdir() if one.is_dir() and not one.name.startswith(".")]
     found = [*ROOT.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
-    return sorted(page for page in found if not any(part.startswith(".") for part in page.parts))
+    return sorted(page for page in found if not any(_is_foreign(part) for part in page.parts))
+
+
+def _is_foreign(part: str) -> bool:
+    return part.startswith(".") or part == "node_modules"
 
 
 def blocks(page: Path) -> Iterator[Block]:

@@ -24,6 +24,12 @@ def test_the_web_component_has_the_version() -> None:
     assert package["version"] == VERSION
 
 
+def test_the_client_for_node_has_the_version() -> None:
+    for name in ("package.json", "package-lock.json"):
+        package = json.loads((ROOT / "clients/node" / name).read_text(encoding="utf-8"))
+        assert package["version"] == VERSION
+
+
 def test_the_manifests_run_the_image_of_the_version() -> None:
     """The tag in k8s/base is the version."""
     kustomization = yaml.safe_load((ROOT / "k8s/base/kustomization.yaml").read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.integration.languages.node import packages
+from tests.support.npm import packages
 from tests.support.progress import ROOT
 
 PROJECT = Path(__file__).parent / "types"
