@@ -7,6 +7,7 @@ import typer
 import batchprogress
 from batchprogress.cli import (
     checking,
+    doctor,
     failures,
     lifecycle,
     listing,
@@ -32,7 +33,7 @@ all rows, run `python -m batches check` with access to the database.
 \b
 Exit codes:
   0  done; watch: completed without failures
-  1  watch: completed, some jobs failed; check: there are differences
+  1  watch: completed, some jobs failed; check: there are differences; doctor: a check failed
   2  wrong arguments
   3  watch: cancelled
   4  the batch does not exist
@@ -89,6 +90,7 @@ for _command in (
     pending.pending,
     operations.passes,
     operations.info,
+    doctor.doctor,
     watch_tokens.watch_token,
     lifecycle.cancel,
     checking.check,

@@ -13,6 +13,7 @@ from batchprogress._grpc.connection import Connection
 from batchprogress.cli.cli_errors import CommandError, command_error
 from batchprogress.cli.client import AsyncCommandClient, CommandClient, say, say_what_is_logged
 from batchprogress.cli.output import Output
+from batchprogress.cli.probing import TlsPaths
 from batchprogress.errors import CallFailed
 from batchprogress.tls import TlsFiles
 
@@ -27,6 +28,8 @@ class Session:
     async_client: AsyncCommandClient
     out: Output
     server: str
+    tls: TlsPaths | None
+    """None for plaintext."""
 
 
 def _pem_file(variable: str, help_text: str) -> Any:
@@ -80,13 +83,15 @@ def opened(  # noqa: PLR0913  # the options
     if (certificate is None) != (key is None):
         raise typer.BadParameter("--certificate and --key go together")
     uses_tls = tls or ca is not None or certificate is not None
+    paths = TlsPaths(ca, certificate, key) if uses_tls else None
     credentials = TlsFiles(ca, certificate, key).credentials() if uses_tls else None
     token = None if token_file is None else _token_in(token_file)
     connection = Connection(server, credentials, token)
     client = CommandClient(connection, timeout)
     say_what_is_logged()
     try:
-        yield Session(client, AsyncCommandClient(connection, timeout), Output(as_json=as_json), server)
+        async_client = AsyncCommandClient(connection, timeout)
+        yield Session(client, async_client, Output(as_json=as_json), server, paths)
     except CallFailed as error:
         raise _exit(command_error(error, server)) from None
     except CommandError as error:
