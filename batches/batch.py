@@ -48,8 +48,11 @@ class IfEnded(enum.IntEnum):
     REPLACE = 2
 
 
-Version = tuple[int, int]
-"""batch_key and revision: another pair after every change, also if another batch has taken the id."""
+Version = tuple[int, int, datetime | None]
+"""batch_key, revision and last_result_time: others after every change, also if another batch has taken the
+id, or if a fail-over of the database lost results and as many others came since."""
+UNREAD: Version = (0, 0, None)
+"""That of no batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,7 @@ class Batch:
     @property
     def version(self) -> Version:
         """What identifies this state of the batch."""
-        return self.batch_key, self.revision
+        return self.batch_key, self.revision, self.last_result_time
 
     @property
     def quiet_since(self) -> datetime:

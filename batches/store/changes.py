@@ -21,15 +21,16 @@ async def read_changed(
 ) -> tuple[list[Batch], list[str]]:
     """Compare known versions, by batch_id, with the database.
 
-    Versions are compared instead of times, so neither clocks nor the order of commits can hide a change.
+    Revisions are compared, so neither clocks nor the order of commits can hide a change; times besides, for
+    a history that a fail-over of the database has rewound.
 
     Returns:
         The batches whose version differs, and the ids of the batches that no longer exist.
 
     """
-    query = select(_table.batch_id, _table.batch_key, _table.revision)
+    query = select(_table.batch_id, _table.batch_key, _table.revision, _table.last_result_time)
     rows = await _rows(connection, query, list(versions))
-    found = {row.batch_id: (row.batch_key, row.revision) for row in rows}
+    found = {row.batch_id: (row.batch_key, row.revision, row.last_result_time) for row in rows}
     changed = [batch_id for batch_id, version in found.items() if version != versions[batch_id]]
     gone = [batch_id for batch_id in versions if batch_id not in found]
     return [to_batch(row) for row in await _rows(connection, SELECT_BATCH, changed)], gone

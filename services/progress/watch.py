@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from batches.batch import Batch
+from batches.batch import Batch, Version
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from services.progress.errors import HistoryRewound
 
@@ -152,6 +152,8 @@ class _Sent:
     batch_id: str
     batch_key: int
     revision: int
+    version: Version | None = None
+    """The whole version of the state; None before the first one that the watch has seen."""
     older_since: float | None = None
     """On the monotonic clock, in seconds."""
 
@@ -171,7 +173,9 @@ class _Sent:
         if batch.batch_key != self.batch_key:
             raise BatchNotFound(self.batch_id)
         if batch.revision >= self.revision:
-            is_newer, self.revision, self.older_since = batch.revision > self.revision, batch.revision, None
+            is_rewound = self.version not in {None, batch.version}  # if the revision is the same
+            is_newer = batch.revision > self.revision or is_rewound
+            self.revision, self.version, self.older_since = batch.revision, batch.version, None
             return is_newer
         self.older_since = self.older_since or time.monotonic()
         if self.seconds_left() == 0:

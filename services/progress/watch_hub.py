@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from batches.batch import Batch, Version
+from batches.batch import UNREAD, Batch, Version
 from services.progress.errors import ShuttingDown, TooManyWatches
 from services.progress.heartbeats import Heartbeats
 from services.progress.watch import Snapshot, Topic, Watch
@@ -48,7 +48,8 @@ class WatchHub:
             heartbeat_seconds: the longest time between two yields. Default: none.
 
         Yields:
-            The newest state whenever the revision has risen; None after heartbeat_seconds without a state.
+            The newest state whenever the revision has risen, or is that of another state since a fail-over of
+            the database lost changes; None after heartbeat_seconds without a state.
             The first state is from a read that began after the call; its revision is below after_revision if
             the batch was replaced, or if a fail-over of the database lost changes.
 
@@ -93,9 +94,9 @@ class WatchHub:
         return self._watches
 
     def versions(self) -> dict[str, Version]:
-        """Return the known version of each watched batch; (0, 0) if it was not read yet."""
+        """Return the known version of each watched batch; UNREAD if it was not read yet."""
         return {
-            batch_id: topic.snapshot.batch.version if topic.snapshot else (0, 0)
+            batch_id: topic.snapshot.batch.version if topic.snapshot else UNREAD
             for batch_id, topic in self._topics.items()
         }
 

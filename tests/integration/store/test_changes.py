@@ -1,15 +1,14 @@
 """Which of the watched batches have changed or no longer exist."""
 
 import pytest
+from sqlalchemy import update
 
-from batches.batch import IfEnded, NewBatch
-from batches.store import changes
+from batches.batch import UNREAD, IfEnded, NewBatch
+from batches.store import changes, schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from tests.integration.store.steps import create, insert_batches, report
-from tests.support.samples import result
-
-UNREAD = (0, 0)
+from tests.support.samples import NOON, result
 
 
 async def test_changed_and_missing_batches_are_found(store: BatchStore) -> None:
@@ -32,6 +31,20 @@ async def test_a_batch_that_took_the_id_of_another_has_changed(store: BatchStore
     assert after.revision == before.revision
     changed, gone = await store.read_changed({"batch": before.version})
     assert [batch.batch_key for batch in changed] == [after.batch_key]
+    assert gone == []
+
+
+async def test_a_batch_with_another_state_at_the_same_revision_has_changed(
+    store: BatchStore, database: Database
+) -> None:
+    """A fail-over of the database lost a result, and another one came."""
+    await create(store, 10)
+    await report(store, result("lost"))
+    before = await store.get_batch("batch")
+    async with database.engine.begin() as connection:
+        await connection.execute(update(schema.batches).values(last_result_time=NOON, succeeded_jobs=0))
+    changed, gone = await store.read_changed({"batch": before.version})
+    assert [(batch.revision, batch.tally.ended) for batch in changed] == [(before.revision, 0)]
     assert gone == []
 
 

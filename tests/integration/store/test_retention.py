@@ -71,7 +71,7 @@ async def test_a_purged_batch_does_not_exist(store: BatchStore, database: Databa
     with pytest.raises(BatchNotFound):
         await store.get_batch("batch")
     assert await report(store, result("late")) == [BatchNotFound]
-    assert await store.read_changed({"batch": (1, 1)}) == ([], ["batch"])
+    assert await store.read_changed({"batch": (1, 1, None)}) == ([], ["batch"])
 
 
 async def test_all_rows_of_a_purged_batch_are_deleted(store: BatchStore, database: Database) -> None:

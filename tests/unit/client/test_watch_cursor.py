@@ -102,6 +102,17 @@ def test_a_first_state_of_a_later_stream_may_be_below_the_last_one() -> None:
     assert watch.delay_after(None, 0.0) is None
 
 
+def test_another_state_with_the_last_revision_is_yielded_once() -> None:
+    """A fail-over lost changes, and as many results came since."""
+    other = pb.Batch()
+    other.CopyFrom(PROCESSING.batch)
+    other.last_result_time.FromSeconds(1_000)
+    watch = cursor()
+    watch.advance(PROCESSING)
+    assert watch.advance(pb.WatchBatchResponse(batch=other)) is not None
+    assert watch.advance(pb.WatchBatchResponse(batch=other)) is None
+
+
 def test_an_end_with_the_revision_of_another_state_is_yielded() -> None:
     """A fail-over lost one change, and the reconciler made up for it with one."""
     ended = pb.Batch(batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=7)

@@ -116,6 +116,30 @@ async def test_watch_of_a_rewound_batch_ends_and_goes_on_from_what_is_left(
         assert await again == 22
 
 
+@pytest.mark.parametrize("other", [PROCESSING, CANCELLED], ids=["under way", "ended"])
+async def test_another_state_at_the_same_revision_is_sent(other: Batch) -> None:
+    """A fail-over of the database lost changes, and as many others came before the watch noticed."""
+    feed = Feed()
+    async with aclosing(feed.watch(after=4)) as watch:
+        first = await next_of(watch)
+        feed.found(PROCESSING, 5)
+        assert await first == 5
+        following = await next_of(watch)
+        feed.found(PROCESSING, 4)
+        feed.found(replace(other, last_result_time=NOW), 5)
+        assert await following == 5
+        if other.has_ended:
+            with pytest.raises(StopAsyncIteration):
+                await anext(watch)
+        else:
+            following = await next_of(watch)
+            feed.found(replace(other, last_result_time=NOW), 5)
+            await turns()
+            assert not following.done()
+            feed.found(PROCESSING, 6)
+            assert await following == 6
+
+
 async def test_store_that_catches_up_ends_no_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time counts from the first older state, and begins anew after a newer one."""
     monkeypatch.setattr(watch_module, "OLDER_SECONDS_MAX", 0.2)

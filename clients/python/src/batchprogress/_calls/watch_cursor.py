@@ -115,12 +115,19 @@ class WatchCursor:
         if batch.revision < self._revision and not may_be_below:
             return None
         self._has_ended = batch.has_ended
-        # After a fail-over that lost one change, the end may have the revision of the last state.
-        is_known = self._batch is None or self._batch.has_ended == batch.has_ended
-        if batch.revision == self._revision and is_known:
+        if batch.revision == self._revision and not self._is_another(batch):
             return None
         self._batch, self._revision = batch, batch.revision
         return batch
+
+    def _is_another(self, batch: Batch) -> bool:
+        """Return whether a batch with the last revision is in another state than the last one.
+
+        It is if a fail-over of the database lost changes, and as many others came since.
+        """
+        if self._batch is None:
+            return False
+        return (batch.state, batch.last_result_time) != (self._batch.state, self._batch.last_result_time)
 
     def delay_after(self, failure: Failure | None, now: float) -> float | None:
         """Return how many seconds to wait before the next stream; None if the watch is over.

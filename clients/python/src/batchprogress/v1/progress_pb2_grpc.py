@@ -266,7 +266,8 @@ class ProgressServiceServicer(object):
 
     def WatchBatch(self, request, context):
         """Sends its initial metadata immediately, then the current batch, unless its
-        revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
+        revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
+        another state may have the last revision after a fail-over of the database lost changes. A slow watcher
         skips states and receives the newest one, never a queue of old ones. The
         stream ends with OK after it has sent a state other than PROCESSING, or
         immediately if the batch has such a state at the revision after_revision.

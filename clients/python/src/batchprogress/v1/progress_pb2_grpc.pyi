@@ -185,7 +185,8 @@ class ProgressServiceStub:
     """
     WatchBatch: _grpc.UnaryStreamMultiCallable[_progress_pb2.WatchBatchRequest, _progress_pb2.WatchBatchResponse]
     """Sends its initial metadata immediately, then the current batch, unless its
-    revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
+    revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
+    another state may have the last revision after a fail-over of the database lost changes. A slow watcher
     skips states and receives the newest one, never a queue of old ones. The
     stream ends with OK after it has sent a state other than PROCESSING, or
     immediately if the batch has such a state at the revision after_revision.
@@ -329,7 +330,8 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_progress_pb2.WatchBatchRequest, _progress_pb2.WatchBatchResponse]  # type: ignore[assignment]
     """Sends its initial metadata immediately, then the current batch, unless its
-    revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
+    revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
+    another state may have the last revision after a fail-over of the database lost changes. A slow watcher
     skips states and receives the newest one, never a queue of old ones. The
     stream ends with OK after it has sent a state other than PROCESSING, or
     immediately if the batch has such a state at the revision after_revision.
@@ -548,7 +550,8 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_progress_pb2.WatchBatchResponse], _abc.AsyncIterator[_progress_pb2.WatchBatchResponse]]:
         """Sends its initial metadata immediately, then the current batch, unless its
-        revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
+        revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
+        another state may have the last revision after a fail-over of the database lost changes. A slow watcher
         skips states and receives the newest one, never a queue of old ones. The
         stream ends with OK after it has sent a state other than PROCESSING, or
         immediately if the batch has such a state at the revision after_revision.
