@@ -28,7 +28,13 @@ SENT_BY_PAGES = (
     "x-user-agent",
 )
 """The headers of Connect, gRPC-Web, events and our own that a page of an allowed origin may send."""
-READ_BY_PAGES = ("grpc-message", "grpc-status", "grpc-status-details-bin", "retry-after")
+READ_BY_PAGES = (
+    "batchprogress-heartbeat-seconds",
+    "grpc-message",
+    "grpc-status",
+    "grpc-status-details-bin",
+    "retry-after",
+)
 HEADERS = {
     "Cache-Control": "no-store",  # an answer is true for a moment, and for one caller
     "Cross-Origin-Resource-Policy": "same-origin",

@@ -1,7 +1,7 @@
 """Passes each call on to the progress server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from services.gateway.contract.answers import Answer, answer_of, busy, draining,
 from services.gateway.contract.caller import Callers, Metadata
 from services.gateway.contract.messages import JSON, Converter, Encoded
 from services.gateway.contract.methods import Method
-from services.gateway.contract.upstream import Upstream
+from services.gateway.contract.upstream import Upstream, announced_heartbeats
 
 Context = RequestContext[Any, Any]
 AnyEndpoint = Any
@@ -144,14 +144,17 @@ class Forwarder:
             stream = open_stream(request, metadata=metadata)
             self._streams.add(stream)
             try:
-                async for response in self._responses(stream):
+                async for response in self._responses(stream, context.response_headers):
                     yield await self._converter.to_response(response, method.response, sent.codec)
             finally:
                 self._streams.discard(stream)
                 stream.cancel()
 
-    async def _responses(self, stream: grpc.aio.UnaryStreamCall[bytes, bytes]) -> AsyncIterator[bytes]:
+    async def _responses(
+        self, stream: grpc.aio.UnaryStreamCall[bytes, bytes], headers: MutableMapping[str, str]
+    ) -> AsyncIterator[bytes]:
         try:
+            headers.update(await announced_heartbeats(stream))
             async for response in stream:
                 yield response
         except grpc.aio.AioRpcError as error:

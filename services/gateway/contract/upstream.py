@@ -17,6 +17,8 @@ STREAMS_PER_CONNECTION_MAX = 64
 """Proxies allow 100 or 128 calls on a connection, and let further ones wait without a word."""
 REOPENED_SECONDS_MIN = 1.0
 """The least time between two openings with newer certificates: without a server, each call fails."""
+HEARTBEATS_KEY = "batchprogress-heartbeat-seconds"
+"""By it a watcher learns that the server knows heartbeats."""
 CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     # Use every replica behind the name, not only the first.
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
@@ -36,6 +38,17 @@ CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     # Each try of a caller is its own, and a stream that was cut resumes by revision.
     ("grpc.enable_retries", 0),
 )
+
+
+async def announced_heartbeats(stream: grpc.aio.UnaryStreamCall[bytes, bytes]) -> dict[str, str]:
+    """Return what the initial metadata of a watch says of heartbeats; nothing if there will be none.
+
+    Args:
+        stream: the watch. The server sends its initial metadata at once.
+
+    """
+    metadata: Any = await stream.initial_metadata()
+    return {name: value for name, value in metadata or () if name == HEARTBEATS_KEY}
 
 
 @dataclass(eq=False, slots=True)

@@ -13,7 +13,7 @@ from services.gateway.contract.answers import Answer, busy
 from services.gateway.contract.caller import Callers, Metadata
 from services.gateway.contract.forwarding import Forwarder, failed_call
 from services.gateway.contract.methods import method_named
-from services.gateway.contract.upstream import Upstream
+from services.gateway.contract.upstream import Upstream, announced_heartbeats
 from services.gateway.live.problems import Problem, away
 from services.gateway.live.snapshot import Snapshot, to_snapshot
 
@@ -25,7 +25,6 @@ SILENT_SECONDS_MAX = 3.0 * HEARTBEAT_SECONDS
 """A watch that has announced heartbeats is dead after three intervals without one."""
 OPENED_SECONDS_MAX = 10.0
 """How long the server may take until it has accepted a watch: it does so at once."""
-HEARTBEATS_KEY = "batchprogress-heartbeat-seconds"
 READS_MAX = 32
 """Reads at a time: each takes milliseconds, and after a restart each viewer may cause one."""
 GET_BATCH = method_named("GetBatch")
@@ -130,8 +129,7 @@ async def _responses(
 ) -> AsyncIterator[pb.WatchBatchResponse]:
     """Yield the responses, and an empty one when the watch is accepted."""
     async with asyncio.timeout(OPENED_SECONDS_MAX):
-        metadata: Any = await call.initial_metadata()
-    has_heartbeats = HEARTBEATS_KEY in dict(metadata or ())
+        has_heartbeats = bool(await announced_heartbeats(call))
     yield pb.WatchBatchResponse()
     while True:
         async with asyncio.timeout(SILENT_SECONDS_MAX if has_heartbeats else None):

@@ -9,7 +9,16 @@ import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
 from tests.support.eventually import eventually
-from tests.support.gateway import END, WEB_END, Door, details_of, gateway, gateway_process
+from tests.support.gateway import (
+    END,
+    PROGRESS,
+    WEB_END,
+    Door,
+    details_of,
+    enveloped,
+    gateway,
+    gateway_process,
+)
 from tests.support.progress import Served, progress_process
 
 STREAMS = 150
@@ -48,6 +57,16 @@ async def test_a_quiet_stream_has_heartbeats(door: Door, progress: Served) -> No
     async with door.watch("b", heartbeatInterval="1s") as frames:
         assert "batch" in (await anext(frames)).json
         assert (await anext(frames)).json == {}
+
+
+async def test_that_the_server_knows_heartbeats_is_a_header(door: Door, progress: Served) -> None:
+    """As in gRPC: a watcher then takes a stream without heartbeats for dead."""
+    await progress.create("b", 1)
+    await progress.report("b", "1")
+    for kind in ("application/connect+json", "application/grpc-web+json"):
+        body = enveloped(b'{"batchId": "b", "heartbeatInterval": "20s"}')
+        answer = await door.post(f"/{PROGRESS}/WatchBatch", body, kind)
+        assert answer.headers["batchprogress-heartbeat-seconds"] == "20"
 
 
 async def test_an_unknown_batch_ends_its_stream(door: Door) -> None:
