@@ -19,9 +19,9 @@ from tests.support.gateway import Door, gateway
 from tests.support.progress import served
 
 pytestmark = pytest.mark.more("starts proxies")
-QUIET_SECONDS = 2
+QUIET_SECONDS = 1
 """After so long a proxy of this test cuts an answer that says nothing; by default it is 50 or 60 s."""
-COMMENT_SECONDS = 0.5
+COMMENT_SECONDS = 0.2
 STOP_SECONDS_MAX = 10.0
 
 
@@ -71,6 +71,55 @@ backend gateway
     ("-db", "-f", "FILE"),
 )
 
+ENVOY = Proxy(
+    "envoy",
+    """
+static_resources:
+  listeners:
+    - address: { socket_address: { address: 127.0.0.1, port_value: PORT } }
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: web
+                stream_idle_timeout: QUIETs
+                route_config:
+                  virtual_hosts:
+                    - name: gateway
+                      domains: ["*"]
+                      routes: [{ match: { prefix: "/" }, route: { cluster: gateway, timeout: 0s } }]
+                http_filters:
+                  - name: envoy.filters.http.router
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router
+  clusters:
+    - name: gateway
+      load_assignment:
+        cluster_name: gateway
+        endpoints:
+          - lb_endpoints:
+              - endpoint: { address: { socket_address: { address: 127.0.0.1, port_value: GATEWAY } } }
+""",  # noqa: E501  # the name of a type
+    ("-c", "FILE", "--log-level", "warning", "--use-dynamic-base-id"),
+)
+CADDY = Proxy(
+    "caddy",
+    """
+{
+    admin off
+}
+http://127.0.0.1:PORT {
+    encode {
+        gzip 1
+        match header Content-Type text/event-stream*
+    }
+    reverse_proxy 127.0.0.1:GATEWAY
+}
+""",
+    ("run", "--config", "FILE", "--adapter", "caddyfile"),
+)
+
 
 @asynccontextmanager
 async def through(proxy: Proxy, gateway_port: int, folder: Path) -> AsyncIterator[Door]:
@@ -80,7 +129,7 @@ async def through(proxy: Proxy, gateway_port: int, folder: Path) -> AsyncIterato
     text = proxy.text
     for name, value in places.items():
         text = text.replace(name, str(value))
-    file = folder / "proxy.conf"
+    file = folder / "proxy.yaml"  # Envoy goes by it
     file.write_text(text, encoding="utf-8")
     arguments = [one.replace("FILE", str(file)).replace("FOLDER", str(folder)) for one in proxy.arguments]
     home = ServerHome(proxy.name)
@@ -103,7 +152,7 @@ async def _answers(door: Door) -> bool:
         return False
 
 
-@pytest.mark.parametrize("proxy", [NGINX, HAPROXY], ids=lambda proxy: proxy.name)
+@pytest.mark.parametrize("proxy", [NGINX, HAPROXY, ENVOY, CADDY], ids=lambda proxy: proxy.name)
 async def test_each_event_comes_at_once_and_a_quiet_stream_stays_open(
     proxy: Proxy, sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
