@@ -54,6 +54,13 @@ class BatchCompleted(BatchError):
         super().__init__(f"batch {batch_id} has completed: it can no longer be cancelled")
 
 
+class BatchProcessing(BatchError):
+    """The batch has not ended: it cannot be deleted."""
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__(f"batch {batch_id} is processing: only a batch that has ended can be deleted")
+
+
 class TotalTooLarge(BatchError):
     """The batch would have more jobs than the limit."""
 

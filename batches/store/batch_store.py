@@ -95,6 +95,15 @@ class BatchStore(PassStore):
             lambda c: lifecycle.change_batch(c, batch_id, Batch.with_cancellation)
         )
 
+    async def delete_batch(self, batch_id: str) -> None:
+        """Delete a batch if it exists. The rows of a large one are left to `delete_chunk`.
+
+        Raises:
+            BatchProcessing: the batch has not ended.
+
+        """
+        await self._database.write(lambda c: retention.delete_batch(c, batch_id))
+
     async def record_results(self, submitted: Sequence[JobResult], source: ResultSource) -> Recording:
         """Record results of any batches in one transaction; an error of one result is its verdict.
 

@@ -1,6 +1,7 @@
 """Creates, extends, seals and cancels batches: lock a batch, change it by the pure rules, save it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import insert, select
@@ -8,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Creation, NewBatch
-from batches.errors import RequestConflict
+from batches.errors import BatchNotFound, RequestConflict
 from batches.store import retention, schema
 from batches.store.rows import insert_batch, lock_batch, read_batch, save_batches, to_failure_limit
 from batches.store.sql_functions import database_now
@@ -25,7 +26,8 @@ async def create_batch(connection: AsyncConnection, new: NewBatch) -> Batch:
     existing = await _read_creation(connection, new.batch_id)
     if existing is not None:
         if not new.replaces(existing):
-            return await read_batch(connection, new.batch_id)
+            with suppress(BatchNotFound):  # deleted since: then it is created
+                return await read_batch(connection, new.batch_id)
         # None is left to purge if another caller has replaced it meanwhile.
         await retention.purge(connection, await retention.lock_existing(connection, [existing.batch_key]))
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()

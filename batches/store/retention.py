@@ -1,6 +1,6 @@
-"""Purges batches that ended long ago, in chunks, so that no transaction touches many rows.
+"""Deletes batches in chunks, so that no transaction touches many rows.
 
-A batch is purged when it ended long ago, or when another one replaces it.
+A batch is purged when it ended long ago, when another one replaces it, or when somebody asks for it.
 A purge deletes the row of a batch first and notes that its other rows are still to be deleted. From then
 on the batch does not exist for readers and reports, so nothing touches the rows that are being deleted,
 and the next pass continues a deletion that was interrupted.
@@ -9,10 +9,12 @@ and the next pass continues a deletion that was interrupted.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from batches.errors import BatchProcessing
 from batches.store import schema
+from batches.store.rows import lock_batches
 
 CHUNK_BATCHES = 100
 """Batches purged in one transaction."""
@@ -45,6 +47,20 @@ async def purge_ended(connection: AsyncConnection, ended_before: datetime) -> in
     return len(keys)
 
 
+async def delete_batch(connection: AsyncConnection, batch_id: str) -> None:
+    """Purge a batch if it exists, and delete its first rows: all rows of a small one.
+
+    Raises:
+        BatchProcessing: the batch has not ended.
+
+    """
+    for batch in await lock_batches(connection, [batch_id]):
+        if not batch.has_ended:
+            raise BatchProcessing(batch_id)
+        await purge(connection, [batch.batch_key])
+        await _delete_rows(connection, batch.batch_key)
+
+
 async def purge(connection: AsyncConnection, keys: Sequence[int]) -> None:
     """Purge locked batches: their ids are free, and their other rows are deleted later, in chunks."""
     if keys:
@@ -65,14 +81,19 @@ async def delete_chunk(connection: AsyncConnection) -> bool:
     key = await connection.scalar(select(table.batch_key).order_by(table.batch_key).limit(1))
     if key is None:
         return False
-    if not await _delete_results(connection, key):
-        for small in _SMALL_TABLES:
-            await _delete_of(connection, small, key)
+    await _delete_rows(connection, key)
     return True
 
 
-async def _delete_results(connection: AsyncConnection, batch_key: int) -> bool:
-    """Delete some results of a batch; return False if there were none."""
+async def _delete_rows(connection: AsyncConnection, batch_key: int) -> None:
+    """Delete some results of a purged batch, and everything else if no result is left."""
+    if await _delete_results(connection, batch_key) < CHUNK_ROWS:
+        for small in _SMALL_TABLES:
+            await connection.execute(delete(small).where(small.c.batch_key == batch_key))
+
+
+async def _delete_results(connection: AsyncConnection, batch_key: int) -> int:
+    """Delete some results of a batch; return their number."""
     table = schema.job_results.c
     query = select(table.job_id).where(table.batch_key == batch_key).order_by(table.job_id).limit(CHUNK_ROWS)
     job_ids = (await connection.scalars(query)).all()
@@ -81,8 +102,4 @@ async def _delete_results(connection: AsyncConnection, batch_key: int) -> bool:
         await connection.execute(
             delete(schema.job_results).where(table.batch_key == batch_key, table.job_id <= job_ids[-1])
         )
-    return bool(job_ids)
-
-
-async def _delete_of(connection: AsyncConnection, table: Table, batch_key: int) -> None:
-    await connection.execute(delete(table).where(table.c.batch_key == batch_key))
+    return len(job_ids)

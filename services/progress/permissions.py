@@ -13,6 +13,7 @@ _ROLES = {
     "AddJobs": Role.OPERATOR,
     "SealBatch": Role.OPERATOR,
     "CancelBatch": Role.OPERATOR,
+    "DeleteBatch": Role.OPERATOR,
     "GetBatch": Role.READER,
     "ListBatches": Role.READER,
     "ListJobResults": Role.READER,

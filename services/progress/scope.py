@@ -16,6 +16,11 @@ from services.progress.errors import ForeignBatchId
 from services.progress.group_commit import Call, GroupCommit
 
 
+def is_visible(batch_id: str) -> bool:
+    """Return whether the batch may exist for the caller."""
+    return caller().owns(batch_id)
+
+
 def require_visible(batch_id: str) -> str:
     """Return the id of a batch that the caller asks for.
 
@@ -23,7 +28,7 @@ def require_visible(batch_id: str) -> str:
         BatchNotFound: the batch does not exist for the caller.
 
     """
-    if not caller().owns(batch_id):
+    if not is_visible(batch_id):
         raise BatchNotFound(batch_id)
     return batch_id
 

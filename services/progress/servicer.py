@@ -90,6 +90,13 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self._changed([batch.batch_id])
         return pb.CancelBatchResponse(batch=self._messages.of_changed(batch))
 
+    async def DeleteBatch(self, request: pb.DeleteBatchRequest, _context: Context) -> pb.DeleteBatchResponse:
+        batch_id = requests.to_batch_id(request)
+        if scope.is_visible(batch_id):  # another one does not exist for the caller, as if it were deleted
+            await self._store.delete_batch(batch_id)
+            self._changed([batch_id])
+        return pb.DeleteBatchResponse()
+
     @counted_read
     async def GetBatch(self, request: pb.GetBatchRequest, _context: Context) -> pb.GetBatchResponse:
         batch = await self._store.get_batch(require_visible(requests.to_batch_id(request)))

@@ -18,6 +18,7 @@ ERRORS: ErrorTable = {
     batch_errors.BatchSealed: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_SEALED"),
     batch_errors.BatchCancelled: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_CANCELLED"),
     batch_errors.BatchCompleted: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_COMPLETED"),
+    batch_errors.BatchProcessing: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_PROCESSING"),
     batch_errors.TotalTooLarge: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "TOTAL_TOO_LARGE"),
     batch_errors.RequestConflict: ErrorAnswer(StatusCode.ALREADY_EXISTS, "REQUEST_CONFLICT"),
     batch_errors.BatchFull: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_FULL"),

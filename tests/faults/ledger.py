@@ -80,7 +80,7 @@ class Ledger:
             self.acknowledged_jobs[job[0]] += 1
 
     def forget(self, batch_id: str) -> None:
-        """Forget the reports of a batch that was replaced: its rows are deleted."""
+        """Forget the reports of a batch that was replaced or deleted: its rows are gone."""
         self.attempted = {job: outcome for job, outcome in self.attempted.items() if job[0] != batch_id}
         self.acknowledged = {job for job in self.acknowledged if job[0] != batch_id}
         self.recorded = Counter({job: number for job, number in self.recorded.items() if job[0] != batch_id})

@@ -22,27 +22,12 @@ from batches.result import JobOutcome, JobResult
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
+from tests.faults.drawn import BATCHES, CREATED, IF_ENDED, REQUESTS, RESULTS, SELDOM, Result
 from tests.faults.ledger import Ledger
 from tests.faults.model import Created, Model
 from tests.support.answers import answered
 from tests.support.progress import Served, served
 
-BATCHES = st.sampled_from((0, 0, 0, 1))
-"""Two batches in each example, to show that they do not affect each other; the second is used rarely, so that
-the few steps of an example reach interesting states."""
-SELDOM = st.sampled_from((False, False, False, False, True))
-JOBS = st.integers(0, 7)
-TOTALS = st.integers(0, 6)
-"""Fewer than the number of job ids, so that batches fill, complete and overflow within a few steps."""
-ATTEMPTS = st.integers(1, 3)
-REQUESTS = st.integers(0, 2)
-IF_ENDED = st.sampled_from(IfEnded)
-CREATED = st.tuples(TOTALS, st.booleans(), st.sampled_from((None, None, ("jobs", 1), ("percent", 40))))
-"""Total, seal and limit of failures."""
-OUTCOMES = st.sampled_from(JobOutcome)
-RESULTS = st.tuples(JOBS, ATTEMPTS, OUTCOMES)
-Result = tuple[int, int, JobOutcome]
-"""Job, attempt, outcome."""
 TAKEN = frozenset({"RECORDED", "SUPERSEDED_EARLIER"})
 """The dispositions that change a batch."""
 UPTIME_STEPS_MIN = 8
@@ -181,6 +166,19 @@ class Contract(RuleBasedStateMachine):
         elif not known.cancelled:
             known.cancel_reason = "REQUESTED"
             known.changed()
+        self.compare(batch)
+
+    @rule(batch=BATCHES)
+    def delete(self, batch: int) -> None:
+        """DeleteBatch: also of a batch that does not exist, or has not ended."""
+        known = self.models.get(batch)
+        answer = self.call(self.server.stub.DeleteBatch(pb.DeleteBatchRequest(batch_id=self.name(batch))))
+        if known is not None and not (known.cancelled or known.completed):
+            assert answer == "BATCH_PROCESSING"
+        else:
+            assert answer == pb.DeleteBatchResponse()
+            self.models.pop(batch, None)
+            self.ledger.forget(self.name(batch))
         self.compare(batch)
 
     @rule(batch=BATCHES, result=RESULTS)

@@ -23,8 +23,8 @@
 // - UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 // - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
 //   `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
-//   CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch and
-//   CancelBatch. A watch token has no role: see CreateWatchToken.
+//   CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch,
+//   CancelBatch and DeleteBatch. A watch token has no role: see CreateWatchToken.
 // - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
 //   exceeds the rate that its token allows; send the request again after the
 //   delay.
@@ -70,6 +70,7 @@ const (
 	ProgressService_AddJobs_FullMethodName           = "/batchprogress.v1.ProgressService/AddJobs"
 	ProgressService_SealBatch_FullMethodName         = "/batchprogress.v1.ProgressService/SealBatch"
 	ProgressService_CancelBatch_FullMethodName       = "/batchprogress.v1.ProgressService/CancelBatch"
+	ProgressService_DeleteBatch_FullMethodName       = "/batchprogress.v1.ProgressService/DeleteBatch"
 	ProgressService_GetBatch_FullMethodName          = "/batchprogress.v1.ProgressService/GetBatch"
 	ProgressService_ListBatches_FullMethodName       = "/batchprogress.v1.ProgressService/ListBatches"
 	ProgressService_ReportJobResult_FullMethodName   = "/batchprogress.v1.ProgressService/ReportJobResult"
@@ -123,6 +124,15 @@ type ProgressServiceClient interface {
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	// - FAILED_PRECONDITION / BATCH_COMPLETED: the batch is already COMPLETED.
 	CancelBatch(ctx context.Context, in *CancelBatchRequest, opts ...grpc.CallOption) (*CancelBatchResponse, error)
+	// Deletes a batch that has ended, with its results, repairs and everything else
+	// that is kept of it. From the answer on it is as if it had never been created:
+	// reads, watches and reports answer NOT_FOUND, and its id is free. The rows of a
+	// large batch are deleted in the background. Idempotent: succeeds if the batch
+	// does not exist.
+	//
+	//   - FAILED_PRECONDITION / BATCH_PROCESSING: the batch has not ended; cancel it
+	//     first.
+	DeleteBatch(ctx context.Context, in *DeleteBatchRequest, opts ...grpc.CallOption) (*DeleteBatchResponse, error)
 	// Returns a batch.
 	//
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
@@ -182,7 +192,8 @@ type ProgressServiceClient interface {
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	ListRepairs(ctx context.Context, in *ListRepairsRequest, opts ...grpc.CallOption) (*ListRepairsResponse, error)
 	// Sends its initial metadata immediately, then the current batch, unless its
-	// revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
+	// revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
+	// another state may have the last revision after a fail-over of the database lost changes. A slow watcher
 	// skips states and receives the newest one, never a queue of old ones. The
 	// stream ends with OK after it has sent a state other than PROCESSING, or
 	// immediately if the batch has such a state at the revision after_revision.
@@ -257,6 +268,16 @@ func (c *progressServiceClient) CancelBatch(ctx context.Context, in *CancelBatch
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CancelBatchResponse)
 	err := c.cc.Invoke(ctx, ProgressService_CancelBatch_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *progressServiceClient) DeleteBatch(ctx context.Context, in *DeleteBatchRequest, opts ...grpc.CallOption) (*DeleteBatchResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteBatchResponse)
+	err := c.cc.Invoke(ctx, ProgressService_DeleteBatch_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -413,6 +434,15 @@ type ProgressServiceServer interface {
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	// - FAILED_PRECONDITION / BATCH_COMPLETED: the batch is already COMPLETED.
 	CancelBatch(context.Context, *CancelBatchRequest) (*CancelBatchResponse, error)
+	// Deletes a batch that has ended, with its results, repairs and everything else
+	// that is kept of it. From the answer on it is as if it had never been created:
+	// reads, watches and reports answer NOT_FOUND, and its id is free. The rows of a
+	// large batch are deleted in the background. Idempotent: succeeds if the batch
+	// does not exist.
+	//
+	//   - FAILED_PRECONDITION / BATCH_PROCESSING: the batch has not ended; cancel it
+	//     first.
+	DeleteBatch(context.Context, *DeleteBatchRequest) (*DeleteBatchResponse, error)
 	// Returns a batch.
 	//
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
@@ -472,7 +502,8 @@ type ProgressServiceServer interface {
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	ListRepairs(context.Context, *ListRepairsRequest) (*ListRepairsResponse, error)
 	// Sends its initial metadata immediately, then the current batch, unless its
-	// revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
+	// revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
+	// another state may have the last revision after a fail-over of the database lost changes. A slow watcher
 	// skips states and receives the newest one, never a queue of old ones. The
 	// stream ends with OK after it has sent a state other than PROCESSING, or
 	// immediately if the batch has such a state at the revision after_revision.
@@ -524,6 +555,9 @@ func (UnimplementedProgressServiceServer) SealBatch(context.Context, *SealBatchR
 }
 func (UnimplementedProgressServiceServer) CancelBatch(context.Context, *CancelBatchRequest) (*CancelBatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelBatch not implemented")
+}
+func (UnimplementedProgressServiceServer) DeleteBatch(context.Context, *DeleteBatchRequest) (*DeleteBatchResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteBatch not implemented")
 }
 func (UnimplementedProgressServiceServer) GetBatch(context.Context, *GetBatchRequest) (*GetBatchResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBatch not implemented")
@@ -644,6 +678,24 @@ func _ProgressService_CancelBatch_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ProgressServiceServer).CancelBatch(ctx, req.(*CancelBatchRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProgressService_DeleteBatch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteBatchRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProgressServiceServer).DeleteBatch(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProgressService_DeleteBatch_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProgressServiceServer).DeleteBatch(ctx, req.(*DeleteBatchRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -843,6 +895,10 @@ var ProgressService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelBatch",
 			Handler:    _ProgressService_CancelBatch_Handler,
+		},
+		{
+			MethodName: "DeleteBatch",
+			Handler:    _ProgressService_DeleteBatch_Handler,
 		},
 		{
 			MethodName: "GetBatch",

@@ -94,6 +94,10 @@ class Terminal:
         """Everything that was written, without escape sequences."""
         return ESCAPES.sub("", self.raw)
 
+    def type(self, text: str) -> None:
+        """Type some text."""
+        os.write(self._terminal, text.encode())
+
     async def shows(self, pattern: str) -> None:
         """Wait until the pattern occurs in what was written."""
         async with asyncio.timeout(SECONDS_MAX):

@@ -20,6 +20,7 @@ from batchprogress import (
     BatchConflict,
     BatchEnded,
     BatchNotFound,
+    BatchProcessing,
     BatchSealed,
     BatchState,
     CallFailed,
@@ -159,6 +160,7 @@ async def test_what_the_server_refuses_raises_its_own_error(client: Either) -> N
         (BatchSealed, "add_jobs", ("b", 1), "BATCH_SEALED"),
         (BatchCancelled, "add_jobs", ("gone", 1), "BATCH_CANCELLED"),
         (BatchCompleted, "cancel", ("done",), "BATCH_COMPLETED"),
+        (BatchProcessing, "delete", ("b",), "BATCH_PROCESSING"),
         (RequestConflict, "add_jobs", ("grows", 2, "r"), "REQUEST_CONFLICT"),
         (InvalidRequest, "create", ("b", -1), "INVALID_FIELD"),
     ):
@@ -173,6 +175,17 @@ async def test_what_the_server_refuses_raises_its_own_error(client: Either) -> N
     for name in ("results", "repairs", "watch"):
         with pytest.raises(LookupError, match="'nope'"):
             await client.every(name, "nope")
+
+
+async def test_deleted_batch_does_not_exist(client: Either) -> None:
+    """The call may be repeated, and the id used again."""
+    await client.call("create", "b", 2)
+    await client.call("cancel", "b")
+    for _ in range(2):
+        assert await client.call("delete", "b") is None
+    with pytest.raises(BatchNotFound):
+        await client.call("get", "b")
+    assert (await client.call("create", "b", 5)).total_jobs == 5
 
 
 async def test_passes_of_the_reconciler(client: Either, tmp_path: Path) -> None:

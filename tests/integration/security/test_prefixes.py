@@ -30,7 +30,7 @@ ABOUT_A_BATCH: dict[str, dict[str, Any]] = {
     "CreateWatchToken": {},
     "ReportJobResult": {"job_id": "j", "outcome": pb.JOB_OUTCOME_SUCCEEDED},
 }
-"""Every method with a batch_id except CreateBatch, with the other fields that its request needs."""
+"""Every method with a batch_id except CreateBatch and DeleteBatch, with the other fields of its request."""
 
 
 @pytest_asyncio.fixture
@@ -49,7 +49,7 @@ async def scoped(serve: Serve, tokens: Tokens) -> AsyncIterator[tuple[Served, Se
 def test_every_method_about_a_batch_is_tested() -> None:
     methods = pb.DESCRIPTOR.services_by_name["ProgressService"].methods
     about = {one.name for one in methods if "batch_id" in one.input_type.fields_by_name}
-    assert about == {*ABOUT_A_BATCH, "CreateBatch"}
+    assert about == {*ABOUT_A_BATCH, "CreateBatch", "DeleteBatch"}
 
 
 @pytest.mark.parametrize("method", ABOUT_A_BATCH)
@@ -61,6 +61,16 @@ async def test_foreign_batch_looks_like_an_unknown_one(scoped: tuple[Served, Ser
     assert foreign == unknown
     assert foreign[0] == "NOT_FOUND"
     assert (await owner.get(THEIRS)).revision == before.revision
+
+
+async def test_foreign_batch_is_not_deleted(scoped: tuple[Served, Served]) -> None:
+    """The answer is that to an unknown batch: nothing tells that it exists."""
+    owner, client = scoped
+    await owner.stub.CancelBatch(pb.CancelBatchRequest(batch_id=THEIRS))
+    for batch_id in (THEIRS, NOBODYS):
+        answer = await client.stub.DeleteBatch(pb.DeleteBatchRequest(batch_id=batch_id))
+        assert answer == pb.DeleteBatchResponse()
+    assert (await owner.get(THEIRS)).state == pb.BATCH_STATE_CANCELLED
 
 
 async def test_foreign_results_do_not_fail_the_others(scoped: tuple[Served, Served]) -> None:

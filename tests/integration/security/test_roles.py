@@ -34,7 +34,7 @@ BY_ROLE = {
         "WatchBatch",
         "CreateWatchToken",
     },
-    Role.OPERATOR: {"CreateBatch", "AddJobs", "SealBatch", "CancelBatch"},
+    Role.OPERATOR: {"CreateBatch", "AddJobs", "SealBatch", "CancelBatch", "DeleteBatch"},
 }
 METHODS = [method.name for method in SERVICES["progress"][0].methods]
 

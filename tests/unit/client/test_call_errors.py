@@ -28,6 +28,7 @@ CODE = grpc.StatusCode
         (CODE.FAILED_PRECONDITION, "BATCH_SEALED", errors.BatchSealed),
         (CODE.FAILED_PRECONDITION, "BATCH_CANCELLED", errors.BatchCancelled),
         (CODE.FAILED_PRECONDITION, "BATCH_COMPLETED", errors.BatchCompleted),
+        (CODE.FAILED_PRECONDITION, "BATCH_PROCESSING", errors.BatchProcessing),
         (CODE.FAILED_PRECONDITION, "WATCH_TOKENS_OFF", errors.WatchTokensOff),
         (CODE.FAILED_PRECONDITION, "TOTAL_TOO_LARGE", errors.InvalidRequest),
         (CODE.INVALID_ARGUMENT, "INVALID_FIELD", errors.InvalidRequest),

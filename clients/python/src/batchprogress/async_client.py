@@ -8,6 +8,7 @@ from typing import Self
 
 from batchprogress._calls import requests
 from batchprogress._calls.async_caller import AsyncCaller
+from batchprogress._calls.async_changes import AsyncChanges
 from batchprogress._calls.async_reads import AsyncReads
 from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
 from batchprogress._calls.creation import IfEnded
@@ -16,7 +17,7 @@ from batchprogress.async_reporter import AsyncReporter
 from batchprogress.models import Batch
 
 
-class AsyncClient(AsyncReads):
+class AsyncClient(AsyncChanges, AsyncReads):
     """The asyncio counterpart of `Client`, for one event loop.
 
     Nothing is connected before the first call. In a child that is forked after a call it raises GrpcUnusable:
@@ -141,73 +142,6 @@ class AsyncClient(AsyncReads):
             max_failed_percent=max_failed_percent,
         )
         return await self._caller.answer(call)
-
-    async def add_jobs(self, batch_id: str, additional_jobs: int, request_id: str | None = None) -> Batch:
-        """Add jobs to an unsealed batch.
-
-        Args:
-            batch_id: the batch.
-            additional_jobs: the number of jobs to add, at least 1.
-            request_id: names this addition: the same again adds nothing. None makes each call an addition.
-
-        Returns:
-            The batch with the jobs added.
-
-        Raises:
-            BatchNotFound: there is no such batch.
-            BatchSealed: its total is final.
-            BatchCancelled: it was cancelled.
-            RequestConflict: the request_id was used with another number of jobs.
-
-        Example:
-            >>> await client.create("import", 0, sealed=False)
-            >>> batch = await client.add_jobs("import", 500, request_id="page-1")
-            >>> print(batch.total_jobs)
-            500
-
-        """
-        return await self._caller.answer(requests.add_jobs(batch_id, additional_jobs, request_id))
-
-    async def seal(self, batch_id: str) -> Batch:
-        """Declare that no more jobs will be added: only then can the batch complete.
-
-        Args:
-            batch_id: the batch.
-
-        Returns:
-            The sealed batch; it has completed if nothing was pending.
-
-        Raises:
-            BatchNotFound: there is no such batch.
-
-        Example:
-            >>> await client.create("import", 0, sealed=False)
-            >>> print((await client.seal("import")).state)
-            completed
-
-        """
-        return await self._caller.answer(requests.seal(batch_id))
-
-    async def cancel(self, batch_id: str) -> Batch:
-        """Cancel a batch. Results that still arrive are counted, and their workers learn of it.
-
-        Args:
-            batch_id: the batch.
-
-        Returns:
-            The cancelled batch.
-
-        Raises:
-            BatchNotFound: there is no such batch.
-            BatchCompleted: it has completed already.
-
-        Example:
-            >>> await client.create("sync-2026-11", 1037)
-            >>> print((await client.cancel("sync-2026-11")).state)
-            cancelled
-
-        """
-        return await self._caller.answer(requests.cancel(batch_id))
 
     def watch(
         self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0

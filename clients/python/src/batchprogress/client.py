@@ -9,6 +9,7 @@ from typing import Self
 from batchprogress._calls import requests
 from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
 from batchprogress._calls.caller import Caller
+from batchprogress._calls.changes import Changes
 from batchprogress._calls.creation import IfEnded
 from batchprogress._calls.reads import Reads
 from batchprogress._grpc.connection import Connection, Credentials, Token
@@ -16,7 +17,7 @@ from batchprogress.models import Batch
 from batchprogress.reporter import Reporter
 
 
-class Client(Reads):
+class Client(Changes, Reads):
     """Creates, reads and watches batches. Safe to share between threads.
 
     Nothing is connected before the first call, so a fork after the construction is safe. The calls of a child
@@ -142,72 +143,6 @@ class Client(Reads):
             max_failed_percent=max_failed_percent,
         )
         return self._caller.answer(call)
-
-    def add_jobs(self, batch_id: str, additional_jobs: int, request_id: str | None = None) -> Batch:
-        """Add jobs to an unsealed batch.
-
-        Args:
-            batch_id: the batch.
-            additional_jobs: the number of jobs to add, at least 1.
-            request_id: names this addition: the same again adds nothing. None makes each call an addition.
-
-        Returns:
-            The batch with the jobs added.
-
-        Raises:
-            BatchNotFound: there is no such batch.
-            BatchSealed: its total is final.
-            BatchCancelled: it was cancelled.
-            RequestConflict: the request_id was used with another number of jobs.
-
-        Example:
-            >>> client.create("import", 0, sealed=False)
-            >>> client.add_jobs("import", 500, request_id="page-1").total_jobs
-            500
-
-        """
-        return self._caller.answer(requests.add_jobs(batch_id, additional_jobs, request_id))
-
-    def seal(self, batch_id: str) -> Batch:
-        """Declare that no more jobs will be added: only then can the batch complete.
-
-        Args:
-            batch_id: the batch.
-
-        Returns:
-            The sealed batch; it has completed if nothing was pending.
-
-        Raises:
-            BatchNotFound: there is no such batch.
-
-        Example:
-            >>> client.create("import", 0, sealed=False)
-            >>> print(client.seal("import").state)
-            completed
-
-        """
-        return self._caller.answer(requests.seal(batch_id))
-
-    def cancel(self, batch_id: str) -> Batch:
-        """Cancel a batch. Results that still arrive are counted, and their workers learn of it.
-
-        Args:
-            batch_id: the batch.
-
-        Returns:
-            The cancelled batch.
-
-        Raises:
-            BatchNotFound: there is no such batch.
-            BatchCompleted: it has completed already.
-
-        Example:
-            >>> client.create("sync-2026-11", 1037)
-            >>> print(client.cancel("sync-2026-11").state)
-            cancelled
-
-        """
-        return self._caller.answer(requests.cancel(batch_id))
 
     def watch(
         self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0

@@ -3,7 +3,8 @@
     ProgressError
     ├── CallFailed              a call of Client or AsyncClient
     │   ├── BatchNotFound       also a LookupError
-    │   ├── BatchConflict, BatchEnded, BatchSealed, BatchCancelled, BatchCompleted, RequestConflict
+    │   ├── BatchConflict, BatchEnded, BatchSealed, BatchCancelled, BatchCompleted, BatchProcessing
+    │   ├── RequestConflict
     │   ├── InvalidRequest      also a ValueError
     │   ├── Unauthenticated, PermissionDenied
     │   ├── Unavailable
@@ -78,6 +79,10 @@ class BatchCancelled(CallFailed):
 
 class BatchCompleted(CallFailed):
     """The batch has completed and cannot be cancelled."""
+
+
+class BatchProcessing(CallFailed):
+    """The batch has not ended and cannot be deleted."""
 
 
 class RequestConflict(CallFailed):

@@ -22,6 +22,7 @@ _BY_REASON: dict[str, tuple[_ErrorType, str]] = {
     "BATCH_SEALED": (errors.BatchSealed, "create batches that grow with sealed=False"),
     "BATCH_CANCELLED": (errors.BatchCancelled, "create another batch"),
     "BATCH_COMPLETED": (errors.BatchCompleted, "a completed batch stays completed"),
+    "BATCH_PROCESSING": (errors.BatchProcessing, "cancel it first"),
     "REQUEST_CONFLICT": (errors.RequestConflict, "give another request_id for another addition"),
     "WATCH_TOKENS_OFF": (
         errors.WatchTokensOff,

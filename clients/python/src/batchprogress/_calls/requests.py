@@ -116,6 +116,11 @@ def cancel(batch_id: str) -> Call[Batch]:
     return Call("CancelBatch", pb.CancelBatchRequest(batch_id=batch_id), _read_batch, batch_id)
 
 
+def delete(batch_id: str) -> Call[None]:
+    """Delete a batch."""
+    return Call("DeleteBatch", pb.DeleteBatchRequest(batch_id=batch_id), lambda _: None, batch_id)
+
+
 def get(batch_id: str) -> Call[Batch]:
     """Read a batch."""
     return Call("GetBatch", pb.GetBatchRequest(batch_id=batch_id), _read_batch, batch_id)

@@ -7,6 +7,7 @@ import typer
 import batchprogress
 from batchprogress.cli import (
     checking,
+    deletion,
     doctor,
     failures,
     lifecycle,
@@ -33,7 +34,8 @@ all rows, run `python -m batches check` with access to the database.
 \b
 Exit codes:
   0  done; watch: completed without failures
-  1  watch: completed, some jobs failed; check: there are differences; doctor: a check failed
+  1  watch: completed, some jobs failed; check: there are differences; doctor: a check failed;
+     delete: not confirmed
   2  wrong arguments
   3  watch: cancelled
   4  the batch does not exist
@@ -93,6 +95,7 @@ for _command in (
     doctor.doctor,
     watch_tokens.watch_token,
     lifecycle.cancel,
+    deletion.delete,
     checking.check,
 ):
     add_command(app, _command)

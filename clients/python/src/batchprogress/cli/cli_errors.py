@@ -37,6 +37,7 @@ ADVICE = {
     "BATCH_SEALED": "create batches that grow with --unsealed",
     "BATCH_CANCELLED": "create another batch",
     "BATCH_COMPLETED": "a completed batch stays completed",
+    "BATCH_PROCESSING": "cancel it first",
     "REQUEST_CONFLICT": "give another --request-id for another addition",
     "RESULT_CONFLICT": "the first result stays; report a retry with a higher --attempt",
     "WATCH_TOKENS_OFF": "set PROGRESS_WATCH_TOKEN_KEY_FILE on a server with tokens, or watch without one",

@@ -26,8 +26,8 @@ Besides the codes named at each RPC, every RPC may answer:
 - UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
   `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
-  CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch and
-  CancelBatch. A watch token has no role: see CreateWatchToken.
+  CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch,
+  CancelBatch and DeleteBatch. A watch token has no role: see CreateWatchToken.
 - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
   exceeds the rate that its token allows; send the request again after the
   delay.
@@ -676,6 +676,45 @@ class CancelBatchResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelBatchResponse: _TypeAlias = CancelBatchResponse  # noqa: Y015
+
+@_typing.final
+class DeleteBatchRequest(_message.Message):
+    """A request to delete a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """The batch."""
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteBatchRequest: _TypeAlias = DeleteBatchRequest  # noqa: Y015
+
+@_typing.final
+class DeleteBatchResponse(_message.Message):
+    """An empty answer: the batch does not exist."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteBatchResponse: _TypeAlias = DeleteBatchResponse  # noqa: Y015
 
 @_typing.final
 class GetBatchRequest(_message.Message):

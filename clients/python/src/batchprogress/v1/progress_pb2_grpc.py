@@ -55,6 +55,11 @@ class ProgressServiceStub(object):
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.CancelBatchRequest.SerializeToString,
                 response_deserializer=batchprogress_dot_v1_dot_progress__pb2.CancelBatchResponse.FromString,
                 _registered_method=True)
+        self.DeleteBatch = channel.unary_unary(
+                '/batchprogress.v1.ProgressService/DeleteBatch',
+                request_serializer=batchprogress_dot_v1_dot_progress__pb2.DeleteBatchRequest.SerializeToString,
+                response_deserializer=batchprogress_dot_v1_dot_progress__pb2.DeleteBatchResponse.FromString,
+                _registered_method=True)
         self.GetBatch = channel.unary_unary(
                 '/batchprogress.v1.ProgressService/GetBatch',
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.GetBatchRequest.SerializeToString,
@@ -161,6 +166,20 @@ class ProgressServiceServicer(object):
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         - FAILED_PRECONDITION / BATCH_COMPLETED: the batch is already COMPLETED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteBatch(self, request, context):
+        """Deletes a batch that has ended, with its results, repairs and everything else
+        that is kept of it. From the answer on it is as if it had never been created:
+        reads, watches and reports answer NOT_FOUND, and its id is free. The rows of a
+        large batch are deleted in the background. Idempotent: succeeds if the batch
+        does not exist.
+
+        - FAILED_PRECONDITION / BATCH_PROCESSING: the batch has not ended; cancel it
+        first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -330,6 +349,11 @@ def add_ProgressServiceServicer_to_server(servicer, server):
                     request_deserializer=batchprogress_dot_v1_dot_progress__pb2.CancelBatchRequest.FromString,
                     response_serializer=batchprogress_dot_v1_dot_progress__pb2.CancelBatchResponse.SerializeToString,
             ),
+            'DeleteBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBatch,
+                    request_deserializer=batchprogress_dot_v1_dot_progress__pb2.DeleteBatchRequest.FromString,
+                    response_serializer=batchprogress_dot_v1_dot_progress__pb2.DeleteBatchResponse.SerializeToString,
+            ),
             'GetBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBatch,
                     request_deserializer=batchprogress_dot_v1_dot_progress__pb2.GetBatchRequest.FromString,
@@ -490,6 +514,33 @@ class ProgressService(object):
             '/batchprogress.v1.ProgressService/CancelBatch',
             batchprogress_dot_v1_dot_progress__pb2.CancelBatchRequest.SerializeToString,
             batchprogress_dot_v1_dot_progress__pb2.CancelBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batchprogress.v1.ProgressService/DeleteBatch',
+            batchprogress_dot_v1_dot_progress__pb2.DeleteBatchRequest.SerializeToString,
+            batchprogress_dot_v1_dot_progress__pb2.DeleteBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

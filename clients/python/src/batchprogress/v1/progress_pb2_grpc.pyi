@@ -26,8 +26,8 @@ Besides the codes named at each RPC, every RPC may answer:
 - UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
   `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
-  CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch and
-  CancelBatch. A watch token has no role: see CreateWatchToken.
+  CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch,
+  CancelBatch and DeleteBatch. A watch token has no role: see CreateWatchToken.
 - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
   exceeds the rate that its token allows; send the request again after the
   delay.
@@ -117,6 +117,16 @@ class ProgressServiceStub:
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     - FAILED_PRECONDITION / BATCH_COMPLETED: the batch is already COMPLETED.
+    """
+    DeleteBatch: _grpc.UnaryUnaryMultiCallable[_progress_pb2.DeleteBatchRequest, _progress_pb2.DeleteBatchResponse]
+    """Deletes a batch that has ended, with its results, repairs and everything else
+    that is kept of it. From the answer on it is as if it had never been created:
+    reads, watches and reports answer NOT_FOUND, and its id is free. The rows of a
+    large batch are deleted in the background. Idempotent: succeeds if the batch
+    does not exist.
+
+    - FAILED_PRECONDITION / BATCH_PROCESSING: the batch has not ended; cancel it
+      first.
     """
     GetBatch: _grpc.UnaryUnaryMultiCallable[_progress_pb2.GetBatchRequest, _progress_pb2.GetBatchResponse]
     """Returns a batch.
@@ -262,6 +272,16 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     - FAILED_PRECONDITION / BATCH_COMPLETED: the batch is already COMPLETED.
+    """
+    DeleteBatch: _aio.UnaryUnaryMultiCallable[_progress_pb2.DeleteBatchRequest, _progress_pb2.DeleteBatchResponse]  # type: ignore[assignment]
+    """Deletes a batch that has ended, with its results, repairs and everything else
+    that is kept of it. From the answer on it is as if it had never been created:
+    reads, watches and reports answer NOT_FOUND, and its id is free. The rows of a
+    large batch are deleted in the background. Idempotent: succeeds if the batch
+    does not exist.
+
+    - FAILED_PRECONDITION / BATCH_PROCESSING: the batch has not ended; cancel it
+      first.
     """
     GetBatch: _aio.UnaryUnaryMultiCallable[_progress_pb2.GetBatchRequest, _progress_pb2.GetBatchResponse]  # type: ignore[assignment]
     """Returns a batch.
@@ -428,6 +448,22 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         - FAILED_PRECONDITION / BATCH_COMPLETED: the batch is already COMPLETED.
+        """
+
+    @_abc_1.abstractmethod
+    def DeleteBatch(
+        self,
+        request: _progress_pb2.DeleteBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_progress_pb2.DeleteBatchResponse, _abc.Awaitable[_progress_pb2.DeleteBatchResponse]]:
+        """Deletes a batch that has ended, with its results, repairs and everything else
+        that is kept of it. From the answer on it is as if it had never been created:
+        reads, watches and reports answer NOT_FOUND, and its id is free. The rows of a
+        large batch are deleted in the background. Idempotent: succeeds if the batch
+        does not exist.
+
+        - FAILED_PRECONDITION / BATCH_PROCESSING: the batch has not ended; cancel it
+          first.
         """
 
     @_abc_1.abstractmethod

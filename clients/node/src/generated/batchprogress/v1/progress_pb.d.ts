@@ -23,8 +23,8 @@
 // - UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 // - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
 //   `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
-//   CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch and
-//   CancelBatch. A watch token has no role: see CreateWatchToken.
+//   CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch,
+//   CancelBatch and DeleteBatch. A watch token has no role: see CreateWatchToken.
 // - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
 //   exceeds the rate that its token allows; send the request again after the
 //   delay.
@@ -506,6 +506,40 @@ export declare type CancelBatchResponse = Message<"batchprogress.v1.CancelBatchR
  * Use `create(CancelBatchResponseSchema)` to create a new message.
  */
 export declare const CancelBatchResponseSchema: GenMessage<CancelBatchResponse>;
+
+/**
+ * A request to delete a batch.
+ *
+ * @generated from message batchprogress.v1.DeleteBatchRequest
+ */
+export declare type DeleteBatchRequest = Message<"batchprogress.v1.DeleteBatchRequest"> & {
+  /**
+   * The batch.
+   *
+   * @generated from field: string batch_id = 1;
+   */
+  batchId: string;
+};
+
+/**
+ * Describes the message batchprogress.v1.DeleteBatchRequest.
+ * Use `create(DeleteBatchRequestSchema)` to create a new message.
+ */
+export declare const DeleteBatchRequestSchema: GenMessage<DeleteBatchRequest>;
+
+/**
+ * An empty answer: the batch does not exist.
+ *
+ * @generated from message batchprogress.v1.DeleteBatchResponse
+ */
+export declare type DeleteBatchResponse = Message<"batchprogress.v1.DeleteBatchResponse"> & {
+};
+
+/**
+ * Describes the message batchprogress.v1.DeleteBatchResponse.
+ * Use `create(DeleteBatchResponseSchema)` to create a new message.
+ */
+export declare const DeleteBatchResponseSchema: GenMessage<DeleteBatchResponse>;
 
 /**
  * A request for a batch.
@@ -1815,6 +1849,23 @@ export declare const ProgressService: GenService<{
     output: typeof CancelBatchResponseSchema;
   },
   /**
+   * Deletes a batch that has ended, with its results, repairs and everything else
+   * that is kept of it. From the answer on it is as if it had never been created:
+   * reads, watches and reports answer NOT_FOUND, and its id is free. The rows of a
+   * large batch are deleted in the background. Idempotent: succeeds if the batch
+   * does not exist.
+   *
+   * - FAILED_PRECONDITION / BATCH_PROCESSING: the batch has not ended; cancel it
+   *   first.
+   *
+   * @generated from rpc batchprogress.v1.ProgressService.DeleteBatch
+   */
+  deleteBatch: {
+    methodKind: "unary";
+    input: typeof DeleteBatchRequestSchema;
+    output: typeof DeleteBatchResponseSchema;
+  },
+  /**
    * Returns a batch.
    *
    * - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
@@ -1938,7 +1989,8 @@ export declare const ProgressService: GenService<{
   },
   /**
    * Sends its initial metadata immediately, then the current batch, unless its
-   * revision is after_revision, and again each time it has changed. Revisions rise strictly. A slow watcher
+   * revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
+   * another state may have the last revision after a fail-over of the database lost changes. A slow watcher
    * skips states and receives the newest one, never a queue of old ones. The
    * stream ends with OK after it has sent a state other than PROCESSING, or
    * immediately if the batch has such a state at the revision after_revision.
