@@ -166,8 +166,8 @@ test-faults: setup-dev ## Inject the faults at full size, on MySQL and MariaDB (
 	FAULTS=full $(PYTEST) tests/faults tests/integration/gateway/test_openapi.py
 
 .PHONY: test-cluster
-test-cluster: setup-dev ## Test the server on clusters of databases in full size (30 minutes)
-	FAULTS=full $(BIN)/python -m pytest -rs tests/cluster
+test-cluster: setup-dev ## Test the server on clusters of databases in full size (30 to 40 minutes)
+	FAULTS=full $(BIN)/python -m pytest --numprocesses 1 --dist loadgroup tests/cluster
 
 .PHONY: test-proxies
 test-proxies: setup-dev ## Test nginx, haproxy, Envoy and Caddy with the files of deploy/ in full size (15 minutes)

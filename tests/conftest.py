@@ -16,7 +16,7 @@ from database_servers import database_server
 from tests.cluster import figures as cluster_figures
 from tests.faults import caller_figures, summary
 from tests.k8s import needs as kubernetes
-from tests.support import not_run, selection
+from tests.support import full_size, not_run, selection
 from tests.support.leftovers import mark_this_run, processes_left
 from tests.support.notes import FIGURES, figures, notes
 from tests.support.storage import ENGINES, Databases, EngineName, ServerDatabases, SqliteDatabases
@@ -58,6 +58,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test before its fixtures run if this machine cannot run it."""
     kubernetes.require(item)
     not_run.require_engine(item)
+    if item.nodeid.startswith(full_size.FOLDERS):
+        full_size.require_time(item)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -68,6 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         ("faults", summary.table(rows)),
         ("hostile callers", caller_figures.table(terminalreporter)),
         ("clusters", cluster_figures.table(terminalreporter)),
+        ("scenarios", full_size.table(terminalreporter)),
         ("databases", not_run.lines(terminalreporter, "found")),
         ("kubernetes", kubernetes.used(terminalreporter)),
     ):

@@ -1,7 +1,6 @@
 """Fixtures of the scenarios: a cluster of each engine, a database on it, servers under load, and a check."""
 
 import random
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 
@@ -25,8 +24,6 @@ CLUSTERS = (GALERA, MULTI_PRIMARY, SINGLE_PRIMARY) if FULL else (GALERA,)
 
 Judge = Callable[[str, Load, *tuple[bars.Bar, ...]], Awaitable[None]]
 """Checks all nodes. Args: name of the scenario, its load, what it promises."""
-RUN_SECONDS_MAX = 32 * 60.0
-"""The whole run ends within 40 minutes: scenarios that would begin later are not run, and listed so."""
 
 
 def kinds(*names: str) -> pytest.MarkDecorator:
@@ -34,8 +31,6 @@ def kinds(*names: str) -> pytest.MarkDecorator:
     chosen = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names if name in CLUSTERS]
     return pytest.mark.parametrize("database_cluster", chosen, indirect=True)
 
-
-_STARTED = time.monotonic()
 
 in_full_size = pytest.mark.skipif(not FULL, reason="`make test-cluster` runs it")
 """For scenarios that take longer than the quick run has."""
@@ -58,12 +53,6 @@ def _cluster(kind: str) -> AbstractContextManager[DatabaseCluster]:
     if kind == GALERA:
         return galera() if FULL else galera(SOON)
     return group_of(multi_primary=kind == MULTI_PRIMARY)
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what would begin too late, before its cluster is started."""
-    if time.monotonic() - _STARTED > RUN_SECONDS_MAX:
-        not_run.absent(f"{item.name}, since the run has taken {RUN_SECONDS_MAX / 60:g} minutes")
 
 
 @pytest.fixture

@@ -118,7 +118,10 @@ def parts(plan: Plan) -> tuple[Plan, Plan]:
 
 @pytest.mark.parametrize("trouble", TROUBLES if FULL else TROUBLES[:2])
 async def test_nothing_is_lost_and_every_watch_sees_the_end(
-    scene: Scene, order: random.Random, trouble: Callable[[Scene], Coroutine[Any, Any, None]]
+    scene: Scene,
+    order: random.Random,
+    trouble: Callable[[Scene], Coroutine[Any, Any, None]],
+    figures: Callable[[str], None],
 ) -> None:
     """Every report is sent at least twice, and none is refused."""
     ledger = scene.ledger
@@ -139,7 +142,13 @@ async def test_nothing_is_lost_and_every_watch_sees_the_end(
         await happening
         await workers.send_all(late)
         ends = await asyncio.gather(*watching)
+    found = await findings(ledger, scene.url)
+    recorded = len(ledger.acknowledged & plan.outcomes.keys())
+    figures(
+        f"{len(plan.reports):,} reports of {recorded:,} jobs, {len(found.lost)} lost, {len(found.doubled)}"
+        f" doubled; {ends.count(WORKERS // BATCHES)} of {WATCHERS} watches saw the end"
+    )
     assert set(ends) == {WORKERS // BATCHES}
     assert ledger.acknowledged >= plan.outcomes.keys()
-    assert not await findings(ledger, scene.url)
+    assert not found
     assert not ledger.refused
