@@ -133,7 +133,7 @@ class EventStreams:
 
     async def _stream(self, viewer: "_Viewer", topic: Topic, admission: Admission, send: Send) -> None:
         state = topic.view.state
-        if state and state.has_ended and viewer.known == str(state.revision):
+        if state and state.has_ended and viewer.known == state.last_event_id:
             await send_whole(send, NO_CONTENT, b"")
             return
         await send({"type": "http.response.start", "status": OK, "headers": HEADERS})
@@ -197,7 +197,7 @@ class _Viewer:
     def news(self, view: View) -> bytes:
         """Return the events that bring the viewer from what it was shown to a view; empty: there are none."""
         shown, self._shown = self._shown, view
-        if shown is None and view.state and view.problem is None and self.known == str(view.state.revision):
+        if shown is None and view.state and view.problem is None and self.known == view.state.last_event_id:
             return b""
         parts = []
         if view.state is not None and (view.problem is None or shown is None):

@@ -1,6 +1,6 @@
 """A batch as it is sent to its viewers. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from google.protobuf.json_format import MessageToJson
 
@@ -19,6 +19,15 @@ class Snapshot:
     events: bytes
     """What viewers get, encoded once for all of them: the batch, and the end if it has ended."""
 
+    @property
+    def last_event_id(self) -> str:
+        """The id of the last of these events.
+
+        The end has its own: since a fail-over of the database may lose changes, a viewer that knows the
+        revision has not always seen the end.
+        """
+        return f"{self.revision}-ended" if self.has_ended else str(self.revision)
+
 
 def to_snapshot(batch: pb.Batch) -> Snapshot:
     """Return a batch as it is sent."""
@@ -26,9 +35,8 @@ def to_snapshot(batch: pb.Batch) -> Snapshot:
     has_ended = batch.state not in {pb.BATCH_STATE_UNSPECIFIED, pb.BATCH_STATE_PROCESSING}
     json = MessageToJson(batch, indent=None, always_print_fields_with_no_presence=True)
     events = sse.event("batch", json, event_id=str(batch.revision))
-    return Snapshot(
-        revision=batch.revision,
-        created_at_ns=batch.create_time.ToNanoseconds(),
-        has_ended=has_ended,
-        events=events + sse.event("ended", f'{{"state": "{state}"}}') if has_ended else events,
-    )
+    snapshot = Snapshot(batch.revision, batch.create_time.ToNanoseconds(), has_ended, events)
+    if not has_ended:
+        return snapshot
+    end = sse.event("ended", f'{{"state": "{state}"}}', event_id=snapshot.last_event_id)
+    return replace(snapshot, events=events + end)

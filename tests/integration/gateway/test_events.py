@@ -62,10 +62,13 @@ async def test_a_viewer_that_has_the_end_is_not_sent_it_again(door: Door, progre
     await progress.create("b", 1)
     await progress.report("b", "1")
     async with events(door, "b") as found:
-        batch, _ = [event async for event in found]
-    assert batch.event_id is not None
-    answer = await door.send("GET", path_of("b"), last_event_id=batch.event_id)
+        batch, end = [event async for event in found]
+    assert batch.event_id
+    assert end.event_id
+    answer = await door.send("GET", path_of("b"), last_event_id=end.event_id)
     assert (answer.status, answer.body) == (HTTPStatus.NO_CONTENT, b"")
+    async with events(door, "b", last_event_id=batch.event_id) as found:
+        assert [event async for event in found] == [batch, end]  # it may have seen another state
 
 
 async def test_a_viewer_with_a_revision_that_was_lost_is_sent_the_batch(door: Door, progress: Served) -> None:
