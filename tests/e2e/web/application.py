@@ -36,7 +36,10 @@ class Application(ThreadingHTTPServer):
         self.body = ""
         """What is in the page."""
         self.script = PATH
-        """The script of the page."""
+        """The first script of the page."""
+        self.files: dict[str, bytes] = {}
+        """Further scripts, by their paths."""
+        self.policy = POLICY
 
     @property
     def origin(self) -> str:
@@ -47,6 +50,8 @@ class Application(ThreadingHTTPServer):
         """Return a content type and a body."""
         if path == PATH:
             return "text/javascript", FILE.read_bytes()
+        if path in self.files:
+            return "text/javascript", self.files[path]
         return "text/html", PAGE.format(script=self.script, body=self.body).encode()
 
 
@@ -57,7 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer a request."""
         kind, body = self.server.answer_to(self.path)
         self.send_response(200)
-        headers = {"content-type": kind, "content-length": str(len(body)), "content-security-policy": POLICY}
+        headers = {"content-type": kind, "content-length": str(len(body))}
+        headers["content-security-policy"] = self.server.policy
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -66,6 +66,10 @@ class ShownPage:
         (first, *_) = await eventually(lambda: self.events(kind), WAIT_SECONDS_MAX)
         return first
 
+    async def has_asked(self, times: int) -> None:
+        """Wait until the page has asked the gateway for events so often."""
+        await eventually(lambda: len(self.requests) >= times, WAIT_SECONDS_MAX)
+
     async def run(self, script: str) -> Any:
         """Run a script with `bar`, the first element."""
         return await self.watched.value(

@@ -92,3 +92,18 @@ async def test_more_batches_than_can_be_streamed_are_refused(shown: Stage) -> No
     await shown.page.open(shown.element(" ".join(map(str, range(17)))))
     await shown.page.part("problem", "At most 16 batches can be shown together.")
     assert shown.page.requests == []
+
+
+async def test_a_token_is_not_sent_where_a_redirect_leads(shown: Stage) -> None:
+    """Not even to the same server, since a proxy's page of log-in is not the gateway."""
+    tab, requests = shown.page.watched.page, []
+    tab.on("request", lambda request: requests.append(request.url))
+
+    async def redirect(route: Route) -> None:
+        headers = {"location": f"{shown.gateway_url}/login", "access-control-allow-origin": "*"}
+        await route.fulfill(status=302, headers=headers)
+
+    await tab.route("**/v1/batch/events?*", redirect)
+    await shown.page.open(shown.element("import", token="secret"))
+    await shown.page.part("problem", "No connection. Trying again…")
+    assert [url for url in requests if "/login" in url] == []

@@ -1,4 +1,4 @@
-"""The element survives restarts of the gateway and of the server."""
+"""The element survives restarts of the gateway and of the server, and a gateway that hangs."""
 
 import signal
 
@@ -9,7 +9,7 @@ from playwright.async_api import Browser
 from tests.e2e.web.application import application
 from tests.e2e.web.stage import element, page_of
 from tests.support.gateway import gateway_process
-from tests.support.progress import Served, progress_process, stub_of
+from tests.support.progress import Served, progress_process, served, stub_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -50,3 +50,30 @@ async def test_a_page_survives_restarts_of_the_gateway_and_of_the_server(
                         await page.part("percent", "100 %")
                     assert (await page.event("ended"))["batch"]["revision"] == "4"
             assert all([await one.header_value("last-event-id") for one in page.requests[1:]])
+
+
+async def test_a_gateway_that_is_silent_is_given_up(browser: Browser, sqlite_url: str) -> None:
+    """It sends a heartbeat every 15 s; after a minute without one, by the page's own clock, it is lost."""
+    with application() as app:
+        async with (
+            served(sqlite_url) as progress,
+            gateway_process(f"127.0.0.1:{progress.port}", GATEWAY_CORS_ORIGINS=app.origin) as gateway,
+            page_of(app, browser) as page,
+        ):
+            clock = page.watched.page.clock
+            await clock.install()
+            await page.watched.page.add_init_script(SHORT_PAUSES)
+            await progress.create("import", 2)
+            await page.open(element(f"http://{gateway.target}", "import"))
+            await page.part("percent", "0 %")
+            gateway.send(signal.SIGSTOP)
+            try:
+                for requests in (2, 3):  # the first stream was cut, the second one never answered
+                    await clock.run_for(61_000)
+                    await page.has_asked(requests)
+                await page.part("problem", "No connection. Trying again…")
+            finally:
+                gateway.send(signal.SIGCONT)
+            await progress.report("import", "1")
+            await page.part("percent", "50 %")
+            assert await page.text("problem") == ""

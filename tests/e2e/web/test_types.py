@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.support.npm import packages
 from tests.support.progress import ROOT
 
-PROJECT = Path(__file__).parent / "types"
+PROJECT = Path(__file__).parent / "npm"
 PACKAGE = ROOT / "clients" / "web"
 CHECK_SECONDS_MAX = 60
 
