@@ -54,7 +54,8 @@ async def _run(plan: PostPlan) -> Outcome:
         await asyncio.gather(*(_work(*one, plan.batch_id, numbers, window, seen) for one in connections))
         await outlast(window)
     calls = len(seen.latencies_ms)
-    return Outcome(calls, calls, seen.latencies_ms, {plan.batch_id: seen.answered}, seen.answered, seen.answered)
+    sent = seen.answered
+    return Outcome(calls, calls, seen.latencies_ms, {plan.batch_id: sent}, sent, recorded=sent)
 
 
 async def _connect(stack: AsyncExitStack, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

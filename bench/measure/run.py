@@ -79,7 +79,7 @@ class Run:
         return self._redis.url
 
     @asynccontextmanager
-    async def empty_handler(self) -> AsyncIterator[Contestant]:
+    async def empty_handler(self) -> AsyncIterator[NotCountingPeer]:
         """Run the server that only answers while the context is open."""
         async with peer_process("empty", "") as process:
             yield NotCountingPeer("empty handler", [process.target], [process.pid], [])

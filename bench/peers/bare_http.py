@@ -1,7 +1,7 @@
 """python -m bench.peers.bare_http: only answer posts, to show what HTTP itself costs.
 
-It is the gateway's own web server, with its limits of connections, in front of an application that reads a request
-and sends the bytes of an answer.
+It is the gateway's own web server, with its limits of connections, in front of an application that reads a
+request and sends the bytes of an answer.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ async def _answer(_scope: Scope, receive: Receive, send: Send) -> None:
 async def main() -> None:
     """Serve on a free port until stdin ends, and print its number."""
     listening = bind("127.0.0.1:0")
-    server = WebServer(_answer, ServerOptions(FULL, STREAMS_MAX, drain_seconds=1, body_bytes_max=BODY_BYTES_MAX))
+    options = ServerOptions(FULL, STREAMS_MAX, drain_seconds=1, body_bytes_max=BODY_BYTES_MAX)
+    server = WebServer(_answer, options)
     serving = asyncio.create_task(server.serve([listening]))
     tune_gc()
     sys.stdout.write(f"{listening.getsockname()[1]}\n")

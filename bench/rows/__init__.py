@@ -20,6 +20,7 @@ from bench.rows import (
     workers,
 )
 from bench.rows.celery import row as celery
+from bench.rows.http_cost import row as http_cost
 from bench.rows.overload import row as overload
 from bench.rows.report_cost import row as report_cost
 from bench.rows.watch import row as watch
@@ -37,6 +38,7 @@ ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
     "memory": memory.measure_row,
     "reconciler": reconciler.measure_row,
     "report-cost": report_cost.measure_row,
+    "http-cost": http_cost.measure_row,
     "celery": celery.measure_row,
     "overload": overload.measure_row,
 }

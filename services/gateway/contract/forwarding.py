@@ -127,11 +127,31 @@ class Forwarder:
         response = await self.read(method, request, headers)
         return await self._converter.to_response(response, method.response, JSON)
 
-    async def _unary(self, method: Method, sent: Encoded, context: Context) -> bytes:
-        metadata = self._callers.metadata(context.request_headers, is_read=method.is_read)
+    async def answer(
+        self, method: Method, sent: Encoded, headers: Mapping[str, str], seconds: float | None = None
+    ) -> bytes:
+        """Make a unary call for a caller.
+
+        Args:
+            method: the method.
+            sent: its request.
+            headers: the headers of the caller.
+            seconds: how long it may take; None: as long as any call.
+
+        Returns:
+            The response in the format of the request.
+
+        Raises:
+            Answer: the call has failed.
+
+        """
+        metadata = self._callers.metadata(headers, is_read=method.is_read)
         request = await self._converter.to_request(sent, method.request)
-        response = await self.call(method, request, metadata, self._seconds(context))
+        response = await self.call(method, request, metadata, seconds)
         return await self._converter.to_response(response, method.response, sent.codec)
+
+    async def _unary(self, method: Method, sent: Encoded, context: Context) -> bytes:
+        return await self.answer(method, sent, context.request_headers, self._seconds(context))
 
     async def _stream(self, method: Method, sent: Encoded, context: Context) -> AsyncIterator[bytes]:
         metadata = self._callers.metadata(context.request_headers, is_read=method.is_read)

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError, Message
 
 from rpc.answers.request_checks import MESSAGE_BYTES_MAX
 from services.gateway.contract.answers import malformed, too_large
+from services.gateway.contract.flat_json import flat_json
 
 BINARY = "proto"
 JSON = "json"
@@ -110,6 +111,9 @@ class Converter:
 
 
 def _from_json(data: bytes, kind: type[Message]) -> bytes:
+    flat = flat_json(kind)
+    if flat is not None and (usual := flat.read(data)) is not None:
+        return usual.SerializeToString()
     message = kind()
     if OBJECT.match(data) is None:  # the parser would take [] and "" for an empty message
         raise malformed(f"not JSON of {kind.DESCRIPTOR.full_name}: not an object")
@@ -129,6 +133,8 @@ def _to_json(data: bytes, kind: type[Message]) -> bytes:
         message.ParseFromString(data)
     except DecodeError:
         raise ValueError("the server's response is not a message of its method") from None
+    if (flat := flat_json(kind)) is not None:
+        return flat.write(message)
     return MessageToJson(message, indent=None, always_print_fields_with_no_presence=True).encode()
 
 

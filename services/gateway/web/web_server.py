@@ -74,6 +74,7 @@ class WebServer(uvicorn.Server):
                 http=cast("type[asyncio.Protocol]", partial(HttpConnection, rules=rules)),
                 lifespan="off",
                 log_config=None,
+                proxy_headers=False,  # no answer depends on the address of a client
                 server_header=False,
                 timeout_keep_alive=http_connection.IDLE_SECONDS_MAX,
                 timeout_graceful_shutdown=max(1, round(options.drain_seconds)),

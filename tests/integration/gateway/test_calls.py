@@ -123,7 +123,8 @@ async def test_a_detail_is_the_same_in_base64_and_in_json(door: Door) -> None:
     assert error_details_pb2.ErrorInfo.FromString(packed).reason == info["debug"]["reason"]
 
 
-async def test_a_time_to_try_again_is_a_header() -> None:
+@pytest.mark.parametrize("headers", [{}, {"connect_timeout_ms": "30000"}], ids=["plain", "connectrpc"])
+async def test_a_time_to_try_again_is_a_header(headers: dict[str, str]) -> None:
     """Rounded up to whole seconds."""
     busy = Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "BACKLOG_FULL", "wait", retry_delay_seconds=1.2)
     server = grpc.aio.server()
@@ -136,7 +137,7 @@ async def test_a_time_to_try_again_is_a_header() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with gateway(f"127.0.0.1:{port}") as door:
-        answer = await door.call("ReportJobResult")
+        answer = await door.post(f"/{PROGRESS}/ReportJobResult", b"{}", **headers)
     await server.stop(None)
     assert (answer.status, answer.headers["retry-after"]) == (429, "2")
     assert answer.error == ("resource_exhausted", "BACKLOG_FULL", ())
