@@ -34,6 +34,10 @@ Every setting is an environment variable. `--help` of each program prints its se
 a wrong setting exits with code 78 and names the variable at fault, never its value. All durations are in
 seconds.
 """
+DISABLED = (
+    "1 [switches reporting off](../clients/python/README.md#switch-reporting-off): reports are accepted and"
+    " dropped, and no batch is created. The command line ignores it. Default 0."
+)
 SERVERS = (ProgressSettings, JobStatusSettings)
 SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("Database", "Used by the progress server, the reconciler and the migrations.", DatabaseSettings),
@@ -53,7 +57,7 @@ def page() -> str:
     ]
     both = "Each server has these settings under its own prefix."
     sections.insert(1, _section("Both gRPC servers", both, _shared_fields(), SERVERS))
-    return "\n".join([INTRODUCTION, *sections, _command_line()])
+    return "\n".join([INTRODUCTION, *sections, _python_client(), _command_line()])
 
 
 def _prefix(settings: type[BaseSettings]) -> str:
@@ -126,6 +130,13 @@ def _limits(field: FieldInfo) -> Iterator[str]:
                 yield f"> {number:,}"
             case annotated_types.Le(le=number):
                 yield f"≤ {number:,}"
+
+
+def _python_client() -> str:
+    """Return the section about the settings of the package that workers install."""
+    rows = [("`BATCHPROGRESS_DISABLED`", "`0`", "1 or 0", DISABLED)]
+    titles = ("variable", "default", "allowed", "description")
+    return _table("Python client", "`batchprogress`, in workers and programs that enqueue.", titles, rows)
 
 
 def _command_line() -> str:

@@ -86,8 +86,8 @@ async def test_closing_ends_a_call_in_flight(monkeypatch: pytest.MonkeyPatch) ->
         reporter.succeeded("a")
         assert not await asyncio.to_thread(reporter.flush, 0.5)
         await asyncio.to_thread(reporter.close, 0.0)
-        assert reporter._sender._thread is not None  # noqa: SLF001
-        await asyncio.to_thread(reporter._sender._thread.join)  # noqa: SLF001
+        assert reporter._sender._thread is not None  # type: ignore[union-attr]  # noqa: SLF001
+        await asyncio.to_thread(reporter._sender._thread.join)  # type: ignore[union-attr]  # noqa: SLF001
 
 
 def test_an_answer_that_is_cut_is_a_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,7 +141,7 @@ class AsyncClient(AsyncChanges, AsyncReads):
             max_failed_jobs=max_failed_jobs,
             max_failed_percent=max_failed_percent,
         )
-        return await self._caller.answer(call)
+        return await self._write(call)
 
     def watch(
         self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0

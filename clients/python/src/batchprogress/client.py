@@ -142,7 +142,7 @@ class Client(Changes, Reads):
             max_failed_jobs=max_failed_jobs,
             max_failed_percent=max_failed_percent,
         )
-        return self._caller.answer(call)
+        return self._write(call)
 
     def watch(
         self, batch_id: str, *, after_revision: int = 0, min_interval: float = 0.0

@@ -2,6 +2,9 @@
 
 from batchprogress._calls import requests
 from batchprogress._calls.async_caller import AsyncCaller
+from batchprogress._calls.requests import Call
+from batchprogress._calls.unsent import unsent
+from batchprogress._disabled import is_disabled
 from batchprogress.models import Batch
 
 
@@ -34,7 +37,7 @@ class AsyncChanges:
             500
 
         """
-        return await self._caller.answer(requests.add_jobs(batch_id, additional_jobs, request_id))
+        return await self._write(requests.add_jobs(batch_id, additional_jobs, request_id))
 
     async def seal(self, batch_id: str) -> Batch:
         """Declare that no more jobs will be added: only then can the batch complete.
@@ -54,7 +57,7 @@ class AsyncChanges:
             completed
 
         """
-        return await self._caller.answer(requests.seal(batch_id))
+        return await self._write(requests.seal(batch_id))
 
     async def cancel(self, batch_id: str) -> Batch:
         """Cancel a batch. Results that still arrive are counted, and their workers learn of it.
@@ -95,3 +98,7 @@ class AsyncChanges:
 
         """
         await self._caller.answer(requests.delete(batch_id))
+
+    async def _write(self, call: Call[Batch]) -> Batch:
+        """Return the answer to CreateBatch, AddJobs or SealBatch, which are not sent if reporting is off."""
+        return unsent(call) if is_disabled() else await self._caller.answer(call)

@@ -2,6 +2,9 @@
 
 from batchprogress._calls import requests
 from batchprogress._calls.caller import Caller
+from batchprogress._calls.requests import Call
+from batchprogress._calls.unsent import unsent
+from batchprogress._disabled import is_disabled
 from batchprogress.models import Batch
 
 
@@ -33,7 +36,7 @@ class Changes:
             500
 
         """
-        return self._caller.answer(requests.add_jobs(batch_id, additional_jobs, request_id))
+        return self._write(requests.add_jobs(batch_id, additional_jobs, request_id))
 
     def seal(self, batch_id: str) -> Batch:
         """Declare that no more jobs will be added: only then can the batch complete.
@@ -53,7 +56,7 @@ class Changes:
             completed
 
         """
-        return self._caller.answer(requests.seal(batch_id))
+        return self._write(requests.seal(batch_id))
 
     def cancel(self, batch_id: str) -> Batch:
         """Cancel a batch. Results that still arrive are counted, and their workers learn of it.
@@ -94,3 +97,7 @@ class Changes:
 
         """
         self._caller.answer(requests.delete(batch_id))
+
+    def _write(self, call: Call[Batch]) -> Batch:
+        """Return the answer to CreateBatch, AddJobs or SealBatch, which are not sent if reporting is off."""
+        return unsent(call) if is_disabled() else self._caller.answer(call)

@@ -4,11 +4,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from batchprogress._disabled import is_disabled
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress._process.at_fork import survive_forks
 from batchprogress._reporting.buffer import BUFFER_REPORTS_MAX, Buffer, Report
 from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.job import Cancelled
+from batchprogress._reporting.no_sender import NoSender
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress._reporting.outbox import Counts, Outbox
 from batchprogress._reporting.report_methods import ReportMethods
@@ -40,6 +42,7 @@ class BaseReporter(ReportMethods):
         self._spool_folder = None if spool is None else Path(spool)
         self._reports_max = reports_max
         self._exit_seconds_max = exit_seconds_max
+        self._disabled = is_disabled()
         self._sender = self._new_sender()
         survive_forks(self)
 
@@ -76,6 +79,11 @@ class BaseReporter(ReportMethods):
     def strict(self) -> bool:
         """Whether problems with reports are raised."""
         return self._strict
+
+    @property
+    def disabled(self) -> bool:
+        """Whether BATCHPROGRESS_DISABLED has switched reporting off: reports are accepted and dropped."""
+        return self._disabled
 
     def start(self) -> None:
         """Start the thread now instead of with the first report; it sends what earlier processes left.
@@ -115,7 +123,9 @@ class BaseReporter(ReportMethods):
             raise ReportsUnsent(self.counts.pending)
         return is_flushed
 
-    def _new_sender(self) -> Sender:
+    def _new_sender(self) -> Sender | NoSender:
+        if self._disabled:
+            return NoSender()
         spool = None
         if self._spool_folder is not None:
             from batchprogress._reporting.spool import FileSpool  # noqa: PLC0415  # Windows has no flock

@@ -35,7 +35,7 @@ class Counts:
     """Reports that the server has counted, with this try or an earlier one."""
     dropped: Mapping[str, int]
     """Reports that will never be counted, by reason: BUFFER_FULL, CLOSED, UNSENT (when the reporter closed),
-    or a reason of the server, such as BATCH_FULL."""
+    DISABLED (by BATCHPROGRESS_DISABLED), or a reason of the server, such as BATCH_FULL."""
     pending: int
     """Reports that are not answered yet."""
 

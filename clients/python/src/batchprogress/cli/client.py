@@ -40,6 +40,10 @@ class CommandClient(Client):
         """Return the answer to a call that Client has no method for."""
         return self._caller.answer(call)
 
+    def _write(self, call: Call[Batch]) -> Batch:
+        """Send the call, also if BATCHPROGRESS_DISABLED is set: a person or a script asks for just this."""
+        return self._caller.answer(call)
+
 
 class _SayingCaller(Caller):
     _has_said = False

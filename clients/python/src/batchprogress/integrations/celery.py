@@ -157,12 +157,15 @@ class CeleryProgress:
         """
         jobs, task_ids = _tagged(canvas, batch_id, part)
         # First: a list shorter than the batch would make the reconciler end it without the missing tasks.
-        celery_groups.save_part(self._app, batch_id, part, task_ids)
+        if not self.reporter.disabled:
+            celery_groups.save_part(self._app, batch_id, part, task_ids)
         self.batches.add_jobs(batch_id, len(task_ids), part)
         return jobs.apply_async()
 
     def _save_all(self, batch_id: str, task_ids: Sequence[str]) -> None:
         """Save the ids before a task can run. Without them the reconciler leaves the batch alone."""
+        if self.reporter.disabled:
+            return
         try:
             celery_groups.save_all(self._app, batch_id, task_ids)
         except Exception as error:

@@ -71,6 +71,8 @@ class Relay(ReportMethods):
         A process that keeps forking calls it before each fork: a forked process that finds no child has to
         fork one for itself.
         """
+        if self._reporter.disabled:
+            return
         with suppress(ReportNotTaken):  # logged; the next report tries again
             self._open_pipe()
 
@@ -116,6 +118,9 @@ class Relay(ReportMethods):
                 time.sleep(POLL_SECONDS)
 
     def _enqueue(self, report: Report) -> None:
+        if self._reporter.disabled:
+            self._reporter.forward(report)  # which drops it
+            return
         record = to_short_record(report)
         if not self._write(record):  # the child was killed; the next one gets the whole record
             self.detach()
