@@ -121,6 +121,17 @@ export interface Words {
 /** The words of the element in English. */
 export const WORDS: Words;
 
+/** What an application sets. */
+export interface BatchProgressProperties {
+  src?: string;
+  batchId?: string | readonly string[] | null;
+  token?: string | null;
+  words?: Partial<Words> | null;
+  onprogress?: (event: CustomEvent<ProgressDetail>) => unknown;
+  onended?: (event: CustomEvent<EndedDetail>) => unknown;
+  "ontoken-expiring"?: (event: CustomEvent<TokenExpiringDetail>) => unknown;
+}
+
 type Listener<K extends keyof BatchProgressEventMap> =
   | ((this: BatchProgressElement, event: BatchProgressEventMap[K]) => unknown)
   | { handleEvent(event: BatchProgressEventMap[K]): unknown }
