@@ -15,7 +15,8 @@ from database_servers.cache import cache_folder
 from database_servers.commands import output_of
 from database_servers.debian_packages import incomplete, unpacked_packages
 
-RELEASE = "1.27"
+COMPILER = "golang-go"
+"""With what it depends on: the current release of Go."""
 MODULES = (
     "golang-github-golang-protobuf-1-5-dev",
     "golang-golang-x-net-dev",
@@ -27,11 +28,7 @@ MODULES = (
 )
 """Without what they depend on, which is 2 GB: no package that our client imports needs it."""
 PLUGINS = ("protoc-gen-go", "protoc-gen-go-grpc")
-PACKAGES = (
-    *(f"golang-{RELEASE}-go", f"golang-{RELEASE}-src"),
-    *MODULES,
-    *("protoc-gen-go-1-5", "protoc-gen-go-grpc"),
-)
+PLUGIN_PACKAGES = ("protoc-gen-go-1-5", "protoc-gen-go-grpc")
 DEBIANS_OWN = ("github.com/golang/protobuf", "v1.5.4")
 """Debian generates a package of gRPC so that it imports this module, which gRPC itself does not need."""
 REQUIREMENT = re.compile(r"^\t(\S+) (v\S+)", re.MULTILINE)
@@ -41,14 +38,16 @@ BUILD_SECONDS_MAX = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """Go in an unpacked folder."""
+    """Go in unpacked folders."""
 
-    tree: Path
+    root: Path
+    """Its own folder, GOROOT."""
+    modules: Path
 
     @property
     def plugins(self) -> list[Path]:
         """Protoc's plugins."""
-        return [self.tree / "usr/bin" / name for name in PLUGINS]
+        return [self.modules / "usr/bin" / name for name in PLUGINS]
 
     def build(self, module: Path) -> None:
         """Build the programs of a copy of our client into its folder `bin`, without a network.
@@ -58,9 +57,8 @@ class Go:
 
         """
         self._vendor(module)
-        root = self.tree / f"usr/lib/go-{RELEASE}"
         settings = {
-            "GOROOT": str(root),
+            "GOROOT": str(self.root),
             "GOCACHE": str(cache_folder() / "go-build"),
             "GOPATH": str(module / "nothing"),
             "GOFLAGS": "-mod=vendor",
@@ -68,7 +66,7 @@ class Go:
             "GOTOOLCHAIN": "local",
             "CGO_ENABLED": "0",
         }
-        command = ("env", *(f"{name}={value}" for name, value in settings.items()), str(root / "bin/go"))
+        command = ("env", *(f"{name}={value}" for name, value in settings.items()), str(self.root / "bin/go"))
         build = ("build", "-trimpath", "-o", "bin/", "./cmd/...")
         output_of(*command, *build, seconds_max=BUILD_SECONDS_MAX, folder=module)
 
@@ -84,7 +82,7 @@ class Go:
 
     def _copy(self, name: str, vendor: Path) -> Iterator[str]:
         """Copy a module; yield its packages."""
-        sources = self.tree / "usr/share/gocode/src"
+        sources = self.modules / "usr/share/gocode/src"
         shutil.copytree(sources / name, vendor / name, dirs_exist_ok=True)
         for folder, _, files in os.walk(sources / name):
             if any(file.endswith(".go") and not file.endswith("_test.go") for file in files):
@@ -100,9 +98,14 @@ def go() -> Go:
         CommandFailed: dpkg or apt failed.
 
     """
-    found = Go(unpacked_packages("go-client-sid", PACKAGES, dependencies=False))
+    tree = unpacked_packages("go-sid", (COMPILER,))
+    root = next(tree.glob("usr/lib/go-1.*"), None)
+    if root is None:
+        raise incomplete(tree)
+    packages = (*MODULES, *PLUGIN_PACKAGES)
+    found = Go(root, unpacked_packages("go-modules-sid", packages, dependencies=False))
     if not all(path.exists() for path in found.plugins):
-        raise incomplete(found.tree)
+        raise incomplete(found.modules)
     return found
 
 
