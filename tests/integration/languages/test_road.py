@@ -24,11 +24,11 @@ PROCESSING = pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING, revision=1,
 COMPLETED = pb.Batch(
     batch_id="b", state=pb.BATCH_STATE_COMPLETED, revision=2, total_jobs=2, percent_complete=100
 )
-RECORDED = ok(pb.ReportJobResultsResponse(results=[pb.ReportedResult(disposition=pb.DISPOSITION_RECORDED)]))
-NOT_FOUND, INTERNAL, UNAUTHENTICATED, OTHER_DOMAIN = 5, 13, 16, "example.org"
+OTHERS = ("1", "2", "3", "4")
+INVALID_ARGUMENT, NOT_FOUND, INTERNAL, UNAUTHENTICATED, OTHER_DOMAIN = 3, 5, 13, 16, "example.org"
 FROM_THE_ROAD = [
     http_status(502),
-    http_status(404),
+    http_status(413),
     Answer([], reset_code=2),
     Answer(goaway_code=0),
     ok(),
@@ -37,6 +37,17 @@ FROM_THE_ROAD = [
     grpc_status(UNAUTHENTICATED, "the token is replaced", reason="TOKEN_INVALID"),
 ]
 """None of these is the server's last word about a report."""
+
+
+def recorded(number: int) -> Answer:
+    """Answer that reports were recorded."""
+    results = [pb.ReportedResult(disposition=pb.DISPOSITION_RECORDED)] * number
+    return ok(pb.ReportJobResultsResponse(results=results))
+
+
+def jobs_in(request: Request) -> list[str]:
+    """Return the jobs of the reports in a request."""
+    return [one.job_id for one in pb.ReportJobResultsRequest.FromString(request.message).results]
 
 
 class Answers:
@@ -53,7 +64,7 @@ class Answers:
 
 
 async def test_worker_repeats_what_the_server_has_not_refused(programs: Programs) -> None:
-    answers = Answers(*FROM_THE_ROAD, RECORDED)
+    answers = Answers(*FROM_THE_ROAD, recorded(1))
     async with http2_server(answers.answer_to) as target:
         reported = await programs.run("worker", "b", "17", server=target)
     assert (reported.code, reported.lines) == (0, ["RECORDED: 1"]), reported
@@ -69,13 +80,46 @@ async def test_worker_sends_what_is_left_at_sigterm(programs: Programs) -> None:
     ):
         await worker.write("17")
         await eventually(lambda: bool(answers.requests))
+        sent = len(answers.requests)
         worker.send(signal.SIGTERM)
-        answers.answers = [RECORDED]
+        answers.answers = [recorded(1)]
         ended = await worker.ended(input_ends=False)
     assert ended.code != 0
     assert "unsent" not in ended.errors
+    assert len(answers.requests) > sent
     (result,) = pb.ReportJobResultsRequest.FromString(answers.requests[-1].message).results
     assert result.job_id == "17"
+
+
+async def test_a_call_that_is_refused_as_a_whole_is_halved(programs: Programs) -> None:
+    """One bad report does not fail its neighbours."""
+
+    def answer_to(request: Request) -> Answer:
+        jobs = jobs_in(request)
+        is_bad = "bad" in jobs
+        return grpc_status(INVALID_ARGUMENT, reason="MALFORMED_MESSAGE") if is_bad else recorded(len(jobs))
+
+    async with http2_server(answer_to) as target:
+        reported = await programs.run("worker", "b", "0", "bad", *OTHERS, server=target)
+    assert sorted(reported.lines) == ["MALFORMED_MESSAGE: 1", f"RECORDED: {len(OTHERS) + 1}"], reported
+
+
+async def test_a_report_that_does_not_pass_holds_up_no_other(programs: Programs) -> None:
+    """A proxy dislikes one of them for as long as the others wait."""
+    passed: list[str] = []
+
+    def answer_to(request: Request) -> Answer:
+        jobs = jobs_in(request)
+        if "disliked" in jobs and (len(jobs) > 1 or len(passed) <= len(OTHERS)):
+            return http_status(413)
+        passed.extend(jobs)
+        return recorded(len(jobs))
+
+    async with http2_server(answer_to) as target:
+        reported = await programs.run("worker", "b", "0", "disliked", *OTHERS, server=target)
+    assert (reported.code, reported.lines) == (0, [f"RECORDED: {len(OTHERS) + 2}"]), reported
+    assert sorted(passed[:-1]) == ["0", *OTHERS]
+    assert passed[-1] == "disliked"
 
 
 async def test_watcher_goes_on_after_a_silent_stream_and_other_ends(programs: Programs) -> None:
