@@ -3,16 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batches.batch import Batch, BatchState, Tally
+from batches.failure_limit import CancelReason, FailureLimit
 from batches.recording import record
 from batches.result import Disposition, JobOutcome, JobResult, ResultSource, StoredAttempt
 from batches.store.check import differences_of
-from tests.support.samples import BATCH, Stored, at, result, tally_of
+from tests.support.samples import BATCH, WORKER, Stored, at, result, tally_of
 
 JOBS = [f"job-{number}" for number in range(6)]
 REPORTS = st.lists(
@@ -39,6 +41,9 @@ COUNTED = st.builds(
 """Batches that a repair ended with counts alone."""
 CUTS = st.lists(st.integers(0, 40), max_size=6)
 SOURCES = st.sampled_from(ResultSource)
+LIMITS = st.one_of(
+    st.builds(FailureLimit, jobs=st.integers(0, 4)), st.builds(FailureLimit, percent=st.integers(0, 99))
+)
 MOVES = {Disposition.RECORDED, Disposition.SUPERSEDED_EARLIER}
 
 
@@ -145,3 +150,30 @@ def test_late_reports_never_move_the_sum(
     assert after.unattributed.ended == max(
         0, batch.unattributed.ended - len({report.job_id for report in reports})
     )
+
+
+@given(batch=BATCHES, limit=LIMITS, reports=REPORTS, cuts=CUTS)
+def test_limit_of_failures_only_changes_how_a_batch_ends(
+    batch: Batch, limit: FailureLimit, reports: list[JobResult], cuts: list[int]
+) -> None:
+    """The first group after which too many jobs have failed cancels for good; every result is counted."""
+    free, limited = batch, replace(batch, failure_limit=limit)
+    rows: Stored = {}
+    for group in groups(reports, cuts):
+        recording = record([free], rows, group, WORKER)
+        before, free = limited, recording.batches[batch.batch_id]
+        limited = record([before], rows, group, WORKER).batches[batch.batch_id]
+        rows |= attempts(recording.inserted, WORKER) | attempts(recording.updated, WORKER)
+        fails = not before.has_ended and has_too_many_failures(free, limit)
+        ended = (BatchState.CANCELLED, CancelReason.FAILURE_LIMIT) if fails else (free.state, None)
+        expected = (before.state, before.cancel_reason) if before.has_ended else ended
+        assert (limited.state, limited.cancel_reason) == expected
+        assert (limited.tally, limited.revision) == (free.tally, free.revision)
+
+
+def has_too_many_failures(batch: Batch, limit: FailureLimit) -> bool:
+    """Return whether a batch has more failures than a limit allows, by exact fractions."""
+    if limit.jobs is not None:
+        return batch.tally.failed > limit.jobs
+    share = Fraction(batch.tally.failed, max(batch.total_jobs, 1))
+    return batch.sealed and share > Fraction(limit.percent or 0, 100)
