@@ -6,13 +6,15 @@ from typing import Any
 from docs.openapi.calls import PARAMETERS, Calls
 from docs.openapi.comments import read_comments
 from docs.openapi.responses import ERROR, ERROR_DETAIL, OF_THE_GATEWAY, items_of, shared_responses
+from docs.openapi.routes import TAG, Routes
 from docs.openapi.schemas import Schemas
 from process.version import VERSION
 from services.gateway.contract.methods import SERVICES
 
 INTRODUCTION = """\
 The contract of Batch Progress over HTTP, as the gateway serves it: each call is a POST of JSON by the \
-[Connect protocol](https://connectrpc.com/docs/protocol); calls that only read can be made by GET, too.
+[Connect protocol](https://connectrpc.com/docs/protocol); calls that only read can be made by GET, too. \
+Below /v1 are plain reads, events and a badge.
 
 JSON is [ProtoJSON](https://protobuf.dev/programming-guides/json/): names in camelCase, 64-bit numbers as \
 strings, enums by name, times as RFC 3339. Unknown fields are ignored. The stream WatchBatch is not \
@@ -38,7 +40,8 @@ def document() -> dict[str, Any]:
     general = [*items_of(comments["batchprogress/v1/progress.proto"]), *OF_THE_GATEWAY]
     schemas = Schemas(comments, (method.output_type for method in methods))
     calls = Calls(comments, schemas, general)
-    paths = {f"/{one.containing_service.full_name}/{one.name}": calls.path(one) for one in methods}
+    by_call = {f"/{one.containing_service.full_name}/{one.name}": calls.path(one) for one in methods}
+    routes = Routes({one.name: one for one in methods}, calls, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -49,8 +52,11 @@ def document() -> dict[str, Any]:
         },
         "servers": [{"url": "/", "description": "The gateway that serves this document."}],
         "security": [{"bearer": []}, {}],
-        "tags": [{"name": one.name, "description": comments[one.full_name]} for one in SERVICES],
-        "paths": paths,
+        "tags": [
+            *({"name": one.name, "description": comments[one.full_name]} for one in SERVICES),
+            TAG,
+        ],
+        "paths": {**by_call, **routes.paths()},
         "components": {
             "schemas": {**schemas.all(), "Error": ERROR, "ErrorDetail": ERROR_DETAIL},
             "parameters": PARAMETERS,

@@ -1,0 +1,127 @@
+"""The paths below /v1 as operations: reads by plain GET, events and the badge of a batch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
+
+from docs.openapi.calls import REQUEST_ID, Calls, Operation
+from docs.openapi.schemas import Schema, Schemas
+from services.gateway.badge import badge
+from services.gateway.live import event_stream
+from services.gateway.reads.reads import METHODS
+
+TAG = {
+    "name": "Plain HTTP",
+    "description": "For clients that know nothing but HTTP and JSON."
+    " The parameters of a query have the names of the fields in the protos.",
+}
+EVENTS = """\
+Sends a batch as [server-sent events](https://html.spec.whatwg.org/multipage/server-sent-events.html), \
+from now to its end. At most four a second.
+
+- `batch`: the `Batch`; the id of the event is for `Last-Event-ID`.
+- `problem`: an `Error`: the batch may be out of date, until the next `batch`.
+- `ended`: the batch has ended; do not connect again.
+- `refused`: an `Error`: the caller may not see the batch any longer.
+
+A stream that ends without `ended` or `refused` was cut: connect again with `Last-Event-ID`."""
+LAST_EVENT_ID: Schema = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The id of the last event that the client has; it is not sent again.",
+    "schema": {"type": "string"},
+}
+BADGE_PARAMETERS: tuple[Schema, ...] = (
+    {
+        "name": "label",
+        "in": "query",
+        "description": "The left side of the badge. Default: the name of the batch.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "token",
+        "in": "query",
+        "description": "The caller's token, for pages that cannot send a header."
+        " Whoever sees the URL can use it.",
+        "schema": {"type": "string"},
+    },
+)
+
+
+class Routes:
+    """Makes the operations of the paths below /v1.
+
+    Args:
+        methods: the methods of ProgressService, by name.
+        calls: makes what the operations share with calls.
+        schemas: the schemas of fields.
+
+    """
+
+    def __init__(self, methods: Mapping[str, MethodDescriptor], calls: Calls, schemas: Schemas) -> None:
+        self._methods = methods
+        self._calls = calls
+        self._schemas = schemas
+
+    def paths(self) -> dict[str, Any]:
+        """Return the operations by path."""
+        reads = {path: self._read(self._methods[method.info.name]) for path, method in METHODS.items()}
+        paths = {**reads, event_stream.PATH: self._events(), badge.PATH: self._badge()}
+        return {path: {"get": operation} for path, operation in paths.items()}
+
+    def _read(self, method: MethodDescriptor) -> Operation:
+        parameters = [self._parameter(field) for field in method.input_type.fields]
+        return {
+            **self._calls.operation(method, f"{method.name}_plain"),
+            "tags": [TAG["name"]],
+            "parameters": [*parameters, REQUEST_ID],
+        }
+
+    def _events(self) -> Operation:
+        read = self._read(self._methods["GetBatch"])
+        stream = {
+            "description": "The events.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+        known = {"description": "The batch has ended, and the client knows it: do not connect again."}
+        return {
+            **read,
+            "operationId": "BatchEvents",
+            "summary": "Sends a batch as server-sent events",
+            "description": EVENTS,
+            "parameters": [*read["parameters"], LAST_EVENT_ID],
+            "responses": {**read["responses"], "200": stream, "204": known},
+        }
+
+    def _badge(self) -> Operation:
+        read = self._read(self._methods["GetBatch"])
+        picture = {badge.HEADERS["content-type"]: {"schema": {"type": "string"}}}
+        errors = {
+            status: {
+                "description": f"A badge in place of status {status} of GET /v1/batch.",
+                "content": picture,
+            }
+            for status in read["responses"]
+        }
+        ok = {"description": "The badge.", "content": picture}
+        return {
+            **read,
+            "operationId": "BatchBadge",
+            "summary": "Draws the badge of a batch",
+            "description": "Draws the badge of a batch as SVG. Caches may keep it for ten seconds.",
+            "parameters": [*read["parameters"], *BADGE_PARAMETERS],
+            "responses": {**errors, "200": ok, "304": {"description": "The badge has not changed."}},
+        }
+
+    def _parameter(self, field: FieldDescriptor) -> Schema:
+        schema = self._schemas.field(field)
+        description = schema.pop("description")
+        is_map = schema.get("type") == "object"
+        return {
+            "name": field.name,
+            "in": "query",
+            "description": description,
+            "schema": schema,
+            **({"style": "deepObject", "explode": True} if is_map else {}),
+        }
