@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest_asyncio
 
-from tests.integration.security.conftest import Serve, serve, tokens
+from tests.integration.security.conftest import Serve, key_file, serve, tokens
 from tests.support.gateway import Door, gateway
 from tests.support.progress import Served, served
 
-__all__ = ["Serve", "serve", "tokens"]  # fixtures
+__all__ = ["Serve", "key_file", "serve", "tokens"]  # fixtures
 
 
 @pytest_asyncio.fixture

@@ -4,12 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from rpc.callers.jwt_tokens import LEEWAY_SECONDS
+from rpc.callers.limits import UNLIMITED
 from rpc.callers.principal import Role
+from rpc.callers.watch_tokens import WatchTokens
 from services.gateway.live import admission
 from tests.integration.gateway.conftest import Serve
 from tests.integration.security.conftest import Tokens
 from tests.support.events import events, path_of
 from tests.support.gateway import Door, details_of, gateway
+
+VALID_SECONDS = 3
+"""Long enough to begin with on a busy machine."""
 
 
 @pytest.fixture
@@ -24,6 +30,13 @@ def own_token(tokens: Tokens, tmp_path: Path) -> Path:
 def creator(tokens: Tokens) -> str:
     """Return a token that creates batches; the server reads the file once a second."""
     return tokens.add("creator", Role.OPERATOR)
+
+
+@pytest.fixture
+def asked_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the gateway ask for its viewers again after 0.1 s."""
+    monkeypatch.setattr(admission, "ASKED_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(admission, "FRESH_SECONDS", 0.0)
 
 
 async def create(port: int, token: str) -> None:
@@ -84,11 +97,10 @@ async def test_viewers_without_a_token_are_let_in_by_the_gateways_own(
             assert (await anext(found)).name == "batch"
 
 
+@pytest.mark.usefixtures("asked_often")
 async def test_a_viewer_whose_token_is_revoked_is_told_and_ended(
-    serve: Serve, tokens: Tokens, own_token: Path, creator: str, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, tokens: Tokens, own_token: Path, creator: str
 ) -> None:
-    monkeypatch.setattr(admission, "ASKED_AGAIN_SECONDS", 0.05)
-    monkeypatch.setattr(admission, "FRESH_SECONDS", 0.0)
     kept = tokens.path.read_text(encoding="utf-8")
     token = f"Bearer {tokens.add('ann', Role.READER)}"
     async with serve(tokens_file=tokens.path) as server:
@@ -104,6 +116,33 @@ async def test_a_viewer_whose_token_is_revoked_is_told_and_ended(
             assert (last.name, details_of(last.json).code) == ("refused", "unauthenticated")
             assert (await door.send("GET", path_of("b"), authorization=token)).status == 401
             assert (await door.send("GET", "/v1/batch?batch_id=b")).status == 200
+
+
+@pytest.mark.more("waits for a token to expire")
+@pytest.mark.usefixtures("asked_often")
+async def test_a_viewer_whose_watch_token_expires_is_told_and_ended(
+    serve: Serve,
+    tokens: Tokens,
+    key_file: Path,
+    own_token: Path,
+    creator: str,
+) -> None:
+    """The token of another batch opens nothing."""
+    async with serve(tokens_file=tokens.path, watch_token_key_file=key_file) as server:
+        await create(server.port, creator)
+        watch_tokens = WatchTokens(key_file, frozenset(), UNLIMITED)
+        soon = f"Bearer {watch_tokens.create('b', VALID_SECONDS - LEEWAY_SECONDS).text}"
+        others = f"Bearer {watch_tokens.create('another', VALID_SECONDS).text}"
+        async with (
+            gateway(f"127.0.0.1:{server.port}", token_file=own_token) as door,
+            events(door, "b", authorization=soon) as found,
+        ):
+            assert (await anext(found)).name == "batch"
+            refused = await door.send("GET", path_of("b"), authorization=others)
+            (last,) = [event async for event in found if event.name != "batch"]
+            assert (last.name, details_of(last.json).code) == ("refused", "unauthenticated")
+            again = await door.send("GET", path_of("b"), authorization=soon)
+    assert (refused.status, again.status) == (404, 401)
 
 
 @pytest.mark.parametrize("roles", [(), (Role.WORKER,)])
