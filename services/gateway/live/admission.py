@@ -14,13 +14,15 @@ from typing import Any
 import grpc
 
 from batchprogress.v1 import progress_pb2 as pb
-from services.gateway.contract.answers import Answer
+from services.gateway.contract.answers import Answer, to_answer, unreached
 from services.gateway.contract.caller import Metadata
 
 ASKED_AGAIN_SECONDS = 30.0
 """How long a viewer whose token has expired or was revoked may go on."""
 FRESH_SECONDS = 1.0
 """How long an answer is used for further viewers: after a restart all of them come at once."""
+ANSWERED_SECONDS_MAX = 10.0
+"""How long a viewer waits to be let in: an answer takes milliseconds, but all viewers may come at once."""
 REFUSED = frozenset(
     {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND}
 )
@@ -64,7 +66,11 @@ class Admission:
             self._asked_at = now
             self._asking = asyncio.create_task(self._ask())
         # Shielded: a viewer that leaves must not cancel the question of others.
-        self._batch = await asyncio.shield(self._asking)
+        try:
+            async with asyncio.timeout(ANSWERED_SECONDS_MAX):
+                self._batch = await asyncio.shield(self._asking)
+        except TimeoutError:
+            raise to_answer(unreached(grpc.StatusCode.DEADLINE_EXCEEDED)) from None
 
     def keep(self) -> None:
         """Ask again from time to time."""
@@ -73,8 +79,9 @@ class Admission:
 
     def close(self) -> None:
         """Ask no more."""
-        if self._keeping is not None:
-            self._keeping.cancel()
+        for task in (self._asking, self._keeping):
+            if task is not None:
+                task.cancel()
 
     async def _keep(self) -> None:
         while self.refusal is None:

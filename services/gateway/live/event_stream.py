@@ -124,7 +124,7 @@ class EventStreams:
         """Wait for the first view of a batch; raises an Answer if it has no state."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS_MAX):
-                while topic.view.is_empty and not self._hub.is_closed:
+                while topic.view.is_empty and not self._hub.is_closed and not viewer.has_left:
                     await viewer.wait()
         if self._hub.is_closed:
             raise draining()

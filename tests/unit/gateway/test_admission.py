@@ -23,11 +23,19 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[Metadata] = []
         self.codes: dict[Metadata, grpc.StatusCode] = {}
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.waiting = 0
 
     async def get_batch(self, _batch_id: str, metadata: Metadata) -> pb.Batch:
         """Return a batch, or what this token is answered."""
         self.asked.append(metadata)
-        await asyncio.sleep(0)
+        self.waiting += 1
+        try:
+            await asyncio.sleep(0)
+            await self.answers.wait()
+        finally:
+            self.waiting -= 1
         if metadata in self.codes:
             raise to_answer(Refusal(self.codes[metadata], "REASON", "a sentence"))
         return pb.Batch(batch_id="b")
@@ -96,6 +104,20 @@ async def test_a_viewer_stays_while_the_server_cannot_be_asked(server: Server) -
         asked = len(server.asked)
         await until(lambda: len(server.asked) > asked + 3)
         assert ann.refusal is None
+
+
+async def test_viewers_do_not_wait_for_a_server_that_does_not_answer(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor do their calls, of which there would be more and more."""
+    monkeypatch.setattr(admission, "ANSWERED_SECONDS_MAX", 0.01)
+    server.answers.clear()
+    admissions = Admissions(server.get_batch)
+    with pytest.raises(Answer) as refused:
+        async with admissions.admitted("b", ANN, asyncio.Event()):
+            pass
+    assert refused.value.grpc_code is grpc.StatusCode.DEADLINE_EXCEEDED
+    await until(lambda: server.waiting == 0)
 
 
 async def test_nobody_is_asked_for_after_the_last_viewer_has_left(server: Server) -> None:
