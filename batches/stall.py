@@ -74,9 +74,9 @@ def _silence(batch: Batch, now: datetime) -> str:
 
 def _lacking(batch: Batch) -> str:
     if batch.total_jobs == 0:
-        return "no jobs announced: waiting for AddJobs or SealBatch"
+        return "it has no jobs: add some, or seal it if there are none"
     if batch.pending_jobs == 0:
-        return "all announced jobs have ended, but the batch is not sealed: waiting for SealBatch"
+        return "all its jobs have ended, but it is not sealed: seal it if no more are added"
     return f"{batch.pending_jobs:,} of {batch.total_jobs:,} jobs pending"
 
 

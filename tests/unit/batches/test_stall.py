@@ -10,7 +10,7 @@ from batches.stall import Findings, ReconcilerRules, duration_text, stall_reason
 from tests.support.samples import BATCH, at
 
 RULES = ReconcilerRules(stuck_after_seconds=300, period_seconds=300)
-UNSEALED_REASON = "all announced jobs have ended, but the batch is not sealed: waiting for SealBatch"
+UNSEALED_REASON = "all its jobs have ended, but it is not sealed: seal it if no more are added"
 MINUTE, HOUR = 60, 3_600
 STILL_PENDING = LastLook(
     look_time=at(2 * HOUR - 3 * MINUTE),
@@ -137,7 +137,7 @@ def test_a_batch_that_moves_has_no_stall_reason_whatever_was_found() -> None:
         (
             replace(BATCH, sealed=False, announced_jobs=0),
             300,
-            "no result for 5 min; no jobs announced: waiting for AddJobs or SealBatch",
+            "no result for 5 min; it has no jobs: add some, or seal it if there are none",
         ),
         (replace(BATCH, state=BatchState.COMPLETED), 9_999, ""),
         (replace(BATCH, state=BatchState.CANCELLED), 9_999, ""),

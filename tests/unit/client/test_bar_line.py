@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from batches.stall import duration_text
 from batchprogress._calls.convert import to_batch
 from batchprogress.bar import Line, Lines, Screen
-from batchprogress.bar_line import held, line_of, pace_of, rounded_duration
+from batchprogress.bar_line import held, line_of, pace_of, rounded_duration, tail_of
 from batchprogress.v1 import progress_pb2 as pb
 
 HOLDS_SECONDS = 12
@@ -57,6 +57,12 @@ def test_a_batch_without_a_rate_says_since_when_there_was_no_result() -> None:
     assert pace_of(SILENT, 14) == ["no result for 14 s"]
     stalled = replace(SILENT, stall_reason="no result for 2 h; 7 of 1,037 jobs pending")
     assert pace_of(stalled, 14) == [stalled.stall_reason]
+
+
+def test_99_percent_without_pending_jobs_are_explained() -> None:
+    unsealed = replace(SILENT, sealed=False, total_jobs=5, succeeded_jobs=5, pending_jobs=0)
+    assert tail_of(unsealed) == ["not sealed: jobs may be added"]
+    assert tail_of(replace(unsealed, stall_reason="no result for 2 h")) == ["no result for 2 h"]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 45, 59.9, 60, 119, 3_599, 3_600, 47 * 3_600, 48 * 3_600])

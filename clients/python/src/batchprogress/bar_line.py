@@ -46,7 +46,11 @@ def tail_of(batch: Batch, silent_seconds: float = 0.0) -> list[str]:
     """Return what follows the counts: failed, skipped, then rate and time left, or the stall, or the end."""
     parts = [f"{batch.failed_jobs:,} failed"] if batch.failed_jobs else []
     parts += [f"{batch.skipped_jobs:,} skipped"] if batch.skipped_jobs else []
-    return [*parts, end_of(batch)] if batch.has_ended else [*parts, *pace_of(batch, silent_seconds)]
+    if batch.has_ended:
+        return [*parts, end_of(batch)]
+    if not batch.sealed and not batch.pending_jobs and not batch.stall_reason:
+        parts.append("not sealed: jobs may be added")  # otherwise nothing explains 99 %
+    return [*parts, *pace_of(batch, silent_seconds)]
 
 
 def end_of(batch: Batch) -> str:
