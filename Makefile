@@ -121,13 +121,9 @@ deploy: ## Apply an overlay to Kubernetes, and check that its version runs (OVER
 	@test -n "$(OVERLAY)" || { echo "make deploy needs the folder of an overlay: OVERLAY=MY-OVERLAY"; exit 1; }
 	@$(PYTHON) -m k8s.deploy $(OPTIONS) $(OVERLAY)
 
-.PHONY: dashboard
-dashboard: setup ## Serve the dashboard for make serve on 127.0.0.1:8081 (or DASHBOARD_PROGRESS_TARGET)
-	DASHBOARD_LISTEN=$${DASHBOARD_LISTEN:-127.0.0.1:8081} $(BIN)/python -m services.dashboard
-
-.PHONY: dashboard-images
-dashboard-images: setup-dev ## Take the pictures of the dashboard and the web component (2 minutes)
-	DASHBOARD_SCREENSHOTS=docs/images $(BIN)/python -m pytest -k "stuck_and_repaired or told_in_words" tests/e2e/dashboard tests/e2e/web
+.PHONY: page-images
+page-images: setup-dev ## Take the pictures of the page and the web component (2 minutes)
+	PAGE_SCREENSHOTS=docs/images $(BIN)/python -m pytest -k "stuck_and_repaired or told_in_words" tests/e2e/page tests/e2e/web
 
 .PHONY: terminal-image
 terminal-image: setup-dev ## Take the README's picture of a terminal

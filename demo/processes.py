@@ -17,7 +17,7 @@ STOP_SECONDS_MAX = 10.0
 """Twice the time in which the servers drain."""
 LAST_WORDS_LINES = 12
 """The end of a traceback."""
-_SETTINGS_PREFIXES = ("BATCHES_", "PROGRESS_", "JOB_STATUS_", "RECONCILER_", "DASHBOARD_")
+_SETTINGS_PREFIXES = ("BATCHES_", "PROGRESS_", "JOB_STATUS_", "RECONCILER_", "GATEWAY_")
 """Settings in the environment that are not passed on: the reconciler must never reach a user's database."""
 
 

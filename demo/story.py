@@ -27,8 +27,8 @@ class Servers:
     all: tuple[Server, ...]
     progress: str
     job_status: str
-    dashboard: str = ""
-    """The URL of the page; empty without a dashboard."""
+    page: str = ""
+    """The URL of the page; empty without a gateway."""
 
     async def stop(self) -> None:
         """Stop all servers.
@@ -74,7 +74,7 @@ class Story:
         began = time.monotonic()
         servers = await self._start_servers()
         if keep:
-            servers = await self._start_dashboard(servers)
+            servers = await self._start_gateway(servers)
         async with self._batch(servers.progress) as (client, watch):
             await self._work(servers.progress, watch)
             self._tell_why_it_is_stuck(watch.batch)
@@ -100,13 +100,13 @@ class Story:
         self._screen.tell(f"The servers are ready: progress {progress}, job status {job_status}.")
         return Servers(both, progress, job_status)
 
-    async def _start_dashboard(self, servers: Servers) -> Servers:
-        """Start the dashboard before the work begins, so that the user sees all of it."""
-        target = {"DASHBOARD_PROGRESS_TARGET": servers.progress}
-        dashboard = await start_server(self._processes, "services.dashboard", "DASHBOARD_", target)
-        page = f"http://{await dashboard.address()}/"
-        self._screen.tell(f"The dashboard shows it: {page}")
-        return replace(servers, all=(*servers.all, dashboard), dashboard=page)
+    async def _start_gateway(self, servers: Servers) -> Servers:
+        """Start the gateway before the work begins, so that the user sees all of it."""
+        target = {"GATEWAY_PROGRESS_TARGET": servers.progress}
+        gateway = await start_server(self._processes, "services.gateway", "GATEWAY_", target)
+        page = f"http://{await gateway.address()}/"
+        self._screen.tell(f"The page shows it: {page}")
+        return replace(servers, all=(*servers.all, gateway), page=page)
 
     @asynccontextmanager
     async def _batch(self, target: str) -> AsyncIterator[tuple[AsyncClient, Watch]]:
@@ -207,8 +207,8 @@ class Story:
 
     async def _keep(self, servers: Servers) -> None:
         self._screen.tell(
-            f"Still serving: progress {servers.progress}, job status {servers.job_status}, dashboard"
-            f" {servers.dashboard}"
+            f"Still serving: progress {servers.progress}, job status {servers.job_status}, page"
+            f" {servers.page}"
         )
         self._screen.doing("serving until Ctrl-C")
         with suppress(asyncio.CancelledError):

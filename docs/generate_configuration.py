@@ -20,7 +20,6 @@ from batches.settings import DatabaseSettings
 from batchprogress.cli.app import app as command_line
 from reconciler.settings import ReconcilerSettings
 from rpc.settings import ServerSettings
-from services.dashboard.settings import DashboardSettings
 from services.gateway.settings import GatewaySettings
 from services.job_status.settings import JobStatusSettings
 from services.progress.settings import ProgressSettings
@@ -43,7 +42,6 @@ SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("Database", "Used by the progress server, the reconciler and the migrations.", DatabaseSettings),
     ("Progress server", "`batchprogress-server` (`python -m services.progress`).", ProgressSettings),
     ("Job-status server", "`batchprogress-job-status` (`python -m services.job_status`).", JobStatusSettings),
-    ("Dashboard", "`batchprogress-dashboard` (`python -m services.dashboard`).", DashboardSettings),
     ("Gateway", "`batchprogress-gateway` (`python -m services.gateway`).", GatewaySettings),
     ("Reconciler", "`batchprogress-reconciler` (`python -m reconciler`).", ReconcilerSettings),
 )

@@ -1,1 +1,1 @@
-"""The dashboard: a web page that watches batches, as any other client of ProgressService."""
+"""The old name of the gateway's page, for one version: `python -m services.gateway` serves it now."""

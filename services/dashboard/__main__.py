@@ -1,39 +1,30 @@
-"""python -m services.dashboard: serve the page until SIGTERM or SIGINT."""
-
-import asyncio
+"""python -m services.dashboard: the gateway with the settings of the dashboard of 0.1, for one version."""
 
 import structlog
 import typer
 
 from process import logs
 from process.configuration import load
-from process.options import settings_help
-from process.signals import stop_requested, stopped_or_ended
 from process.version import ShowVersion
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.wiring import dashboard_server
+from services.gateway.__main__ import serve
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command(
-    help="Serve the dashboard until SIGTERM or SIGINT, then drain; a second signal exits at once.",
-    epilog=settings_help(DashboardSettings),
+    help="Serve the page as in 0.1: the gateway, for reads only, with the settings DASHBOARD_…. Use"
+    " `python -m services.gateway` instead (docs/upgrading.md); this command ends with 0.3."
 )
 def main(*, _version: ShowVersion = False) -> None:
-    """Read the settings, then serve; exit 78 if they are wrong."""
+    """Read the settings, name the new ones, then serve; exit 78 if they are wrong."""
     logs.configure()
-    asyncio.run(_serve(load(DashboardSettings)))
-
-
-async def _serve(settings: DashboardSettings) -> None:
-    log = structlog.get_logger()
-    stop = stop_requested()
-    async with dashboard_server(settings) as (server, serving):
-        log.info("serving", port=server.port, progress=settings.progress_target)
-        await stopped_or_ended(stop, serving)
-        log.info("draining", seconds_max=settings.drain_seconds)
-    log.info("stopped")
+    settings = load(DashboardSettings)
+    structlog.get_logger().warning(
+        "the dashboard is now the page of the gateway: start services.gateway with the new settings",
+        new_settings=settings.new_names(),
+    )
+    serve(settings)
 
 
 if __name__ == "__main__":

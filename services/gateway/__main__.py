@@ -24,7 +24,17 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def main(*, _version: ShowVersion = False) -> None:
     """Read the settings, then serve; exit 78 if they are wrong."""
     logs.configure()
-    asyncio.run(_serve(load(GatewaySettings)))
+    serve(load(GatewaySettings))
+
+
+def serve(settings: GatewaySettings) -> None:
+    """Serve until a signal ends the process.
+
+    Args:
+        settings: the settings of the gateway.
+
+    """
+    asyncio.run(_serve(settings))
 
 
 async def _serve(settings: GatewaySettings) -> None:

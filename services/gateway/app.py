@@ -1,6 +1,7 @@
 """The routes of the gateway, and what holds for all of them: hosts, origins, headers."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.gateway.page.files import is_of_page
 from services.gateway.web.host_check import HostCheck
+from services.gateway.web.unsent_bodies import SLICE_BYTES, NoRoom, UnsentBodies
 
 HEALTH = "/health"
 OPENAPI = "/openapi.json"
@@ -40,7 +43,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""The headers of every answer."""
+"""The headers of every answer, except those of the page, which has its own."""
 WITHOUT_BODY = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 UNBUFFERED = (b"x-accel-buffering", b"no")
 """The header of every stream: nginx would collect its messages."""
@@ -54,7 +57,7 @@ FOREIGN_HOST = JSONResponse(
     HEADERS,
 )
 FULL = JSONResponse(
-    {"code": "unavailable", "message": "this gateway has too many connections; try again"},
+    {"code": "unavailable", "message": "this gateway has too many connections or answers; try again"},
     HTTPStatus.SERVICE_UNAVAILABLE,
     {**HEADERS, "Retry-After": "2", "Connection": "close"},
 )
@@ -84,16 +87,22 @@ class Gateway:
     """The HTTP application.
 
     Args:
-        routes: what answers each path.
+        routes: what answers each path of the API.
+        page: answers the requests of browsers for the page.
         hosts: the names under which requests are answered.
         origins: the origins of other websites whose pages may call.
 
     """
 
     def __init__(
-        self, routes: Mapping[str, ASGIApp], hosts: frozenset[str], origins: tuple[str, ...]
+        self,
+        routes: Mapping[str, ASGIApp],
+        page: ASGIApp,
+        hosts: frozenset[str],
+        origins: tuple[str, ...],
     ) -> None:
         self._routes = routes
+        self._page = page
         self._hosts = hosts
         self._origins = origins
         self._openapi = Response(OPENAPI_FILE.read_bytes(), media_type="application/json")
@@ -101,16 +110,20 @@ class Gateway:
 
     def app(self) -> ASGIApp:
         """Return the ASGI application."""
-        app: ASGIApp = _WithHeaders(self._route)
+        api: ASGIApp = _WithHeaders(self._route)
         if self._origins:
-            app = CORSMiddleware(
-                app,
+            api = CORSMiddleware(
+                api,
                 allow_origins=self._origins,
                 allow_methods=("GET", "POST"),
                 allow_headers=SENT_BY_PAGES,
                 expose_headers=READ_BY_PAGES,
                 max_age=PREFLIGHT_SECONDS_MAX,
             )
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await (self._page if is_of_page(scope["path"]) else api)(scope, receive, send)
+
         return HostCheck(app, self._hosts, FOREIGN_HOST)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,10 +152,14 @@ def _objection(scope: Scope) -> ASGIApp | None:
 
 
 class _WithHeaders:
-    """Adds HEADERS to every response of an application, and its length to one that is sent in one part."""
+    """Adds HEADERS to every response of an application, and its length to one that is sent in one part.
+
+    Such a response is sent no faster than its client reads it, or refused if too much waits for others.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._unsent = UnsentBodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start: Message | None = None
@@ -152,13 +169,33 @@ class _WithHeaders:
             if message["type"] == "http.response.start":
                 start = message
                 return
-            if start is not None:
-                _complete(start, message)
-                await send(start)
-                start = None
+            begun, start = start, None
+            if begun is not None:
+                _complete(begun, message)
+                if _is_large(message):
+                    await self._send_slowly(begun, message["body"], send, partial(FULL, scope, receive, send))
+                    return
+                await send(begun)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    async def _send_slowly(
+        self, start: Message, body: bytes, send: Send, refuse: Callable[[], Awaitable[None]]
+    ) -> None:
+        try:
+            with self._unsent.sending(body) as slices:
+                await send(start)
+                for part in slices:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
+        except NoRoom:
+            await refuse()
+        else:
+            await send({"type": "http.response.body", "body": b""})
+
+
+def _is_large(first: Message) -> bool:
+    return len(first.get("body", b"")) > SLICE_BYTES and not first.get("more_body", False)
 
 
 def _complete(start: Message, first: Message) -> None:

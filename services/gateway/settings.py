@@ -47,6 +47,11 @@ class GatewaySettings(HttpSettings):
         description="Whether callers without a token read with the token of GATEWAY_TOKEN_FILE; they never"
         " write with it. Default: true if GATEWAY_LISTEN is a loopback address, otherwise false.",
     )
+    read_only: bool = Field(
+        default=False,
+        description="Serve only the methods that read, events and the page. Default: off, since the server"
+        " decides by the caller's token what it may do.",
+    )
     tls_certificate_file: ReadableFile | None = Field(
         default=None,
         description="PEM file of the gateway's certificate, followed by the intermediate certificates;"

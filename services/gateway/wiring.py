@@ -29,6 +29,7 @@ from services.gateway.live.batch_source import BatchSource
 from services.gateway.live.event_stream import EventStreams
 from services.gateway.live.metrics import ViewerCollector
 from services.gateway.live.viewer_hub import ViewerHub
+from services.gateway.page.files import page_application
 from services.gateway.reads.reads import METHODS, Reads
 from services.gateway.settings import GatewaySettings
 from services.gateway.web.tls import HttpCertificate
@@ -49,7 +50,7 @@ class GatewayServer:
     def __init__(self, settings: GatewaySettings) -> None:
         self._certificate = _certificate(settings)
         registry = new_registry()
-        methods = tuple(methods_of())
+        methods = tuple(one for one in methods_of() if one.is_read or not settings.read_only)
         upstream = Upstream(settings.progress_target, _upstream_tls(settings))
         callers = _callers(settings)
         self._forwarder = Forwarder(
@@ -64,7 +65,7 @@ class GatewayServer:
             event_stream.PATH: self._events,
             badge.PATH: Badges(self._forwarder, metrics),
         }
-        self._gateway = Gateway(routes, settings.hosts, settings.origins)
+        self._gateway = Gateway(routes, page_application(), settings.hosts, settings.origins)
         registry.register(self._collector())
         registry.register(ViewerCollector(self._events))
         self._web = WebServer(self._gateway.app(), self._options(settings))

@@ -103,7 +103,7 @@ def test_second_ctrl_c_does_not_interrupt_the_cleanup(tmp_path: Path) -> None:
 
 
 def test_keep_serves_until_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
-    """The dashboard is there from the start, a bar shows the progress, and Ctrl-C ends the servers."""
+    """The page is there from the start, a bar shows the progress, and Ctrl-C ends the servers."""
     mark = secrets.token_hex(8)
     demo = pexpect.spawn(
         sys.executable,
@@ -114,7 +114,7 @@ def test_keep_serves_until_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
         timeout=END_SECONDS_MAX,
         encoding="utf-8",
     )
-    demo.expect(r"The dashboard shows it: (http://127\.0\.0\.1:\d+/)")
+    demo.expect(r"The page shows it: (http://127\.0\.0\.1:\d+/)")
     page = str(demo.match[1])
     demo.expect(r"registry-sync +\S*━+.* 0 % .*0/100")
     demo.expect("Still serving")

@@ -1,7 +1,7 @@
 """What hostile callers do in fault 15: each attack, at a quick and a full size, on loopback only."""
 
 import asyncio
-import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from batches.store.database import Database
 from batchprogress.v1 import progress_pb2 as pb
 from tests.faults.conftest import Target
 from tests.support import greedy
-from tests.support.dashboard import dashboard_process
+from tests.support.gateway import Door, gateway_process
 from tests.support.hostile_http2 import attacking
 from tests.support.progress import ProgressProcess, stub_of
 from tests.support.refused_requests import REFUSED
@@ -23,8 +23,8 @@ FAILURE_LISTS = 40
 FAILED_BATCH = "failed"
 ERROR_KINDS = 40
 RESULTS_A_CALL = 10_000
-SEARCHES = 150
-SEARCH_SECONDS_MAX = 60.0
+READERS = 150
+PAGE_SIZE = 250
 MIB = 2**20
 
 
@@ -40,7 +40,7 @@ class Scale:
     failures: int
     """In the batch whose failure groups are listed."""
     batches: int
-    """That the dashboard searches."""
+    """That are read without a token."""
 
 
 QUICK = Scale(1.0, 1, 200, 10, 10_000, 250)
@@ -110,41 +110,27 @@ def _calls(attack: greedy.Attack, callers: int = greedy.CALLERS) -> Run:
 
 
 @asynccontextmanager
-async def _searches(server: ProgressProcess, scale: Scale) -> AsyncIterator[Size]:
-    codes: dict[str, int] = {}
-    numbers = itertools.count()
+async def _reads(server: ProgressProcess, scale: Scale) -> AsyncIterator[Size]:
+    """Read pages of batches as fast as the gateway answers, as a stranger who searches does."""
+    codes: Counter[int | str] = Counter()
 
-    async def search(port: int) -> None:
-        for number in numbers:
+    async def read(door: Door) -> None:
+        while True:
             try:
-                code = await _get(port, f"/api/batches?text=none-{number}")
-            except (OSError, TimeoutError):
-                code = "without an answer"
-            codes[code] = codes.get(code, 0) + 1
+                codes[(await door.call("ListBatches", pageSize=PAGE_SIZE)).status] += 1
+            except (OSError, TimeoutError, asyncio.IncompleteReadError):
+                codes["without an answer"] += 1
 
     async def size() -> str:
-        answers = ", ".join(f"{times:,} × {code}" for code, times in sorted(codes.items()))
-        return f"{SEARCHES} at a time through {scale.batches:,} batches: {answers or 'none answered'}"
+        answers = ", ".join(f"{times:,} × {code}" for code, times in sorted(codes.items(), key=str))
+        return f"{READERS} at a time of {scale.batches:,} batches: {answers or 'none answered'}"
 
-    async with dashboard_process(server.target) as page:
-        searches = [asyncio.create_task(search(page.port)) for _ in range(SEARCHES)]
+    async with gateway_process(server.target) as gateway:
+        readers = [asyncio.create_task(read(Door(gateway.port))) for _ in range(READERS)]
         yield size
-        for one in searches:
+        for one in readers:
             one.cancel()
-        await asyncio.gather(*searches, return_exceptions=True)
-
-
-async def _get(port: int, path: str) -> str:
-    """Return the status of a page; `cut` if the server closes the connection."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        async with asyncio.timeout(SEARCH_SECONDS_MAX):
-            headers = f"Host: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
-            writer.write(f"GET {path} HTTP/1.1\r\n{headers}".encode())
-            answer = await reader.read()
-    finally:
-        writer.close()
-    return answer[9:12].decode() or "cut"
+        await asyncio.gather(*readers, return_exceptions=True)
 
 
 async def _with_greedy_batches(_target: Target, server: ProgressProcess, _scale: Scale) -> None:
@@ -231,12 +217,12 @@ HOSTILE_CALLERS = (
         HostileCaller(attack.name, _calls(attack), MESSAGES_RISE_MIB_MAX, _with_greedy_batches)
         for attack in greedy.ATTACKS
     ),
-    HostileCaller("searches of the dashboard", _searches, MESSAGES_RISE_MIB_MAX, _with_batches),
+    HostileCaller("reads without a token", _reads, MESSAGES_RISE_MIB_MAX, _with_batches),
 )
 REPRESENTATIVES = {
     "rapid reset",
     "refused, 4 MB: empty results",
     "10,000 invalid results a call",
-    "searches of the dashboard",
+    "reads without a token",
 }
 """The attacks of the quick size: one of each kind."""

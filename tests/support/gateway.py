@@ -159,6 +159,8 @@ class Door:
 async def _body(headers: Mapping[str, str], reader: asyncio.StreamReader) -> bytes:
     if "content-length" in headers:
         return await reader.readexactly(int(headers["content-length"]))
+    if "transfer-encoding" not in headers:  # 304 has no body
+        return await reader.read()
     return b"".join([part async for part in parts_of(headers, reader)])
 
 

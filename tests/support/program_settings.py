@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from process.configuration import load
+from services.dashboard.settings import DashboardSettings
 from tests.support.certificates import Authority
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +27,10 @@ READ_BY = {
     "migrate": ("batches.settings",),
 }
 """The settings modules that each program reads."""
+OLD_NAMES = {"dashboard"}
+"""Programs that are another one by its old name, for one version."""
+OF_0_1 = {"listen", "allowed_hosts", "viewers_max", "watches_max", "drain_seconds"}
+"""The settings of the dashboard, besides those of its connection to the progress server."""
 
 AUTHORITY = Authority("of the tests")
 PAIR = AUTHORITY.sign("program")
@@ -52,14 +57,21 @@ def all_settings() -> list[type[BaseSettings]]:
         one
         for module in modules
         for one in vars(module).values()
-        if isinstance(one, type) and issubclass(one, BaseSettings) and one.model_config.get("env_prefix")
+        if isinstance(one, type)
+        and issubclass(one, BaseSettings)
+        and one.__module__ == module.__name__
+        and one.model_config.get("env_prefix")
     ]
 
 
 def variables(settings: type[BaseSettings]) -> dict[str, FieldInfo]:
     """Return the fields of a settings class by the variables that set them."""
     prefix = settings.model_config.get("env_prefix", "")
-    return {f"{prefix}{name}".upper(): field for name, field in settings.model_fields.items()}
+    return {
+        f"{prefix}{name}".upper(): field
+        for name, field in settings.model_fields.items()
+        if settings is not DashboardSettings or name in OF_0_1 or name.startswith("progress_")
+    }
 
 
 def variables_read_by(program: str) -> set[str]:

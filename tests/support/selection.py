@@ -21,7 +21,7 @@ ON_EVERY_ENGINE = "tests/integration/store/"
 """The store's contract: SQL, locks and transactions are where the engines differ."""
 LEFT_TO_MORE = {
     "tests/cluster/": "runs three database servers as a cluster",
-    "tests/e2e/dashboard/": "drives a browser",
+    "tests/e2e/page/": "drives a browser",
     "tests/e2e/web/": "drives a browser",
     "tests/e2e/test_demo.py": "tells the whole story of `make run`",
     "tests/e2e/test_real_queues.py": "runs 1,037 jobs in each of four real queues",

@@ -10,9 +10,10 @@ import grpc
 from connectrpc.request import RequestContext
 from connectrpc.server import Endpoint
 
+from services.gateway.contract.anonymous_reads import AnonymousReads, age_seconds_max_of
 from services.gateway.contract.answers import Answer, answer_of, busy, draining, is_from_server
 from services.gateway.contract.caller import Callers, Metadata
-from services.gateway.contract.messages import JSON, Converter, Encoded
+from services.gateway.contract.messages import BINARY, JSON, Converter, Encoded
 from services.gateway.contract.methods import Method
 from services.gateway.contract.upstream import Upstream, announced_heartbeats
 
@@ -20,6 +21,8 @@ Context = RequestContext[Any, Any]
 AnyEndpoint = Any
 """An endpoint of connectrpc, whose types have no public names."""
 MILLISECONDS = 1_000
+REFUSED = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})
+"""Codes that mean that a token may not do this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Forwarder:
         self._upstream = upstream
         self._callers = callers
         self._bounds = bounds
+        self._anonymous_reads = AnonymousReads()
         self._converter = Converter()
         self._streams: set[grpc.aio.UnaryStreamCall[bytes, bytes]] = set()
         self._is_draining = False
@@ -64,6 +68,7 @@ class Forwarder:
 
     async def close(self) -> None:
         """Close the connections to the server."""
+        await self._anonymous_reads.close()
         self._converter.close()
         await self._upstream.close()
 
@@ -107,7 +112,7 @@ class Forwarder:
             Answer: the call has failed.
 
         """
-        return await self.call(method, request, self._callers.metadata(headers, is_read=method.is_read))
+        return await self._answer(method, request, headers, BINARY)
 
     async def read_json(self, method: Method, request: bytes, headers: Mapping[str, str]) -> bytes:
         """Make a unary call for a caller that wants JSON.
@@ -124,8 +129,7 @@ class Forwarder:
             Answer: the call has failed.
 
         """
-        response = await self.read(method, request, headers)
-        return await self._converter.to_response(response, method.response, JSON)
+        return await self._answer(method, request, headers, JSON)
 
     async def answer(
         self, method: Method, sent: Encoded, headers: Mapping[str, str], seconds: float | None = None
@@ -145,10 +149,34 @@ class Forwarder:
             Answer: the call has failed.
 
         """
-        metadata = self._callers.metadata(headers, is_read=method.is_read)
         request = await self._converter.to_request(sent, method.request)
-        response = await self.call(method, request, metadata, seconds)
-        return await self._converter.to_response(response, method.response, sent.codec)
+        return await self._answer(method, request, headers, sent.codec, seconds)
+
+    async def _answer(
+        self,
+        method: Method,
+        request: bytes,
+        headers: Mapping[str, str],
+        codec: str,
+        seconds: float | None = None,
+    ) -> bytes:
+        """Make a unary call for a caller; a read without a token waits for its turn."""
+        metadata = self._callers.metadata(headers, is_read=method.is_read)
+
+        async def answer() -> bytes:
+            response = await self.call(method, request, metadata, seconds)
+            return await self._converter.to_response(response, method.response, codec)
+
+        if not method.is_read or "authorization" in headers:
+            return await answer()
+        question = (method.path, request, codec, seconds)
+        age_seconds_max = age_seconds_max_of(headers.get("cache-control"))
+        try:
+            return await self._anonymous_reads.get(question, answer, age_seconds_max)
+        except Answer as refused:
+            if refused.grpc_code not in REFUSED or "authorization" not in dict(metadata):
+                raise
+            raise self._callers.own_token_refused(refused.message) from None
 
     async def _unary(self, method: Method, sent: Encoded, context: Context) -> bytes:
         return await self.answer(method, sent, context.request_headers, self._seconds(context))

@@ -79,9 +79,10 @@ class HttpSettings(BaseSettings):
         self._try_tls()
         return self
 
-    def variable(self, name: str) -> str:
+    @classmethod
+    def variable(cls, name: str) -> str:
         """Return the variable that sets a field."""
-        return f"{self.model_config.get('env_prefix', '')}{name}".upper()
+        return f"{cls.model_config.get('env_prefix', '')}{name}".upper()
 
     def _try_tls(self) -> None:
         """Check the files now: gRPC would only report a server that does not answer."""

@@ -8,8 +8,8 @@ import pytest_asyncio
 from playwright.async_api import Browser
 
 from database_servers.errors import PackageUnavailable
-from tests.e2e.dashboard import screenshots
-from tests.e2e.dashboard.conftest import GROUP
+from tests.e2e.page import screenshots
+from tests.e2e.page.conftest import GROUP
 from tests.e2e.web.stage import Stage, stage
 from tests.support import chromium, not_run
 

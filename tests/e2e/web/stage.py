@@ -8,7 +8,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Request
 
-from tests.e2e.dashboard.watched_page import WatchedPage, watched_page
+from tests.e2e.page.watched_page import WatchedPage, watched_page
 from tests.e2e.web.application import Application, application
 from tests.support.eventually import eventually
 from tests.support.gateway import gateway

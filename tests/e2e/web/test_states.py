@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import Browser
 
 from batchprogress.v1 import progress_pb2 as pb
-from tests.e2e.dashboard.scene import Scene
-from tests.e2e.dashboard.screenshots import picture
+from tests.e2e.page.scene import Scene
+from tests.e2e.page.screenshots import picture
 from tests.e2e.web.stage import Stage, stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -158,7 +158,7 @@ async def test_a_page_of_an_allowed_origin_may_call(progress: Served) -> None:
 @pytest.mark.parametrize(
     ("path", "kind", "status"),
     [
-        ("/", JSON, 404),
+        ("/", JSON, 405),
         (f"/{PROGRESS}/NoSuchMethod", JSON, 404),
         ("/grpc.health.v1.Health/Check", JSON, 404),
         (f"{GET_BATCH}/../ListBatches", JSON, 404),

@@ -10,7 +10,7 @@ import pytest
 from process.configuration import EXIT_BAD_CONFIGURATION
 from reconciler.settings import ReconcilerSettings
 from tests.support import not_run
-from tests.support.program_settings import READ_BY, ROOT, all_settings, load_settings, variables
+from tests.support.program_settings import OLD_NAMES, READ_BY, ROOT, all_settings, load_settings, variables
 
 FOLDER = ROOT / "deploy/systemd"
 PROGRAMS = "/usr/local/lib/batchprogress/bin"
@@ -77,7 +77,7 @@ def analyze(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_program_has_a_service() -> None:
-    assert set(PROGRAM_OF.values()) == READ_BY.keys()
+    assert set(PROGRAM_OF.values()) == READ_BY.keys() - OLD_NAMES
 
 
 def test_systemd_accepts_the_units(installed: Path) -> None:

@@ -1,0 +1,71 @@
+// Calls of ProgressService over HTTP (Connect), and the line that says whether they are answered.
+
+import { byId, setAttribute, setText } from "./dom.js";
+
+const SERVICE = "batchprogress.v1.ProgressService";
+const ITEMS_WANTED = 50; // as many as a person reads
+const SHORT_PAGES_MAX = 10; // calls for one page: in each, the server searches a bounded number of items, and may find none
+const ANSWER_MS_MAX = "5000"; // a server answers in milliseconds; after this long the page says that it is down
+const SENTENCES = {
+  SERVER_UNREACHABLE: "The progress server does not answer.",
+  DEADLINE_EXCEEDED: "The progress server does not answer.",
+  BATCH_NOT_FOUND: "There is no such batch: it was never created here, its retention has passed, or another has its id.",
+  GATEWAY_BUSY: "The gateway has too many other requests to answer.",
+  TOKEN_INVALID: "The progress server requires a token: the gateway's operator should check its settings.",
+  TOKEN_REFUSED: "The progress server refuses the gateway's token: its operator should check its log.",
+  TOKEN_UNREADABLE: "The gateway cannot read its own token: its operator should check its log.",
+};
+export const SILENT = "The gateway does not answer.";
+
+/** An error answer; its message is shown to people. */
+export class Refusal extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Return the sentence for people about an error in Connect's JSON. */
+export function sentenceOf({ message, details = [] }) {
+  const info = details.find((one) => one.type === "google.rpc.ErrorInfo");
+  return SENTENCES[info?.debug?.reason] ?? message ?? "The gateway failed.";
+}
+
+/** Return the answer to a call that only reads; throws a Refusal, or an AbortError after the signal. */
+export async function call(method, request, signal) {
+  // Pages of the same thing share answers: one that is some seconds old is as good.
+  const headers = { "Content-Type": "application/json", "Cache-Control": "max-age=10", "Connect-Timeout-Ms": ANSWER_MS_MAX };
+  try {
+    const response = await fetch(`${SERVICE}/${method}`, { method: "POST", headers, body: JSON.stringify(request), signal });
+    if (response.ok) return await response.json();
+    throw new Refusal(sentenceOf(await response.json().catch(() => ({}))), response.status);
+  } catch (error) {
+    // All other errors are network errors: no connection, or an incomplete answer.
+    if (error instanceof Refusal || error.name === "AbortError") throw error;
+    throw new Refusal(SILENT, 0);
+  }
+}
+
+/** Join short pages of the server to one, with the items of the field. */
+export async function fullPage(method, request, field, signal) {
+  let found = { items: [], nextPageToken: request.pageToken };
+  for (let calls = 0; calls < SHORT_PAGES_MAX; calls += 1) {
+    const answer = await call(method, { ...request, pageToken: found.nextPageToken }, signal);
+    found = { items: [...found.items, ...answer[field]], nextPageToken: answer.nextPageToken };
+    if (!found.nextPageToken || found.items.length >= ITEMS_WANTED) break;
+  }
+  return found;
+}
+
+/** Show that the page is live or, given a problem, why it may be out of date. */
+export function sayConnected(problem = "") {
+  const place = byId("connection");
+  setAttribute(place, "data-kind", problem ? "away" : "live");
+  setText(place, problem ? `${problem} Trying again…` : "Live");
+}
+
+/** Show that no more changes will come. */
+export function sayEnded(text) {
+  setAttribute(byId("connection"), "data-kind", "ended");
+  setText(byId("connection"), text);
+}

@@ -1,1 +1,0 @@
-"""The dashboard in Chromium, with all servers as processes."""

@@ -1,0 +1,1 @@
+"""The page in Chromium, with all servers as processes."""

@@ -1,1 +1,0 @@
-"""The dashboard's own rules, without a server."""
