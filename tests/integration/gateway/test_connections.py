@@ -29,7 +29,7 @@ PLACES = 16
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no time-out end within a test."""
-    for name in ("IDLE_SECONDS_MAX", "UNREAD_SECONDS_MAX"):
+    for name in ("IDLE_SECONDS_MAX", "LINGER_SECONDS_MAX", "UNREAD_SECONDS_MAX"):
         monkeypatch.setattr(http_connection, name, FAR_SECONDS)
 
 
@@ -74,7 +74,8 @@ async def test_a_request_that_is_too_large_is_cut(start: bytes) -> None:
         writer.write(start)
         sending = asyncio.create_task(_send_for_ever(writer))
         await _until_closed(reader)
-        await asyncio.wait({sending})
+        async with asyncio.timeout(SECONDS_MAX):
+            await asyncio.wait({sending})
 
 
 @pytest.mark.usefixtures("patient", "small")
