@@ -102,9 +102,9 @@ def test_the_reconciler_runs_a_pass(server: Environment) -> None:
     assert summary["errors"] == 0
 
 
-def test_the_dashboard_serves_its_pages(server: Environment) -> None:
+def test_the_gateway_serves_its_page(server: Environment) -> None:
     """The static files are in the package."""
-    with running(server, "batchprogress-dashboard", DASHBOARD_LISTEN="127.0.0.1:0") as address:
+    with running(server, "batchprogress-gateway", GATEWAY_LISTEN="127.0.0.1:0") as address:
         connection = HTTPConnection(address)
         connection.request("GET", "/")
         assert b"<html" in connection.getresponse().read()
