@@ -27,6 +27,7 @@ type Reporter struct {
 	settled  *sync.Cond // when a call has ended
 	buffer   buffer
 	isClosed bool
+	refused  map[string]int // by reason
 
 	added  chan struct{} // there is something to send
 	hurry  chan struct{} // a flush waits
@@ -47,7 +48,7 @@ func (c *Client) NewReporter(batchID string) *Reporter {
 
 // NewReporterWithLog returns a reporter that gives each problem to a function, as one sentence.
 func (c *Client) NewReporterWithLog(batchID string, log func(sentence string)) *Reporter {
-	r := &Reporter{client: c, batchID: batchID, log: log, buffer: buffer{callReports: callReportsMax}}
+	r := &Reporter{client: c, batchID: batchID, log: log, buffer: buffer{callReports: callReportsMax}, refused: map[string]int{}}
 	r.settled = sync.NewCond(&r.mutex)
 	r.added, r.hurry, r.ended = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{})
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -250,9 +251,22 @@ func (r *Reporter) logOutage(found failure) {
 }
 
 func (r *Reporter) refuse(one *entry, why *pb.ReportError) *pb.ReportedResult {
-	r.log(fmt.Sprintf("the report of job %s of batch %s is not counted: %s: %s",
-		one.report.GetJobId(), one.report.GetBatchId(), why.GetReason(), why.GetMessage()))
+	r.mutex.Lock()
+	r.refused[why.GetReason()]++
+	count := r.refused[why.GetReason()]
+	r.mutex.Unlock()
+	if isPowerOfTen(count) { // a million jobs must not write a million lines
+		r.log(fmt.Sprintf("the report of job %s of batch %s is not counted: %s: %s (%d for this reason so far)",
+			one.report.GetJobId(), one.report.GetBatchId(), why.GetReason(), why.GetMessage(), count))
+	}
 	return &pb.ReportedResult{Error: why}
+}
+
+func isPowerOfTen(number int) bool {
+	for number > 9 && number%10 == 0 {
+		number /= 10
+	}
+	return number == 1
 }
 
 func refusal(code codes.Code, reason, message string) *pb.ReportedResult {

@@ -56,7 +56,8 @@ class Go:
             CommandFailed: it does not compile.
 
         """
-        self._vendor(module)
+        if not (module / "vendor").exists():
+            self._vendor(module)
         settings = {
             "GOROOT": str(self.root),
             "GOCACHE": str(cache_folder() / "go-build"),

@@ -10,6 +10,7 @@ const TRY_MS_MAX = 10_000;
 const CLOSE_MS_MAX = 10_000;
 // A rollout of the servers takes less.
 const OUTAGE_MS_QUIET = 30_000;
+const POWER_OF_TEN = /^10*$/;
 // What a report takes in its call besides its own bytes: a tag and a length.
 const FRAME_BYTES_MAX = 6;
 const RETRIED_CODES = new Set([Code.Unavailable, Code.Canceled, Code.DeadlineExceeded, Code.ResourceExhausted]);
@@ -29,6 +30,7 @@ export class Reporter {
   #tries = 0;
   #failingSince = 0;
   #isOutageLogged = false;
+  #refused = new Map();
   #wake = () => {};
   #timer;
   #flushes = new Set();
@@ -199,7 +201,13 @@ export class Reporter {
   }
 
   #refuse({ batchId, jobId }, code, reason, message) {
-    this.#log(`the report of job ${jobId} of batch ${batchId} is not counted: ${reason}: ${message}`);
+    const count = (this.#refused.get(reason) ?? 0) + 1;
+    this.#refused.set(reason, count);
+    if (POWER_OF_TEN.test(count)) {
+      // A million jobs must not write a million lines.
+      const what = `the report of job ${jobId} of batch ${batchId} is not counted`;
+      this.#log(`${what}: ${reason}: ${message} (${count} for this reason so far)`);
+    }
     return refusal(code, reason, message);
   }
 }

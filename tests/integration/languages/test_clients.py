@@ -55,11 +55,37 @@ async def test_an_unknown_batch_is_a_sentence_and_an_exit_code(programs: Program
     async with served(f"sqlite+aiosqlite:///{tmp_path}/t.db") as progress:
         target = f"127.0.0.1:{progress.port}"
         watched = await programs.run("watch", "unknown", server=target)
-        reported = await programs.run("worker", "unknown", "17", server=target)
+        reported = await programs.run("worker", "unknown", *map(str, range(12)), server=target)
     advice = "check the id, and that the batch was created on this server"
     assert watched == Ended(NOT_FOUND, [], f"there is no batch unknown at {target}: {advice}\n")
-    assert (reported.code, reported.lines) == (NOT_FOUND, ["BATCH_NOT_FOUND: 1"])
-    assert "the report of job 17 of batch unknown is not counted" in reported.errors
+    assert (reported.code, reported.lines) == (NOT_FOUND, ["BATCH_NOT_FOUND: 12"])
+    first, tenth = reported.errors.splitlines()
+    assert "of batch unknown is not counted: BATCH_NOT_FOUND" in first
+    assert tenth.endswith("(10 for this reason so far)")
+
+
+async def test_certificates_are_read_again_for_each_connection(programs: Programs, tmp_path: Path) -> None:
+    """The server restarts with a certificate of another authority."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/t.db"
+    tls = {"BATCHPROGRESS_CA": str(tmp_path / "ca.pem")}
+    first, second = Authority("first"), Authority("second")
+    async with AsyncExitStack() as stack:
+        async with progress_process(url, **_tls_of_a_server(first, tmp_path)) as server:
+            target = server.target
+            assert (await programs.run("create", "b", "1", server=target, **tls)).code == 0
+            watching = await stack.enter_async_context(programs.running("watch", "b", server=target, **tls))
+            assert "PROCESSING" in await watching.line()
+        async with progress_process(url, listen=target, **_tls_of_a_server(second, tmp_path)):
+            assert (await programs.run("worker", "b", "17", server=target, **tls)).code == 0
+            watched = await watching.ended()
+    assert (watched.code, watched.lines[-1]) == (0, "100 % 1 of 1, 0 failed COMPLETED")
+
+
+def _tls_of_a_server(authority: Authority, folder: Path) -> dict[str, str]:
+    """Write the files of a server and of its clients; return the settings of the server."""
+    authority.write(folder)
+    certificate, key = authority.sign("server").write(folder, "server")
+    return {"PROGRESS_TLS_CERTIFICATE_FILE": str(certificate), "PROGRESS_TLS_KEY_FILE": str(key)}
 
 
 async def test_a_refused_report_does_not_fail_its_neighbours(programs: Programs, tmp_path: Path) -> None:
