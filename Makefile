@@ -202,7 +202,7 @@ configuration: setup-dev ## Generate docs/configuration.md from the settings cla
 	$(BIN)/python -m docs.generate_configuration
 
 .PHONY: openapi
-openapi: setup-dev ## Generate the gateway's OpenAPI document from the protos
+openapi: setup-dev ## Generate the OpenAPI document, and the descriptors for Envoy, from the protos
 	$(BIN)/python -m docs.openapi
 
 .PHONY: format
