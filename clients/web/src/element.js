@@ -108,11 +108,11 @@ export class BatchProgressElement extends (globalThis.HTMLElement ?? class {}) {
     const watches = new Map(ids.map((id) => [id, kept.get(id) ?? new Watch(id, this.#listener)]));
     for (const [id, watch] of this.#watches) if (watches.get(id) !== watch) this.#close(watch);
     this.#watches = watches;
-    const isOpen = this.isConnected && !document.hidden;
+    const isOpen = this.isConnected && !document.hidden && ids.length <= BATCHES_MAX;
     const tokens = listed(this.#token);
     ids.forEach((id, index) => {
       const watch = watches.get(id);
-      if (isOpen && !watch.hasEnded && ids.length <= BATCHES_MAX) this.#open(watch, tokens.length > 1 ? (tokens[index] ?? "") : (tokens[0] ?? ""));
+      if (isOpen && !watch.hasEnded) this.#open(watch, tokens[tokens.length > 1 ? index : 0] ?? "");
       else this.#close(watch);
     });
     if (this.isConnected) this.#show();
@@ -165,7 +165,7 @@ export class BatchProgressElement extends (globalThis.HTMLElement ?? class {}) {
     let problem = troubled ? wording.say(problemOf(troubled), { batch: troubled.batchId }) : "";
     if (watches.length > BATCHES_MAX) problem = wording.say("excess", { max: BATCHES_MAX });
     const [only] = watches.length === 1 ? this.batches : [];
-    const texts = { state: wording.say(wordOf(totals, this.batches)), name: only?.displayName.trim() ?? "", problem };
+    const texts = { state: wording.say(wordOf(totals, this.batches)), name: only?.displayName?.trim() ?? "", problem };
     this.#view.show(totals, texts, wording);
     this.#states.clear();
     this.#states.add(totals.state);

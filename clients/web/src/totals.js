@@ -8,7 +8,7 @@ export const hasEnded = (batch) => ENDED.has(batch.state);
 /** Return the sums over batches; `expected` is their number, of which some may not be known yet. */
 export function totalsOf(batches, expected) {
   const sum = (name) => batches.reduce((all, batch) => all + Number(batch[name]), 0);
-  const isWhole = batches.length === expected;
+  const isWhole = batches.length > 0 && batches.length === expected;
   const isFinal = isWhole && batches.every((batch) => batch.sealed || hasEnded(batch));
   const [total, pending] = [sum("totalJobs"), sum("pendingJobs")];
   const isDone = pending === 0 && batches.every((batch) => batch.sealed);

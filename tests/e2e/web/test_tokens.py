@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from batchprogress import AsyncClient
+from batchprogress import AsyncClient, Unauthenticated
 from rpc.callers.principal import Role
 from services.gateway.live import admission
 from tests.e2e.web.application import application
@@ -114,6 +114,7 @@ async def test_a_token_that_is_revoked_ends_the_stream(
     kept = tokens.path.read_text(encoding="utf-8")
     revoked = tokens.add("page", Role.READER)
     await guarded.client.create("import", 4)
+    await eventually(lambda: _is_valid(guarded.target, revoked))
     await guarded.page.open(element(guarded.url, "import", token=revoked))
     await guarded.page.part("percent", "0 %")
     tokens.path.write_text(kept, encoding="utf-8")
@@ -139,6 +140,16 @@ async def test_each_of_several_batches_has_its_own_token(guarded: Guarded) -> No
     await eventually(lambda: _asked_for(guarded.page, {"a", "b"}))
     await guarded.give("a", "b")
     await guarded.page.part("counts", "0 of 2 jobs")
+
+
+async def _is_valid(target: str, token: str) -> bool:
+    """Return whether the server has read the file with this token."""
+    async with AsyncClient(target, token=token) as client:
+        try:
+            await client.get("import")
+        except Unauthenticated:
+            return False
+    return True
 
 
 async def _asked_for(page: ShownPage, batch_ids: set[str]) -> bool:

@@ -97,10 +97,10 @@ def test_the_percentage_of_several_batches_is_rounded_down() -> None:
 
 
 def test_there_is_no_percentage_before_the_number_of_jobs_is_known() -> None:
-    """Neither while jobs may be added nor while one of several batches is unknown."""
+    """Not while jobs may be added, nor while one of several batches is unknown, nor for no batch."""
     growing, done = fields(batch(10, Tally(10), sealed=False)), fields(batch(10, Tally(10)))
-    found = totals_of(([growing], 1), ([done, growing], 2), ([done], 2), ([], 1))
-    assert [one["percent"] for one in found] == [None] * 4
+    found = totals_of(([growing], 1), ([done, growing], 2), ([done], 2), ([], 1), ([], 0))
+    assert [one["percent"] for one in found] == [None] * 5
 
 
 def test_the_state_of_several_batches_is_the_one_of_the_least_advanced() -> None:
