@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batchprogress import AsyncClient, Batch, BatchState
+from database_servers import ENGINES
 from database_servers.haproxy import database_proxy
 from services.progress import watch as watch_module
 from tests.cluster.database_cluster import upgrade
@@ -46,10 +47,10 @@ class Watcher:
         return bool(self.states) and self.states[-1].ended_jobs == ended_jobs
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    """Return a pair."""
-    with pair_of(semi_synchronous=False) as pair:
+@pytest.fixture(scope="module", params=ENGINES if FULL else ENGINES[:1])
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    """Return a pair of each engine."""
+    with pair_of(request.param, semi_synchronous=False) as pair:
         yield pair
 
 
@@ -58,7 +59,7 @@ async def scene_behind_haproxy(pair: Pair) -> AsyncIterator[tuple[Scene, Served]
     """Serve on a new database behind haproxy; the queue knows that all jobs have succeeded."""
     with database_proxy(pair.nodes) as proxy:
         await eventually(lambda: proxy.writers() == [pair.source])
-        url = make_url(pair.source.url(await pair.new_database())).set(port=proxy.port)
+        url = make_url(pair.url(pair.source, await pair.new_database())).set(port=proxy.port)
         text = url.render_as_string(hide_password=False)
         await upgrade(text)
         queue = QueueFake({one: FakeBatch(jobs(TOTAL)) for one in ("b", "ended")})

@@ -9,6 +9,7 @@ from sqlalchemy import make_url
 
 from batches.result import JobOutcome
 from batchprogress import AsyncReporter
+from database_servers import ENGINES
 from database_servers.haproxy import database_proxy
 from tests.cluster.bars import planned
 from tests.cluster.conftest import Judge, in_full_size
@@ -27,10 +28,10 @@ DETECTION_SECONDS = 5.0 if FULL else 1.0
 """How long a person or a tool takes to notice that the node is dead."""
 
 
-@pytest.fixture(scope="module")
-def database_cluster() -> Iterator[Pair]:
-    """Return a pair."""
-    with pair_of(semi_synchronous=True) as pair:
+@pytest.fixture(scope="module", params=ENGINES if FULL else ENGINES[:1])
+def database_cluster(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    """Return a pair of each engine."""
+    with pair_of(request.param, semi_synchronous=True) as pair:
         yield pair
 
 
@@ -41,7 +42,7 @@ async def urls(database_cluster: Pair) -> list[str]:
     await pair.make_whole()
     name = await pair.new_database()
     await upgrade(pair.source.url(name))
-    return [pair.replica.url(name)]
+    return [pair.url(pair.replica, name)]
 
 
 @pytest.fixture
