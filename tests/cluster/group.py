@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from database_servers import DatabaseServer, database_server
 from database_servers.ports import free_port
 from tests.cluster.database_cluster import NODES, DatabaseCluster, administrator, run
+from tests.cluster.roles import make_writer
 from tests.support import not_run
 
 OPTIONS = (
@@ -24,6 +25,8 @@ OPTIONS = (
     "--plugin-load-add=group_replication.so",
     "--loose-group_replication_recovery_get_public_key=ON",
     "--loose-group_replication_start_on_boot=OFF",
+    # Else a node takes writes between its start and its joining, which nobody else gets; then it cannot join.
+    "--super-read-only=ON",
     # As docs/databases.md says: with the default, 5 s, a dead member holds up the others for 10 to 25 s.
     "--loose-group_replication_member_expel_timeout=0",
 )
@@ -126,6 +129,7 @@ async def _formed(nodes: Sequence[DatabaseServer], kind: str) -> Group:
     bootstrap = "SET GLOBAL group_replication_bootstrap_group = {}"
     with warnings.catch_warnings(action="ignore"):  # MySQL's, about passwords in SQL
         for node in nodes:
+            await make_writer(node)
             await run(node, *REPLICATION_ACCOUNT)
         first, *others = nodes
         await run(first, bootstrap.format("ON"), "START GROUP_REPLICATION", bootstrap.format("OFF"))
