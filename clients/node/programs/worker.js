@@ -6,6 +6,9 @@ import { createInterface } from "node:readline";
 import { Client, Disposition } from "../src/index.js";
 import { codeFor, run } from "./run.js";
 
+// Lines may come faster than the server records them: a reporter holds 100,000.
+const UNANSWERED_MAX = 50_000;
+
 await run("worker.js BATCH [JOB …]", 1, async ([batchId, ...jobIds]) => {
   const client = Client.fromEnvironment();
   const reporter = client.reporter(batchId);
@@ -20,6 +23,7 @@ await run("worker.js BATCH [JOB …]", 1, async ([batchId, ...jobIds]) => {
   for await (const jobId of jobIds.length > 0 ? jobIds : createInterface({ input: process.stdin })) {
     // … the job's own work …
     answers.push(reporter.succeeded(jobId).then(note));
+    if (reporter.unanswered >= UNANSWERED_MAX) await reporter.flush(Infinity);
   }
   await reporter.flush(Infinity);
   await Promise.all(answers);

@@ -17,6 +17,9 @@ import (
 	pb "batchprogress/v1"
 )
 
+// Lines may come faster than the server records them: a reporter holds 100,000.
+const unansweredMax = 50_000
+
 func main() { program.Run("worker BATCH [JOB …]", 1, work) }
 
 func work(ctx context.Context, client *batchprogress.Client, arguments []string) (int, error) {
@@ -32,6 +35,9 @@ func work(ctx context.Context, client *batchprogress.Client, arguments []string)
 			}
 			// … the job's own work …
 			answers = append(answers, reporter.Succeeded(jobID))
+			if reporter.Unanswered() >= unansweredMax {
+				reporter.Flush(ctx)
+			}
 		case <-ctx.Done(): // SIGTERM: send what there is, and end
 		}
 	}
