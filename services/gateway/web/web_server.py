@@ -33,6 +33,8 @@ SEND_BUFFER_BYTES = 32 * 1024
 megabytes. Enough for 500 KB/s to a client that is 100 ms away."""
 HANDSHAKE_SECONDS_MAX = 10.0
 """How long a TLS handshake may take: as long as a request."""
+CLOSE_SECONDS = 0.1
+"""The interval of closing connections while the server shuts down."""
 TOLD_AGAIN_SECONDS = 60.0
 """The interval of log lines with the same warning: strangers cause them."""
 
@@ -97,6 +99,21 @@ class WebServer(uvicorn.Server):
             for one in sockets or ()
         ]
         self.started = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Wait for the answers in progress; close all other connections, late ones too."""
+        closing = asyncio.create_task(self._close_connections())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            closing.cancel()
+
+    async def _close_connections(self) -> None:
+        """Close connections that the kernel had queued: uvicorn, which closes once, would wait for them."""
+        while True:
+            for connection in tuple(self.server_state.connections):
+                connection.shutdown()
+            await asyncio.sleep(CLOSE_SECONDS)
 
     def _connection(self) -> asyncio.Protocol:
         make = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
