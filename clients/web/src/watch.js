@@ -108,13 +108,20 @@ export class Watch {
   /** Take an event; return what it says about the stream, if anything. */
   #take({ name, id, data }) {
     if (name === "problem") return { problem: "away" };
-    if (name === "refused") return refusalOf(JSON.parse(data));
+    if (name === "refused") return this.#refused(refusalOf(JSON.parse(data)));
     if (name !== "batch") return null;
     this.batch = JSON.parse(data);
     this.#lastEventId = id;
     this.#refusals = 0;
     this.problem = "";
     this.#listener.changed(this);
+    return { problem: "" };
+  }
+
+  /** Return what the end of a stream means. A batch that is gone may be replaced by another one of its id. */
+  #refused(refusal) {
+    if (refusal.problem !== "unknown") return refusal;
+    this.#lastEventId = "";
     return { problem: "" };
   }
 

@@ -107,3 +107,18 @@ async def test_a_token_is_not_sent_where_a_redirect_leads(shown: Stage) -> None:
     await shown.page.open(shown.element("import", token="secret"))
     await shown.page.part("problem", "No connection. Trying again…")
     assert [url for url in requests if "/login" in url] == []
+
+
+async def test_a_batch_that_takes_the_place_of_another_is_followed(shown: Stage) -> None:
+    """The gateway ends the stream of the first one, and the next request finds the second one."""
+    await shown.progress.create("import", 2)
+    event = 'event: refused\ndata: {"code": "not_found"}\n\n'
+    headers = {"access-control-allow-origin": "*", "content-type": "text/event-stream"}
+
+    async def end(route: Route) -> None:
+        await route.fulfill(headers=headers, body=event)
+
+    await shown.page.watched.page.route("**/v1/batch/events?*", end, times=1)
+    await shown.page.open(shown.element("import"))
+    await shown.page.part("counts", "0 of 2 jobs")
+    assert await shown.page.text("problem") == ""
