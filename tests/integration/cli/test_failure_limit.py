@@ -12,8 +12,6 @@ pytestmark = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=Tru
 async def test_cancelled_batch_says_that_too_many_jobs_failed(progress: Served, cli: CommandLine) -> None:
     """The exit code of `watch` is that of a cancelled batch."""
     assert (await cli.run("create", "b", "--total", "9", "--max-failed-jobs", "1")).out == "b\n"
-    shown = await cli.run("show", "b")
-    assert "may fail     1 job" in shown.lines
     for job_id in ("1", "2"):
         await progress.report("b", job_id, pb.JOB_OUTCOME_FAILED)
     watched = await cli.run("watch", "b")
@@ -21,24 +19,19 @@ async def test_cancelled_batch_says_that_too_many_jobs_failed(progress: Served, 
         3,
         "b: 2/9, 22 %, 2 failed, cancelled: more than 1 job failed",
     )
-    assert "state        cancelled: more than 1 job failed" in (await cli.run("show", "b")).lines
-    (batch,) = (await cli.run("show", "b", "--json")).json
-    assert batch["batch"]["cancel_reason"] == "CANCEL_REASON_FAILURE_LIMIT"
-    assert batch["batch"]["failure_limit"] == {"jobs": 1}
+    shown = (await cli.run("show", "b")).lines
+    assert {"state        cancelled: more than 1 job failed", "may fail     1 job"} <= set(shown)
 
 
+@pytest.mark.more("starts the command for one option more")
 async def test_limit_may_be_a_share(progress: Served, cli: CommandLine) -> None:
     await cli.run("create", "b", "--total", "9", "--max-failed-percent", "0")
     limit = (await progress.get("b")).failure_limit
     assert (limit.WhichOneof("limit"), limit.percent) == ("percent", 0)
 
 
-@pytest.mark.parametrize(
-    "options", [("--max-failed-jobs", "1", "--max-failed-percent", "1"), ("--max-failed-percent", "100")]
-)
-async def test_wrong_limit_is_refused_before_anything_is_sent(
-    progress: Served, cli: CommandLine, options: tuple[str, ...]
-) -> None:
+async def test_two_limits_are_refused_before_anything_is_sent(progress: Served, cli: CommandLine) -> None:
+    options = ("--max-failed-jobs", "1", "--max-failed-percent", "1")
     ended = await cli.run("create", "b", "--total", "1", *options)
     assert (ended.code, ended.out) == (2, "")
     assert "--max-failed-percent" in ended.err
