@@ -114,7 +114,7 @@ class Hostility:
             raw = self.maker.make(method.input_type).SerializeToString()
             if self.order.random() < 0.5:
                 raw = hostile.mutated(self.order, raw)
-            if not replaces_known(method.name, raw) and self._note(hostile.reports_in(method.name, raw)):
+            if not deletes_known(method.name, raw) and self._note(hostile.reports_in(method.name, raw)):
                 return raw
 
     def _note(self, reports: list[tuple[Job, JobOutcome]]) -> bool:
@@ -180,9 +180,11 @@ class Hostility:
         self.wrong += [f"{method} {raw[:200]!r}: tells {leak}" for leak in LEAKS if leak.encode() in told]
 
 
-def replaces_known(method: str, raw: bytes) -> bool:
-    """Return whether any bytes ask to replace an existing batch, which would delete its results."""
+def deletes_known(method: str, raw: bytes) -> bool:
+    """Return whether any bytes ask to delete or to replace an existing batch: its results would be gone."""
     with suppress(DecodeError):
+        if method == "DeleteBatch":
+            return pb.DeleteBatchRequest.FromString(raw).batch_id in KNOWN
         request = pb.CreateBatchRequest.FromString(raw if method == "CreateBatch" else b"")
         return request.batch_id in KNOWN and request.if_ended == pb.IF_ENDED_REPLACE
     return False
