@@ -1,25 +1,23 @@
-"""The settings that every gRPC server has: address, security, telemetry, drain."""
+"""The settings that every gRPC server has besides those of its port: callers, telemetry, drain."""
 
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings
 
 from process.addresses import check_listen, split_address
 from process.readable_file import ReadableFile
 from rpc.callers.jwt_tokens import Algorithm
+from rpc.port_settings import PortSettings
 
 CONNECTION_AGE_SECONDS_LIMIT = 2_000_000
 """gRPC counts the age in milliseconds, in 31 bits: 24 days."""
 
-_TLS = ("tls_certificate_file", "tls_key_file")
 _JWT = ("jwt_key_file", "jwt_algorithm", "jwt_audience", "jwt_issuer")
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(PortSettings):
     """Settings of every server, each with the prefix of its service."""
 
-    listen: str
     drain_seconds: float = Field(
         default=20,
         ge=0,
@@ -38,19 +36,6 @@ class ServerSettings(BaseSettings):
         default=False,
         description="Let tools such as grpcurl list the services of this port; the admin port always lists"
         " its own. Default: off, as in production.",
-    )
-    tls_certificate_file: ReadableFile | None = Field(
-        default=None,
-        description="PEM file of the server's certificate, followed by the intermediate certificates;"
-        " reloaded when it changes. Default: plaintext, for this machine or behind a mesh that encrypts.",
-    )
-    tls_key_file: ReadableFile | None = Field(
-        default=None, description="PEM file of the certificate's key, without a password. Default: none."
-    )
-    tls_client_ca_file: ReadableFile | None = Field(
-        default=None,
-        description="PEM file of the authorities that sign client certificates; if it is set, clients must"
-        " have a certificate. Default: clients need none.",
     )
     tokens_file: ReadableFile | None = Field(
         default=None,
@@ -87,11 +72,6 @@ class ServerSettings(BaseSettings):
         description="host:port of health, reflection and channelz (gRPC in plaintext, without tokens), for"
         " probes and for people on this machine. Default: a free port, which the log shows.",
     )
-    metrics_listen: str = Field(
-        default="127.0.0.1:0",
-        description="host:port of the metrics (HTTP, Prometheus format). Default: a free port, which the log"
-        " shows.",
-    )
     log_calls: bool = Field(
         default=False,
         description="Log a line for each call: method, code, milliseconds, caller, request id. Default: off,"
@@ -124,7 +104,7 @@ class ServerSettings(BaseSettings):
             split_address(rest.rstrip("/"))
         return value
 
-    @field_validator("admin_listen", "metrics_listen")
+    @field_validator("admin_listen")
     @classmethod
     def _check_address(cls, value: str) -> str:
         split_address(value)
@@ -132,21 +112,5 @@ class ServerSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> Self:
-        self._require_all_or_none(_TLS)
-        self._require_all_or_none(_JWT)
-        if self.tls_client_ca_file is not None and self.tls_certificate_file is None:
-            raise ValueError(
-                f"{self._variable('tls_client_ca_file')} needs {self._variable('tls_certificate_file')}"
-            )
+        self.require_all_or_none(_JWT)
         return self
-
-    def _require_all_or_none(self, names: tuple[str, ...]) -> None:
-        missing = [name for name in names if getattr(self, name) is None]
-        if missing and len(missing) < len(names):
-            first_set = next(name for name in names if name not in missing)
-            raise ValueError(
-                f"{self._variable(first_set)} is set, so set {', '.join(map(self._variable, missing))} too"
-            )
-
-    def _variable(self, name: str) -> str:
-        return f"{self.model_config.get('env_prefix', '')}{name}".upper()

@@ -1,20 +1,22 @@
 """The settings of the gateway, each from the environment variable GATEWAY_<NAME>."""
 
-from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from process.addresses import is_loopback, split_address
 from process.readable_file import ReadableFile
 from process.secret_files import read_token
-from services.gateway.web.settings import HttpSettings
+from services.gateway.upstream_settings import UpstreamSettings
+from services.gateway.web.host_check import ANY_HOST, host_name
 
 ANY_ORIGIN = "*"
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+"""No website can have these names."""
 
 
-class GatewaySettings(HttpSettings):
+class GatewaySettings(UpstreamSettings):
     """Settings with the prefix GATEWAY_."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_")
@@ -51,20 +53,6 @@ class GatewaySettings(HttpSettings):
         default=False,
         description="Serve only the methods that read, events and the page. Default: off, since the server"
         " decides by the caller's token what it may do.",
-    )
-    tls_certificate_file: ReadableFile | None = Field(
-        default=None,
-        description="PEM file of the gateway's certificate, followed by the intermediate certificates;"
-        " reloaded when it changes. Default: plaintext, for this machine or behind a proxy that"
-        " encrypts.",
-    )
-    tls_key_file: ReadableFile | None = Field(
-        default=None, description="PEM file of the certificate's key, without a password. Default: none."
-    )
-    tls_client_ca_file: ReadableFile | None = Field(
-        default=None,
-        description="PEM file of the authorities that sign client certificates; if it is set, clients must"
-        " have a certificate. Default: clients need none.",
     )
     call_seconds_max: float = Field(
         default=30,
@@ -106,11 +94,6 @@ class GatewaySettings(HttpSettings):
         " progress server that all its viewers share. Default 500: a fortieth of the watches that one server"
         " allows.",
     )
-    metrics_listen: str = Field(
-        default="127.0.0.1:0",
-        description="host:port of the metrics (HTTP, Prometheus format). Default: a free port, which the log"
-        " shows.",
-    )
     drain_seconds: float = Field(
         default=20,
         ge=0,
@@ -119,6 +102,12 @@ class GatewaySettings(HttpSettings):
         " resume them by revision. Default 20: with 5 s of Kubernetes' preStop it stays below the grace"
         " period of 30 s.",
     )
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names under which requests are answered, in lower case."""
+        listed = (name.strip().lower() for name in self.allowed_hosts.split(","))
+        return LOCAL_HOSTS | {split_address(self.listen)[0]} | {name for name in listed if name}
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -141,10 +130,20 @@ class GatewaySettings(HttpSettings):
                 raise ValueError(f"has {origin!r}, which is not an origin such as https://app.example")
         return value
 
-    @field_validator("metrics_listen")
+    @field_validator("allowed_hosts")
     @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        split_address(value)
+    def _has_names(cls, value: str) -> str:
+        for name in filter(None, map(str.strip, value.split(","))):
+            if name != ANY_HOST and host_name(name) != name.lower().strip("[]"):
+                raise ValueError(f"has {name!r}, which is not a host name without scheme, port and path")
+        return value
+
+    @field_validator("listen")
+    @classmethod
+    def _has_a_port(cls, value: str) -> str:
+        host, _ = split_address(value)
+        if not host:  # would be every address of the machine
+            raise ValueError("must be host:port")
         return value
 
     @field_validator("token_file")
@@ -153,14 +152,3 @@ class GatewaySettings(HttpSettings):
         if value is not None:
             read_token(value)
         return value
-
-    @model_validator(mode="after")
-    def _check_tls(self) -> Self:
-        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
-            names = self.variable("tls_certificate_file"), self.variable("tls_key_file")
-            raise ValueError(f"{names[0]} and {names[1]} must be set together")
-        if self.tls_client_ca_file is not None and self.tls_certificate_file is None:
-            raise ValueError(
-                f"{self.variable('tls_client_ca_file')} needs {self.variable('tls_certificate_file')}"
-            )
-        return self

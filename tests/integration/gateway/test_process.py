@@ -32,7 +32,10 @@ async def test_help_explains_the_settings() -> None:
         ({"GATEWAY_TOKEN_FILE": "/nowhere/token"}, "GATEWAY_TOKEN_FILE: "),
         ({"GATEWAY_CORS_ORIGINS": "app.example"}, "GATEWAY_CORS_ORIGINS: "),
         ({"GATEWAY_CORS_ORIGINS": "https://app.example/"}, "GATEWAY_CORS_ORIGINS: "),
-        ({"GATEWAY_TLS_KEY_FILE": __file__}, "GATEWAY_TLS_CERTIFICATE_FILE and GATEWAY_TLS_KEY_FILE"),
+        (
+            {"GATEWAY_TLS_KEY_FILE": __file__},
+            "GATEWAY_TLS_KEY_FILE is set, so set GATEWAY_TLS_CERTIFICATE_FILE",
+        ),
         ({"GATEWAY_TLS_CLIENT_CA_FILE": __file__}, "GATEWAY_TLS_CLIENT_CA_FILE needs"),
         ({"GATEWAY_TLS_CERTIFICATE_FILE": __file__, "GATEWAY_TLS_KEY_FILE": __file__}, "are not a PEM pair"),
     ],
