@@ -10,8 +10,11 @@ import yaml
 
 from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
+from services.gateway.settings import GatewaySettings
+from services.gateway.wiring import gateway_server
 from tests.integration.observability.conftest import scraped, value
 from tests.support.certificates import Authority
+from tests.support.gateway import Door
 from tests.support.prometheus import promtool
 
 ROOT = Path(__file__).parents[3]
@@ -69,13 +72,14 @@ def test_every_alert_has_a_panel() -> None:
 
 
 async def test_every_used_metric_exists(sqlite_url: str, tmp_path: Path) -> None:
-    """A server with TLS has all metrics of the alerts and the dashboard."""
+    """A server with TLS and a gateway have all metrics of the alerts and the dashboard."""
     certificate, key = Authority("ours").sign("server").write(tmp_path, "server")
     settings = {"tls_certificate_file": certificate, "tls_key_file": key}
     async with scraped(sqlite_url, **settings) as (_, scrape):
         metrics = await scrape()
         while value(metrics, "batchprogress_stuck_batches") is None:  # read some time after the start
             metrics = await scrape()
+    metrics += await _metrics_of_a_gateway()
     existing = set(re.findall(r"^([a-z_]+)", metrics, re.MULTILINE)) | {
         f"{name}_{part}"
         for name in re.findall(r"^# TYPE (\S+) histogram$", metrics, re.MULTILINE)
@@ -85,6 +89,12 @@ async def test_every_used_metric_exists(sqlite_url: str, tmp_path: Path) -> None
         name for text in (*queries(), *(rule["expr"] for rule in alerts())) for name in NAME.findall(text)
     }
     assert named - existing == set()
+
+
+async def _metrics_of_a_gateway() -> str:
+    settings = GatewaySettings(listen="127.0.0.1:0", progress_target="127.0.0.1:1")
+    async with gateway_server(settings) as (server, _):
+        return (await Door(server.metrics_port).send("GET", "/metrics")).body.decode()
 
 
 def test_labels_exist_in_the_contract() -> None:
