@@ -124,7 +124,8 @@ class Admissions:
             Answer: it may not see the batch, or the call has failed.
 
         """
-        key = (batch_id, metadata)
+        # Not by the request id as well: some proxies give each request one.
+        key = (batch_id, tuple(one for one in metadata if one[0] == "authorization"))
         admission = self._admissions.get(key)
         if admission is None or admission.refusal is not None:
             admission = self._admissions[key] = Admission(partial(self._get_batch, batch_id, metadata))

@@ -52,6 +52,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 async def test_viewers_with_the_same_token_share_the_question(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Envoy gives each request an id of its own."""
     monkeypatch.setattr(admission, "FRESH_SECONDS", SECONDS_MAX)
     admissions = Admissions(server.get_batch)
     all_in = asyncio.Barrier(101)
@@ -60,11 +61,14 @@ async def test_viewers_with_the_same_token_share_the_question(
         async with admissions.admitted("b", metadata, asyncio.Event()):
             await all_in.wait()
 
-    viewing = [asyncio.create_task(view(BOB if number % 2 else ANN)) for number in range(100)]
+    viewing = [
+        asyncio.create_task(view((*(BOB if number % 2 else ANN), ("x-request-id", str(number)))))
+        for number in range(100)
+    ]
     async with asyncio.timeout(SECONDS_MAX):
         await all_in.wait()
         await asyncio.gather(*viewing)
-    assert sorted(server.asked) == [ANN, BOB]
+    assert sorted(asked[0] for asked in server.asked) == [*ANN, *BOB]
 
 
 async def test_a_viewer_is_not_let_in_by_the_token_of_another(server: Server) -> None:
