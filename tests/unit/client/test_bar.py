@@ -5,8 +5,8 @@ import io
 import pytest
 
 from batchprogress._calls.convert import to_batch
-from batchprogress.bar import Line, Lines, Screen
 from batchprogress.bar_line import line_of
+from batchprogress.bar_screens import REDRAWN_SECONDS, WAITING_SECONDS_MIN, Line, Lines, Screen
 from batchprogress.v1 import progress_pb2 as pb
 
 EMPTY = "  0 % ░░░░░░░░░░░░░░░░░░░░░░░░ 0/2"
@@ -72,7 +72,7 @@ def test_a_bar_says_what_it_waits_for(screen_type: type[Screen], drawn: list[str
     now, out = 100.0, io.StringIO()
     screen = screen_type(out, lambda: now)
     screen.wait_for("waiting for S")
-    for seconds in (0.0, 1.9, 0.2):
+    for seconds in (0.0, 0.9, 0.2):
         now += seconds
         screen.pass_time()
     screen.go_on()
@@ -83,3 +83,8 @@ def test_a_bar_says_what_it_waits_for(screen_type: type[Screen], drawn: list[str
     now += 1.5
     screen.pass_time()
     assert out.getvalue() == "".join(drawn)
+
+
+def test_people_read_within_two_seconds_that_nobody_answers() -> None:
+    """The wait becomes visible with the first redraw after it is long enough."""
+    assert WAITING_SECONDS_MIN + REDRAWN_SECONDS <= 2.0

@@ -8,8 +8,8 @@ from google.protobuf.duration_pb2 import Duration
 
 from batches.stall import duration_text
 from batchprogress._calls.convert import to_batch
-from batchprogress.bar import Line, Lines, Screen
 from batchprogress.bar_line import held, line_of, pace_of, rounded_duration, tail_of
+from batchprogress.bar_screens import Line, Lines, Screen
 from batchprogress.v1 import progress_pb2 as pb
 
 HOLDS_SECONDS = 12

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from batchprogress._calls.convert import to_batch
-from batchprogress.bar import Line, Lines, Screen
+from batchprogress.bar_screens import Line, Lines, Screen
 from batchprogress.cli.output import Output
 from batchprogress.cli.table import Column
 from batchprogress.v1 import progress_pb2 as pb

@@ -68,6 +68,7 @@ from batchprogress.models import (
     WatchToken,
 )
 from batchprogress.paging import AsyncPages, Page, Pages
+from batchprogress.pool_map import map as map  # noqa: A004  # not in __all__, see there
 from batchprogress.reporter import Reporter
 from batchprogress.tls import TlsFiles
 
@@ -125,7 +126,7 @@ __all__ = [
     "WatchToken",
     "WatchTokensOff",
     "bar",
-]
+]  # and `map`, which `from batchprogress import *` must not put in place of Python's own
 
 _DEPRECATED = {
     "Batches": ("batchprogress.batches.Batches", "Client"),

@@ -1,0 +1,219 @@
+"""A batch without a queue: a function over many items in a pool of processes or threads."""
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError, Executor, Future, as_completed
+from contextlib import ExitStack, contextmanager, suppress
+from threading import Thread
+from typing import Any, TextIO, TypeVar
+
+from batchprogress._calls.attempts import CALL_SECONDS_MAX
+from batchprogress._calls.creation import IfEnded
+from batchprogress._disabled import is_disabled
+from batchprogress._grpc.connection import Credentials, Token
+from batchprogress.bar import Showing
+from batchprogress.client import Client
+from batchprogress.errors import ProgressError, Unavailable
+from batchprogress.reporter import Reporter
+
+CREATE_SECONDS_MAX = CALL_SECONDS_MAX
+"""How long the jobs wait for their batch while the server is away."""
+END_SECONDS_MAX = 5.0
+"""How long the end of the jobs waits for the answers to their reports and for the last state of the bar: as
+long as the exit of a process."""
+
+_log = logging.getLogger("batchprogress")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def map(  # noqa: A001, PLR0913  # as the builtin; options, by keyword only
+    executor: Executor,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    batch_id: str | None = None,
+    target: str = "127.0.0.1:50051",
+    job_id: Callable[[Item], str] | None = None,
+    display_name: str = "",
+    labels: Mapping[str, str] | None = None,
+    if_ended: IfEnded = "error",
+    max_failed_jobs: int | None = None,
+    max_failed_percent: int | None = None,
+    return_exceptions: bool = False,
+    bar: bool = True,
+    file: TextIO | None = None,
+    credentials: Credentials | None = None,
+    token: Token | None = None,
+) -> list[Result]:
+    """Run a function over items in a pool, as a batch with a bar; return the results in order.
+
+    Each item is a job of a sealed batch. All jobs run to their end, also after a failure. This process
+    reports how each ended, so that the function and its workers need nothing of this package. If a worker
+    dies, the pool ends all jobs that are left with an exception, for example BrokenProcessPool: they are
+    reported as failed, and the batch ends. If this call is interrupted (KeyboardInterrupt), or the batch is
+    cancelled meanwhile, the jobs that have not begun never run and are reported as skipped.
+
+    Args:
+        executor: a pool of concurrent.futures, or what has its `submit`, such as loky's of joblib. It stays
+            open.
+        function: called with one item; a pool of processes pickles it.
+        items: the items.
+        batch_id: the new batch. Default: a new UUID.
+        target: host:port of the server, or any gRPC name.
+        job_id: returns the id of the job of an item. Default: its place in the items, from 0.
+        display_name: a name of the batch for people.
+        labels: labels to find batches by.
+        if_ended: what to do if the batch exists and has ended, as in `Client.create`.
+        max_failed_jobs: how many jobs may fail: one more cancels the batch.
+        max_failed_percent: instead, which share of the jobs may fail, 0 to 99.
+        return_exceptions: put the exceptions of failed jobs among the results instead of raising one.
+        bar: whether to show the bar of `batchprogress.bar`.
+        file: where to show it. Default: standard error.
+        credentials: TLS, from TlsFiles or grpc.ssl_channel_credentials(). Default: plaintext.
+        token: a bearer token, or a function that returns the current one.
+
+    Returns:
+        The results, in the order of the items.
+
+    Raises:
+        Exception: that of the first failed job in the order of the items, once all jobs have ended.
+        BatchEnded: the batch exists and has ended; no job was run.
+        CallFailed: the server refused the batch, for example BatchConflict; no job was run. If the server is
+            away (Unavailable), that is logged, and the jobs run without progress.
+
+    Example:
+        >>> from concurrent.futures import ThreadPoolExecutor
+        >>> with ThreadPoolExecutor(4) as executor:
+        ...     lengths = batchprogress.map(executor, len, ["a", "bc"], target="progress:50051")
+        >>> print(lengths)
+        [1, 2]
+
+    """
+    jobs = _named(list(items), job_id)
+    with ExitStack() as stack:
+        client = stack.enter_context(
+            Client(target, credentials=credentials, token=token, timeout=CREATE_SECONDS_MAX)
+        )
+        chosen_id = batch_id or str(uuid.uuid4())
+        try:
+            client.create(
+                chosen_id,
+                len(jobs),
+                display_name=display_name,
+                labels=labels,
+                if_ended=if_ended,
+                max_failed_jobs=max_failed_jobs,
+                max_failed_percent=max_failed_percent,
+            )
+        except Unavailable as error:  # no progress is no reason for no work
+            _log.warning("the jobs run without progress: %s", error)
+        else:
+            if bar and not is_disabled():
+                stack.enter_context(_in_background(Showing(target, chosen_id, file, client.connection)))
+        reporter = Reporter(target, chosen_id, credentials=credentials, token=token)
+        stack.callback(reporter.close, END_SECONDS_MAX)
+        futures = _Run(executor, reporter, lambda: client.cancel(chosen_id)).futures_of(function, jobs)
+    return [_result(future, return_exceptions=return_exceptions) for future in futures]
+
+
+def _named(items: list[Item], job_id: Callable[[Item], str] | None) -> dict[str, Item]:
+    """Return the items by the ids of their jobs.
+
+    Raises:
+        ValueError: two items have the same id.
+
+    """
+    names = [str(place) if job_id is None else job_id(item) for place, item in enumerate(items)]
+    jobs = dict(zip(names, items, strict=True))
+    if len(jobs) < len(items):
+        repeated = next(name for name in jobs if names.count(name) > 1)
+        raise ValueError(f"two items have the job id {repeated!r}: nothing was run; give each its own")
+    return jobs
+
+
+class _Run:
+    """Runs the jobs of a batch and reports each when it has ended.
+
+    Args:
+        executor: the pool.
+        reporter: reports the jobs.
+        cancel_batch: ends the batch when it is interrupted.
+
+    """
+
+    def __init__(self, executor: Executor, reporter: Reporter, cancel_batch: Callable[[], object]) -> None:
+        self._executor = executor
+        self._reporter = reporter
+        self._cancel_batch = cancel_batch
+        self._jobs: dict[Future[Any], str] = {}
+        """The futures in the order of the items, with the ids of their jobs."""
+        self._reported: set[Future[Any]] = set()
+
+    def futures_of(self, function: Callable[[Item], Result], items: Mapping[str, Item]) -> list[Any]:
+        """Run all jobs; return their futures, all done, in the order of the items."""
+        try:
+            for job_id, item in items.items():
+                self._jobs[_submitted(self._executor, function, item)] = job_id
+            for future in as_completed(self._jobs):
+                self._report(future)
+                if self._reporter.is_cancelled():
+                    self._cancel_jobs()
+        except BaseException:  # an interrupt: the batch ends without the jobs that are left
+            self._cancel_jobs()
+            for future in self._jobs:
+                if future.done() and future not in self._reported:
+                    self._report(future)
+            with suppress(ProgressError):
+                self._cancel_batch()
+            raise
+        return [*self._jobs]
+
+    def _cancel_jobs(self) -> None:
+        for future in self._jobs:
+            future.cancel()
+
+    def _report(self, future: "Future[Any]") -> None:
+        job_id = self._jobs[future]
+        self._reported.add(future)
+        if future.cancelled():
+            self._reporter.skipped(job_id)
+        elif error := future.exception():
+            self._reporter.failed(job_id, error)
+        else:
+            self._reporter.succeeded(job_id)
+
+
+def _submitted(executor: Executor, function: Callable[[Item], Result], item: Item) -> "Future[Result]":
+    """Submit a job; a pool that is broken or shut down refuses it, and then it has failed."""
+    try:
+        return executor.submit(function, item)
+    except RuntimeError as error:
+        refused: Future[Result] = Future()
+        refused.set_exception(error)
+        return refused
+
+
+def _result(future: "Future[Result]", *, return_exceptions: bool) -> Any:
+    """Return the result of a job, or raise its exception."""
+    error = CancelledError() if future.cancelled() else future.exception()
+    if error is None:
+        return future.result()
+    if return_exceptions:
+        return error
+    raise error
+
+
+@contextmanager
+def _in_background(showing: Showing) -> Iterator[None]:
+    """Show a bar from a thread while the context is open, and for END_SECONDS_MAX after it."""
+    thread = Thread(target=showing.run_quietly, name="batchprogress-map", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(END_SECONDS_MAX)
+        showing.close()
+        thread.join(END_SECONDS_MAX)
