@@ -8,6 +8,14 @@ import { ProgressService } from "./generated/batchprogress/v1/progress_pb.js";
 // tested before its next call anyway.
 const KEEPALIVE = { pingIntervalMs: 10_000, pingTimeoutMs: 10_000 };
 
+// Connect 2.1 stops listening to a connection that it gives up. The late error of a frozen server would end the process.
+class Sessions extends Http2SessionManager {
+  setState(state) {
+    if (state.t === "ready") state.conn.on("error", () => {});
+    super.setState(state);
+  }
+}
+
 /** The calls of ProgressService on a connection of their own. */
 export class Connection {
   #settings;
@@ -47,7 +55,7 @@ export class Connection {
     } catch {
       // A file is being replaced: those read before may still do.
     }
-    this.#sessions = new Http2SessionManager(baseUrl, KEEPALIVE, this.#certificates);
+    this.#sessions = new Sessions(baseUrl, KEEPALIVE, this.#certificates);
     const authorized = (next) => async (request) => {
       const current = await token();
       if (current) request.header.set("authorization", `Bearer ${current}`);

@@ -40,6 +40,12 @@ class Running:
         async with asyncio.timeout(RUN_SECONDS_MAX):
             return (await self._process.stdout.readline()).decode().rstrip("\n")
 
+    async def complaint(self) -> str:
+        """Return the next line of its standard error."""
+        assert self._process.stderr is not None
+        async with asyncio.timeout(RUN_SECONDS_MAX):
+            return (await self._process.stderr.readline()).decode().rstrip("\n")
+
     async def write(self, *lines: object) -> None:
         """Write lines to its standard input."""
         assert self._process.stdin is not None
