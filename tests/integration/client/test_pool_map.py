@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import pytest
 
 import batchprogress
-from batchprogress import BatchConflict, BatchEnded, BatchState, CancelReason
+from batchprogress import BatchConflict, BatchEnded, BatchState, CancelReason, Reporter
 from batchprogress._disabled import VARIABLE
 from batchprogress.testing import Server
 from batchprogress.testing.pytest_plugin import progress_server
 from database_servers.ports import free_port
+from tests.integration.client import documented
 
 __all__ = ["progress_server"]
 
@@ -216,3 +218,10 @@ def test_jobs_run_with_reporting_switched_off(monkeypatch: pytest.MonkeyPatch) -
     with ThreadPoolExecutor(1) as executor:
         assert batchprogress.map(executor, _double, [1], target="127.0.0.1:1", file=out) == [2]
     assert out.getvalue() == ""
+
+
+def test_the_example_runs(progress_server: Server) -> None:
+    """`map` is not in __all__, whose examples are run elsewhere."""
+    values: dict[str, Any] = {"batchprogress": batchprogress}
+    values |= {"client": progress_server.client, "reporter": Reporter(progress_server.target)}
+    documented.run(documented.examples_of(batchprogress.map), values, progress_server.target)

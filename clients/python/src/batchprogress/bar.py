@@ -15,6 +15,7 @@ from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WatchCursor
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress._grpc.retry import Failure
+from batchprogress.bar_notebook import Notebook, hide_result, notebook_shell
 from batchprogress.bar_screens import Line, Lines, Screen, redrawn
 from batchprogress.errors import BatchNotFound, CallFailed, ProgressError, ProxyAnswered
 from batchprogress.v1 import progress_pb2 as pb
@@ -35,15 +36,15 @@ def bar(  # noqa: PLR0913  # options, by keyword only
 ) -> pb.Batch:
     """Show the progress of a batch until it has ended.
 
-    A terminal shows one line that is redrawn. Elsewhere a line is written every 10 percent, when the batch
-    stalls, and when it has ended. Once no result has arrived for longer than the rate explains, the line says
-    since when in place of the rate.
+    A terminal shows one line that is redrawn, a notebook a bar that is updated in place. Elsewhere a line is
+    written every 10 percent, when the batch stalls, and when it has ended. Once no result has arrived for
+    longer than the rate explains, the line says since when in place of the rate.
     While the server does not answer, the line says so and why.
 
     Args:
         target: host:port, or any gRPC name; or a channel of your own, which stays open.
         batch_id: the batch.
-        file: where to write. Default: standard error.
+        file: where to write. Default: a notebook's cell, else standard error.
         credentials: TLS, from TlsFiles or grpc.ssl_channel_credentials(). Default: plaintext.
         token: a bearer token, or a function that returns the current one.
         timeout: how long to wait for the end of the batch, in seconds. Default: for ever.
@@ -110,7 +111,10 @@ class Showing:
         with redrawn(self._screen):
             for batch in self._caller.states(cursor):
                 self._screen.show(batch)
-        return cursor.ended_batch(timeout).message
+        message = cursor.ended_batch(timeout).message
+        if isinstance(self._screen, Notebook):
+            hide_result(message)
+        return message
 
     def run_quietly(self) -> None:
         """Show the batch; end at the first error, for work that goes on without the bar."""
@@ -128,6 +132,8 @@ def _address(target: str | grpc.Channel) -> str:
 
 
 def _screen_on(file: TextIO | None) -> Screen:
+    if file is None and notebook_shell() is not None:
+        return Notebook()
     out = sys.stderr if file is None else file
     return Line(out) if out.isatty() else Lines(out)
 

@@ -38,8 +38,12 @@ def line_of(batch: Batch, silent_seconds: float = 0.0) -> str:
 def head_of(batch: Batch) -> str:
     """Return percent, bar and counts."""
     full = "█" * (BAR_CHARACTERS * batch.percent_complete // 100)
-    counts = f"{batch.ended_jobs:,}/{batch.total_jobs:,}"
-    return f"{batch.percent_complete:3} % {full:░<{BAR_CHARACTERS}} {counts}"
+    return f"{batch.percent_complete:3} % {full:░<{BAR_CHARACTERS}} {counts_of(batch)}"
+
+
+def counts_of(batch: Batch) -> str:
+    """Return how many of how many jobs have ended."""
+    return f"{batch.ended_jobs:,}/{batch.total_jobs:,}"
 
 
 def tail_of(batch: Batch, silent_seconds: float = 0.0) -> list[str]:

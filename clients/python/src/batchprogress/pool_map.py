@@ -1,5 +1,6 @@
 """A batch without a queue: a function over many items in a pool of processes or threads."""
 
+import contextvars
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -209,7 +210,9 @@ def _result(future: "Future[Result]", *, return_exceptions: bool) -> Any:
 @contextmanager
 def _in_background(showing: Showing) -> Iterator[None]:
     """Show a bar from a thread while the context is open, and for END_SECONDS_MAX after it."""
-    thread = Thread(target=showing.run_quietly, name="batchprogress-map", daemon=True)
+    # In this context: a notebook's tells which cell an output belongs to.
+    context = contextvars.copy_context()
+    thread = Thread(target=context.run, args=(showing.run_quietly,), name="batchprogress-map", daemon=True)
     thread.start()
     try:
         yield
