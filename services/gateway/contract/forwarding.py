@@ -10,7 +10,7 @@ import grpc
 from connectrpc.request import RequestContext
 from connectrpc.server import Endpoint
 
-from services.gateway.contract.anonymous_reads import AnonymousReads, age_seconds_max_of
+from services.gateway.contract.anonymous_reads import AnonymousReads, age_seconds_max_of, is_large
 from services.gateway.contract.answers import Answer, answer_of, busy, draining, is_from_server
 from services.gateway.contract.caller import Callers, Metadata
 from services.gateway.contract.messages import BINARY, JSON, Converter, Encoded
@@ -172,7 +172,9 @@ class Forwarder:
         question = (method.path, request, codec, seconds)
         age_seconds_max = age_seconds_max_of(headers.get("cache-control"))
         try:
-            return await self._anonymous_reads.get(question, answer, age_seconds_max)
+            return await self._anonymous_reads.get(
+                question, answer, age_seconds_max, is_large=is_large(request, method.request)
+            )
         except Answer as refused:
             if refused.grpc_code not in REFUSED or "authorization" not in dict(metadata):
                 raise

@@ -5,8 +5,9 @@ from functools import partial
 
 import pytest
 
+from batchprogress.v1 import progress_pb2 as pb
 from services.gateway.contract import anonymous_reads
-from services.gateway.contract.anonymous_reads import AnonymousReads, age_seconds_max_of
+from services.gateway.contract.anonymous_reads import AnonymousReads, age_seconds_max_of, is_large
 from services.gateway.contract.answers import Answer
 
 AGE = 60
@@ -157,11 +158,47 @@ async def test_a_read_that_fails_frees_its_turn() -> None:
             await reads.get("read", _fail, 0)
 
 
+async def test_large_reads_leave_others_their_turns(upstream: Upstream) -> None:
+    """Any number of different ones is one call of the server at a time."""
+    reads, small = AnonymousReads(), Upstream()
+    room = anonymous_reads.LARGE_READS_MAX + anonymous_reads.LARGE_READS_WAITING_MAX
+    asking = await _asking(reads, upstream, 150, 0, is_large=True)
+    assert upstream.asked == anonymous_reads.LARGE_READS_MAX
+    small.may_answer.set()
+    assert await reads.get("small", small.ask, 0) == b"1"
+    upstream.may_answer.set()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    assert sum(isinstance(answer, bytes) for answer in answers) == room
+    assert sum(isinstance(answer, Answer) for answer in answers) == 150 - room
+
+
+async def test_a_large_read_is_followed_by_a_pause(monkeypatch: pytest.MonkeyPatch, ready: Upstream) -> None:
+    monkeypatch.setattr(anonymous_reads, "PAUSE_FACTOR", 1e9)
+    monkeypatch.setattr(anonymous_reads, "WAIT_SECONDS_MAX", 0.01)
+    reads = AnonymousReads()
+    assert await reads.get("first", ready.ask, 0, is_large=True) == b"1"
+    with pytest.raises(Answer, match="too many other reads"):
+        await reads.get("second", ready.ask, 0, is_large=True)
+
+
+@pytest.mark.parametrize(
+    ("page_size", "expected"), [(0, False), (anonymous_reads.ITEMS_MAX, False), (101, True), (5_000, True)]
+)
+def test_a_read_of_many_items_is_large(page_size: int, expected: bool) -> None:  # noqa: FBT001  # a case
+    request = pb.ListBatchesRequest(page_size=page_size).SerializeToString()
+    assert is_large(request, pb.ListBatchesRequest) is expected
+
+
+def test_a_request_that_is_none_is_not_large() -> None:
+    assert not is_large(b"\x0a\xff", pb.ListBatchesRequest)
+    assert not is_large(b"", pb.GetBatchRequest)
+
+
 async def _asking(
-    reads: AnonymousReads, upstream: Upstream, count: int, age_seconds_max: int
+    reads: AnonymousReads, upstream: Upstream, count: int, age_seconds_max: int, *, is_large: bool = False
 ) -> list[asyncio.Task[bytes]]:
     """Make different reads that wait for their answers."""
-    get = partial(reads.get, read=upstream.ask, age_seconds_max=age_seconds_max)
+    get = partial(reads.get, read=upstream.ask, age_seconds_max=age_seconds_max, is_large=is_large)
     tasks = [asyncio.create_task(get(("read", number))) for number in range(count)]
     for _ in range(5):
         await asyncio.sleep(0)
