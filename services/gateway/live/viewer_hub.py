@@ -154,7 +154,7 @@ class ViewerHub:
 
 
 def _show_problem(topic: Topic, problem: Problem) -> None:
-    if problem.is_final or topic.view.state is None or topic.tries >= QUIET_TRIES:
+    if problem.is_final or topic.tries >= QUIET_TRIES:
         topic.fail(problem)
 
 

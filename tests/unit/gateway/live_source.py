@@ -33,6 +33,8 @@ class Source:
         self.open = 0
         self.reads = 0
         self.is_away = False
+        self.failures = 0
+        """Watches that fail at once."""
         self.news: asyncio.Queue[pb.Batch | Exception | None] = asyncio.Queue()
         """An error breaks a watch, and None is a heartbeat."""
 
@@ -48,7 +50,7 @@ class Source:
     async def watch(self, batch_id: str, after_revision: int) -> AsyncGenerator[Snapshot | None, None]:
         """Yield the states of the test, and raise its errors; EOFError ends the watch."""
         self.opened.append((batch_id, after_revision))
-        if self.is_away:
+        if self.is_away or len(self.opened) <= self.failures:
             raise away()
         self.open += 1
         try:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.gateway.live import event_stream
+from services.gateway.live import event_stream, viewer_hub
 from tests.unit.gateway.live_source import ENDED, Client, Source, batch, streamed, until
 
 
@@ -34,6 +34,17 @@ async def test_a_state_that_has_not_changed_is_not_sent_again() -> None:
         await until(lambda: len(source.opened) == 2)
         source.change(None, batch(2))
         assert "id: 2\n" in await client.part()
+
+
+async def test_a_first_watch_that_is_cut_at_once_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A browser's EventSource would give up after 503."""
+    monkeypatch.setattr(viewer_hub, "RETRY_SECONDS_MIN", 0.0)
+    source = Source()
+    source.failures = 1
+    async with streamed(source) as streams:
+        client = Client(streams)
+        assert "id: 1\n" in (await client.part(), await client.part())[1]
+        assert len(source.opened) == 2
 
 
 async def test_a_quiet_stream_has_comments(monkeypatch: pytest.MonkeyPatch) -> None:
