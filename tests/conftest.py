@@ -51,7 +51,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.
         if engine in SERVERS and "databases" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(engine))
         if os.environ.get("FAULTS") == "full":
-            item.add_marker(pytest.mark.timeout(FULL_SIZE_SECONDS_MAX))
+            is_bounded = item.nodeid.startswith(full_size.FOLDERS)
+            seconds_max = full_size.TEST_SECONDS_MAX if is_bounded else FULL_SIZE_SECONDS_MAX
+            item.add_marker(pytest.mark.timeout(seconds_max))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

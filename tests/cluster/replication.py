@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,8 @@ from tests.cluster.roles import CHECK_ACCOUNT, make_reader, make_writer
 from tests.support import not_run
 from tests.support.eventually import eventually
 
+EQUAL_SECONDS_MAX = 60.0
+"""A replica that takes longer does not replicate at all."""
 STATUS = "SHOW REPLICA STATUS"
 
 
@@ -39,6 +42,7 @@ class Pair:
         self._sql = SQL[source.engine]
         self._semi_synchronous = semi_synchronous
         self._is_whole = True
+        self._server_ids = count(1)
 
     async def form(self) -> None:
         """Let the replica follow, and the source take writes."""
@@ -95,10 +99,14 @@ class Pair:
         self._is_whole = True
 
     async def _make_empty(self, node: DatabaseServer) -> None:
-        """Give a new node its accounts, and let its history begin."""
+        """Give a new node its accounts and an id, and let its history begin.
+
+        With the id of the node that it replaces, it would not replicate what that one has written.
+        """
         await make_writer(node)
         await run(
             node,
+            f"SET GLOBAL server_id = {next(self._server_ids)}",
             "SET sql_log_bin = 0",
             CHECK_ACCOUNT,
             *self._sql.accounts,
@@ -120,7 +128,7 @@ class Pair:
 
     async def _wait_for(self, node: DatabaseServer, transactions: str) -> None:
         """Wait until a node has applied these transactions."""
-        async with administrator(node) as connection:
+        async with asyncio.timeout(EQUAL_SECONDS_MAX), administrator(node) as connection:
             await connection.execute(text(self._sql.wait), {"all": transactions})
 
     async def _has_client(self, source: DatabaseServer) -> bool:
