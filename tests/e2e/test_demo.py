@@ -118,9 +118,9 @@ def test_keep_serves_until_ctrl_c_in_a_terminal(tmp_path: Path) -> None:
     page = str(demo.match[1])
     demo.expect(r"registry-sync +\S*━+.* 0 % .*0/100")
     demo.expect("Still serving")
-    with urllib.request.urlopen(f"{page}api/batches") as answer:  # noqa: S310  # the demo's own
+    with urllib.request.urlopen(f"{page}v1/batches") as answer:  # noqa: S310  # the demo's own
         (batch,) = json.load(answer)["batches"]
-    assert (batch["batch_id"], batch["percent_complete"]) == ("registry-sync", 100)
+    assert (batch["batchId"], batch["percentComplete"]) == ("registry-sync", 100)
     demo.sendintr()
     demo.expect("Nothing is left behind")
     demo.expect(pexpect.EOF)

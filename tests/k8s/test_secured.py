@@ -104,7 +104,7 @@ async def test_dashboard_reads_batches_over_tls(installed: Installed) -> None:
     await enqueuer.close()
     url = f"http://{installed.target('dashboard')}"
     await asyncio.to_thread(eventually, lambda: _page(f"{url}/health"))
-    assert f'"{BATCH}"' in await asyncio.to_thread(_page, f"{url}/api/batches")
+    assert f'"{BATCH}"' in await asyncio.to_thread(_page, f"{url}/v1/batches")
 
 
 class Caller:
