@@ -1,5 +1,6 @@
 """BATCHPROGRESS_DISABLED switches all reporting off: nothing is sent, and nothing waits or fails."""
 
+import io
 import os
 import socket
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from celery import Celery, group
 
-from batchprogress import AsyncClient, AsyncReporter, BatchState, Client, Reporter, ReportNotTaken
+from batchprogress import AsyncClient, AsyncReporter, BatchState, Client, Reporter, ReportNotTaken, bar
 from batchprogress import _disabled as disabled
 from batchprogress._grpc.connection import Connection
 from batchprogress.integrations.best_effort import BestEffortClient
@@ -92,6 +93,13 @@ def test_a_disabled_client_returns_the_batches_as_asked_for(target: str) -> None
         assert client.create("none", 0).state is BatchState.COMPLETED
         assert client.add_jobs("b", 5).pending_jobs == 5
         assert client.seal("b").sealed
+
+
+def test_a_disabled_bar_returns_at_once(target: str) -> None:
+    """A script that shows the batch that it has not created does not wait for ever."""
+    out = io.StringIO()
+    assert bar(target, "b", file=out).batch_id == "b"
+    assert out.getvalue() == ""
 
 
 async def test_a_disabled_async_client_returns_the_batches_as_asked_for(target: str) -> None:

@@ -13,6 +13,7 @@ from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.caller import Caller
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WatchCursor
+from batchprogress._disabled import is_disabled
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress._grpc.retry import Failure
 from batchprogress.bar_notebook import Notebook, hide_result, notebook_shell
@@ -41,6 +42,9 @@ def bar(  # noqa: PLR0913  # options, by keyword only
     longer than the rate explains, the line says since when in place of the rate.
     While the server does not answer, the line says so and why.
 
+    If BATCHPROGRESS_DISABLED switches reporting off, nothing is shown, and a batch without jobs is returned
+    at once.
+
     Args:
         target: host:port, or any gRPC name; or a channel of your own, which stays open.
         batch_id: the batch.
@@ -64,6 +68,8 @@ def bar(  # noqa: PLR0913  # options, by keyword only
         1 1
 
     """
+    if is_disabled():
+        return pb.Batch(batch_id=batch_id)  # it was not created, and would never end
     showing = Showing(target, batch_id, file, Connection(_address(target), credentials, token))
     try:
         return showing.run(timeout)
