@@ -34,7 +34,7 @@ from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
 CALLS_MAX = 200
 """Calls at a time, each with a thread of its own that is started when it is needed; a watch is a call."""
 STOP_SECONDS_MAX = 5.0
-"""How long the calls may take to notice that they are cancelled."""
+"""How long the calls may take to end by themselves: if they are cut, gRPC writes lines to standard error."""
 
 __all__ = ["Server", "server"]
 
@@ -96,5 +96,5 @@ def server() -> Iterator[Server]:
     finally:
         stopped.set()
         memory.wake()
-        running.stop(0).wait(STOP_SECONDS_MAX)
+        running.stop(STOP_SECONDS_MAX).wait()
         threads.shutdown(wait=False)
