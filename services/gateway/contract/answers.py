@@ -53,13 +53,15 @@ class Answer(ConnectError):
 
     Args:
         status: the code, the message and the details.
+        is_from_server: whether the progress server has answered so, and not the gateway.
 
     """
 
-    def __init__(self, status: status_pb2.Status) -> None:
+    def __init__(self, status: status_pb2.Status, *, is_from_server: bool = False) -> None:
         code = _BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
         super().__init__(CODES[code], status.message, [_Detail(one) for one in status.details])
         self.grpc_code = code
+        self.is_from_server = is_from_server
         self.reason = _reason(status.details)
         """Why it failed, in UPPER_SNAKE; empty if the answer does not say."""
         self.retry_after = _retry_after(status.details)
@@ -100,7 +102,7 @@ def answer_of(error: grpc.aio.AioRpcError) -> Answer:
     """
     if is_from_server(error):
         raw = dict(error.trailing_metadata() or ())[STATUS_DETAILS_KEY]
-        return Answer(status_pb2.Status.FromString(bytes(raw)))
+        return Answer(status_pb2.Status.FromString(bytes(raw)), is_from_server=True)
     return to_answer(unreached(error.code()))
 
 

@@ -104,14 +104,16 @@ class BatchSource:
 
     def _problem(self, answer: Answer) -> Problem:
         """Return what viewers are told: that the gateway is refused is not their fault."""
+        # A cut connection is opened again at once; only a server that answers may ask for more time.
+        retry_seconds = float(answer.retry_after or 0) if answer.is_from_server else 0.0
         match answer.grpc_code:
             case grpc.StatusCode.NOT_FOUND:
                 return Problem(answer, is_final=True)
             case grpc.StatusCode.UNAUTHENTICATED | grpc.StatusCode.PERMISSION_DENIED:
                 return Problem(self._callers.own_token_refused(answer.message))
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
-                return Problem(busy("the progress server has too many calls of this gateway; try again"))
-        return Problem(answer)
+                answer = busy("the progress server has too many calls of this gateway; try again")
+        return Problem(answer, retry_seconds=retry_seconds)
 
 
 def _request(batch_id: str, after_revision: int) -> bytes:

@@ -12,18 +12,15 @@ class Problem(Exception):
     Args:
         answer: the answer to a request that meets it.
         is_final: whether it will not pass, since the batch is gone.
+        retry_seconds: the delay before another try that the server asks for.
 
     """
 
-    def __init__(self, answer: Answer, *, is_final: bool = False) -> None:
+    def __init__(self, answer: Answer, *, is_final: bool = False, retry_seconds: float = 0.0) -> None:
         super().__init__(answer.message)
         self.answer = answer
         self.is_final = is_final
-
-    @property
-    def retry_seconds(self) -> float:
-        """The delay before another try that the server asks for."""
-        return float(self.answer.retry_after or 0)
+        self.retry_seconds = retry_seconds
 
     def is_like(self, other: "Problem | None") -> bool:
         """Return whether a viewer that was told the other one knows this one, too."""

@@ -11,6 +11,7 @@ from tests.support.gateway import Door, gateway, gateway_process
 from tests.support.progress import Served, progress_process
 
 
+@pytest.mark.more("starts a process")
 async def test_a_viewer_goes_on_after_a_restart_of_the_gateway(progress: Served) -> None:
     """The stream just ends at SIGTERM, and the next gateway resumes it by Last-Event-ID."""
     await progress.create("b", 2)

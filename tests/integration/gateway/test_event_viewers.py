@@ -72,6 +72,7 @@ async def test_each_viewer_is_let_in_by_its_own_token(
     }
 
 
+@pytest.mark.more("waits for servers")
 async def test_a_token_of_other_batches_opens_nothing(
     serve: Serve, tokens: Tokens, own_token: Path, creator: str
 ) -> None:
@@ -85,6 +86,7 @@ async def test_a_token_of_other_batches_opens_nothing(
     assert answers[0].error == answers[1].error
 
 
+@pytest.mark.more("waits for servers")
 async def test_viewers_without_a_token_are_let_in_by_the_gateways_own(
     serve: Serve, tokens: Tokens, own_token: Path, creator: str
 ) -> None:
@@ -97,6 +99,7 @@ async def test_viewers_without_a_token_are_let_in_by_the_gateways_own(
             assert (await anext(found)).name == "batch"
 
 
+@pytest.mark.more("waits for a token to be revoked")
 @pytest.mark.usefixtures("asked_often")
 async def test_a_viewer_whose_token_is_revoked_is_told_and_ended(
     serve: Serve, tokens: Tokens, own_token: Path, creator: str
@@ -145,6 +148,7 @@ async def test_a_viewer_whose_watch_token_expires_is_told_and_ended(
     assert (refused.status, again.status) == (404, 401)
 
 
+@pytest.mark.more("waits for servers")
 @pytest.mark.parametrize("roles", [(), (Role.WORKER,)])
 async def test_a_gateway_that_may_not_watch_says_so(
     serve: Serve, tokens: Tokens, tmp_path: Path, creator: str, roles: tuple[Role, ...]
