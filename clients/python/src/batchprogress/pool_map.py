@@ -4,8 +4,9 @@ import contextvars
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import CancelledError, Executor, Future, as_completed
+from concurrent.futures import CancelledError, Executor, Future
 from contextlib import ExitStack, contextmanager, suppress
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TextIO, TypeVar
 
@@ -149,42 +150,53 @@ class _Run:
         self._executor = executor
         self._reporter = reporter
         self._cancel_batch = cancel_batch
-        self._jobs: dict[Future[Any], str] = {}
-        """The futures in the order of the items, with the ids of their jobs."""
-        self._reported: set[Future[Any]] = set()
+        self._reported: SimpleQueue[None] = SimpleQueue()
+        """Has an entry for each job that was reported."""
+        self._is_cancelled = False
+        self._futures: list[Future[Any]] = []
 
     def futures_of(self, function: Callable[[Item], Result], items: Mapping[str, Item]) -> list[Any]:
-        """Run all jobs; return their futures, all done, in the order of the items."""
+        """Run all jobs; return their futures, all done and reported, in the order of the items."""
         try:
             for job_id, item in items.items():
-                self._jobs[_submitted(self._executor, function, item)] = job_id
-            for future in as_completed(self._jobs):
-                self._report(future)
-                if self._reporter.is_cancelled():
-                    self._cancel_jobs()
+                self._start(job_id, function, item)
+            for _ in items:
+                self._reported.get()
         except BaseException:  # an interrupt: the batch ends without the jobs that are left
-            self._cancel_jobs()
-            for future in self._jobs:
-                if future.done() and future not in self._reported:
-                    self._report(future)
             with suppress(ProgressError):
                 self._cancel_batch()
+            self._cancel_jobs()
+            # Nobody knows whether the job at which the interrupt came was submitted: it stays pending.
+            for job_id in list(items)[len(self._futures) + 1 :]:
+                self._reporter.skipped(job_id)
             raise
-        return [*self._jobs]
+        return self._futures
 
-    def _cancel_jobs(self) -> None:
-        for future in self._jobs:
+    def _start(self, job_id: str, function: Callable[[Item], Result], item: Item) -> None:
+        future = _submitted(self._executor, function, item)
+        self._futures.append(future)
+        # Not by as_completed: it would report nothing before the last job is submitted.
+        future.add_done_callback(lambda ended: self._report(job_id, ended))
+        if self._is_cancelled:
             future.cancel()
 
-    def _report(self, future: "Future[Any]") -> None:
-        job_id = self._jobs[future]
-        self._reported.add(future)
+    def _report(self, job_id: str, future: "Future[Any]") -> None:
         if future.cancelled():
             self._reporter.skipped(job_id)
         elif error := future.exception():
             self._reporter.failed(job_id, error)
         else:
             self._reporter.succeeded(job_id)
+        if self._reporter.is_cancelled():
+            self._cancel_jobs()
+        self._reported.put(None)
+
+    def _cancel_jobs(self) -> None:
+        """Cancel all jobs that have not begun; later ones are cancelled as they are submitted."""
+        if not self._is_cancelled:
+            self._is_cancelled = True
+            for future in tuple(self._futures):
+                future.cancel()
 
 
 def _submitted(executor: Executor, function: Callable[[Item], Result], item: Item) -> "Future[Result]":
