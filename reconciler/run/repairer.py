@@ -179,10 +179,11 @@ class Repairer:
         batch.add_repair(plan, planned.reasons, after, planned.unfinished)
 
     async def _simulate(self, batch: Batch, plan: RepairPlan) -> Batch:
-        """Return the batch as the repair would leave it, but with the revision that it still has."""
+        """Return the batch as the repair would leave it, but with the version that it still has."""
         attempts = await self._store.read_attempts(batch.batch_key, [one.job_id for one in plan.results])
         stored = {(batch.batch_key, job_id): attempt for job_id, attempt in attempts.items()}
-        return replace(repair(batch, stored, plan).batches[batch.batch_id], revision=batch.revision)
+        after = repair(batch, stored, plan).batches[batch.batch_id]
+        return replace(after, revision=batch.revision, last_result_time=batch.last_result_time)
 
     async def _require_unchanged(self, batch: BatchInProgress, counts: QueueCounts) -> None:
         """Raise if the batch or the queue moved, so that the answers belong to different moments."""

@@ -115,12 +115,12 @@ async def test_the_missing_extra_is_named() -> None:
 
 
 async def test_a_shell_can_complete_commands() -> None:
-    """The completion of `wa` is `watch`."""
+    """The completions of `wa` are `watch` and `watch-token`."""
     command_line = CommandLine("127.0.0.1:1")
     ended = await command_line.run(
         _BATCHPROGRESS_COMPLETE="complete_bash", COMP_WORDS="batchprogress wa", COMP_CWORD="1"
     )
-    assert (ended.code, ended.lines) == (0, ["watch"])
+    assert (ended.code, ended.lines) == (0, ["watch", "watch-token"])
 
 
 async def test_help_lists_every_exit_code() -> None:
