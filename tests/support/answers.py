@@ -20,7 +20,8 @@ class Answered:
 
 def answered(error: grpc.aio.AioRpcError) -> Answered:
     """Return the parts of an error, which must have exactly one ErrorInfo."""
-    raw = dict(error.trailing_metadata() or ())["grpc-status-details-bin"]
+    pairs = tuple(error.trailing_metadata() or ())  # dict(…) of it fails with the oldest grpcio
+    raw = dict(pairs)["grpc-status-details-bin"]
     status = status_pb2.Status.FromString(raw if isinstance(raw, bytes) else raw.encode())
     infos, fields, retry = [], (), None
     for detail in status.details:

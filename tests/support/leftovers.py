@@ -10,6 +10,8 @@ VARIABLE = "BATCHPROGRESS_TEST_RUN"
 END_SECONDS_MAX = 5.0
 """Time for processes that were told to end."""
 POLL_SECONDS = 0.05
+OF_PYTHON = b"multiprocessing.resource_tracker"
+"""Python starts one for spawned processes, and it lives as long as the process that started it."""
 
 
 def mark_this_run() -> str:
@@ -32,8 +34,10 @@ def _marked(mark: str) -> list[str]:
     left = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if int(folder.name) != os.getpid() and sought in (folder / "environ").read_bytes().split(b"\0"):
-                left.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            command = (folder / "cmdline").read_bytes()
+            is_ours = int(folder.name) == os.getpid() or OF_PYTHON in command
+            if not is_ours and sought in (folder / "environ").read_bytes().split(b"\0"):
+                left.append(command.replace(b"\0", b" ").decode(errors="replace"))
         except OSError:  # it has just ended, or belongs to another user
             continue
     return left

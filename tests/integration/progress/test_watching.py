@@ -46,7 +46,7 @@ async def test_quiet_watch_begins_with_its_initial_metadata(progress: Served) ->
     last = await progress.create("b", 1)
     call = progress.stub.WatchBatch(pb.WatchBatchRequest(batch_id="b", after_revision=last.revision))
     async with asyncio.timeout(SECONDS_MAX):
-        assert HEARTBEAT_KEY not in dict(await call.initial_metadata())
+        assert HEARTBEAT_KEY not in dict(tuple(await call.initial_metadata()))
     call.cancel()
 
 
@@ -61,7 +61,7 @@ async def test_quiet_watch_has_the_heartbeats_that_it_asks_for(progress: Served)
     )
     call = progress.stub.WatchBatch(request)
     async with asyncio.timeout(SECONDS_MAX):
-        assert dict(await call.initial_metadata())[HEARTBEAT_KEY] == "1.5"
+        assert dict(tuple(await call.initial_metadata()))[HEARTBEAT_KEY] == "1.5"
         messages = aiter(call)
         assert [await anext(messages), await anext(messages)] == [pb.WatchBatchResponse()] * 2
         await progress.report("b", "j1")
