@@ -42,6 +42,7 @@ async def test_the_exit_code_tells_how_the_batches_ended(progress: Served, cli: 
         assert shown == sorted(set(batch_ids.split()) - {"nope"})
 
 
+@pytest.mark.more("takes six seconds")
 async def test_a_log_has_a_line_every_ten_percent(progress: Served, cli: CommandLine) -> None:
     """The lines are plain, and the last one shows the end."""
     await progress.create("b", 50)

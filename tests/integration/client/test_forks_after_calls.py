@@ -11,7 +11,7 @@ from tests.integration.client.scripts import run, script
 from tests.support import leftovers
 from tests.support.progress import Served
 
-FORKS = 100
+FORKS = 50
 MANY_FORKS = int(os.environ.get("FORKS", "300"))
 """The full size is 10,000."""
 

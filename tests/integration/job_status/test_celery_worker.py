@@ -1,6 +1,7 @@
 """Celery's results as real workers write them."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 from celery import Celery, group
@@ -69,10 +70,14 @@ async def test_tasks_have_the_outcome_of_their_worker(app: Celery, source: Celer
     result.save()
     app.control.revoke("revoked")
     await wait_until_pending(source, result.id, pending=1)
-    assert await listed(source, result.id, 4) == [
+    found = await listed(source, result.id, 4)
+    # Celery stores the name of a revoked task only if it comes before the revocation.
+    assert found[2].display_name in {"", "succeed"}
+    found[2] = replace(found[2], display_name="")
+    assert found == [
         JobStatus("fail", JobOutcome.FAILED, 1, "ValueError", "no such row, 17", "fail"),
         JobStatus("fail_twice", JobOutcome.FAILED, 2, "KeyError", "row", "fail_twice"),
-        JobStatus("revoked", JobOutcome.SKIPPED, 1, "TaskRevokedError", "revoked", "succeed"),
+        JobStatus("revoked", JobOutcome.SKIPPED, 1, "TaskRevokedError", "revoked"),
         JobStatus("succeed", JobOutcome.SUCCEEDED, display_name="succeed"),
         JobStatus(
             "succeed_at_third_attempt", JobOutcome.SUCCEEDED, 3, display_name="succeed_at_third_attempt"
