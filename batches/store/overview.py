@@ -10,6 +10,7 @@ from batches.batch import BatchState
 from batches.clock import AHEAD_SECONDS_MAX
 from batches.overview import Overview
 from batches.store import schema
+from batches.store.column_types import UtcTime
 from batches.store.passes import read_clock_jump_seconds, read_last_pass_time
 from batches.store.sql_functions import database_now
 
@@ -60,7 +61,7 @@ async def _read_silence(
 
 def _examined() -> Select[tuple[int, datetime]]:
     """Select the oldest batches in PROCESSING, and when each has got its last result."""
-    quiet_since = func.coalesce(_batches.last_result_time, _batches.create_time, type_=schema.UtcTime())
+    quiet_since = func.coalesce(_batches.last_result_time, _batches.create_time, type_=UtcTime())
     return (
         select(_batches.batch_key, quiet_since.label("quiet_since"))
         .where(_batches.state == int(BatchState.PROCESSING))

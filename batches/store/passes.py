@@ -11,6 +11,7 @@ from batches.clock import ClockJump, PassTime, next_pass_time
 from batches.listing import Page
 from batches.passes import KEPT_PASSES_MAX, BegunPass, Pass, PassKind, PassNumbers
 from batches.store import schema
+from batches.store.column_types import UtcTime
 from batches.store.listings import page_of
 from batches.store.sql_functions import database_now
 
@@ -50,7 +51,7 @@ async def end_pass(connection: AsyncConnection, begun: BegunPass, numbers: PassN
 
 async def read_last_pass_time(connection: AsyncConnection) -> datetime | None:
     """Return when the newest pass over all batches ended, or began if it has not ended; None without one."""
-    newest = select(func.coalesce(_passes.end_time, _passes.start_time, type_=schema.UtcTime()))
+    newest = select(func.coalesce(_passes.end_time, _passes.start_time, type_=UtcTime()))
     return await _newest(connection, newest)
 
 

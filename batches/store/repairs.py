@@ -13,6 +13,7 @@ from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
+from batches.store.column_types import UtcTime
 from batches.store.looks import delete_look
 from batches.store.recording import write_recording
 from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
@@ -36,7 +37,7 @@ async def list_stuck(connection: AsyncConnection, stuck_after_seconds: float) ->
     """
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
     batches, looks = schema.batches.c, schema.looks.c
-    quiet_since = func.coalesce(batches.last_result_time, batches.create_time, type_=schema.UtcTime())
+    quiet_since = func.coalesce(batches.last_result_time, batches.create_time, type_=UtcTime())
     query = (
         select(batches.batch_key)
         .outerjoin(schema.looks, looks.batch_key == batches.batch_key)

@@ -4,8 +4,6 @@ There are no foreign keys: one from results to batches, together with the update
 deadlocks (measured at concurrency 16: 3.7 deadlocks per transaction, none without the key).
 """
 
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -13,18 +11,13 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     Double,
     Index,
     Integer,
     MetaData,
     SmallInteger,
-    String,
     Table,
 )
-from sqlalchemy.dialects import mysql
-from sqlalchemy.dialects import sqlite as sqlite_types
-from sqlalchemy.types import DateTime, TypeDecorator
 
 from batches.batch import (
     DISPLAY_NAME_CHARACTERS_MAX,
@@ -37,8 +30,8 @@ from batches.result import (
     ERROR_TYPE_CHARACTERS_MAX,
     JOB_NAME_CHARACTERS_MAX,
 )
+from batches.store.column_types import UtcTime, ascii_text, generated_key, unicode_text
 
-IDENTIFIER_CHARACTERS_MAX = 128
 REASON_CHARACTERS_MAX = 500
 """The reason of a repair or a look is one sentence, made by the reconciler."""
 REASON_KIND_CHARACTERS_MAX = 32
@@ -47,56 +40,6 @@ VERSION_CHARACTERS_MAX = 32
 """The same as in alembic's own table; our versions have four characters."""
 
 metadata = MetaData()
-
-
-def _naive(value: datetime) -> datetime:
-    return value.astimezone(UTC).replace(tzinfo=None)
-
-
-# All rows of a group have the same time: formatting it once per row would be a fifth of their cost.
-@lru_cache(maxsize=128)
-def _literal(value: datetime) -> str:
-    return _naive(value).isoformat(" ", "microseconds")
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A time in UTC to the microsecond, stored without a time zone and read with it."""
-
-    impl = DateTime
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        """Ask MySQL for microseconds, since it stores whole seconds by default."""
-        if dialect.name in {"mysql", "mariadb"}:
-            return dialect.type_descriptor(mysql.DATETIME(fsp=6))
-        return dialect.type_descriptor(sqlite_types.DATETIME())
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Remove the time zone."""
-        if value is None:
-            return None
-        return _naive(value) if dialect.name == "sqlite" else _literal(value)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Add the time zone."""
-        return None if value is None else value.replace(tzinfo=UTC)
-
-
-def _ascii(characters_max: int = IDENTIFIER_CHARACTERS_MAX) -> Any:
-    """Return a type compared byte by byte: in MySQL's default collations job `a` would equal job `A`."""
-    ascii_bin = mysql.VARCHAR(characters_max, charset="ascii", collation="ascii_bin")
-    return String(characters_max).with_variant(ascii_bin, "mysql", "mariadb")
-
-
-def _text(characters_max: int) -> Any:
-    binary = mysql.VARCHAR(characters_max, charset="utf8mb4", collation="utf8mb4_bin")
-    return String(characters_max).with_variant(binary, "mysql", "mariadb")
-
-
-def _key() -> Any:
-    """Return the type of a generated key; SQLite generates keys only in an INTEGER column."""
-    return BigInteger().with_variant(Integer, "sqlite")
-
 
 _OPTIONS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
@@ -109,9 +52,9 @@ batches = Table(
     "batches",
     metadata,
     # A surrogate key keeps the results table narrow, and its order is the order of locks.
-    Column("batch_key", _key(), primary_key=True, autoincrement=True),
-    Column("batch_id", _ascii(), nullable=False, unique=True),
-    Column("display_name", _text(DISPLAY_NAME_CHARACTERS_MAX), nullable=False),
+    Column("batch_key", generated_key(), primary_key=True, autoincrement=True),
+    Column("batch_id", ascii_text(), nullable=False, unique=True),
+    Column("display_name", unicode_text(DISPLAY_NAME_CHARACTERS_MAX), nullable=False),
     Column("labels", JSON, nullable=False),
     # The arguments of CreateBatch: they distinguish a retry from a conflict.
     Column("created_total_jobs", BigInteger, nullable=False),
@@ -133,7 +76,7 @@ batches = Table(
     Column("last_result_time", UtcTime),
     Column("complete_time", UtcTime),
     # The request that created the batch; NULL if it had no id, and in rows of servers before schema 0005.
-    Column("request_id", _ascii()),
+    Column("request_id", ascii_text()),
     # At most one of the two: batches.failure_limit. NULL in rows of servers before schema 0009.
     Column("failure_limit_jobs", BigInteger),
     Column("failure_limit_percent", SmallInteger),
@@ -149,8 +92,8 @@ batches = Table(
 batch_labels = Table(
     "batch_labels",
     metadata,
-    Column("label_key", _text(LABEL_KEY_CHARACTERS_MAX), primary_key=True),
-    Column("label_value", _text(LABEL_VALUE_CHARACTERS_MAX), primary_key=True),
+    Column("label_key", unicode_text(LABEL_KEY_CHARACTERS_MAX), primary_key=True),
+    Column("label_value", unicode_text(LABEL_VALUE_CHARACTERS_MAX), primary_key=True),
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
     Index("batch_labels_by_batch", "batch_key"),
     **_OPTIONS,
@@ -160,18 +103,18 @@ job_results = Table(
     "job_results",
     metadata,
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", _ascii(), primary_key=True),
+    Column("job_id", ascii_text(), primary_key=True),
     Column("attempt", Integer, nullable=False),
     Column("outcome", SmallInteger, nullable=False),
     Column("source", SmallInteger, nullable=False),
-    Column("error_type", _text(ERROR_TYPE_CHARACTERS_MAX)),
-    Column("error_message", _text(ERROR_MESSAGE_CHARACTERS_MAX)),
+    Column("error_type", unicode_text(ERROR_TYPE_CHARACTERS_MAX)),
+    Column("error_message", unicode_text(ERROR_MESSAGE_CHARACTERS_MAX)),
     Column("record_time", UtcTime, nullable=False),
     # The fingerprint of the error (batches.fingerprint); NULL if the job did not fail, and in rows written by
     # servers of schema 0001.
     Column("error_kind", BigInteger),
     # NULL if none was reported, and in rows of servers before schema 0005.
-    Column("display_name", _text(JOB_NAME_CHARACTERS_MAX)),
+    Column("display_name", unicode_text(JOB_NAME_CHARACTERS_MAX)),
     Index("job_results_by_outcome", "batch_key", "outcome", "job_id"),
     **_OPTIONS,
 )
@@ -182,14 +125,14 @@ failure_groups = Table(
     # The failures of each batch as counts (batches.failure_groups). Servers before schema 0008 do not count.
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
     # In hexadecimal, as in the contract; '' for the failures of all kinds without a group of their own.
-    Column("fingerprint", _ascii(FINGERPRINT_DIGITS), primary_key=True),
+    Column("fingerprint", ascii_text(FINGERPRINT_DIGITS), primary_key=True),
     Column("failed_jobs", BigInteger, nullable=False),
     # The number of groups of their own that the batch has, in the row of '' alone.
     Column("own_groups", Integer, nullable=False),
     # The first job that failed so, even if a later attempt has replaced its failure; '' if it is unknown.
-    Column("sample_job_id", _ascii(), nullable=False),
-    Column("error_type", _text(ERROR_TYPE_CHARACTERS_MAX), nullable=False),
-    Column("sample_error_message", _text(ERROR_MESSAGE_CHARACTERS_MAX), nullable=False),
+    Column("sample_job_id", ascii_text(), nullable=False),
+    Column("error_type", unicode_text(ERROR_TYPE_CHARACTERS_MAX), nullable=False),
+    Column("sample_error_message", unicode_text(ERROR_MESSAGE_CHARACTERS_MAX), nullable=False),
     **_OPTIONS,
 )
 
@@ -197,7 +140,7 @@ job_additions = Table(
     "job_additions",
     metadata,
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("request_id", _ascii(), primary_key=True),
+    Column("request_id", ascii_text(), primary_key=True),
     Column("additional_jobs", BigInteger, nullable=False),
     **_OPTIONS,
 )
@@ -205,7 +148,7 @@ job_additions = Table(
 repairs = Table(
     "repairs",
     metadata,
-    Column("repair_key", _key(), primary_key=True, autoincrement=True),
+    Column("repair_key", generated_key(), primary_key=True, autoincrement=True),
     Column("batch_key", BigInteger, nullable=False),
     Column("state_before", SmallInteger, nullable=False),
     Column("total_jobs_before", BigInteger, nullable=False),
@@ -217,7 +160,7 @@ repairs = Table(
     Column("succeeded_jobs_after", BigInteger, nullable=False),
     Column("failed_jobs_after", BigInteger, nullable=False),
     Column("skipped_jobs_after", BigInteger, nullable=False),
-    Column("reason", _text(REASON_CHARACTERS_MAX), nullable=False),
+    Column("reason", unicode_text(REASON_CHARACTERS_MAX), nullable=False),
     Column("repair_time", UtcTime, nullable=False),
     Index("repairs_by_batch", "batch_key", "repair_key"),
     **_OPTIONS,
@@ -229,8 +172,8 @@ looks = Table(
     # The reconciler's newest look at a batch that it left open (batches.look.LastLook).
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
     Column("look_time", UtcTime, nullable=False),
-    Column("reason_kind", _ascii(REASON_KIND_CHARACTERS_MAX), nullable=False),
-    Column("reason", _text(REASON_CHARACTERS_MAX), nullable=False),
+    Column("reason_kind", ascii_text(REASON_KIND_CHARACTERS_MAX), nullable=False),
+    Column("reason", unicode_text(REASON_CHARACTERS_MAX), nullable=False),
     Column("pending_jobs", BigInteger),
     Column("pending_time", UtcTime),
     Column("unchanged_since", UtcTime),
@@ -245,8 +188,8 @@ pending_jobs = Table(
     metadata,
     # The first pending jobs of that look.
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
-    Column("job_id", _ascii(), primary_key=True),
-    Column("display_name", _text(DISPLAY_NAME_CHARACTERS_MAX), nullable=False),
+    Column("job_id", ascii_text(), primary_key=True),
+    Column("display_name", unicode_text(DISPLAY_NAME_CHARACTERS_MAX), nullable=False),
     Column("attempt", Integer, nullable=False),
     **_OPTIONS,
 )
@@ -255,7 +198,7 @@ passes = Table(
     "passes",
     metadata,
     # The newest passes of the reconciler (batches.passes.Pass).
-    Column("pass_key", _key(), primary_key=True, autoincrement=True),
+    Column("pass_key", generated_key(), primary_key=True, autoincrement=True),
     Column("start_time", UtcTime, nullable=False),
     # NULL while the pass runs, and for good if it was killed.
     Column("end_time", UtcTime),
@@ -267,7 +210,7 @@ passes = Table(
     Column("batches_repaired", BigInteger),
     Column("batches_left", JSON),
     Column("errors", BigInteger),
-    Column("cut_short", _text(REASON_CHARACTERS_MAX)),
+    Column("cut_short", unicode_text(REASON_CHARACTERS_MAX)),
     # How far the clock had jumped ahead when the pass began (batches.clock.ClockJump); NULL if it had not.
     Column("clock_jump_seconds", Double),
     Column("clock_jump_time", UtcTime),
@@ -277,8 +220,8 @@ passes = Table(
 leases = Table(
     "leases",
     metadata,
-    Column("name", _ascii(), primary_key=True),
-    Column("holder", _ascii(), nullable=False),
+    Column("name", ascii_text(), primary_key=True),
+    Column("holder", ascii_text(), nullable=False),
     Column("expire_time", UtcTime, nullable=False),
     **_OPTIONS,
 )
@@ -295,7 +238,7 @@ schema_programs = Table(
     "schema_programs",
     metadata,
     # The oldest version whose programs still run on a schema version (decision 0009).
-    Column("schema_version", _ascii(VERSION_CHARACTERS_MAX), primary_key=True),
-    Column("oldest_program", _ascii(VERSION_CHARACTERS_MAX), nullable=False),
+    Column("schema_version", ascii_text(VERSION_CHARACTERS_MAX), primary_key=True),
+    Column("oldest_program", ascii_text(VERSION_CHARACTERS_MAX), nullable=False),
     **_OPTIONS,
 )

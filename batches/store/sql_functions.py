@@ -7,7 +7,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import functions
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from batches.store.schema import UtcTime
+from batches.store.column_types import UtcTime
 
 
 class database_now(functions.FunctionElement[Any]):

@@ -11,8 +11,8 @@ from batches.result import (
 )
 from batches.store import attempts as attempts_module
 from batches.store.batch_store import BatchStore
+from batches.store.column_types import IDENTIFIER_CHARACTERS_MAX
 from batches.store.database import Database
-from batches.store.schema import IDENTIFIER_CHARACTERS_MAX
 from tests.integration.store.steps import (
     DUPLICATE,
     RECORDED,
