@@ -15,6 +15,7 @@ import pytest
 from batchprogress.v1 import progress_pb2 as pb
 from tests.docs.markdown import ROOT, blocks
 from tests.laravel.framework import framework
+from tests.support import not_run
 from tests.support.gateway import gateway, gateway_process
 from tests.support.progress import served
 
@@ -44,7 +45,7 @@ def documents(text: str) -> list[Any]:
 
 def program(name: str) -> str:
     """Return the path of a program; the test is not run without it."""
-    return shutil.which(name) or pytest.skip(f"NOT RUN: {name} is not installed")
+    return shutil.which(name) or not_run.without(f"{name} is not installed")
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Connect's official clients for JavaScript against the gateway, unary and stream, in each protocol."""
 
 import asyncio
-import hashlib
 import json
 import shutil
 import sys
@@ -10,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.gateway import Door
+from tests.support.npm import packages
 from tests.support.progress import ROOT
 
 HERE = Path(__file__).parent / "connect_clients"
-CACHE = ROOT / ".cache" / "npm"
-INSTALL_SECONDS_MAX = 120
 RUN_SECONDS_MAX = 60
 TRANSPORTS = {
     "web-connect-json",
@@ -41,27 +39,6 @@ async def output_of(*command: str, cwd: Path, seconds_max: float) -> tuple[int, 
     return process.returncode or 0, out.decode(), err.decode()
 
 
-async def installed() -> Path:
-    """Return a folder with the clients; install them once for each lock."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("NOT RUN: node and npm are not installed")
-    lock = (HERE / "package-lock.json").read_bytes()
-    folder = CACHE / hashlib.sha256(lock).hexdigest()[:16]
-    if not (folder / "installed").exists():
-        shutil.copytree(HERE, folder, dirs_exist_ok=True)
-        command = (npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-        try:
-            code, _, err = await output_of(*command, cwd=folder, seconds_max=INSTALL_SECONDS_MAX)
-        except TimeoutError:
-            code, err = 1, "it takes too long"
-        if code:
-            pytest.skip(f"NOT RUN: npm cannot install Connect's clients: {err[-300:]}")
-        (folder / "installed").touch()
-    shutil.copy(HERE / "client.js", folder)
-    return folder
-
-
 async def descriptors(folder: Path) -> Path:
     """Return a file with the descriptors of the contract and of what it imports."""
     path = folder / "contract.binpb"
@@ -75,10 +52,12 @@ async def descriptors(folder: Path) -> Path:
 
 @pytest.mark.more("installs packages from npm")
 async def test_connects_own_clients_create_report_watch_and_read_errors(door: Door, tmp_path: Path) -> None:
-    folder = await installed()
+    shutil.copy(HERE / "client.js", tmp_path)
+    shutil.copy(HERE / "package.json", tmp_path)
+    (tmp_path / "node_modules").symlink_to(packages(HERE))
     path = await descriptors(tmp_path)
     command = ("node", "client.js", f"http://127.0.0.1:{door.port}", str(path))
-    code, out, err = await output_of(*command, cwd=folder, seconds_max=RUN_SECONDS_MAX)
+    code, out, err = await output_of(*command, cwd=tmp_path, seconds_max=RUN_SECONDS_MAX)
     assert code == 0, err
     seen = {line["name"]: line for line in map(json.loads, out.splitlines())}
     assert set(seen) == TRANSPORTS

@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from batches.batch import Batch, BatchState, Tally
 from batchprogress.v1 import progress_pb2 as pb
+from tests.support import not_run
 from tests.support.progress import ROOT
 
 FOLDER = ROOT / "clients" / "web"
@@ -37,7 +36,7 @@ Fields = dict[str, Any]
 
 def totals_of(*cases: tuple[Sequence[Fields], int]) -> list[Fields]:
     """Return the totals of batches, of which there are a number in all, as the element adds them up."""
-    node = shutil.which("node") or pytest.skip("NOT RUN: node is not installed")
+    node = shutil.which("node") or not_run.without("node is not installed")
     given = json.dumps([{"batches": batches, "expected": expected} for batches, expected in cases])
     command = (node, "--input-type=module", "--eval", TOTALS, given)
     run = subprocess.run(
@@ -121,7 +120,7 @@ def test_the_state_of_several_batches_is_the_one_of_the_least_advanced() -> None
 
 
 def test_the_one_file_is_made_from_the_parts(tmp_path: Path) -> None:
-    make, made = shutil.which("make") or pytest.skip("NOT RUN: make is not installed"), tmp_path / "made.js"
+    make, made = shutil.which("make") or not_run.without("make is not installed"), tmp_path / "made.js"
     command = (make, "--silent", "web", f"WEB_FILE={made}")
     subprocess.run(command, cwd=ROOT, check=True, timeout=RUN_SECONDS_MAX)
     assert FILE.read_text(encoding="utf-8") == made.read_text(encoding="utf-8"), "run make web"
@@ -144,7 +143,7 @@ def test_the_types_have_every_field_of_a_batch_and_every_word() -> None:
 
 def test_a_server_that_renders_pages_can_import_the_file() -> None:
     """It has no DOM, so that nothing is defined."""
-    node = shutil.which("node") or pytest.skip("NOT RUN: node is not installed")
+    node = shutil.which("node") or not_run.without("node is not installed")
     script = f"import({json.dumps(FILE.as_uri())}).then((all) => console.log(Object.keys(all).sort().join()))"
     run = subprocess.run(
         (node, "--eval", script), capture_output=True, check=True, timeout=RUN_SECONDS_MAX, text=True
