@@ -31,7 +31,7 @@ async def browser() -> AsyncIterator[Browser]:
         async with chromium.browser(*fonts) as running:
             yield running
     except PackageUnavailable as reason:
-        not_run.without(f"the page was not tested in a browser: chromium is not installed, and {reason}")
+        not_run.without(f"not tested in a browser: chromium is not installed, and {reason}")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -7,11 +7,10 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from database_servers.errors import PackageUnavailable
-from tests.e2e.page import screenshots
-from tests.e2e.page.conftest import GROUP
+from tests.e2e.page.conftest import GROUP, browser
 from tests.e2e.web.stage import Stage, stage
-from tests.support import chromium, not_run
+
+__all__ = ["browser"]  # a fixture
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,17 +18,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.xdist_group(GROUP))
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Run Chromium, for pictures with the fonts of a desktop."""
-    fonts = [screenshots.FONT_PACKAGE] if screenshots.folder() else []
-    try:
-        async with chromium.browser(*fonts) as running:
-            yield running
-    except PackageUnavailable as reason:
-        not_run.without(f"<batch-progress> was not tested: chromium is not installed, and {reason}")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
