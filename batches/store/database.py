@@ -79,6 +79,8 @@ class Database:
         """When transactions began to look for a node, on the monotonic clock; None while one takes them."""
         self.retries: Counter[Refusal] = Counter()
         """How many transactions were retried so far, by the reason."""
+        self.conflicts = 0
+        """How many times a transaction has lost against another one so far; waits for a lock do not count."""
         self.failures: Counter[Refusal | None] = Counter()
         """How many transactions failed so far despite their retries; None: for another reason."""
 
@@ -238,8 +240,9 @@ class Database:
         return unavailable
 
     def _is_given_up(self, state: RetryCallState, *, conflicts_max: int | None) -> bool:
-        refusal = _refusal_of_try(state)
-        if conflicts_max is not None and _has_lost(state) and state.attempt_number >= conflicts_max:
+        refusal, has_lost = _refusal_of_try(state), _has_lost(state)
+        self.conflicts += has_lost
+        if conflicts_max is not None and has_lost and state.attempt_number >= conflicts_max:
             return True
         if refusal is Refusal.ELSEWHERE and state.attempt_number >= NODE_TRIES_MIN:
             self._node_lost_at = self._node_lost_at or time.monotonic()

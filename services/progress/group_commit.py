@@ -6,6 +6,7 @@ lone call is recorded at once. If the last group had several calls, the next one
 until no more arrive or its first call has waited GATHER_SECONDS_MAX: calls come out of the
 transport one by one, and a transaction for ten of them costs as much as one for a hundred.
 If more results wait than fit into a group, the callers take turns (turns.py).
+Servers that write one batch on several nodes pause after each group (group_pace.py).
 
     caller ──▶ turns ──▶ flusher ──▶ record (one transaction) ──▶ answers
     caller ──▶   │                          │
@@ -27,6 +28,7 @@ from batches.recording import Recording
 from batches.result import Disposition, JobResult
 from services.progress.backlog import Backlog
 from services.progress.errors import ShuttingDown
+from services.progress.group_pace import GroupPace
 from services.progress.group_size import GroupSize
 from services.progress.turns import Part, Turns, halves_of, is_divisible, parts_of
 
@@ -78,17 +80,24 @@ class GroupCommit:
         record: records a group.
         changed: gets the ids of the batches that a group has changed.
         backlog_results_max: results that may wait; one caller may have half of them.
+        conflicts: returns how many transactions have lost so far against those of other servers.
 
     """
 
     def __init__(
-        self, record: Record, changed: Callable[[Iterable[str]], None], *, backlog_results_max: int
+        self,
+        record: Record,
+        changed: Callable[[Iterable[str]], None],
+        *,
+        backlog_results_max: int,
+        conflicts: Callable[[], int] = lambda: 0,
     ) -> None:
         self._record = record
         self._changed = changed
+        self._conflicts = conflicts
         self._backlog = Backlog(backlog_results_max)
         self._turns: Turns[Call] = Turns()
-        self._size = GroupSize()
+        self._size, self._pace = GroupSize(), GroupPace()
         self._opened_seconds = 0.0
         """When the first part of the next group came, on the clock of the event loop."""
         self._arrived = asyncio.Event()
@@ -173,14 +182,18 @@ class GroupCommit:
 
     async def run(self) -> None:
         """Flush group after group; return when closed and all accepted results are answered."""
+        clock = asyncio.get_running_loop().time
         while True:
             await self._arrived.wait()
             while self._turns.parts:
+                if (pause := self._pace.pause_seconds(clock())) and not self._closing:
+                    await asyncio.sleep(pause)
                 await self._gather()
                 group = self._turns.take_group(self._size.work_max)
                 self._opened_seconds = 0.0  # what is left has waited already
                 self._has_company = group[0].call is not group[-1].call
                 await self._flush(group)
+                self._pace.ended(self._conflicts(), clock())
             if self._closing:
                 return
             self._arrived.clear()

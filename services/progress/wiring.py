@@ -107,6 +107,7 @@ def _assemble(
         _measured(partial(BatchStore(recording).record_results, source=ResultSource.WORKER), telemetry),
         pending.add,
         backlog_results_max=settings.backlog_results_max,
+        conflicts=lambda: recording.conflicts,
     )
     overview = OverviewReader(partial(store.read_overview, settings.stuck_after))
     node_watch = NodeWatch(partial(reads.read, read_node))

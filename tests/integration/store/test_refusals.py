@@ -114,7 +114,7 @@ async def test_a_transaction_that_may_be_divided_is_given_up_after_some_conflict
     work = _Refused(1213, times=9)
     with pytest.raises(TransactionTooLarge):
         await database.write(work, conflicts_max=2)
-    assert len(work.connections) == 2
+    assert len(work.connections) == database.conflicts == 2
 
 
 @on_servers
@@ -123,6 +123,7 @@ async def test_a_transaction_that_waits_for_a_lock_is_not_divided(database: Data
     work = _Refused(LOCK_WAIT_TIMEOUT, times=3)
     await database.write(work, conflicts_max=2)
     assert database.retries == {Refusal.CONFLICT: 3}
+    assert database.conflicts == 0
 
 
 @on_servers
