@@ -73,12 +73,13 @@ def _what_was_done(before: str | None, after: str) -> str:
 def check(
     *,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Count failure groups that differ from their rows again.")
+        bool, typer.Option("--repair", help="Set failure groups and error details right from the rows.")
     ] = False,
 ) -> None:
     """Compare the counters of every batch with its rows; list the differences, and exit 1 if any are left.
 
-    --repair changes nothing but the counts of failure groups: servers of version 0.1 do not keep them.
+    --repair counts failure groups again and deletes the details of replaced errors, and changes nothing else:
+    servers of version 0.1 do not keep them.
     """
     checked = _run("checking", partial(_check, repair=repair))
     if checked.differences:

@@ -95,6 +95,13 @@ class ResultConflict(BatchError):
         )
 
 
+class ResultNotFound(BatchError):
+    """The job has no recorded result."""
+
+    def __init__(self, batch_id: str, job_id: str) -> None:
+        super().__init__(f"job {job_id} of batch {batch_id} has no recorded result")
+
+
 class DatabaseUnavailable(Exception):
     """The database did not answer in time; nothing was acknowledged.
 

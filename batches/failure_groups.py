@@ -72,25 +72,34 @@ class GroupChange:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredFailure:
+    """A recorded failure, as far as its replacement depends on it."""
+
+    kind: int | None
+    """The fingerprint of its error; None if the row was written without one."""
+    has_details: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoredGroups:
     """What is stored about the groups that a transaction changes."""
 
-    own: frozenset[tuple[int, str]]
-    """The groups of their own among those looked up, by batch_key and fingerprint."""
+    failed_jobs: Mapping[tuple[int, str], int]
+    """The number of jobs of each group that exists, by batch_key and fingerprint."""
     own_groups: Mapping[int, int]
     """The number of groups of their own of each batch, by batch_key; none if it is missing."""
 
 
 def changes_of(
     recorded: Iterable[tuple[int, JobResult]],
-    superseded: Mapping[Job, int | None],
+    superseded: Mapping[Job, StoredFailure],
     fingerprints: Fingerprints,
 ) -> list[GroupChange]:
     """Return how results change the groups of their own kinds.
 
     Args:
         recorded: The results that are written, each with its batch_key.
-        superseded: The stored fingerprints of the failures that they replace, by job.
+        superseded: The stored failures that they replace, by job.
         fingerprints: The fingerprints of the failures among the results.
 
     """
@@ -104,7 +113,7 @@ def changes_of(
             kind = fingerprints[result.error_type, result.error_message]
             change_of(key, as_text(kind)).add(result)
     for (key, _), stored in superseded.items():
-        change_of(key, OTHER_KINDS if stored is None else as_text(stored)).failed_jobs -= 1
+        change_of(key, OTHER_KINDS if stored.kind is None else as_text(stored.kind)).failed_jobs -= 1
     return list(changes.values())
 
 
@@ -118,7 +127,7 @@ def within_limit(changes: Iterable[GroupChange], stored: StoredGroups) -> list[G
     for change in sorted(changes, key=lambda one: (-one.failed_jobs, one.fingerprint)):
         key = change.batch_key
         other = others.setdefault(key, GroupChange(key, OTHER_KINDS))
-        is_new = change.fingerprint != OTHER_KINDS and (key, change.fingerprint) not in stored.own
+        is_new = change.fingerprint != OTHER_KINDS and (key, change.fingerprint) not in stored.failed_jobs
         if is_new and stored.own_groups.get(key, 0) + other.own_groups < OWN_GROUPS_MAX:
             other.own_groups += 1
             is_new = False

@@ -28,6 +28,7 @@ class ResultFilter:
     outcome: JobOutcome | None = None
     fingerprint: int | None = None
     """Of the error, for failures alone (batches.fingerprint)."""
+    job_id_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)

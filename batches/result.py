@@ -7,7 +7,9 @@ from datetime import datetime
 ERROR_TYPE_CHARACTERS_MAX = 200
 """Room for a qualified class name; failures are grouped by it."""
 ERROR_MESSAGE_CHARACTERS_MAX = 2_000
-"""Enough to recognise an error; the stack trace belongs in the worker's log."""
+"""Enough to recognise an error; its stack trace is in the details."""
+ERROR_DETAILS_BYTES_MAX = 16 * 1024
+"""In UTF-8: a stack trace of some hundred lines."""
 
 JOB_NAME_CHARACTERS_MAX = 200
 """One line on a screen, like the name of a batch."""
@@ -48,6 +50,7 @@ class JobResult:
     error_type: str = ""
     error_message: str = ""
     display_name: str = ""
+    error_details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +74,5 @@ class RecordedResult:
     source: ResultSource
     record_time: datetime
     display_name: str = ""
+    error_details: str = ""
+    """Read for one job only; empty if none were kept."""

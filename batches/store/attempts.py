@@ -7,9 +7,10 @@ from itertools import islice
 from operator import lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from batches.failure_groups import StoredFailure
 from batches.result import JobOutcome, ResultSource, StoredAttempt
 from batches.store import schema
 from batches.store.sql_functions import json_array
@@ -25,7 +26,12 @@ about three times as much as reading it as part of a range."""
 _table = schema.job_results.c
 _ATTEMPT = (_table.attempt, _table.outcome, _table.source)
 _SELECT = select(_table.batch_key, _table.job_id, *_ATTEMPT)
-_SELECT_KIND = select(_table.batch_key, _table.job_id, _table.error_kind)
+_details = schema.error_details.c
+_SELECT_FAILURE = select(
+    _table.batch_key, _table.job_id, _table.error_kind, _details.job_id.is_not(None)
+).outerjoin(
+    schema.error_details, (_details.batch_key == _table.batch_key) & (_details.job_id == _table.job_id)
+)
 
 
 def _select_range() -> Select[Any]:
@@ -57,20 +63,24 @@ async def read_attempts(
     return attempts
 
 
-async def read_failure_kinds(
+async def read_failures(
     connection: AsyncConnection, keys: Iterable[tuple[int, str]]
-) -> dict[tuple[int, str], int | None]:
-    """Return the stored fingerprints of failed jobs, by batch_key and job_id."""
-    kinds: dict[tuple[int, str], int | None] = {}
+) -> dict[tuple[int, str], StoredFailure]:
+    """Return the recorded failures of failed jobs, by batch_key and job_id."""
+    failures: dict[tuple[int, str], StoredFailure] = {}
     for jobs in portions(keys):
-        found = await connection.execute(_SELECT_KIND.where(is_among(jobs)))
-        kinds |= {(key, job_id): kind for key, job_id, kind in found.all()}
-    return kinds
+        found = await connection.execute(_SELECT_FAILURE.where(is_among(jobs)))
+        failures |= {
+            (key, job_id): StoredFailure(kind, bool(has_details))
+            for key, job_id, kind, has_details in found.all()
+        }
+    return failures
 
 
-def is_among(jobs: Mapping[int, Sequence[str]]) -> ColumnElement[bool]:
+def is_among(jobs: Mapping[int, Sequence[str]], table: Table = schema.job_results) -> ColumnElement[bool]:
     """Return the condition for the rows of jobs, which are given by batch."""
-    return or_(*(and_(_table.batch_key == key, _table.job_id.in_(ids)) for key, ids in jobs.items()))
+    column = table.c
+    return or_(*(and_(column.batch_key == key, column.job_id.in_(ids)) for key, ids in jobs.items()))
 
 
 async def read_batch_attempts(

@@ -20,6 +20,7 @@ from batches.store import (
     attempts,
     changes,
     check,
+    error_details,
     failure_groups,
     failures,
     lease,
@@ -163,6 +164,17 @@ class BatchStore(PassStore):
         """
         listing = partial(listings.list_results, selected=selected, after_job_id=after_job_id, size=size)
         return await self._read_of(batch_id, listing)
+
+    async def get_result(self, batch_id: str, job_id: str) -> RecordedResult:
+        """Return the result of a job, with the details of its error.
+
+        Raises:
+            ResultNotFound: the job has no recorded result.
+
+        """
+        return await self._read_of(
+            batch_id, partial(error_details.read_result, batch_id=batch_id, job_id=job_id)
+        )
 
     async def list_failure_groups(self, batch_id: str, *, after: int, size: int) -> FailurePage:
         """Return a page of a batch's failures in groups of similar errors, the largest group first.

@@ -11,6 +11,7 @@ from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
 from batches.failure_groups import OTHER_KINDS, GroupCounter
 from batches.result import JobOutcome, ResultSource
 from batches.store import schema
+from batches.store.error_details import count_stale
 from batches.store.failure_groups import count_rows, read_tallies
 from batches.store.rows import SELECT_BATCH, to_batch
 
@@ -40,7 +41,7 @@ class CheckedPage:
     differences: list[Difference]
     """Numbers of batches; nothing sets them right."""
     miscounted: dict[str, list[Difference]]
-    """Failure groups, by batch_id: they can be counted again."""
+    """Failure groups and error details, by batch_id: they can be set right from the rows."""
     last_key: int
 
 
@@ -54,8 +55,15 @@ async def check_page(connection: AsyncConnection, *, after_key: int) -> CheckedP
     rows = await _count_rows(connection, [batch.batch_key for batch in batches])
     differences = [one for batch in batches for one in differences_of(batch, rows[batch.batch_key])]
     results = sum(sum(counts.values()) for counts in rows.values())
-    groups = {batch.batch_id: await _check_groups(connection, batch) for batch in batches}
-    miscounted = {batch_id: found for batch_id, found in groups.items() if found}
+    stale = await count_stale(connection, [batch.batch_key for batch in batches])
+    repairable = {
+        batch.batch_id: [
+            *await _check_groups(connection, batch),
+            *_check_details(batch, stale.get(batch.batch_key, 0)),
+        ]
+        for batch in batches
+    }
+    miscounted = {batch_id: found for batch_id, found in repairable.items() if found}
     return CheckedPage(len(batches), results, differences, miscounted, batches[-1].batch_key)
 
 
@@ -72,6 +80,11 @@ async def _check_groups(connection: AsyncConnection, batch: Batch) -> list[Diffe
         for stored in [kept.get(one.fingerprint, 0)]
         if stored != one.failed_jobs
     ]
+
+
+def _check_details(batch: Batch, stale: int) -> list[Difference]:
+    name = "error_details without their failure"
+    return [Difference(batch.batch_id, name, stale, 0)] if stale else []
 
 
 def differences_of(batch: Batch, rows: RowCounts) -> Iterator[Difference]:

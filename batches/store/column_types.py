@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, String
+from sqlalchemy import BigInteger, Dialect, Integer, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import sqlite as sqlite_types
 from sqlalchemy.types import DateTime, TypeDecorator
@@ -55,6 +55,12 @@ def unicode_text(characters_max: int) -> Any:
     """Return a type compared by code point, for texts of people."""
     binary = mysql.VARCHAR(characters_max, charset="utf8mb4", collation="utf8mb4_bin")
     return String(characters_max).with_variant(binary, "mysql", "mariadb")
+
+
+def long_text() -> Any:
+    """Return a type for a text of up to 64 KiB in UTF-8, stored outside of its row."""
+    binary = mysql.TEXT(charset="utf8mb4", collation="utf8mb4_bin")
+    return Text().with_variant(binary, "mysql", "mariadb")
 
 
 def generated_key() -> Any:

@@ -23,6 +23,7 @@ from batches.failure_groups import (
 from batches.result import JobOutcome
 from batches.store import schema
 from batches.store.attempts import portions
+from batches.store.error_details import delete_stale
 from batches.store.rows import lock_batch
 
 COUNTED_ROWS = 50_000
@@ -61,14 +62,24 @@ _IN_MARIADB = "ON DUPLICATE KEY UPDATE " + _UPDATE.format(new="VALUES(", end=")"
 _FIRST_MYSQL = (8, 0, 19)
 
 
-async def count_changes(connection: AsyncConnection, changes: Sequence[GroupChange]) -> None:
-    """Add changes to the stored counts; without changes, do nothing."""
+async def count_changes(
+    connection: AsyncConnection, changes: Sequence[GroupChange]
+) -> dict[tuple[int, str], int]:
+    """Add changes to the stored counts; without changes, do nothing.
+
+    Returns:
+        The number of jobs that each group of the changes had before, by batch_key and fingerprint. A kind
+        without an entry is counted with the further kinds.
+
+    """
     if not changes:
-        return
+        return {}
     stored = await _read_stored(connection, changes)
-    rows = [astuple(change) for change in within_limit(changes, stored)]
+    counted = within_limit(changes, stored)
+    rows = [astuple(change) for change in counted]
     for first in range(0, len(rows), ROWS_A_STATEMENT):
         await _write(connection, rows[first : first + ROWS_A_STATEMENT])
+    return {(one.batch_key, one.fingerprint): 0 for one in counted} | dict(stored.failed_jobs)
 
 
 async def _write(connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -89,19 +100,18 @@ async def _read_stored(connection: AsyncConnection, changes: Iterable[GroupChang
     """Look up the groups of the changes, and how many groups of their own the batches have."""
     keys = {(change.batch_key, change.fingerprint) for change in changes}
     keys |= {(key, OTHER_KINDS) for key, _ in keys}
-    own: set[tuple[int, str]] = set()
+    failed_jobs: dict[tuple[int, str], int] = {}
     own_groups: dict[int, int] = {}
-    query = select(_groups.batch_key, _groups.fingerprint, _groups.own_groups)
+    query = select(_groups.batch_key, _groups.fingerprint, _groups.failed_jobs, _groups.own_groups)
     for sought in portions(sorted(keys)):
         are_sought = or_(
             *(and_(_groups.batch_key == key, _groups.fingerprint.in_(ids)) for key, ids in sought.items())
         )
-        for key, fingerprint, number in await connection.execute(query.where(are_sought)):
+        for key, fingerprint, jobs, number in await connection.execute(query.where(are_sought)):
+            failed_jobs[key, fingerprint] = jobs
             if fingerprint == OTHER_KINDS:
                 own_groups[key] = number
-            else:
-                own.add((key, fingerprint))
-    return StoredGroups(frozenset(own), own_groups)
+    return StoredGroups(failed_jobs, own_groups)
 
 
 async def read_tallies(connection: AsyncConnection, batch_key: int) -> list[GroupTally]:
@@ -144,7 +154,10 @@ def failures_with_rows(batch: Batch) -> int:
 
 
 async def recount(connection: AsyncConnection, batch_id: str) -> bool:
-    """Replace the counts of a batch by those of its rows; return False if it has too many failures.
+    """Replace the counts of a batch by those of its rows, and delete error details of replaced failures.
+
+    Returns:
+        Whether it was done; False if the batch has too many failures.
 
     Raises:
         BatchNotFound: there is no such batch.
@@ -156,6 +169,7 @@ async def recount(connection: AsyncConnection, batch_id: str) -> bool:
     tallies = await count_rows(connection, batch.batch_key, GroupCounter(), RECOUNTED_FAILURES_MAX)
     await connection.execute(delete(schema.failure_groups).where(_groups.batch_key == batch.batch_key))
     await connection.execute(insert(schema.failure_groups), await _rows_of(connection, batch, tallies))
+    await delete_stale(connection, batch.batch_key)
     return True
 
 

@@ -1,6 +1,7 @@
 """Lists batches, results and repairs in keyset pages, each of which costs the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -102,8 +103,8 @@ async def list_results(
     """Return a page of a batch's results, in ascending byte order of job_id."""
     if selected.fingerprint is not None:
         return await _search_results(connection, batch_key, selected, after_job_id, size)
-    query = _in_order(select(schema.job_results), batch_key, selected.outcome, after_job_id).limit(size + 1)
-    results = [_to_result(row) for row in await connection.execute(query)]
+    query = _in_order(select(schema.job_results), batch_key, selected, after_job_id).limit(size + 1)
+    results = [to_result(row) for row in await connection.execute(query)]
     return page_of(results, [result.job_id for result in results], size)
 
 
@@ -119,8 +120,8 @@ async def _search_results(
     No index has the fingerprint, since one on the largest table would cost every report. So a page searches a
     bounded number of failures, and may be short and still have a successor.
     """
-    outcome = selected.outcome or JobOutcome.FAILED
-    searched = _in_order(select(_results.job_id), batch_key, outcome, after_job_id).limit(
+    failures = replace(selected, outcome=selected.outcome or JobOutcome.FAILED)
+    searched = _in_order(select(_results.job_id), batch_key, failures, after_job_id).limit(
         RESULTS_SEARCHED_MAX
     )
     sought = searched.subquery().c.job_id
@@ -131,7 +132,7 @@ async def _search_results(
         .order_by(_results.job_id)
         .limit(size + 1)
     )
-    results = [_to_result(row) for row in await connection.execute(query)]
+    results = [to_result(row) for row in await connection.execute(query)]
     if len(results) > size:
         return page_of(results, [result.job_id for result in results], size)
     last = await connection.scalar(searched.offset(RESULTS_SEARCHED_MAX - 1).limit(1))
@@ -139,11 +140,13 @@ async def _search_results(
 
 
 def _in_order(
-    query: Select[Any], batch_key: int, outcome: JobOutcome | None, after_job_id: str | None
+    query: Select[Any], batch_key: int, selected: ResultFilter, after_job_id: str | None
 ) -> Select[Any]:
     query = query.where(_results.batch_key == batch_key).order_by(_results.job_id)
-    if outcome is not None:
-        query = query.where(_results.outcome == int(outcome))
+    if selected.outcome is not None:
+        query = query.where(_results.outcome == int(selected.outcome))
+    if prefix := selected.job_id_prefix:
+        query = query.where(_results.job_id >= prefix, _results.job_id < prefix + ABOVE_ALL_ID_CHARACTERS)
     if after_job_id is not None:
         query = query.where(_results.job_id > after_job_id)
     return query
@@ -171,7 +174,8 @@ def page_of(items: list[Item], keys: list[Key], size: int) -> Page[Item, Key]:
     return Page(items[:size], keys[size - 1] if len(items) > size else None)
 
 
-def _to_result(row: Row[Any]) -> RecordedResult:
+def to_result(row: Row[Any], error_details: str | None = None) -> RecordedResult:
+    """Return the result of a row of job_results."""
     return RecordedResult(
         job_id=row.job_id,
         outcome=JobOutcome(row.outcome),
@@ -181,6 +185,7 @@ def _to_result(row: Row[Any]) -> RecordedResult:
         source=ResultSource(row.source),
         record_time=row.record_time,
         display_name=row.display_name or "",
+        error_details=error_details or "",
     )
 
 

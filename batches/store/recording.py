@@ -9,12 +9,14 @@ from sqlalchemy import bindparam, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
+from batches.error_details import with_kept_details
 from batches.failure_groups import Fingerprints, changes_of
 from batches.fingerprint import fingerprint_of
 from batches.recording import Recording, StoredAttempts, record
 from batches.result import JobOutcome, JobResult, ResultSource
 from batches.store import schema
-from batches.store.attempts import read_attempts, read_failure_kinds
+from batches.store.attempts import read_attempts, read_failures
+from batches.store.error_details import replace_details
 from batches.store.failure_groups import count_changes
 from batches.store.rows import lock_batches, save_batches
 
@@ -65,7 +67,7 @@ async def write_recording(
     source: ResultSource,
     fingerprints: Fingerprints,
 ) -> None:
-    """Write the rows of a recording, then the changed batches and, if there are failures, their groups.
+    """Write the rows of a recording, the changed batches, and what there is to keep about failures.
 
     Args:
         connection: The transaction, which holds the locks of the batches.
@@ -75,7 +77,7 @@ async def write_recording(
         fingerprints: The fingerprints of the failures.
 
     """
-    superseded = await read_failure_kinds(connection, _superseded_failures(recording, stored))
+    superseded = await read_failures(connection, _superseded_failures(recording, stored))
     time_of = {batch.batch_key: batch.last_result_time for batch in recording.changed}
     if recording.inserted:
         rows = [
@@ -93,7 +95,12 @@ async def write_recording(
         await connection.execute(_UPDATE_NAMED if is_named else _UPDATE, rows)
     await save_batches(connection, recording.changed)
     recorded = (*recording.inserted, *recording.updated)
-    await count_changes(connection, changes_of(recorded, superseded, fingerprints))
+    failed_jobs = await count_changes(connection, changes_of(recorded, superseded, fingerprints))
+    detailed = with_kept_details(recorded, superseded, fingerprints, failed_jobs)
+    obsolete = {job for job, failure in superseded.items() if failure.has_details}
+    # A server before schema 0010 may have replaced a failure and left its details.
+    obsolete |= {(key, result.job_id) for key, result in recording.updated if result.error_details}
+    await replace_details(connection, obsolete, detailed)
 
 
 def _superseded_failures(recording: Recording, stored: StoredAttempts) -> Iterator[tuple[int, str]]:

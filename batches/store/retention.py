@@ -9,7 +9,7 @@ and the next pass continues a deletion that was interrupted.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import BatchProcessing
@@ -20,6 +20,8 @@ CHUNK_BATCHES = 100
 """Batches purged in one transaction."""
 CHUNK_ROWS = 2_000
 """Rows deleted in one transaction: some ten milliseconds of work."""
+CHUNK_DETAILS = 200
+"""Error details deleted in one transaction: at most some 3 MB, which replicas get too."""
 
 _SMALL_TABLES = (
     schema.failure_groups,
@@ -86,20 +88,22 @@ async def delete_chunk(connection: AsyncConnection) -> bool:
 
 
 async def _delete_rows(connection: AsyncConnection, batch_key: int) -> None:
-    """Delete some results of a purged batch, and everything else if no result is left."""
-    if await _delete_results(connection, batch_key) < CHUNK_ROWS:
+    """Delete some rows of a purged batch: its error details, then its results, then everything else."""
+    if await _delete_jobs(connection, schema.error_details, batch_key, CHUNK_DETAILS) == CHUNK_DETAILS:
+        return
+    if await _delete_jobs(connection, schema.job_results, batch_key, CHUNK_ROWS) < CHUNK_ROWS:
         for small in _SMALL_TABLES:
             await connection.execute(delete(small).where(small.c.batch_key == batch_key))
 
 
-async def _delete_results(connection: AsyncConnection, batch_key: int) -> int:
-    """Delete some results of a batch; return their number."""
-    table = schema.job_results.c
-    query = select(table.job_id).where(table.batch_key == batch_key).order_by(table.job_id).limit(CHUNK_ROWS)
+async def _delete_jobs(connection: AsyncConnection, rows: Table, batch_key: int, rows_max: int) -> int:
+    """Delete the rows of some jobs of a batch; return their number."""
+    table = rows.c
+    query = select(table.job_id).where(table.batch_key == batch_key).order_by(table.job_id).limit(rows_max)
     job_ids = (await connection.scalars(query)).all()
     if job_ids:
         # A range, since SQLite has no DELETE … LIMIT and a list of ids would be a long statement.
         await connection.execute(
-            delete(schema.job_results).where(table.batch_key == batch_key, table.job_id <= job_ids[-1])
+            delete(rows).where(table.batch_key == batch_key, table.job_id <= job_ids[-1])
         )
     return len(job_ids)

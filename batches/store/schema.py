@@ -30,7 +30,7 @@ from batches.result import (
     ERROR_TYPE_CHARACTERS_MAX,
     JOB_NAME_CHARACTERS_MAX,
 )
-from batches.store.column_types import UtcTime, ascii_text, generated_key, unicode_text
+from batches.store.column_types import UtcTime, ascii_text, generated_key, long_text, unicode_text
 
 REASON_CHARACTERS_MAX = 500
 """The reason of a repair or a look is one sentence, made by the reconciler."""
@@ -133,6 +133,18 @@ failure_groups = Table(
     Column("sample_job_id", ascii_text(), nullable=False),
     Column("error_type", unicode_text(ERROR_TYPE_CHARACTERS_MAX), nullable=False),
     Column("sample_error_message", unicode_text(ERROR_MESSAGE_CHARACTERS_MAX), nullable=False),
+    **_OPTIONS,
+)
+
+error_details = Table(
+    "error_details",
+    metadata,
+    # More about the first failures of each group (batches.error_details).
+    Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("job_id", ascii_text(), primary_key=True),
+    # The attempt that failed so: a server before schema 0010 may replace its result and leave this row.
+    Column("attempt", Integer, nullable=False),
+    Column("details", long_text(), nullable=False),
     **_OPTIONS,
 )
 

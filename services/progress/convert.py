@@ -149,6 +149,7 @@ def to_job_result(result: RecordedResult) -> pb.JobResult:
         record_time=to_timestamp(result.record_time),
         reconciled=result.source is ResultSource.RECONCILER,
         display_name=result.display_name,
+        error_details=result.error_details,
     )
 
 

@@ -16,6 +16,7 @@ _ROLES = {
     "DeleteBatch": Role.OPERATOR,
     "GetBatch": Role.READER,
     "ListBatches": Role.READER,
+    "GetJobResult": Role.READER,
     "ListJobResults": Role.READER,
     "ListFailureGroups": Role.READER,
     "ListRepairs": Role.READER,

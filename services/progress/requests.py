@@ -16,6 +16,7 @@ from batches.batch import (
     IfEnded,
     NewBatch,
 )
+from batches.error_details import cut_details
 from batches.failure_limit import FailureLimit
 from batches.fingerprint import FINGERPRINT_DIGITS, from_text
 from batches.listing import BatchFilter, ResultFilter
@@ -139,6 +140,7 @@ def to_result(message: pb.ReportJobResultRequest) -> JobResult | Refusal:
         error_type=message.error_type[:ERROR_TYPE_CHARACTERS_MAX],
         error_message=message.error_message[:ERROR_MESSAGE_CHARACTERS_MAX],
         display_name=message.display_name[:JOB_NAME_CHARACTERS_MAX],
+        error_details=cut_details(message.error_details),
     )
     return checks.refusal() or result
 
@@ -173,9 +175,19 @@ def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, ResultFilt
     size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
     if message.fingerprint and FINGERPRINT.fullmatch(message.fingerprint) is None:
         checks.reject("fingerprint", "must be the fingerprint of a failure group, or unset")
+    if prefix := message.job_id_prefix:
+        checks.identifier("job_id_prefix", prefix)
     checks.done()
     fingerprint = from_text(message.fingerprint) if message.fingerprint else None
-    return batch_id, ResultFilter(_OUTCOMES.get(message.outcome), fingerprint), size
+    return batch_id, ResultFilter(_OUTCOMES.get(message.outcome), fingerprint, prefix), size
+
+
+def to_job(message: pb.GetJobResultRequest) -> tuple[str, str]:
+    """Check GetJobResult; return batch_id and job_id."""
+    checks = FieldChecks()
+    job = checks.identifier("batch_id", message.batch_id), checks.identifier("job_id", message.job_id)
+    checks.done()
+    return job
 
 
 def to_page(message: _NamesPage, size_default: int = PAGE_SIZE_DEFAULT) -> tuple[str, int]:

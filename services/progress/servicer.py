@@ -138,6 +138,8 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         batch_id, selected, size = requests.to_result_filter(request)
         # Without a fingerprint, servers of 0.1 and this one continue each other's lists.
         filters = [batch_id, request.outcome, *filter(None, [request.fingerprint])]
+        if request.job_id_prefix:
+            filters.append({"job_id_prefix": request.job_id_prefix})
         after_job_id = decode_token("ListJobResults", filters, request.page_token, str)
         page = await self._store.list_results(
             require_visible(batch_id), selected, after_job_id=after_job_id, size=size
@@ -150,6 +152,14 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             )
 
         return page_that_fits(page.items, page.next_key, attrgetter("job_id"), to_response)
+
+    @counted_read
+    async def GetJobResult(
+        self, request: pb.GetJobResultRequest, _context: Context
+    ) -> pb.GetJobResultResponse:
+        batch_id, job_id = requests.to_job(request)
+        result = await self._store.get_result(require_visible(batch_id), job_id)
+        return pb.GetJobResultResponse(job_result=convert.to_job_result(result))
 
     @counted_read
     async def ListPendingJobs(

@@ -23,6 +23,7 @@ ERRORS: ErrorTable = {
     batch_errors.RequestConflict: ErrorAnswer(StatusCode.ALREADY_EXISTS, "REQUEST_CONFLICT"),
     batch_errors.BatchFull: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_FULL"),
     batch_errors.ResultConflict: ErrorAnswer(StatusCode.ALREADY_EXISTS, "RESULT_CONFLICT"),
+    batch_errors.ResultNotFound: ErrorAnswer(StatusCode.NOT_FOUND, "RESULT_NOT_FOUND"),
     batch_errors.DatabaseUnavailable: ErrorAnswer(
         StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database is unavailable; try again"
     ),

@@ -41,9 +41,14 @@ def result(
     return JobResult(batch_id, job_id, outcome, attempt)
 
 
-def failure(job_id: str, error_type: str, error_message: str = "") -> JobResult:
+def failure(job_id: str, error_type: str, error_message: str = "", *, attempt: int = 1) -> JobResult:
     """Return a report of a failure."""
-    return JobResult("batch", job_id, FAILED, error_type=error_type, error_message=error_message)
+    return JobResult("batch", job_id, FAILED, attempt, error_type, error_message)
+
+
+def detailed(job_id: str, error_details: str = "trace", *, attempt: int = 1) -> JobResult:
+    """Return a report of a failure with details."""
+    return JobResult("batch", job_id, FAILED, attempt, "E", error_details=error_details)
 
 
 def results(

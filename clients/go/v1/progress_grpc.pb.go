@@ -76,6 +76,7 @@ const (
 	ProgressService_ReportJobResult_FullMethodName   = "/batchprogress.v1.ProgressService/ReportJobResult"
 	ProgressService_ReportJobResults_FullMethodName  = "/batchprogress.v1.ProgressService/ReportJobResults"
 	ProgressService_ListJobResults_FullMethodName    = "/batchprogress.v1.ProgressService/ListJobResults"
+	ProgressService_GetJobResult_FullMethodName      = "/batchprogress.v1.ProgressService/GetJobResult"
 	ProgressService_ListPendingJobs_FullMethodName   = "/batchprogress.v1.ProgressService/ListPendingJobs"
 	ProgressService_ListFailureGroups_FullMethodName = "/batchprogress.v1.ProgressService/ListFailureGroups"
 	ProgressService_ListRepairs_FullMethodName       = "/batchprogress.v1.ProgressService/ListRepairs"
@@ -167,6 +168,11 @@ type ProgressServiceClient interface {
 	//
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	ListJobResults(ctx context.Context, in *ListJobResultsRequest, opts ...grpc.CallOption) (*ListJobResultsResponse, error)
+	// Returns the recorded result of a job, with its error_details.
+	//
+	// - NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+	// - NOT_FOUND / RESULT_NOT_FOUND: the job has no recorded result.
+	GetJobResult(ctx context.Context, in *GetJobResultRequest, opts ...grpc.CallOption) (*GetJobResultResponse, error)
 	// Lists the jobs that were pending in the queue when the reconciler last looked at
 	// the batch, except those whose results have been recorded since, in ascending
 	// byte order of job_id: the first 1,000.
@@ -334,6 +340,16 @@ func (c *progressServiceClient) ListJobResults(ctx context.Context, in *ListJobR
 	return out, nil
 }
 
+func (c *progressServiceClient) GetJobResult(ctx context.Context, in *GetJobResultRequest, opts ...grpc.CallOption) (*GetJobResultResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetJobResultResponse)
+	err := c.cc.Invoke(ctx, ProgressService_GetJobResult_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *progressServiceClient) ListPendingJobs(ctx context.Context, in *ListPendingJobsRequest, opts ...grpc.CallOption) (*ListPendingJobsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPendingJobsResponse)
@@ -477,6 +493,11 @@ type ProgressServiceServer interface {
 	//
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	ListJobResults(context.Context, *ListJobResultsRequest) (*ListJobResultsResponse, error)
+	// Returns the recorded result of a job, with its error_details.
+	//
+	// - NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+	// - NOT_FOUND / RESULT_NOT_FOUND: the job has no recorded result.
+	GetJobResult(context.Context, *GetJobResultRequest) (*GetJobResultResponse, error)
 	// Lists the jobs that were pending in the queue when the reconciler last looked at
 	// the batch, except those whose results have been recorded since, in ascending
 	// byte order of job_id: the first 1,000.
@@ -573,6 +594,9 @@ func (UnimplementedProgressServiceServer) ReportJobResults(context.Context, *Rep
 }
 func (UnimplementedProgressServiceServer) ListJobResults(context.Context, *ListJobResultsRequest) (*ListJobResultsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListJobResults not implemented")
+}
+func (UnimplementedProgressServiceServer) GetJobResult(context.Context, *GetJobResultRequest) (*GetJobResultResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetJobResult not implemented")
 }
 func (UnimplementedProgressServiceServer) ListPendingJobs(context.Context, *ListPendingJobsRequest) (*ListPendingJobsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPendingJobs not implemented")
@@ -790,6 +814,24 @@ func _ProgressService_ListJobResults_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProgressService_GetJobResult_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetJobResultRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProgressServiceServer).GetJobResult(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProgressService_GetJobResult_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProgressServiceServer).GetJobResult(ctx, req.(*GetJobResultRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ProgressService_ListPendingJobs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListPendingJobsRequest)
 	if err := dec(in); err != nil {
@@ -919,6 +961,10 @@ var ProgressService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListJobResults",
 			Handler:    _ProgressService_ListJobResults_Handler,
+		},
+		{
+			MethodName: "GetJobResult",
+			Handler:    _ProgressService_GetJobResult_Handler,
 		},
 		{
 			MethodName: "ListPendingJobs",

@@ -20,6 +20,10 @@ return [
     // ->withOption('batchprogress', ['sealed' => true]).
     'sealed' => (bool) env('BATCHPROGRESS_SEALED', false),
 
+    // Whether the stack traces of failed jobs are sent, without the arguments of functions. They contain the
+    // messages of all exceptions in the chain, which may be personal data.
+    'error_details' => (bool) env('BATCHPROGRESS_ERROR_DETAILS', true),
+
     // Where problems are logged. By default, in the application's log.
     'log_channel' => env('BATCHPROGRESS_LOG_CHANNEL'),
 ];

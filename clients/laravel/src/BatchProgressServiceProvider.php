@@ -35,6 +35,7 @@ final class BatchProgressServiceProvider extends ServiceProvider
             $app->make(Outbox::class),
             $app->make(ProblemLog::class),
             $app->make('config')->get('batchprogress.sealed'),
+            $app->make('config')->get('batchprogress.error_details'),
         ));
         if ($this->isConfigured()) {
             $this->app->bind(BatchFactory::class, TrackedBatchFactory::class);

@@ -62,6 +62,12 @@ final class Outbox
         }
     }
 
+    /** Return whether there is only room for results without stack traces. */
+    public function isHalfFull(): bool
+    {
+        return 2 * $this->bytes > self::BYTES_MAX;
+    }
+
     /** Seal a batch after everything else is sent. */
     public function seal(string $batchId): void
     {

@@ -31,6 +31,7 @@ final class Tracker
         private readonly Outbox $outbox,
         private readonly ProblemLog $log,
         private readonly bool $sealsBatches,
+        private readonly bool $sendsTraces,
     ) {
     }
 
@@ -138,6 +139,9 @@ final class Tracker
                     'displayName' => mb_substr($job->resolveName(), 0, self::NAME_LENGTH_MAX),
                     'errorType' => $error === null ? '' : get_debug_type($error),
                     'errorMessage' => mb_substr($error?->getMessage() ?? '', 0, self::MESSAGE_LENGTH_MAX),
+                    'errorDetails' => $error === null || ! $this->sendsTraces || $this->outbox->isHalfFull()
+                        ? ''
+                        : StackTrace::of($error),
                 ]), $mark->announcement));
             }
         });

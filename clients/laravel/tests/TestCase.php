@@ -78,6 +78,32 @@ abstract class TestCase extends PhpUnitTestCase
         return $answer['batch'] ?? null;
     }
 
+    /** Return the error details of the failed jobs of a batch. */
+    protected function errorDetails(string $batchId): array
+    {
+        $failed = $this->read('ListJobResults', ['batchId' => $batchId, 'outcome' => 'JOB_OUTCOME_FAILED'])['jobResults'];
+
+        return array_map(function (array $result) use ($batchId): string {
+            $job = ['batchId' => $batchId, 'jobId' => $result['jobId']];
+
+            return $this->read('GetJobResult', $job)['jobResult']['errorDetails'];
+        }, $failed);
+    }
+
+    /** Return the answer to a call of the server. */
+    private function read(string $method, array $request): array
+    {
+        $context = stream_context_create(['http' => [
+            'method' => 'POST',
+            'header' => 'Content-Type: application/json',
+            'content' => json_encode($request),
+            'timeout' => self::CALL_SECONDS_MAX,
+        ]]);
+        $url = config('batchprogress.url') . "/batchprogress.v1.ProgressService/$method";
+
+        return json_decode(file_get_contents($url, false, $context), true);
+    }
+
     /** Expect the tallies of a batch on the server. */
     protected function assertTallies(string $batchId, int $total, int $succeeded, int $failed = 0, int $skipped = 0): void
     {

@@ -181,6 +181,18 @@ async def test_failures_are_grouped_by_error(progress: Served, cli: CommandLine)
     ]
 
 
+async def test_failed_jobs_are_found_by_the_beginning_of_their_ids(
+    progress: Served, cli: CommandLine
+) -> None:
+    await progress.create("b", 5)
+    for job_id in ("row-1", "row-2", "other"):
+        await progress.report("b", job_id, pb.JOB_OUTCOME_FAILED, error_type="E")
+    listed = await cli.run("failures", "b", "--job-prefix", "row")
+    assert [line.split()[0] for line in listed.lines] == ["job", "row-1", "row-2"]
+    as_json = (await cli.run("failures", "b", "--job-prefix", "row-2", "--json")).json
+    assert [one["job_id"] for one in as_json] == ["row-2"]
+
+
 async def test_long_lists_are_read_page_by_page(progress: Served, cli: CommandLine) -> None:
     """Each job is listed once."""
     await fail_jobs(progress, 1_003)

@@ -176,6 +176,16 @@ class Scene:
         response = await self.progress.stub.ListJobResults(request)
         return {one.display_name for one in response.job_results}
 
+    async def details(self, batch_id: str) -> dict[str, str]:
+        """Return the error_details of the failed jobs by their error types."""
+        request = pb.ListJobResultsRequest(batch_id=batch_id, outcome=pb.JOB_OUTCOME_FAILED)
+        found = {}
+        for one in (await self.progress.stub.ListJobResults(request)).job_results:
+            of_job = pb.GetJobResultRequest(batch_id=batch_id, job_id=one.job_id)
+            result = (await self.progress.stub.GetJobResult(of_job)).job_result
+            found[result.error_type] = result.error_details
+        return found
+
     async def outcomes(self, batch_id: str) -> list[tuple[str, int, str]]:
         """Return the sorted outcomes, attempts and error types of the jobs that have a result."""
         return sorted((await self.results(batch_id)).values())

@@ -39,6 +39,10 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
         )
         assert await scene.completed("canvas") == (8, 3, 7)
         assert await scene.completed("b") == (4, 5, 3)
+    details = await scene.details("b")
+    assert "in fails\n" in details["KeyError"]
+    assert details["KeyError"].endswith("KeyError: 'row'\n")
+    assert "ConnectionError: " in details["ConnectionError"]
     tasks = ("fails", "retried", "ignores", "rejects", "killed", "hangs", "starts_others", "add")
     assert await scene.names("b") == {*(f"{APP}.{name}" for name in tasks), "nobody"}
     assert await scene.names("canvas") == {f"{APP}.add", f"{APP}.fails"}

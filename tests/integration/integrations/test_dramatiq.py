@@ -18,6 +18,10 @@ async def test_every_end_of_a_message_becomes_an_outcome(scene: Scene) -> None:
     async with scene.worker(*WORKER):
         assert await scene.completed("b") == (5, 4, 3)
     actors = {"work", "fails", "retried", "too_old", "nobody", "starts_others"}
+    details = await scene.details("b")
+    assert "in fails\n" in details["KeyError"]
+    assert details["KeyError"].endswith("KeyError: 'row'\n")
+    assert "ConnectionError: " in details["ConnectionError"]
     assert await scene.names("b") == actors
     assert await scene.outcomes("b") == sorted(
         [

@@ -29,6 +29,10 @@ async def test_every_end_of_a_job_becomes_an_outcome(scene: Scene) -> None:
     async with scene.worker(*worker(scene.redis_url)):
         assert await scene.completed("b") == (3, 4, 0)
     functions = ("work", "fails", "retried", "returns_retry", "killed")
+    details = await scene.details("b")
+    assert "in fails\n" in details["KeyError"]
+    assert details["KeyError"].endswith("KeyError: 'row'\n")
+    assert "ConnectionError: " in details["ConnectionError"]
     assert await scene.names("b") == {f"{JOBS}.{name}" for name in functions}
     assert await scene.outcomes("b") == sorted(
         [

@@ -26,6 +26,7 @@ BY_ROLE = {
     Role.WORKER: {"ReportJobResult", "ReportJobResults"},
     Role.READER: {
         "GetBatch",
+        "GetJobResult",
         "ListBatches",
         "ListJobResults",
         "ListFailureGroups",

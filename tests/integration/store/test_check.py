@@ -17,6 +17,11 @@ SMUGGLE = (
     " SELECT batch_key, 'smuggled', 1, 1, 1, create_time FROM batches"
 )
 
+STALE_DETAILS = (
+    "INSERT INTO error_details (batch_key, job_id, attempt, details)"
+    " SELECT batch_key, 'f', 2, 'trace' FROM batches"
+)
+
 
 async def complete(store: BatchStore) -> None:
     """Complete a batch of eleven jobs with results of every kind, two of them only counted."""
@@ -57,6 +62,7 @@ async def complete(store: BatchStore) -> None:
         ("UPDATE job_results SET source = 1 WHERE job_id = 'r'", [("reconciled_jobs", 4, 3)]),
         ("DELETE FROM job_results WHERE job_id = 'job-00000'", [("succeeded_jobs", 7, 6)]),
         (SMUGGLE, [("succeeded_jobs", 7, 8)]),
+        (STALE_DETAILS, [("error_details without their failure", 1, 0)]),
     ],
 )
 async def test_a_corrupted_number_is_found(

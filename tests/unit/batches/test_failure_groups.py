@@ -10,6 +10,7 @@ from batches.failure_groups import (
     GroupChange,
     GroupCounter,
     GroupTally,
+    StoredFailure,
     StoredGroups,
     changes_of,
     in_order,
@@ -31,7 +32,9 @@ def test_results_change_the_groups_of_their_errors() -> None:
     """A failure joins the group of its error, and the one that it replaces leaves its own."""
     recorded = [(7, failure("b", "E", "x 1")), (7, failure("a", "E", "x 2")), (7, result("c"))]
     fingerprints = {("E", "x 1"): 1, ("E", "x 2"): 1}
-    changes = changes_of(recorded, {(7, "c"): 2, (7, "a"): 2, (8, "d"): None}, fingerprints)
+    known, unknown = StoredFailure(2, has_details=False), StoredFailure(None, has_details=False)
+    replaced = {(7, "c"): known, (7, "a"): known, (8, "d"): unknown}
+    changes = changes_of(recorded, replaced, fingerprints)
     assert changes == [
         GroupChange(7, as_text(1), 2, sample_job_id="a", error_type="E", sample_error_message="x 2"),
         GroupChange(7, as_text(2), -2),
@@ -42,7 +45,7 @@ def test_results_change_the_groups_of_their_errors() -> None:
 def test_most_frequent_new_kinds_get_the_groups_that_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a kind that has a group stay there; all others are counted together."""
     monkeypatch.setattr(failure_groups, "OWN_GROUPS_MAX", 3)
-    stored = StoredGroups(frozenset({(7, "known")}), {7: 2})
+    stored = StoredGroups({(7, "known"): 4}, {7: 2})
     changes = [GroupChange(7, "rare", 1), GroupChange(7, "often", 2), GroupChange(7, "known", -1)]
     assert within_limit([*changes, GroupChange(8, "rare", 1), GroupChange(7, OTHER_KINDS, 1)], stored) == [
         GroupChange(7, OTHER_KINDS, 2, own_groups=1),
@@ -55,7 +58,7 @@ def test_most_frequent_new_kinds_get_the_groups_that_are_left(monkeypatch: pytes
 
 def test_further_kinds_without_a_change_are_not_written() -> None:
     """Most transactions write one row."""
-    stored = StoredGroups(frozenset({(7, "a")}), {7: 1})
+    stored = StoredGroups({(7, "a"): 4}, {7: 1})
     assert within_limit([GroupChange(7, "a", 1)], stored) == [GroupChange(7, "a", 1)]
 
 

@@ -13,8 +13,12 @@ SUCCEEDED, FAILED, SKIPPED = pb.JOB_OUTCOME_SUCCEEDED, pb.JOB_OUTCOME_FAILED, pb
 class Collected(ReportMethods):
     """Keeps reports instead of sending them."""
 
-    def __init__(self, *, strict: bool = False, cancelled: Cancelled = "pending") -> None:
-        super().__init__("b", CancelledBatches(), strict=strict, cancelled=cancelled)
+    def __init__(
+        self, *, strict: bool = False, cancelled: Cancelled = "pending", error_details: bool = True
+    ) -> None:
+        super().__init__(
+            "b", CancelledBatches(), strict=strict, cancelled=cancelled, error_details=error_details
+        )
         self.all: list[Report] = []
         self.dropped: list[str] = []
 

@@ -27,6 +27,7 @@ CODE = grpc.StatusCode
         (CODE.ALREADY_EXISTS, "REQUEST_CONFLICT", errors.RequestConflict),
         (CODE.FAILED_PRECONDITION, "BATCH_SEALED", errors.BatchSealed),
         (CODE.FAILED_PRECONDITION, "BATCH_CANCELLED", errors.BatchCancelled),
+        (CODE.NOT_FOUND, "RESULT_NOT_FOUND", errors.ResultNotFound),
         (CODE.FAILED_PRECONDITION, "BATCH_COMPLETED", errors.BatchCompleted),
         (CODE.FAILED_PRECONDITION, "BATCH_PROCESSING", errors.BatchProcessing),
         (CODE.FAILED_PRECONDITION, "WATCH_TOKENS_OFF", errors.WatchTokensOff),

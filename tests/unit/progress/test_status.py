@@ -17,6 +17,7 @@ ARGUMENTS = {
     "TotalTooLarge": ("b", 1),
     "RequestConflict": ("b", "r", 1),
     "BatchFull": ("b", "j", 1),
+    "ResultNotFound": ("b", "j"),
     "ResultConflict": ("b", "j", 1, "FAILED"),
 }
 

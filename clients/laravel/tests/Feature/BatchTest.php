@@ -32,6 +32,15 @@ final class BatchTest extends TestCase
         self::assertSame('BATCH_STATE_COMPLETED', $this->batch($batch->id)['state']);
     }
 
+    public function testFailedJobIsReportedWithItsStackTrace(): void
+    {
+        $batch = $this->dispatch('fail');
+        $this->work();
+        [$trace] = $this->errorDetails($batch->id);
+        self::assertStringStartsWith('RuntimeException: the file is broken', $trace);
+        self::assertStringContainsString('Jobs\\Work->handle()', $trace);
+    }
+
     public function testRetriedAttemptsAreOneFailure(): void
     {
         $batch = $this->dispatch('fail');

@@ -61,6 +61,10 @@ class BatchNotFound(CallFailed, LookupError):
     """The batch does not exist: it was never created on this server, or was deleted."""
 
 
+class ResultNotFound(CallFailed, LookupError):
+    """The job has no recorded result: it is pending, or it is not a job of this batch."""
+
+
 class BatchConflict(CallFailed):
     """A batch of this id exists with another total or another `sealed`."""
 

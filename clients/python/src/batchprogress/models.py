@@ -134,6 +134,8 @@ class JobResult:
     """Whether the result came from the reconciler instead of a worker."""
     display_name: str
     """What the job does; empty if it was not reported."""
+    error_details: str
+    """More about the error, such as a stack trace: from `job_result` only, and empty if it was not kept."""
     message: pb.JobResult = field(repr=False, compare=False)
 
 

@@ -49,6 +49,9 @@ class Reporter(BaseReporter):
             and pass `attempt`, so that a job that is run again replaces the failure. What is known needs no
             setting: the job is failed if it raises CancelledError or TimeoutError itself, or if a time limit
             in its own task (asyncio.timeout, asyncio.wait_for from Python 3.12) ends it.
+        error_details: send the stack trace of an exception with the failure: lines of code, but no values of
+            variables. It contains the messages of all exceptions in the chain, which may be personal data.
+            False sends none.
         reports_max: the number of reports that fit into the buffer.
         exit_seconds_max: how many seconds the interpreter's exit may wait for answers.
 

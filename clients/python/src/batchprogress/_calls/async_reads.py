@@ -76,12 +76,13 @@ class AsyncReads:
             page_token,
         )
 
-    def results(
+    def results(  # noqa: PLR0913  # options, by keyword only
         self,
         batch_id: str,
         *,
         outcome: JobOutcome | None = None,
         fingerprint: str = "",
+        job_id_prefix: str = "",
         page_size: int = PAGE_SIZE_MAX,
         page_token: str = "",
     ) -> AsyncPages[JobResult]:
@@ -91,6 +92,7 @@ class AsyncReads:
             batch_id: the batch.
             outcome: only results with this outcome. Default: all.
             fingerprint: only failures of the group with this fingerprint; pages may be short. Default: all.
+            job_id_prefix: only jobs whose ids begin with it. Default: all.
             page_size: the number of items to read at a time, 1 to 1,000.
             page_token: the next_page_token of an earlier page. Default: the first page.
 
@@ -99,7 +101,7 @@ class AsyncReads:
 
         Raises:
             BatchNotFound: when the iteration reads a page; there is no such batch.
-            ServerTooOld: the server ignores the fingerprint.
+            ServerTooOld: the server ignores the fingerprint or the prefix.
 
         Example:
             >>> async for result in client.results("sync-2026-11", outcome=JobOutcome.FAILED):
@@ -108,10 +110,36 @@ class AsyncReads:
         """
         return AsyncPages(
             lambda token: self._caller.answer(
-                requests.results_page(batch_id, outcome, fingerprint, page_size, token)
+                requests.results_page(
+                    batch_id, outcome, fingerprint, page_size, token, job_id_prefix=job_id_prefix
+                )
             ),
             page_token,
         )
+
+    async def job_result(self, batch_id: str, job_id: str) -> JobResult:
+        """Return the recorded result of a job, with the details of its error.
+
+        The server keeps details, such as stack traces, of the first 100 failures of each group.
+
+        Args:
+            batch_id: the batch.
+            job_id: the job.
+
+        Returns:
+            The result.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+            ResultNotFound: the job has no recorded result.
+            ServerTooOld: the server does not know this call.
+
+        Example:
+            >>> result = await client.job_result("sync-2026-11", "2")
+            >>> print(result.error_message, result.error_details)
+
+        """
+        return await self._caller.answer(requests.job_result(batch_id, job_id))
 
     def failures(
         self, batch_id: str, *, page_size: int = PAGE_SIZE_MAX, page_token: str = ""

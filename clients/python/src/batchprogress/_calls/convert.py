@@ -91,6 +91,7 @@ def to_job_result(message: pb.JobResult) -> JobResult:
         record_time=_time(message.record_time),
         reconciled=message.reconciled,
         display_name=message.display_name,
+        error_details=message.error_details,
         message=message,
     )
 

@@ -161,8 +161,23 @@ def batches_page(
     return Call("ListBatches", request, read)
 
 
-def results_page(
-    batch_id: str, outcome: JobOutcome | None, fingerprint: str, page_size: int, page_token: str
+def job_result(batch_id: str, job_id: str) -> Call[JobResult]:
+    """Read the result of a job."""
+
+    def read(response: pb.GetJobResultResponse) -> JobResult:
+        return to_job_result(response.job_result)
+
+    return Call("GetJobResult", pb.GetJobResultRequest(batch_id=batch_id, job_id=job_id), read, batch_id)
+
+
+def results_page(  # noqa: PLR0913  # the filters of the call
+    batch_id: str,
+    outcome: JobOutcome | None,
+    fingerprint: str,
+    page_size: int,
+    page_token: str,
+    *,
+    job_id_prefix: str = "",
 ) -> Call[Page[JobResult]]:
     """Read a page of the results of a batch."""
     request = pb.ListJobResultsRequest(
@@ -171,26 +186,35 @@ def results_page(
         page_size=page_size,
         page_token=page_token,
         fingerprint=fingerprint,
+        job_id_prefix=job_id_prefix,
     )
 
     def read(response: pb.ListJobResultsResponse) -> Page[JobResult]:
         return Page(tuple(map(to_job_result, response.job_results)), response.next_page_token)
 
-    return Call("ListJobResults", request, read, batch_id, _check_one_group if fingerprint else None)
+    def check(page: Page[JobResult], subject: Subject, _seconds: float) -> None:
+        if fingerprint and not _may_be_one_group(page):
+            raise _ignored("fingerprint", subject)
+        if not all(result.job_id.startswith(job_id_prefix) for result in page.items):
+            raise _ignored("job_id_prefix", subject)
+
+    return Call("ListJobResults", request, read, batch_id, check if fingerprint or job_id_prefix else None)
 
 
-def _check_one_group(page: Page[JobResult], subject: Subject, _seconds: float) -> None:
-    """Raise ServerTooOld if the results cannot be of one failure group."""
-    if len({result.error_type for result in page.items}) > 1 or any(
-        result.outcome is not JobOutcome.FAILED for result in page.items
-    ):
-        detail = "the server does not know the fingerprint and returned other results, too"
-        raise ServerTooOld(
-            f"{subject}: {detail}: upgrade the server",
-            reason="FINGERPRINT_IGNORED",
-            detail=detail,
-            batch_id=subject.batch_id,
-        )
+def _may_be_one_group(page: Page[JobResult]) -> bool:
+    have_failed = all(result.outcome is JobOutcome.FAILED for result in page.items)
+    return have_failed and len({result.error_type for result in page.items}) <= 1
+
+
+def _ignored(field: str, subject: Subject) -> ServerTooOld:
+    """Return the error of a filter that the server ignores."""
+    detail = f"the server does not know the {field} and returned other results, too"
+    return ServerTooOld(
+        f"{subject}: {detail}: upgrade the server",
+        reason=f"{field.upper()}_IGNORED",
+        detail=detail,
+        batch_id=subject.batch_id,
+    )
 
 
 def repairs_page(batch_id: str, page_size: int, page_token: str) -> Call[Page[Repair]]:

@@ -34,10 +34,13 @@ class BaseReporter(ReportMethods):
         spool: str | Path | None = None,
         strict: bool = False,
         cancelled: Cancelled = "pending",
+        error_details: bool = True,
         reports_max: int = BUFFER_REPORTS_MAX,
         exit_seconds_max: float = EXIT_SECONDS_MAX,
     ) -> None:
-        super().__init__(batch_id, CancelledBatches(), strict=strict, cancelled=cancelled)
+        super().__init__(
+            batch_id, CancelledBatches(), strict=strict, cancelled=cancelled, error_details=error_details
+        )
         self._connection = Connection(target, credentials, token)
         self._spool_folder = None if spool is None else Path(spool)
         self._reports_max = reports_max
@@ -54,6 +57,7 @@ class BaseReporter(ReportMethods):
             "spool": self._spool_folder,
             "strict": self._strict,
             "cancelled": self._cancelled,
+            "error_details": self._error_details,
             "reports_max": self._reports_max,
             "exit_seconds_max": self._exit_seconds_max,
         }
@@ -79,6 +83,11 @@ class BaseReporter(ReportMethods):
     def strict(self) -> bool:
         """Whether problems with reports are raised."""
         return self._strict
+
+    @property
+    def error_details(self) -> bool:
+        """Whether the stack traces of exceptions are sent."""
+        return self._error_details
 
     @property
     def disabled(self) -> bool:

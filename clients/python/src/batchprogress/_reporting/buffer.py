@@ -22,7 +22,8 @@ CALL_BYTES_MAX = 4 * 1024 * 1024 - 64 * 1024
 BUFFER_REPORTS_MAX = 100_000
 """An hour without a server at 28 jobs a second, in about 20 MB of memory."""
 BUFFER_BYTES_MAX = 32 * 1024 * 1024
-"""Of all unanswered reports: errors of 2,000 characters must not fill a worker's memory."""
+"""Of all unanswered reports: errors of 2,000 characters must not fill a worker's memory. Once half of it is
+used, new reports are kept without their error_details."""
 FRAME_BYTES_MAX = 6
 """What a report takes in its call besides its own bytes: a tag and a length."""
 
@@ -102,13 +103,16 @@ class Buffer:
         self._unkept.discard(number)
 
     def append(self, report: Report) -> None:
-        """Add a report.
+        """Add a report. Its error_details are left out if they would crowd out other reports.
 
         Raises:
             ReportNotTaken: BUFFER_FULL. The new report is refused, since an accepted one is never given up.
 
         """
         size = report.ByteSize() + FRAME_BYTES_MAX
+        if report.error_details and 2 * (self._bytes + size) > self._bytes_max:
+            report.ClearField("error_details")
+            size = report.ByteSize() + FRAME_BYTES_MAX
         if len(self) >= self._reports_max or self._bytes + size > self._bytes_max:
             raise ReportNotTaken("BUFFER_FULL", f"{len(self)} reports wait already")
         self._append(report, size)

@@ -7,6 +7,7 @@ from typing import Any, ParamSpec, TypeVar, get_args
 from batchprogress._grpc.error_text import message_of, type_of
 from batchprogress._reporting.buffer import Report
 from batchprogress._reporting.cancelled_batches import CancelledBatches
+from batchprogress._reporting.error_details import cut_details, details_of
 from batchprogress._reporting.followed import reported
 from batchprogress._reporting.job import Cancelled, Job
 from batchprogress.errors import ReportNotTaken
@@ -37,6 +38,7 @@ class ReportMethods(ABC):
         *,
         strict: bool,
         cancelled: Cancelled = "pending",
+        error_details: bool = True,
     ) -> None:
         if cancelled not in get_args(Cancelled):
             raise ValueError(f"cancelled is 'failed' or 'pending', not {cancelled!r}")
@@ -44,6 +46,7 @@ class ReportMethods(ABC):
         self.cancelled_batches = cancelled_batches
         self._cancelled: Cancelled = cancelled
         self._strict = strict
+        self._error_details = error_details
 
     def succeeded(
         self, job_id: str, *, batch_id: str | None = None, attempt: int = 1, display_name: str = ""
@@ -72,6 +75,7 @@ class ReportMethods(ABC):
         error: BaseException | str = "",
         *,
         error_type: str = "",
+        error_details: str | None = None,
         batch_id: str | None = None,
         attempt: int = 1,
         display_name: str = "",
@@ -82,6 +86,8 @@ class ReportMethods(ABC):
             job_id: the job.
             error: the exception that ended it, or a message.
             error_type: what failures are grouped by; by default the class of the exception.
+            error_details: more about the error, of which the last 16 KiB are sent. By default the stack trace
+                of the exception, unless the reporter was made with error_details=False.
             batch_id: its batch; by default the reporter's.
             attempt: which run of the job this was.
             display_name: what the job does, for people; cut to 200 characters.
@@ -95,11 +101,12 @@ class ReportMethods(ABC):
 
         """
         if isinstance(error, BaseException):
+            if error_details is None and self._error_details:
+                error_details = details_of(error)
             error_type = error_type or type_of(error)
             error = message_of(error)
-        self._report(
-            pb.JOB_OUTCOME_FAILED, job_id, batch_id, attempt, display_name, error=(error_type, error)
-        )
+        error_fields = (error_type, error, error_details or "")
+        self._report(pb.JOB_OUTCOME_FAILED, job_id, batch_id, attempt, display_name, error=error_fields)
 
     def skipped(
         self, job_id: str, *, batch_id: str | None = None, attempt: int = 1, display_name: str = ""
@@ -248,9 +255,9 @@ class ReportMethods(ABC):
         attempt: int,
         display_name: str,
         *,
-        error: tuple[str, str] = ("", ""),
+        error: tuple[str, str, str] = ("", "", ""),
     ) -> None:
-        """Enqueue a report; `error` is its type and its message."""
+        """Enqueue a report; `error` is its type, its message and its details."""
         try:
             report = Report(
                 batch_id=batch_id or self._batch_id or "",
@@ -262,6 +269,8 @@ class ReportMethods(ABC):
             )
             if display_name:
                 report.display_name = clip(display_name, JOB_NAME_CHARACTERS_MAX)
+            if error[2]:
+                report.error_details = cut_details(error[2])
             self._enqueue(report)
         except ReportNotTaken:
             if self._strict:

@@ -9,6 +9,7 @@ from batchprogress.errors import (
     InvalidRequest,
     PermissionDenied,
     ProxyAnswered,
+    ResultNotFound,
     ServerError,
     ServerTooOld,
     Unauthenticated,
@@ -30,6 +31,7 @@ class ExitCode(IntEnum):
 
 
 ADVICE = {
+    "RESULT_NOT_FOUND": "it is pending, or is not a job of this batch",
     "BATCH_NOT_FOUND": "`batchprogress list` shows the batches that exist",
     "BATCH_CONFLICT": "give the same numbers, or another id",
     "BATCH_ENDED": "give each run an id of its own, or replace the batch with --if-ended replace",
@@ -77,6 +79,8 @@ def command_error(error: CallFailed, server: str) -> CommandError:
     if error.reason in ADVICE:
         sentence += f": {ADVICE[error.reason]}"
     # A total that is too large depends on the batch, not only on the arguments.
+    if isinstance(error, ResultNotFound):
+        return CommandError(sentence, ExitCode.NOT_FOUND)
     is_usage = isinstance(error, InvalidRequest) and error.reason != "TOTAL_TOO_LARGE"
     return CommandError(sentence, ExitCode.USAGE if is_usage else ExitCode.REFUSED)
 

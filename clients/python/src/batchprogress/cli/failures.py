@@ -34,7 +34,7 @@ JOB_COLUMNS = (
 )
 
 
-def failures(
+def failures(  # noqa: PLR0913  # options, by keyword only
     session: Session,
     batch_id: BatchId,
     *,
@@ -43,24 +43,34 @@ def failures(
         str,
         typer.Option(metavar="TEXT", help="List only the failed jobs of one group."),
     ] = "",
+    job_prefix: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help="List only the failed jobs whose ids begin so."),
+    ] = "",
     limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="List at most N groups, and N jobs.")
     ] = SHOWN_DEFAULT,
 ) -> None:
     """Show the failures of a batch, grouped by their errors; with --json one group per line.
 
-    With --json and --jobs or --fingerprint, print one failed job per line instead.
+    With --json and --jobs, --fingerprint or --job-prefix, print one failed job per line instead.
     """
     client, out = session.client, session.out
     size = page_size_for(limit)
-    failed = client.results(batch_id, outcome=JobOutcome.FAILED, fingerprint=fingerprint, page_size=size)
+    failed = client.results(
+        batch_id,
+        outcome=JobOutcome.FAILED,
+        fingerprint=fingerprint,
+        job_id_prefix=job_prefix,
+        page_size=size,
+    )
     groups = client.failures(batch_id, page_size=size)
     if out.as_json:
-        listed: Iterable[JobResult | FailureGroup] = failed if jobs or fingerprint else groups
+        listed: Iterable[JobResult | FailureGroup] = failed if jobs or fingerprint or job_prefix else groups
         for one in islice(listed, limit):
             out.message(one.message)
         return
-    if fingerprint:
+    if fingerprint or job_prefix:
         _list_jobs(out, first(failed, limit))
     elif not out.table(GROUP_COLUMNS, map(_group_row, first(groups, limit))):
         say("no failures")

@@ -14,6 +14,12 @@ def clean(text: str) -> str:
     return "".join(one if one.isprintable() else REPLACEMENT for one in " ".join(text.split()))
 
 
+def clean_lines(text: str) -> list[str]:
+    """Return the lines of a foreign text, indented as they are, without control characters."""
+    lines = text.expandtabs(4).splitlines()
+    return ["".join(one if one.isprintable() else REPLACEMENT for one in line.rstrip()) for line in lines]
+
+
 def counts_of(batch: Batch) -> str:
     """Return the number of jobs with a result, and of all jobs."""
     return f"{batch.ended_jobs:,}/{batch.total_jobs:,}"

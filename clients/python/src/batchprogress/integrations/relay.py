@@ -24,6 +24,7 @@ from typing import NoReturn
 
 from batchprogress._reporting.base_reporter import EXIT_SECONDS_MAX
 from batchprogress._reporting.buffer import Report
+from batchprogress._reporting.error_details import cut_details
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress._reporting.records import read_reports, to_record
 from batchprogress._reporting.report_methods import ReportMethods
@@ -58,7 +59,7 @@ class Relay(ReportMethods):
     """
 
     def __init__(self, reporter: Reporter) -> None:
-        super().__init__(None, reporter.cancelled_batches, strict=False)
+        super().__init__(None, reporter.cancelled_batches, strict=False, error_details=reporter.error_details)
         self._reporter = reporter
         self._log = OnceLog(reporter.connection.target)
         self._pipe: int | None = None
@@ -212,13 +213,19 @@ class Relay(ReportMethods):
 
 
 def to_short_record(report: Report) -> bytes:
-    """Return a report as a record of at most RECORD_BYTES_MAX; the end of a long error message is cut.
+    """Return a report as a record of at most RECORD_BYTES_MAX.
+
+    Of the error's details the first lines are cut, then the end of its message.
 
     Raises:
         ValueError: another field is too long, which the server would refuse.
 
     """
     record = to_record(report)
+    if report.error_details and (excess := len(record) - RECORD_BYTES_MAX) > 0:
+        bytes_left = len(report.error_details.encode()) - excess
+        report.error_details = cut_details(report.error_details, bytes_left)
+        record = to_record(report)
     if (excess := len(record) - RECORD_BYTES_MAX) > 0:
         report.error_message = report.error_message.encode()[:-excess].decode(errors="ignore")
         record = to_record(report)

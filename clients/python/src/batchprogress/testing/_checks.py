@@ -150,6 +150,16 @@ def check_results(request: pb.ListJobResultsRequest) -> None:
     checks.page(request.page_size)
     is_fingerprint = not request.fingerprint or _FINGERPRINT.fullmatch(request.fingerprint) is not None
     checks.that("fingerprint", is_fingerprint, "must be the fingerprint of a failure group, or unset")
+    if request.job_id_prefix:
+        checks.identifier("job_id_prefix", request.job_id_prefix)
+    checks.done()
+
+
+def check_job(request: pb.GetJobResultRequest) -> None:
+    """Check GetJobResult."""
+    checks = _Checks()
+    checks.identifier("batch_id", request.batch_id)
+    checks.identifier("job_id", request.job_id)
     checks.done()
 
 

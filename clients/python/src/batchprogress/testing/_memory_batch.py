@@ -17,6 +17,7 @@ _TALLIES = {
 ERROR_TYPE_CHARACTERS_MAX = 200
 ERROR_MESSAGE_CHARACTERS_MAX = 2_000
 JOB_NAME_CHARACTERS_MAX = 200
+ERROR_DETAILS_BYTES_MAX = 16 * 1024
 """The limits of the contract, to which longer texts are cut."""
 
 
@@ -39,6 +40,8 @@ class MemoryBatch:
     def __init__(self, number: int, creation: pb.CreateBatchRequest) -> None:
         self.number = number
         self.results: dict[str, pb.JobResult] = {}
+        self.details: dict[str, str] = {}
+        """The error_details of failed jobs."""
         self._creation = creation
         self._announced_jobs = creation.total_jobs
         self._additions: dict[str, int] = {}
@@ -183,6 +186,11 @@ class MemoryBatch:
             display_name=report.display_name[:JOB_NAME_CHARACTERS_MAX],
             record_time=time,
         )
+        self.details.pop(report.job_id, None)
+        if report.outcome == pb.JOB_OUTCOME_FAILED and report.error_details:
+            self.details[report.job_id] = report.error_details.encode()[:ERROR_DETAILS_BYTES_MAX].decode(
+                errors="ignore"
+            )
 
     def _count(self, outcome: "pb.JobOutcome.ValueType", number: int) -> None:
         tally = _TALLIES[outcome]

@@ -136,12 +136,25 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             for result in self._results(request.batch_id)
             if request.outcome in (pb.JOB_OUTCOME_UNSPECIFIED, result.outcome)
             and request.fingerprint in ("", fingerprint(result))
+            and result.job_id.startswith(request.job_id_prefix)
         ]
-        of = ("ListJobResults", request.batch_id, request.outcome, request.fingerprint)
+        filters = (request.outcome, request.fingerprint, request.job_id_prefix)
+        of = ("ListJobResults", request.batch_id, *filters)
         page, token = page_of(
             found, lambda one: one.job_id, of=of, token=request.page_token, size=request.page_size
         )
         return pb.ListJobResultsResponse(job_results=page, next_page_token=token)
+
+    @_answers
+    def GetJobResult(self, request: pb.GetJobResultRequest) -> pb.GetJobResultResponse:
+        checks.check_job(request)
+        with self._memory.locked(request.batch_id) as batch:
+            if (found := batch.results.get(request.job_id)) is None:
+                text = f"job {request.job_id} of batch {request.batch_id} has no recorded result"
+                raise Refused(grpc.StatusCode.NOT_FOUND, "RESULT_NOT_FOUND", text)
+            response = pb.GetJobResultResponse(job_result=found)
+            response.job_result.error_details = batch.details.get(request.job_id, "")
+            return response
 
     @_answers
     def ListFailureGroups(self, request: pb.ListFailureGroupsRequest) -> pb.ListFailureGroupsResponse:

@@ -866,6 +866,7 @@ class ReportJobResultRequest(_message.Message):
     ERROR_TYPE_FIELD_NUMBER: _builtins.int
     ERROR_MESSAGE_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ERROR_DETAILS_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The batch the job belongs to."""
     job_id: _builtins.str
@@ -882,6 +883,12 @@ class ReportJobResultRequest(_message.Message):
     """The error message, truncated to 2,000 characters. Default: none."""
     display_name: _builtins.str
     """What the job does, for people. Truncated to 200 characters. Default: none."""
+    error_details: _builtins.str
+    """More about the error, such as a stack trace. Truncated to 16 KiB of UTF-8. Kept
+    only for the first 100 failures of each group (ListFailureGroups); what is not
+    kept is dropped without an error. Ignored if the outcome is not FAILED.
+    Default: none.
+    """
     def __init__(
         self,
         *,
@@ -892,10 +899,11 @@ class ReportJobResultRequest(_message.Message):
         error_type: _builtins.str = ...,
         error_message: _builtins.str = ...,
         display_name: _builtins.str = ...,
+        error_details: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "batch_id", b"batch_id", "display_name", b"display_name", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "batch_id", b"batch_id", "display_name", b"display_name", "error_details", b"error_details", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1093,6 +1101,7 @@ class JobResult(_message.Message):
     RECORD_TIME_FIELD_NUMBER: _builtins.int
     RECONCILED_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    ERROR_DETAILS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     """The job."""
     outcome: Global___JobOutcome.ValueType
@@ -1107,6 +1116,10 @@ class JobResult(_message.Message):
     """Whether it came from the reconciler instead of a worker."""
     display_name: _builtins.str
     """What the job does, for people; empty if it was not reported."""
+    error_details: _builtins.str
+    """More about the error: in GetJobResult only, and empty if it was not reported or
+    not kept.
+    """
     @_builtins.property
     def record_time(self) -> _timestamp_pb2.Timestamp:
         """When it was recorded, by the database's clock."""
@@ -1122,14 +1135,65 @@ class JobResult(_message.Message):
         record_time: _timestamp_pb2.Timestamp | None = ...,
         reconciled: _builtins.bool = ...,
         display_name: _builtins.str = ...,
+        error_details: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["record_time", b"record_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "display_name", b"display_name", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome", "reconciled", b"reconciled", "record_time", b"record_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "display_name", b"display_name", "error_details", b"error_details", "error_message", b"error_message", "error_type", b"error_type", "job_id", b"job_id", "outcome", b"outcome", "reconciled", b"reconciled", "record_time", b"record_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobResult: _TypeAlias = JobResult  # noqa: Y015
+
+@_typing.final
+class GetJobResultRequest(_message.Message):
+    """A request for the result of a job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """The batch."""
+    job_id: _builtins.str
+    """The job."""
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+        job_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "job_id", b"job_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetJobResultRequest: _TypeAlias = GetJobResultRequest  # noqa: Y015
+
+@_typing.final
+class GetJobResultResponse(_message.Message):
+    """The result of a job."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_RESULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job_result(self) -> Global___JobResult:
+        """The result."""
+
+    def __init__(
+        self,
+        *,
+        job_result: Global___JobResult | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job_result", b"job_result"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_result", b"job_result"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetJobResultResponse: _TypeAlias = GetJobResultResponse  # noqa: Y015
 
 @_typing.final
 class ListJobResultsRequest(_message.Message):
@@ -1142,6 +1206,7 @@ class ListJobResultsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     FINGERPRINT_FIELD_NUMBER: _builtins.int
+    JOB_ID_PREFIX_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The batch."""
     outcome: Global___JobOutcome.ValueType
@@ -1159,6 +1224,10 @@ class ListJobResultsRequest(_message.Message):
     hexadecimal digits in lower case. A page may then have fewer results than
     page_size, even none, and still have a next_page_token. Default: all.
     """
+    job_id_prefix: _builtins.str
+    """Return only jobs whose ids begin with this prefix, of at most 128 printable
+    ASCII characters without spaces. Default: all.
+    """
     def __init__(
         self,
         *,
@@ -1167,10 +1236,11 @@ class ListJobResultsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         fingerprint: _builtins.str = ...,
+        job_id_prefix: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "fingerprint", b"fingerprint", "outcome", b"outcome", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "fingerprint", b"fingerprint", "job_id_prefix", b"job_id_prefix", "outcome", b"outcome", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,6 +85,11 @@ class ProgressServiceStub(object):
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.ListJobResultsRequest.SerializeToString,
                 response_deserializer=batchprogress_dot_v1_dot_progress__pb2.ListJobResultsResponse.FromString,
                 _registered_method=True)
+        self.GetJobResult = channel.unary_unary(
+                '/batchprogress.v1.ProgressService/GetJobResult',
+                request_serializer=batchprogress_dot_v1_dot_progress__pb2.GetJobResultRequest.SerializeToString,
+                response_deserializer=batchprogress_dot_v1_dot_progress__pb2.GetJobResultResponse.FromString,
+                _registered_method=True)
         self.ListPendingJobs = channel.unary_unary(
                 '/batchprogress.v1.ProgressService/ListPendingJobs',
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsRequest.SerializeToString,
@@ -244,6 +249,16 @@ class ProgressServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetJobResult(self, request, context):
+        """Returns the recorded result of a job, with its error_details.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+        - NOT_FOUND / RESULT_NOT_FOUND: the job has no recorded result.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListPendingJobs(self, request, context):
         """Lists the jobs that were pending in the queue when the reconciler last looked at
         the batch, except those whose results have been recorded since, in ascending
@@ -378,6 +393,11 @@ def add_ProgressServiceServicer_to_server(servicer, server):
                     servicer.ListJobResults,
                     request_deserializer=batchprogress_dot_v1_dot_progress__pb2.ListJobResultsRequest.FromString,
                     response_serializer=batchprogress_dot_v1_dot_progress__pb2.ListJobResultsResponse.SerializeToString,
+            ),
+            'GetJobResult': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetJobResult,
+                    request_deserializer=batchprogress_dot_v1_dot_progress__pb2.GetJobResultRequest.FromString,
+                    response_serializer=batchprogress_dot_v1_dot_progress__pb2.GetJobResultResponse.SerializeToString,
             ),
             'ListPendingJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListPendingJobs,
@@ -676,6 +696,33 @@ class ProgressService(object):
             '/batchprogress.v1.ProgressService/ListJobResults',
             batchprogress_dot_v1_dot_progress__pb2.ListJobResultsRequest.SerializeToString,
             batchprogress_dot_v1_dot_progress__pb2.ListJobResultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetJobResult(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batchprogress.v1.ProgressService/GetJobResult',
+            batchprogress_dot_v1_dot_progress__pb2.GetJobResultRequest.SerializeToString,
+            batchprogress_dot_v1_dot_progress__pb2.GetJobResultResponse.FromString,
             options,
             channel_credentials,
             insecure,

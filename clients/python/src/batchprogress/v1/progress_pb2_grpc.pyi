@@ -166,6 +166,12 @@ class ProgressServiceStub:
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
+    GetJobResult: _grpc.UnaryUnaryMultiCallable[_progress_pb2.GetJobResultRequest, _progress_pb2.GetJobResultResponse]
+    """Returns the recorded result of a job, with its error_details.
+
+    - NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+    - NOT_FOUND / RESULT_NOT_FOUND: the job has no recorded result.
+    """
     ListPendingJobs: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ListPendingJobsRequest, _progress_pb2.ListPendingJobsResponse]
     """Lists the jobs that were pending in the queue when the reconciler last looked at
     the batch, except those whose results have been recorded since, in ascending
@@ -320,6 +326,12 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     """Lists the recorded results of a batch, in ascending byte order of job_id.
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+    """
+    GetJobResult: _aio.UnaryUnaryMultiCallable[_progress_pb2.GetJobResultRequest, _progress_pb2.GetJobResultResponse]  # type: ignore[assignment]
+    """Returns the recorded result of a job, with its error_details.
+
+    - NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+    - NOT_FOUND / RESULT_NOT_FOUND: the job has no recorded result.
     """
     ListPendingJobs: _aio.UnaryUnaryMultiCallable[_progress_pb2.ListPendingJobsRequest, _progress_pb2.ListPendingJobsResponse]  # type: ignore[assignment]
     """Lists the jobs that were pending in the queue when the reconciler last looked at
@@ -532,6 +544,18 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists the recorded results of a batch, in ascending byte order of job_id.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        """
+
+    @_abc_1.abstractmethod
+    def GetJobResult(
+        self,
+        request: _progress_pb2.GetJobResultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_progress_pb2.GetJobResultResponse, _abc.Awaitable[_progress_pb2.GetJobResultResponse]]:
+        """Returns the recorded result of a job, with its error_details.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+        - NOT_FOUND / RESULT_NOT_FOUND: the job has no recorded result.
         """
 
     @_abc_1.abstractmethod

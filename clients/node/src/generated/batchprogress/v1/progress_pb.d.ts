@@ -708,6 +708,16 @@ export declare type ReportJobResultRequest = Message<"batchprogress.v1.ReportJob
    * @generated from field: string display_name = 7;
    */
   displayName: string;
+
+  /**
+   * More about the error, such as a stack trace. Truncated to 16 KiB of UTF-8. Kept
+   * only for the first 100 failures of each group (ListFailureGroups); what is not
+   * kept is dropped without an error. Ignored if the outcome is not FAILED.
+   * Default: none.
+   *
+   * @generated from field: string error_details = 8;
+   */
+  errorDetails: string;
 };
 
 /**
@@ -961,6 +971,14 @@ export declare type JobResult = Message<"batchprogress.v1.JobResult"> & {
    * @generated from field: string display_name = 8;
    */
   displayName: string;
+
+  /**
+   * More about the error: in GetJobResult only, and empty if it was not reported or
+   * not kept.
+   *
+   * @generated from field: string error_details = 9;
+   */
+  errorDetails: string;
 };
 
 /**
@@ -968,6 +986,53 @@ export declare type JobResult = Message<"batchprogress.v1.JobResult"> & {
  * Use `create(JobResultSchema)` to create a new message.
  */
 export declare const JobResultSchema: GenMessage<JobResult>;
+
+/**
+ * A request for the result of a job.
+ *
+ * @generated from message batchprogress.v1.GetJobResultRequest
+ */
+export declare type GetJobResultRequest = Message<"batchprogress.v1.GetJobResultRequest"> & {
+  /**
+   * The batch.
+   *
+   * @generated from field: string batch_id = 1;
+   */
+  batchId: string;
+
+  /**
+   * The job.
+   *
+   * @generated from field: string job_id = 2;
+   */
+  jobId: string;
+};
+
+/**
+ * Describes the message batchprogress.v1.GetJobResultRequest.
+ * Use `create(GetJobResultRequestSchema)` to create a new message.
+ */
+export declare const GetJobResultRequestSchema: GenMessage<GetJobResultRequest>;
+
+/**
+ * The result of a job.
+ *
+ * @generated from message batchprogress.v1.GetJobResultResponse
+ */
+export declare type GetJobResultResponse = Message<"batchprogress.v1.GetJobResultResponse"> & {
+  /**
+   * The result.
+   *
+   * @generated from field: batchprogress.v1.JobResult job_result = 1;
+   */
+  jobResult?: JobResult;
+};
+
+/**
+ * Describes the message batchprogress.v1.GetJobResultResponse.
+ * Use `create(GetJobResultResponseSchema)` to create a new message.
+ */
+export declare const GetJobResultResponseSchema: GenMessage<GetJobResultResponse>;
 
 /**
  * A request for a page of results.
@@ -1013,6 +1078,14 @@ export declare type ListJobResultsRequest = Message<"batchprogress.v1.ListJobRes
    * @generated from field: string fingerprint = 5;
    */
   fingerprint: string;
+
+  /**
+   * Return only jobs whose ids begin with this prefix, of at most 128 printable
+   * ASCII characters without spaces. Default: all.
+   *
+   * @generated from field: string job_id_prefix = 6;
+   */
+  jobIdPrefix: string;
 };
 
 /**
@@ -1938,6 +2011,19 @@ export declare const ProgressService: GenService<{
     methodKind: "unary";
     input: typeof ListJobResultsRequestSchema;
     output: typeof ListJobResultsResponseSchema;
+  },
+  /**
+   * Returns the recorded result of a job, with its error_details.
+   *
+   * - NOT_FOUND / BATCH_NOT_FOUND: there is no such batch.
+   * - NOT_FOUND / RESULT_NOT_FOUND: the job has no recorded result.
+   *
+   * @generated from rpc batchprogress.v1.ProgressService.GetJobResult
+   */
+  getJobResult: {
+    methodKind: "unary";
+    input: typeof GetJobResultRequestSchema;
+    output: typeof GetJobResultResponseSchema;
   },
   /**
    * Lists the jobs that were pending in the queue when the reconciler last looked at
