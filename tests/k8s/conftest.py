@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.k8s import needs
+from tests.k8s.applied_layouts import LAYOUTS
 from tests.k8s.cluster import Namespace, eventually
 from tests.support.control_plane import ControlPlane, control_plane
 from tests.support.notes import note
@@ -52,16 +53,11 @@ def namespace(control: ControlPlane) -> Iterator[Namespace]:
         empty.try_kubectl("delete", "namespace", name, "--wait=false")
 
 
-LAYOUTS = (
-    *("overlays/local", "overlays/trusted-network", "overlays/secured", "components/kubernetes-jobs"),
-    "components/database-proxy",
-    *("components/kubernetes-jobs-elsewhere", "components/rq components/secured components/traces"),
-)
-
-
 @pytest.fixture(params=LAYOUTS)
 def kustomization(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the folder of each layout; components are added to overlays/trusted-network."""
-    if request.param.startswith("overlays/"):
-        return str(ROOT / "k8s" / request.param)
-    return write_kustomization(tmp_path, "overlays/trusted-network", components=request.param.split())
+    """Return the folder of each layout."""
+    overlay, *components = request.param.split()
+    if not components:
+        return str(ROOT / "k8s/overlays" / overlay)
+    paths = [f"components/{one}" for one in components]
+    return write_kustomization(tmp_path, f"overlays/{overlay}", components=paths)

@@ -1,17 +1,21 @@
 """Runs the probes of a pod as a kubelet does."""
 
 import asyncio
+from functools import partial
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.k8s.cluster import eventually
 from tests.unit.k8s.layout import Manifest
 
+LOOPBACK = "127.0.0.1"
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
-async def pass_probes(pod: Manifest, port: int, address: str = "127.0.0.1") -> None:
+async def pass_probes(pod: Manifest, port: int, address: str = LOOPBACK) -> None:
     """Run each probe on a local port until it succeeds."""
     for name in PROBES:
         await _pass_probe(pod, name, f"{address}:{port}")
@@ -30,3 +34,31 @@ async def _pass_probe(pod: Manifest, name: str, target: str) -> None:
             if answer.status == health_pb2.HealthCheckResponse.SERVING:
                 break
         watch.cancel()
+
+
+async def pass_http_probes(pod: Manifest, ports: dict[str, int]) -> None:
+    """Run each probe until it succeeds.
+
+    Args:
+        pod: the pod.
+        ports: the port of this machine for each port of the container, by its name.
+
+    """
+    (container,) = pod["spec"]["containers"]
+    for name in PROBES:
+        probe = container[name]
+        seconds_max = probe["periodSeconds"] * probe["failureThreshold"]
+        await asyncio.to_thread(eventually, partial(_is_healthy, probe, ports), seconds_max)
+
+
+def _is_healthy(probe: Manifest, ports: dict[str, int]) -> bool:
+    """Request a page as a kubelet does: any status from 200 to 399 is a success."""
+    asked = probe["httpGet"]
+    connection = HTTPConnection(LOOPBACK, ports[asked["port"]], timeout=probe["timeoutSeconds"])
+    try:
+        connection.request("GET", asked["path"])
+        return 200 <= connection.getresponse().status < 400  # the kubelet's rule
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()

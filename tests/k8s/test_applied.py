@@ -6,10 +6,18 @@ from functools import partial
 import pytest
 import yaml
 
+from tests.k8s.applied_layouts import LAYOUTS, folders_of
 from tests.k8s.cluster import Namespace, eventually
-from tests.unit.k8s.layout import Manifest, render, renderer, title
+from tests.unit.k8s.layout import ROOT, Manifest, render, renderer, title
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
+
+
+def test_every_overlay_and_component_is_applied() -> None:
+    manifests = ROOT / "k8s"
+    known = {one.parent for one in manifests.glob("*/*/kustomization.yaml")}
+    applied = {folder for layout in LAYOUTS for folder in folders_of(layout, manifests)}
+    assert known - applied == set()
 
 
 @pytest.fixture
@@ -64,7 +72,7 @@ def test_unrestricted_pod_is_refused(namespace: Namespace) -> None:
     assert 'violates PodSecurity "restricted' in output.err
 
 
-@pytest.mark.parametrize("kustomization", ["components/kubernetes-jobs"], indirect=True)
+@pytest.mark.parametrize("kustomization", ["trusted-network kubernetes-jobs"], indirect=True)
 def test_only_job_status_may_list_jobs(namespace: Namespace, kustomization: str) -> None:
     """No account has any other permission."""
     namespace.apply(kustomization)

@@ -7,7 +7,11 @@ import pytest
 from tests.k8s import image_builder
 from tests.unit.k8s.layout import ROOT
 
-pytestmark = pytest.mark.xdist_group("image")
+pytestmark = [
+    pytest.mark.xdist_group("image"),
+    # The first test also builds the image.
+    pytest.mark.timeout(image_builder.BUILD_SECONDS_MAX + image_builder.RUN_SECONDS_MAX),
+]
 
 TAG = "batchprogress:test"
 MODULES = (

@@ -20,7 +20,13 @@ from tests.support.eventually import eventually
 from tests.support.first_version import THIS_VERSION, Version, unpack_first_version
 from tests.unit.k8s.layout import write_kustomization
 
-pytestmark = [pytest.mark.xdist_group("kubernetes"), pytest.mark.usefixtures("controllers")]
+WALK_SECONDS_MAX = 900.0
+"""It takes two and a half minutes, on a busy machine three times as long."""
+pytestmark = [
+    pytest.mark.xdist_group("kubernetes"),
+    pytest.mark.usefixtures("controllers"),
+    pytest.mark.timeout(WALK_SECONDS_MAX),
+]
 
 BATCH = "sync"
 SERVERS = 2

@@ -23,7 +23,8 @@ def _blocks() -> Iterator[Manifest]:
             yield found
 
 
-PATCHES = [patch for block in _blocks() for patch in block.get("patches", [])]
+PATCHES = [patch for block in _blocks() for patch in block.get("patches", []) if "target" in patch]
+WITH_COMPONENTS = [block for block in _blocks() if "components" in block and "resources" not in block]
 COMPLETE = [block for block in _blocks() if "resources" in block]
 
 
@@ -69,3 +70,19 @@ def test_complete_kustomizations_render(
     layout = render(render_command, str(folder))
     source = "rq" if "components" in block else "job_table"
     assert layout.settings()["JOB_STATUS_SOURCE"] == source
+
+
+@pytest.mark.parametrize("block", WITH_COMPONENTS)
+def test_fields_beside_a_component_change_what_it_adds(
+    block: Manifest, render_command: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Some versions of kubectl apply components before the generators of an overlay, others after them."""
+    (tmp_path / "batch-progress").symlink_to(ROOT)
+    layouts = []
+    for name, fields in (("mine", block), ("unchanged", {"components": block["components"]})):
+        folder = tmp_path / name
+        folder.mkdir()
+        content = {"resources": [f"{CLONE}k8s/overlays/secured"], **fields}
+        (folder / "kustomization.yaml").write_text(yaml.safe_dump(content))
+        layouts.append(render(render_command, str(folder)).objects)
+    assert layouts[0] != layouts[1]
