@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Generic, TypeVar
 
-from batches.batch import BatchState
+from batches.batch import Batch, BatchState
 from batches.result import JobOutcome
 
 Item = TypeVar("Item")
@@ -38,3 +39,16 @@ class Page(Generic[Item, Key]):
     items: list[Item]
     next_key: Key | None
     """The key after which the next page begins; None on the last page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The batches that were created since the last look."""
+
+    read_time: datetime
+    """By the database's clock."""
+    newest_key: int
+    """Up to which key all batches are among `keys`; 0 without any batch."""
+    keys: list[int]
+    batches: list[Batch]
+    """Those that were not known yet, in the order of their keys."""

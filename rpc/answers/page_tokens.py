@@ -42,7 +42,9 @@ def next_token(call: str, filters: object, key: int | str | None) -> str:
     return "" if key is None else encode_token(call, filters, key)
 
 
-def decode_token(call: str, filters: object, token: str, kind: type[Key]) -> Key | None:
+def decode_token(
+    call: str, filters: object, token: str, kind: type[Key], field: str = "page_token"
+) -> Key | None:
     """Read the key in a token.
 
     Args:
@@ -50,6 +52,7 @@ def decode_token(call: str, filters: object, token: str, kind: type[Key]) -> Key
         filters: as for `encode_token`.
         token: the token of the request.
         kind: the type of the keys of this listing.
+        field: the field of the request that has the token.
 
     Returns:
         The key after which the page begins; None for an empty token, which asks for the first page.
@@ -63,7 +66,7 @@ def decode_token(call: str, filters: object, token: str, kind: type[Key]) -> Key
         return None
     key = _key_of(_fingerprint(call, filters), token)
     if not isinstance(key, kind) or not _is_possible(key):
-        raise invalid_fields([Violation("page_token", "is not a token of this call with these filters")])
+        raise invalid_fields([Violation(field, "is not a token of this call with these filters")])
     return key
 
 

@@ -55,6 +55,20 @@ class BatchMessages:
         findings = await self._findings(stalled)
         return self._converter.to_watch_response(snapshot, findings.get(batch.batch_key))
 
+    async def of_snapshots(self, snapshots: Sequence[Snapshot]) -> list[pb.Batch]:
+        """Return the messages of watched batches; they must not be changed."""
+        made = [shared_message(snapshot) is not None for snapshot in snapshots]
+        stalled = [
+            snapshot.batch.batch_key
+            for snapshot, is_made in zip(snapshots, made, strict=True)
+            if not is_made and pace.has_stalled(snapshot.batch, snapshot.database_time())
+        ]
+        findings = await self._findings(stalled)
+        return await self._slices.each(
+            lambda one: self._converter.to_watch_response(one, findings.get(one.batch.batch_key)).batch,
+            snapshots,
+        )
+
     async def _findings(self, keys: Collection[int]) -> dict[int, Findings]:
         """Read what was found; nothing while the database is away, since the batches were read already."""
         if not keys:

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from batches.batch import Batch, Version
 from batches.errors import DatabaseUnavailable
+from services.progress.discovery import Discovery
 from services.progress.pending_ids import PendingIds
 from services.progress.watch_hub import WatchHub
 
@@ -36,13 +37,17 @@ class ChangeFeed:
 
     Args:
         read_changed: reads the store.
+        discovery: finds new batches.
         hub: gets the changes.
         pending: the ids that are read before the next tick.
 
     """
 
-    def __init__(self, read_changed: ReadChanged, hub: WatchHub, pending: PendingIds) -> None:
+    def __init__(
+        self, read_changed: ReadChanged, discovery: Discovery, hub: WatchHub, pending: PendingIds
+    ) -> None:
         self._read_changed = read_changed
+        self._discovery = discovery
         self._hub = hub
         self._pending = pending
         self._next_tick = time.monotonic()
@@ -62,23 +67,30 @@ class ChangeFeed:
             pending = self._pending.pop_all()
             if now >= self._next_tick:
                 self._next_tick = now + max(TICK_SECONDS, len(watched) / TICK_REVISIONS_PER_SECOND_MAX)
-                if await self._poll(watched):
+                if await self._poll(watched, is_tick=True):
                     self._complete_at = now
             else:
                 await self._poll({one: watched[one] for one in pending if one in watched})
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _poll(self, versions: Mapping[str, Version]) -> bool:
-        """Deliver the changes since these versions; return whether the store could be read."""
-        if not versions:
+    async def _poll(self, versions: Mapping[str, Version], *, is_tick: bool = False) -> bool:
+        """Deliver the changes since these versions, at a tick with new batches; return if they were read."""
+        looks_for_new = is_tick and self._hub.has_selections
+        if is_tick and not looks_for_new:
+            self._discovery.forget()
+        if not versions and not looks_for_new:
             return True
         read = self._hub.begin_read()
         try:
             async with asyncio.timeout(UNREADABLE_SECONDS_MAX):
-                changed, gone = await self._read_changed(versions)
+                created = await self._discovery.read() if looks_for_new else None
+                changed, gone = await self._read_changed(versions) if versions else ([], [])
         except (DatabaseUnavailable, TimeoutError):
             # The store has logged the reason; the next tick tries again.
+            self._discovery.failed()
             self._hub.fail(versions, for_long=self.lag_seconds >= UNREADABLE_SECONDS_MAX)
             return False
         self._hub.deliver(read, versions, changed, gone)
+        if created is not None:
+            self._hub.complete(read, created)
         return True

@@ -35,3 +35,16 @@ class ForeignBatchId(Exception):
 
     def __init__(self, batch_prefix: str) -> None:
         super().__init__(f"the ids of this caller's batches begin with {batch_prefix}")
+
+
+class TooManyBatches(Exception):
+    """More matching batches are under way than one watch may have."""
+
+    def __init__(self, batches_max: int) -> None:
+        super().__init__(
+            f"more than {batches_max:,} matching batches are processing: watch fewer by labels or by a prefix"
+        )
+
+
+class WatchTooSlow(Exception):
+    """More batches have ended than the server keeps for a watcher that does not read."""

@@ -22,6 +22,7 @@ _ROLES = {
     "ListRepairs": Role.READER,
     "ListPendingJobs": Role.READER,
     "WatchBatch": Role.READER,
+    "WatchBatches": Role.READER,
     "CreateWatchToken": Role.READER,
     "ReportJobResult": Role.WORKER,
     "ReportJobResults": Role.WORKER,

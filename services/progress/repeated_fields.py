@@ -16,5 +16,6 @@ def _field(request: type[Message], name: str, elements_max: int, description: st
 REPEATED_FIELDS = {
     f"/{SERVICE}/CreateBatch": _field(pb.CreateBatchRequest, "labels", LABELS_MAX, LABELS_RULE),
     f"/{SERVICE}/ListBatches": _field(pb.ListBatchesRequest, "labels", LABELS_MAX, LABELS_RULE),
+    f"/{SERVICE}/WatchBatches": _field(pb.WatchBatchesRequest, "labels", LABELS_MAX, LABELS_RULE),
     f"/{SERVICE}/ReportJobResults": _field(pb.ReportJobResultsRequest, "results", RESULTS_MAX, RESULTS_RULE),
 }

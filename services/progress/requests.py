@@ -1,7 +1,6 @@
 """From messages of the contract to the domain; all violations of a message are reported at once."""
 
 import re
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
@@ -44,33 +43,16 @@ PAGE_SIZE_MAX = 1_000
 FAILURE_GROUPS_DEFAULT = 100
 """Groups on a page for clients that do not ask for a size: those of 0.1 were sent at most so many."""
 FINGERPRINT = re.compile(f"[0-9a-f]{{{FINGERPRINT_DIGITS}}}")
-MIN_INTERVAL_SECONDS_MAX = 60
-HEARTBEAT_SECONDS_MIN = 1
-"""1,000 watches with heartbeats every second take a tenth of a core."""
-HEARTBEAT_SECONDS_MAX = 60
-"""haproxy ends a stream that is quiet for 50 s, and nginx after 60 s: a longer interval keeps none open."""
 WATCH_TOKEN_SECONDS_MIN = 10
 WATCH_TOKEN_SECONDS_MAX = 24 * 3_600
 """A working day and a night: a watch token cannot be revoked."""
 WATCH_TOKEN_SECONDS_DEFAULT = 3_600
 """As long as a person looks at a page; a page that needs longer asks for another token."""
-REVISION_MAX = 2**63 - 1
 ATTEMPT_MAX = 2**31 - 1
 
 _OUTCOMES = {int(outcome): outcome for outcome in JobOutcome}
 _IF_ENDED = {int(choice): choice for choice in IfEnded}
 _STATES = {int(state): state for state in BatchState}
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A request to watch a batch."""
-
-    batch_id: str
-    after_revision: int
-    min_interval_seconds: float
-    heartbeat_seconds: float | None
-    """None if no heartbeats are requested."""
 
 
 class _NamesBatch(Protocol):
@@ -105,7 +87,7 @@ def to_new_batch(message: pb.CreateBatchRequest, batch_prefix: str = "") -> NewB
         total_jobs=checks.between("total_jobs", message.total_jobs, 0, TOTAL_JOBS_MAX),
         sealed=message.sealed if message.HasField("sealed") else True,
         display_name=checks.text("display_name", message.display_name, DISPLAY_NAME_CHARACTERS_MAX),
-        labels=_labels(checks, dict(message.labels)),
+        labels=checked_labels(checks, dict(message.labels)),
         request_id=message.request_id or None,
         if_ended=_IF_ENDED.get(message.if_ended, IfEnded.RETURN),
         failure_limit=_failure_limit(checks, message.failure_limit)
@@ -160,7 +142,7 @@ def to_batch_filter(message: pb.ListBatchesRequest, id_prefix: str = "") -> tupl
     checks = FieldChecks()
     if message.state and message.state not in _STATES:
         checks.reject("state", "must be PROCESSING, COMPLETED or CANCELLED, or unset")
-    labels = _labels(checks, dict(message.labels))
+    labels = checked_labels(checks, dict(message.labels))
     size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
     checks.done()
     return BatchFilter(_STATES.get(message.state), labels, id_prefix), size
@@ -207,35 +189,11 @@ def to_page_size(message: ListPassesRequest) -> int:
     return size
 
 
-def to_watch(message: pb.WatchBatchRequest) -> Watch:
-    """Check WatchBatch."""
-    checks = FieldChecks()
-    interval_seconds = _seconds(message.min_interval)
-    if not 0 <= interval_seconds <= MIN_INTERVAL_SECONDS_MAX:
-        checks.reject("min_interval", f"must be from 0 to {MIN_INTERVAL_SECONDS_MAX} s")
-    heartbeat_seconds = (
-        _seconds(message.heartbeat_interval) if message.HasField("heartbeat_interval") else None
-    )
-    if heartbeat_seconds is not None and not (
-        HEARTBEAT_SECONDS_MIN <= heartbeat_seconds <= HEARTBEAT_SECONDS_MAX
-    ):
-        rule = f"must be from {HEARTBEAT_SECONDS_MIN} to {HEARTBEAT_SECONDS_MAX} s, or unset"
-        checks.reject("heartbeat_interval", rule)
-    watch = Watch(
-        batch_id=checks.identifier("batch_id", message.batch_id),
-        after_revision=checks.between("after_revision", message.after_revision, 0, REVISION_MAX),
-        min_interval_seconds=interval_seconds,
-        heartbeat_seconds=heartbeat_seconds,
-    )
-    checks.done()
-    return watch
-
-
 def to_watch_token(message: pb.CreateWatchTokenRequest) -> tuple[str, float]:
     """Check CreateWatchToken; return batch_id and the seconds for which the token is valid."""
     checks = FieldChecks()
     batch_id = checks.identifier("batch_id", message.batch_id)
-    seconds = _seconds(message.ttl) if message.HasField("ttl") else WATCH_TOKEN_SECONDS_DEFAULT
+    seconds = seconds_of(message.ttl) if message.HasField("ttl") else WATCH_TOKEN_SECONDS_DEFAULT
     if not WATCH_TOKEN_SECONDS_MIN <= seconds <= WATCH_TOKEN_SECONDS_MAX:
         rule = f"must be from {WATCH_TOKEN_SECONDS_MIN} to {WATCH_TOKEN_SECONDS_MAX} s, or unset"
         checks.reject("ttl", rule)
@@ -243,7 +201,13 @@ def to_watch_token(message: pb.CreateWatchTokenRequest) -> tuple[str, float]:
     return batch_id, seconds
 
 
-def _seconds(duration: Duration) -> float:
+def checked_prefix(checks: FieldChecks, field: str, prefix: str) -> str:
+    """Check the beginning of an identifier; it may be empty."""
+    return checks.identifier(field, prefix) if prefix else ""
+
+
+def seconds_of(duration: Duration) -> float:
+    """Return a duration in seconds."""
     return duration.seconds + duration.nanos / 1e9
 
 
@@ -258,7 +222,8 @@ def _failure_limit(checks: FieldChecks, message: pb.FailureLimit) -> FailureLimi
     return None
 
 
-def _labels(checks: FieldChecks, labels: dict[str, str]) -> dict[str, str]:
+def checked_labels(checks: FieldChecks, labels: dict[str, str]) -> dict[str, str]:
+    """Check labels, and return them."""
     if len(labels) > LABELS_MAX:
         checks.reject("labels", LABELS_RULE)
     if any(LABEL_KEY.fullmatch(key) is None for key in labels):

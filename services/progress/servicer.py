@@ -18,8 +18,9 @@ from batchprogress.v1 import progress_pb2_grpc
 from rpc.answers.page_tokens import decode_token, next_token
 from rpc.answers.pages import page_that_fits
 from rpc.callers.principal import caller
-from services.progress import convert, requests, scope
+from services.progress import convert, requests, scope, watch_requests
 from services.progress.batch_messages import BatchMessages
+from services.progress.batch_watches import BatchWatches
 from services.progress.reads import Reads, counted_read
 from services.progress.reports import Reports
 from services.progress.scope import require_visible
@@ -44,6 +45,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         hub: has the states of watched batches.
         messages: makes the messages of batches.
         changed: gets the ids of the batches that a request has changed.
+        watches: makes the responses of watches of many batches.
         reads: runs the reads of callers.
         create_watch_token: makes the watch tokens.
 
@@ -57,12 +59,14 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         messages: BatchMessages,
         changed: Callable[[Iterable[str]], None],
         *,
+        watches: BatchWatches,
         reads: Reads,
         create_watch_token: CreateWatchToken,
     ) -> None:
         self._store = store
         self._reports = reports
         self._hub = hub
+        self._watches = watches
         self._messages = messages
         self._changed = changed
         self.reads = reads
@@ -206,7 +210,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     async def WatchBatch(
         self, request: pb.WatchBatchRequest, context: Context
     ) -> AsyncIterator[pb.WatchBatchResponse]:
-        watch = requests.to_watch(request)
+        watch = watch_requests.to_watch(request)
         snapshots = self._hub.watch(
             require_visible(watch.batch_id),
             watch.after_revision,
@@ -218,6 +222,17 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
                     yield HEARTBEAT if snapshot is None else await self._messages.of_snapshot(snapshot)
+
+    async def WatchBatches(
+        self, request: pb.WatchBatchesRequest, context: Context
+    ) -> AsyncIterator[pb.WatchBatchesResponse]:
+        watch = watch_requests.to_selection(request, caller().batch_prefix)
+        responses = self._watches.watch(watch)
+        with scope.open_watch():
+            await context.send_initial_metadata(_announced(watch.heartbeat_seconds))
+            async with aclosing(responses):
+                async for response in responses:
+                    yield response
 
     @counted_read
     async def CreateWatchToken(

@@ -42,6 +42,12 @@ ERRORS: ErrorTable = {
         "HISTORY_REWOUND",
         "a fail-over of the database lost changes of this batch; watch it again to see it as it is now",
     ),
+    errors.TooManyBatches: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "TOO_MANY_BATCHES"),
+    errors.WatchTooSlow: ErrorAnswer(
+        StatusCode.UNAVAILABLE,
+        "WATCH_TOO_SLOW",
+        "this watcher does not read as fast as batches end; resume the watch",
+    ),
     errors.BacklogFull: ErrorAnswer(
         StatusCode.RESOURCE_EXHAUSTED,
         "BACKLOG_FULL",

@@ -9,11 +9,14 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batches.batch import Batch, Version
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from services.progress.errors import HistoryRewound
+
+if TYPE_CHECKING:
+    from services.progress.selection import Selection
 
 OLDER_SECONDS_MAX = 10.0
 """How long the store may return an older state than was sent. A database node that lags behind catches up in
@@ -51,6 +54,13 @@ class Topic:
     flags: set[asyncio.Event] = field(default_factory=set)
     newcomers: set[asyncio.Event] = field(default_factory=set)
     """The flags that wait for a read, whether or not it finds a change."""
+    selections: set["Selection"] = field(default_factory=set)
+    """The watched selections that the batch belongs to."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody watches the batch."""
+        return bool(self.flags or self.selections)
 
     def wake(self) -> None:
         """Wake all watches."""
@@ -91,7 +101,7 @@ class Watch:
         self._after_revision = after_revision
         self._min_interval_seconds = min_interval_seconds
         self._pause_ends = 0.0
-        self._sent: _Sent | None = None
+        self._sent: Sent | None = None
         self.is_over = False
         """Whether the batch has ended in the last state that the watcher has. What happened since, such as
         a late result or a deletion, does not matter then."""
@@ -109,7 +119,7 @@ class Watch:
         if snapshot is None or (self._pause_ends > time.monotonic() and not snapshot.batch.has_ended):
             return None
         if self._sent is None:
-            self._sent = _Sent.before(snapshot.batch, self._after_revision)
+            self._sent = Sent.before(snapshot.batch, self._after_revision)
         is_newer = self._sent.note(snapshot.batch)
         self.is_over = snapshot.batch.has_ended and self._sent.revision == snapshot.batch.revision
         return snapshot if is_newer else None
@@ -146,7 +156,7 @@ class Watch:
 
 
 @dataclass(slots=True)
-class _Sent:
+class Sent:
     """The last state that a watcher has of a batch, and since when the store has had an older one."""
 
     batch_id: str
@@ -158,9 +168,14 @@ class _Sent:
     """On the monotonic clock, in seconds."""
 
     @classmethod
-    def before(cls, first: Batch, after_revision: int) -> "_Sent":
+    def before(cls, first: Batch, after_revision: int) -> "Sent":
         """Return what a watcher has before its first state: of a batch with fewer revisions, nothing."""
         return cls(first.batch_id, first.batch_key, after_revision if first.revision >= after_revision else 0)
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Sent":
+        """Return what a watcher has that was sent a state."""
+        return cls(batch.batch_id, batch.batch_key, batch.revision, batch.version)
 
     def note(self, batch: Batch) -> bool:
         """Note the state that the store has now; return whether it is newer and to be sent.

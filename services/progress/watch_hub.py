@@ -4,13 +4,16 @@ The hub learns of changes only from the change feed, by `deliver`.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 
-from batches.batch import UNREAD, Batch, Version
+from batches.batch import Batch, Version
+from batches.listing import BatchFilter, Created
 from services.progress.errors import ShuttingDown, TooManyWatches
 from services.progress.heartbeats import Heartbeats
+from services.progress.selection_hub import Load, SelectionHub
+from services.progress.selection_watch import EndedSince, News
+from services.progress.topics import Topics
 from services.progress.watch import Snapshot, Topic, Watch
 
 
@@ -27,10 +30,10 @@ class WatchHub:
         self._request_read = request_read
         self._watches_max = watches_max
         self._watches = 0
-        self._topics: dict[str, Topic] = {}
-        self._reads = 0
+        self._topics = Topics()
         self._closed = False
         self._heartbeats = Heartbeats()
+        self._selections = SelectionHub(self._topics, self._heartbeats)
 
     async def watch(
         self,
@@ -61,7 +64,7 @@ class WatchHub:
             TooManyWatches: the server has too many open watches.
 
         """
-        first_read = self._reads + 1
+        first_read = self._topics.reads + 1
         with (
             self._subscribed(batch_id) as (topic, flag),
             self._heartbeats.of_watch(flag, heartbeat_seconds) as heartbeat,
@@ -88,6 +91,47 @@ class WatchHub:
                 elif not watch.is_over:
                     await watch.wait()
 
+    async def watch_selection(
+        self,
+        selected: BatchFilter,
+        load: Load,
+        min_interval_seconds: float,
+        heartbeat_seconds: float | None = None,
+        ended: EndedSince | None = None,
+    ) -> AsyncGenerator[News, None]:
+        """Watch all batches that match a filter, for ever.
+
+        Args:
+            selected: the filter, of labels and a prefix; its state does not count.
+            load: reads the batches under way, if no other watch has the filter.
+            min_interval_seconds: the shortest time between two states of a batch that has not ended.
+            heartbeat_seconds: the longest time between two yields. Default: none.
+            ended: the batches that have ended since another watch. Default: none.
+
+        Yields:
+            Every batch under way, the newest first, and those of `ended`; then News without a batch; then
+            newer states, new batches and ends, and News without a batch after heartbeat_seconds.
+
+        Raises:
+            DatabaseUnavailable: the store could not be read when the watch began, or for some time.
+            HistoryRewound: a fail-over of the database lost changes that were sent.
+            ShuttingDown: the hub was closed; continue on another server, after the last position.
+            TooManyBatches: more matching batches are under way than one watch may have.
+            TooManyWatches: the server has too many open watches, or its watches have too many batches.
+            WatchTooSlow: the watcher does not read as fast as batches end.
+
+        """
+        with self._counted():
+            watching = self._selections.watch(selected, load, min_interval_seconds, heartbeat_seconds, ended)
+            async with aclosing(watching):
+                async for news in watching:
+                    yield news
+
+    @property
+    def has_selections(self) -> bool:
+        """Whether new batches are watched for."""
+        return self._selections.is_watched
+
     @property
     def watches(self) -> int:
         """The number of open watches."""
@@ -95,15 +139,12 @@ class WatchHub:
 
     def versions(self) -> dict[str, Version]:
         """Return the known version of each watched batch; UNREAD if it was not read yet."""
-        return {
-            batch_id: topic.snapshot.batch.version if topic.snapshot else UNREAD
-            for batch_id, topic in self._topics.items()
-        }
+        return self._topics.versions()
 
     def begin_read(self) -> int:
         """Return the number of a read of the store that is about to begin."""
-        self._reads += 1
-        return self._reads
+        self._topics.reads += 1
+        return self._topics.reads
 
     def deliver(
         self, read: int, batch_ids: Iterable[str], changed: Iterable[Batch], gone: Iterable[str]
@@ -117,55 +158,56 @@ class WatchHub:
             gone: the ids of those that no longer exist.
 
         """
-        read_at = time.monotonic()
-        newest = {batch.batch_id: Snapshot(batch, read_at) for batch in changed}
-        missing = set(gone)
-        for batch_id, topic in self._topics_of(batch_ids):
-            topic.read, topic.gone = read, batch_id in missing
-            topic.unreadable = topic.lost = False
-            topic.snapshot = newest.get(batch_id, topic.snapshot)
-            topic.wake_newcomers()
-            if topic.gone or batch_id in newest:
-                topic.wake()
+        self._topics.deliver(read, batch_ids, changed, gone)
+
+    def complete(self, read: int, created: Created) -> None:
+        """Use the new batches of a read that included every watched batch, after `deliver`.
+
+        Args:
+            read: the number of the read.
+            created: the new batches, and the time at which the read began.
+
+        """
+        self._selections.complete(read, created)
 
     def fail(self, batch_ids: Iterable[str], *, for_long: bool = False) -> None:
-        """End watches of these batches: the store cannot be read.
+        """End watches: the store cannot be read.
 
         Args:
             batch_ids: the batches that could not be read.
             for_long: whether to end all of their watches. Default: those that have not had a read.
 
         """
-        for _, topic in self._topics_of(batch_ids):
-            topic.unreadable, topic.lost = True, for_long
-            topic.wake_newcomers()
-            if for_long:
-                topic.wake()
+        self._topics.fail(batch_ids, for_long=for_long)
+        self._selections.fail(for_long=for_long)
 
     def close(self) -> None:
         """End all watches, so that their clients resume on another server."""
         self._closed = True
-        for topic in self._topics.values():
-            topic.wake()
+        self._topics.wake()
+        self._selections.close()
 
     @contextmanager
-    def _subscribed(self, batch_id: str) -> Iterator[tuple[Topic, asyncio.Event]]:
+    def _counted(self) -> Iterator[None]:
         if self._watches >= self._watches_max:
             raise TooManyWatches
         self._watches += 1
-        topic = self._topics.setdefault(batch_id, Topic(batch_id))
-        flag = asyncio.Event()
-        topic.flags.add(flag)
-        topic.unreadable = False
-        self._request_read([batch_id])
         try:
-            yield topic, flag
+            yield
         finally:
             self._watches -= 1
-            topic.flags.discard(flag)
-            topic.newcomers.discard(flag)
-            if not topic.flags:
-                del self._topics[batch_id]
 
-    def _topics_of(self, batch_ids: Iterable[str]) -> list[tuple[str, Topic]]:
-        return [(one, self._topics[one]) for one in batch_ids if one in self._topics]
+    @contextmanager
+    def _subscribed(self, batch_id: str) -> Iterator[tuple[Topic, asyncio.Event]]:
+        with self._counted():
+            topic = self._topics.of(batch_id)
+            flag = asyncio.Event()
+            topic.flags.add(flag)
+            topic.unreadable = False
+            self._request_read([batch_id])
+            try:
+                yield topic, flag
+            finally:
+                topic.flags.discard(flag)
+                topic.newcomers.discard(flag)
+                self._topics.release(topic)

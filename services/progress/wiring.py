@@ -13,6 +13,7 @@ from batches.settings import DatabaseSettings
 from batches.stall import ReconcilerRules
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batches.store.news import NewsStore
 from batches.store.node_warnings import read_node
 from batches.store.node_watch import NodeWatch
 from batches.store.rights import require_writes
@@ -24,8 +25,10 @@ from rpc.callers.watch_tokens import WatchTokens
 from rpc.serving.deployable import BackgroundTask, Deployable, Service
 from rpc.telemetry.telemetry import Telemetry
 from services.progress.batch_messages import BatchMessages
+from services.progress.batch_watches import BatchWatches
 from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
+from services.progress.discovery import Discovery
 from services.progress.group_commit import GroupCommit, Record
 from services.progress.metrics import FlushMetrics, ProgressCollector
 from services.progress.operations_servicer import OperationsServicer
@@ -102,7 +105,8 @@ def _assemble(
     telemetry = Telemetry(settings, SERVICE, REQUIRED_ROLES)
     store, pending = BatchStore(reads), PendingIds()
     hub = WatchHub(pending.add, watches_max=settings.watches_max)
-    feed = ChangeFeed(store.read_changed, hub, pending)
+    news = NewsStore(reads)
+    feed = ChangeFeed(store.read_changed, Discovery(news.read_created), hub, pending)
     group_commit = GroupCommit(
         _measured(partial(BatchStore(recording).record_results, source=ResultSource.WORKER), telemetry),
         pending.add,
@@ -127,6 +131,7 @@ def _assemble(
         hub,
         messages,
         pending.add,
+        watches=BatchWatches(store, news, hub, messages, caller_reads),
         reads=caller_reads,
         create_watch_token=creation_of(settings, watch_tokens),
     )

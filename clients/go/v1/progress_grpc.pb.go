@@ -22,7 +22,7 @@
 //   answer does not say why.
 // - UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 // - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
-//   `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
+//   `worker` for ReportJobResult(s), `reader` for Get…, List…, Watch… and
 //   CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch,
 //   CancelBatch and DeleteBatch. A watch token has no role: see CreateWatchToken.
 // - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
@@ -81,6 +81,7 @@ const (
 	ProgressService_ListFailureGroups_FullMethodName = "/batchprogress.v1.ProgressService/ListFailureGroups"
 	ProgressService_ListRepairs_FullMethodName       = "/batchprogress.v1.ProgressService/ListRepairs"
 	ProgressService_WatchBatch_FullMethodName        = "/batchprogress.v1.ProgressService/WatchBatch"
+	ProgressService_WatchBatches_FullMethodName      = "/batchprogress.v1.ProgressService/WatchBatches"
 	ProgressService_CreateWatchToken_FullMethodName  = "/batchprogress.v1.ProgressService/CreateWatchToken"
 )
 
@@ -222,6 +223,26 @@ type ProgressServiceClient interface {
 	//   - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
 	//     has the maximum of open watches that its token allows.
 	WatchBatch(ctx context.Context, in *WatchBatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchResponse], error)
+	// Sends every matching batch that is PROCESSING, the newest first, then one
+	// response without a batch: what a watcher knows and was not sent by then no longer
+	// exists or has ended. After that sends every newer state of a matching batch, new
+	// batches and ends included. A slow watcher skips states but no end. A batch is not
+	// followed beyond its end. A batch that is deleted before its end was sent is sent
+	// once more, as a Batch of which only batch_id is set.
+	//
+	// Never ends OK. After an end, call again with the last resume_token, on any server:
+	// batches that have ended since are sent as well, and no end is missed. A state may
+	// be sent twice, which its revision tells. Initial metadata and heartbeats are those
+	// of WatchBatch.
+	//
+	//   - FAILED_PRECONDITION / TOO_MANY_BATCHES: more than 1,000 matching batches are
+	//     PROCESSING; narrow the filter.
+	//   - UNAVAILABLE / HISTORY_REWOUND: as in WatchBatch; resume.
+	//   - UNAVAILABLE / WATCH_TOO_SLOW: more than 1,000 batches have ended that this
+	//     watcher has not read; resume.
+	//   - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES or CALLER_WATCHES: as in WatchBatch; also
+	//     if the watches of this server have too many batches in all.
+	WatchBatches(ctx context.Context, in *WatchBatchesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchesResponse], error)
 	// Creates a short-lived token for a browser: it may call GetBatch,
 	// ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
 	// revoked, and a watch outlives it by at most the age of a connection.
@@ -399,6 +420,25 @@ func (c *progressServiceClient) WatchBatch(ctx context.Context, in *WatchBatchRe
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ProgressService_WatchBatchClient = grpc.ServerStreamingClient[WatchBatchResponse]
 
+func (c *progressServiceClient) WatchBatches(ctx context.Context, in *WatchBatchesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ProgressService_ServiceDesc.Streams[1], ProgressService_WatchBatches_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchBatchesRequest, WatchBatchesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProgressService_WatchBatchesClient = grpc.ServerStreamingClient[WatchBatchesResponse]
+
 func (c *progressServiceClient) CreateWatchToken(ctx context.Context, in *CreateWatchTokenRequest, opts ...grpc.CallOption) (*CreateWatchTokenResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(CreateWatchTokenResponse)
@@ -547,6 +587,26 @@ type ProgressServiceServer interface {
 	//   - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
 	//     has the maximum of open watches that its token allows.
 	WatchBatch(*WatchBatchRequest, grpc.ServerStreamingServer[WatchBatchResponse]) error
+	// Sends every matching batch that is PROCESSING, the newest first, then one
+	// response without a batch: what a watcher knows and was not sent by then no longer
+	// exists or has ended. After that sends every newer state of a matching batch, new
+	// batches and ends included. A slow watcher skips states but no end. A batch is not
+	// followed beyond its end. A batch that is deleted before its end was sent is sent
+	// once more, as a Batch of which only batch_id is set.
+	//
+	// Never ends OK. After an end, call again with the last resume_token, on any server:
+	// batches that have ended since are sent as well, and no end is missed. A state may
+	// be sent twice, which its revision tells. Initial metadata and heartbeats are those
+	// of WatchBatch.
+	//
+	//   - FAILED_PRECONDITION / TOO_MANY_BATCHES: more than 1,000 matching batches are
+	//     PROCESSING; narrow the filter.
+	//   - UNAVAILABLE / HISTORY_REWOUND: as in WatchBatch; resume.
+	//   - UNAVAILABLE / WATCH_TOO_SLOW: more than 1,000 batches have ended that this
+	//     watcher has not read; resume.
+	//   - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES or CALLER_WATCHES: as in WatchBatch; also
+	//     if the watches of this server have too many batches in all.
+	WatchBatches(*WatchBatchesRequest, grpc.ServerStreamingServer[WatchBatchesResponse]) error
 	// Creates a short-lived token for a browser: it may call GetBatch,
 	// ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
 	// revoked, and a watch outlives it by at most the age of a connection.
@@ -609,6 +669,9 @@ func (UnimplementedProgressServiceServer) ListRepairs(context.Context, *ListRepa
 }
 func (UnimplementedProgressServiceServer) WatchBatch(*WatchBatchRequest, grpc.ServerStreamingServer[WatchBatchResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchBatch not implemented")
+}
+func (UnimplementedProgressServiceServer) WatchBatches(*WatchBatchesRequest, grpc.ServerStreamingServer[WatchBatchesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchBatches not implemented")
 }
 func (UnimplementedProgressServiceServer) CreateWatchToken(context.Context, *CreateWatchTokenRequest) (*CreateWatchTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateWatchToken not implemented")
@@ -897,6 +960,17 @@ func _ProgressService_WatchBatch_Handler(srv interface{}, stream grpc.ServerStre
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ProgressService_WatchBatchServer = grpc.ServerStreamingServer[WatchBatchResponse]
 
+func _ProgressService_WatchBatches_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchBatchesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ProgressServiceServer).WatchBatches(m, &grpc.GenericServerStream[WatchBatchesRequest, WatchBatchesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProgressService_WatchBatchesServer = grpc.ServerStreamingServer[WatchBatchesResponse]
+
 func _ProgressService_CreateWatchToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateWatchTokenRequest)
 	if err := dec(in); err != nil {
@@ -987,6 +1061,11 @@ var ProgressService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "WatchBatch",
 			Handler:       _ProgressService_WatchBatch_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "WatchBatches",
+			Handler:       _ProgressService_WatchBatches_Handler,
 			ServerStreams: true,
 		},
 	},

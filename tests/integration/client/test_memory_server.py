@@ -19,12 +19,14 @@ from tests.integration.progress import (
     test_lifecycle,
     test_reporting,
     test_watching,
+    test_watching_many,
 )
 from tests.support.progress import Served, stub_of
 
 NOT_OF_THE_CONTRACT = {
     "test_malformed_bytes_are_refused": "no client of ours sends them",
     "test_oversized_message_is_refused": "the limits of memory are those of gRPC",
+    "test_end_that_was_committed_late_is_sent_to_a_resumed_watch": "memory has no transactions",
     "test_ten_thousand_results_in_one_call": "the number of its transactions is the server's",
 }
 """Tests of the real server that need no database and are not run here, with the reason."""
@@ -36,6 +38,7 @@ MODULES = (
     test_lifecycle,
     test_reporting,
     test_watching,
+    test_watching_many,
 )
 
 

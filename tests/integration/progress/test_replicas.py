@@ -5,6 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.progress.test_watching_many import watching
 from tests.support.progress import Served, served
 
 SECONDS_MAX = 20
@@ -80,3 +81,21 @@ async def test_two_last_jobs_may_end_on_two_servers(progress: Served, database_u
         ended = await progress.get("b")
         for seen in await asyncio.gather(*watching):
             assert_one_history(seen, ended)
+
+
+async def test_watch_of_many_goes_on_at_another_server(database_url: str) -> None:
+    """It sees what happened through either server, and the end that came in between."""
+    async with served(database_url) as one, served(database_url) as other:
+        for batch_id in ("a", "b"):
+            await one.create(batch_id, 1)
+        async with watching(one) as watch:
+            await watch.first()
+            await other.report("a", "j")
+            assert (await watch.batch()).state == pb.BATCH_STATE_COMPLETED
+            await other.create("c", 1)
+            assert (await watch.batch()).batch_id == "c"
+        await one.report("b", "j")
+        async with watching(other, resume_token=watch.token) as resumed:
+            first = {batch.batch_id: batch.state for batch in await resumed.first()}
+            assert first["b"] == pb.BATCH_STATE_COMPLETED
+            assert first["c"] == pb.BATCH_STATE_PROCESSING

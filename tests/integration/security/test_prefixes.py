@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.callers.principal import Role
+from tests.integration.progress.test_watching_many import watching
 from tests.integration.security.conftest import Serve, Tokens, bearing, first_answer
 from tests.support.answers import answered
 from tests.support.progress import Served
@@ -125,9 +126,36 @@ async def refusal_of(client: Served, method: str, batch_id: str) -> tuple[str, s
     request = getattr(pb, f"{method}Request")(batch_id=batch_id, **ABOUT_A_BATCH[method])
     call = getattr(client.stub, method)(request, metadata=SAME_ID)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await first_answer(call, is_stream=method == "WatchBatch")
+        await first_answer(call, is_stream=method.startswith("Watch"))
     assert len(THEIRS) == len(NOBODYS)  # the bytes contain the lengths
     error = caught.value
     trailer = dict(error.trailing_metadata() or ())
     details = bytes(trailer.pop("grpc-status-details-bin")).replace(batch_id.encode(), b"ID")
     return error.code().name, (error.details() or "").replace(batch_id, "ID"), {**trailer, "details": details}
+
+
+async def test_watch_of_many_sees_the_callers_batches_only(scoped: tuple[Served, Served]) -> None:
+    """Whatever prefix it asks for."""
+    owner, client = scoped
+    await owner.create("other-2", 1)
+    for prefix in ("", "oth", "other-2"):
+        async with watching(client, batch_id_prefix=prefix) as watch:
+            assert [batch.batch_id for batch in await watch.first()] == ["other-2"]
+    async with watching(client, batch_id_prefix="mails-") as watch:
+        assert await watch.first() == []
+        await owner.create("mails-2", 1)
+        await owner.create("other-3", 1)
+    async with watching(client) as watch:
+        await watch.first()
+        await owner.create("mails-3", 1)
+        await owner.create("other-4", 1)
+        assert (await watch.batch()).batch_id == "other-4"
+
+
+async def test_resume_token_of_another_prefix_is_invalid(scoped: tuple[Served, Served]) -> None:
+    """Even if its filters are the same."""
+    owner, client = scoped
+    async with watching(owner) as watch:
+        await watch.first()
+    async with watching(client, resume_token=watch.token) as other:
+        assert (await other.refusal()).fields == ("resume_token",)

@@ -33,6 +33,7 @@ BY_ROLE = {
         "ListPendingJobs",
         "ListRepairs",
         "WatchBatch",
+        "WatchBatches",
         "CreateWatchToken",
     },
     Role.OPERATOR: {"CreateBatch", "AddJobs", "SealBatch", "CancelBatch", "DeleteBatch"},
@@ -100,7 +101,7 @@ async def code_of(client: Served, method: str) -> tuple[str, str]:
     fields = request_type.DESCRIPTOR.fields_by_name
     call = getattr(client.stub, method)(request_type(**({"batch_id": "b"} if "batch_id" in fields else {})))
     try:
-        await first_answer(call, is_stream=method == "WatchBatch")
+        await first_answer(call, is_stream=method.startswith("Watch"))
     except grpc.aio.AioRpcError as error:
         answer = answered(error)
         return answer.code.name, answer.reason

@@ -1,7 +1,7 @@
 """When the change feed reads what, and the lag it reports."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 
@@ -9,8 +9,10 @@ import pytest
 
 from batches.batch import Batch, Version
 from batches.errors import DatabaseUnavailable
+from batches.listing import Created
 from services.progress import change_feed
 from services.progress.change_feed import ChangeFeed
+from services.progress.discovery import Discovery
 from services.progress.pending_ids import PendingIds
 from services.progress.watch import Snapshot
 from services.progress.watch_hub import WatchHub
@@ -27,6 +29,7 @@ class Store:
         self.batch = BATCH
         self.away = self.silent = False
         self.reads: list[set[str]] = []
+        self.looks = 0
 
     async def read_changed(self, versions: Mapping[str, Version]) -> tuple[list[Batch], list[str]]:
         """Return the batch if its version has changed."""
@@ -36,6 +39,11 @@ class Store:
         if self.silent:
             await asyncio.Event().wait()
         return [self.batch] if versions.get("b") != self.batch.version else [], []
+
+    async def read_created(self, _after: int | None, _known: Collection[int] | None) -> Created:
+        """Return no new batch."""
+        self.looks += 1
+        return Created(NOW, 1, [1], [])
 
 
 class RecordedWaits(PendingIds):
@@ -57,7 +65,8 @@ class Scene:
     def __init__(self) -> None:
         self.store, self.pending = Store(), RecordedWaits()
         self.hub = WatchHub(self.pending.add, watches_max=10)
-        self.feed = ChangeFeed(self.store.read_changed, self.hub, self.pending)
+        discovery = Discovery(self.store.read_created)
+        self.feed = ChangeFeed(self.store.read_changed, discovery, self.hub, self.pending)
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -7,7 +7,7 @@ from batches.batch import LABEL_KEY_CHARACTERS_MAX, LABEL_VALUE_CHARACTERS_MAX
 from batches.result import JobResult
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.refusal import Refusal
-from services.progress import requests
+from services.progress import requests, watch_requests
 
 
 def refused_fields(message: pb.CreateBatchRequest) -> list[str]:
@@ -108,14 +108,14 @@ def test_generated_id_has_the_prefix_of_the_caller() -> None:
 @pytest.mark.parametrize(("seconds", "nanos", "expected"), [(0, 0, 0.0), (0, 250_000_000, 0.25), (60, 0, 60)])
 def test_interval_of_a_watch_has_fractions_of_a_second(seconds: int, nanos: int, expected: float) -> None:
     interval = duration_pb2.Duration(seconds=seconds, nanos=nanos)
-    watch = requests.to_watch(pb.WatchBatchRequest(batch_id="b", min_interval=interval))
+    watch = watch_requests.to_watch(pb.WatchBatchRequest(batch_id="b", min_interval=interval))
     assert watch.min_interval_seconds == expected
 
 
 def test_interval_beyond_the_limit_is_refused() -> None:
     interval = duration_pb2.Duration(seconds=60, nanos=1)
     with pytest.raises(Refusal):
-        requests.to_watch(pb.WatchBatchRequest(batch_id="b", min_interval=interval))
+        watch_requests.to_watch(pb.WatchBatchRequest(batch_id="b", min_interval=interval))
 
 
 def test_report_without_an_attempt_is_the_first_attempt() -> None:

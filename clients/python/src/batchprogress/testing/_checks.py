@@ -59,6 +59,12 @@ class _Checks:
         are_short = all(len(value) <= LABEL_VALUE_CHARACTERS_MAX for value in labels.values())
         self.that("labels", are_short, values_rule)
 
+    def intervals(self, request: pb.WatchBatchRequest | pb.WatchBatchesRequest) -> None:
+        self.between("min_interval", seconds_of(request.min_interval), 0, INTERVAL_SECONDS_MAX, " s")
+        if request.HasField("heartbeat_interval"):
+            seconds = seconds_of(request.heartbeat_interval)
+            self.between("heartbeat_interval", seconds, 1, INTERVAL_SECONDS_MAX, " s, or unset")
+
     def refusal(self) -> Refused | None:
         if not self._violations:
             return None
@@ -174,12 +180,19 @@ def check_page(batch_id: str, page_size: int) -> None:
 def check_watch(request: pb.WatchBatchRequest) -> None:
     """Check WatchBatch."""
     checks = _Checks()
-    checks.between("min_interval", seconds_of(request.min_interval), 0, INTERVAL_SECONDS_MAX, " s")
-    if request.HasField("heartbeat_interval"):
-        seconds = seconds_of(request.heartbeat_interval)
-        checks.between("heartbeat_interval", seconds, 1, INTERVAL_SECONDS_MAX, " s, or unset")
+    checks.intervals(request)
     checks.identifier("batch_id", request.batch_id)
     checks.between("after_revision", request.after_revision, 0, REVISION_MAX)
+    checks.done()
+
+
+def check_watch_of_many(request: pb.WatchBatchesRequest) -> None:
+    """Check WatchBatches; its token is read later."""
+    checks = _Checks()
+    checks.labels(request.labels)
+    if request.batch_id_prefix:
+        checks.identifier("batch_id_prefix", request.batch_id_prefix)
+    checks.intervals(request)
     checks.done()
 
 

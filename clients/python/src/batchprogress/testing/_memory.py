@@ -5,11 +5,13 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import grpc
 
 from batchprogress.testing._memory_batch import MemoryBatch
 from batchprogress.testing._refusals import Refused
+from batchprogress.testing._watch_batches import ManyWatch
 from batchprogress.v1 import progress_pb2 as pb
 
 
@@ -118,7 +120,7 @@ class Memory:
 
         while True:
             with self._changed:
-                found = self._wait(has_news, sent_at + interval_seconds, heartbeat_seconds)
+                found = self._wait(has_news, partial(float, sent_at + interval_seconds), heartbeat_seconds)
                 if not is_active():
                     return
                 if self._find(request.batch_id) is not watched:
@@ -132,19 +134,42 @@ class Memory:
                 if state.state != pb.BATCH_STATE_PROCESSING:
                     return
 
+    def watched(
+        self, watch: ManyWatch, heartbeat_seconds: float | None, is_active: Callable[[], bool]
+    ) -> Iterator[pb.WatchBatchesResponse]:
+        """Yield the responses of a watch of many batches.
+
+        Raises:
+            Refused: too many batches are under way.
+
+        """
+        while is_active():
+            with self._changed:
+                news: list[pb.WatchBatchesResponse] = []
+
+                def has_news(found: list[pb.WatchBatchesResponse] = news) -> bool:
+                    found.extend(watch.responses(self._batches.values()))
+                    return bool(found) or not is_active()
+
+                if not self._wait(has_news, watch.due_at, heartbeat_seconds):
+                    news.append(watch.heartbeat())
+            yield from news
+
     def wake(self) -> None:
         """Let the watches look whether they go on."""
         with self._changed:
             self._changed.notify_all()
 
-    def _wait(self, has_news: Callable[[], bool], due_at: float, heartbeat_seconds: float | None) -> bool:
+    def _wait(
+        self, has_news: Callable[[], bool], due_at: Callable[[], float], heartbeat_seconds: float | None
+    ) -> bool:
         """Wait for news, with the lock; return False when a heartbeat is due."""
         heartbeat_at = time.monotonic() + (heartbeat_seconds or float("inf"))
         while not has_news():
             now = time.monotonic()
             if now >= heartbeat_at:
                 return False
-            seconds = min(at for at in (due_at, heartbeat_at, float("inf")) if at > now) - now
+            seconds = min(at for at in (due_at(), heartbeat_at, float("inf")) if at > now) - now
             self._changed.wait(None if seconds == float("inf") else seconds)
         return True
 

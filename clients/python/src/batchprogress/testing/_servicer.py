@@ -13,6 +13,7 @@ from batchprogress.testing._memory import Memory
 from batchprogress.testing._memory_batch import MemoryBatch
 from batchprogress.testing._pages import page_of
 from batchprogress.testing._refusals import Refused
+from batchprogress.testing._watch_batches import ManyWatch
 from batchprogress.v1 import operations_pb2, operations_pb2_grpc, progress_pb2_grpc
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -203,11 +204,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     ) -> Iterator[pb.WatchBatchResponse]:
         checks.check_watch(request)
         self._results(request.batch_id)
-        seconds = (
-            checks.seconds_of(request.heartbeat_interval) if request.HasField("heartbeat_interval") else None
-        )
-        context.send_initial_metadata(() if seconds is None else ((HEARTBEAT_KEY, f"{seconds:g}"),))
-        context.add_callback(self._memory.wake)
+        seconds = self._begin_watch(request, context)
         states = self._memory.states(
             request,
             checks.seconds_of(request.min_interval),
@@ -216,6 +213,30 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         )
         for state in states:
             yield HEARTBEAT if state is None else pb.WatchBatchResponse(batch=state)
+
+    def WatchBatches(
+        self, request: pb.WatchBatchesRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.WatchBatchesResponse]:
+        try:
+            checks.check_watch_of_many(request)
+            watch = ManyWatch(request)
+            seconds = self._begin_watch(request, context)
+            yield from self._memory.watched(
+                watch, seconds, lambda: self._is_serving() and context.is_active()
+            )
+        except Refused as refusal:
+            _abort(context, refusal)
+
+    def _begin_watch(
+        self, request: pb.WatchBatchRequest | pb.WatchBatchesRequest, context: grpc.ServicerContext
+    ) -> float | None:
+        """Send the initial metadata of a watch; return the interval of its heartbeats."""
+        seconds = (
+            checks.seconds_of(request.heartbeat_interval) if request.HasField("heartbeat_interval") else None
+        )
+        context.send_initial_metadata(() if seconds is None else ((HEARTBEAT_KEY, f"{seconds:g}"),))
+        context.add_callback(self._memory.wake)
+        return seconds
 
     def _results(self, batch_id: str) -> list[pb.JobResult]:
         """Return the results of a batch in ascending order of their jobs."""

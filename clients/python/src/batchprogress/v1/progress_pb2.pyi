@@ -25,7 +25,7 @@ Besides the codes named at each RPC, every RPC may answer:
   answer does not say why.
 - UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
-  `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
+  `worker` for ReportJobResult(s), `reader` for Get…, List…, Watch… and
   CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch,
   CancelBatch and DeleteBatch. A watch token has no role: see CreateWatchToken.
 - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
@@ -1709,6 +1709,104 @@ class WatchBatchResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchBatchResponse: _TypeAlias = WatchBatchResponse  # noqa: Y015
+
+@_typing.final
+class WatchBatchesRequest(_message.Message):
+    """A request to watch many batches."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class LabelsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    LABELS_FIELD_NUMBER: _builtins.int
+    BATCH_ID_PREFIX_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    MIN_INTERVAL_FIELD_NUMBER: _builtins.int
+    HEARTBEAT_INTERVAL_FIELD_NUMBER: _builtins.int
+    batch_id_prefix: _builtins.str
+    """Only batches whose ids begin with this. Default: all."""
+    resume_token: _builtins.str
+    """The last resume_token of a watch with the same filters and the same prefix of the
+    caller's token. Default: batches that have ended are not sent.
+    """
+    @_builtins.property
+    def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Only batches that have all of these labels with these values. At most 32.
+        Default: all.
+        """
+
+    @_builtins.property
+    def min_interval(self) -> _duration_pb2.Duration:
+        """The minimum time between two messages about one batch: 0 to 60 s. A terminal state
+        is sent without this delay. Default: 1 s.
+        """
+
+    @_builtins.property
+    def heartbeat_interval(self) -> _duration_pb2.Duration:
+        """As in WatchBatchRequest."""
+
+    def __init__(
+        self,
+        *,
+        labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        batch_id_prefix: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+        min_interval: _duration_pb2.Duration | None = ...,
+        heartbeat_interval: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heartbeat_interval", b"heartbeat_interval", "min_interval", b"min_interval"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id_prefix", b"batch_id_prefix", "heartbeat_interval", b"heartbeat_interval", "labels", b"labels", "min_interval", b"min_interval", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchBatchesRequest: _TypeAlias = WatchBatchesRequest  # noqa: Y015
+
+@_typing.final
+class WatchBatchesResponse(_message.Message):
+    """The new state of a matching batch, or a response without one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """Where another call goes on. Opaque; may be the same as before."""
+    @_builtins.property
+    def batch(self) -> Global___Batch:
+        """The batch; unset in the response after the first states, and in a heartbeat."""
+
+    def __init__(
+        self,
+        *,
+        batch: Global___Batch | None = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "resume_token", b"resume_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchBatchesResponse: _TypeAlias = WatchBatchesResponse  # noqa: Y015
 
 @_typing.final
 class CreateWatchTokenRequest(_message.Message):

@@ -110,6 +110,11 @@ class ProgressServiceStub(object):
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchRequest.SerializeToString,
                 response_deserializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchResponse.FromString,
                 _registered_method=True)
+        self.WatchBatches = channel.unary_stream(
+                '/batchprogress.v1.ProgressService/WatchBatches',
+                request_serializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchesRequest.SerializeToString,
+                response_deserializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchesResponse.FromString,
+                _registered_method=True)
         self.CreateWatchToken = channel.unary_unary(
                 '/batchprogress.v1.ProgressService/CreateWatchToken',
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.CreateWatchTokenRequest.SerializeToString,
@@ -328,6 +333,31 @@ class ProgressServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchBatches(self, request, context):
+        """Sends every matching batch that is PROCESSING, the newest first, then one
+        response without a batch: what a watcher knows and was not sent by then no longer
+        exists or has ended. After that sends every newer state of a matching batch, new
+        batches and ends included. A slow watcher skips states but no end. A batch is not
+        followed beyond its end. A batch that is deleted before its end was sent is sent
+        once more, as a Batch of which only batch_id is set.
+
+        Never ends OK. After an end, call again with the last resume_token, on any server:
+        batches that have ended since are sent as well, and no end is missed. A state may
+        be sent twice, which its revision tells. Initial metadata and heartbeats are those
+        of WatchBatch.
+
+        - FAILED_PRECONDITION / TOO_MANY_BATCHES: more than 1,000 matching batches are
+        PROCESSING; narrow the filter.
+        - UNAVAILABLE / HISTORY_REWOUND: as in WatchBatch; resume.
+        - UNAVAILABLE / WATCH_TOO_SLOW: more than 1,000 batches have ended that this
+        watcher has not read; resume.
+        - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES or CALLER_WATCHES: as in WatchBatch; also
+        if the watches of this server have too many batches in all.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateWatchToken(self, request, context):
         """Creates a short-lived token for a browser: it may call GetBatch,
         ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
@@ -418,6 +448,11 @@ def add_ProgressServiceServicer_to_server(servicer, server):
                     servicer.WatchBatch,
                     request_deserializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchRequest.FromString,
                     response_serializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchResponse.SerializeToString,
+            ),
+            'WatchBatches': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchBatches,
+                    request_deserializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchesRequest.FromString,
+                    response_serializer=batchprogress_dot_v1_dot_progress__pb2.WatchBatchesResponse.SerializeToString,
             ),
             'CreateWatchToken': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateWatchToken,
@@ -831,6 +866,33 @@ class ProgressService(object):
             '/batchprogress.v1.ProgressService/WatchBatch',
             batchprogress_dot_v1_dot_progress__pb2.WatchBatchRequest.SerializeToString,
             batchprogress_dot_v1_dot_progress__pb2.WatchBatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/batchprogress.v1.ProgressService/WatchBatches',
+            batchprogress_dot_v1_dot_progress__pb2.WatchBatchesRequest.SerializeToString,
+            batchprogress_dot_v1_dot_progress__pb2.WatchBatchesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,7 +25,7 @@ Besides the codes named at each RPC, every RPC may answer:
   answer does not say why.
 - UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
-  `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
+  `worker` for ReportJobResult(s), `reader` for Get…, List…, Watch… and
   CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch,
   CancelBatch and DeleteBatch. A watch token has no role: see CreateWatchToken.
 - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
@@ -225,6 +225,27 @@ class ProgressServiceStub:
     - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
       has the maximum of open watches that its token allows.
     """
+    WatchBatches: _grpc.UnaryStreamMultiCallable[_progress_pb2.WatchBatchesRequest, _progress_pb2.WatchBatchesResponse]
+    """Sends every matching batch that is PROCESSING, the newest first, then one
+    response without a batch: what a watcher knows and was not sent by then no longer
+    exists or has ended. After that sends every newer state of a matching batch, new
+    batches and ends included. A slow watcher skips states but no end. A batch is not
+    followed beyond its end. A batch that is deleted before its end was sent is sent
+    once more, as a Batch of which only batch_id is set.
+
+    Never ends OK. After an end, call again with the last resume_token, on any server:
+    batches that have ended since are sent as well, and no end is missed. A state may
+    be sent twice, which its revision tells. Initial metadata and heartbeats are those
+    of WatchBatch.
+
+    - FAILED_PRECONDITION / TOO_MANY_BATCHES: more than 1,000 matching batches are
+      PROCESSING; narrow the filter.
+    - UNAVAILABLE / HISTORY_REWOUND: as in WatchBatch; resume.
+    - UNAVAILABLE / WATCH_TOO_SLOW: more than 1,000 batches have ended that this
+      watcher has not read; resume.
+    - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES or CALLER_WATCHES: as in WatchBatch; also
+      if the watches of this server have too many batches in all.
+    """
     CreateWatchToken: _grpc.UnaryUnaryMultiCallable[_progress_pb2.CreateWatchTokenRequest, _progress_pb2.CreateWatchTokenResponse]
     """Creates a short-lived token for a browser: it may call GetBatch,
     ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
@@ -385,6 +406,27 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
       server has the maximum of open watches.
     - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
       has the maximum of open watches that its token allows.
+    """
+    WatchBatches: _aio.UnaryStreamMultiCallable[_progress_pb2.WatchBatchesRequest, _progress_pb2.WatchBatchesResponse]  # type: ignore[assignment]
+    """Sends every matching batch that is PROCESSING, the newest first, then one
+    response without a batch: what a watcher knows and was not sent by then no longer
+    exists or has ended. After that sends every newer state of a matching batch, new
+    batches and ends included. A slow watcher skips states but no end. A batch is not
+    followed beyond its end. A batch that is deleted before its end was sent is sent
+    once more, as a Batch of which only batch_id is set.
+
+    Never ends OK. After an end, call again with the last resume_token, on any server:
+    batches that have ended since are sent as well, and no end is missed. A state may
+    be sent twice, which its revision tells. Initial metadata and heartbeats are those
+    of WatchBatch.
+
+    - FAILED_PRECONDITION / TOO_MANY_BATCHES: more than 1,000 matching batches are
+      PROCESSING; narrow the filter.
+    - UNAVAILABLE / HISTORY_REWOUND: as in WatchBatch; resume.
+    - UNAVAILABLE / WATCH_TOO_SLOW: more than 1,000 batches have ended that this
+      watcher has not read; resume.
+    - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES or CALLER_WATCHES: as in WatchBatch; also
+      if the watches of this server have too many batches in all.
     """
     CreateWatchToken: _aio.UnaryUnaryMultiCallable[_progress_pb2.CreateWatchTokenRequest, _progress_pb2.CreateWatchTokenResponse]  # type: ignore[assignment]
     """Creates a short-lived token for a browser: it may call GetBatch,
@@ -633,6 +675,33 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
           server has the maximum of open watches.
         - RESOURCE_EXHAUSTED / CALLER_WATCHES, with google.rpc.RetryInfo: the caller
           has the maximum of open watches that its token allows.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchBatches(
+        self,
+        request: _progress_pb2.WatchBatchesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_progress_pb2.WatchBatchesResponse], _abc.AsyncIterator[_progress_pb2.WatchBatchesResponse]]:
+        """Sends every matching batch that is PROCESSING, the newest first, then one
+        response without a batch: what a watcher knows and was not sent by then no longer
+        exists or has ended. After that sends every newer state of a matching batch, new
+        batches and ends included. A slow watcher skips states but no end. A batch is not
+        followed beyond its end. A batch that is deleted before its end was sent is sent
+        once more, as a Batch of which only batch_id is set.
+
+        Never ends OK. After an end, call again with the last resume_token, on any server:
+        batches that have ended since are sent as well, and no end is missed. A state may
+        be sent twice, which its revision tells. Initial metadata and heartbeats are those
+        of WatchBatch.
+
+        - FAILED_PRECONDITION / TOO_MANY_BATCHES: more than 1,000 matching batches are
+          PROCESSING; narrow the filter.
+        - UNAVAILABLE / HISTORY_REWOUND: as in WatchBatch; resume.
+        - UNAVAILABLE / WATCH_TOO_SLOW: more than 1,000 batches have ended that this
+          watcher has not read; resume.
+        - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES or CALLER_WATCHES: as in WatchBatch; also
+          if the watches of this server have too many batches in all.
         """
 
     @_abc_1.abstractmethod

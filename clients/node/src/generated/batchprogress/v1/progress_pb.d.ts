@@ -22,7 +22,7 @@
 //   answer does not say why.
 // - UNAUTHENTICATED / TOKEN_EXPIRED: the watch token has expired; ask for another.
 // - PERMISSION_DENIED / ROLE_MISSING: the token lacks the role of the RPC:
-//   `worker` for ReportJobResult(s), `reader` for Get…, List…, WatchBatch and
+//   `worker` for ReportJobResult(s), `reader` for Get…, List…, Watch… and
 //   CreateWatchToken, `operator` for CreateBatch, AddJobs, SealBatch,
 //   CancelBatch and DeleteBatch. A watch token has no role: see CreateWatchToken.
 // - RESOURCE_EXHAUSTED / CALLER_RATE, with google.rpc.RetryInfo: the caller
@@ -1590,6 +1590,84 @@ export declare type WatchBatchResponse = Message<"batchprogress.v1.WatchBatchRes
 export declare const WatchBatchResponseSchema: GenMessage<WatchBatchResponse>;
 
 /**
+ * A request to watch many batches.
+ *
+ * @generated from message batchprogress.v1.WatchBatchesRequest
+ */
+export declare type WatchBatchesRequest = Message<"batchprogress.v1.WatchBatchesRequest"> & {
+  /**
+   * Only batches that have all of these labels with these values. At most 32.
+   * Default: all.
+   *
+   * @generated from field: map<string, string> labels = 1;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * Only batches whose ids begin with this. Default: all.
+   *
+   * @generated from field: string batch_id_prefix = 2;
+   */
+  batchIdPrefix: string;
+
+  /**
+   * The last resume_token of a watch with the same filters and the same prefix of the
+   * caller's token. Default: batches that have ended are not sent.
+   *
+   * @generated from field: string resume_token = 3;
+   */
+  resumeToken: string;
+
+  /**
+   * The minimum time between two messages about one batch: 0 to 60 s. A terminal state
+   * is sent without this delay. Default: 1 s.
+   *
+   * @generated from field: google.protobuf.Duration min_interval = 4;
+   */
+  minInterval?: Duration;
+
+  /**
+   * As in WatchBatchRequest.
+   *
+   * @generated from field: google.protobuf.Duration heartbeat_interval = 5;
+   */
+  heartbeatInterval?: Duration;
+};
+
+/**
+ * Describes the message batchprogress.v1.WatchBatchesRequest.
+ * Use `create(WatchBatchesRequestSchema)` to create a new message.
+ */
+export declare const WatchBatchesRequestSchema: GenMessage<WatchBatchesRequest>;
+
+/**
+ * The new state of a matching batch, or a response without one.
+ *
+ * @generated from message batchprogress.v1.WatchBatchesResponse
+ */
+export declare type WatchBatchesResponse = Message<"batchprogress.v1.WatchBatchesResponse"> & {
+  /**
+   * The batch; unset in the response after the first states, and in a heartbeat.
+   *
+   * @generated from field: batchprogress.v1.Batch batch = 1;
+   */
+  batch?: Batch;
+
+  /**
+   * Where another call goes on. Opaque; may be the same as before.
+   *
+   * @generated from field: string resume_token = 2;
+   */
+  resumeToken: string;
+};
+
+/**
+ * Describes the message batchprogress.v1.WatchBatchesResponse.
+ * Use `create(WatchBatchesResponseSchema)` to create a new message.
+ */
+export declare const WatchBatchesResponseSchema: GenMessage<WatchBatchesResponse>;
+
+/**
  * A request for a token for one batch.
  *
  * @generated from message batchprogress.v1.CreateWatchTokenRequest
@@ -2105,6 +2183,34 @@ export declare const ProgressService: GenService<{
     methodKind: "server_streaming";
     input: typeof WatchBatchRequestSchema;
     output: typeof WatchBatchResponseSchema;
+  },
+  /**
+   * Sends every matching batch that is PROCESSING, the newest first, then one
+   * response without a batch: what a watcher knows and was not sent by then no longer
+   * exists or has ended. After that sends every newer state of a matching batch, new
+   * batches and ends included. A slow watcher skips states but no end. A batch is not
+   * followed beyond its end. A batch that is deleted before its end was sent is sent
+   * once more, as a Batch of which only batch_id is set.
+   *
+   * Never ends OK. After an end, call again with the last resume_token, on any server:
+   * batches that have ended since are sent as well, and no end is missed. A state may
+   * be sent twice, which its revision tells. Initial metadata and heartbeats are those
+   * of WatchBatch.
+   *
+   * - FAILED_PRECONDITION / TOO_MANY_BATCHES: more than 1,000 matching batches are
+   *   PROCESSING; narrow the filter.
+   * - UNAVAILABLE / HISTORY_REWOUND: as in WatchBatch; resume.
+   * - UNAVAILABLE / WATCH_TOO_SLOW: more than 1,000 batches have ended that this
+   *   watcher has not read; resume.
+   * - RESOURCE_EXHAUSTED / TOO_MANY_WATCHES or CALLER_WATCHES: as in WatchBatch; also
+   *   if the watches of this server have too many batches in all.
+   *
+   * @generated from rpc batchprogress.v1.ProgressService.WatchBatches
+   */
+  watchBatches: {
+    methodKind: "server_streaming";
+    input: typeof WatchBatchesRequestSchema;
+    output: typeof WatchBatchesResponseSchema;
   },
   /**
    * Creates a short-lived token for a browser: it may call GetBatch,

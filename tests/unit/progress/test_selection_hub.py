@@ -1,0 +1,300 @@
+"""What a watch of many batches is sent, from which position, and how it ends."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from batches.batch import Batch, BatchState
+from batches.errors import DatabaseUnavailable
+from batches.listing import BatchFilter, Created
+from services.progress import selection, selection_hub, selection_watch
+from services.progress import watch as watch_module
+from services.progress.errors import (
+    HistoryRewound,
+    ShuttingDown,
+    TooManyBatches,
+    TooManyWatches,
+    WatchTooSlow,
+)
+from services.progress.selection_watch import EndedSince, News
+from services.progress.watch_hub import WatchHub
+from tests.unit.progress.memory_store import NOW
+
+SECONDS_MAX = 10.0
+
+
+def batch(number: int, revision: int = 1, state: BatchState = BatchState.PROCESSING) -> Batch:
+    """Return the batch with this key, whose id is `b` with its key."""
+    return Batch(
+        batch_key=number,
+        batch_id=f"b{number}",
+        sealed=True,
+        announced_jobs=9,
+        revision=revision,
+        state=state,
+        create_time=NOW,
+        read_time=NOW,
+    )
+
+
+def ended(number: int, revision: int = 2) -> Batch:
+    """Return the batch with this key after its end."""
+    return batch(number, revision, BatchState.CANCELLED)
+
+
+class Scene:
+    """A hub, with the test in place of the change feed and of the store."""
+
+    def __init__(self, *under_way: Batch) -> None:
+        self.hub = WatchHub(lambda _: None, watches_max=100)
+        self.under_way = list(under_way)
+        self.loads = 0
+        self.seconds = 0
+
+    async def load(self, _most: int) -> list[Batch]:
+        """Return the batches under way."""
+        self.loads += 1
+        return self.under_way
+
+    def tick(self, *changed: Batch, gone: Sequence[str] = (), new: Sequence[Batch] = ()) -> None:
+        """Deliver a read of everything; each is a second after the one before."""
+        self.seconds += 1
+        read = self.hub.begin_read()
+        self.hub.deliver(read, list(self.hub.versions()), changed, gone)
+        now = NOW + timedelta(seconds=self.seconds)
+        self.hub.complete(read, Created(now, 99, [], list(new)))
+
+    def watch(
+        self, interval: float = 0.0, since: EndedSince | None = None, **labels: str
+    ) -> AsyncGenerator[News, None]:
+        """Watch all batches with labels."""
+        return self.hub.watch_selection(BatchFilter(labels=labels), self.load, interval, None, since)
+
+    async def begun(self, watch: AsyncGenerator[News, None]) -> list[str]:
+        """Return the ids that a watch is sent first, and let its first states be complete."""
+        task = asyncio.create_task(first_ids(watch))
+        for _ in range(3):
+            await turns()
+            self.tick()
+        return await task
+
+
+async def first_ids(watch: AsyncGenerator[News, None]) -> list[str]:
+    """Return the ids that are sent before the first news without a batch."""
+    ids: list[str] = []
+    while (news := await next_of(watch)).snapshots:
+        ids += [one.batch.batch_id for one in news.snapshots]
+    return ids
+
+
+async def next_of(watch: AsyncGenerator[News, None]) -> News:
+    """Return the next news."""
+    async with asyncio.timeout(SECONDS_MAX):
+        return await anext(watch)
+
+
+async def turns() -> None:
+    """Let all tasks run that can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def revisions(news: News) -> list[tuple[str, int]]:
+    """Return the ids and revisions of news."""
+    return [(one.batch.batch_id, one.batch.revision) for one in news.snapshots]
+
+
+async def test_equal_filters_are_loaded_once() -> None:
+    """A second watcher costs no read."""
+    scene = Scene(batch(2), batch(1))
+    async with aclosing(scene.watch()) as first, aclosing(scene.watch()) as second:
+        assert await scene.begun(first) == ["b2", "b1"]
+        assert await scene.begun(second) == ["b2", "b1"]
+        assert scene.loads == 1
+        assert set(scene.hub.versions()) == {"b1", "b2"}
+    assert scene.hub.versions() == {}
+
+
+async def test_slow_watcher_gets_the_newest_state_only() -> None:
+    """Skipped states are not kept."""
+    scene = Scene(batch(1))
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        for revision in (2, 3, 4):
+            scene.tick(batch(1, revision))
+        assert revisions(await next_of(watch)) == [("b1", 4)]
+
+
+async def test_every_end_is_sent_to_a_slow_watcher() -> None:
+    """Before other states."""
+    scene = Scene(batch(3), batch(2), batch(1))
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        scene.tick(batch(3, 2), ended(2))
+        scene.tick(ended(1))
+        assert revisions(await next_of(watch)) == [("b2", 2), ("b1", 2)]
+        assert revisions(await next_of(watch)) == [("b3", 2)]
+
+
+async def test_position_moves_only_when_every_end_before_it_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise a resumed watch would miss those that wait."""
+    monkeypatch.setattr(selection_watch, "CHUNK_BATCHES", 1)
+    scene = Scene(batch(2), batch(1))
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        scene.tick(ended(2), ended(1))
+        first = await next_of(watch)
+        assert first.position == first.position_before
+        second = await next_of(watch)
+        assert second.position_before == first.position
+        assert second.position == NOW + timedelta(seconds=scene.seconds)
+
+
+async def test_watcher_that_reads_no_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory is bounded; it resumes by its token."""
+    monkeypatch.setattr(selection_watch, "UNSENT_ENDS_MAX", 1)
+    scene = Scene(batch(2), batch(1))
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        scene.tick(ended(2), ended(1))
+        with pytest.raises(WatchTooSlow):
+            await next_of(watch)
+
+
+async def test_deleted_batch_is_gone_and_its_successor_is_sent() -> None:
+    """Whether the deletion or the replacement is seen."""
+    scene = Scene(batch(1))
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        scene.tick(gone=["b1"])
+        assert (await next_of(watch)).gone == ("b1",)
+        scene.tick(new=[batch(2)])
+        assert revisions(await next_of(watch)) == [("b2", 1)]
+        scene.tick(replace(batch(9, 1), batch_id="b2"))
+        news = await next_of(watch)
+        assert [one.batch.batch_key for one in news.snapshots] == [9]
+
+
+async def test_successor_that_does_not_match_is_gone() -> None:
+    """Its labels are its own."""
+    mine = replace(batch(1), labels={"team": "data"})
+    scene = Scene(mine)
+    async with aclosing(scene.watch(team="data")) as watch:
+        await scene.begun(watch)
+        scene.tick(replace(batch(9), batch_id="b1"))
+        assert (await next_of(watch)).gone == ("b1",)
+
+
+async def test_too_many_batches_end_the_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the beginning and later."""
+    monkeypatch.setattr(selection, "SELECTED_MAX", 2)
+    scene = Scene(batch(2), batch(1))
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        scene.tick(new=[batch(3)])
+        with pytest.raises(TooManyBatches):
+            await next_of(watch)
+    scene.under_way.append(batch(3))
+    async with aclosing(scene.watch()) as watch:
+        with pytest.raises(TooManyBatches):
+            await scene.begun(watch)
+
+
+async def test_selections_of_a_server_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them has a place for each of its batches."""
+    monkeypatch.setattr(selection_hub, "SELECTED_TOTAL_MAX", 3)
+    scene = Scene(*(replace(batch(number), labels={"a": "1", "b": "1"}) for number in (1, 2)))
+    async with aclosing(scene.watch(a="1")) as first, aclosing(scene.watch(b="1")) as second:
+        await scene.begun(first)
+        with pytest.raises(TooManyWatches):
+            await scene.begun(second)
+        scene.tick(ended(1), ended(2))
+        assert len(revisions(await next_of(first))) == 2
+    assert scene.hub.watches == 0
+
+
+async def test_older_state_ends_the_watch_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that lags behind catches up before that."""
+    scene = Scene(batch(1, 5))
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        scene.tick(batch(1, 4))
+        scene.tick(batch(1, 6))
+        assert revisions(await next_of(watch)) == [("b1", 6)]
+        scene.tick(batch(1, 4))
+        monkeypatch.setattr(watch_module, "OLDER_SECONDS_MAX", 0.0)
+        scene.tick()
+        with pytest.raises(HistoryRewound):
+            await next_of(watch)
+
+
+async def test_unreadable_store_ends_new_watches_at_once_and_others_later() -> None:
+    """As a watch of one batch."""
+    scene = Scene(batch(1))
+    async with aclosing(scene.watch()) as watch:
+        beginning = asyncio.create_task(next_of(watch))
+        await turns()
+        scene.hub.begin_read()
+        scene.hub.fail([])
+        with pytest.raises(DatabaseUnavailable):
+            await beginning
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        scene.hub.fail(["b1"])
+        waiting = asyncio.create_task(next_of(watch))
+        await turns()
+        assert not waiting.done()
+        scene.hub.fail(["b1"], for_long=True)
+        with pytest.raises(DatabaseUnavailable):
+            await waiting
+
+
+async def test_closed_hub_ends_the_watches() -> None:
+    """Their clients go on elsewhere."""
+    scene = Scene(batch(1))
+    async with aclosing(scene.watch()) as watch:
+        await scene.begun(watch)
+        waiting = asyncio.create_task(next_of(watch))
+        await turns()
+        scene.hub.close()
+        with pytest.raises(ShuttingDown):
+            await waiting
+
+
+async def test_ends_since_the_last_watch_come_after_the_first_states() -> None:
+    """With the old position, until all of them were sent."""
+
+    async def pages() -> AsyncIterator[Sequence[Batch]]:
+        yield [ended(3), ended(2)]
+
+    scene = Scene(batch(1))
+    since = NOW - timedelta(hours=1)
+    async with aclosing(scene.watch(since=EndedSince(since, pages()))) as watch:
+        scene.tick()
+        beginning = asyncio.create_task(next_of(watch))
+        await turns()
+        scene.tick()
+        first = await beginning
+        assert (revisions(first), first.position) == ([("b1", 1)], since)
+        second = await next_of(watch)
+        assert (revisions(second), second.position_before) == ([("b3", 2), ("b2", 2)], since)
+        scene.tick()
+        assert (await next_of(watch)).position == NOW + timedelta(seconds=scene.seconds)
+
+
+async def test_batch_that_others_watch_already_is_told_once_it_is_replaced() -> None:
+    """A load that finds the successor first tells the watchers of its predecessor."""
+    scene = Scene(batch(1))
+    async with aclosing(scene.watch()) as first:
+        await scene.begun(first)
+        scene.under_way = [replace(batch(9), batch_id="b1", labels={"a": "1"})]
+        async with aclosing(scene.watch(a="1")) as second:
+            assert await scene.begun(second) == ["b1"]
+        news = await next_of(first)
+        assert [one.batch.batch_key for one in news.snapshots] == [9]
