@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, NewBatch, Version
 from batches.failure_groups import FailurePage
+from batches.history import HistoryPoint
 from batches.listing import BatchFilter, Page, ResultFilter
 from batches.look import Look, PendingPage
 from batches.overview import Overview
@@ -23,6 +24,7 @@ from batches.store import (
     error_details,
     failure_groups,
     failures,
+    history,
     lease,
     lifecycle,
     listings,
@@ -220,6 +222,10 @@ class BatchStore(PassStore):
         return await self._database.read(
             partial(looks.list_pending_jobs, batch_id=batch_id, after_job_id=after_job_id, size=size)
         )
+
+    async def read_history(self, batch_id: str) -> list[HistoryPoint]:
+        """Return how the tallies of a batch grew, in ascending order of time; empty if no point was kept."""
+        return await self._database.read(lambda c: history.read_history(c, batch_id), snapshot=True)
 
     async def read_overview(self, stuck_after_seconds: float) -> Overview:
         """Return totals over all batches; a batch without a result for that long is stuck."""

@@ -1,4 +1,4 @@
-"""Compares the counters of every batch with its rows, in snapshots, while the servers run."""
+"""Compares the numbers of every batch with its rows, in snapshots, while the servers run."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -9,11 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
 from batches.failure_groups import OTHER_KINDS, GroupCounter
+from batches.history import unpack_recent
 from batches.result import JobOutcome, ResultSource
 from batches.store import schema
 from batches.store.error_details import count_stale
 from batches.store.failure_groups import count_rows, read_tallies
-from batches.store.rows import SELECT_BATCH, to_batch
+from batches.store.history_points import count_moved
+from batches.store.rows import SELECT_WITH_HISTORY, to_batch
 
 PAGE_BATCHES = 100
 """Batches compared in one snapshot: MySQL keeps old versions of rows as long as a snapshot is open."""
@@ -48,12 +50,21 @@ class CheckedPage:
 async def check_page(connection: AsyncConnection, *, after_key: int) -> CheckedPage | None:
     """Check the next batches after a key; None if there are none. The connection must read a snapshot."""
     table = schema.batches.c
-    query = SELECT_BATCH.where(table.batch_key > after_key).order_by(table.batch_key).limit(PAGE_BATCHES)
-    batches = [to_batch(row) for row in await connection.execute(query)]
+    query = SELECT_WITH_HISTORY.where(table.batch_key > after_key).order_by(table.batch_key)
+    found = await connection.execute(query.limit(PAGE_BATCHES))
+    batches = [to_batch(row, row.recent_history) for row in found]
     if not batches:
         return None
-    rows = await _count_rows(connection, [batch.batch_key for batch in batches])
-    differences = [one for batch in batches for one in differences_of(batch, rows[batch.batch_key])]
+    keys = [batch.batch_key for batch in batches]
+    rows, moved = await _count_rows(connection, keys), await count_moved(connection, keys)
+    differences = [
+        one
+        for batch in batches
+        for one in (
+            *differences_of(batch, rows[batch.batch_key]),
+            *_missing_points(batch, moved.get(batch.batch_key, 0)),
+        )
+    ]
     results = sum(sum(counts.values()) for counts in rows.values())
     stale = await count_stale(connection, [batch.batch_key for batch in batches])
     repairable = {
@@ -65,6 +76,13 @@ async def check_page(connection: AsyncConnection, *, after_key: int) -> CheckedP
     }
     miscounted = {batch_id: found for batch_id, found in repairable.items() if found}
     return CheckedPage(len(batches), results, differences, miscounted, batches[-1].batch_key)
+
+
+def _missing_points(batch: Batch, moved: int) -> Iterator[Difference]:
+    """Compare how many points of a history have left the row of their batch with those that are elsewhere."""
+    kept = unpack_recent(batch.recent_history).moved
+    if kept != moved:
+        yield Difference(batch.batch_id, "points of the history", kept, moved)
 
 
 async def _check_groups(connection: AsyncConnection, batch: Batch) -> list[Difference]:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, String, Text
+from sqlalchemy import BigInteger, Dialect, Integer, LargeBinary, String, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.dialects import sqlite as sqlite_types
 from sqlalchemy.types import DateTime, TypeDecorator
@@ -66,3 +66,8 @@ def long_text() -> Any:
 def generated_key() -> Any:
     """Return the type of a generated key; SQLite generates keys only in an INTEGER column."""
     return BigInteger().with_variant(Integer, "sqlite")
+
+
+def short_bytes(bytes_max: int) -> Any:
+    """Return a type for bytes that are stored within the row."""
+    return LargeBinary().with_variant(mysql.VARBINARY(bytes_max), "mysql", "mariadb")

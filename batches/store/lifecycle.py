@@ -68,7 +68,7 @@ async def add_jobs(
         "additional_jobs": additional_jobs,
     }
     await connection.execute(insert(schema.job_additions).values(addition))
-    await save_batches(connection, [after])
+    await save_batches(connection, [before], [after])
     return after
 
 
@@ -82,7 +82,7 @@ async def change_batch(connection: AsyncConnection, batch_id: str, change: Calla
     before = await lock_batch(connection, batch_id)
     after = change(before)
     if after is not before:
-        await save_batches(connection, [after])
+        await save_batches(connection, [before], [after])
     return after
 
 

@@ -56,16 +56,18 @@ async def record_results(
     batches = await lock_batches(connection, {result.batch_id for result in results})
     stored = await read_attempts(connection, _keys(batches, results))
     recording = record(batches, stored, results, source)
-    await write_recording(connection, recording, stored, source, fingerprints)
+    await write_recording(connection, recording, stored, source, fingerprints, before=batches)
     return recording
 
 
-async def write_recording(
+async def write_recording(  # noqa: PLR0913  # what a recording is based on
     connection: AsyncConnection,
     recording: Recording,
     stored: StoredAttempts,
     source: ResultSource,
     fingerprints: Fingerprints,
+    *,
+    before: Iterable[Batch],
 ) -> None:
     """Write the rows of a recording, the changed batches, and what there is to keep about failures.
 
@@ -75,6 +77,7 @@ async def write_recording(
         stored: The attempts that the recording is based on.
         source: Who reports the results.
         fingerprints: The fingerprints of the failures.
+        before: The batches as they were locked.
 
     """
     superseded = await read_failures(connection, _superseded_failures(recording, stored))
@@ -93,7 +96,7 @@ async def write_recording(
         ]
         is_named = _add_names(rows, "name", recording.updated)
         await connection.execute(_UPDATE_NAMED if is_named else _UPDATE, rows)
-    await save_batches(connection, recording.changed)
+    await save_batches(connection, before, recording.changed)
     recorded = (*recording.inserted, *recording.updated)
     failed_jobs = await count_changes(connection, changes_of(recorded, superseded, fingerprints))
     detailed = with_kept_details(recorded, superseded, fingerprints, failed_jobs)

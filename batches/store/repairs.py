@@ -99,7 +99,9 @@ async def write_repair(
     keys = [(before.batch_key, result.job_id) for result in plan.results]
     stored = await read_attempts(connection, keys)
     recording = repair(before, stored, plan)
-    await write_recording(connection, recording, stored, ResultSource.RECONCILER, fingerprints)
+    await write_recording(
+        connection, recording, stored, ResultSource.RECONCILER, fingerprints, before=[before]
+    )
     after = recording.batches[plan.batch_id]
     if recording.changed:
         await _keep_record(connection, before, after, plan.reason)

@@ -25,6 +25,7 @@ CHUNK_DETAILS = 200
 
 _SMALL_TABLES = (
     schema.failure_groups,
+    schema.batch_history,
     schema.batch_labels,
     schema.job_additions,
     schema.repairs,

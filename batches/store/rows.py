@@ -1,6 +1,6 @@
 """Converts batches to rows and back, and locks, reads and saves them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, insert, select, update
@@ -9,16 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import Batch, BatchState, Tally
 from batches.errors import BatchNotFound
 from batches.failure_limit import CancelReason, FailureLimit
+from batches.history import first_points
 from batches.store import schema
+from batches.store.history_points import keep_points
 from batches.store.sql_functions import database_now
 
 _table = schema.batches.c
 
-SELECT_BATCH: Select[Any] = select(schema.batches, database_now().label("read_time"))
+_COLUMNS = [column for column in schema.batches.c if column is not _table.recent_history]
+SELECT_BATCH: Select[Any] = select(*_COLUMNS, database_now().label("read_time"))
+SELECT_WITH_HISTORY = SELECT_BATCH.add_columns(_table.recent_history)
 
 _KEYS = select(_table.batch_key).where(_table.batch_id.in_(bindparam("batch_ids", expanding=True)))
 _LOCKED = (
-    SELECT_BATCH.where(_table.batch_key.in_(bindparam("keys", expanding=True)))
+    SELECT_WITH_HISTORY.where(_table.batch_key.in_(bindparam("keys", expanding=True)))
     .order_by(_table.batch_key)
     .with_for_update()
 )
@@ -27,8 +31,8 @@ _LOCKED = (
 _SAVE = update(schema.batches).where(_table.batch_key == bindparam("key"))
 
 
-def to_batch(row: Row[Any]) -> Batch:
-    """Return the batch of a row of SELECT_BATCH."""
+def to_batch(row: Row[Any], recent_history: bytes | None = None) -> Batch:
+    """Return the batch of a row of SELECT_BATCH, or with its recent_history of SELECT_WITH_HISTORY."""
     return Batch(
         batch_key=row.batch_key,
         batch_id=row.batch_id,
@@ -50,6 +54,7 @@ def to_batch(row: Row[Any]) -> Batch:
         complete_time=row.complete_time,
         cancel_reason=None if row.cancel_reason is None else CancelReason(row.cancel_reason),
         failure_limit=to_failure_limit(row.failure_limit_jobs, row.failure_limit_percent),
+        recent_history=recent_history,
         read_time=row.read_time,
     )
 
@@ -60,7 +65,7 @@ def to_failure_limit(jobs: int | None, percent: int | None) -> FailureLimit | No
 
 
 def changing_values(batch: Batch) -> dict[str, Any]:
-    """Return the columns that may change after a batch was created, except its cancel_reason."""
+    """Return the columns that each change of a batch writes."""
     return {
         "state": int(batch.state),
         "sealed": batch.sealed,
@@ -89,7 +94,8 @@ async def lock_batches(connection: AsyncConnection, batch_ids: Collection[str]) 
     keys = (await connection.scalars(_KEYS, {"batch_ids": list(batch_ids)})).all()
     if not keys:
         return []
-    locked = [to_batch(row) for row in await connection.execute(_LOCKED, {"keys": keys})]
+    rows = await connection.execute(_LOCKED, {"keys": keys})
+    locked = [to_batch(row, row.recent_history) for row in rows]
     if len(locked) < len(keys):  # deleted in between, and another batch may have the id
         missing = set(batch_ids).difference(batch.batch_id for batch in locked)
         locked += await lock_batches(connection, missing)
@@ -122,14 +128,41 @@ async def read_batch(connection: AsyncConnection, batch_id: str) -> Batch:
     return to_batch(row)
 
 
-async def save_batches(connection: AsyncConnection, batches: Collection[Batch]) -> None:
-    """Save locked batches: the columns that may change."""
-    rows = [{"key": batch.batch_key, **changing_values(batch)} for batch in batches]
-    if any(batch.cancel_reason for batch in batches):  # without it, the column is not written
-        for row, batch in zip(rows, batches, strict=True):
+async def read_batch_with_history(connection: AsyncConnection, batch_id: str) -> Batch:
+    """Return one batch with its recent points.
+
+    Raises:
+        BatchNotFound: there is no such batch.
+
+    """
+    row = (await connection.execute(SELECT_WITH_HISTORY.where(_table.batch_id == batch_id))).first()
+    if row is None:
+        raise BatchNotFound(batch_id)
+    return to_batch(row, row.recent_history)
+
+
+async def save_batches(
+    connection: AsyncConnection, before: Iterable[Batch], after: Collection[Batch]
+) -> None:
+    """Save what changed of locked batches, and keep their histories.
+
+    Args:
+        connection: The transaction, which holds the locks.
+        before: The batches as they were locked, and possibly others that did not change.
+        after: The batches that changed.
+
+    """
+    if not after:
+        return
+    rows = [{"key": batch.batch_key, **changing_values(batch)} for batch in after]
+    # Columns that few changes write are added for those only.
+    if any(batch.cancel_reason for batch in after):
+        for row, batch in zip(rows, after, strict=True):
             row["cancel_reason"] = batch.cancel_reason and int(batch.cancel_reason)
-    if rows:
-        await connection.execute(_SAVE, rows)
+    if recent := await keep_points(connection, before, after):
+        for row, batch in zip(rows, after, strict=True):
+            row["recent_history"] = recent.get(batch.batch_key, batch.recent_history)
+    await connection.execute(_SAVE, rows)
 
 
 async def insert_batch(connection: AsyncConnection, batch: Batch, request_id: str | None = None) -> int:
@@ -145,6 +178,7 @@ async def insert_batch(connection: AsyncConnection, batch: Batch, request_id: st
         "request_id": request_id,
         "failure_limit_jobs": limit.jobs,
         "failure_limit_percent": limit.percent,
+        "recent_history": first_points(batch),
         **changing_values(batch),
     }
     inserted = await connection.execute(insert(schema.batches).values(values))

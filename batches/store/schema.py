@@ -14,6 +14,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -25,12 +26,20 @@ from batches.batch import (
     LABEL_VALUE_CHARACTERS_MAX,
 )
 from batches.fingerprint import FINGERPRINT_DIGITS
+from batches.history import RECENT_BYTES_MAX
 from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
     JOB_NAME_CHARACTERS_MAX,
 )
-from batches.store.column_types import UtcTime, ascii_text, generated_key, long_text, unicode_text
+from batches.store.column_types import (
+    UtcTime,
+    ascii_text,
+    generated_key,
+    long_text,
+    short_bytes,
+    unicode_text,
+)
 
 REASON_CHARACTERS_MAX = 500
 """The reason of a repair or a look is one sentence, made by the reconciler."""
@@ -82,6 +91,9 @@ batches = Table(
     Column("failure_limit_percent", SmallInteger),
     # NULL unless the batch is cancelled, and if a server before schema 0009 cancelled it.
     Column("cancel_reason", SmallInteger),
+    # The newest points of its history (batches.history); batch_history has the others. NULL in rows of
+    # servers before schema 0011, until a newer server changes the batch.
+    Column("recent_history", short_bytes(RECENT_BYTES_MAX)),
     Index("batches_by_state", "state", "batch_key"),
     Index("batches_by_complete_time", "complete_time"),
     # The key of a purged batch must not be reused while its results are still being deleted.
@@ -145,6 +157,17 @@ error_details = Table(
     # The attempt that failed so: a server before schema 0010 may replace its result and leave this row.
     Column("attempt", Integer, nullable=False),
     Column("details", long_text(), nullable=False),
+    **_OPTIONS,
+)
+
+batch_history = Table(
+    "batch_history",
+    metadata,
+    # Points of each batch that are no longer in its row (batches.history), some in each row.
+    Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
+    # How many points the batch had before the first one of the row.
+    Column("first_point", Integer, primary_key=True, autoincrement=False),
+    Column("points", LargeBinary, nullable=False),
     **_OPTIONS,
 )
 

@@ -12,6 +12,7 @@ from batches.batch import Batch
 from batches.errors import BatchError
 from batches.failure_groups import FailureGroup
 from batches.failure_limit import FailureLimit
+from batches.history import HistoryPoint
 from batches.look import PendingPage
 from batches.passes import Pass
 from batches.repair import Repair, Tallies
@@ -186,6 +187,17 @@ def to_pending_jobs(page: PendingPage, next_page_token: str) -> pb.ListPendingJo
         next_page_token=next_page_token,
         look_time=None if look is None else to_timestamp(look.pending_time or look.look_time),
         reason="" if look is None else look.sentence,
+    )
+
+
+def to_history_point(point: HistoryPoint) -> pb.HistoryPoint:
+    """Return the message of a point of a history."""
+    return pb.HistoryPoint(
+        time=to_timestamp(point.time),
+        total_jobs=point.total_jobs,
+        succeeded_jobs=point.tally.succeeded,
+        failed_jobs=point.tally.failed,
+        skipped_jobs=point.tally.skipped,
     )
 
 

@@ -21,6 +21,7 @@ _ROLES = {
     "ListFailureGroups": Role.READER,
     "ListRepairs": Role.READER,
     "ListPendingJobs": Role.READER,
+    "GetBatchHistory": Role.READER,
     "WatchBatch": Role.READER,
     "WatchBatches": Role.READER,
     "CreateWatchToken": Role.READER,
@@ -38,6 +39,6 @@ REQUIRED_ROLES: RequiredRoles = {
 """The roles by the full names of the methods."""
 
 WATCH_TOKEN_METHODS = frozenset(
-    f"/{SERVICE}/{name}" for name in ("GetBatch", "ListFailureGroups", "WatchBatch")
+    f"/{SERVICE}/{name}" for name in ("GetBatch", "GetBatchHistory", "ListFailureGroups", "WatchBatch")
 )
 """What the holder of a watch token may call, for one batch."""

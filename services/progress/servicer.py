@@ -177,6 +177,13 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         return convert.to_pending_jobs(page, next_token("ListPendingJobs", batch_id, page.jobs.next_key))
 
     @counted_read
+    async def GetBatchHistory(
+        self, request: pb.GetBatchHistoryRequest, _context: Context
+    ) -> pb.GetBatchHistoryResponse:
+        points = await self._store.read_history(require_visible(requests.to_batch_id(request)))
+        return pb.GetBatchHistoryResponse(points=map(convert.to_history_point, points))
+
+    @counted_read
     async def ListFailureGroups(
         self, request: pb.ListFailureGroupsRequest, _context: Context
     ) -> pb.ListFailureGroupsResponse:

@@ -71,6 +71,7 @@ async def test_both_answer_the_same_json(database_url: str, tmp_path: Path) -> N
     paths = (
         "/v1/batch?batch_id=ended",
         "/v1/batch?batchId=ended&batch_id=ended",
+        "/v1/batch/history?batch_id=ended",
         "/v1/batches",
         "/v1/batches?state=BATCH_STATE_PROCESSING&page_size=1",
         "/v1/batches?page_size=1",

@@ -78,6 +78,7 @@ const (
 	ProgressService_ListJobResults_FullMethodName    = "/batchprogress.v1.ProgressService/ListJobResults"
 	ProgressService_GetJobResult_FullMethodName      = "/batchprogress.v1.ProgressService/GetJobResult"
 	ProgressService_ListPendingJobs_FullMethodName   = "/batchprogress.v1.ProgressService/ListPendingJobs"
+	ProgressService_GetBatchHistory_FullMethodName   = "/batchprogress.v1.ProgressService/GetBatchHistory"
 	ProgressService_ListFailureGroups_FullMethodName = "/batchprogress.v1.ProgressService/ListFailureGroups"
 	ProgressService_ListRepairs_FullMethodName       = "/batchprogress.v1.ProgressService/ListRepairs"
 	ProgressService_WatchBatch_FullMethodName        = "/batchprogress.v1.ProgressService/WatchBatch"
@@ -180,6 +181,10 @@ type ProgressServiceClient interface {
 	//
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	ListPendingJobs(ctx context.Context, in *ListPendingJobsRequest, opts ...grpc.CallOption) (*ListPendingJobsResponse, error)
+	// Returns how the tallies of a batch grew, as at most 300 points.
+	//
+	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+	GetBatchHistory(ctx context.Context, in *GetBatchHistoryRequest, opts ...grpc.CallOption) (*GetBatchHistoryResponse, error)
 	// Lists the failed results of a batch, grouped by similar errors: errors of the
 	// same error_type whose messages differ, within their first 500 characters,
 	// only in ids, numbers, addresses, quoted values and words that contain digits.
@@ -244,8 +249,9 @@ type ProgressServiceClient interface {
 	//     if the watches of this server have too many batches in all.
 	WatchBatches(ctx context.Context, in *WatchBatchesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchesResponse], error)
 	// Creates a short-lived token for a browser: it may call GetBatch,
-	// ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
-	// revoked, and a watch outlives it by at most the age of a connection.
+	// GetBatchHistory, ListFailureGroups and WatchBatch for one batch, and nothing
+	// else. It cannot be revoked, and a watch outlives it by at most the age of a
+	// connection.
 	//
 	//   - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	//   - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
@@ -375,6 +381,16 @@ func (c *progressServiceClient) ListPendingJobs(ctx context.Context, in *ListPen
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPendingJobsResponse)
 	err := c.cc.Invoke(ctx, ProgressService_ListPendingJobs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *progressServiceClient) GetBatchHistory(ctx context.Context, in *GetBatchHistoryRequest, opts ...grpc.CallOption) (*GetBatchHistoryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetBatchHistoryResponse)
+	err := c.cc.Invoke(ctx, ProgressService_GetBatchHistory_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -544,6 +560,10 @@ type ProgressServiceServer interface {
 	//
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	ListPendingJobs(context.Context, *ListPendingJobsRequest) (*ListPendingJobsResponse, error)
+	// Returns how the tallies of a batch grew, as at most 300 points.
+	//
+	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+	GetBatchHistory(context.Context, *GetBatchHistoryRequest) (*GetBatchHistoryResponse, error)
 	// Lists the failed results of a batch, grouped by similar errors: errors of the
 	// same error_type whose messages differ, within their first 500 characters,
 	// only in ids, numbers, addresses, quoted values and words that contain digits.
@@ -608,8 +628,9 @@ type ProgressServiceServer interface {
 	//     if the watches of this server have too many batches in all.
 	WatchBatches(*WatchBatchesRequest, grpc.ServerStreamingServer[WatchBatchesResponse]) error
 	// Creates a short-lived token for a browser: it may call GetBatch,
-	// ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
-	// revoked, and a watch outlives it by at most the age of a connection.
+	// GetBatchHistory, ListFailureGroups and WatchBatch for one batch, and nothing
+	// else. It cannot be revoked, and a watch outlives it by at most the age of a
+	// connection.
 	//
 	//   - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	//   - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
@@ -660,6 +681,9 @@ func (UnimplementedProgressServiceServer) GetJobResult(context.Context, *GetJobR
 }
 func (UnimplementedProgressServiceServer) ListPendingJobs(context.Context, *ListPendingJobsRequest) (*ListPendingJobsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPendingJobs not implemented")
+}
+func (UnimplementedProgressServiceServer) GetBatchHistory(context.Context, *GetBatchHistoryRequest) (*GetBatchHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetBatchHistory not implemented")
 }
 func (UnimplementedProgressServiceServer) ListFailureGroups(context.Context, *ListFailureGroupsRequest) (*ListFailureGroupsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListFailureGroups not implemented")
@@ -913,6 +937,24 @@ func _ProgressService_ListPendingJobs_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProgressService_GetBatchHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetBatchHistoryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProgressServiceServer).GetBatchHistory(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProgressService_GetBatchHistory_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProgressServiceServer).GetBatchHistory(ctx, req.(*GetBatchHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ProgressService_ListFailureGroups_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListFailureGroupsRequest)
 	if err := dec(in); err != nil {
@@ -1043,6 +1085,10 @@ var ProgressService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPendingJobs",
 			Handler:    _ProgressService_ListPendingJobs_Handler,
+		},
+		{
+			MethodName: "GetBatchHistory",
+			Handler:    _ProgressService_GetBatchHistory_Handler,
 		},
 		{
 			MethodName: "ListFailureGroups",

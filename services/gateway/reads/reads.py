@@ -1,4 +1,4 @@
-"""GET /v1/batch and GET /v1/batches: reads for clients that know nothing but HTTP and JSON."""
+"""GET /v1/batch, /v1/batch/history and /v1/batches: reads for clients that know nothing but HTTP and JSON."""
 
 import time
 from collections.abc import Mapping
@@ -18,7 +18,11 @@ from services.gateway.contract.methods import Method, method_named
 from services.gateway.reads.query import to_request
 
 METHODS: Mapping[str, Method] = MappingProxyType(
-    {"/v1/batch": method_named("GetBatch"), "/v1/batches": method_named("ListBatches")}
+    {
+        "/v1/batch": method_named("GetBatch"),
+        "/v1/batch/history": method_named("GetBatchHistory"),
+        "/v1/batches": method_named("ListBatches"),
+    }
 )
 """The methods by the paths at which they are read."""
 OK = 200

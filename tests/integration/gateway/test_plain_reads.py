@@ -58,3 +58,11 @@ async def test_the_server_judges_the_values(door: Door) -> None:
     assert answer.status == HTTPStatus.BAD_REQUEST
     assert answer.error.reason == "INVALID_FIELD"
     assert "page_size" in answer.error.fields
+
+
+async def test_history_of_a_batch_is_read(door: Door, progress: Served) -> None:
+    batch = await progress.create("b", 2)
+    answer = await door.send("GET", "/v1/batch/history?batch_id=b")
+    (point,) = answer.json["points"]
+    assert (point["totalJobs"], point["succeededJobs"]) == ("2", "0")
+    assert point["time"] == batch.create_time.ToJsonString()

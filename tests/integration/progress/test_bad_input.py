@@ -174,6 +174,7 @@ async def test_invalid_field_is_named(
         ("ListFailureGroups", pb.ListFailureGroupsRequest(batch_id="x")),
         ("ListRepairs", pb.ListRepairsRequest(batch_id="x")),
         ("ListPendingJobs", pb.ListPendingJobsRequest(batch_id="x")),
+        ("GetBatchHistory", pb.GetBatchHistoryRequest(batch_id="x")),
         ("WatchBatch", pb.WatchBatchRequest(batch_id="x")),
     ],
 )

@@ -26,6 +26,7 @@ ABOUT_A_BATCH: dict[str, dict[str, Any]] = {
     "ListJobResults": {},
     "ListFailureGroups": {},
     "ListPendingJobs": {},
+    "GetBatchHistory": {},
     "ListRepairs": {},
     "WatchBatch": {},
     "CreateWatchToken": {},

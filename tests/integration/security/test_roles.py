@@ -31,6 +31,7 @@ BY_ROLE = {
         "ListJobResults",
         "ListFailureGroups",
         "ListPendingJobs",
+        "GetBatchHistory",
         "ListRepairs",
         "WatchBatch",
         "WatchBatches",

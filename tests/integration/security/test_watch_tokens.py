@@ -27,7 +27,7 @@ from tests.support.eventually import eventually
 from tests.support.progress import Served
 
 SECONDS_MAX = 20.0
-ALLOWED = {"GetBatch", "ListFailureGroups", "WatchBatch"}
+ALLOWED = {"GetBatch", "GetBatchHistory", "ListFailureGroups", "WatchBatch"}
 FORBIDDEN = ("PERMISSION_DENIED", "ROLE_MISSING")
 
 

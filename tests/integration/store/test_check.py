@@ -4,6 +4,7 @@ import pytest
 
 from batches.batch import Tally
 from batches.fingerprint import as_text, fingerprint_of
+from batches.history import POINT_BYTES
 from batches.repair import RepairPlan
 from batches.store import check
 from batches.store.batch_store import BatchStore
@@ -16,6 +17,9 @@ SMUGGLE = (
     "INSERT INTO job_results (batch_key, job_id, attempt, outcome, source, record_time)"
     " SELECT batch_key, 'smuggled', 1, 1, 1, create_time FROM batches"
 )
+THREE_POINTS = f"SELECT batch_key, 0, X'{'00' * 3 * POINT_BYTES}' FROM batches"  # noqa: S608
+LOSE_POINTS = f"INSERT INTO batch_history (batch_key, first_point, points) {THREE_POINTS}"
+"""As if the row of the batch had been restored from an older backup than its history."""
 
 STALE_DETAILS = (
     "INSERT INTO error_details (batch_key, job_id, attempt, details)"
@@ -63,6 +67,7 @@ async def complete(store: BatchStore) -> None:
         ("DELETE FROM job_results WHERE job_id = 'job-00000'", [("succeeded_jobs", 7, 6)]),
         (SMUGGLE, [("succeeded_jobs", 7, 8)]),
         (STALE_DETAILS, [("error_details without their failure", 1, 0)]),
+        (LOSE_POINTS, [("points of the history", 0, 3)]),
     ],
 )
 async def test_a_corrupted_number_is_found(

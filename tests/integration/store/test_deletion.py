@@ -54,6 +54,7 @@ async def test_large_batch_is_unknown_before_its_rows_are_deleted(
         store.list_failure_groups("batch", after=0, size=9),
         store.list_repairs("batch", before_key=None, size=9),
         store.list_pending_jobs("batch", after_job_id=None, size=9),
+        store.read_history("batch"),
         store.seal_batch("batch"),
         store.cancel_batch("batch"),
         store.add_jobs("batch", 1, "request"),

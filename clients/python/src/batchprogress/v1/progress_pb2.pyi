@@ -1379,6 +1379,100 @@ class ListPendingJobsResponse(_message.Message):
 Global___ListPendingJobsResponse: _TypeAlias = ListPendingJobsResponse  # noqa: Y015
 
 @_typing.final
+class GetBatchHistoryRequest(_message.Message):
+    """A request for the history of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_ID_FIELD_NUMBER: _builtins.int
+    batch_id: _builtins.str
+    """The batch."""
+    def __init__(
+        self,
+        *,
+        batch_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBatchHistoryRequest: _TypeAlias = GetBatchHistoryRequest  # noqa: Y015
+
+@_typing.final
+class GetBatchHistoryResponse(_message.Message):
+    """The history of a batch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistoryPoint]:
+        """The points in ascending order of time, including the first and the newest. The
+        tallies of a point hold until the next one: a stall has a point at its beginning
+        and one at its end. Of changes that are closer than about 1/150 of the age of the
+        batch, not all are kept.
+
+        Servers of version 0.1 keep no history. What they changed while newer ones ran
+        shows at the next point. The history of a batch that they created begins with
+        its first change by a newer server, and is empty without one.
+        """
+
+    def __init__(
+        self,
+        *,
+        points: _abc.Iterable[Global___HistoryPoint] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetBatchHistoryResponse: _TypeAlias = GetBatchHistoryResponse  # noqa: Y015
+
+@_typing.final
+class HistoryPoint(_message.Message):
+    """The tallies of a batch at one moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    TOTAL_JOBS_FIELD_NUMBER: _builtins.int
+    SUCCEEDED_JOBS_FIELD_NUMBER: _builtins.int
+    FAILED_JOBS_FIELD_NUMBER: _builtins.int
+    SKIPPED_JOBS_FIELD_NUMBER: _builtins.int
+    total_jobs: _builtins.int
+    """The number of jobs in the batch."""
+    succeeded_jobs: _builtins.int
+    """Jobs that had succeeded."""
+    failed_jobs: _builtins.int
+    """Jobs that had failed."""
+    skipped_jobs: _builtins.int
+    """Jobs that had been skipped."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When, by the database's clock."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        total_jobs: _builtins.int = ...,
+        succeeded_jobs: _builtins.int = ...,
+        failed_jobs: _builtins.int = ...,
+        skipped_jobs: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["failed_jobs", b"failed_jobs", "skipped_jobs", b"skipped_jobs", "succeeded_jobs", b"succeeded_jobs", "time", b"time", "total_jobs", b"total_jobs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistoryPoint: _TypeAlias = HistoryPoint  # noqa: Y015
+
+@_typing.final
 class ListFailureGroupsRequest(_message.Message):
     """A request for the failures of a batch, in groups."""
 

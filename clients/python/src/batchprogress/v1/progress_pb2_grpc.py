@@ -95,6 +95,11 @@ class ProgressServiceStub(object):
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsRequest.SerializeToString,
                 response_deserializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsResponse.FromString,
                 _registered_method=True)
+        self.GetBatchHistory = channel.unary_unary(
+                '/batchprogress.v1.ProgressService/GetBatchHistory',
+                request_serializer=batchprogress_dot_v1_dot_progress__pb2.GetBatchHistoryRequest.SerializeToString,
+                response_deserializer=batchprogress_dot_v1_dot_progress__pb2.GetBatchHistoryResponse.FromString,
+                _registered_method=True)
         self.ListFailureGroups = channel.unary_unary(
                 '/batchprogress.v1.ProgressService/ListFailureGroups',
                 request_serializer=batchprogress_dot_v1_dot_progress__pb2.ListFailureGroupsRequest.SerializeToString,
@@ -275,6 +280,15 @@ class ProgressServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBatchHistory(self, request, context):
+        """Returns how the tallies of a batch grew, as at most 300 points.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListFailureGroups(self, request, context):
         """Lists the failed results of a batch, grouped by similar errors: errors of the
         same error_type whose messages differ, within their first 500 characters,
@@ -360,8 +374,9 @@ class ProgressServiceServicer(object):
 
     def CreateWatchToken(self, request, context):
         """Creates a short-lived token for a browser: it may call GetBatch,
-        ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
-        revoked, and a watch outlives it by at most the age of a connection.
+        GetBatchHistory, ListFailureGroups and WatchBatch for one batch, and nothing
+        else. It cannot be revoked, and a watch outlives it by at most the age of a
+        connection.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
@@ -433,6 +448,11 @@ def add_ProgressServiceServicer_to_server(servicer, server):
                     servicer.ListPendingJobs,
                     request_deserializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsRequest.FromString,
                     response_serializer=batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsResponse.SerializeToString,
+            ),
+            'GetBatchHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBatchHistory,
+                    request_deserializer=batchprogress_dot_v1_dot_progress__pb2.GetBatchHistoryRequest.FromString,
+                    response_serializer=batchprogress_dot_v1_dot_progress__pb2.GetBatchHistoryResponse.SerializeToString,
             ),
             'ListFailureGroups': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFailureGroups,
@@ -785,6 +805,33 @@ class ProgressService(object):
             '/batchprogress.v1.ProgressService/ListPendingJobs',
             batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsRequest.SerializeToString,
             batchprogress_dot_v1_dot_progress__pb2.ListPendingJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBatchHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batchprogress.v1.ProgressService/GetBatchHistory',
+            batchprogress_dot_v1_dot_progress__pb2.GetBatchHistoryRequest.SerializeToString,
+            batchprogress_dot_v1_dot_progress__pb2.GetBatchHistoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

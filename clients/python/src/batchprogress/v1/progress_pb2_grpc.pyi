@@ -179,6 +179,11 @@ class ProgressServiceStub:
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
+    GetBatchHistory: _grpc.UnaryUnaryMultiCallable[_progress_pb2.GetBatchHistoryRequest, _progress_pb2.GetBatchHistoryResponse]
+    """Returns how the tallies of a batch grew, as at most 300 points.
+
+    - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+    """
     ListFailureGroups: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ListFailureGroupsRequest, _progress_pb2.ListFailureGroupsResponse]
     """Lists the failed results of a batch, grouped by similar errors: errors of the
     same error_type whose messages differ, within their first 500 characters,
@@ -248,8 +253,9 @@ class ProgressServiceStub:
     """
     CreateWatchToken: _grpc.UnaryUnaryMultiCallable[_progress_pb2.CreateWatchTokenRequest, _progress_pb2.CreateWatchTokenResponse]
     """Creates a short-lived token for a browser: it may call GetBatch,
-    ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
-    revoked, and a watch outlives it by at most the age of a connection.
+    GetBatchHistory, ListFailureGroups and WatchBatch for one batch, and nothing
+    else. It cannot be revoked, and a watch outlives it by at most the age of a
+    connection.
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
@@ -361,6 +367,11 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
+    GetBatchHistory: _aio.UnaryUnaryMultiCallable[_progress_pb2.GetBatchHistoryRequest, _progress_pb2.GetBatchHistoryResponse]  # type: ignore[assignment]
+    """Returns how the tallies of a batch grew, as at most 300 points.
+
+    - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+    """
     ListFailureGroups: _aio.UnaryUnaryMultiCallable[_progress_pb2.ListFailureGroupsRequest, _progress_pb2.ListFailureGroupsResponse]  # type: ignore[assignment]
     """Lists the failed results of a batch, grouped by similar errors: errors of the
     same error_type whose messages differ, within their first 500 characters,
@@ -430,8 +441,9 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     """
     CreateWatchToken: _aio.UnaryUnaryMultiCallable[_progress_pb2.CreateWatchTokenRequest, _progress_pb2.CreateWatchTokenResponse]  # type: ignore[assignment]
     """Creates a short-lived token for a browser: it may call GetBatch,
-    ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
-    revoked, and a watch outlives it by at most the age of a connection.
+    GetBatchHistory, ListFailureGroups and WatchBatch for one batch, and nothing
+    else. It cannot be revoked, and a watch outlives it by at most the age of a
+    connection.
 
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
@@ -614,6 +626,17 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def GetBatchHistory(
+        self,
+        request: _progress_pb2.GetBatchHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_progress_pb2.GetBatchHistoryResponse, _abc.Awaitable[_progress_pb2.GetBatchHistoryResponse]]:
+        """Returns how the tallies of a batch grew, as at most 300 points.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+        """
+
+    @_abc_1.abstractmethod
     def ListFailureGroups(
         self,
         request: _progress_pb2.ListFailureGroupsRequest,
@@ -711,8 +734,9 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_progress_pb2.CreateWatchTokenResponse, _abc.Awaitable[_progress_pb2.CreateWatchTokenResponse]]:
         """Creates a short-lived token for a browser: it may call GetBatch,
-        ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
-        revoked, and a watch outlives it by at most the age of a connection.
+        GetBatchHistory, ListFailureGroups and WatchBatch for one batch, and nothing
+        else. It cannot be revoked, and a watch outlives it by at most the age of a
+        connection.
 
         - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
         - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or

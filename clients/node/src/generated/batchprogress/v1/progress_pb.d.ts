@@ -1234,6 +1234,101 @@ export declare type ListPendingJobsResponse = Message<"batchprogress.v1.ListPend
 export declare const ListPendingJobsResponseSchema: GenMessage<ListPendingJobsResponse>;
 
 /**
+ * A request for the history of a batch.
+ *
+ * @generated from message batchprogress.v1.GetBatchHistoryRequest
+ */
+export declare type GetBatchHistoryRequest = Message<"batchprogress.v1.GetBatchHistoryRequest"> & {
+  /**
+   * The batch.
+   *
+   * @generated from field: string batch_id = 1;
+   */
+  batchId: string;
+};
+
+/**
+ * Describes the message batchprogress.v1.GetBatchHistoryRequest.
+ * Use `create(GetBatchHistoryRequestSchema)` to create a new message.
+ */
+export declare const GetBatchHistoryRequestSchema: GenMessage<GetBatchHistoryRequest>;
+
+/**
+ * The history of a batch.
+ *
+ * @generated from message batchprogress.v1.GetBatchHistoryResponse
+ */
+export declare type GetBatchHistoryResponse = Message<"batchprogress.v1.GetBatchHistoryResponse"> & {
+  /**
+   * The points in ascending order of time, including the first and the newest. The
+   * tallies of a point hold until the next one: a stall has a point at its beginning
+   * and one at its end. Of changes that are closer than about 1/150 of the age of the
+   * batch, not all are kept.
+   *
+   * Servers of version 0.1 keep no history. What they changed while newer ones ran
+   * shows at the next point. The history of a batch that they created begins with
+   * its first change by a newer server, and is empty without one.
+   *
+   * @generated from field: repeated batchprogress.v1.HistoryPoint points = 1;
+   */
+  points: HistoryPoint[];
+};
+
+/**
+ * Describes the message batchprogress.v1.GetBatchHistoryResponse.
+ * Use `create(GetBatchHistoryResponseSchema)` to create a new message.
+ */
+export declare const GetBatchHistoryResponseSchema: GenMessage<GetBatchHistoryResponse>;
+
+/**
+ * The tallies of a batch at one moment.
+ *
+ * @generated from message batchprogress.v1.HistoryPoint
+ */
+export declare type HistoryPoint = Message<"batchprogress.v1.HistoryPoint"> & {
+  /**
+   * When, by the database's clock.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp;
+
+  /**
+   * The number of jobs in the batch.
+   *
+   * @generated from field: int64 total_jobs = 2;
+   */
+  totalJobs: bigint;
+
+  /**
+   * Jobs that had succeeded.
+   *
+   * @generated from field: int64 succeeded_jobs = 3;
+   */
+  succeededJobs: bigint;
+
+  /**
+   * Jobs that had failed.
+   *
+   * @generated from field: int64 failed_jobs = 4;
+   */
+  failedJobs: bigint;
+
+  /**
+   * Jobs that had been skipped.
+   *
+   * @generated from field: int64 skipped_jobs = 5;
+   */
+  skippedJobs: bigint;
+};
+
+/**
+ * Describes the message batchprogress.v1.HistoryPoint.
+ * Use `create(HistoryPointSchema)` to create a new message.
+ */
+export declare const HistoryPointSchema: GenMessage<HistoryPoint>;
+
+/**
  * A request for the failures of a batch, in groups.
  *
  * @generated from message batchprogress.v1.ListFailureGroupsRequest
@@ -2118,6 +2213,18 @@ export declare const ProgressService: GenService<{
     output: typeof ListPendingJobsResponseSchema;
   },
   /**
+   * Returns how the tallies of a batch grew, as at most 300 points.
+   *
+   * - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
+   *
+   * @generated from rpc batchprogress.v1.ProgressService.GetBatchHistory
+   */
+  getBatchHistory: {
+    methodKind: "unary";
+    input: typeof GetBatchHistoryRequestSchema;
+    output: typeof GetBatchHistoryResponseSchema;
+  },
+  /**
    * Lists the failed results of a batch, grouped by similar errors: errors of the
    * same error_type whose messages differ, within their first 500 characters,
    * only in ids, numbers, addresses, quoted values and words that contain digits.
@@ -2214,8 +2321,9 @@ export declare const ProgressService: GenService<{
   },
   /**
    * Creates a short-lived token for a browser: it may call GetBatch,
-   * ListFailureGroups and WatchBatch for one batch, and nothing else. It cannot be
-   * revoked, and a watch outlives it by at most the age of a connection.
+   * GetBatchHistory, ListFailureGroups and WatchBatch for one batch, and nothing
+   * else. It cannot be revoked, and a watch outlives it by at most the age of a
+   * connection.
    *
    * - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
    * - FAILED_PRECONDITION / WATCH_TOKENS_OFF: the server has no key to sign with, or
