@@ -226,6 +226,16 @@ async def test_pending_jobs_are_those_that_the_reconciler_found(client: Either, 
         await client.call("pending_jobs", "nope")
 
 
+async def test_history_is_read_as_points(client: Either, progress: Served) -> None:
+    batch = await client.call("create", "b", 2)
+    await progress.report("b", "j", pb.JOB_OUTCOME_FAILED)
+    first, last = await client.call("history", "b")
+    assert (first.time, first.total_jobs, first.ended_jobs) == (batch.create_time, 2, 0)
+    assert (last.ended_jobs, last.failed_jobs, last.succeeded_jobs) == (1, 1, 0)
+    with pytest.raises(BatchNotFound):
+        await client.call("history", "nope")
+
+
 async def test_a_rate_is_read_with_the_time_that_it_holds(client: Either, progress: Served) -> None:
     await client.call("create", "b", 3)
     assert (await client.call("get", "b")).pace_holds_for is None

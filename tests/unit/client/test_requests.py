@@ -93,6 +93,7 @@ def test_unknown_if_ended_is_refused() -> None:
             "ListPendingJobs",
             pb.ListPendingJobsRequest(batch_id="b", page_size=1_000),
         ),
+        (requests.history("b"), "GetBatchHistory", pb.GetBatchHistoryRequest(batch_id="b")),
         (
             requests.repairs_page("b", 7, "t"),
             "ListRepairs",

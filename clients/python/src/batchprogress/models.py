@@ -196,6 +196,23 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPoint:
+    """The tallies of a batch from one moment on, until the next point."""
+
+    time: datetime
+    total_jobs: int
+    succeeded_jobs: int
+    failed_jobs: int
+    skipped_jobs: int
+    message: pb.HistoryPoint = field(repr=False, compare=False)
+
+    @property
+    def ended_jobs(self) -> int:
+        """The number of jobs that had ended, however they ended."""
+        return self.succeeded_jobs + self.failed_jobs + self.skipped_jobs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
     """A pass of the reconciler."""
 

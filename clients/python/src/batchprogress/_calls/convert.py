@@ -12,6 +12,7 @@ from batchprogress.models import (
     BatchState,
     CancelReason,
     FailureGroup,
+    HistoryPoint,
     JobOutcome,
     JobResult,
     Pass,
@@ -130,6 +131,11 @@ def to_repair(message: pb.Repair) -> Repair:
     )
 
 
+def to_history(message: pb.GetBatchHistoryResponse) -> tuple[HistoryPoint, ...]:
+    """Return the points in a message."""
+    return tuple(map(_history_point, message.points))
+
+
 def to_pass(message: operations_pb2.Pass) -> Pass:
     """Return the pass in a message."""
     return Pass(
@@ -168,6 +174,17 @@ def _pending_job(message: pb.PendingJob) -> PendingJob:
         job_id=message.job_id,
         display_name=message.display_name,
         attempt=message.attempt,
+        message=message,
+    )
+
+
+def _history_point(message: pb.HistoryPoint) -> HistoryPoint:
+    return HistoryPoint(
+        time=_time(message.time),
+        total_jobs=message.total_jobs,
+        succeeded_jobs=message.succeeded_jobs,
+        failed_jobs=message.failed_jobs,
+        skipped_jobs=message.skipped_jobs,
         message=message,
     )
 

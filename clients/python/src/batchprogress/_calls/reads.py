@@ -9,6 +9,7 @@ from batchprogress.models import (
     Batch,
     BatchState,
     FailureGroup,
+    HistoryPoint,
     JobOutcome,
     JobResult,
     Pass,
@@ -186,6 +187,29 @@ class Reads:
 
         """
         return self._caller.answer(requests.pending_jobs(batch_id))
+
+    def history(self, batch_id: str) -> tuple[HistoryPoint, ...]:
+        """Return how the tallies of a batch grew: at most 300 points, in ascending order of time.
+
+        The tallies of a point hold until the next one, so a stall has a point at each end. The first is the
+        creation, and the last the batch as it is now.
+
+        Args:
+            batch_id: the batch.
+
+        Returns:
+            The points; none if the server kept no history, as servers of version 0.1 do.
+
+        Raises:
+            BatchNotFound: there is no such batch.
+            ServerTooOld: the server has no histories.
+
+        Example:
+            >>> for point in client.history("sync-2026-11"):
+            ...     print(point.time, point.ended_jobs, point.failed_jobs, point.total_jobs)
+
+        """
+        return self._caller.answer(requests.history(batch_id))
 
     def repairs(
         self, batch_id: str, *, page_size: int = PAGE_SIZE_MAX, page_token: str = ""

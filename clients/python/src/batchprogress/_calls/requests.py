@@ -15,6 +15,7 @@ from batchprogress._calls.convert import (
     STATE_NUMBERS,
     to_batch,
     to_failure_group,
+    to_history,
     to_job_result,
     to_pass,
     to_pending_jobs,
@@ -28,6 +29,7 @@ from batchprogress.models import (
     Batch,
     BatchState,
     FailureGroup,
+    HistoryPoint,
     JobOutcome,
     JobResult,
     Pass,
@@ -142,6 +144,11 @@ def pending_jobs(batch_id: str) -> Call[PendingJobs]:
     """Read the pending jobs of a batch: the server keeps no more than a page holds."""
     request = pb.ListPendingJobsRequest(batch_id=batch_id, page_size=PAGE_SIZE_MAX)
     return Call("ListPendingJobs", request, to_pending_jobs, batch_id)
+
+
+def history(batch_id: str) -> Call[tuple[HistoryPoint, ...]]:
+    """Read the history of a batch."""
+    return Call("GetBatchHistory", pb.GetBatchHistoryRequest(batch_id=batch_id), to_history, batch_id)
 
 
 def batches_page(

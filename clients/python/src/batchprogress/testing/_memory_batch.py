@@ -6,6 +6,7 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from batchprogress.testing._checks import JOBS_MAX
+from batchprogress.testing._memory_history import MemoryHistory
 from batchprogress.testing._refusals import Refused
 from batchprogress.v1 import progress_pb2 as pb
 
@@ -56,7 +57,8 @@ class MemoryBatch:
         )
         if creation.HasField("failure_limit"):
             self.message.failure_limit.CopyFrom(creation.failure_limit)
-        self._settle()
+        self._settle(self.message.create_time)
+        self.history = MemoryHistory(self.message)
 
     @property
     def has_ended(self) -> bool:
@@ -111,14 +113,14 @@ class MemoryBatch:
             raise _unfit("TOTAL_TOO_LARGE", f"batch {batch_id} would have more than {JOBS_MAX} jobs")
         self._additions[request_id] = additional_jobs
         self._announced_jobs += additional_jobs
-        self._change()
+        self._change(now())
 
     def seal(self) -> None:
         """Make the total final."""
         if not self.message.sealed and not self.has_ended:
             self._announced_jobs = self.message.total_jobs
             self.message.sealed = True
-            self._change()
+            self._change(now())
 
     def cancel(self) -> None:
         """Cancel the batch.
@@ -131,8 +133,8 @@ class MemoryBatch:
             text = f"batch {self.message.batch_id} has completed: it can no longer be cancelled"
             raise _unfit("BATCH_COMPLETED", text)
         if not self.has_ended:
-            self._end(pb.BATCH_STATE_CANCELLED, pb.CANCEL_REASON_REQUESTED)
-            self._change()
+            self._end(pb.BATCH_STATE_CANCELLED, pb.CANCEL_REASON_REQUESTED, time := now())
+            self._change(time)
 
     def record(
         self, reports: Iterable[pb.ReportJobResultRequest]
@@ -149,7 +151,7 @@ class MemoryBatch:
             answer for answer in answers if not isinstance(answer, Refused)
         }:
             self.message.last_result_time.CopyFrom(time)
-            self._change()
+            self._change(time)
         return answers
 
     def _record(self, report: pb.ReportJobResultRequest, time: Timestamp) -> "pb.Disposition.ValueType":
@@ -196,11 +198,12 @@ class MemoryBatch:
         tally = _TALLIES[outcome]
         setattr(self.message, tally, getattr(self.message, tally) + number)
 
-    def _change(self) -> None:
+    def _change(self, time: Timestamp) -> None:
         self.message.revision += 1
-        self._settle()
+        self._settle(time)
+        self.history.add(self.message, time)
 
-    def _settle(self) -> None:
+    def _settle(self, time: Timestamp) -> None:
         """Compute what follows from the tallies, and end the batch if that is due."""
         batch, ended_jobs = self.message, len(self.results)
         batch.total_jobs = max(self._announced_jobs, ended_jobs)
@@ -212,9 +215,9 @@ class MemoryBatch:
         if self.has_ended:
             return
         if self._exceeds_limit():
-            self._end(pb.BATCH_STATE_CANCELLED, pb.CANCEL_REASON_FAILURE_LIMIT)
+            self._end(pb.BATCH_STATE_CANCELLED, pb.CANCEL_REASON_FAILURE_LIMIT, time)
         elif batch.sealed and not batch.pending_jobs:
-            self._end(pb.BATCH_STATE_COMPLETED, pb.CANCEL_REASON_UNSPECIFIED)
+            self._end(pb.BATCH_STATE_COMPLETED, pb.CANCEL_REASON_UNSPECIFIED, time)
 
     def _exceeds_limit(self) -> bool:
         batch = self.message
@@ -226,10 +229,12 @@ class MemoryBatch:
                 return batch.sealed and batch.failed_jobs * 100 > percent * batch.total_jobs
         return False
 
-    def _end(self, state: "pb.BatchState.ValueType", reason: "pb.CancelReason.ValueType") -> None:
+    def _end(
+        self, state: "pb.BatchState.ValueType", reason: "pb.CancelReason.ValueType", time: Timestamp
+    ) -> None:
         self.message.state = state
         self.message.cancel_reason = reason
-        self.message.complete_time.CopyFrom(now())
+        self.message.complete_time.CopyFrom(time)
 
     @staticmethod
     def _is_created_sealed(creation: pb.CreateBatchRequest) -> bool:

@@ -180,6 +180,11 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         return pb.ListPendingJobsResponse()
 
     @_answers
+    def GetBatchHistory(self, request: pb.GetBatchHistoryRequest) -> pb.GetBatchHistoryResponse:
+        with self._memory.locked(checks.check_batch_id(request.batch_id)) as batch:
+            return pb.GetBatchHistoryResponse(points=batch.history.points)
+
+    @_answers
     def ListRepairs(self, request: pb.ListRepairsRequest) -> pb.ListRepairsResponse:
         checks.check_page(request.batch_id, request.page_size)
         self._results(request.batch_id)
