@@ -119,9 +119,7 @@ class Batch:
     """None unless the batch is cancelled, and if a server before schema 0009 cancelled it."""
     failure_limit: FailureLimit | None = None
     """None if any number of jobs may fail."""
-    recent_history: bytes | None = field(default=None, repr=False, compare=False)
-    """The newest points of its history (batches.history); None if it has none, and unless it was read to be
-    changed or with its history."""
+    recent_history: bytes | None = field(default=None, repr=False, compare=False)  # see batches.history
     read_time: datetime
 
     @property

@@ -25,7 +25,6 @@ from batches.store import (
     failure_groups,
     failures,
     history,
-    lease,
     lifecycle,
     listings,
     looks,
@@ -268,14 +267,6 @@ class BatchStore(PassStore):
         """
         fingerprints = await recording.fingerprints_of(plan.results)
         return await self._database.write(lambda c: repairs.write_repair(c, plan, fingerprints))
-
-    async def acquire_lease(self, name: str, holder: str, seconds: float) -> bool:
-        """Acquire or renew a lease; return False if another holder has it."""
-        return await self._database.write(lambda c: lease.acquire(c, name, holder, seconds))
-
-    async def release_lease(self, name: str, holder: str) -> None:
-        """Release a lease if this holder still has it."""
-        await self._database.write(lambda c: lease.release(c, name, holder))
 
     async def purge_ended(self, ended_before: datetime) -> int:
         """Purge some batches that ended before that time; return their number."""

@@ -5,12 +5,12 @@ from functools import partial
 from batches.listing import Page
 from batches.passes import SCHEDULED, BegunPass, Pass, PassKind, PassNumbers
 from batches.server_info import ServerInfo
-from batches.store import passes, server_info
+from batches.store import lease, passes, server_info
 from batches.store.database import Database
 
 
 class PassStore:
-    """The operations on passes, one transaction each.
+    """The operations on passes and their leases, one transaction each.
 
     Args:
         database: The database, already migrated; the caller closes it.
@@ -52,3 +52,11 @@ class PassStore:
     async def read_server_info(self) -> ServerInfo:
         """Return the kind and version of the database, and when the last pass of the reconciler ended."""
         return await self._database.read(server_info.read_server_info)
+
+    async def acquire_lease(self, name: str, holder: str, seconds: float) -> bool:
+        """Acquire or renew a lease; return False if another holder has it."""
+        return await self._database.write(lambda c: lease.acquire(c, name, holder, seconds))
+
+    async def release_lease(self, name: str, holder: str) -> None:
+        """Release a lease if this holder still has it."""
+        await self._database.write(lambda c: lease.release(c, name, holder))
