@@ -272,9 +272,9 @@ class BatchStore(PassStore):
         """Purge some batches that ended before that time; return their number."""
         return await self._database.write(lambda c: retention.purge_ended(c, ended_before))
 
-    async def delete_chunk(self) -> bool:
-        """Delete some rows of purged batches; return False if none are left."""
-        return await self._database.write(retention.delete_chunk)
+    async def delete_chunk(self, rows_max: int = retention.CHUNK_ROWS) -> bool:
+        """Delete up to this many results of purged batches; return False if none are left."""
+        return await self._database.write(partial(retention.delete_chunk, rows_max=rows_max))
 
     async def check(self) -> AsyncIterator[check.CheckedPage]:
         """Compare the counters of all batches with their rows, page by page."""

@@ -19,7 +19,7 @@ from batches.store.rows import lock_batches
 CHUNK_BATCHES = 100
 """Batches purged in one transaction."""
 CHUNK_ROWS = 2_000
-"""Rows deleted in one transaction: some ten milliseconds of work."""
+"""The most rows deleted in one transaction: some ten milliseconds of work."""
 CHUNK_DETAILS = 200
 """Error details deleted in one transaction: at most some 3 MB, which replicas get too."""
 
@@ -61,7 +61,7 @@ async def delete_batch(connection: AsyncConnection, batch_id: str) -> None:
         if not batch.has_ended:
             raise BatchProcessing(batch_id)
         await purge(connection, [batch.batch_key])
-        await _delete_rows(connection, batch.batch_key)
+        await _delete_rows(connection, batch.batch_key, CHUNK_ROWS)
 
 
 async def purge(connection: AsyncConnection, keys: Sequence[int]) -> None:
@@ -78,21 +78,21 @@ async def lock_existing(connection: AsyncConnection, keys: Sequence[int]) -> Seq
     return (await connection.scalars(query.with_for_update())).all() if keys else []
 
 
-async def delete_chunk(connection: AsyncConnection) -> bool:
+async def delete_chunk(connection: AsyncConnection, rows_max: int) -> bool:
     """Delete some rows of a purged batch; return False if none are left."""
     table = schema.deleted_batches.c
     key = await connection.scalar(select(table.batch_key).order_by(table.batch_key).limit(1))
     if key is None:
         return False
-    await _delete_rows(connection, key)
+    await _delete_rows(connection, key, rows_max)
     return True
 
 
-async def _delete_rows(connection: AsyncConnection, batch_key: int) -> None:
+async def _delete_rows(connection: AsyncConnection, batch_key: int, rows_max: int) -> None:
     """Delete some rows of a purged batch: its error details, then its results, then everything else."""
     if await _delete_jobs(connection, schema.error_details, batch_key, CHUNK_DETAILS) == CHUNK_DETAILS:
         return
-    if await _delete_jobs(connection, schema.job_results, batch_key, CHUNK_ROWS) < CHUNK_ROWS:
+    if await _delete_jobs(connection, schema.job_results, batch_key, rows_max) < rows_max:
         for small in _SMALL_TABLES:
             await connection.execute(delete(small).where(small.c.batch_key == batch_key))
 

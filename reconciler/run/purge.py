@@ -1,12 +1,14 @@
 """Deletes batches that ended long ago, in its own share of the time of a pass."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 
 from batches.errors import DatabaseUnavailable
 from batches.store.batch_store import BatchStore
+from reconciler.run.chunk_size import ChunkSize
 from reconciler.run.deadline import Deadline, StopReason
 
 PURGE_SHARE = 0.125
@@ -45,10 +47,18 @@ async def purge_ended(
     try:
         while ended_before is not None and has_time() and (some := await store.purge_ended(ended_before)):
             removed += some
-        while has_time() and await store.delete_chunk():
-            pass
+        await _delete_rows(store, has_time)
     except DatabaseUnavailable:
         deadline.stop(StopReason.DATABASE_UNAVAILABLE)
     if deadline.is_over:
         _log.info("the next pass continues the deletion")
     return removed
+
+
+async def _delete_rows(store: BatchStore, has_time: Callable[[], bool]) -> None:
+    """Delete the rows of purged batches in chunks, with pauses for reports and for other nodes."""
+    clock = asyncio.get_running_loop().time
+    size, start = ChunkSize(), clock()
+    while has_time() and await store.delete_chunk(size.rows_max):
+        await asyncio.sleep(size.pause_after(clock() - start))
+        start = clock()

@@ -13,6 +13,7 @@ from batches.repair import RepairPlan
 from batches.store import retention
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batches.store.retention import CHUNK_ROWS
 from tests.integration.store.steps import (
     RECORDED,
     ago,
@@ -55,10 +56,10 @@ async def completed(store: BatchStore, batch_id: str = "batch", jobs: int = 3) -
     await store.seal_batch(batch_id)
 
 
-async def delete_all(store: BatchStore) -> int:
+async def delete_all(store: BatchStore, rows_max: int = CHUNK_ROWS) -> int:
     """Delete all chunks; return their number."""
     chunks = 0
-    while await store.delete_chunk():
+    while await store.delete_chunk(rows_max):
         chunks += 1
     return chunks
 
@@ -119,29 +120,25 @@ async def test_purging_without_ended_batches_does_nothing(store: BatchStore) -> 
 
 
 async def test_an_interrupted_deletion_continues(
-    store: BatchStore, other_store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
+    store: BatchStore, other_store: BatchStore, database: Database
 ) -> None:
     """Each chunk is bounded and committed."""
-    monkeypatch.setattr(retention, "CHUNK_ROWS", 10)
     for batch_id in ("one", "two"):
         await completed(store, batch_id, jobs=35)
     await age(database, "one", "two")
     await store.purge_ended(ago(DAY_SECONDS))
-    assert await store.delete_chunk()
+    assert await store.delete_chunk(10)
     assert (await count_rows(database))["job_results"] == 60
-    assert await delete_all(other_store) == 7
+    assert await delete_all(other_store, 10) == 7
     assert await count_rows(database) == {}
 
 
-async def test_the_id_of_a_purged_batch_can_be_reused(
-    store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_id_of_a_purged_batch_can_be_reused(store: BatchStore, database: Database) -> None:
     """The new batch has nothing of the old one, whose rows are still being deleted."""
-    monkeypatch.setattr(retention, "CHUNK_ROWS", 2)
     await completed(store, jobs=5)
     await age(database, "batch")
     await store.purge_ended(ago(DAY_SECONDS))
-    await store.delete_chunk()
+    await store.delete_chunk(2)
     batch = await create(store, 7, sealed=False)
     assert (batch.tally, batch.labels, batch.revision) == (Tally(), {}, 1)
     assert await recorded(store) == {}
