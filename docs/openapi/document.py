@@ -14,7 +14,7 @@ from services.gateway.contract.methods import SERVICES
 INTRODUCTION = """\
 The contract of Batch Progress over HTTP, as the gateway serves it: each call is a POST of JSON by the \
 [Connect protocol](https://connectrpc.com/docs/protocol); calls that only read can be made by GET, too. \
-Below /v1 are plain reads, events and a badge.
+Below /v1 are plain reads, events, a badge and files with the failed jobs of a batch.
 
 JSON is [ProtoJSON](https://protobuf.dev/programming-guides/json/): names in camelCase, 64-bit numbers as \
 strings, enums by name, times as RFC 3339. Unknown fields are ignored. The stream WatchBatch is not \

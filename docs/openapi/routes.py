@@ -9,6 +9,8 @@ from docs.openapi.calls import REQUEST_ID, Calls, Operation
 from docs.openapi.schemas import Schema, Schemas
 from services.gateway.badge import badge
 from services.gateway.live import event_stream
+from services.gateway.reads import failure_export
+from services.gateway.reads.failure_lines import Format
 from services.gateway.reads.reads import METHODS
 
 TAG = {
@@ -26,6 +28,12 @@ from now to its end. At most four a second.
 - `refused`: an `Error`: the caller may not see the batch any longer.
 
 A stream that ends without `ended` or `refused` was cut: connect again with `Last-Event-ID`."""
+FAILURES = """\
+Sends every failed job of a batch in ascending order of job_id, without error_details. The server is asked \
+page by page. A file that breaks off ends with the connection, without the last chunk.
+
+In CSV, a text that a spreadsheet would take for a formula has an apostrophe before it."""
+SET_BY_THE_GATEWAY = frozenset({"outcome", "page_size", "page_token"})
 LAST_EVENT_ID: Schema = {
     "name": "Last-Event-ID",
     "in": "header",
@@ -68,6 +76,7 @@ class Routes:
         """Return the operations by path."""
         reads = {path: self._read(self._methods[method.info.name]) for path, method in METHODS.items()}
         paths = {**reads, event_stream.PATH: self._events(), badge.PATH: self._badge()}
+        paths |= {path: self._failures(kind) for path, kind in failure_export.PATHS.items()}
         return {path: {"get": operation} for path, operation in paths.items()}
 
     def _read(self, method: MethodDescriptor) -> Operation:
@@ -92,6 +101,19 @@ class Routes:
             "description": EVENTS,
             "parameters": [*read["parameters"], LAST_EVENT_ID],
             "responses": {**read["responses"], "200": stream, "204": known},
+        }
+
+    def _failures(self, kind: Format) -> Operation:
+        read = self._read(self._methods["ListJobResults"])
+        kept = [one for one in read["parameters"] if one.get("name") not in SET_BY_THE_GATEWAY]
+        lines = {kind.media_type.partition(";")[0]: {"schema": {"type": "string"}}}
+        return {
+            **read,
+            "operationId": f"BatchFailures_{kind.ending}",
+            "summary": f"Sends every failed job of a batch as a file ({kind.ending})",
+            "description": FAILURES,
+            "parameters": kept,
+            "responses": {**read["responses"], "200": {"description": "The file.", "content": lines}},
         }
 
     def _badge(self) -> Operation:

@@ -1,5 +1,6 @@
 """The settings of the gateway, each from the environment variable GATEWAY_<NAME>."""
 
+import re
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -53,6 +54,12 @@ class GatewaySettings(UpstreamSettings):
         default=False,
         description="Serve only the methods that read, events and the page. Default: off, since the server"
         " decides by the caller's token what it may do.",
+    )
+    job_url: str = Field(
+        default="",
+        description="The address of a job on the queue's own page, to which the page links from a failed job,"
+        " such as https://flower.example.com/task/{job_id}; {batch_id} is replaced, too, both"
+        " percent-encoded. Default: no link.",
     )
     call_seconds_max: float = Field(
         default=30,
@@ -128,6 +135,21 @@ class GatewaySettings(UpstreamSettings):
                 parts.scheme not in {"http", "https"} or origin != f"{parts.scheme}://{parts.netloc}"
             ):
                 raise ValueError(f"has {origin!r}, which is not an origin such as https://app.example")
+        return value
+
+    @field_validator("job_url")
+    @classmethod
+    def _is_template(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(
+                "must be an http or https address such as https://flower.example.com/task/{job_id}"
+            )
+        names = re.findall(r"\{(.*?)\}|[{}]", value)
+        if "job_id" not in names or not set(names) <= {"job_id", "batch_id"} or "{" in parts.netloc:
+            raise ValueError("must have {job_id} after its host, and besides only {batch_id} in braces")
         return value
 
     @field_validator("allowed_hosts")

@@ -30,6 +30,8 @@ from services.gateway.live.event_stream import EventStreams
 from services.gateway.live.metrics import ViewerCollector
 from services.gateway.live.viewer_hub import ViewerHub
 from services.gateway.page.files import page_application
+from services.gateway.reads import failure_export
+from services.gateway.reads.failure_export import FailureExports
 from services.gateway.reads.reads import METHODS, Reads
 from services.gateway.settings import GatewaySettings
 from services.gateway.web.tls import HttpCertificate
@@ -62,10 +64,11 @@ class GatewayServer:
         routes: dict[str, ASGIApp] = {
             **dict.fromkeys((method.path for method in methods), contract),
             **dict.fromkeys(METHODS, Reads(self._forwarder, metrics)),
+            **dict.fromkeys(failure_export.PATHS, FailureExports(self._forwarder, metrics)),
             event_stream.PATH: self._events,
             badge.PATH: Badges(self._forwarder, metrics),
         }
-        self._gateway = Gateway(routes, page_application(), settings.hosts, settings.origins)
+        self._gateway = Gateway(routes, page_application(settings.job_url), settings.hosts, settings.origins)
         registry.register(self._collector())
         registry.register(ViewerCollector(self._events))
         self._web = WebServer(self._gateway.app(), self._options(settings))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -16,12 +16,21 @@ STATIC = Path(__file__).parent / "static"
 DOCUMENTS = {"/": "index.html", "/batch": "batch.html"}
 """The documents, by their paths."""
 FILES = "/static"
+SETTINGS = "/page.json"
+"""The settings of the page: what its files cannot know."""
 
 
-def page_application() -> ASGIApp:
-    """Return the application of the page."""
+def page_application(job_url: str = "") -> ASGIApp:
+    """Return the application of the page.
+
+    Args:
+        job_url: the address of a job on the queue's own page, with {job_id} and {batch_id} in place of the
+            ids; empty: it has none.
+
+    """
     files = StaticFiles(directory=STATIC)
     routes = [Route(path, _document(files, name)) for path, name in DOCUMENTS.items()]
+    routes.append(Route(SETTINGS, _settings(job_url)))
     return PageHeaders(Starlette(routes=[*routes, Mount(FILES, files)]))
 
 
@@ -32,7 +41,14 @@ def is_of_page(path: str) -> bool:
         path: the path of a request.
 
     """
-    return path in DOCUMENTS or path.startswith(f"{FILES}/")
+    return path in DOCUMENTS or path == SETTINGS or path.startswith(f"{FILES}/")
+
+
+def _settings(job_url: str) -> Callable[[Request], Awaitable[Response]]:
+    async def settings(_request: Request) -> Response:
+        return JSONResponse({"jobUrl": job_url})
+
+    return settings
 
 
 def _document(files: StaticFiles, name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -23,6 +23,7 @@ from tests.support.queue_fake import FakeBatch, FakeJob, QueueFake
 from tests.support.queue_fake import served as queue_served
 
 PASS_SECONDS_MAX = 60
+JOB_URL = "https://flower.example.com/task/{job_id}"
 QUIET = timedelta(minutes=14)
 ERRORS = (
     ("TimeoutError", "the registry did not answer within 30 s"),
@@ -129,7 +130,7 @@ async def scene(database_url: str) -> AsyncIterator[Scene]:
     """Run all servers while the context is open."""
     async with (
         progress_process(database_url) as progress,
-        gateway_process(progress.target) as shown,
+        gateway_process(progress.target, GATEWAY_JOB_URL=JOB_URL) as shown,
         grpc.aio.insecure_channel(progress.target) as channel,
     ):
         yield Scene(database_url, f"http://{shown.target}", stub_of(channel))

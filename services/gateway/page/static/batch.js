@@ -22,7 +22,7 @@ const plot = new Plot(byId("plot"), byId("plot-readout"));
 const announcer = new Announcer(byId("news"));
 const failures = new Failures(batchId);
 const pendingJobs = new PendingJobs(batchId);
-const failuresRefresher = new Refresher(() => failures.refresh());
+const failuresRefresher = new Refresher(() => failures.refresh(batch.failedJobs));
 const repairsRefresher = new Refresher(async () => {
   plot.repairs = await showRepairs(batchId);
   plot.draw();

@@ -1,29 +1,38 @@
 // The failures, grouped by error; a group can be expanded to list its jobs.
 
-import { call, fullPage } from "./api.js";
+import { call } from "./api.js";
+import { AllFailedJobs } from "./all_failed_jobs.js";
 import { byId, element, setChildren, setText } from "./dom.js";
-import { count, jobs, moment } from "./wording.js";
+import { FailedJobs } from "./failed_jobs.js";
+import { JobDialog } from "./job_dialog.js";
+import { count, jobs } from "./wording.js";
 
 const GROUPS_PAGE_SIZE = 100;
-const JOBS_PAGE_SIZE = 250; // about 100 KB
 
 export class Failures {
   constructor(batchId) {
     this.batchId = batchId;
     this.groups = new Map();
     this.pages = 1;
+    this.failedJobs = 0;
+    const dialog = new JobDialog(batchId);
+    this.open = (result) => dialog.open(result);
+    this.all = new AllFailedJobs(batchId, this.open);
+    dialog.openNamed();
     byId("failures-next").addEventListener("click", () => this.showMore());
   }
 
-  async refresh() {
+  /** Read the groups; the number of failed jobs is the batch's, since not all groups need be shown. */
+  async refresh(failedJobs = this.failedJobs) {
+    this.failedJobs = failedJobs;
     const { groups, total, hasMore } = await this.read();
     this.groups = new Map(groups.map((group) => [keyOf(group), this.groupOf(group)]));
     setChildren(byId("failures"), [...this.groups.values()].map((group) => group.node));
-    const failed = groups.reduce((sum, group) => sum + Number(group.failedJobs), 0);
-    byId("no-failures").hidden = failed > 0;
+    byId("no-failures").hidden = Number(failedJobs) > 0;
     byId("failures-more").hidden = !hasMore;
-    setText(byId("failures-shown"), `${kinds(groups.length)} shown. `);
-    setText(byId("failures-count"), countOf(failed, total, hasMore));
+    setText(byId("failures-shown"), `${count(groups.length)} largest of ${kinds(total)} shown. `);
+    setText(byId("failures-count"), countOf(failedJobs, total));
+    this.all.update(groups.length > 0);
   }
 
   /** Return the groups on the pages that are shown. */
@@ -48,19 +57,19 @@ export class Failures {
   }
 
   groupOf(group) {
-    const shown = this.groups.get(keyOf(group)) ?? new Group(this.batchId, group);
+    const shown = this.groups.get(keyOf(group)) ?? new Group(this.batchId, group, this.open);
     shown.update(group);
     return shown;
   }
 }
 
 class Group {
-  constructor(batchId, group) {
-    this.batchId = batchId;
+  constructor(batchId, group, open) {
     this.fingerprint = group.fingerprint; // none for all further kinds, and from servers of 0.1
     this.count = element("span", { class: "failure-count" });
     this.sample = element("span", { class: "failure-sample" });
-    this.jobs = element("div", { class: "failure-jobs", hidden: "" });
+    this.jobs = new FailedJobs(batchId, "Jobs that failed with this error", open);
+    this.jobs.node.hidden = true;
     this.button = element(
       "button",
       { type: "button", class: "failure-head", "aria-expanded": "false" },
@@ -70,82 +79,27 @@ class Group {
     );
     this.button.disabled = !this.fingerprint;
     this.button.addEventListener("click", () => this.toggle());
-    this.node = element("li", {}, element("h3", {}, this.button), this.jobs);
+    this.node = element("li", {}, element("h3", {}, this.button), this.jobs.node);
   }
 
   update(group) {
     setText(this.count, count(group.failedJobs));
-    setText(this.sample, group.sampleErrorMessage);
+    setText(this.sample, this.fingerprint || group.sampleErrorMessage ? group.sampleErrorMessage : "Among all failed jobs, below.");
   }
 
   toggle() {
-    const opens = this.jobs.hidden;
-    this.jobs.hidden = !opens;
+    const opens = this.jobs.node.hidden;
+    this.jobs.node.hidden = !opens;
     this.button.setAttribute("aria-expanded", String(opens));
-    this.asking?.abort(); // its answer would be added to the newly opened table
-    if (opens) {
-      this.rows = element("tbody");
-      this.more = element("p", { class: "muted" });
-      setChildren(this.jobs, [this.table(), this.more]);
-      this.load("");
-    }
-  }
-
-  table() {
-    const heads = ["Job", "Attempt", "Error", "Recorded"].map((text) => element("th", { scope: "col" }, text));
-    const caption = element("caption", { class: "visually-hidden" }, "Jobs that failed with this error");
-    const table = element("table", {}, caption, element("thead", {}, element("tr", {}, ...heads)), this.rows);
-    return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Failed jobs" }, table);
-  }
-
-  async load(page) {
-    const request = { batchId: this.batchId, fingerprint: this.fingerprint, outcome: "JOB_OUTCOME_FAILED" };
-    const { signal } = (this.asking = new AbortController());
-    setText(this.more, "Loading…");
-    try {
-      const asked = { ...request, pageSize: JOBS_PAGE_SIZE, pageToken: page };
-      const found = await fullPage("ListJobResults", asked, "jobResults", signal);
-      this.rows.append(...found.items.map(rowOf));
-      this.offerMore(found.nextPageToken);
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      this.more.replaceChildren(`${error.message} `, this.next("Try again", page));
-    }
-  }
-
-  offerMore(page) {
-    const shown = `${jobs(this.rows.childElementCount)} shown. `;
-    this.more.replaceChildren(...(page ? [shown, this.next("Show more", page)] : []));
-  }
-
-  next(text, page) {
-    const button = element("button", { type: "button", class: "button small" }, text);
-    button.addEventListener("click", () => this.load(page));
-    return button;
+    if (opens) this.jobs.list({ fingerprint: this.fingerprint });
+    else this.jobs.stop();
   }
 }
 
-function rowOf(result) {
-  const time = moment(result.recordTime) + (result.reconciled ? ", by the reconciler" : "");
-  return element(
-    "tr",
-    {},
-    element("th", { scope: "row" }, ...named(result)),
-    element("td", {}, count(result.attempt)),
-    element("td", { class: "message" }, result.errorMessage),
-    element("td", {}, time),
-  );
-}
-
-function named(result) {
-  const id = element("code", {}, result.jobId);
-  const name = result.displayName.trim();
-  return name ? [element("span", { class: "job-name" }, name), id] : [id];
-}
-
-function countOf(failed, total, hasMore) {
-  if (!failed) return "";
-  return hasMore ? kinds(total) : `${jobs(failed)} in ${kinds(total)}`;
+/** A queue may have counted failures without naming them: these are in no group. */
+function countOf(failedJobs, total) {
+  if (!Number(failedJobs)) return "";
+  return total ? `${jobs(failedJobs)} in ${kinds(total)}` : jobs(failedJobs);
 }
 
 const untyped = (group) => (group.fingerprint || group.sampleJobId ? "No error type" : "All other kinds");
