@@ -2,11 +2,11 @@
 
 from batches.store.retention import CHUNK_ROWS
 
-CHUNK_SECONDS = 0.05
+CHUNK_SECONDS = 0.1
 """The time that a chunk should take. On a cluster every other node applies it, too, and calls there wait
 until it has."""
-CHUNK_ROWS_MIN = 200
-"""Fewer would cost little less: a transaction has a cost of its own."""
+CHUNK_ROWS_MIN = 500
+"""Fewer take nearly as long where the machine is busy: a transaction has a cost of its own."""
 PAUSE_SECONDS_MAX = 1.0
 """A chunk that took longer waited for a lock or for another node."""
 
