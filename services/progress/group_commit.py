@@ -189,7 +189,7 @@ class GroupCommit:
                 if (pause := self._pace.pause_seconds(clock())) and not self._closing:
                     await asyncio.sleep(pause)
                 await self._gather()
-                group = self._turns.take_group(self._size.work_max)
+                group = self._turns.take_group(self._size.work_max, self._size.large_work_max)
                 self._opened_seconds = 0.0  # what is left has waited already
                 self._has_company = group[0].call is not group[-1].call
                 await self._flush(group)
@@ -258,7 +258,11 @@ class GroupCommit:
 
     async def _record_group(self, group: list[Part[Call]]) -> Iterator[Answer]:
         results = [result for part in group for result in part.results]
+        clock = asyncio.get_running_loop().time
+        begun = clock()
         recording = await self._record(results)
+        large_work = sum(part.work for part in group if not part.is_small)
+        self._size.measured(clock() - begun, large_work)
         self._changed(batch.batch_id for batch in recording.changed)
         return iter([*_answers(results, recording)])  # complete before the first caller is answered
 
