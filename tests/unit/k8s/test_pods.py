@@ -9,6 +9,8 @@ from tests.unit.k8s.layout import ROOT, Layout, Pod
 
 QUANTITIES = {"m": 0.001, "": 1, "Mi": 2**20, "Gi": 2**30}
 """The units of our quantities."""
+START_SECONDS_MAX = 120
+"""For a server that needs a minute, as on a node with two cores on which all pods start at once."""
 
 SERVERS = {
     "progress": "batchprogress.v1.progress_pb2",
@@ -107,6 +109,18 @@ def test_http_server_is_probed_on_its_port_and_its_target_is_a_service(
     assert layout.settings()[f"{prefix}_LISTEN"] == f"0.0.0.0:{port['containerPort']}"
     name, _, number = layout.settings()[f"{prefix}_PROGRESS_TARGET"].removeprefix("dns:///").partition(":")
     assert int(number) in {one["port"] for one in layout.named("Service", name)["spec"]["ports"]}
+
+
+def test_servers_have_two_minutes_to_start(layout: Layout) -> None:
+    """A restart of a server that starts slowly would only add to the load of its node."""
+    probes = {
+        pod.deployable: pod.container["startupProbe"]
+        for pod in layout.pods()
+        if "startupProbe" in pod.container
+    }
+    assert probes.keys() >= {"progress", "job-status", "dashboard", "gateway"}
+    seconds = {name: probe["periodSeconds"] * probe["failureThreshold"] for name, probe in probes.items()}
+    assert set(seconds.values()) == {START_SECONDS_MAX}
 
 
 def test_servers_serve_the_name_of_the_liveness_probe() -> None:
