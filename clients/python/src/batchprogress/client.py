@@ -170,6 +170,41 @@ class Client(Changes, Reads):
         """
         return self._caller.watch(batch_id, after_revision=after_revision, min_interval=min_interval)
 
+    def watch_batches(
+        self,
+        *,
+        labels: Mapping[str, str] | None = None,
+        batch_id_prefix: str = "",
+        min_interval: float = 1.0,
+    ) -> Generator[Batch, None, None]:
+        """Yield all batches that match, as they are now and each time one changes, through server restarts.
+
+        It begins with the batches that are processing, and does not end. New batches and ends are yielded,
+        no end is missed, and other states may be skipped. A batch is not followed beyond its end; one that
+        was deleted before its end was seen is yielded once more, with `is_deleted`.
+
+        Args:
+            labels: only batches that carry all of these labels. Default: all.
+            batch_id_prefix: only batches whose ids begin with this. Default: all.
+            min_interval: the least time between two states of a batch, 0 to 60 seconds. Ends are not delayed.
+
+        Returns:
+            An iterator over the states; the server is asked at its first step.
+
+        Raises:
+            TooManyBatches: more than 1,000 matching batches are processing.
+            ServerTooOld: the server is of version 0.1.
+
+        Example:
+            >>> batch = client.create("sync-2026-11", 1037, labels={"team": "sales"})
+            >>> for batch in client.watch_batches(labels={"team": "sales"}):
+            ...     print(batch.batch_id, batch.state, batch.percent_complete)
+            ...     break
+            sync-2026-11 processing 0
+
+        """
+        return self._caller.watch_batches(labels, batch_id_prefix, min_interval)
+
     def wait(self, batch_id: str, timeout: float = math.inf) -> Batch:
         """Wait until a batch has ended.
 

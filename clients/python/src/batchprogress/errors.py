@@ -93,6 +93,10 @@ class RequestConflict(CallFailed):
     """The request_id was used for this batch with another number of jobs."""
 
 
+class TooManyBatches(CallFailed):
+    """More matching batches are processing than one watch may have."""
+
+
 class WatchTokensOff(CallFailed):
     """The server creates no watch tokens: it has no key to sign with, or requires no tokens at all."""
 

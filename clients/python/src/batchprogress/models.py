@@ -105,6 +105,8 @@ class Batch:
     """How many jobs may fail before the batch is cancelled; None without such a limit."""
     max_failed_percent: int | None
     """Which share of its jobs may fail, in percent, before it is cancelled; None without such a limit."""
+    is_deleted: bool = False
+    """Whether it no longer exists, and this is the last state that was seen. Only from `watch_batches`."""
     message: pb.Batch = field(repr=False, compare=False)
 
     @property

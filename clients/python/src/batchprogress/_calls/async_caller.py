@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -13,6 +13,7 @@ from batchprogress._calls.attempts import Attempts, Patience
 from batchprogress._calls.call_errors import Subject, raise_if_closed
 from batchprogress._calls.liveness import END, Liveness
 from batchprogress._calls.requests import Answer, Call
+from batchprogress._calls.selection_cursor import SelectionCursor
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
 from batchprogress._grpc import forks
@@ -20,8 +21,9 @@ from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import StreamSilent, TokenFailed, failure_of, without_message
 from batchprogress.models import Batch
-from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
+
+Cursor = WatchCursor | SelectionCursor
 
 
 class AsyncCaller:
@@ -105,6 +107,30 @@ class AsyncCaller:
             )
         )
 
+    def watch_batches(
+        self,
+        labels: Mapping[str, str] | None = None,
+        batch_id_prefix: str = "",
+        min_interval: float = 1.0,
+        waiting: Waiting | None = None,
+    ) -> AsyncGenerator[Batch, None]:
+        """Yield the states of all batches that match, for ever.
+
+        Raises:
+            CallFailed: as `watch`.
+
+        """
+        return self.states(
+            SelectionCursor(
+                self._connection.target,
+                labels=labels,
+                batch_id_prefix=batch_id_prefix,
+                min_interval=min_interval,
+                retry=self._patience.retry,
+                waiting=waiting,
+            )
+        )
+
     async def wait(self, batch_id: str, seconds_max: float) -> Batch:
         """Return a batch when it has ended.
 
@@ -141,7 +167,7 @@ class AsyncCaller:
         if task is None or not task.cancelling():
             raise_if_closed(subject, self._channels.closings > closings)
 
-    async def states(self, cursor: WatchCursor) -> AsyncGenerator[Batch, None]:
+    async def states(self, cursor: Cursor) -> AsyncGenerator[Batch, None]:
         """Yield the states that a cursor asks for, through any number of streams."""
         delay: float | None = 0.0
         closings = self._channels.closings
@@ -153,7 +179,7 @@ class AsyncCaller:
                 try:
                     async with aclosing(self._responses(channel, cursor)) as responses:
                         async for response in responses:
-                            if (batch := cursor.advance(response)) is not None:
+                            for batch in cursor.news(response):
                                 yield batch
                 except (grpc.RpcError, TokenFailed, StreamSilent) as broken:
                     failure = failure_of(broken)
@@ -163,20 +189,18 @@ class AsyncCaller:
                     raise
             delay = cursor.delay_after(failure, time.monotonic())
 
-    async def _responses(
-        self, channel: grpc.aio.Channel, cursor: WatchCursor
-    ) -> AsyncGenerator[pb.GetBatchResponse | pb.WatchBatchResponse | None, None]:
+    async def _responses(self, channel: grpc.aio.Channel, cursor: Cursor) -> AsyncGenerator[Any, None]:
         """Yield the responses of one stream; after a failure, that of a unary call first."""
         stub = progress_pb2_grpc.ProgressServiceStub(channel)
         if cursor.asks_first:
-            yield await stub.GetBatch(
+            yield await getattr(stub, cursor.question_method)(
                 cursor.question,
                 timeout=cursor.question_seconds(time.monotonic()),
                 metadata=self._connection.metadata(),
             )
         pid = os.getpid()
         stream = forks.keep(
-            stub.WatchBatch(
+            getattr(stub, cursor.subject.method)(
                 cursor.request,
                 timeout=cursor.seconds_left(time.monotonic()),
                 metadata=self._connection.metadata(),
@@ -193,7 +217,7 @@ class AsyncCaller:
                 stream.cancel()
 
 
-async def _heard(stream: Any) -> AsyncGenerator[pb.WatchBatchResponse | None, None]:
+async def _heard(stream: Any) -> AsyncGenerator[Any, None]:
     """Yield the responses of a stream.
 
     Raises:

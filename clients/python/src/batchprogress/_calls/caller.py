@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -13,6 +13,7 @@ from batchprogress._calls.attempts import Attempts, Patience
 from batchprogress._calls.call_errors import Subject, raise_if_closed
 from batchprogress._calls.liveness import END, Liveness
 from batchprogress._calls.requests import Answer, Call
+from batchprogress._calls.selection_cursor import SelectionCursor
 from batchprogress._calls.silence_guard import guard
 from batchprogress._calls.waiting import Waiting
 from batchprogress._calls.watch_cursor import WAIT_INTERVAL_SECONDS, WatchCursor
@@ -21,8 +22,9 @@ from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import Failure, StreamSilent, TokenFailed, failure_of, without_message
 from batchprogress.models import Batch
-from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
+
+Cursor = WatchCursor | SelectionCursor
 
 
 class Caller:
@@ -101,6 +103,30 @@ class Caller:
             )
         )
 
+    def watch_batches(
+        self,
+        labels: Mapping[str, str] | None = None,
+        batch_id_prefix: str = "",
+        min_interval: float = 1.0,
+        waiting: Waiting | None = None,
+    ) -> Generator[Batch, None, None]:
+        """Yield the states of all batches that match, for ever.
+
+        Raises:
+            CallFailed: as `watch`.
+
+        """
+        return self.states(
+            SelectionCursor(
+                self._connection.target,
+                labels=labels,
+                batch_id_prefix=batch_id_prefix,
+                min_interval=min_interval,
+                retry=self._patience.retry,
+                waiting=waiting,
+            )
+        )
+
     def wait(self, batch_id: str, seconds_max: float) -> Batch:
         """Return a batch when it has ended.
 
@@ -131,7 +157,7 @@ class Caller:
     def _subject_of(self, batch_id: str) -> Subject:
         return Subject(self._connection.target, "WatchBatch", batch_id)
 
-    def states(self, cursor: WatchCursor) -> Generator[Batch, None, None]:
+    def states(self, cursor: Cursor) -> Generator[Batch, None, None]:
         """Yield the states that a cursor asks for, through any number of streams."""
         delay: float | None = 0.0
         closings = self._channels.closings
@@ -143,27 +169,24 @@ class Caller:
                 try:
                     with closing(self._responses(channel, cursor)) as responses:
                         for response in responses:
-                            if (batch := cursor.advance(response)) is not None:
-                                yield batch
+                            yield from cursor.news(response)
                 except (grpc.RpcError, TokenFailed, StreamSilent) as broken:
                     failure = failure_of(broken)
                     self._channels.reopen_after(failure, channel)
             delay = cursor.delay_after(failure, time.monotonic())
 
-    def _responses(
-        self, channel: grpc.Channel, cursor: WatchCursor
-    ) -> Generator[pb.GetBatchResponse | pb.WatchBatchResponse | None, None, None]:
+    def _responses(self, channel: grpc.Channel, cursor: Cursor) -> Generator[Any, None, None]:
         """Yield the responses of one stream; after a failure, that of a unary call first."""
         stub = progress_pb2_grpc.ProgressServiceStub(channel)
         if cursor.asks_first:
-            yield stub.GetBatch(
+            yield getattr(stub, cursor.question_method)(
                 cursor.question,
                 timeout=cursor.question_seconds(time.monotonic()),
                 metadata=self._connection.metadata(),
             )
         pid = os.getpid()
         stream: Any = forks.keep(
-            stub.WatchBatch(
+            getattr(stub, cursor.subject.method)(
                 cursor.request,
                 timeout=cursor.seconds_left(time.monotonic()),
                 metadata=self._connection.metadata(),
@@ -181,7 +204,7 @@ class Caller:
                 (stream.cancel if hasattr(stream, "cancel") else stream.close)()
 
 
-def _heard(stream: Any) -> Generator[pb.WatchBatchResponse | None, None, None]:
+def _heard(stream: Any) -> Generator[Any, None, None]:
     """Yield the responses of a stream.
 
     Raises:

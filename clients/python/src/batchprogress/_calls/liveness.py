@@ -34,7 +34,7 @@ class Liveness:
         self.has_begun = True
         self._sends_heartbeats = any(key == HEARTBEAT_KEY for key, _ in initial_metadata)
 
-    def note(self, response: pb.WatchBatchResponse | None) -> None:
+    def note(self, response: pb.WatchBatchResponse | pb.WatchBatchesResponse | None) -> None:
         """Note a response: after a heartbeat others will follow, even if the metadata could not be read."""
         if response is not None and not response.HasField("batch"):
             self._sends_heartbeats = True

@@ -1,6 +1,7 @@
 """Where a watch is, and what the end of a stream means for it. Pure: the clock is passed in."""
 
 import math
+from collections.abc import Sequence
 
 import grpc
 from google.protobuf import duration_pb2
@@ -31,6 +32,8 @@ class WatchCursor:
         waiting: is told how streams end. Default: logs it.
 
     """
+
+    question_method = "GetBatch"
 
     def __init__(  # noqa: PLR0913  # options, by keyword only
         self,
@@ -88,6 +91,11 @@ class WatchCursor:
     def question_seconds(self, now: float) -> float:
         """Return how long the unary call may take."""
         return min(TRY_SECONDS_MAX, max(0.0, self._deadline - now))
+
+    def news(self, response: pb.WatchBatchResponse | pb.GetBatchResponse | None) -> Sequence[Batch]:
+        """Note a response; return the state to yield, if there is one."""
+        batch = self.advance(response)
+        return () if batch is None else (batch,)
 
     def advance(self, response: pb.WatchBatchResponse | pb.GetBatchResponse | None) -> Batch | None:
         """Note a state that was received, and return it; None if it is not a newer state of this batch.
