@@ -105,7 +105,7 @@ recording: setup | $(UV) ## Record make run for the README, in a terminal
 		--min-frame-duration 200 --loop-delay 10000 --template window_frame
 
 .PHONY: serve
-serve: setup ## Serve ProgressService and the gateway on an SQLite file (or BATCHES_DATABASE_URL)
+serve: setup ## Serve ProgressService, the gateway and the notifier on an SQLite file (or BATCHES_DATABASE_URL)
 	$(BIN)/python -m services
 
 .PHONY: gateway

@@ -13,8 +13,6 @@ from batches.clock import lies_ahead
 from batches.errors import (
     BatchCancelled,
     BatchCompleted,
-    BatchConflict,
-    BatchEnded,
     BatchSealed,
     TotalTooLarge,
 )
@@ -38,14 +36,6 @@ class BatchState(enum.IntEnum):
     PROCESSING = 1
     COMPLETED = 2
     CANCELLED = 3
-
-
-class IfEnded(enum.IntEnum):
-    """What happens to a batch of the same id that has ended. The numbers equal those of the contract."""
-
-    RETURN = 0
-    ERROR = 1
-    REPLACE = 2
 
 
 Version = tuple[int, int, datetime | None]
@@ -121,6 +111,8 @@ class Batch:
     """None if any number of jobs may fail."""
     recent_history: bytes | None = field(default=None, repr=False, compare=False)  # see batches.history
     read_time: datetime
+    ends_now: bool = field(default=False, compare=False, repr=False)
+    """Whether the change that made this object ends the batch: saving it writes the event of the end."""
 
     @property
     def total_jobs(self) -> int:
@@ -215,7 +207,7 @@ class Batch:
 
     def cancelled(self, reason: CancelReason) -> "Batch":
         """Return a batch that has not ended as cancelled, as part of another change: the revision stays."""
-        return replace(self, state=BatchState.CANCELLED, cancel_reason=reason, complete_time=self.change_time)
+        return self._ended(BatchState.CANCELLED, reason)
 
     def with_end(self) -> "Batch":
         """Return the batch ended: cancelled if too many jobs failed, else completed if none is pending.
@@ -229,72 +221,10 @@ class Batch:
             return self.cancelled(CancelReason.FAILURE_LIMIT)
         if not self.sealed or self.pending_jobs > 0:
             return self
-        return replace(self, state=BatchState.COMPLETED, complete_time=self.change_time)
+        return self._ended(BatchState.COMPLETED)
 
-
-@dataclass(frozen=True, slots=True)
-class Creation:
-    """How the batch that has the id was created, and whether it has ended."""
-
-    batch_key: int
-    total_jobs: int
-    sealed: bool
-    request_id: str | None
-    state: BatchState
-    complete_time: datetime | None
-    failure_limit: FailureLimit | None = None
-
-    @property
-    def limit_text(self) -> str:
-        """The limit of failed jobs in words."""
-        return f"a limit of {self.failure_limit}" if self.failure_limit else "no limit of failed jobs"
-
-
-@dataclass(frozen=True, slots=True)
-class NewBatch:
-    """A batch that is to be created."""
-
-    batch_id: str
-    total_jobs: int
-    sealed: bool = True
-    display_name: str = ""
-    labels: Mapping[str, str] = field(default_factory=dict)
-    request_id: str | None = None
-    """Identifies the request: a retry finds the batch that it created, even if it has ended since."""
-    if_ended: IfEnded = IfEnded.RETURN
-    failure_limit: FailureLimit | None = None
-
-    def replaces(self, existing: Creation) -> bool:
-        """Return whether the new batch takes the place of an existing one, which is returned otherwise.
-
-        Raises:
-            BatchConflict: the existing batch was created with other numbers or another limit.
-            BatchEnded: the existing batch has ended, and if_ended is ERROR.
-
-        """
-        is_retry = self.request_id is not None and self.request_id == existing.request_id
-        if existing.complete_time is not None and not is_retry:
-            if self.if_ended is IfEnded.REPLACE:
-                return True
-            if self.if_ended is IfEnded.ERROR:
-                raise BatchEnded(self.batch_id, existing.state.name, existing.complete_time)
-        created = (existing.total_jobs, existing.sealed, existing.failure_limit)
-        if created != (self.total_jobs, self.sealed, self.failure_limit):
-            limit = existing.limit_text if existing.failure_limit != self.failure_limit else ""
-            raise BatchConflict(self.batch_id, existing.total_jobs, sealed=existing.sealed, limit=limit)
-        return False
-
-    def created(self, now: datetime) -> Batch:
-        """Return the batch at its creation; one that is sealed and has no jobs completes at once."""
-        batch = Batch(
-            batch_key=0,  # the database assigns it
-            batch_id=self.batch_id,
-            display_name=self.display_name,
-            labels=self.labels,
-            sealed=self.sealed,
-            announced_jobs=self.total_jobs,
-            failure_limit=self.failure_limit,
-            create_time=now,
-            read_time=now,
+    def _ended(self, state: BatchState, cancel_reason: CancelReason | None = None) -> "Batch":
+        """Every end of a batch is made here."""
+        return replace(
+            self, state=state, cancel_reason=cancel_reason, complete_time=self.change_time, ends_now=True
         )
-        return batch.with_end()

@@ -102,6 +102,15 @@ class ResultNotFound(BatchError):
         super().__init__(f"job {job_id} of batch {batch_id} has no recorded result")
 
 
+class DeliveryNotFound(Exception):
+    """There is no such delivery."""
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(
+            f"there is no delivery {delivery_id}; deliveries are kept for 30 days after their end"
+        )
+
+
 class DatabaseUnavailable(Exception):
     """The database did not answer in time; nothing was acknowledged.
 

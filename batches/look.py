@@ -49,6 +49,8 @@ class Look:
     """Whether the batch will probably stay as it is until a person does something."""
     batch_key: int | None = None
     """The batch that was looked at: another one may have taken its id since. None: any."""
+    stuck_after_seconds: float | None = None
+    """The silence after which the batch is stuck and subscribers are told; None: they are never told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

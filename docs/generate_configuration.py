@@ -22,6 +22,7 @@ from reconciler.settings import ReconcilerSettings
 from rpc.settings import ServerSettings
 from services.gateway.settings import GatewaySettings
 from services.job_status.settings import JobStatusSettings
+from services.notifier.settings import NotifierSettings
 from services.progress.settings import ProgressSettings
 
 PAGE = Path(__file__).with_name("configuration.md")
@@ -39,10 +40,11 @@ DISABLED = (
 )
 SERVERS = (ProgressSettings, JobStatusSettings)
 SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
-    ("Database", "Used by the progress server, the reconciler and the migrations.", DatabaseSettings),
+    ("Database", "Used by the server, the notifier, the reconciler and the migrations.", DatabaseSettings),
     ("Progress server", "`batchprogress-server` (`python -m services.progress`).", ProgressSettings),
     ("Job-status server", "`batchprogress-job-status` (`python -m services.job_status`).", JobStatusSettings),
     ("Gateway", "`batchprogress-gateway` (`python -m services.gateway`).", GatewaySettings),
+    ("Notifier", "`batchprogress-notifier` (`python -m services.notifier`).", NotifierSettings),
     ("Reconciler", "`batchprogress-reconciler` (`python -m reconciler`).", ReconcilerSettings),
 )
 TYPES = {bool: "true or false", int: "integer", float: "number", Path: "file", str: "text", SecretStr: "text"}

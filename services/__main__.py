@@ -1,4 +1,4 @@
-"""python -m services: the progress server and the gateway by one command, each as a process of its own."""
+"""python -m services: progress server, gateway and notifier by one command, each as a process of its own."""
 
 import asyncio
 import signal
@@ -9,16 +9,17 @@ import typer
 
 from process.signals import STOP_SIGNALS
 
-PROGRAMS = ("services.progress", "services.gateway")
+PROGRAMS = ("services.progress", "services.gateway", "services.notifier")
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command(
-    help="Serve ProgressService and the gateway until SIGTERM or SIGINT, or until one of them ends. Each has"
-    " its own settings; the gateway's GATEWAY_PROGRESS_TARGET must name the server's PROGRESS_LISTEN."
+    help="Serve ProgressService and the gateway, and send webhooks, until SIGTERM or SIGINT, or until one of"
+    " them ends. Each has its own settings; the gateway's GATEWAY_PROGRESS_TARGET must name the server's"
+    " PROGRESS_LISTEN."
 )
 def main() -> None:
-    """Run both, and exit with the first code that is not 0."""
+    """Run all of them, and exit with the first code that is not 0."""
     raise typer.Exit(asyncio.run(_serve()))
 
 
@@ -36,7 +37,7 @@ async def _serve() -> int:
         asyncio.get_running_loop().add_signal_handler(number, forward, number)
     ends = [asyncio.create_task(program.wait()) for program in programs]
     first, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    if not forwarded:  # a second signal would end the other one at once
+    if not forwarded:  # a second signal would end the others at once
         forward(signal.SIGTERM)
     await asyncio.wait(ends)
     return next((end.result() for end in (*first, *ends) if end.result()), 0)

@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch, NewBatch, Version
+from batches.batch import Batch, Version
 from batches.failure_groups import FailurePage
 from batches.history import HistoryPoint
 from batches.listing import BatchFilter, Page, ResultFilter
 from batches.look import Look, PendingPage
+from batches.new_batch import NewBatch
 from batches.overview import Overview
 from batches.recording import Recording
 from batches.repair import Repair, RepairPlan
@@ -35,6 +36,7 @@ from batches.store import (
     rows,
 )
 from batches.store.pass_store import PassStore
+from batches.store.webhook_store import WebhookStore
 
 Result = TypeVar("Result")
 
@@ -43,7 +45,7 @@ GROUP_CONFLICTS_MAX = 2
 but in a cluster a large group may lose against small ones for ever."""
 
 
-class BatchStore(PassStore):
+class BatchStore(PassStore, WebhookStore):
     """All operations on batches.
 
     Every method raises DatabaseUnavailable if the database does not answer in time, and every

@@ -8,8 +8,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch, BatchState, Creation, NewBatch
+from batches.batch import Batch, BatchState
 from batches.errors import BatchNotFound, RequestConflict
+from batches.new_batch import Creation, NewBatch
 from batches.store import retention, schema
 from batches.store.rows import insert_batch, lock_batch, read_batch, save_batches, to_failure_limit
 from batches.store.sql_functions import database_now
@@ -33,7 +34,7 @@ async def create_batch(connection: AsyncConnection, new: NewBatch) -> Batch:
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
     try:
         # Without a savepoint: a deadlock releases it, and rolling back to it then would hide the deadlock.
-        await insert_batch(connection, new.created(now), new.request_id)
+        await insert_batch(connection, new.created(now), new.request_id, new.notify_url)
     except IntegrityError:  # another caller was first; only the statement is rolled back
         if await _read_creation(connection, new.batch_id) is None:
             raise

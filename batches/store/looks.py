@@ -20,6 +20,7 @@ from batches.store import schema
 from batches.store.listings import page_of
 from batches.store.passes import read_last_pass_time
 from batches.store.rows import lock_batch, read_batch
+from batches.store.stuck import tell_stuck
 
 _looks = schema.looks.c
 _jobs = schema.pending_jobs.c
@@ -35,13 +36,16 @@ async def record_look(connection: AsyncConnection, look: Look) -> None:
         return
     key = batch.batch_key
     before = (await _read_looks(connection, [key])).get(key)
-    values = _values(last_look(look, batch, before))
+    new = last_look(look, batch, before)
+    values = _values(new)
     if before is None:
         await connection.execute(insert(schema.looks).values(batch_key=key, **values))
     else:
         await connection.execute(update(schema.looks).where(_looks.batch_key == key).values(values))
     if look.pending is not None:
         await _replace_jobs(connection, key, look.pending.first_jobs)
+    if look.stuck_after_seconds is not None:
+        await tell_stuck(connection, batch, new, look.stuck_after_seconds)
 
 
 async def read_findings(connection: AsyncConnection, keys: Collection[int]) -> dict[int, Findings]:

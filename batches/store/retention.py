@@ -31,6 +31,7 @@ _SMALL_TABLES = (
     schema.repairs,
     schema.looks,
     schema.pending_jobs,
+    schema.notify_urls,
     schema.deleted_batches,
 )
 """Tables with few rows of each batch; the last one says that there is something to delete."""
@@ -51,7 +52,7 @@ async def purge_ended(connection: AsyncConnection, ended_before: datetime) -> in
 
 
 async def delete_batch(connection: AsyncConnection, batch_id: str) -> None:
-    """Purge a batch if it exists, and delete its first rows: all rows of a small one.
+    """Purge a batch if it exists, with its webhooks, and delete its first rows: all rows of a small one.
 
     Raises:
         BatchProcessing: the batch has not ended.
@@ -61,6 +62,10 @@ async def delete_batch(connection: AsyncConnection, batch_id: str) -> None:
         if not batch.has_ended:
             raise BatchProcessing(batch_id)
         await purge(connection, [batch.batch_key])
+        # Personal data is gone at once. A purge of an old batch, or of a replaced one, leaves what is not
+        # delivered yet: it did happen.
+        for webhooks in (schema.events, schema.deliveries):
+            await connection.execute(delete(webhooks).where(webhooks.c.batch_key == batch.batch_key))
         await _delete_rows(connection, batch.batch_key, CHUNK_ROWS)
 
 

@@ -1,6 +1,7 @@
 """Converts batches to rows and back, and locks, reads and saves them."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, insert, select, update
@@ -11,6 +12,7 @@ from batches.errors import BatchNotFound
 from batches.failure_limit import CancelReason, FailureLimit
 from batches.history import first_points
 from batches.store import schema
+from batches.store.events import write_ends
 from batches.store.history_points import keep_points
 from batches.store.sql_functions import database_now
 
@@ -144,7 +146,9 @@ async def read_batch_with_history(connection: AsyncConnection, batch_id: str) ->
 async def save_batches(
     connection: AsyncConnection, before: Iterable[Batch], after: Collection[Batch]
 ) -> None:
-    """Save what changed of locked batches, and keep their histories.
+    """Save what changed of locked batches, keep their histories, and write the events of those that end.
+
+    No other statement changes the state of a batch.
 
     Args:
         connection: The transaction, which holds the locks.
@@ -163,10 +167,13 @@ async def save_batches(
         for row, batch in zip(rows, after, strict=True):
             row["recent_history"] = recent.get(batch.batch_key, batch.recent_history)
     await connection.execute(_SAVE, rows)
+    await write_ends(connection, after)
 
 
-async def insert_batch(connection: AsyncConnection, batch: Batch, request_id: str | None = None) -> int:
-    """Insert a batch with its labels and return its key."""
+async def insert_batch(
+    connection: AsyncConnection, batch: Batch, request_id: str | None = None, notify_url: str | None = None
+) -> int:
+    """Insert a batch with its labels and its URL, write its end if it has no jobs, and return its key."""
     limit = batch.failure_limit or FailureLimit()
     values = {
         "batch_id": batch.batch_id,
@@ -185,6 +192,9 @@ async def insert_batch(connection: AsyncConnection, batch: Batch, request_id: st
     (key,) = inserted.inserted_primary_key or (None,)
     assert isinstance(key, int)  # noqa: S101  # every engine returns a generated key
     await _insert_labels(connection, key, batch.labels)
+    if notify_url is not None:
+        await connection.execute(insert(schema.notify_urls).values(batch_key=key, url=notify_url))
+    await write_ends(connection, [replace(batch, batch_key=key)])
     return key
 
 

@@ -4,8 +4,6 @@ There are no foreign keys: one from results to batches, together with the update
 deadlocks (measured at concurrency 16: 3.7 deadlocks per transaction, none without the key).
 """
 
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -15,7 +13,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
 )
@@ -40,6 +37,10 @@ from batches.store.column_types import (
     short_bytes,
     unicode_text,
 )
+from batches.store.metadata import TABLE_OPTIONS, metadata
+from batches.store.webhook_tables import deliveries, events, notify_urls
+
+__all__ = ["deliveries", "events", "metadata", "notify_urls"]
 
 REASON_CHARACTERS_MAX = 500
 """The reason of a repair or a look is one sentence, made by the reconciler."""
@@ -47,15 +48,6 @@ REASON_KIND_CHARACTERS_MAX = 32
 """Half as long again as the longest of the reconciler's own words."""
 VERSION_CHARACTERS_MAX = 32
 """The same as in alembic's own table; our versions have four characters."""
-
-metadata = MetaData()
-
-_OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mysql_row_format": "DYNAMIC",
-}
 
 batches = Table(
     "batches",
@@ -98,7 +90,7 @@ batches = Table(
     Index("batches_by_complete_time", "complete_time"),
     # The key of a purged batch must not be reused while its results are still being deleted.
     sqlite_autoincrement=True,
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 batch_labels = Table(
@@ -108,7 +100,7 @@ batch_labels = Table(
     Column("label_value", unicode_text(LABEL_VALUE_CHARACTERS_MAX), primary_key=True),
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
     Index("batch_labels_by_batch", "batch_key"),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 job_results = Table(
@@ -128,7 +120,7 @@ job_results = Table(
     # NULL if none was reported, and in rows of servers before schema 0005.
     Column("display_name", unicode_text(JOB_NAME_CHARACTERS_MAX)),
     Index("job_results_by_outcome", "batch_key", "outcome", "job_id"),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 failure_groups = Table(
@@ -145,7 +137,7 @@ failure_groups = Table(
     Column("sample_job_id", ascii_text(), nullable=False),
     Column("error_type", unicode_text(ERROR_TYPE_CHARACTERS_MAX), nullable=False),
     Column("sample_error_message", unicode_text(ERROR_MESSAGE_CHARACTERS_MAX), nullable=False),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 error_details = Table(
@@ -157,7 +149,7 @@ error_details = Table(
     # The attempt that failed so: a server before schema 0010 may replace its result and leave this row.
     Column("attempt", Integer, nullable=False),
     Column("details", long_text(), nullable=False),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 batch_history = Table(
@@ -168,7 +160,7 @@ batch_history = Table(
     # How many points the batch had before the first one of the row.
     Column("first_point", Integer, primary_key=True, autoincrement=False),
     Column("points", LargeBinary, nullable=False),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 job_additions = Table(
@@ -177,7 +169,7 @@ job_additions = Table(
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
     Column("request_id", ascii_text(), primary_key=True),
     Column("additional_jobs", BigInteger, nullable=False),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 repairs = Table(
@@ -198,7 +190,7 @@ repairs = Table(
     Column("reason", unicode_text(REASON_CHARACTERS_MAX), nullable=False),
     Column("repair_time", UtcTime, nullable=False),
     Index("repairs_by_batch", "batch_key", "repair_key"),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 looks = Table(
@@ -215,7 +207,9 @@ looks = Table(
     Column("lists_jobs", Boolean, nullable=False),
     # NULL in rows written by reconcilers of schema 0005.
     Column("needs_person", Boolean),
-    **_OPTIONS,
+    # When subscribers were told that it is stuck; NULL if they were not, or were told that it has recovered.
+    Column("stuck_time", UtcTime),
+    **TABLE_OPTIONS,
 )
 
 pending_jobs = Table(
@@ -226,7 +220,7 @@ pending_jobs = Table(
     Column("job_id", ascii_text(), primary_key=True),
     Column("display_name", unicode_text(DISPLAY_NAME_CHARACTERS_MAX), nullable=False),
     Column("attempt", Integer, nullable=False),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 passes = Table(
@@ -249,7 +243,7 @@ passes = Table(
     # How far the clock had jumped ahead when the pass began (batches.clock.ClockJump); NULL if it had not.
     Column("clock_jump_seconds", Double),
     Column("clock_jump_time", UtcTime),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 leases = Table(
@@ -258,7 +252,7 @@ leases = Table(
     Column("name", ascii_text(), primary_key=True),
     Column("holder", ascii_text(), nullable=False),
     Column("expire_time", UtcTime, nullable=False),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 deleted_batches = Table(
@@ -266,7 +260,7 @@ deleted_batches = Table(
     metadata,
     # Purged batches whose other rows are still being deleted.
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )
 
 schema_programs = Table(
@@ -275,5 +269,5 @@ schema_programs = Table(
     # The oldest version whose programs still run on a schema version (decision 0009).
     Column("schema_version", ascii_text(VERSION_CHARACTERS_MAX), primary_key=True),
     Column("oldest_program", ascii_text(VERSION_CHARACTERS_MAX), nullable=False),
-    **_OPTIONS,
+    **TABLE_OPTIONS,
 )

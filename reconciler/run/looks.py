@@ -15,9 +15,9 @@ _AGES = frozenset({ReasonKind.UNCHANGED, ReasonKind.NO_RESULT})
 _log = structlog.get_logger()
 
 
-async def keep_look(store: BatchStore, result: BatchResult, word: Word) -> None:
-    """Keep what a pass found about a batch that it leaves open."""
-    look = look_of(result, word)
+async def keep_look(store: BatchStore, result: BatchResult, word: Word, stuck_after_seconds: float) -> None:
+    """Keep what a pass found about a batch that it leaves open, and tell subscribers if it is stuck."""
+    look = look_of(result, word, stuck_after_seconds)
     if look is None:
         return
     try:
@@ -28,7 +28,7 @@ async def keep_look(store: BatchStore, result: BatchResult, word: Word) -> None:
         _log.warning("the look at a batch was not kept", batch_id=look.batch_id)
 
 
-def look_of(result: BatchResult, word: Word) -> Look | None:
+def look_of(result: BatchResult, word: Word, stuck_after_seconds: float) -> Look | None:
     """Return the look to keep; None if the batch has ended or the database did not answer. Pure.
 
     A batch that the stop of the pass cut short was looked at too: it may take up every pass to the end.
@@ -38,4 +38,6 @@ def look_of(result: BatchResult, word: Word) -> Look | None:
         return None
     reason = word((*left.details, *(one for one in left.advice if one.kind not in _AGES)))
     kind, needs_person, batch = left.reason.value, left.needs_person, result.after
-    return Look(batch.batch_id, kind, reason, result.pending, needs_person, batch.batch_key)
+    return Look(
+        batch.batch_id, kind, reason, result.pending, needs_person, batch.batch_key, stuck_after_seconds
+    )

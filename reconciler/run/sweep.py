@@ -13,6 +13,7 @@ from batches import pace
 from batches.batch import Batch
 from batches.clock import PassTime
 from batches.errors import BatchNotFound, DatabaseUnavailable
+from batches.event import KEPT_SECONDS
 from batches.passes import PassKind
 from batches.result import JobOutcome
 from batches.stall import duration_text
@@ -24,6 +25,7 @@ from reconciler.run.looks import keep_look
 from reconciler.run.progress import PassProgress
 from reconciler.run.purge import PURGE_SHARE, purge_ended
 from reconciler.run.result import BatchResult, OnResult, Output, RunLog, RunReport, RunSummary
+from reconciler.run.webhooks import purge_webhooks, tell_recovered
 from reconciler.run.workers import WorkerPool
 from reconciler.settings import ReconcilerSettings
 
@@ -119,7 +121,7 @@ class Sweep:
                 return  # it was only checked for retries, and there were none
             self._run_log.add(result)
             if not self._options.dry_run:
-                await keep_look(self._store, result, output.word)
+                await keep_look(self._store, result, output.word, self._settings.stuck_after)
             await output.on_result(result)
 
         self._started = asyncio.get_running_loop().time()
@@ -166,6 +168,8 @@ class Sweep:
 
     async def _check_selected(self, on_result: OnResult, progress: PassProgress) -> None:
         await self._purge(self._settings.pass_seconds_max * PURGE_SHARE)
+        if not self._options.dry_run:
+            await tell_recovered(self._store, self._deadline)
         async with aclosing(await self._selected(progress)) as batches:
             self._not_checked = await self._pool.check(batches, self._settings.concurrency, on_result)
         await self._purge(math.inf)
@@ -178,6 +182,7 @@ class Sweep:
         # By the time at which the pass began, since the clock may jump while it runs.
         ended_before = self._begun.deletes_before(retention) if retention else None
         self._deleted += await purge_ended(self._store, self._deadline, ended_before, seconds_max=seconds_max)
+        await purge_webhooks(self._store, self._deadline, self._begun.deletes_before(KEPT_SECONDS))
 
     async def _selected(self, progress: PassProgress) -> AsyncGenerator[Batch]:
         if self._options.batch_id is not None:

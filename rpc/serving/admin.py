@@ -4,6 +4,8 @@ Kubernetes' gRPC probes support neither TLS nor tokens, so health must be availa
 ports change nothing and show no batch.
 """
 
+from typing import Protocol
+
 import grpc
 from grpc_channelz.v1 import channelz, channelz_pb2
 from grpc_health.v1 import health_pb2_grpc
@@ -11,11 +13,17 @@ from prometheus_client import CollectorRegistry
 
 from rpc.serving.health_servicer import HealthServicer
 from rpc.serving.server import ServerOptions, add_reflection, create_server, listen
-from rpc.settings import ServerSettings
 from rpc.telemetry.metrics_port import MetricsPort
 
 CHANNELZ = channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name
 """gRPC's own statistics of the connections and calls of the process, for tools such as grpcdebug."""
+
+
+class AdminAddresses(Protocol):
+    """The settings of the admin ports, each host:port."""
+
+    admin_listen: str
+    metrics_listen: str
 
 
 class AdminPorts:
@@ -31,7 +39,7 @@ class AdminPorts:
 
     """
 
-    def __init__(self, settings: ServerSettings, health: HealthServicer, registry: CollectorRegistry) -> None:
+    def __init__(self, settings: AdminAddresses, health: HealthServicer, registry: CollectorRegistry) -> None:
         options = ServerOptions(settings.admin_listen)
         self._server: grpc.aio.Server = create_server(options, {})
         health_pb2_grpc.add_HealthServicer_to_server(health, self._server)

@@ -16,6 +16,7 @@ from process.version import VERSION
 from rpc.answers.page_tokens import decode_token, next_token
 from rpc.answers.pages import page_that_fits
 from rpc.callers.principal import Role, caller
+from services.batch_message import to_timestamp
 from services.progress import convert, requests
 from services.progress.errors import PrefixedToken
 from services.progress.reads import Reads, counted_read
@@ -50,7 +51,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
             caller=principal.name if principal.is_authenticated else "",
             roles=[role for role in Role if role in principal.roles],
             batch_prefix=principal.batch_prefix,
-            last_pass_time=convert.to_timestamp(info.last_pass_time),
+            last_pass_time=to_timestamp(info.last_pass_time),
         )
 
     @counted_read

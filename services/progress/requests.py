@@ -12,13 +12,12 @@ from batches.batch import (
     LABEL_VALUE_CHARACTERS_MAX,
     TOTAL_JOBS_MAX,
     BatchState,
-    IfEnded,
-    NewBatch,
 )
 from batches.error_details import cut_details
 from batches.failure_limit import FailureLimit
 from batches.fingerprint import FINGERPRINT_DIGITS, from_text
 from batches.listing import BatchFilter, ResultFilter
+from batches.new_batch import IfEnded, NewBatch
 from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from batches.batch import NewBatch
 from batches.errors import BatchNotFound
+from batches.new_batch import NewBatch
 from rpc.answers.request_checks import REQUEST_BYTES
 from rpc.callers.principal import caller
 from services.progress.errors import ForeignBatchId

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from batches.batch import IfEnded
+from batches.new_batch import IfEnded
 from batches.result import JobOutcome
 
 BATCHES = st.sampled_from((0, 0, 0, 1))

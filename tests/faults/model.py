@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from batches.batch import BatchState, IfEnded
+from batches.batch import BatchState
+from batches.new_batch import IfEnded
 from batches.result import JobOutcome
 from batchprogress.v1 import progress_pb2 as pb
 

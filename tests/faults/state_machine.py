@@ -16,7 +16,8 @@ from hypothesis.stateful import (
     rule,
 )
 
-from batches.batch import IfEnded, Tally
+from batches.batch import Tally
+from batches.new_batch import IfEnded
 from batches.repair import RepairPlan
 from batches.result import JobOutcome, JobResult
 from batches.store.batch_store import BatchStore

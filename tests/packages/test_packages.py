@@ -22,6 +22,7 @@ SERVER_PROGRAMS = (
     "batchprogress-job-status",
     "batchprogress-migrate",
     "batchprogress-new-token",
+    "batchprogress-notifier",
     "batchprogress-reconciler",
     "batchprogress-server",
 )

@@ -5,8 +5,9 @@ from typing import Any
 import grpc
 import pytest
 
-from batches.batch import BatchState, NewBatch
+from batches.batch import BatchState
 from batches.errors import DatabaseUnavailable
+from batches.new_batch import NewBatch
 from batches.repair import RepairPlan
 from batches.result import JobOutcome, JobResult
 from batches.store.batch_store import BatchStore

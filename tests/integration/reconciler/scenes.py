@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import SecretStr
 from sqlalchemy import Table, select, update
 
-from batches.batch import Batch, NewBatch
+from batches.batch import Batch
+from batches.new_batch import NewBatch
 from batches.result import JobOutcome, JobResult, ResultSource
 from batches.settings import DatabaseSettings
 from batches.store import schema

@@ -1,6 +1,7 @@
 """A batch that is replaced by another one of the same id, or deleted, while a pass looks at it."""
 
-from batches.batch import BatchState, IfEnded, NewBatch, Tally
+from batches.batch import BatchState, Tally
+from batches.new_batch import IfEnded, NewBatch
 from batches.store import schema
 from batches.store.retention import CHUNK_ROWS
 from reconciler.decision.not_repaired import NotRepairedReason

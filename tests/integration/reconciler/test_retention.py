@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from batches.batch import IfEnded, NewBatch
+from batches.new_batch import IfEnded, NewBatch
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.retention import CHUNK_BATCHES

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from batches.batch import BatchState, NewBatch
+from batches.batch import BatchState
 from batches.migrations import migrate
+from batches.new_batch import NewBatch
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from process.configuration import EXIT_BAD_CONFIGURATION

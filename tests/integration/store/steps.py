@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import Batch, NewBatch
+from batches.batch import Batch
 from batches.errors import BatchError
 from batches.listing import ResultFilter
+from batches.new_batch import NewBatch
 from batches.result import Disposition, JobResult, RecordedResult, ResultSource
 from batches.store import schema
 from batches.store.batch_store import BatchStore

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import update
 
-from batches.batch import UNREAD, IfEnded, NewBatch
+from batches.batch import UNREAD
+from batches.new_batch import IfEnded, NewBatch
 from batches.store import changes, schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, NewBatch, Tally
+from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
 from batches.errors import (
     BatchConflict,
 )
+from batches.new_batch import NewBatch
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from batches.store.rows import insert_batch

@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import update
 
-from batches.batch import Batch, BatchState, NewBatch, Tally
+from batches.batch import Batch, BatchState, Tally
 from batches.failure_limit import CancelReason, FailureLimit
+from batches.new_batch import NewBatch
 from batches.repair import RepairPlan
 from batches.store import schema
 from batches.store.batch_store import BatchStore

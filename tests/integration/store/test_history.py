@@ -6,9 +6,10 @@ from itertools import pairwise
 import pytest
 
 from batches import history
-from batches.batch import IfEnded, NewBatch, Tally
+from batches.batch import Tally
 from batches.errors import BatchNotFound
 from batches.history import HistoryPoint
+from batches.new_batch import IfEnded, NewBatch
 from batches.repair import RepairPlan
 from batches.store import history_points
 from batches.store.batch_store import BatchStore

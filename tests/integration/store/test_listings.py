@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from batches.batch import Batch, BatchState, NewBatch
+from batches.batch import Batch, BatchState
 from batches.listing import BatchFilter, Page, ResultFilter
+from batches.new_batch import NewBatch
 from batches.repair import RepairPlan
 from batches.result import JobOutcome
 from batches.store import listings

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
-from batches.batch import NewBatch
+from batches.new_batch import NewBatch
 from batches.store import news
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from batches.batch import Batch, BatchState, IfEnded, NewBatch, Tally
+from batches.batch import Batch, BatchState, Tally
 from batches.errors import BatchConflict, BatchEnded
 from batches.look import Look
+from batches.new_batch import IfEnded, NewBatch
 from batches.repair import RepairPlan
 from batches.store import lifecycle
 from batches.store.batch_store import BatchStore

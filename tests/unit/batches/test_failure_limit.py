@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from batches.batch import Batch, BatchState, Creation, NewBatch, Tally
+from batches.batch import Batch, BatchState, Tally
 from batches.errors import BatchConflict
 from batches.failure_limit import CancelReason, FailureLimit
+from batches.new_batch import Creation, NewBatch
 from batches.repair import RepairPlan, repair
 from tests.support.samples import BATCH, FAILED, SUCCEEDED, at, result, stored
 from tests.unit.batches.reporting import recorded

@@ -1,0 +1,1 @@
+"""The notifier over a real database and a real receiver."""

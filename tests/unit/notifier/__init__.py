@@ -1,0 +1,1 @@
+"""The notifier's own rules, without a database or a receiver."""
