@@ -15,6 +15,7 @@
     │   └── ClientClosed        by another thread or task
     ├── WaitTimeout             also a TimeoutError
     ├── GrpcUnusable            also a RuntimeError
+    ├── InvalidWebhook          also a ValueError
     └── ReportNotTaken, ReportsRefused, ReportsUnsent    a reporter with strict=True
 
 A reporter without `strict` raises none of them: progress never fails a job.
@@ -184,6 +185,10 @@ class WaitTimeout(ProgressError, TimeoutError):
 
 class GrpcUnusable(ProgressError, RuntimeError):
     """GRPC cannot be used in this process; the message says why, and what to do."""
+
+
+class InvalidWebhook(ProgressError, ValueError):
+    """A request is not a webhook that the holder of the secret has just sent."""
 
 
 class ReportNotTaken(ProgressError):

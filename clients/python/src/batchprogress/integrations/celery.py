@@ -11,7 +11,6 @@ rest of its chain, the body of its chord) never run; they are skipped with it.
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
@@ -25,18 +24,21 @@ from batchprogress._grpc.error_text import message_of
 from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.integrations import celery_groups
 from batchprogress.integrations.best_effort import BestEffortClient
+from batchprogress.integrations.celery_callbacks import keep_callback
 from batchprogress.integrations.celery_cancelled import refuse_cancelled
 from batchprogress.integrations.celery_canvas import (
+    batch_jobs,
     batch_of,
     dependents_of,
     enqueued_time_of,
     name_of,
-    tagged,
-    tasks_of,
 )
-from batchprogress.integrations.job_ids import BATCH_KEY, ENQUEUED_KEY, check_job_ids, job_ids
+from batchprogress.integrations.celery_webhooks import WebhookReceiver
+from batchprogress.integrations.job_ids import BATCH_KEY, ENQUEUED_KEY
 from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
+
+__all__ = ["CeleryProgress", "WebhookReceiver"]
 
 REPLACED = "Replaced by new task"
 """The message of the Ignore with which `Task.replace` ends a task; another task continues with its id."""
@@ -97,6 +99,7 @@ class CeleryProgress:
         labels: Mapping[str, str] | None = None,
         max_failed_jobs: int | None = None,
         max_failed_percent: int | None = None,
+        on_completed: Signature | None = None,
     ) -> Any:
         """Create a sealed batch of all tasks of a canvas, and publish it.
 
@@ -111,17 +114,24 @@ class CeleryProgress:
             labels: labels to find batches by.
             max_failed_jobs: how many jobs may fail: one more cancels the batch.
             max_failed_percent: instead, which share of the jobs may fail, 0 to 99.
+            on_completed: the task that a WebhookReceiver sends when the batch has completed. The result
+                backend keeps it.
 
         Returns:
             What `canvas.apply_async()` returns.
 
         Raises:
-            ValueError: the canvas has no tasks; nothing is created or published.
+            ValueError: the canvas has no tasks, or the result backend cannot keep on_completed; nothing is
+                created or published.
+            Exception: raised by a result backend that is unavailable for on_completed; nothing is created or
+                published.
             BatchEnded: the batch exists and has ended; then nothing is published.
             CallFailed: only if the reporter is strict; then nothing is published.
 
         """
-        jobs, task_ids = _tagged(canvas, batch_id)
+        jobs, task_ids = batch_jobs(canvas, batch_id)
+        if on_completed is not None and not self.reporter.disabled:
+            keep_callback(self._app, batch_id, on_completed)
         self.batches.create(
             batch_id,
             len(task_ids),
@@ -155,7 +165,7 @@ class CeleryProgress:
                 published.
 
         """
-        jobs, task_ids = _tagged(canvas, batch_id, part)
+        jobs, task_ids = batch_jobs(canvas, batch_id, part)
         # First: a list shorter than the batch would make the reconciler end it without the missing tasks.
         if not self.reporter.disabled:
             celery_groups.save_part(self._app, batch_id, part, task_ids)
@@ -280,16 +290,3 @@ class CeleryProgress:
         """Return the fields of every report of a task."""
         name = name_of(request, with_arguments=self._describe_arguments)
         return {"attempt": request.retries + 1, "display_name": name}
-
-
-def _tagged(canvas: Signature, batch_id: str, part: str = "") -> tuple[Signature, list[str]]:
-    """Return a copy of a canvas whose tasks belong to a batch, and their ids.
-
-    Raises:
-        ValueError: it has no tasks.
-
-    """
-    jobs = tagged(canvas, batch_id, job_ids(batch_id, part), time.time())
-    task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
-    check_job_ids(batch_id, task_ids)
-    return jobs, task_ids

@@ -1,5 +1,6 @@
 """The tasks of a Celery canvas: a group, a chord, a chain or a task. Nothing is published here."""
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ from celery import Signature, chord, group
 from celery.app.task import Context
 from celery.canvas import _chain, chunks, maybe_signature
 
-from batchprogress.integrations.job_ids import BATCH_KEY, ENQUEUED_KEY
+from batchprogress.integrations.job_ids import BATCH_KEY, ENQUEUED_KEY, check_job_ids, job_ids
 
 CHUNKS = "celery.chunks"
 """The task that publishes other tasks for chunks."""
@@ -36,6 +37,19 @@ def enqueued_time_of(request: Context) -> float:
     """Return when the batch of a task was enqueued, in seconds since 1970; 0 if the task has no batch."""
     value = (request.headers or {}).get(ENQUEUED_KEY)
     return value if isinstance(value, float) else 0.0  # whoever else writes a header must fail no task
+
+
+def batch_jobs(canvas: Signature, batch_id: str, part: str = "") -> tuple[Signature, list[str]]:
+    """Return a copy of a canvas whose tasks belong to a batch, and their ids.
+
+    Raises:
+        ValueError: it has no tasks.
+
+    """
+    jobs = tagged(canvas, batch_id, job_ids(batch_id, part), time.time())
+    task_ids = [task.options["task_id"] for task in tasks_of(jobs)]
+    check_job_ids(batch_id, task_ids)
+    return jobs, task_ids
 
 
 def tagged(

@@ -4,6 +4,7 @@
           <batch_id> run <n>           each further thousand
     add   <batch_id>                   no task: marks a batch that has parts
           <batch_id> add <part> <n>    each thousand tasks of a part
+    run   on_completed <batch_id>      the task to send when the batch has completed
 
 Each call is one transaction, and its rows expire together. Parts are added concurrently, by programs and by
 tasks, so each has its own rows: a shared list that is read and written back would lose some.
@@ -30,6 +31,8 @@ PARTS_KEPT = timedelta(seconds=JOB_IDS_SECONDS)
 """How long parts are kept beyond `result_expires`, as in Redis."""
 MARK_KEPT = PARTS_KEPT - timedelta(days=1)
 """How long the row that marks a batch with parts is kept: a day less, since clocks of machines differ."""
+CALLBACK = "on_completed "
+"""What precedes the id of a batch in the id of the row with its task; ids of batches have no space."""
 
 _log = logging.getLogger("batchprogress")
 
@@ -63,6 +66,21 @@ class GroupTable:
         numbered = {f"{rows} {number}": some for number, some in enumerate(_portions(task_ids))}
         self._save(numbered, PARTS_KEPT)
 
+    def save_callback(self, batch_id: str, callback: Mapping[str, Any]) -> None:
+        """Save the task that is sent when a batch has completed, instead of an earlier one."""
+        row = self._row(f"{CALLBACK}{batch_id}", self._encoded(callback))
+        row.date_done = datetime.now(UTC) + PARTS_KEPT
+        with self._backend.ResultSession() as session:
+            session.query(self._row).filter(self._row.taskset_id == row.taskset_id).delete()
+            session.add(row)
+            session.commit()
+
+    def callback_of(self, batch_id: str) -> Mapping[str, Any] | None:
+        """Return the task that was saved for a batch, or None."""
+        with self._backend.ResultSession() as session:
+            row = session.query(self._row).filter(self._row.taskset_id == f"{CALLBACK}{batch_id}").first()
+        return None if row is None else self._backend.decode(row.result)
+
     def _save(self, groups: Mapping[str, Sequence[str]], kept: timedelta) -> None:
         """Save all of the groups or none, unless an earlier or a concurrent call has saved them."""
         first = next(iter(groups))
@@ -84,8 +102,11 @@ class GroupTable:
     def _value(self, group_id: str, task_ids: Sequence[str]) -> bytes:
         """Return a group as Celery stores it."""
         group = GroupResult(group_id, [self._app.AsyncResult(task_id) for task_id in task_ids])
-        value: str | bytes = self._backend.encode(self._backend.prepare_value(group))
-        return value.encode() if isinstance(value, str) else value
+        return self._encoded(self._backend.prepare_value(group))
+
+    def _encoded(self, value: Any) -> bytes:
+        encoded: str | bytes = self._backend.encode(value)
+        return encoded.encode() if isinstance(encoded, str) else encoded
 
     def _has(self, group_id: str) -> bool:
         # Compared here too: the collation of the column may ignore case.
