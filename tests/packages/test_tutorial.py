@@ -1,5 +1,6 @@
 """docs/tutorial.md, run as it stands: every command and every file, with Redis of the suite."""
 
+import asyncio
 import re
 import signal
 from collections.abc import Iterator
@@ -14,11 +15,13 @@ from database_servers.redis import RedisServer, redis_server
 from tests.docs.markdown import ROOT, Block, blocks
 from tests.k8s.cluster import eventually
 from tests.packages.terminals import Terminals
+from tests.packages.viewers import executed, shown
 from tests.support import not_run
 
 pytestmark = pytest.mark.xdist_group("packages")
 
 PAGE = ROOT / "docs/tutorial.md"
+PAGE_URL = "http://127.0.0.1:8080"
 JOBS = 100
 BATCHES = 2
 BATCH_SECONDS_MAX = 120.0
@@ -45,6 +48,7 @@ class Reader:
         self._terminals = terminals
         self._redis = redis
         self._addresses = addresses
+        self._page = addresses[PAGE_URL]
         self._output = ""
 
     def follow(self, block: Block) -> None:
@@ -61,6 +65,11 @@ class Reader:
                 self._start(name, text)
             case "sh", attributes:
                 self._output = self._terminals.run(text, int(attributes.get("exit", 0)))
+            case "python", {"cell": _}:
+                self._output = executed(text)
+            case "text", {"page": path, "click": link}:
+                self._output = asyncio.run(shown(f"{self._page}{path}", link, *text.splitlines()))
+                self._compare_output(text)
             case "text", _:
                 self._compare_output(text)
             case _:
@@ -94,14 +103,21 @@ def test_the_tutorial_ends_with_a_repaired_batch(packages: Path, redis: RedisSer
     folder = tmp_path / "tutorial"
     folder.mkdir()
     (folder / "dist").symlink_to(packages)
-    progress, job_status = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    progress, job_status, gateway = (f"127.0.0.1:{free_port()}" for _ in range(3))
     variables = {
         "BATCHPROGRESS_SERVER": progress,
         "PROGRESS_LISTEN": progress,
         "JOB_STATUS_LISTEN": job_status,
         "RECONCILER_JOB_STATUS_TARGET": job_status,
+        "GATEWAY_LISTEN": gateway,
+        "GATEWAY_PROGRESS_TARGET": progress,
     }
-    addresses = {"redis://127.0.0.1:6379/0": redis.url, "127.0.0.1:50051": progress}
+    addresses = {
+        "redis://127.0.0.1:6379/0": redis.url,
+        "127.0.0.1:50051": progress,
+        "127.0.0.1:50052": job_status,
+        PAGE_URL: f"http://{gateway}",
+    }
     with Terminals(folder, variables) as terminals:
         reader = Reader(folder, terminals, redis, addresses)
         for block in blocks(PAGE):
