@@ -1,4 +1,4 @@
-"""`python -m services`, which is `make serve`: the server and the gateway by one command."""
+"""`python -m services`, which is `make serve`: server, gateway and notifier by one command."""
 
 import asyncio
 import os
@@ -13,11 +13,11 @@ from tests.support.gateway import SECONDS_MAX, Door
 from tests.support.progress import ROOT
 
 Process = asyncio.subprocess.Process
-pytestmark = pytest.mark.more("starts both programs as processes")
+pytestmark = pytest.mark.more("starts three programs as processes")
 
 
 async def start(sqlite_url: str, port: int) -> Process:
-    """Start both, the gateway on this port."""
+    """Start all of them, the gateway on this port."""
     progress = f"127.0.0.1:{free_port()}"
     environment = {
         "BATCHES_DATABASE_URL": sqlite_url,
@@ -42,7 +42,7 @@ async def created(port: int) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_both_serve_until_a_signal(sqlite_url: str, number: signal.Signals) -> None:
+async def test_all_serve_until_a_signal(sqlite_url: str, number: signal.Signals) -> None:
     port = free_port()
     process = await start(sqlite_url, port)
     await eventually(lambda: created(port))
@@ -50,10 +50,10 @@ async def test_both_serve_until_a_signal(sqlite_url: str, number: signal.Signals
     async with asyncio.timeout(SECONDS_MAX):
         _, log = await process.communicate()
     assert process.returncode == 0
-    assert log.count(b'"event": "stopped"') == 2, log.decode()
+    assert log.count(b'"event": "stopped"') == 3, log.decode()
 
 
-async def test_one_that_cannot_start_ends_the_other(sqlite_url: str) -> None:
+async def test_one_that_cannot_start_ends_the_others(sqlite_url: str) -> None:
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     process = await start(sqlite_url, port)
