@@ -11,8 +11,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from demo.processes import Processes, StoryError
 
+NOTIFIER = "NOTIFIER_"
+"""The prefix of the notifier's settings."""
 READY_SECONDS_MAX = 60.0
 """A server is ready within two seconds; a busy machine may take much longer."""
+STARTED = (b'"serving"', b'"notifying"')
+"""What a program logs when it has started."""
 DRAIN_SECONDS = "5"
 """For calls that are pending when the story is interrupted; each takes milliseconds."""
 
@@ -89,13 +93,15 @@ class Server:
 
     def _find_port(self, line: bytes) -> None:
         """Read the port from the log: the server chose a free one, so no other process can take it."""
-        if not self._port.done() and b'"serving"' in line:
-            self._port.set_result(json.loads(line)["port"])
+        if not self._port.done() and any(event in line for event in STARTED):
+            record = json.loads(line)
+            self._port.set_result(record.get("port", record.get("admin_port")))
 
 
 async def start_server(processes: Processes, module: str, prefix: str, settings: Mapping[str, str]) -> Server:
     """Start a server on a free port; its settings have this prefix."""
-    own = {f"{prefix}LISTEN": "127.0.0.1:0", f"{prefix}DRAIN_SECONDS": DRAIN_SECONDS}
+    listen = "ADMIN_LISTEN" if prefix == NOTIFIER else "LISTEN"  # a notifier has no other port
+    own = {f"{prefix}{listen}": "127.0.0.1:0", f"{prefix}DRAIN_SECONDS": DRAIN_SECONDS}
     return Server(processes, await processes.start(module, {**own, **settings}), module)
 
 

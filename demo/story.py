@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from batchprogress import AsyncClient, Batch, BatchState
+from batchprogress import AsyncClient, Batch, BatchState, webhooks
 from demo.job_queue import count_ended, create_queue
 from demo.plan import FAILED_JOBS, KILLED_WORKERS, WORKER_PROCESSES, Plan
 from demo.processes import Processes, StoryError, killed
 from demo.screen import Screen
-from demo.servers import Server, start_server
+from demo.servers import NOTIFIER, Server, start_server
 from demo.watch import Watch, watching
+from demo.webhook import Receiver
 
 STORY_SECONDS_MAX = 240
 """Twice the longest work that can be set; for everything without its own limit, as a program that hangs."""
@@ -55,6 +56,7 @@ class Story:
         self._plan = plan
         self._processes = processes
         self._screen = screen
+        self._receiver = Receiver(folder)
         self._queue_file = folder / "queue.db"
         self._database = {"BATCHES_DATABASE_URL": f"sqlite+aiosqlite:///{folder / 'batches.db'}"}
         self._queue = {"JOB_STATUS_DATABASE_URL": f"sqlite+aiosqlite:///{self._queue_file}"}
@@ -63,7 +65,8 @@ class Story:
         """Play all acts; with `keep`, the servers then run until Ctrl-C."""
         try:
             async with asyncio.timeout(STORY_SECONDS_MAX):
-                servers = await self._tell_acts(keep=keep)
+                with self._receiver.listening():
+                    servers = await self._tell_acts(keep=keep)
         except TimeoutError:
             raise StoryError(f"the story has not ended after {STORY_SECONDS_MAX} s") from None
         if keep:
@@ -80,6 +83,7 @@ class Story:
             self._tell_why_it_is_stuck(watch.batch)
             await self._reconcile(servers.job_status, client, watch)
             await self._complete(watch)
+            await self._hear()
             await self._check()
             await self._sum_up(client, watch, time.monotonic() - began)
         return servers
@@ -89,7 +93,7 @@ class Story:
             f"{len(self._plan.jobs):,} jobs, each with its own worker."
             f" {KILLED_WORKERS} workers will be killed before they report."
         )
-        self._screen.doing("starting two servers")
+        self._screen.doing("starting two servers and the notifier")
         create_queue(self._queue_file, self._plan)
         source = {"JOB_STATUS_SOURCE": "job_table", **self._queue}
         both = (
@@ -97,8 +101,12 @@ class Story:
             await start_server(self._processes, "services.job_status", "JOB_STATUS_", source),
         )
         progress, job_status = await asyncio.gather(*(server.ready() for server in both))
+        # After the progress server, which creates the tables.
+        receiver = {**self._database, **self._receiver.settings}
+        notifier = await start_server(self._processes, "services.notifier", NOTIFIER, receiver)
+        await notifier.ready()
         self._screen.tell(f"The servers are ready: progress {progress}, job status {job_status}.")
-        return Servers(both, progress, job_status)
+        return Servers((*both, notifier), progress, job_status)
 
     async def _start_gateway(self, servers: Servers) -> Servers:
         """Start the gateway before the work begins, so that the user sees all of it."""
@@ -177,6 +185,17 @@ class Story:
         self._screen.tell(
             f"The same stream says {batch.ended_jobs}/{batch.total_jobs}, {batch.percent_complete} %,"
             " completed, and the server has ended it (OK)."
+        )
+
+    async def _hear(self) -> None:
+        """Wait for the webhook."""
+        self._screen.doing("waiting for the webhook")
+        event = await self._receiver.event()
+        ended = event.batch.ended_jobs
+        _expect(event.type == webhooks.COMPLETED, f"the webhook says {event.type}")
+        _expect(ended == len(self._plan.jobs), f"the webhook says {ended:,} jobs")
+        self._screen.tell(
+            f"The webhook {event.type} arrived, with a valid signature: {ended}/{event.batch.total_jobs}."
         )
 
     async def _check(self) -> None:

@@ -33,6 +33,7 @@ KEY_LINES = (
     "python -m reconciler --all --dry-run",
     "python -m reconciler --all:",
     "The same stream says 1037/1037, 100 %, completed, and the server has ended it (OK).",
+    "The webhook batch.completed arrived, with a valid signature: 1037/1037.",
     "differences: 0",
     "reported by workers   1,030",
     "repaired              7",
