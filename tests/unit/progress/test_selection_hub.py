@@ -298,3 +298,15 @@ async def test_batch_that_others_watch_already_is_told_once_it_is_replaced() -> 
             assert await scene.begun(second) == ["b1"]
         news = await next_of(first)
         assert [one.batch.batch_key for one in news.snapshots] == [9]
+
+
+async def test_first_states_are_complete_after_a_read_that_began_after_the_watch() -> None:
+    """A batch that was created just before is among them, even if others have the filter already."""
+    scene = Scene(batch(1))
+    async with aclosing(scene.watch()) as first, aclosing(scene.watch()) as second:
+        await scene.begun(first)
+        beginning = asyncio.create_task(first_ids(second))
+        await turns()
+        assert not beginning.done()
+        scene.tick(new=[batch(2)])
+        assert await beginning == ["b1", "b2"]
