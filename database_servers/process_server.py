@@ -40,6 +40,8 @@ class ProcessServer(DatabaseServer):
     ) -> None:
         self.engine = binaries.engine
         self.port = free_port()
+        self.command_prefix: Sequence[str] = ()
+        """A program that starts the server in surroundings of its own, such as a network."""
         self._binaries = binaries
         self._extra_options = tuple(extra_options)
         self._initial_data = initial_data
@@ -126,6 +128,7 @@ class ProcessServer(DatabaseServer):
     def _server_command(self, home: ServerHome) -> list[str]:
         """Return the whole command line of the server."""
         return [
+            *self.command_prefix,
             *self._binaries.base_command(home.folder),
             "--bind-address=127.0.0.1",
             f"--port={self.port}",

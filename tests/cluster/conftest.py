@@ -11,15 +11,17 @@ from tests.cluster import bars, figures
 from tests.cluster.database_cluster import DatabaseCluster
 from tests.cluster.evidence import findings
 from tests.cluster.galera import SOON, galera
-from tests.cluster.group import group_of
+from tests.cluster.group import group_in_networks, group_of
 from tests.cluster.load import Load, load_on
+from tests.cluster.networks import NetworksUnavailable
 from tests.faults.conftest import FULL, full, order, seed
 from tests.support import not_run
 
 __all__ = ["full", "order", "seed"]  # fixtures
 
 GALERA, MULTI_PRIMARY, SINGLE_PRIMARY = "galera", "group-multi-primary", "group-single-primary"
-CLUSTERS = (GALERA, MULTI_PRIMARY, SINGLE_PRIMARY) if FULL else (GALERA,)
+GROUP_IN_NETWORKS = "group-in-networks"
+CLUSTERS = (GALERA, MULTI_PRIMARY, SINGLE_PRIMARY, GROUP_IN_NETWORKS) if FULL else (GALERA,)
 """The quick size is on Galera only, since each cluster takes a quarter of a minute to start."""
 
 Judge = Callable[[str, Load, *tuple[bars.Bar, ...]], Awaitable[None]]
@@ -35,6 +37,7 @@ def kinds(*names: str) -> pytest.MarkDecorator:
 in_full_size = pytest.mark.skipif(not FULL, reason="`make test-cluster` runs it")
 """For scenarios that take longer than the quick run has."""
 every_node_writes = kinds(GALERA, MULTI_PRIMARY)
+nodes_are_cut_off = kinds(GALERA, GROUP_IN_NETWORKS)
 one_node_writes = kinds(GALERA, SINGLE_PRIMARY)
 
 
@@ -46,12 +49,16 @@ def database_cluster(request: pytest.FixtureRequest) -> Iterator[DatabaseCluster
             cluster = stack.enter_context(_cluster(request.param))
         except (PackageUnavailable, CommandFailed, DatabaseServerUnavailable) as error:
             not_run.without(f"no cluster {request.param}: {error}")
+        except NetworksUnavailable as error:
+            not_run.absent(f"a partition of Group Replication: no network for each node: {error}")
         yield cluster
 
 
 def _cluster(kind: str) -> AbstractContextManager[DatabaseCluster]:
     if kind == GALERA:
         return galera() if FULL else galera(SOON)
+    if kind == GROUP_IN_NETWORKS:
+        return group_in_networks()
     return group_of(multi_primary=kind == MULTI_PRIMARY)
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from uuid import uuid4
 
 from sqlalchemy import text
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from database_servers import DatabaseServer, database_server
 from database_servers.ports import free_port
 from tests.cluster.database_cluster import NODES, DatabaseCluster, administrator, run
+from tests.cluster.networks import Networks
 from tests.cluster.roles import make_writer
 from tests.support import not_run
 
@@ -21,7 +22,6 @@ OPTIONS = (
     "--log-bin=binlog",
     "--performance-schema=ON",
     "--mysqlx=OFF",
-    "--report-host=127.0.0.1",
     "--plugin-load-add=group_replication.so",
     "--loose-group_replication_recovery_get_public_key=ON",
     "--loose-group_replication_start_on_boot=OFF",
@@ -30,6 +30,7 @@ OPTIONS = (
     # As docs/databases.md says: with the default, 5 s, a dead member holds up the others for 10 to 25 s.
     "--loose-group_replication_member_expel_timeout=0",
 )
+LOCAL = "127.0.0.1"
 MULTI_PRIMARY = (
     "--loose-group_replication_single_primary_mode=OFF",
     "--loose-group_replication_enforce_update_everywhere_checks=ON",
@@ -38,8 +39,8 @@ RIGHTS = "REPLICATION SLAVE, CONNECTION_ADMIN, BACKUP_ADMIN, GROUP_REPLICATION_S
 SOURCE = "SOURCE_USER = 'replication', SOURCE_PASSWORD = 'replication'"
 REPLICATION_ACCOUNT = (
     "SET sql_log_bin = 0",
-    "CREATE USER replication@'127.0.0.1' IDENTIFIED BY 'replication'",
-    f"GRANT {RIGHTS} ON *.* TO replication@'127.0.0.1'",
+    "CREATE USER replication@'%%' IDENTIFIED BY 'replication'",
+    f"GRANT {RIGHTS} ON *.* TO replication@'%%'",
     "SET sql_log_bin = 1",
     f"CHANGE REPLICATION SOURCE TO {SOURCE} FOR CHANNEL 'group_replication_recovery'",
     "RESET BINARY LOGS AND GTIDS",
@@ -53,9 +54,20 @@ VERSION = text("SELECT VERSION()")
 
 
 class Group(DatabaseCluster):
-    """A group with one primary, or several."""
+    """A group with one primary, or several.
+
+    Args:
+        label: The engine and its version, for the table of figures.
+        nodes: The nodes, of which the first has founded the group.
+        networks: Their networks; None if they share that of this machine.
+
+    """
 
     checked_as = "replication"
+
+    def __init__(self, label: str, nodes: Sequence[DatabaseServer], networks: Networks | None) -> None:
+        super().__init__(label, nodes)
+        self._networks = networks
 
     async def takes_part(self, node: DatabaseServer, size: int = NODES) -> bool:
         """Return whether the node sees this number of members, all ONLINE, and a primary."""
@@ -94,9 +106,17 @@ class Group(DatabaseCluster):
         await asyncio.to_thread(node.start)
         await run(node, "START GROUP_REPLICATION")
 
-    def cut_off(self, node: DatabaseServer) -> AbstractAsyncContextManager[None]:  # noqa: ARG002
-        """Skip the test: it needs a network for each node."""
-        not_run.absent("a partition of Group Replication, whose nodes share one network here")
+    @asynccontextmanager
+    async def cut_off(self, node: DatabaseServer) -> AsyncIterator[None]:
+        """Cut the link between a node and the others; clients still reach it."""
+        if self._networks is None:
+            not_run.absent("a partition of Group Replication, whose nodes share one network here")
+        place = self.nodes.index(node)
+        self._networks.set_link(place, "down")
+        try:
+            yield
+        finally:
+            self._networks.set_link(place, "up")
 
     async def _members(self, seen_from: DatabaseServer) -> dict[int, tuple[str, str]]:
         """Return the state and the role of each member by its port."""
@@ -105,27 +125,48 @@ class Group(DatabaseCluster):
 
 
 @contextmanager
-def group_of(*, multi_primary: bool) -> Iterator[Group]:
-    """Run a group while the context is open."""
-    ports = [free_port() for _ in range(NODES)]
+def group_of(*, multi_primary: bool, networks: Networks | None = None) -> Iterator[Group]:
+    """Run a group while the context is open.
+
+    Args:
+        multi_primary: Whether each node takes writes.
+        networks: One for each node; None: they share that of this machine.
+
+    """
+    addresses = [LOCAL] * NODES if networks is None else networks.addresses
+    members = [f"{address}:{free_port()}" for address in addresses]
     common = (
         *OPTIONS,
         *(MULTI_PRIMARY if multi_primary else ()),
         f"--loose-group_replication_group_name={uuid4()}",
-        f"--loose-group_replication_group_seeds={','.join(f'127.0.0.1:{port}' for port in ports)}",
+        f"--loose-group_replication_group_seeds={','.join(members)}",
     )
     with ExitStack() as stack:
-        nodes = [
-            stack.enter_context(database_server("mysql", extra_options=[*common, *own], own=True))
-            for own in (
-                (f"--server-id={number}", f"--loose-group_replication_local_address=127.0.0.1:{port}")
-                for number, port in enumerate(ports, 1)
+        nodes = []
+        for place, (address, local) in enumerate(zip(addresses, members, strict=True)):
+            own = (
+                f"--server-id={place + 1}",
+                f"--report-host={address}",
+                f"--bind-address={','.join(dict.fromkeys((LOCAL, address)))}",
+                f"--loose-group_replication_local_address={local}",
             )
-        ]
-        yield asyncio.run(_formed(nodes, "several primaries" if multi_primary else "one primary"))
+            node = database_server("mysql", extra_options=[*common, *own], own=True)
+            if networks is not None:
+                stack.enter_context(networks.attached(place, node))
+            nodes.append(stack.enter_context(node))
+        kind = "several primaries" if multi_primary else "one primary"
+        yield asyncio.run(_formed(nodes, kind, networks))
 
 
-async def _formed(nodes: Sequence[DatabaseServer], kind: str) -> Group:
+@contextmanager
+def group_in_networks() -> Iterator[Group]:
+    """Run a group with several primaries whose nodes can be cut off from each other."""
+    networks = Networks(NODES)
+    with networks.made(), group_of(multi_primary=True, networks=networks) as group:
+        yield group
+
+
+async def _formed(nodes: Sequence[DatabaseServer], kind: str, networks: Networks | None) -> Group:
     bootstrap = "SET GLOBAL group_replication_bootstrap_group = {}"
     with warnings.catch_warnings(action="ignore"):  # MySQL's, about passwords in SQL
         for node in nodes:
@@ -137,6 +178,7 @@ async def _formed(nodes: Sequence[DatabaseServer], kind: str) -> Group:
             await run(node, "START GROUP_REPLICATION")
     async with administrator(first) as connection:
         version = await connection.scalar(VERSION)
-    group = Group(f"Group Replication, {kind}, MySQL {str(version).split('-')[0]}", nodes)
+    label = f"Group Replication, {kind}, MySQL {str(version).split('-')[0]}"
+    group = Group(label, nodes, networks)
     await group.until_whole()
     return group

@@ -32,12 +32,6 @@ async def freeze(_: DatabaseCluster, node: DatabaseServer) -> None:
     await asyncio.to_thread(node.resume)
 
 
-async def partition(cluster: DatabaseCluster, node: DatabaseServer) -> None:
-    """Cut a node off from the others for a while."""
-    async with cluster.cut_off(node):
-        await asyncio.sleep(AWAY_SECONDS)
-
-
 async def restart_each(cluster: DatabaseCluster, _: DatabaseServer) -> None:
     """Restart each node in turn."""
     for node in cluster.nodes:
@@ -51,7 +45,6 @@ async def restart_each(cluster: DatabaseCluster, _: DatabaseServer) -> None:
     [
         pytest.param("a node is killed, and away for {seconds:g} s", kill, id="killed"),
         pytest.param("a node is frozen for {seconds:g} s", freeze, id="frozen", marks=in_full_size),
-        pytest.param("a node is cut off for {seconds:g} s", partition, id="cut off", marks=in_full_size),
         pytest.param("rolling restart of the nodes", restart_each, id="restarted", marks=in_full_size),
     ],
 )
