@@ -23,6 +23,7 @@ READ_BY = {
     "job-status": ("services.job_status.settings",),
     "dashboard": ("services.dashboard.settings",),
     "gateway": ("services.gateway.settings",),
+    "notifier": ("services.notifier.settings", "batches.settings"),
     "reconciler": ("reconciler.settings", "batches.settings"),
     "migrate": ("batches.settings",),
 }

@@ -19,6 +19,7 @@ COMPOSITIONS = (
     "trusted-network rq",
     "trusted-network celery-in-redis secured traces",
     "trusted-network celery-in-database queue-in-postgresql",
+    "secured webhooks",
     "local secured watch-tokens traces",
 )
 """Overlays with components. test_access covers Kubernetes as the queue, for which other rules apply."""

@@ -42,6 +42,9 @@ CERTIFICATES = ROOT / "k8s/components/secured/certificates.yaml"
 CERTIFICATE_KEYS = ("tls.crt", "tls.key", "ca.crt")
 """The keys that cert-manager writes into the Secret of a certificate."""
 
+WEBHOOKS = "batchprogress-webhooks"
+"""The Secret whose keys the user chooses; k8s/README.md says how to create it."""
+
 PROVIDED_KINDS = ("ConfigMap", "ServiceAccount", "PersistentVolumeClaim")
 """The kinds that a layout must contain if a pod refers to them."""
 
@@ -123,7 +126,8 @@ def _references(spec: Manifest) -> Iterator[str]:
     yield from (f"ConfigMap/{one['name']}" for one in values(spec, "configMapRef"))
     yield from (f"PersistentVolumeClaim/{one['claimName']}" for one in values(spec, "persistentVolumeClaim"))
     for secret in values(spec, "secret"):
-        yield from (f"Secret/{secret['secretName']}/{item['key']}" for item in secret["items"])
+        keys = (f"/{item['key']}" for item in secret["items"]) if "items" in secret else ("",)
+        yield from (f"Secret/{secret['secretName']}{key}" for key in keys)
 
 
 def _objects(layout: Layout) -> Iterator[str]:
@@ -131,7 +135,8 @@ def _objects(layout: Layout) -> Iterator[str]:
 
 
 def _documented_secrets() -> Iterator[str]:
-    """Yield the name and keys of every Secret that `make secrets` or cert-manager creates."""
+    """Yield the name and keys of every Secret that `make secrets`, cert-manager or the user creates."""
+    yield f"Secret/{WEBHOOKS}"
     yield from (f"Secret/{name}/url" for name in URLS)
     for secret in (*missing_certificates({}, "batchprogress"), *missing_tokens({}), *missing_keys({})):
         yield from (f"Secret/{secret.name}/{key}" for key in secret.data)

@@ -1,7 +1,7 @@
 """The snippets for a user's own overlay in k8s/README.md."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,18 @@ def test_every_component_is_documented() -> None:
 def test_every_patch_changes_an_object(
     patch: Manifest,
     render_command: tuple[str, ...],
-    over_kubernetes_jobs: Layout,
+    with_components: Callable[..., Layout],
     tmp_path: Path,
 ) -> None:
     """Kustomize silently ignores a patch without a matching target."""
+    names = ("kubernetes-jobs", "webhooks")
     folder = write_kustomization(
-        tmp_path, "overlays/trusted-network", components=["components/kubernetes-jobs"], patches=[patch]
+        tmp_path,
+        "overlays/trusted-network",
+        components=[f"components/{name}" for name in names],
+        patches=[patch],
     )
-    assert render(render_command, folder).objects != over_kubernetes_jobs.objects
+    assert render(render_command, folder).objects != with_components(*names).objects
 
 
 @pytest.mark.parametrize("block", COMPLETE)
