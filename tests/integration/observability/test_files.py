@@ -1,5 +1,6 @@
 """The alert rules and the dashboard: their metrics exist, and their links lead somewhere."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -7,12 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
+from batches.settings import DatabaseSettings
 from batchprogress.v1 import operations_pb2
 from batchprogress.v1 import progress_pb2 as pb
 from services.gateway.settings import GatewaySettings
 from services.gateway.wiring import gateway_server
-from tests.integration.observability.conftest import scraped, value
+from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import notifier_process
+from tests.integration.observability.conftest import SECONDS_MAX, scraped, value
 from tests.support.certificates import Authority
 from tests.support.gateway import Door
 from tests.support.prometheus import promtool
@@ -72,14 +77,14 @@ def test_every_alert_has_a_panel() -> None:
 
 
 async def test_every_used_metric_exists(sqlite_url: str, tmp_path: Path) -> None:
-    """A server with TLS and a gateway have all metrics of the alerts and the dashboard."""
+    """A server with TLS, a gateway and a notifier have all metrics of the alerts and the dashboard."""
     certificate, key = Authority("ours").sign("server").write(tmp_path, "server")
     settings = {"tls_certificate_file": certificate, "tls_key_file": key}
     async with scraped(sqlite_url, **settings) as (_, scrape):
         metrics = await scrape()
         while value(metrics, "batchprogress_stuck_batches") is None:  # read some time after the start
             metrics = await scrape()
-    metrics += await _metrics_of_a_gateway()
+    metrics += await _metrics_of_a_gateway() + await _metrics_of_a_notifier(sqlite_url)
     existing = set(re.findall(r"^([a-z_]+)", metrics, re.MULTILINE)) | {
         f"{name}_{part}"
         for name in re.findall(r"^# TYPE (\S+) histogram$", metrics, re.MULTILINE)
@@ -95,6 +100,16 @@ async def _metrics_of_a_gateway() -> str:
     settings = GatewaySettings(listen="127.0.0.1:0", progress_target="127.0.0.1:1")
     async with gateway_server(settings) as (server, _):
         return (await Door(server.metrics_port).send("GET", "/metrics")).body.decode()
+
+
+async def _metrics_of_a_notifier(url: str) -> str:
+    settings, database = NotifierSettings(), DatabaseSettings(database_url=SecretStr(url))
+    async with notifier_process(settings, database) as (process, _):
+        door, metrics = Door(process.admin.metrics_port), ""
+        async with asyncio.timeout(SECONDS_MAX):
+            while "batchprogress_webhooks_dead" not in metrics:  # read some time after the start
+                metrics = (await door.send("GET", "/metrics")).body.decode()
+    return metrics
 
 
 def test_labels_exist_in_the_contract() -> None:
