@@ -29,7 +29,12 @@ _ROLES = {
     "ReportJobResults": Role.WORKER,
 }
 
-_OPERATIONS_ROLES = {"GetServerInfo": None, "ListPasses": Role.READER}
+_OPERATIONS_ROLES = {
+    "GetServerInfo": None,
+    "ListPasses": Role.READER,
+    "ListDeliveries": Role.READER,
+    "RetryDelivery": Role.OPERATOR,
+}
 
 REQUIRED_ROLES: RequiredRoles = {
     **{f"/{SERVICE}/{name}": role for name, role in _ROLES.items()},

@@ -24,6 +24,7 @@ ERRORS: ErrorTable = {
     batch_errors.BatchFull: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "BATCH_FULL"),
     batch_errors.ResultConflict: ErrorAnswer(StatusCode.ALREADY_EXISTS, "RESULT_CONFLICT"),
     batch_errors.ResultNotFound: ErrorAnswer(StatusCode.NOT_FOUND, "RESULT_NOT_FOUND"),
+    batch_errors.DeliveryNotFound: ErrorAnswer(StatusCode.NOT_FOUND, "DELIVERY_NOT_FOUND"),
     batch_errors.DatabaseUnavailable: ErrorAnswer(
         StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database is unavailable; try again"
     ),

@@ -88,6 +88,7 @@ class Hostility:
             "ListPendingJobs": [*KNOWN],
             "ListJobStatuses": [*KNOWN],
             "ListPasses": [None],
+            "ListDeliveries": [["", state] for state in range(4)],
         }
         tokens = [
             encode_token(call, filters, key)

@@ -28,10 +28,12 @@ CODE = grpc.StatusCode
         (CODE.FAILED_PRECONDITION, "BATCH_SEALED", errors.BatchSealed),
         (CODE.FAILED_PRECONDITION, "BATCH_CANCELLED", errors.BatchCancelled),
         (CODE.NOT_FOUND, "RESULT_NOT_FOUND", errors.ResultNotFound),
+        (CODE.NOT_FOUND, "DELIVERY_NOT_FOUND", errors.DeliveryNotFound),
         (CODE.FAILED_PRECONDITION, "BATCH_COMPLETED", errors.BatchCompleted),
         (CODE.FAILED_PRECONDITION, "BATCH_PROCESSING", errors.BatchProcessing),
         (CODE.FAILED_PRECONDITION, "WATCH_TOKENS_OFF", errors.WatchTokensOff),
         (CODE.FAILED_PRECONDITION, "TOTAL_TOO_LARGE", errors.InvalidRequest),
+        (CODE.FAILED_PRECONDITION, "TOO_MANY_BATCHES", errors.TooManyBatches),
         (CODE.INVALID_ARGUMENT, "INVALID_FIELD", errors.InvalidRequest),
         (CODE.INVALID_ARGUMENT, "MALFORMED_MESSAGE", errors.InvalidRequest),
         (CODE.INVALID_ARGUMENT, "MESSAGE_TOO_LARGE", errors.InvalidRequest),
@@ -64,7 +66,7 @@ def test_every_reason_of_the_contract_that_a_call_may_get_is_tested() -> None:
     of_limits = {"CALLER_RATE", "CALLER_READS", "CALLER_RESULTS", "BACKLOG_FULL"}
     retried = {"DATABASE_UNAVAILABLE", "SHUTTING_DOWN"} | of_limits
     of_reports = {"RESULT_CONFLICT", "BATCH_FULL"}
-    of_watches = {"TOO_MANY_WATCHES", "CALLER_WATCHES", "HISTORY_REWOUND"}
+    of_watches = {"TOO_MANY_WATCHES", "CALLER_WATCHES", "HISTORY_REWOUND", "WATCH_TOO_SLOW"}
     assert named - retried - of_reports - of_watches <= tested
 
 

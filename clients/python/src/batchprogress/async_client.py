@@ -9,6 +9,7 @@ from typing import Self
 from batchprogress._calls import requests
 from batchprogress._calls.async_caller import AsyncCaller
 from batchprogress._calls.async_changes import AsyncChanges
+from batchprogress._calls.async_deliveries import AsyncDeliveries
 from batchprogress._calls.async_reads import AsyncReads
 from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
 from batchprogress._calls.creation import IfEnded
@@ -17,7 +18,7 @@ from batchprogress.async_reporter import AsyncReporter
 from batchprogress.models import Batch
 
 
-class AsyncClient(AsyncChanges, AsyncReads):
+class AsyncClient(AsyncChanges, AsyncReads, AsyncDeliveries):
     """The asyncio counterpart of `Client`, for one event loop.
 
     Nothing is connected before the first call. In a child that is forked after a call it raises GrpcUnusable:

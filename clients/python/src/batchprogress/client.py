@@ -11,13 +11,14 @@ from batchprogress._calls.attempts import CALL_SECONDS_MAX, Patience
 from batchprogress._calls.caller import Caller
 from batchprogress._calls.changes import Changes
 from batchprogress._calls.creation import IfEnded
+from batchprogress._calls.deliveries import Deliveries
 from batchprogress._calls.reads import Reads
 from batchprogress._grpc.connection import Connection, Credentials, Token
 from batchprogress.models import Batch
 from batchprogress.reporter import Reporter
 
 
-class Client(Changes, Reads):
+class Client(Changes, Reads, Deliveries):
     """Creates, reads and watches batches. Safe to share between threads.
 
     Nothing is connected before the first call, so a fork after the construction is safe. The calls of a child

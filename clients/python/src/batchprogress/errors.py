@@ -62,6 +62,10 @@ class BatchNotFound(CallFailed, LookupError):
     """The batch does not exist: it was never created on this server, or was deleted."""
 
 
+class DeliveryNotFound(CallFailed, LookupError):
+    """There is no delivery with this id; deliveries are kept for 30 days after their end."""
+
+
 class ResultNotFound(CallFailed, LookupError):
     """The job has no recorded result: it is pending, or it is not a job of this batch."""
 

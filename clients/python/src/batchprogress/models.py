@@ -234,6 +234,42 @@ class Pass:
     message: operations_pb2.Pass = field(repr=False, compare=False)
 
 
+class DeliveryState(StrEnum):
+    """The state of a delivery."""
+
+    PENDING = "pending"
+    """Not delivered yet."""
+    DELIVERED = "delivered"
+    """Answered with a 2xx status."""
+    DEAD = "dead"
+    """Given up: after the last attempt, or because the receiver is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A webhook on its way to one subscriber."""
+
+    delivery_id: str
+    """The webhook-id that the subscriber gets."""
+    batch_id: str
+    event_type: str
+    """batch.completed, batch.cancelled, batch.stuck or batch.recovered."""
+    subscription: str
+    """The name of the subscription; empty for the URL that the creator of the batch gave."""
+    state: DeliveryState
+    attempts: int
+    """The number of attempts, since `retry_delivery` if it was sent again."""
+    last_answer: str
+    """The result of the last attempt, as a sentence; empty before it."""
+    create_time: datetime
+    """When the event happened."""
+    next_attempt_time: datetime | None
+    """When it is tried next; None unless it is pending."""
+    end_time: datetime | None
+    """When it was delivered or given up; None before."""
+    message: operations_pb2.Delivery = field(repr=False, compare=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchToken:
     """A token that reads one batch, for a browser."""

@@ -15,6 +15,7 @@ _Code = grpc.StatusCode
 _BY_REASON: dict[str, tuple[_ErrorType, str]] = {
     "BATCH_NOT_FOUND": (errors.BatchNotFound, "check the id, and that the batch was created on this server"),
     "RESULT_NOT_FOUND": (errors.ResultNotFound, "check the id of the job, or wait until it has ended"),
+    "DELIVERY_NOT_FOUND": (errors.DeliveryNotFound, "list the deliveries that exist"),
     "BATCH_CONFLICT": (errors.BatchConflict, "give the numbers of its creation, or another id"),
     "BATCH_ENDED": (
         errors.BatchEnded,

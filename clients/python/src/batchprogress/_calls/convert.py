@@ -11,6 +11,8 @@ from batchprogress.models import (
     Batch,
     BatchState,
     CancelReason,
+    Delivery,
+    DeliveryState,
     FailureGroup,
     HistoryPoint,
     JobOutcome,
@@ -41,11 +43,17 @@ _OUTCOMES = {
     pb.JOB_OUTCOME_FAILED: JobOutcome.FAILED,
     pb.JOB_OUTCOME_SKIPPED: JobOutcome.SKIPPED,
 }
+_DELIVERY_STATES = {
+    operations_pb2.DELIVERY_STATE_PENDING: DeliveryState.PENDING,
+    operations_pb2.DELIVERY_STATE_DELIVERED: DeliveryState.DELIVERED,
+    operations_pb2.DELIVERY_STATE_DEAD: DeliveryState.DEAD,
+}
 STATE_NUMBERS = {state: number for number, state in _STATES.items()}
 OUTCOME_NUMBERS = {outcome: number for number, outcome in _OUTCOMES.items()}
+DELIVERY_STATE_NUMBERS = {state: number for number, state in _DELIVERY_STATES.items()}
 
 
-_Name = TypeVar("_Name", BatchState, JobOutcome)
+_Name = TypeVar("_Name", BatchState, JobOutcome, DeliveryState)
 
 
 def to_batch(message: pb.Batch) -> Batch:
@@ -147,6 +155,23 @@ def to_pass(message: operations_pb2.Pass) -> Pass:
         batches_left=dict(message.batches_left),
         errors=message.errors,
         cut_short=message.cut_short,
+        message=message,
+    )
+
+
+def to_delivery(message: operations_pb2.Delivery) -> Delivery:
+    """Return the delivery in a message."""
+    return Delivery(
+        delivery_id=message.delivery_id,
+        batch_id=message.batch_id,
+        event_type=message.event_type,
+        subscription=message.subscription,
+        state=_known(_DELIVERY_STATES, message.state),
+        attempts=message.attempts,
+        last_answer=message.last_answer,
+        create_time=_time(message.create_time),
+        next_attempt_time=_time(message.next_attempt_time) if message.HasField("next_attempt_time") else None,
+        end_time=_time(message.end_time) if message.HasField("end_time") else None,
         message=message,
     )
 

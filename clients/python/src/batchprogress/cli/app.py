@@ -8,6 +8,7 @@ import batchprogress
 from batchprogress.cli import (
     checking,
     deletion,
+    deliveries,
     doctor,
     failures,
     job,
@@ -39,7 +40,7 @@ Exit codes:
      delete: not confirmed
   2  wrong arguments
   3  watch: cancelled
-  4  the batch does not exist
+  4  the batch or the delivery does not exist
   5  the server did not answer within --timeout
   6  the server refused the call
   7  check: the batch changed during each comparison
@@ -93,6 +94,7 @@ for _command in (
     job.job,
     pending.pending,
     operations.passes,
+    deliveries.deliveries,
     operations.info,
     doctor.doctor,
     watch_tokens.watch_token,

@@ -6,6 +6,7 @@ from batchprogress.cli.formatting import clean
 from batchprogress.errors import (
     BatchNotFound,
     CallFailed,
+    DeliveryNotFound,
     InvalidRequest,
     PermissionDenied,
     ProxyAnswered,
@@ -31,6 +32,7 @@ class ExitCode(IntEnum):
 
 
 ADVICE = {
+    "DELIVERY_NOT_FOUND": "`batchprogress deliveries` shows those that exist",
     "RESULT_NOT_FOUND": "it is pending, or is not a job of this batch",
     "BATCH_NOT_FOUND": "`batchprogress list` shows the batches that exist",
     "BATCH_CONFLICT": "give the same numbers, or another id",
@@ -79,7 +81,7 @@ def command_error(error: CallFailed, server: str) -> CommandError:
     if error.reason in ADVICE:
         sentence += f": {ADVICE[error.reason]}"
     # A total that is too large depends on the batch, not only on the arguments.
-    if isinstance(error, ResultNotFound):
+    if isinstance(error, (ResultNotFound, DeliveryNotFound)):
         return CommandError(sentence, ExitCode.NOT_FOUND)
     is_usage = isinstance(error, InvalidRequest) and error.reason != "TOTAL_TOO_LARGE"
     return CommandError(sentence, ExitCode.USAGE if is_usage else ExitCode.REFUSED)

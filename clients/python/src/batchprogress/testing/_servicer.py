@@ -250,7 +250,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
 
 
 class MemoryOperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
-    """Answers the calls about the server: there is no reconciler, and everybody may do everything.
+    """Answers the calls about the server: there is no reconciler and no webhook; everybody may do everything.
 
     Args:
         version: the version of the package.
@@ -271,6 +271,19 @@ class MemoryOperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
     @_answers
     def ListPasses(self, _request: operations_pb2.ListPassesRequest) -> operations_pb2.ListPassesResponse:
         return operations_pb2.ListPassesResponse()
+
+    @_answers
+    def ListDeliveries(
+        self, _request: operations_pb2.ListDeliveriesRequest
+    ) -> operations_pb2.ListDeliveriesResponse:
+        return operations_pb2.ListDeliveriesResponse()
+
+    @_answers
+    def RetryDelivery(
+        self, request: operations_pb2.RetryDeliveryRequest
+    ) -> operations_pb2.RetryDeliveryResponse:
+        text = f"there is no delivery {request.delivery_id}"
+        raise Refused(grpc.StatusCode.NOT_FOUND, "DELIVERY_NOT_FOUND", text)
 
 
 class RefuseUnknownCalls(grpc.ServerInterceptor):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!batchprogress/v1/operations.proto\x12\x10\x62\x61tchprogress.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x02\n\x04Pass\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06manual\x18\x03 \x01(\x08\x12\x19\n\x11\x62\x61tches_looked_at\x18\x04 \x01(\x03\x12\x18\n\x10\x62\x61tches_repaired\x18\x05 \x01(\x03\x12=\n\x0c\x62\x61tches_left\x18\x06 \x03(\x0b\x32\'.batchprogress.v1.Pass.BatchesLeftEntry\x12\x0e\n\x06\x65rrors\x18\x07 \x01(\x03\x12\x11\n\tcut_short\x18\x08 \x01(\t\x1a\x32\n\x10\x42\x61tchesLeftEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\":\n\x11ListPassesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x12ListPassesResponse\x12&\n\x06passes\x18\x01 \x03(\x0b\x32\x16.batchprogress.v1.Pass\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetServerInfoRequest\"\xa3\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x14\n\x0c\x62\x61tch_prefix\x18\x05 \x01(\t\x12\x32\n\x0elast_pass_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xd8\x01\n\x11OperationsService\x12\x65\n\rGetServerInfo\x12&.batchprogress.v1.GetServerInfoRequest\x1a\'.batchprogress.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x12\\\n\nListPasses\x12#.batchprogress.v1.ListPassesRequest\x1a$.batchprogress.v1.ListPassesResponse\"\x03\x90\x02\x01\x42I\n\x10\x62\x61tchprogress.v1P\x01Z batchprogress/v1;batchprogressv1\xca\x02\x10\x42\x61tchProgress\\V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!batchprogress/v1/operations.proto\x12\x10\x62\x61tchprogress.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x02\n\x08\x44\x65livery\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61tch_id\x18\x02 \x01(\t\x12\x12\n\nevent_type\x18\x03 \x01(\t\x12\x14\n\x0csubscription\x18\x04 \x01(\t\x12.\n\x05state\x18\x05 \x01(\x0e\x32\x1f.batchprogress.v1.DeliveryState\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x05\x12\x13\n\x0blast_answer\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x35\n\x11next_attempt_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x01\n\x15ListDeliveriesRequest\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.batchprogress.v1.DeliveryState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"a\n\x16ListDeliveriesResponse\x12.\n\ndeliveries\x18\x01 \x03(\x0b\x32\x1a.batchprogress.v1.Delivery\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"+\n\x14RetryDeliveryRequest\x12\x13\n\x0b\x64\x65livery_id\x18\x01 \x01(\t\"E\n\x15RetryDeliveryResponse\x12,\n\x08\x64\x65livery\x18\x01 \x01(\x0b\x32\x1a.batchprogress.v1.Delivery\"\xbf\x02\n\x04Pass\x12.\n\nstart_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06manual\x18\x03 \x01(\x08\x12\x19\n\x11\x62\x61tches_looked_at\x18\x04 \x01(\x03\x12\x18\n\x10\x62\x61tches_repaired\x18\x05 \x01(\x03\x12=\n\x0c\x62\x61tches_left\x18\x06 \x03(\x0b\x32\'.batchprogress.v1.Pass.BatchesLeftEntry\x12\x0e\n\x06\x65rrors\x18\x07 \x01(\x03\x12\x11\n\tcut_short\x18\x08 \x01(\t\x1a\x32\n\x10\x42\x61tchesLeftEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\":\n\x11ListPassesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x12ListPassesResponse\x12&\n\x06passes\x18\x01 \x03(\x0b\x32\x16.batchprogress.v1.Pass\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x16\n\x14GetServerInfoRequest\"\xa3\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tabase\x18\x02 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x03 \x01(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x14\n\x0c\x62\x61tch_prefix\x18\x05 \x01(\t\x12\x32\n\x0elast_pass_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x82\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x45LIVERY_STATE_PENDING\x10\x01\x12\x1c\n\x18\x44\x45LIVERY_STATE_DELIVERED\x10\x02\x12\x17\n\x13\x44\x45LIVERY_STATE_DEAD\x10\x03\x32\xa4\x03\n\x11OperationsService\x12\x65\n\rGetServerInfo\x12&.batchprogress.v1.GetServerInfoRequest\x1a\'.batchprogress.v1.GetServerInfoResponse\"\x03\x90\x02\x01\x12\\\n\nListPasses\x12#.batchprogress.v1.ListPassesRequest\x1a$.batchprogress.v1.ListPassesResponse\"\x03\x90\x02\x01\x12h\n\x0eListDeliveries\x12\'.batchprogress.v1.ListDeliveriesRequest\x1a(.batchprogress.v1.ListDeliveriesResponse\"\x03\x90\x02\x01\x12`\n\rRetryDelivery\x12&.batchprogress.v1.RetryDeliveryRequest\x1a\'.batchprogress.v1.RetryDeliveryResponseBI\n\x10\x62\x61tchprogress.v1P\x01Z batchprogress/v1;batchprogressv1\xca\x02\x10\x42\x61tchProgress\\V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,18 +39,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPERATIONSSERVICE'].methods_by_name['GetServerInfo']._serialized_options = b'\220\002\001'
   _globals['_OPERATIONSSERVICE'].methods_by_name['ListPasses']._loaded_options = None
   _globals['_OPERATIONSSERVICE'].methods_by_name['ListPasses']._serialized_options = b'\220\002\001'
-  _globals['_PASS']._serialized_start=89
-  _globals['_PASS']._serialized_end=408
-  _globals['_PASS_BATCHESLEFTENTRY']._serialized_start=358
-  _globals['_PASS_BATCHESLEFTENTRY']._serialized_end=408
-  _globals['_LISTPASSESREQUEST']._serialized_start=410
-  _globals['_LISTPASSESREQUEST']._serialized_end=468
-  _globals['_LISTPASSESRESPONSE']._serialized_start=470
-  _globals['_LISTPASSESRESPONSE']._serialized_end=555
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=557
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=579
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=582
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=745
-  _globals['_OPERATIONSSERVICE']._serialized_start=748
-  _globals['_OPERATIONSSERVICE']._serialized_end=964
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ListDeliveries']._loaded_options = None
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ListDeliveries']._serialized_options = b'\220\002\001'
+  _globals['_DELIVERYSTATE']._serialized_start=1425
+  _globals['_DELIVERYSTATE']._serialized_end=1555
+  _globals['_DELIVERY']._serialized_start=89
+  _globals['_DELIVERY']._serialized_end=417
+  _globals['_LISTDELIVERIESREQUEST']._serialized_start=420
+  _globals['_LISTDELIVERIESREQUEST']._serialized_end=548
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_start=550
+  _globals['_LISTDELIVERIESRESPONSE']._serialized_end=647
+  _globals['_RETRYDELIVERYREQUEST']._serialized_start=649
+  _globals['_RETRYDELIVERYREQUEST']._serialized_end=692
+  _globals['_RETRYDELIVERYRESPONSE']._serialized_start=694
+  _globals['_RETRYDELIVERYRESPONSE']._serialized_end=763
+  _globals['_PASS']._serialized_start=766
+  _globals['_PASS']._serialized_end=1085
+  _globals['_PASS_BATCHESLEFTENTRY']._serialized_start=1035
+  _globals['_PASS_BATCHESLEFTENTRY']._serialized_end=1085
+  _globals['_LISTPASSESREQUEST']._serialized_start=1087
+  _globals['_LISTPASSESREQUEST']._serialized_end=1145
+  _globals['_LISTPASSESRESPONSE']._serialized_start=1147
+  _globals['_LISTPASSESRESPONSE']._serialized_end=1232
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=1234
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=1256
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=1259
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=1422
+  _globals['_OPERATIONSSERVICE']._serialized_start=1558
+  _globals['_OPERATIONSSERVICE']._serialized_end=1978
 # @@protoc_insertion_point(module_scope)

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OperationsServiceStub(object):
-    """Tells about the server and the passes of the reconciler.
+    """Tells about the server, the passes of the reconciler and webhook deliveries.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,20 @@ class OperationsServiceStub(object):
                 request_serializer=batchprogress_dot_v1_dot_operations__pb2.ListPassesRequest.SerializeToString,
                 response_deserializer=batchprogress_dot_v1_dot_operations__pb2.ListPassesResponse.FromString,
                 _registered_method=True)
+        self.ListDeliveries = channel.unary_unary(
+                '/batchprogress.v1.OperationsService/ListDeliveries',
+                request_serializer=batchprogress_dot_v1_dot_operations__pb2.ListDeliveriesRequest.SerializeToString,
+                response_deserializer=batchprogress_dot_v1_dot_operations__pb2.ListDeliveriesResponse.FromString,
+                _registered_method=True)
+        self.RetryDelivery = channel.unary_unary(
+                '/batchprogress.v1.OperationsService/RetryDelivery',
+                request_serializer=batchprogress_dot_v1_dot_operations__pb2.RetryDeliveryRequest.SerializeToString,
+                response_deserializer=batchprogress_dot_v1_dot_operations__pb2.RetryDeliveryResponse.FromString,
+                _registered_method=True)
 
 
 class OperationsServiceServicer(object):
-    """Tells about the server and the passes of the reconciler.
+    """Tells about the server, the passes of the reconciler and webhook deliveries.
     """
 
     def GetServerInfo(self, request, context):
@@ -71,6 +81,26 @@ class OperationsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeliveries(self, request, context):
+        """Lists webhook deliveries, newest first; they are kept for 30 days after their
+        end. Needs the role `reader`.
+
+        - NOT_FOUND / BATCH_NOT_FOUND: batch_id names a batch that does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryDelivery(self, request, context):
+        """Sends a DEAD or DELIVERED delivery again, with the same webhook-id. Idempotent:
+        one that is PENDING stays as it is. Needs the role `operator`.
+
+        - NOT_FOUND / DELIVERY_NOT_FOUND: the delivery does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -84,6 +114,16 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     request_deserializer=batchprogress_dot_v1_dot_operations__pb2.ListPassesRequest.FromString,
                     response_serializer=batchprogress_dot_v1_dot_operations__pb2.ListPassesResponse.SerializeToString,
             ),
+            'ListDeliveries': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeliveries,
+                    request_deserializer=batchprogress_dot_v1_dot_operations__pb2.ListDeliveriesRequest.FromString,
+                    response_serializer=batchprogress_dot_v1_dot_operations__pb2.ListDeliveriesResponse.SerializeToString,
+            ),
+            'RetryDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryDelivery,
+                    request_deserializer=batchprogress_dot_v1_dot_operations__pb2.RetryDeliveryRequest.FromString,
+                    response_serializer=batchprogress_dot_v1_dot_operations__pb2.RetryDeliveryResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'batchprogress.v1.OperationsService', rpc_method_handlers)
@@ -93,7 +133,7 @@ def add_OperationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OperationsService(object):
-    """Tells about the server and the passes of the reconciler.
+    """Tells about the server, the passes of the reconciler and webhook deliveries.
     """
 
     @staticmethod
@@ -140,6 +180,60 @@ class OperationsService(object):
             '/batchprogress.v1.OperationsService/ListPasses',
             batchprogress_dot_v1_dot_operations__pb2.ListPassesRequest.SerializeToString,
             batchprogress_dot_v1_dot_operations__pb2.ListPassesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeliveries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batchprogress.v1.OperationsService/ListDeliveries',
+            batchprogress_dot_v1_dot_operations__pb2.ListDeliveriesRequest.SerializeToString,
+            batchprogress_dot_v1_dot_operations__pb2.ListDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/batchprogress.v1.OperationsService/RetryDelivery',
+            batchprogress_dot_v1_dot_operations__pb2.RetryDeliveryRequest.SerializeToString,
+            batchprogress_dot_v1_dot_operations__pb2.RetryDeliveryResponse.FromString,
             options,
             channel_credentials,
             insecure,
