@@ -67,9 +67,11 @@ async def test_the_commands_work(sqlite_url: str, tmp_path: Path) -> None:
     async with served(sqlite_url) as progress, gateway(f"127.0.0.1:{progress.port}") as door:
         commands = "set -e\n" + "".join(code("sh")).replace("127.0.0.1:8080", f"127.0.0.1:{door.port}")
         async with output_of("sh", "-c", commands, cwd=tmp_path) as out:
-            created, reported, read, got, plain, listed = documents((await out.read()).decode())
+            answers = documents((await out.read()).decode())
+    created, reported, read, got, plain, history, listed = answers
     assert (created["batch"]["totalJobs"], reported["disposition"]) == ("2", "DISPOSITION_RECORDED")
     assert (read["batch"]["batchId"], got["batch"]["percentComplete"]) == ("import-1", 50)
+    assert history["points"][-1]["succeededJobs"] == "1"
     assert [one["batchId"] for one in (plain["batch"], *listed["batches"])] == ["import-1", "import-1"]
 
 
