@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from services.notifier.addresses import is_public
 from services.notifier.answers import HttpAnswer, NoAnswer
@@ -31,10 +32,18 @@ class Sender:
         seconds_max: how long an attempt may take in all.
         allows_private: whether private addresses are allowed.
         ca: the authorities that sign the certificates of receivers; None: those of the system.
+        resolver: finds the addresses of names; None: that of the system.
 
     """
 
-    def __init__(self, seconds_max: float, *, allows_private: bool, ca: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        seconds_max: float,
+        *,
+        allows_private: bool,
+        ca: ssl.SSLContext | None = None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,  # the notifier bounds how many it sends at a time, in all and to each receiver
@@ -42,6 +51,7 @@ class Sender:
                 # answer of the DNS that changes afterwards changes nothing.
                 socket_factory=_any_socket if allows_private else _public_socket,
                 use_dns_cache=False,
+                resolver=resolver,
                 keepalive_timeout=IDLE_SECONDS_MAX,
                 ssl=ca or True,
             ),
