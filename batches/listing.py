@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from batches import pace
 from batches.batch import Batch, BatchState
 from batches.result import JobOutcome
 
@@ -20,6 +21,32 @@ class BatchFilter:
     labels: Mapping[str, str] = field(default_factory=dict)
     """A batch must carry each of these labels with exactly this value."""
     id_prefix: str = ""
+    hides_others: bool = False
+    """Whether the prefix is that of a caller, so that no page may tell anything about other batches."""
+    stalled: bool = False
+    with_failures: bool = False
+    created_from: datetime | None = None
+    created_before: datetime | None = None
+
+    @property
+    def searched_state(self) -> BatchState | None:
+        """The only state that a batch may have."""
+        return BatchState.PROCESSING if self.stalled else self.state
+
+    @property
+    def needs_rows(self) -> bool:
+        """Whether some part can only be answered by the row of a batch, not by an index."""
+        return self.stalled or self.with_failures or self.has_times
+
+    @property
+    def has_times(self) -> bool:
+        """Whether the time of creation matters."""
+        return self.created_from is not None or self.created_before is not None
+
+    def still_selects(self, batch: Batch) -> bool:
+        """Return whether a found batch has not changed in between so that it no longer matches."""
+        has_failures = batch.tally.failed > 0 or not self.with_failures
+        return has_failures and (not self.stalled or pace.has_stalled(batch, batch.read_time))
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,17 +140,14 @@ class BatchStore(PassStore, WebhookStore):
     async def list_batches(
         self, selected: BatchFilter, *, before_key: int | None, size: int
     ) -> Page[Batch, int]:
-        """Return a page of the selected batches, newest first.
-
-        Args:
-            selected: Which batches to list.
-            before_key: The next_key of the page before; None for the first page.
-            size: The maximum number of batches on the page.
-
-        """
+        """Return a page of the selected batches, newest first, after the next_key of the page before."""
         return await self._database.read(
             partial(listings.list_batches, selected=selected, before_key=before_key, size=size)
         )
+
+    async def count_batches(self, selected: BatchFilter) -> int | None:
+        """Count the selected batches up to 10,000; None if too many others would have to be searched."""
+        return await self._database.read(partial(listings.count_batches, selected=selected))
 
     async def list_results(
         self, batch_id: str, selected: ResultFilter, *, after_job_id: str | None, size: int

@@ -9,11 +9,20 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.listing import BatchFilter
 from batches.store import schema
+from batches.store.batch_conditions import (
+    SQL,
+    Condition,
+    conditions_of,
+    label_bytes,
+    meets,
+    parameters_of,
+)
+from batches.store.key_range import KeyRange
 
 SEARCHED_MAX = 500
 """Batches of a label or state that a page searches: below a millisecond of the database's time for each
@@ -21,12 +30,8 @@ label. Then no page takes more than twice as long as in a database with a few hu
 SEARCHED_WITH_PREFIX_MAX = 2_000
 """Batches with a prefix that a page searches, after it has sorted all of them: 25 ms for 100,000. So it
 searches more than it otherwise would, for some 5 ms."""
-KEYS_END = 2**63 - 1
-"""The largest BIGINT, above every key."""
 STATEMENTS_MAX = 64
 """Statements that are kept: one for each number of labels. Building that of 32 labels takes milliseconds."""
-ABOVE_ALL_ID_CHARACTERS = "\x7f"
-"""Ids consist of printable ASCII, which ends one character below."""
 
 MeasuredKey = tuple[int, int]
 """The key of a batch, and the size of its labels in bytes."""
@@ -43,28 +48,29 @@ class _Source(Enum):
 
 
 async def search_labels(
-    connection: AsyncConnection, selected: BatchFilter, before_key: int | None, size: int
+    connection: AsyncConnection, selected: BatchFilter, keys: KeyRange, size: int, *, sorts_prefix: bool
 ) -> tuple[list[MeasuredKey], int | None]:
     """Find batches that have labels, newest first.
 
     Args:
         connection: The connection to read with.
         selected: The batches to find, by at least one label.
-        before_key: Only batches with smaller keys; None for all.
+        keys: Only batches with these keys.
         size: The maximum number of batches to find.
+        sorts_prefix: Whether all batches with the prefix may be sorted.
 
     Returns:
         The batches, and the key below which no batch was searched; None if enough were found or all were
         searched.
 
     """
-    parameters = _parameters(selected, before_key, size)
-    source, labels, last_key = await _choose(connection, selected, parameters)
+    parameters = _parameters(selected, keys, size)
+    source, labels, last_key = await _choose(connection, selected, parameters, sorts_prefix=sorts_prefix)
     for number, label in enumerate(labels):
         parameters |= _named(label, number)
-    statement = _statement(source, len(labels), in_state=selected.state is not None)
-    rows = await connection.execute(statement, {**parameters, "last_key": last_key or 0})
-    found = [(key, label_bytes) for key, label_bytes in rows]
+    statement = _statement(source, len(labels), conditions_of(selected))
+    rows = await connection.execute(statement, {**parameters, "last_key": last_key or keys.begin})
+    found = [(key, size) for key, size in rows]
     if len(found) == size:
         return found, None
     if source is _Source.PREFIX:
@@ -73,7 +79,7 @@ async def search_labels(
 
 
 async def _choose(
-    connection: AsyncConnection, selected: BatchFilter, parameters: _Parameters
+    connection: AsyncConnection, selected: BatchFilter, parameters: _Parameters, *, sorts_prefix: bool
 ) -> tuple[_Source, list[_Label], int | None]:
     """Return what to search, the labels from the rarest on, and the last key to search; None for all keys.
 
@@ -87,30 +93,28 @@ async def _choose(
     }
     labels = sorted(samples, key=lambda label: samples[label])
     source, last, rarest = _Source.LABEL, _LAST_WITH_LABEL, samples[labels[0]]
-    if rarest and selected.state is not None:
+    if rarest and selected.searched_state is not None:
         in_state = await connection.scalar(_LAST_IN_STATE, sampled) or 0
         if in_state < rarest:
             source, last, rarest = _Source.STATE, _LAST_IN_STATE, in_state
     if not rarest:
         return source, labels, None
     last_key = await connection.scalar(last, {**parameters, **_named(labels[0], 0)})
-    if last_key is not None and selected.id_prefix:
+    if last_key is not None and sorts_prefix:
         return _Source.PREFIX, labels, None
     return source, labels, last_key
 
 
-def _parameters(selected: BatchFilter, before_key: int | None, size: int) -> _Parameters:
-    parameters: _Parameters = {
-        "before_key": KEYS_END if before_key is None else before_key,
-        "last_key": 0,
+def _parameters(selected: BatchFilter, keys: KeyRange, size: int) -> _Parameters:
+    return {
+        "before_key": keys.end,
+        "last_key": keys.begin,
         "before_last": SEARCHED_MAX - 1,
         "searched_with_prefix": SEARCHED_WITH_PREFIX_MAX,
         "before_last_with_prefix": SEARCHED_WITH_PREFIX_MAX - 1,
-        "prefix": selected.id_prefix,
-        "prefix_end": selected.id_prefix + ABOVE_ALL_ID_CHARACTERS,
         "size": size,
+        **parameters_of(selected),
     }
-    return parameters if selected.state is None else {**parameters, "state": int(selected.state)}
 
 
 def _named(label: _Label, number: int) -> _Parameters:
@@ -129,21 +133,18 @@ def _has_label(number: int) -> ColumnElement[bool]:
     )
 
 
-def _has_prefix() -> ColumnElement[bool]:
-    """Every id has the empty prefix."""
-    return and_(_batch.batch_id >= bindparam("prefix"), _batch.batch_id < bindparam("prefix_end"))
-
-
 def _in_range(key: ColumnElement[int]) -> ColumnElement[bool]:
     return and_(key < bindparam("before_key"), key >= bindparam("last_key"))
 
 
 _WITH_LABEL = select(_label.batch_key).where(_has_label(0), _in_range(_label.batch_key))
-_IN_STATE = select(_batch.batch_key).where(_batch.state == bindparam("state"), _in_range(_batch.batch_key))
+_IN_STATE = select(_batch.batch_key).where(SQL[Condition.STATE], _in_range(_batch.batch_key))
 # By the plain key, databases would walk all batches, not those with the prefix (batches.store.listings).
 _plain_number = _batch.batch_key + 0
 _WITH_PREFIX = (
-    select(_batch.batch_key).where(_has_prefix(), _in_range(_plain_number)).order_by(_plain_number.desc())
+    select(_batch.batch_key)
+    .where(SQL[Condition.PREFIX], _in_range(_plain_number))
+    .order_by(_plain_number.desc())
 )
 _SEARCHED = {
     _Source.LABEL: _WITH_LABEL,
@@ -156,20 +157,14 @@ _LAST_WITH_PREFIX = _WITH_PREFIX.limit(1).offset(bindparam("before_last_with_pre
 
 
 @lru_cache(STATEMENTS_MAX)
-def _statement(source: _Source, labels: int, *, in_state: bool) -> Select[int, int]:
-    """Build the search for batches of the source that have all labels, the prefix and, if given, the state.
+def _statement(source: _Source, labels: int, conditions: frozenset[Condition]) -> Select[int, int]:
+    """Build the search for batches of the source that have all labels and meet all conditions.
 
-    Each condition is a lookup of one row, written as a subquery with one value. Databases reorder joins and
-    EXISTS, and would sometimes begin with another label and sort all of its batches.
+    Each label is a lookup of one row, as `meets` is.
     """
-    searched = _SEARCHED[source].subquery()
-    key = searched.c.batch_key
-    conditions = [_spelling(number, key) == bindparam(f"spelling_{number}") for number in range(labels)]
-    batch = select(func.length(_batch.labels)).where(_batch.batch_key == key)
-    matching = batch.with_only_columns(literal(1)).where(_has_prefix())
-    if in_state:
-        matching = matching.where(_batch.state == bindparam("state"))
-    query = select(key, batch.scalar_subquery()).where(*conditions, matching.scalar_subquery() == 1)
+    key = _SEARCHED[source].subquery().c.batch_key
+    spellings = [_spelling(number, key) == bindparam(f"spelling_{number}") for number in range(labels)]
+    query = select(key, label_bytes(key)).where(*spellings, meets(key, conditions))
     return query.order_by(key.desc()).limit(bindparam("size"))
 
 

@@ -13,7 +13,10 @@ from batches.listing import BatchFilter, Item, Key, Page, ResultFilter
 from batches.repair import Repair, Tallies
 from batches.result import JobOutcome, RecordedResult, ResultSource
 from batches.store import schema
-from batches.store.label_search import ABOVE_ALL_ID_CHARACTERS, MeasuredKey, search_labels
+from batches.store.batch_conditions import ABOVE_ALL_ID_CHARACTERS, SQL, Condition, parameters_of
+from batches.store.key_range import KeyRange, read_key_range
+from batches.store.label_search import MeasuredKey, search_labels
+from batches.store.row_search import count_rows, may_sort_prefix, search_rows
 from batches.store.rows import SELECT_BATCH, to_batch
 
 _batches = schema.batches.c
@@ -21,6 +24,8 @@ _results = schema.job_results.c
 
 RESULTS_SEARCHED_MAX = 10_000
 """Failures searched for one page of a failure group: some fifty milliseconds of the database's time."""
+COUNTED_MAX = 10_000
+"""The count of the selected batches stops here: the contract's limit, which an index answers in 2 ms."""
 PAGE_LABEL_BYTES_MAX = 2**20
 """The labels on a page of batches, and those of one more batch: 1,000 batches with a dozen labels each. To
 decode and encode them takes some 10 ms, during which nothing else is answered."""
@@ -35,35 +40,59 @@ async def list_batches(
 ) -> Page[Batch, int]:
     """Return a page of the selected batches, newest first; it is shorter if their labels are large."""
     size = min(size, _largest_page(selected))
-    find = search_labels if selected.labels else _find
-    found, searched_to = await find(connection, selected, before_key, size + 1)
+    keys = await read_key_range(connection, selected, before_key)
+    found, searched_to = await _find(connection, selected, keys, size + 1)
     if not found:
         return Page([], searched_to)
     on_page = _that_fit(found[:size])
     batches = [to_batch(row) for row in await connection.execute(_PAGE_OF_BATCHES, {"keys": on_page})]
-    return Page(batches, on_page[-1] if len(on_page) < len(found) else searched_to)
+    next_key = on_page[-1] if len(on_page) < len(found) else searched_to
+    return Page([batch for batch in batches if selected.still_selects(batch)], next_key)
+
+
+async def count_batches(connection: AsyncConnection, selected: BatchFilter) -> int | None:
+    """Count the selected batches up to COUNTED_MAX; None if too many others would have to be searched."""
+    keys = await read_key_range(connection, selected, None)
+    sorts_prefix = await may_sort_prefix(connection, selected)
+    if selected.labels:
+        found, searched_to = await search_labels(
+            connection, selected, keys, COUNTED_MAX, sorts_prefix=sorts_prefix
+        )
+        return len(found) if searched_to is None else None
+    if selected.needs_rows or (selected.id_prefix and not sorts_prefix):
+        return await count_rows(connection, selected, keys, sorts_prefix=sorts_prefix)
+    counted = _selected_keys(selected, keys).order_by(None).limit(COUNTED_MAX).subquery()
+    query = select(func.count()).select_from(counted)
+    return await connection.scalar(query, parameters_of(selected))
 
 
 async def _find(
-    connection: AsyncConnection, selected: BatchFilter, before_key: int | None, size: int
-) -> tuple[list[MeasuredKey], None]:
-    """Find batches by state and prefix, newest first, as `search_labels` does; all of them are searched."""
-    keys = select(_batches.batch_key).limit(size)
-    if selected.state is not None:
-        keys = keys.where(_batches.state == int(selected.state))
-    if before_key is not None:
-        keys = keys.where(_batches.batch_key < before_key)
-    if selected.id_prefix:
-        keys = _with_prefix(keys, selected.id_prefix)
-    else:
-        keys = keys.order_by(_batches.batch_key.desc())
-    chosen = keys.subquery().c.batch_key
+    connection: AsyncConnection, selected: BatchFilter, keys: KeyRange, size: int
+) -> tuple[list[MeasuredKey], int | None]:
+    """Find batches, newest first, and the key below which none was searched; None if that is not known."""
+    sorts_prefix = await may_sort_prefix(connection, selected)
+    if selected.labels:
+        return await search_labels(connection, selected, keys, size, sorts_prefix=sorts_prefix)
+    if selected.needs_rows or (selected.id_prefix and not sorts_prefix):
+        return await search_rows(connection, selected, keys, size, sorts_prefix=sorts_prefix)
+    chosen = _selected_keys(selected, keys).limit(size).subquery().c.batch_key
     measured = (
         select(_batches.batch_key, func.length(_batches.labels))
         .join(chosen.table, chosen == _batches.batch_key)
         .order_by(_batches.batch_key.desc())
     )
-    return [(key, label_bytes) for key, label_bytes in await connection.execute(measured)], None
+    rows = await connection.execute(measured, parameters_of(selected))
+    return [(key, label_bytes) for key, label_bytes in rows], None
+
+
+def _selected_keys(selected: BatchFilter, keys: KeyRange) -> Select[tuple[int]]:
+    """Select the keys of batches by state and prefix, newest first."""
+    query = select(_batches.batch_key).where(_batches.batch_key < keys.end)
+    if selected.state is not None:
+        query = query.where(SQL[Condition.STATE])
+    if selected.id_prefix:
+        return _with_prefix(query)
+    return query.order_by(_batches.batch_key.desc())
 
 
 def _largest_page(selected: BatchFilter) -> int:
@@ -78,18 +107,15 @@ def _that_fit(found: Sequence[MeasuredKey]) -> list[int]:
     return [key for (key, _), before in zip(found, sizes, strict=False) if before < PAGE_LABEL_BYTES_MAX]
 
 
-def _with_prefix(keys: Select[tuple[int]], prefix: str) -> Select[tuple[int]]:
+def _with_prefix(keys: Select[tuple[int]]) -> Select[tuple[int]]:
     """Select the keys, newest first, of the batches whose ids begin with the prefix, reading no others.
 
     These ids are a range of the index on batch_id, which contains the keys too. If the order were that of
     the plain key, MySQL would walk all batches backwards instead, hoping to find enough of them soon: with
     100,000 batches of a caller below 250,000 newer ones of others that took 175 ms, this takes 26 ms. The
     cost of a page depends on the number of batches with the prefix alone.
-
-    LIKE is not used, since it gives a meaning to % and _, and ignores case in SQLite.
     """
-    in_range = _batches.batch_id >= prefix, _batches.batch_id < prefix + ABOVE_ALL_ID_CHARACTERS
-    return keys.where(*in_range).order_by((_batches.batch_key + 0).desc())
+    return keys.where(SQL[Condition.PREFIX]).order_by((_batches.batch_key + 0).desc())
 
 
 async def list_results(

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import Batch
 from batches.listing import Created, Page
 from batches.store import schema
+from batches.store.batch_conditions import ABOVE_ALL_ID_CHARACTERS
 from batches.store.database import Database
-from batches.store.label_search import ABOVE_ALL_ID_CHARACTERS
 from batches.store.rows import SELECT_BATCH, to_batch
 from batches.store.sql_functions import database_now
 

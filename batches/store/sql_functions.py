@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Text
+from sqlalchemy import Double, Text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import functions
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -43,3 +43,21 @@ def _mysql_array(element: json_array, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(json_array, "sqlite")
 def _sqlite_array(element: json_array, compiler: SQLCompiler, **kw: Any) -> str:
     return f"json_group_array({compiler.process(element.clauses, **kw)})"
+
+
+class seconds_between(functions.FunctionElement[Any]):
+    """The seconds from one time to another, below 0 if the second one is earlier."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(seconds_between, "mysql", "mariadb")
+def _mysql_seconds(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(TIMESTAMPDIFF(MICROSECOND, {compiler.process(element.clauses, **kw)}) / 1000000.0)"
+
+
+@compiles(seconds_between, "sqlite")
+def _sqlite_seconds(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
+    begin, end = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"((julianday({end}) - julianday({begin})) * 86400.0)"

@@ -76,7 +76,7 @@ class BatchWatches:
 
     async def _under_way(self, selected: BatchFilter, most: int) -> Sequence[Batch]:
         """Return at most so many batches that are under way, newest first."""
-        under_way = BatchFilter(BatchState.PROCESSING, selected.labels, selected.id_prefix)
+        under_way = BatchFilter(BatchState.PROCESSING, selected.labels, selected.id_prefix, hides_others=True)
         found: list[Batch] = []
         before_key: int | None = None
         while len(found) < most:

@@ -11,12 +11,11 @@ from batches.batch import (
     LABEL_KEY_CHARACTERS_MAX,
     LABEL_VALUE_CHARACTERS_MAX,
     TOTAL_JOBS_MAX,
-    BatchState,
 )
 from batches.error_details import cut_details
 from batches.failure_limit import FailureLimit
 from batches.fingerprint import FINGERPRINT_DIGITS, from_text
-from batches.listing import BatchFilter, ResultFilter
+from batches.listing import ResultFilter
 from batches.new_batch import IfEnded, NewBatch
 from batches.result import (
     ERROR_MESSAGE_CHARACTERS_MAX,
@@ -51,7 +50,6 @@ ATTEMPT_MAX = 2**31 - 1
 
 _OUTCOMES = {int(outcome): outcome for outcome in JobOutcome}
 _IF_ENDED = {int(choice): choice for choice in IfEnded}
-_STATES = {int(state): state for state in BatchState}
 
 
 class _NamesBatch(Protocol):
@@ -134,17 +132,6 @@ def to_size(message: pb.ReportJobResultsRequest) -> int:
         checks.reject("results", RESULTS_RULE)
     checks.done()
     return size
-
-
-def to_batch_filter(message: pb.ListBatchesRequest, id_prefix: str = "") -> tuple[BatchFilter, int]:
-    """Check ListBatches; return the filter, for batches with the prefix, and the page size."""
-    checks = FieldChecks()
-    if message.state and message.state not in _STATES:
-        checks.reject("state", "must be PROCESSING, COMPLETED or CANCELLED, or unset")
-    labels = checked_labels(checks, dict(message.labels))
-    size = checks.page_size(message.page_size, PAGE_SIZE_MAX)
-    checks.done()
-    return BatchFilter(_STATES.get(message.state), labels, id_prefix), size
 
 
 def to_result_filter(message: pb.ListJobResultsRequest) -> tuple[str, ResultFilter, int]:

@@ -12,13 +12,14 @@ import grpc
 
 from batches.batch import Batch
 from batches.failure_groups import FailureGroup
+from batches.listing import BatchFilter, Page
 from batches.result import RecordedResult
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from rpc.answers.page_tokens import decode_token, next_token
 from rpc.answers.pages import page_that_fits
 from rpc.callers.principal import caller
-from services.progress import convert, requests, scope, watch_requests
+from services.progress import batch_filters, convert, requests, scope, watch_requests
 from services.progress.batch_messages import BatchMessages
 from services.progress.batch_watches import BatchWatches
 from services.progress.reads import Reads, counted_read
@@ -109,11 +110,15 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
 
     @counted_read
     async def ListBatches(self, request: pb.ListBatchesRequest, _context: Context) -> pb.ListBatchesResponse:
-        selected, size = requests.to_batch_filter(request, caller().batch_prefix)
-        filters = [request.state, dict(selected.labels)]
+        asked, size = batch_filters.to_batch_filter(request)
+        filters = batch_filters.filters_of(request)
         before_key = decode_token("ListBatches", filters, request.page_token, int)
+        selected = batch_filters.within(asked, caller().batch_prefix)
+        if selected is None:
+            return pb.ListBatchesResponse()
         page = await self._store.list_batches(selected, before_key=before_key, size=size)
         found = list(zip(page.items, await self._messages.of(page.items), strict=True))
+        total_size = await self._total_size(selected, page, is_first=before_key is None)
 
         def to_response(
             batches: Sequence[tuple[Batch, pb.Batch]], next_key: int | None
@@ -121,9 +126,19 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             return pb.ListBatchesResponse(
                 batches=[message for _, message in batches],
                 next_page_token=next_token("ListBatches", filters, next_key),
+                total_size=total_size,
             )
 
         return page_that_fits(found, page.next_key, lambda one: one[0].batch_key, to_response)
+
+    async def _total_size(self, selected: BatchFilter, page: Page[Batch, int], *, is_first: bool) -> int:
+        """Return the number of selected batches, of which a page was read; 0 if it is unknown."""
+        if not is_first:
+            return 0
+        if page.next_key is None:
+            return len(page.items)
+        counted = await self._store.count_batches(selected)
+        return 0 if counted is None else counted
 
     async def ReportJobResult(
         self, request: pb.ReportJobResultRequest, _context: Context

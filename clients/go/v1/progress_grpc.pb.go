@@ -140,7 +140,9 @@ type ProgressServiceClient interface {
 	//
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	GetBatch(ctx context.Context, in *GetBatchRequest, opts ...grpc.CallOption) (*GetBatchResponse, error)
-	// Lists batches, newest first.
+	// Lists batches, newest first. Only those are listed that match all filters. The
+	// server searches a limited number of batches for a page: it may be short, or
+	// empty, and still have a next_page_token.
 	ListBatches(ctx context.Context, in *ListBatchesRequest, opts ...grpc.CallOption) (*ListBatchesResponse, error)
 	// Records how one attempt of a job ended. Answers only after the result is
 	// committed. Send it again, with the same job_id and attempt, until it is
@@ -519,7 +521,9 @@ type ProgressServiceServer interface {
 	//
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	GetBatch(context.Context, *GetBatchRequest) (*GetBatchResponse, error)
-	// Lists batches, newest first.
+	// Lists batches, newest first. Only those are listed that match all filters. The
+	// server searches a limited number of batches for a page: it may be short, or
+	// empty, and still have a next_page_token.
 	ListBatches(context.Context, *ListBatchesRequest) (*ListBatchesResponse, error)
 	// Records how one attempt of a job ended. Answers only after the result is
 	// committed. Send it again, with the same job_id and attempt, until it is

@@ -1,5 +1,6 @@
 """What each command does and prints."""
 
+import json
 from typing import Any
 
 import pytest
@@ -126,6 +127,24 @@ async def test_list_shows_the_newest_batches_first(progress: Served, cli: Comman
     assert [batch["batch_id"] for batch in limited.json] == ["b4", "b3"]
     assert "--limit" in (await cli.run("list", "--limit", "2")).err
     assert await listed("--state", "cancelled") == []
+
+
+async def test_list_finds_batches_by_id_failures_and_time(progress: Served, cli: CommandLine) -> None:
+    await progress.create("imports-1", 2)
+    await fail_jobs(progress, 1)
+    created = (await progress.get("b")).create_time.ToJsonString()
+
+    async def listed(*options: str) -> list[str]:
+        lines = (await cli.run("list", *options, "--json")).lines
+        return [json.loads(line)["batch_id"] for line in lines]
+
+    assert await listed("--id-prefix", "imp") == ["imports-1"]
+    assert await listed("--with-failures") == ["b"]
+    assert await listed("--stalled") == []
+    assert await listed("--created-from", created) == ["b"]
+    assert await listed("--created-before", created) == ["imports-1"]
+    refused = await cli.run("list", "--created-from", "yesterday")
+    assert (refused.code, "is not a time such as 2026-11-30" in refused.err) == (2, True)
 
 
 async def test_show_prints_tallies_and_repairs(progress: Served, cli: CommandLine, store: BatchStore) -> None:

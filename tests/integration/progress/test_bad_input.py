@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import duration_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.request_checks import MESSAGE_BYTES_MAX
@@ -101,6 +102,16 @@ BAD_REQUESTS: dict[str, tuple[str, Any, tuple[str, ...]]] = {
     "an unknown state": ("ListBatches", pb.ListBatchesRequest(state=UNKNOWN_ENUM), ("state",)),
     "a negative page size": ("ListBatches", pb.ListBatchesRequest(page_size=-1), ("page_size",)),
     "a page token that is not one": ("ListBatches", pb.ListBatchesRequest(page_token="!"), ("page_token",)),
+    "a prefix with a space": (
+        "ListBatches",
+        pb.ListBatchesRequest(batch_id_prefix="a b"),
+        ("batch_id_prefix",),
+    ),
+    "a time that does not exist": (
+        "ListBatches",
+        pb.ListBatchesRequest(created_before=Timestamp(seconds=2**60)),
+        ("created_before",),
+    ),
     "an unknown filter": (
         "ListJobResults",
         pb.ListJobResultsRequest(batch_id="b", outcome=UNKNOWN_ENUM),
@@ -192,6 +203,7 @@ async def test_page_token_of_another_call_is_refused(progress: Served) -> None:
     for request in (
         pb.ListBatchesRequest(page_token=token, state=pb.BATCH_STATE_PROCESSING),
         pb.ListBatchesRequest(page_token=token, labels={"a": "b"}),
+        pb.ListBatchesRequest(page_token=token, stalled=True),
         pb.ListBatchesRequest(page_token=token[:-1]),
     ):
         assert (await refused(progress.stub.ListBatches(request))).fields == ("page_token",)

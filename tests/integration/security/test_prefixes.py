@@ -109,6 +109,23 @@ async def test_foreign_batches_are_not_listed(scoped: tuple[Served, Served]) -> 
     assert listed == ["other-2", "other-1", "other-0"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "listed"),
+    [("other-1", ["other-1"]), ("oth", ["other-1", "other-0"]), ("mails", []), ("other-1x", [])],
+)
+async def test_prefix_of_a_search_stays_within_that_of_the_caller(
+    scoped: tuple[Served, Served], asked: str, listed: list[str]
+) -> None:
+    """The numbers of batches do, too."""
+    owner, client = scoped
+    for batch_id in ("other-0", "mails-x", "other-1"):
+        await owner.create(batch_id, 1)
+    page = await client.stub.ListBatches(pb.ListBatchesRequest(batch_id_prefix=asked))
+    assert ([batch.batch_id for batch in page.batches], page.total_size) == (listed, len(listed))
+    page = await client.stub.ListBatches(pb.ListBatchesRequest(batch_id_prefix=asked, page_size=1))
+    assert page.total_size == len(listed)
+
+
 async def test_batch_is_created_within_the_prefix(scoped: tuple[Served, Served]) -> None:
     """A foreign id is refused whether or not the batch exists; a generated id has the prefix."""
     _, client = scoped

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import BatchState
 from batches.listing import BatchFilter
-from batches.store import label_search, listings, schema
+from batches.store import label_search, listings, row_search, schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from tests.integration.store.steps import insert_batches, rows_read, update_statistics
@@ -36,8 +36,13 @@ FILTERS = {
     "rare state": BatchFilter(BatchState.PROCESSING, ALL),
     "common state": BatchFilter(BatchState.COMPLETED, ALL),
     "state of none": BatchFilter(BatchState.CANCELLED, ALL | EVEN),
-    "rare with a prefix": BatchFilter(labels=FIRST, id_prefix="b-"),
+    "rare with a prefix": BatchFilter(labels=FIRST, id_prefix="b-", hides_others=True),
+    "common with a prefix": BatchFilter(labels=ALL, id_prefix="b-"),
+    "old with a prefix": BatchFilter(labels=OLD, id_prefix="b-"),
 }
+
+
+_OWN = BatchFilter(labels=OLD, id_prefix="b-99", hides_others=True)
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Cost:
 def _short_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_search, "SEARCHED_MAX", SEARCHED)
     monkeypatch.setattr(label_search, "SEARCHED_WITH_PREFIX_MAX", SEARCHED)
+    monkeypatch.setattr(row_search, "SORTED_MAX", SEARCHED)
 
 
 async def test_page_costs_the_same_among_ten_times_as_many_batches(database: Database) -> None:
@@ -83,6 +89,7 @@ async def test_pages_of_a_search_contain_each_batch_once(store: BatchStore, data
             chance.choice([None, *BatchState]),
             dict.fromkeys(labels[: chance.choice([1, 2])], "1"),
             chance.choice(["", "b-", "c-", "c-1"]),
+            hides_others=chance.choice([True, False]),
         )
         found = await all_pages(store, selected, size=chance.choice([7, 50]))
         assert found == [batch_id(number) for number in range(FEW)[::-1] if is_selected(number, selected)]
@@ -93,7 +100,7 @@ async def test_batches_of_others_do_not_make_a_page_with_a_prefix_short(
 ) -> None:
     """A caller would see from a short page that others use the label."""
     await insert_labelled(database, 0, FEW)
-    page = await store.list_batches(BatchFilter(labels=OLD, id_prefix="b-99"), before_key=None, size=5)
+    page = await store.list_batches(_OWN, before_key=None, size=5)
     assert ([batch.batch_id for batch in page.items], page.next_key) == (["b-99"], None)
 
 

@@ -1,16 +1,21 @@
 """The request that each call sends."""
 
 from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from batchprogress._calls import requests
+from batchprogress._calls.batch_filter import BatchFilter
 from batchprogress._calls.call_errors import Subject
 from batchprogress.errors import ServerTooOld
 from batchprogress.models import BatchState, JobOutcome
 from batchprogress.v1 import progress_pb2 as pb
+
+NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
 
 def created(batch_id: str | None, **options: Any) -> requests.Call[Any]:
@@ -69,13 +74,35 @@ def test_unknown_if_ended_is_refused() -> None:
             pb.AddJobsRequest(batch_id="b", additional_jobs=5, request_id="r"),
         ),
         (
-            requests.batches_page(BatchState.CANCELLED, {"a": "b"}, 7, "t"),
+            requests.batches_page(BatchFilter(BatchState.CANCELLED, {"a": "b"}), 7, "t"),
             "ListBatches",
             pb.ListBatchesRequest(
                 state=pb.BATCH_STATE_CANCELLED, labels={"a": "b"}, page_size=7, page_token="t"
             ),
         ),
-        (requests.batches_page(None, None, 7, ""), "ListBatches", pb.ListBatchesRequest(page_size=7)),
+        (requests.batches_page(BatchFilter(), 7, ""), "ListBatches", pb.ListBatchesRequest(page_size=7)),
+        (
+            requests.batches_page(
+                BatchFilter(
+                    id_prefix="i",
+                    stalled=True,
+                    with_failures=True,
+                    created_from=NOON,
+                    created_before=NOON + timedelta(seconds=1),
+                ),
+                7,
+                "",
+            ),
+            "ListBatches",
+            pb.ListBatchesRequest(
+                page_size=7,
+                batch_id_prefix="i",
+                stalled=True,
+                with_failures=True,
+                created_from=Timestamp(seconds=int(NOON.timestamp())),
+                created_before=Timestamp(seconds=int(NOON.timestamp()) + 1),
+            ),
+        ),
         (
             requests.results_page("b", JobOutcome.SKIPPED, "f", 7, "t"),
             "ListJobResults",
@@ -131,3 +158,47 @@ def test_server_that_ignores_a_fingerprint_is_too_old(
     with pytest.raises(ServerTooOld, match="upgrade the server") if too_old else nullcontext():
         if call.check is not None:
             call.check(page, Subject("server:1", "ListJobResults", "b"), 0.0)
+
+
+@pytest.mark.parametrize(
+    "selected",
+    [
+        BatchFilter(id_prefix="i"),
+        BatchFilter(stalled=True),
+        BatchFilter(with_failures=True),
+        BatchFilter(created_from=NOON + timedelta(seconds=1)),
+        BatchFilter(created_before=NOON),
+    ],
+)
+def test_server_that_ignores_a_filter_is_too_old(selected: BatchFilter) -> None:
+    call = requests.batches_page(selected, 7, "")
+    time = Timestamp(seconds=int(NOON.timestamp()))
+    page = call.read(
+        pb.ListBatchesResponse(
+            batches=[pb.Batch(batch_id="b", state=pb.BATCH_STATE_PROCESSING, create_time=time)]
+        )
+    )
+    assert call.check is not None
+    with pytest.raises(ServerTooOld, match="does not know all filters"):
+        call.check(page, Subject("server:1", "ListBatches", ""), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("token", "response", "total_size"),
+    [
+        ("", pb.ListBatchesResponse(), 0),
+        ("", pb.ListBatchesResponse(total_size=5, next_page_token="t"), 5),
+        ("", pb.ListBatchesResponse(next_page_token="t"), None),
+        ("t", pb.ListBatchesResponse(), None),
+    ],
+)
+def test_unknown_number_of_batches_is_none(
+    token: str, response: pb.ListBatchesResponse, total_size: int | None
+) -> None:
+    """Such as the answer of a server of 0.1, and any page but the first."""
+    assert requests.batches_page(BatchFilter(), 7, token).read(response).total_size == total_size
+
+
+def test_filter_by_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="created_from must have a time zone"):
+        BatchFilter(created_from=NOON.replace(tzinfo=None))

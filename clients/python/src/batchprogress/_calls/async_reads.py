@@ -1,13 +1,11 @@
 """The calls of AsyncClient that only read."""
 
-from collections.abc import Mapping
-
 from batchprogress._calls import requests
+from batchprogress._calls.async_batch_lists import AsyncBatchLists
 from batchprogress._calls.async_caller import AsyncCaller
 from batchprogress._calls.requests import PAGE_SIZE_MAX
 from batchprogress.models import (
     Batch,
-    BatchState,
     FailureGroup,
     HistoryPoint,
     JobOutcome,
@@ -21,7 +19,7 @@ from batchprogress.models import (
 from batchprogress.paging import AsyncPages
 
 
-class AsyncReads:
+class AsyncReads(AsyncBatchLists):
     """Reads batches and what belongs to them, and what the server tells about itself."""
 
     _caller: AsyncCaller
@@ -44,38 +42,6 @@ class AsyncReads:
 
         """
         return await self._caller.answer(requests.get(batch_id))
-
-    def list(
-        self,
-        *,
-        state: BatchState | None = None,
-        labels: Mapping[str, str] | None = None,
-        page_size: int = PAGE_SIZE_MAX,
-        page_token: str = "",
-    ) -> AsyncPages[Batch]:
-        """List batches, newest first. Each page is read when the iteration reaches it.
-
-        Args:
-            state: only batches in this state. Default: all.
-            labels: only batches that carry all of these labels; pages may be short.
-            page_size: the number of batches to read at a time, 1 to 1,000.
-            page_token: where to begin: the next_page_token of an earlier page. Default: at the newest.
-
-        Returns:
-            The batches, to be iterated over, by item or by page.
-
-        Raises:
-            CallFailed: when the iteration reads a page.
-
-        Example:
-            >>> async for batch in client.list(state=BatchState.PROCESSING):
-            ...     print(batch.batch_id, batch.percent_complete)
-
-        """
-        return AsyncPages(
-            lambda token: self._caller.answer(requests.batches_page(state, labels, page_size, token)),
-            page_token,
-        )
 
     def results(  # noqa: PLR0913  # options, by keyword only
         self,

@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
+from batchprogress._calls.batch_filter import BatchFilter
 from batchprogress._calls.call_errors import Subject
 from batchprogress._calls.convert import (
     OUTCOME_NUMBERS,
-    STATE_NUMBERS,
     to_batch,
     to_failure_group,
     to_history,
@@ -27,7 +27,6 @@ from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, chec
 from batchprogress.errors import ServerTooOld
 from batchprogress.models import (
     Batch,
-    BatchState,
     FailureGroup,
     HistoryPoint,
     JobOutcome,
@@ -151,21 +150,16 @@ def history(batch_id: str) -> Call[tuple[HistoryPoint, ...]]:
     return Call("GetBatchHistory", pb.GetBatchHistoryRequest(batch_id=batch_id), to_history, batch_id)
 
 
-def batches_page(
-    state: BatchState | None, labels: Mapping[str, str] | None, page_size: int, page_token: str
-) -> Call[Page[Batch]]:
+def batches_page(selected: BatchFilter, page_size: int, page_token: str) -> Call[Page[Batch]]:
     """Read a page of batches."""
-    request = pb.ListBatchesRequest(
-        state=pb.BATCH_STATE_UNSPECIFIED if state is None else STATE_NUMBERS[state],
-        labels=labels or {},
-        page_size=page_size,
-        page_token=page_token,
-    )
 
     def read(response: pb.ListBatchesResponse) -> Page[Batch]:
-        return Page(tuple(map(to_batch, response.batches)), response.next_page_token)
+        # 0 with batches or another page: the server does not know the number.
+        is_known = response.total_size or not (page_token or response.batches or response.next_page_token)
+        total_size = response.total_size if is_known else None
+        return Page(tuple(map(to_batch, response.batches)), response.next_page_token, total_size)
 
-    return Call("ListBatches", request, read)
+    return Call("ListBatches", selected.request(page_size, page_token), read, check=selected.check)
 
 
 def job_result(batch_id: str, job_id: str) -> Call[JobResult]:

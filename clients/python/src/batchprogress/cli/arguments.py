@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -16,6 +17,11 @@ def identifier(value: str | None) -> str | None:
     if value is not None and IDENTIFIER.fullmatch(value) is None:
         raise typer.BadParameter(f"must be {IDENTIFIER_RULE}")
     return value
+
+
+def optional_identifier(value: str) -> str:
+    """Return an identifier if it follows the rule, or nothing."""
+    return value and (identifier(value) or "")
 
 
 def identifiers(values: list[str]) -> list[str]:
@@ -36,3 +42,14 @@ def labels_in(pairs: Iterable[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{pair!r} is not KEY=VALUE", param_hint="--label")
         labels[key] = value
     return labels
+
+
+def moment(option: str, value: str | None) -> datetime | None:
+    """Return the time in an option, in ISO 8601; without a time zone it is local time."""
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value).astimezone()
+    except (ValueError, OverflowError):
+        rule = f"{value!r} is not a time such as 2026-11-30 or 2026-11-30T14:00"
+        raise typer.BadParameter(rule, param_hint=option) from None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from batchprogress.cli.arguments import labels_in
+from batchprogress.cli.arguments import labels_in, moment, optional_identifier
 from batchprogress.cli.client import say
 from batchprogress.cli.formatting import clean, counts_of, details_of, labels_of
 from batchprogress.cli.limited import first, page_size_for
@@ -27,13 +27,34 @@ COLUMNS = (
 )
 
 
-def list_(
+def list_(  # noqa: PLR0913  # one for each option
     session: Session,
     *,
     state: Annotated[BatchState | None, typer.Option(help="List only batches in this state.")] = None,
     label: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="List only batches with this label; may be repeated."),
+    ] = None,
+    id_prefix: Annotated[
+        str,
+        typer.Option(
+            metavar="TEXT", callback=optional_identifier, help="List only batches whose ids begin with TEXT."
+        ),
+    ] = "",
+    stalled: Annotated[bool, typer.Option("--stalled", help="List only batches that do not move.")] = False,
+    with_failures: Annotated[
+        bool, typer.Option("--with-failures", help="List only batches with failed jobs.")
+    ] = False,
+    created_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="List only batches created at TIME or later, such as 2026-11-30 or 2026-11-30T14:00; local"
+            " time unless it has a zone.",
+        ),
+    ] = None,
+    created_before: Annotated[
+        str | None, typer.Option(metavar="TIME", help="List only batches created before TIME.")
     ] = None,
     limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="List at most N batches, the newest.")
@@ -43,7 +64,16 @@ def list_(
 
     A terminal gets the columns for which it has room, and files and pipes get all of them.
     """
-    batches = session.client.list(state=state, labels=labels_in(label or ()), page_size=page_size_for(limit))
+    batches = session.client.list(
+        state=state,
+        labels=labels_in(label or ()),
+        batch_id_prefix=id_prefix,
+        stalled=stalled,
+        with_failures=with_failures,
+        created_from=moment("--created-from", created_from),
+        created_before=moment("--created-before", created_before),
+        page_size=page_size_for(limit),
+    )
     if session.out.as_json:
         for batch in islice(batches, limit):
             session.out.message(batch.message)

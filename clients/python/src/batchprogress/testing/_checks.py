@@ -29,6 +29,8 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _STATES = {pb.BATCH_STATE_PROCESSING, pb.BATCH_STATE_COMPLETED, pb.BATCH_STATE_CANCELLED}
 _OUTCOMES = {pb.JOB_OUTCOME_SUCCEEDED, pb.JOB_OUTCOME_FAILED, pb.JOB_OUTCOME_SKIPPED}
 _IF_ENDED = {pb.IF_ENDED_UNSPECIFIED, pb.IF_ENDED_ERROR, pb.IF_ENDED_REPLACE}
+YEAR_1_SECONDS, YEAR_10000_SECONDS = -62_135_596_800, 253_402_300_800
+"""The limits of google.protobuf.Timestamp."""
 
 
 class _Checks:
@@ -144,6 +146,12 @@ def check_batches(request: pb.ListBatchesRequest) -> None:
     checks.that("state", is_state, "must be PROCESSING, COMPLETED or CANCELLED, or unset")
     checks.labels(request.labels)
     checks.page(request.page_size)
+    prefix = request.batch_id_prefix
+    rule = "must be 1 to 128 printable ASCII characters without spaces, or unset"
+    checks.that("batch_id_prefix", not prefix or _IDENTIFIER.fullmatch(prefix) is not None, rule)
+    time_rule = "must be a time from the year 1 to the year 9999, or unset"
+    for name, time in (("created_from", request.created_from), ("created_before", request.created_before)):
+        checks.that(name, YEAR_1_SECONDS <= time.seconds < YEAR_10000_SECONDS, time_rule)
     checks.done()
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 
 from batchprogress.testing import _checks as checks
+from batchprogress.testing._batch_filter import is_listed
 from batchprogress.testing._failures import fingerprint, groups_of
 from batchprogress.testing._memory import Memory
 from batchprogress.testing._memory_batch import MemoryBatch
@@ -20,6 +21,7 @@ from batchprogress.v1 import progress_pb2 as pb
 HEARTBEAT = pb.WatchBatchResponse()
 HEARTBEAT_KEY = "batchprogress-heartbeat-seconds"
 FAILURE_GROUPS_DEFAULT = 100
+BATCHES_COUNTED_MAX = 10_000
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -94,16 +96,20 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
     def ListBatches(self, request: pb.ListBatchesRequest) -> pb.ListBatchesResponse:
         checks.check_batches(request)
         found = [
-            (number, batch)
-            for number, batch in self._memory.newest_first()
-            if request.state in (pb.BATCH_STATE_UNSPECIFIED, batch.state)
-            and request.labels.items() <= batch.labels.items()
+            (number, batch) for number, batch in self._memory.newest_first() if is_listed(batch, request)
         ]
-        of = ("ListBatches", request.state, sorted(request.labels.items()))
+        asked = pb.ListBatchesRequest()
+        asked.CopyFrom(request)
+        asked.ClearField("page_token")
+        asked.ClearField("page_size")
+        of = ("ListBatches", asked.SerializeToString(deterministic=True).hex())
         page, token = page_of(
             found, lambda one: one[0], of=of, token=request.page_token, size=request.page_size
         )
-        return pb.ListBatchesResponse(batches=[batch for _, batch in page], next_page_token=token)
+        total_size = 0 if request.page_token else min(len(found), BATCHES_COUNTED_MAX)
+        return pb.ListBatchesResponse(
+            batches=[batch for _, batch in page], next_page_token=token, total_size=total_size
+        )
 
     @_answers
     def ReportJobResult(self, request: pb.ReportJobResultRequest) -> pb.ReportJobResultResponse:

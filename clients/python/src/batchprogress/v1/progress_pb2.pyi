@@ -792,6 +792,11 @@ class ListBatchesRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    BATCH_ID_PREFIX_FIELD_NUMBER: _builtins.int
+    STALLED_FIELD_NUMBER: _builtins.int
+    WITH_FAILURES_FIELD_NUMBER: _builtins.int
+    CREATED_FROM_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     state: Global___BatchState.ValueType
     """Return only batches in this state. Default: all."""
     page_size: _builtins.int
@@ -802,12 +807,27 @@ class ListBatchesRequest(_message.Message):
     """The next_page_token of the previous page, which had the same filters.
     Default: the first page.
     """
+    batch_id_prefix: _builtins.str
+    """Return only batches whose ids begin with this text, or are equal to it. At most
+    128 printable ASCII characters without spaces. Default: all.
+    """
+    stalled: _builtins.bool
+    """Return only batches that have a stall_reason. Default: all."""
+    with_failures: _builtins.bool
+    """Return only batches with failed jobs. Default: all."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """Return only batches that have all of these labels with these values. At most
-        32. The server searches a limited number of batches for a page: it may be short,
-        or empty, and still have a next_page_token.
+        32.
         """
+
+    @_builtins.property
+    def created_from(self) -> _timestamp_pb2.Timestamp:
+        """Return only batches created at this time or later. Default: all."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Return only batches created before this time. Default: all."""
 
     def __init__(
         self,
@@ -816,10 +836,15 @@ class ListBatchesRequest(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        batch_id_prefix: _builtins.str = ...,
+        stalled: _builtins.bool = ...,
+        with_failures: _builtins.bool = ...,
+        created_from: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_before", b"created_before", "created_from", b"created_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id_prefix", b"batch_id_prefix", "created_before", b"created_before", "created_from", b"created_from", "labels", b"labels", "page_size", b"page_size", "page_token", b"page_token", "stalled", b"stalled", "state", b"state", "with_failures", b"with_failures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -833,8 +858,14 @@ class ListBatchesResponse(_message.Message):
 
     BATCHES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """The token of the next page; empty on the last page."""
+    total_size: _builtins.int
+    """The number of matching batches on all pages, counted up to 10,000; on the
+    first page only. 0 with a batch or a next_page_token: the server would have to
+    search too many batches to tell it.
+    """
     @_builtins.property
     def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Batch]:
         """The batches, newest first."""
@@ -844,10 +875,11 @@ class ListBatchesResponse(_message.Message):
         *,
         batches: _abc.Iterable[Global___Batch] | None = ...,
         next_page_token: _builtins.str = ...,
+        total_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batches", b"batches", "next_page_token", b"next_page_token", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

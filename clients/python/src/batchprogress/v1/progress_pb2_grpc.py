@@ -210,7 +210,9 @@ class ProgressServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListBatches(self, request, context):
-        """Lists batches, newest first.
+        """Lists batches, newest first. Only those are listed that match all filters. The
+        server searches a limited number of batches for a page: it may be short, or
+        empty, and still have a next_page_token.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -134,7 +134,10 @@ class ProgressServiceStub:
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
     ListBatches: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ListBatchesRequest, _progress_pb2.ListBatchesResponse]
-    """Lists batches, newest first."""
+    """Lists batches, newest first. Only those are listed that match all filters. The
+    server searches a limited number of batches for a page: it may be short, or
+    empty, and still have a next_page_token.
+    """
     ReportJobResult: _grpc.UnaryUnaryMultiCallable[_progress_pb2.ReportJobResultRequest, _progress_pb2.ReportJobResultResponse]
     """Records how one attempt of a job ended. Answers only after the result is
     committed. Send it again, with the same job_id and attempt, until it is
@@ -322,7 +325,10 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
     """
     ListBatches: _aio.UnaryUnaryMultiCallable[_progress_pb2.ListBatchesRequest, _progress_pb2.ListBatchesResponse]  # type: ignore[assignment]
-    """Lists batches, newest first."""
+    """Lists batches, newest first. Only those are listed that match all filters. The
+    server searches a limited number of batches for a page: it may be short, or
+    empty, and still have a next_page_token.
+    """
     ReportJobResult: _aio.UnaryUnaryMultiCallable[_progress_pb2.ReportJobResultRequest, _progress_pb2.ReportJobResultResponse]  # type: ignore[assignment]
     """Records how one attempt of a job ended. Answers only after the result is
     committed. Send it again, with the same job_id and attempt, until it is
@@ -549,7 +555,10 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _progress_pb2.ListBatchesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_progress_pb2.ListBatchesResponse, _abc.Awaitable[_progress_pb2.ListBatchesResponse]]:
-        """Lists batches, newest first."""
+        """Lists batches, newest first. Only those are listed that match all filters. The
+        server searches a limited number of batches for a page: it may be short, or
+        empty, and still have a next_page_token.
+        """
 
     @_abc_1.abstractmethod
     def ReportJobResult(

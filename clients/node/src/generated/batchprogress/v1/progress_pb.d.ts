@@ -596,8 +596,7 @@ export declare type ListBatchesRequest = Message<"batchprogress.v1.ListBatchesRe
 
   /**
    * Return only batches that have all of these labels with these values. At most
-   * 32. The server searches a limited number of batches for a page: it may be short,
-   * or empty, and still have a next_page_token.
+   * 32.
    *
    * @generated from field: map<string, string> labels = 2;
    */
@@ -618,6 +617,42 @@ export declare type ListBatchesRequest = Message<"batchprogress.v1.ListBatchesRe
    * @generated from field: string page_token = 4;
    */
   pageToken: string;
+
+  /**
+   * Return only batches whose ids begin with this text, or are equal to it. At most
+   * 128 printable ASCII characters without spaces. Default: all.
+   *
+   * @generated from field: string batch_id_prefix = 5;
+   */
+  batchIdPrefix: string;
+
+  /**
+   * Return only batches that have a stall_reason. Default: all.
+   *
+   * @generated from field: bool stalled = 6;
+   */
+  stalled: boolean;
+
+  /**
+   * Return only batches with failed jobs. Default: all.
+   *
+   * @generated from field: bool with_failures = 7;
+   */
+  withFailures: boolean;
+
+  /**
+   * Return only batches created at this time or later. Default: all.
+   *
+   * @generated from field: google.protobuf.Timestamp created_from = 8;
+   */
+  createdFrom?: Timestamp;
+
+  /**
+   * Return only batches created before this time. Default: all.
+   *
+   * @generated from field: google.protobuf.Timestamp created_before = 9;
+   */
+  createdBefore?: Timestamp;
 };
 
 /**
@@ -645,6 +680,15 @@ export declare type ListBatchesResponse = Message<"batchprogress.v1.ListBatchesR
    * @generated from field: string next_page_token = 2;
    */
   nextPageToken: string;
+
+  /**
+   * The number of matching batches on all pages, counted up to 10,000; on the
+   * first page only. 0 with a batch or a next_page_token: the server would have to
+   * search too many batches to tell it.
+   *
+   * @generated from field: int32 total_size = 3;
+   */
+  totalSize: number;
 };
 
 /**
@@ -2124,7 +2168,9 @@ export declare const ProgressService: GenService<{
     output: typeof GetBatchResponseSchema;
   },
   /**
-   * Lists batches, newest first.
+   * Lists batches, newest first. Only those are listed that match all filters. The
+   * server searches a limited number of batches for a page: it may be short, or
+   * empty, and still have a next_page_token.
    *
    * @generated from rpc batchprogress.v1.ProgressService.ListBatches
    */

@@ -1,0 +1,84 @@
+"""Searches batches by what only their rows tell, newest first, in a bounded number of rows a page.
+
+A page that finds too few in the rows that it may search is short, and the next page goes on there.
+"""
+
+from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.listing import BatchFilter
+from batches.store import schema
+from batches.store.batch_conditions import (
+    SQL,
+    Condition,
+    conditions_of,
+    label_bytes,
+    meets,
+    parameters_of,
+)
+from batches.store.key_range import KeyRange
+from batches.store.label_search import MeasuredKey
+
+SEARCHED_MAX = 2_000
+"""Rows that a page searches: some 5 ms of the database's time."""
+SORTED_MAX = 20_000
+"""Batches with a prefix that are sorted for a page, in some 5 ms. If more begin with it, they are common
+enough to be found among all others."""
+
+_batch = schema.batches.c
+
+
+async def may_sort_prefix(connection: AsyncConnection, selected: BatchFilter) -> bool:
+    """Return whether all batches with the prefix are read and sorted for a page.
+
+    Those of a caller's own prefix always are: other batches must not show in the length of its pages.
+    """
+    if not selected.id_prefix or selected.hides_others:
+        return bool(selected.id_prefix)
+    with_prefix = select(literal(1)).select_from(schema.batches).where(SQL[Condition.PREFIX])
+    more = with_prefix.limit(1).offset(SORTED_MAX)
+    return await connection.scalar(more, parameters_of(selected)) is None
+
+
+async def search_rows(
+    connection: AsyncConnection, selected: BatchFilter, keys: KeyRange, size: int, *, sorts_prefix: bool
+) -> tuple[list[MeasuredKey], int | None]:
+    """Find batches by any part of a filter but labels, as `search_labels` does."""
+    searched = _searched(selected, keys, sorts_prefix=sorts_prefix).limit(SEARCHED_MAX)
+    key = searched.subquery().c.batch_key
+    matching = select(key, label_bytes(key)).where(meets(key, conditions_of(selected)))
+    found = await connection.execute(matching.order_by(key.desc()).limit(size), parameters_of(selected))
+    measured = [(found_key, label_size) for found_key, label_size in found]
+    if len(measured) == size:
+        return measured, None
+    return measured, await _last_key(connection, searched, selected)
+
+
+async def count_rows(
+    connection: AsyncConnection, selected: BatchFilter, keys: KeyRange, *, sorts_prefix: bool
+) -> int | None:
+    """Count the batches that a filter without labels selects; None if more would have to be searched."""
+    searched = _searched(selected, keys, sorts_prefix=sorts_prefix).limit(SEARCHED_MAX)
+    if await _last_key(connection, searched, selected) is not None:
+        return None
+    key = searched.subquery().c.batch_key
+    matching = select(func.count()).select_from(key.table).where(meets(key, conditions_of(selected)))
+    return await connection.scalar(matching, parameters_of(selected))
+
+
+def _searched(selected: BatchFilter, keys: KeyRange, *, sorts_prefix: bool) -> Select[int]:
+    """Select the keys of the smallest part of the batches that an index has, newest first."""
+    key: ColumnElement[int] = _batch.batch_key
+    query = select(_batch.batch_key)
+    if sorts_prefix:
+        key = key + 0  # by the plain key, databases would walk all batches, not those with the prefix
+        query = query.where(SQL[Condition.PREFIX])
+    elif selected.searched_state is not None:
+        query = query.where(SQL[Condition.STATE])
+    return query.where(key >= keys.begin, key < keys.end).order_by(key.desc())
+
+
+async def _last_key(connection: AsyncConnection, searched: Select[int], selected: BatchFilter) -> int | None:
+    """Return the last key that was searched; None if all were."""
+    last = searched.limit(1).offset(SEARCHED_MAX - 1)
+    return await connection.scalar(last, parameters_of(selected))
