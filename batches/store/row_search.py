@@ -51,7 +51,7 @@ async def search_rows(
     measured = [(found_key, label_size) for found_key, label_size in found]
     if len(measured) == size:
         return measured, None
-    return measured, await _last_key(connection, searched, selected)
+    return measured, await _last_key(connection, searched, selected, keys)
 
 
 async def count_rows(
@@ -59,7 +59,7 @@ async def count_rows(
 ) -> int | None:
     """Count the batches that a filter without labels selects; None if more would have to be searched."""
     searched = _searched(selected, keys, sorts_prefix=sorts_prefix).limit(SEARCHED_MAX)
-    if await _last_key(connection, searched, selected) is not None:
+    if await _last_key(connection, searched, selected, keys) is not None:
         return None
     key = searched.subquery().c.batch_key
     matching = select(func.count()).select_from(key.table).where(meets(key, conditions_of(selected)))
@@ -75,10 +75,14 @@ def _searched(selected: BatchFilter, keys: KeyRange, *, sorts_prefix: bool) -> S
         query = query.where(SQL[Condition.PREFIX])
     elif selected.searched_state is not None:
         query = query.where(SQL[Condition.STATE])
-    return query.where(key >= keys.begin, key < keys.end).order_by(key.desc())
+    # A range with both ends would lead MySQL to another index, which it reads as a whole.
+    return query.where(key < keys.end).order_by(key.desc())
 
 
-async def _last_key(connection: AsyncConnection, searched: Select[int], selected: BatchFilter) -> int | None:
+async def _last_key(
+    connection: AsyncConnection, searched: Select[int], selected: BatchFilter, keys: KeyRange
+) -> int | None:
     """Return the last key that was searched; None if all were."""
     last = searched.limit(1).offset(SEARCHED_MAX - 1)
-    return await connection.scalar(last, parameters_of(selected))
+    key = await connection.scalar(last, parameters_of(selected))
+    return key if key is not None and key > keys.begin else None

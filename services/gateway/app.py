@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.gateway.page.files import is_of_page
+from services.gateway.page.files import is_for_person, is_of_page, not_found_application
 from services.gateway.web.host_check import HostCheck
 from services.gateway.web.unsent_bodies import SLICE_BYTES, NoRoom, UnsentBodies
 
@@ -65,6 +65,15 @@ UNKNOWN_PATH = JSONResponse(
     {"code": "unimplemented", "message": "no such path: a call is POST /package.Service/Method"},
     HTTPStatus.NOT_FOUND,
 )
+FOREIGN_ORIGIN = JSONResponse(
+    {
+        "code": "permission_denied",
+        "message": "this website may not change batches: the gateway's operator can allow its origin in"
+        " GATEWAY_CORS_ORIGINS",
+        "details": [{"type": "google.rpc.ErrorInfo", "debug": {"reason": "FOREIGN_ORIGIN"}}],
+    },
+    HTTPStatus.FORBIDDEN,
+)
 NOT_PRINTABLE = JSONResponse(
     {"code": "invalid_argument", "message": "a header has characters that are not printable ASCII"},
     HTTPStatus.BAD_REQUEST,
@@ -105,6 +114,7 @@ class Gateway:
         self._page = page
         self._hosts = hosts
         self._origins = origins
+        self._not_found = not_found_application()
         self._openapi = Response(OPENAPI_FILE.read_bytes(), media_type="application/json")
         self.is_draining = False
 
@@ -122,9 +132,18 @@ class Gateway:
             )
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await (self._page if is_of_page(scope["path"]) else api)(scope, receive, send)
+            path = scope["path"]
+            if is_of_page(path):
+                await self._page(scope, receive, send)
+            elif is_for_person(scope) and not self._is_api(path):
+                await self._not_found(scope, receive, send)
+            else:
+                await api(scope, receive, send)
 
         return HostCheck(app, self._hosts, FOREIGN_HOST)
+
+    def _is_api(self, path: str) -> bool:
+        return path in self._routes or path in {HEALTH, OPENAPI}
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]

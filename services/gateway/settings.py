@@ -1,9 +1,10 @@
 """The settings of the gateway, each from the environment variable GATEWAY_<NAME>."""
 
 import re
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from process.addresses import is_loopback, split_address
@@ -11,8 +12,8 @@ from process.readable_file import ReadableFile
 from process.secret_files import read_token
 from services.gateway.upstream_settings import UpstreamSettings
 from services.gateway.web.host_check import ANY_HOST, host_name
+from services.gateway.web.origin_check import ANY_ORIGIN
 
-ANY_ORIGIN = "*"
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 """No website can have these names."""
 
@@ -60,6 +61,12 @@ class GatewaySettings(UpstreamSettings):
         description="The address of a job on the queue's own page, to which the page links from a failed job,"
         " such as https://flower.example.com/task/{job_id}; {batch_id} is replaced, too, both"
         " percent-encoded. Default: no link.",
+    )
+    page_changes: bool = Field(
+        default=False,
+        description="Let operators cancel and seal batches on the page, with a token that they log in with or"
+        " that a proxy sends. The server decides by that token; without one, the page only reads. Default:"
+        " off.",
     )
     call_seconds_max: float = Field(
         default=30,
@@ -125,6 +132,17 @@ class GatewaySettings(UpstreamSettings):
     def reads_anonymously(self) -> bool:
         """Whether callers without a token read with the gateway's own."""
         return is_loopback(self.listen) if self.anonymous_reads is None else self.anonymous_reads
+
+    @model_validator(mode="after")
+    def _has_changes_of_its_own_page_alone(self) -> Self:
+        if self.page_changes and self.read_only:
+            raise ValueError("GATEWAY_PAGE_CHANGES needs the methods that GATEWAY_READ_ONLY leaves out")
+        if self.page_changes and ANY_ORIGIN in self.origins:
+            raise ValueError(
+                "GATEWAY_CORS_ORIGINS must name its origins with GATEWAY_PAGE_CHANGES: * lets every website"
+                " change batches for people whose proxy sends a token"
+            )
+        return self
 
     @field_validator("cors_origins")
     @classmethod

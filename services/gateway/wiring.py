@@ -14,7 +14,7 @@ from process.secret_files import read_token
 from rpc.telemetry.metrics import CallMetrics, new_registry
 from rpc.telemetry.metrics_port import MetricsPort
 from rpc.telemetry.server_metrics import ServerCollector
-from services.gateway.app import FULL, Gateway
+from services.gateway.app import FOREIGN_ORIGIN, FULL, Gateway
 from services.gateway.badge import badge
 from services.gateway.badge.badge import Badges
 from services.gateway.contract.application import contract_application
@@ -34,6 +34,7 @@ from services.gateway.reads import failure_export
 from services.gateway.reads.failure_export import FailureExports
 from services.gateway.reads.reads import METHODS, Reads
 from services.gateway.settings import GatewaySettings
+from services.gateway.web.origin_check import OriginCheck
 from services.gateway.web.tls import HttpCertificate
 from services.gateway.web.web_server import ServerOptions, WebServer, bind
 
@@ -60,15 +61,17 @@ class GatewayServer:
         )
         metrics = CallMetrics(registry, (method.path for method in methods))
         contract = contract_application(methods, self._forwarder, metrics)
+        own_origin = OriginCheck(contract, settings.origins, FOREIGN_ORIGIN)
         self._events = _event_streams(upstream, self._forwarder, callers, settings)
         routes: dict[str, ASGIApp] = {
-            **dict.fromkeys((method.path for method in methods), contract),
+            **{method.path: contract if method.is_read else own_origin for method in methods},
             **dict.fromkeys(METHODS, Reads(self._forwarder, metrics)),
             **dict.fromkeys(failure_export.PATHS, FailureExports(self._forwarder, metrics)),
             event_stream.PATH: self._events,
             badge.PATH: Badges(self._forwarder, metrics),
         }
-        self._gateway = Gateway(routes, page_application(settings.job_url), settings.hosts, settings.origins)
+        page = page_application(has_changes=settings.page_changes, job_url=settings.job_url)
+        self._gateway = Gateway(routes, page, settings.hosts, settings.origins)
         registry.register(self._collector())
         registry.register(ViewerCollector(self._events))
         self._web = WebServer(self._gateway.app(), self._options(settings))

@@ -234,6 +234,44 @@ async def test_a_stalled_batch_shows_its_pending_jobs(shown: Scene, watched: Wat
     await watched.page.locator("#pending-card").wait_for(state="hidden")
 
 
+async def test_page_only_reads_by_default(shown: Scene, watched: WatchedPage) -> None:
+    """There is nothing to log in to, either."""
+    await shown.create("unsealed", 3)
+    await watched.page.goto(f"{shown.url}/batch?id=unsealed")
+    await watched.shows("#percent", "0")
+    settings = await watched.value("fetch('page.json').then((answer) => answer.json())")
+    assert settings["changes"] is False
+    assert not await watched.page.is_visible("#changes")
+
+
+async def test_times_are_local_and_in_utc_on_hover(browser: Browser, shown: Scene) -> None:
+    async with watched_page(browser, timezone_id="Asia/Kolkata") as watched:
+        await watched.page.goto(f"{shown.url}/batch?id=imports")
+        await watched.shows("#facts", "Created")
+        created = watched.page.locator("#facts dd").first
+        title = await created.get_attribute("title") or ""
+        utc = datetime.strptime(title.replace("UTC", "+0000"), "%Y-%m-%d %H:%M:%S %z")
+        assert f"{utc + timedelta(hours=5, minutes=30):%H:%M:%S}" in await created.inner_text()
+
+
+async def test_printed_pages_are_dark_on_white_without_controls(browser: Browser, shown: Scene) -> None:
+    async with watched_page(browser, color_scheme="dark") as watched:
+        await watched.page.emulate_media(media="print")
+        for address, gone in (("/", "#filters"), ("/batch?id=imports", "#connection")):
+            await watched.page.goto(shown.url + address)
+            await watched.shows("main", "October import")
+            assert not await watched.value(IS_DARK)
+            assert not await watched.page.is_visible(gone)
+
+
+async def test_unknown_address_links_to_all_batches(shown: Scene, watched: WatchedPage) -> None:
+    answer = await watched.page.goto(f"{shown.url}/some/where/else")
+    assert answer is not None
+    assert answer.status == 404
+    await watched.page.get_by_role("link", name="All batches").click()
+    await watched.shows(".row", "October import")
+
+
 async def _tab_to(watched: WatchedPage, text: str) -> None:
     """Press Tab until an element with this text has the focus."""
     for _ in range(50):

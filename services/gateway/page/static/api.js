@@ -19,26 +19,40 @@ export const SILENT = "The gateway does not answer.";
 
 /** An error answer; its message is shown to people. */
 export class Refusal extends Error {
-  constructor(message, status) {
+  constructor(message, status, reason = "") {
     super(message);
     this.status = status;
+    this.reason = reason;
   }
 }
 
 /** Return the sentence for people about an error in Connect's JSON. */
-export function sentenceOf({ message, details = [] }) {
-  const info = details.find((one) => one.type === "google.rpc.ErrorInfo");
-  return SENTENCES[info?.debug?.reason] ?? message ?? "The gateway failed.";
+export function sentenceOf(error) {
+  return SENTENCES[reasonOf(error)] ?? error.message ?? "The gateway failed.";
 }
 
+const reasonOf = ({ details = [] }) => details.find((one) => one.type === "google.rpc.ErrorInfo")?.debug?.reason ?? "";
+
 /** Return the answer to a call that only reads; throws a Refusal, or an AbortError after the signal. */
-export async function call(method, request, signal) {
+export function call(method, request, signal, { service = SERVICE, token = "" } = {}) {
   // Pages of the same thing share answers: one that is some seconds old is as good.
-  const headers = { "Content-Type": "application/json", "Cache-Control": "max-age=10", "Connect-Timeout-Ms": ANSWER_MS_MAX };
+  return post(`${service}/${method}`, request, { "Cache-Control": "max-age=10", ...authorization(token) }, signal);
+}
+
+/** Return the answer to a call that changes a batch; throws a Refusal. */
+export function change(method, request, token) {
+  return post(`${SERVICE}/${method}`, request, authorization(token));
+}
+
+const authorization = (token) => (token ? { Authorization: `Bearer ${token}` } : {});
+
+async function post(path, request, named, signal) {
+  const headers = { "Content-Type": "application/json", "Connect-Timeout-Ms": ANSWER_MS_MAX, ...named };
   try {
-    const response = await fetch(`${SERVICE}/${method}`, { method: "POST", headers, body: JSON.stringify(request), signal });
+    const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(request), signal });
     if (response.ok) return await response.json();
-    throw new Refusal(sentenceOf(await response.json().catch(() => ({}))), response.status);
+    const error = await response.json().catch(() => ({}));
+    throw new Refusal(sentenceOf(error), response.status, reasonOf(error));
   } catch (error) {
     // All other errors are network errors: no connection, or an incomplete answer.
     if (error instanceof Refusal || error.name === "AbortError") throw error;
@@ -46,12 +60,13 @@ export async function call(method, request, signal) {
   }
 }
 
-/** Join short pages of the server to one, with the items of the field. */
+/** Join short pages of the server to one, with the items of the field and the number of all. */
 export async function fullPage(method, request, field, signal) {
   let found = { items: [], nextPageToken: request.pageToken };
   for (let calls = 0; calls < SHORT_PAGES_MAX; calls += 1) {
     const answer = await call(method, { ...request, pageToken: found.nextPageToken }, signal);
-    found = { items: [...found.items, ...answer[field]], nextPageToken: answer.nextPageToken };
+    const totalSize = calls ? found.totalSize : answer.totalSize;
+    found = { items: [...found.items, ...answer[field]], nextPageToken: answer.nextPageToken, totalSize };
     if (!found.nextPageToken || found.items.length >= ITEMS_WANTED) break;
   }
   return found;

@@ -2,10 +2,12 @@
 
 import { sayConnected, sayEnded } from "./api.js";
 import { Bar } from "./bar.js";
+import { Changes } from "./changes.js";
 import { byId, element, labelled, setAttribute, setChildren, setPairs, setText } from "./dom.js";
 import { Failures } from "./failures.js";
 import { EventStream } from "./event_stream.js";
 import { Announcer } from "./announcer.js";
+import { recallList } from "./list_memory.js";
 import { PendingJobs } from "./pending.js";
 import { Plot } from "./plot.js";
 import { recall, remember } from "./plot_memory.js";
@@ -27,6 +29,7 @@ const repairsRefresher = new Refresher(async () => {
   plot.repairs = await showRepairs(batchId);
   plot.draw();
 });
+const changes = new Changes(batchId, (changed) => listener.read(changed));
 let batch = null;
 let receivedMs = 0;
 let stream = null;
@@ -79,6 +82,7 @@ function show() {
   announcer.tell(batch);
   failuresRefresher.due(batch.failedJobs);
   pendingJobs.update(batch);
+  changes.update(batch);
   repairsRefresher.due(`${batch.reconciledJobs} ${batch.state} ${batch.totalJobs}`);
 }
 
@@ -134,9 +138,12 @@ function tallies() {
 
 function facts() {
   const none = wording.isRunning(batch) ? "none yet" : "none";
-  const time = (name) => (batch[name] ? `${wording.moment(batch[name])} (${wording.ago(batch[name])})` : none);
-  const pairs = [["Created", time("createTime")], ["Last result", time("lastResultTime")]];
-  if (batch.completeTime) pairs.push(["Ended", time("completeTime")]);
+  const time = (term, name) => {
+    if (!batch[name]) return [term, none];
+    return [term, `${wording.moment(batch[name])} (${wording.ago(batch[name])})`, "", wording.utc(batch[name])];
+  };
+  const pairs = [time("Created", "createTime"), time("Last result", "lastResultTime")];
+  if (batch.completeTime) pairs.push(time("Ended", "completeTime"));
   const limit = wording.failureLimitOf(batch);
   if (limit) pairs.push(["May fail", limit]);
   return [
@@ -158,6 +165,7 @@ function showPlot() {
 }
 
 byId("bar").append(bar.node);
+byId("back").href = recallList();
 if (IDENTIFIER.test(batchId)) stream = new EventStream(batchId, listener);
 else listener.unknown({ message: "The address contains no valid batch id." });
 addEventListener("pagehide", () => batch && remember(batch, plot.points));

@@ -42,14 +42,15 @@ export function setChildren(parent, children) {
   });
 }
 
-/** Give a description list these pairs of term and description, changing texts in place. */
+/** Give a description list these pairs of term, description, class and title, changing texts in place. */
 export function setPairs(list, pairs) {
   const groups = [...list.children];
-  pairs.forEach(([term, description, name = ""], index) => {
+  pairs.forEach(([term, description, name = "", title = ""], index) => {
     const group = groups[index] ?? list.appendChild(element("div", {}, element("dt"), element("dd")));
     if (group.className !== name) group.className = name;
     setText(group.firstChild, term);
     setText(group.lastChild, description);
+    setAttribute(group.lastChild, "title", title);
   });
   groups.slice(pairs.length).forEach((group) => group.remove());
 }

@@ -1,8 +1,10 @@
-// The filters of the list. They are part of the page's address, so that a filtered list can be bookmarked and shared.
+// The filters of the list. They are part of the page's address, so that a filtered list can be bookmarked, shared and left by the back button.
 
 import { byId, element, setChildren } from "./dom.js";
+import { ORDERS } from "./orders.js";
 
 const TYPING_MS = 250; // a pause in typing
+const NAMES = ["state", "text", "failures", "from", "until", "order", "page"];
 
 export class Filters {
   constructor(changed) {
@@ -13,14 +15,21 @@ export class Filters {
   }
 
   get areSet() {
-    return Boolean(this.state || this.text || this.labels.length || this.page);
+    return Boolean(this.labels.length || NAMES.some((name) => name !== "order" && this[name]));
   }
 
-  /** Return the query that requests the filtered list. */
-  query() {
-    const query = new URLSearchParams(this.labels.map((label) => ["label", label]));
-    for (const name of ["state", "text", "page"]) if (this[name]) query.set(name, this[name]);
-    return query;
+  /** Return all filters by their names. */
+  values() {
+    return { labels: this.labels, ...Object.fromEntries(NAMES.map((name) => [name, this[name]])) };
+  }
+
+  /** Return the address of the list with some filters changed. */
+  address(changes = {}) {
+    const values = { ...this.values(), ...changes };
+    const query = new URLSearchParams(values.labels.map((label) => ["label", label]));
+    for (const name of NAMES) if (values[name]) query.set(name, values[name]);
+    const text = query.toString();
+    return text ? `./?${text}` : "./";
   }
 
   addLabel(label) {
@@ -32,15 +41,17 @@ export class Filters {
     byId("pages").hidden = !nextPage && !this.page;
     byId("older").hidden = !nextPage;
     byId("newest").hidden = !this.page;
+    byId("older").textContent = this.order ? "Next" : "Older";
+    byId("newest").textContent = this.order ? "First" : "Newest";
     byId("older").href = this.address({ page: nextPage });
     byId("newest").href = this.address({ page: "" });
   }
 
   read() {
     const query = new URLSearchParams(location.search);
-    this.state = query.get("state") ?? "";
-    this.text = query.get("text") ?? "";
-    this.page = query.get("page") ?? "";
+    for (const name of NAMES) this[name] = query.get(name) ?? "";
+    if (!(this.order in ORDERS)) this.order = "";
+    this.state = this.state.toUpperCase();
     this.labels = query.getAll("label");
     this.show();
   }
@@ -48,6 +59,9 @@ export class Filters {
   show() {
     if (this.form.text.value.trim() !== this.text) this.form.text.value = this.text;
     for (const choice of this.form.state) choice.checked = choice.value === this.state;
+    this.form.failures.checked = Boolean(this.failures);
+    this.form.order.value = this.order;
+    for (const name of ["from", "until"]) this.form[name].value = localOf(this[name]);
     setChildren(byId("labels"), this.labels.map((label) => this.chip(label)));
   }
 
@@ -61,37 +75,63 @@ export class Filters {
     return element("li", {}, remove);
   }
 
-  /** Change filters and return to the first page. */
+  /** Change filters and return to the first page. Going back undoes it, except each letter of a text that is typed on. */
   set(values) {
+    const isTyped = "text" in values && Boolean(this.text) && Object.keys(values).length === 1;
     Object.assign(this, { page: "" }, values);
-    history.replaceState(null, "", this.address({}));
+    history[isTyped ? "replaceState" : "pushState"](null, "", this.address());
     this.show();
     this.changed();
   }
 
-  address(values) {
-    const query = Object.assign(Object.create(this), values).query().toString();
-    return query ? `./?${query}` : "./";
-  }
-
   listen() {
     let typing = 0;
-    this.form.text.addEventListener("input", () => {
+    const { form } = this;
+    form.text.addEventListener("input", () => {
       clearTimeout(typing);
-      typing = setTimeout(() => this.set({ text: this.form.text.value.trim() }), TYPING_MS);
+      typing = setTimeout(() => this.setText(), TYPING_MS);
     });
-    for (const choice of this.form.state) choice.addEventListener("change", () => this.set({ state: choice.value }));
-    this.form.addEventListener("submit", (event) => {
+    for (const choice of form.state) choice.addEventListener("change", () => this.set({ state: choice.value }));
+    form.failures.addEventListener("change", () => this.set({ failures: form.failures.checked ? "1" : "" }));
+    form.order.addEventListener("change", () => this.set({ order: form.order.value }));
+    for (const name of ["from", "until"]) {
+      form[name].addEventListener("change", () => this.set({ [name]: utcOf(form[name].value) }));
+    }
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
       clearTimeout(typing);
       this.submit();
     });
+    addEventListener("popstate", () => {
+      clearTimeout(typing);
+      this.read();
+      this.changed();
+    });
+  }
+
+  setText() {
+    const text = this.form.text.value.trim();
+    if (text !== this.text) this.set({ text });
   }
 
   submit() {
     const label = this.form.label.value.trim();
     this.form.label.value = "";
-    const labels = label && !this.labels.includes(label) ? [...this.labels, label] : this.labels;
-    this.set({ text: this.form.text.value.trim(), labels });
+    if (label) this.addLabel(label);
+    this.setText();
   }
+}
+
+/** Return the value of a field for local time as a time of the contract; empty if there is none. */
+function utcOf(local) {
+  const time = new Date(local);
+  return Number.isNaN(time.getTime()) ? "" : time.toISOString().replace(/:00\.000Z$/, ":00Z");
+}
+
+/** Return a time of the contract for a field for local time; empty if there is none. */
+function localOf(utc) {
+  const time = new Date(utc);
+  if (Number.isNaN(time.getTime())) return "";
+  const shifted = new Date(time.getTime() - time.getTimezoneOffset() * 60000);
+  return shifted.toISOString().slice(0, 16);
 }

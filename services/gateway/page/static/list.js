@@ -3,8 +3,10 @@
 import { sayConnected } from "./api.js";
 import { byId, element, setChildren, setText } from "./dom.js";
 import { Filters } from "./filters.js";
+import { rememberList } from "./list_memory.js";
 import { Row } from "./row.js";
 import { findBatches } from "./search.js";
+import { Totals, totalOf } from "./totals.js";
 import { count } from "./wording.js";
 
 const POLL_MS = 2000; // the duration of the bars' transition in list.css
@@ -16,9 +18,11 @@ let rows = new Map();
 let asking = new AbortController();
 let timer = 0;
 const filters = new Filters(begin);
+const totals = new Totals(byId("filters"));
 
 function begin() {
   rows = new Map();
+  rememberList(filters.address());
   refresh();
 }
 
@@ -28,8 +32,9 @@ async function refresh() {
   const mine = (asking = new AbortController());
   const askedMs = performance.now();
   try {
-    show(await findBatches(filters, mine.signal));
+    show(await findBatches(filters.values(), mine.signal, show));
     sayConnected();
+    totals.refresh(filters, mine.signal);
   } catch (error) {
     if (error.name === "AbortError") return;
     if (error.status === 400) return showWrong();
@@ -59,7 +64,12 @@ function countOf(page) {
   if (page.searched && page.nextPageToken) {
     return `${count(page.items.length)} found in ${count(page.searched)} batches`;
   }
-  return page.items.length ? `${count(page.items.length)} shown, newest first` : "";
+  if (!page.items.length) return "";
+  const shown = page.items.length;
+  const total = filters.page ? "" : totalOf({ batches: page.items, ...page });
+  if (page.isCut) return `${count(shown)} shown, sorted among the newest ${count(page.loaded)}${total && ` of ${total}`}`;
+  const order = filters.order ? "" : ", newest first";
+  return total && page.nextPageToken ? `${count(shown)} of ${total} shown${order}` : `${count(shown)} shown${order}`;
 }
 
 /** Show that the requested list does not exist; a retry would not help. */

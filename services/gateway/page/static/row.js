@@ -2,7 +2,7 @@
 
 import { Bar } from "./bar.js";
 import { element, labelled, setAttribute, setChildren, setText } from "./dom.js";
-import { count, countsOf, nameOf, paceOf, stateOf } from "./wording.js";
+import { count, countsOf, moment, nameOf, paceOf, stateOf, utc } from "./wording.js";
 
 export class Row {
   constructor(batch, filterBy) {
@@ -39,6 +39,8 @@ export class Row {
     setText(this.counts, countsOf(batch));
     setText(this.failed, failed ? `${count(failed)} failed` : "");
     setText(this.pace, paceOf(batch));
+    const time = batch.completeTime ?? batch.lastResultTime;
+    setAttribute(this.pace, "title", time ? `${moment(time)} (${utc(time)})` : "");
   }
 }
 

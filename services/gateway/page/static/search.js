@@ -1,41 +1,109 @@
-// Pages of batches, with a filter that ProgressService does not have.
+// Pages of batches: what ProgressService filters, and what is searched and sorted here.
 //
-// ProgressService filters batches by state and labels. Text is searched here, in a bounded number of batches a page. A page tells how many
-// batches were searched and where the search continues.
+// ProgressService finds ids by their beginning. Any other text is searched here, in a bounded number of batches a page. A page tells how
+// many batches were searched and where the search continues. An order other than by start is that of the loaded batches.
 
 import { call, fullPage, Refusal } from "./api.js";
+import { ORDERS } from "./orders.js";
 
-const PAGE_SIZE = 50; // as many as a person reads; a searched page holds up to one more read
-const SEARCHED_AT_A_TIME = 250; // about 150 KB
+export const PAGE_SIZE = 50; // as many as a person reads; a searched page holds up to one more read
+const READ_AT_A_TIME = 250; // about 150 KB
+const SORTED_MAX = 1000; // four calls
 const SEARCHED_MAX = 5000; // 20 calls, well below a second of the server's time
 const SEARCH_MS_MAX = 2000; // after this a search makes no further call
 const TEXT_LENGTH_MAX = 200;
+const IDENTIFIER = /^[!-~]{1,128}$/;
+const NOT_FOUND = 404;
 
-/** Return a page of batches, newest first; the signal ends the search. */
-export async function findBatches({ state, labels, text, page }, signal) {
-  const request = { labels: Object.fromEntries(labels.map(pairOf)), pageToken: page };
-  if (state) request.state = `BATCH_STATE_${state.toUpperCase()}`;
-  if (text) return search(request, text.slice(0, TEXT_LENGTH_MAX).toLowerCase(), signal);
+/** Return a page of batches; the signal ends the search. What is found at once is shown before the rest is searched. */
+export async function findBatches(filters, signal, showFound) {
+  const request = { ...requestOf(filters), pageToken: filters.page };
+  if (filters.text) return search(filters, request, signal, showFound);
+  if (filters.order) return sort(filters, request, signal);
   const found = await fullPage("ListBatches", { ...request, pageSize: PAGE_SIZE }, "batches", signal);
   return { ...found, searched: 0 };
 }
 
-async function search(request, sought, signal) {
-  const found = { items: [], nextPageToken: request.pageToken, searched: 0 };
+/** Return the fields of ListBatches for all filters but text and page. */
+export function requestOf({ state, labels, failures, from, until }) {
+  const request = { labels: Object.fromEntries(labels.map(pairOf)) };
+  if (state.toUpperCase() === "STALLED") request.stalled = true;
+  else if (state) request.state = `BATCH_STATE_${state.toUpperCase()}`;
+  if (failures) request.withFailures = true;
+  if (from) request.createdFrom = from;
+  if (until) request.createdBefore = until;
+  return request;
+}
+
+async function search(filters, request, signal, showFound) {
+  const text = filters.text.slice(0, TEXT_LENGTH_MAX);
+  const ids = filters.page ? [] : await findIds(text, filters, request, signal);
+  const found = { items: ids, nextPageToken: request.pageToken, searched: 0 };
+  if (ids.length) showFound({ ...found, nextPageToken: "" });
+  const known = new Set(ids.map((batch) => batch.batchId));
   const begin = performance.now();
   for (;;) {
-    const answer = await call("ListBatches", { ...request, pageSize: SEARCHED_AT_A_TIME, pageToken: found.nextPageToken }, signal);
-    found.items.push(...answer.batches.filter((batch) => matches(batch, sought)));
+    const asked = { ...request, pageSize: READ_AT_A_TIME, pageToken: found.nextPageToken };
+    const answer = await call("ListBatches", asked, signal);
+    found.items.push(...answer.batches.filter((batch) => !known.has(batch.batchId) && contains(batch, text.toLowerCase())));
     found.nextPageToken = answer.nextPageToken;
     found.searched += answer.batches.length;
     const isOver = found.searched >= SEARCHED_MAX || performance.now() - begin > SEARCH_MS_MAX;
-    if (!found.nextPageToken || found.items.length >= PAGE_SIZE || isOver) return found;
+    if (!found.nextPageToken || found.items.length >= PAGE_SIZE || isOver) break;
   }
+  if (filters.order) found.items.sort(ORDERS[filters.order]);
+  return found;
 }
 
-function matches(batch, sought) {
+/** Return the batch with this id and those whose ids begin with it, however many batches there are. */
+async function findIds(text, filters, request, signal) {
+  if (!IDENTIFIER.test(text)) return [];
+  const asked = { ...request, batchIdPrefix: text, pageSize: PAGE_SIZE };
+  const [exact, { items }] = await Promise.all([
+    call("GetBatch", { batchId: text }, signal).catch(notFound),
+    fullPage("ListBatches", asked, "batches", signal),
+  ]);
+  const others = items.filter((batch) => batch.batchId !== text && batch.batchId.startsWith(text));
+  return exact && matches(exact.batch, filters) ? [exact.batch, ...others] : others;
+}
+
+function notFound(error) {
+  if (error.status !== NOT_FOUND) throw error;
+}
+
+function matches(batch, { state, labels, failures, from, until }) {
+  const created = Date.parse(batch.createTime);
+  const isStalled = Boolean(batch.stallReason);
+  return (
+    (state === "" || (state === "STALLED" ? isStalled : batch.state === `BATCH_STATE_${state}`)) &&
+    labels.map(pairOf).every(([key, value]) => batch.labels[key] === value) &&
+    (!failures || Number(batch.failedJobs) > 0) &&
+    (!from || created >= Date.parse(from)) &&
+    (!until || created < Date.parse(until))
+  );
+}
+
+function contains(batch, sought) {
   const labels = Object.entries(batch.labels).map(([key, value]) => `${key}=${value}`);
   return [batch.batchId, batch.displayName, ...labels].some((text) => text.toLowerCase().includes(sought));
+}
+
+/** Return a page of the newest batches in another order; its token is the number of batches before it. */
+async function sort({ order, page }, request, signal) {
+  const loaded = [];
+  let token = "";
+  let totalSize = 0;
+  for (let calls = 0; calls * READ_AT_A_TIME < SORTED_MAX && (calls === 0 || token); calls += 1) {
+    const answer = await call("ListBatches", { ...request, pageSize: READ_AT_A_TIME, pageToken: token }, signal);
+    loaded.push(...answer.batches);
+    if (!token) totalSize = answer.totalSize;
+    token = answer.nextPageToken;
+  }
+  const begin = Number(page);
+  if (!Number.isInteger(begin)) throw new Refusal("There is no such page.", 400);
+  const end = begin + PAGE_SIZE;
+  const items = loaded.sort(ORDERS[order]).slice(begin, end);
+  return { items, nextPageToken: end < loaded.length ? String(end) : "", searched: 0, totalSize, loaded: loaded.length, isCut: token !== "" };
 }
 
 function pairOf(label) {

@@ -76,6 +76,9 @@ export const secondsOf = (time) => Date.parse(time) / 1000;
 /** Return a time such as "24 Nov 2026, 14:31:06", in the reader's time zone. */
 export const moment = (time) => MOMENT.format(Date.parse(time));
 
+/** Return a time such as "2026-11-24 13:31:06 UTC", for everybody the same. */
+export const utc = (time) => `${new Date(time).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+
 /** Return an age such as "3 minutes ago". */
 export function ago(time) {
   const seconds = Date.now() / 1000 - secondsOf(time);
