@@ -99,6 +99,15 @@ async def test_loaded_batches_are_sorted(shown: Scene, watched: WatchedPage) -> 
     await watched.shows(".row:first-child", "Failing")
 
 
+async def test_text_that_was_just_typed_is_kept_by_another_filter(shown: Scene, watched: WatchedPage) -> None:
+    await watched.page.goto(f"{shown.url}/")
+    await watched.page.clock.install()  # no pause in typing is noticed
+    await watched.page.get_by_label("Search").fill("failing")
+    await watched.page.get_by_role("checkbox").check()
+    assert await watched.page.get_by_label("Search").input_value() == "failing"
+    assert "text=failing&failures=1" in watched.page.url
+
+
 async def test_back_and_forward_restore_the_filters(shown: Scene, watched: WatchedPage) -> None:
     """A batch links back to the list as it was, and a link in another tab shows the same list."""
     await watched.page.goto(f"{shown.url}/")

@@ -78,7 +78,8 @@ export class Filters {
   /** Change filters and return to the first page. Going back undoes it, except each letter of a text that is typed on. */
   set(values) {
     const isTyped = "text" in values && Boolean(this.text) && Object.keys(values).length === 1;
-    Object.assign(this, { page: "" }, values);
+    const text = this.form.text.value.trim(); // it may have been typed a moment ago
+    Object.assign(this, { page: "", text }, values);
     history[isTyped ? "replaceState" : "pushState"](null, "", this.address());
     this.show();
     this.changed();
