@@ -59,8 +59,8 @@ async def test_id_is_found_before_other_batches_are_searched(shown: Scene, watch
 
 async def test_stalled_and_failing_batches_are_listed_and_counted(shown: Scene, watched: WatchedPage) -> None:
     await watched.page.goto(f"{shown.url}/")
-    await watched.shows(".segments", f"Running{BATCHES_SEARCHED + 3}")
-    await watched.shows(".segments", "Stalled1")
+    await watched.shows(".segments", f"Running {BATCHES_SEARCHED + 3}")
+    await watched.shows(".segments", "Stalled 1")
     await watched.page.locator("label:has([value=STALLED])").click()
     await watched.shows("#count", "1 shown")
     await watched.shows(".row", "Stuck since an hour")
