@@ -34,6 +34,11 @@ SUBJECT = Subject("progress:50051", "SealBatch", "b")
             ExitCode.REFUSED,
             f"this server requires no tokens: {ADVICE['WATCH_TOKENS_OFF']}",
         ),
+        (
+            Failure(CODE.FAILED_PRECONDITION, "more than 1,000 are processing", "TOO_MANY_BATCHES"),
+            ExitCode.REFUSED,
+            "more than 1,000 are processing: give more labels, or a longer --prefix",
+        ),
         (Failure(CODE.FAILED_PRECONDITION, "too many", "TOTAL_TOO_LARGE"), ExitCode.REFUSED, "too many"),
         (
             Failure(CODE.PERMISSION_DENIED, "no", "ROLE_MISSING"),

@@ -24,9 +24,9 @@ def optional_identifier(value: str) -> str:
     return value and (identifier(value) or "")
 
 
-def identifiers(values: list[str]) -> list[str]:
+def identifiers(values: list[str] | None) -> list[str]:
     """Return identifiers, each once, if all follow the rule."""
-    return list(dict.fromkeys(identifier(value) or "" for value in values))
+    return list(dict.fromkeys(identifier(value) or "" for value in values or ()))
 
 
 BatchId = Annotated[str, typer.Argument(metavar="ID", callback=identifier, help="The batch.")]

@@ -45,6 +45,7 @@ ADVICE = {
     "REQUEST_CONFLICT": "give another --request-id for another addition",
     "RESULT_CONFLICT": "the first result stays; report a retry with a higher --attempt",
     "WATCH_TOKENS_OFF": "set PROGRESS_WATCH_TOKEN_KEY_FILE on a server with tokens, or watch without one",
+    "TOO_MANY_BATCHES": "give more labels, or a longer --prefix",
     "BATCH_FULL": "check the job id, or create batches that grow with --unsealed",
 }
 """What to do about a refusal, by its reason."""

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import typer
 
@@ -85,6 +85,12 @@ class AsyncCommandClient(AsyncClient):
     def states(self, batch_id: str, waiting: Waiting, min_interval: float) -> AsyncGenerator[Batch, None]:
         """Yield the states of a batch as `watch` does, and tell `waiting` how streams end."""
         return self._caller.watch(batch_id, min_interval=min_interval, waiting=waiting)
+
+    def states_of_many(
+        self, labels: Mapping[str, str], batch_id_prefix: str, waiting: Waiting
+    ) -> AsyncGenerator[Batch, None]:
+        """Yield the states of batches as `watch_batches` does, and tell `waiting` how streams end."""
+        return self._caller.watch_batches(labels, batch_id_prefix, waiting=waiting)
 
 
 class _SayingHandler(logging.Handler):

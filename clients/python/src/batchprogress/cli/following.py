@@ -1,9 +1,9 @@
 """Follows many batches at once until each has ended."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from batchprogress.bar import DRAWN_SECONDS_MIN
 from batchprogress.bar_line import held
@@ -13,6 +13,8 @@ from batchprogress.cli.presence import Presence
 from batchprogress.errors import BatchNotFound, ProgressError
 from batchprogress.models import Batch, BatchState
 from batchprogress.silences import with_silences
+
+Result = TypeVar("Result")
 
 SILENCE_SECONDS = 5.0
 """A stall sends nothing to a watcher: after this time without news the batch is read."""
@@ -40,16 +42,29 @@ async def follow(client: AsyncCommandClient, batch_ids: Iterable[str], view: Vie
 
     """
     presence = Presence(client.connection.target, client.timeout)
-    batches = [asyncio.create_task(_follow_one(client, one, view, presence)) for one in batch_ids]
+    return await results_of([_follow_one(client, one, view, presence) for one in batch_ids], client, presence)
+
+
+async def results_of(
+    follows: Iterable[Coroutine[Any, Any, Result]], client: AsyncCommandClient, presence: Presence
+) -> list[Result]:
+    """Run what follows batches, say whether the server answers, and close the client.
+
+    Raises:
+        CallFailed: the server, or a proxy before it, refused a watch.
+        CommandError: the server was away for too long.
+
+    """
+    running = [asyncio.create_task(follow) for follow in follows]
     report = asyncio.create_task(presence.report())
-    ended = asyncio.create_task(asyncio.wait(batches, return_when=asyncio.FIRST_EXCEPTION))
-    tasks: set[asyncio.Task[Any]] = {*batches, report, ended}
+    ended = asyncio.create_task(asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION))
+    tasks: set[asyncio.Task[Any]] = {*running, report, ended}
     try:
         await asyncio.wait({report, ended}, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done():
                 task.result()  # the first error ends all
-        return [batch.result() for batch in batches]
+        return [task.result() for task in running]
     finally:
         for task in tasks:
             task.cancel()
@@ -70,8 +85,8 @@ async def _follow_one(client: AsyncCommandClient, batch_id: str, view: View, pre
                     latest, code = state, _code_of(state)
                     changed = received = clock()
                     view.changed(latest)
-                elif latest and (answer := await _read(client, latest, presence)):
-                    _show_read(view, answer, latest, clock() - changed)
+                elif latest and (answer := await read(client, latest, presence)):
+                    show_read(view, answer, latest, clock() - changed)
                     latest, received = answer, clock()
                 elif latest:
                     view.aged(held(latest, clock() - received), clock() - changed)
@@ -92,19 +107,23 @@ def _code_of(batch: Batch) -> ExitCode:
     return ExitCode.WITH_FAILURES if batch.failed_jobs else ExitCode.COMPLETED
 
 
-async def _read(client: AsyncCommandClient, latest: Batch, presence: Presence) -> Batch | None:
+async def read(client: AsyncCommandClient, latest: Batch, presence: Presence) -> Batch | None:
     """Read a batch without news; None without an answer, or if the stream is about to bring news."""
     presence.asked()
     try:
         async with asyncio.timeout(AWAY_SECONDS_MIN):
             batch = await client.get(latest.batch_id)
+    except BatchNotFound:
+        presence.answered()
+        return None
     except (ProgressError, TimeoutError):
         return None
     presence.answered()
     return batch if batch.revision == latest.revision else None
 
 
-def _show_read(view: View, batch: Batch, latest: Batch, silent_seconds: float) -> None:
+def show_read(view: View, batch: Batch, latest: Batch, silent_seconds: float) -> None:
+    """Show a batch that was read: a stall that has begun, or the same state at a later time."""
     if batch.stall_reason and not latest.stall_reason:
         view.changed(batch)
     else:

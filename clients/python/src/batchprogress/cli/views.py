@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -63,6 +63,13 @@ class LineView(JsonView):
         if is_due or batch.stall_reason or batch.has_ended:
             self._next_percents[batch.batch_id] = batch.percent_complete + LINE_STEP_PERCENT
             self._out.line(progress_of(batch))
+        if batch.has_ended:
+            self._next_percents.pop(batch.batch_id, None)  # a watch of many has no end
+
+    def missing(self, batch_id: str, sentence: str) -> None:
+        """Say it, and forget the batch."""
+        self._next_percents.pop(batch_id, None)
+        super().missing(batch_id, sentence)
 
 
 class LiveView(JsonView):
@@ -73,11 +80,15 @@ class LiveView(JsonView):
         self._batches: dict[str, Drawn | None] = dict.fromkeys(batch_ids)
         self.live = Live(
             console=out.console,
-            get_renderable=lambda: Bars(self._batches),
+            get_renderable=self.drawn,
             refresh_per_second=DRAWN_PER_SECOND,
             # A sentence for people goes above the bars, unless standard error goes elsewhere.
             redirect_stderr=sys.stderr.isatty(),
         )
+
+    def drawn(self) -> RenderableType:
+        """Return what is drawn next. Another thread calls it: the set of batches is replaced, not changed."""
+        return Bars(self._batches)
 
     def changed(self, batch: Batch) -> None:
         """Let the next drawing show the batch."""
@@ -85,12 +96,20 @@ class LiveView(JsonView):
 
     def aged(self, batch: Batch, silent_seconds: float) -> None:
         """Let the next drawing show the batch."""
-        self._batches[batch.batch_id] = (batch, silent_seconds)
+        drawn = (batch, silent_seconds)
+        if batch.batch_id in self._batches:
+            self._batches[batch.batch_id] = drawn
+        else:
+            self._batches = {**self._batches, batch.batch_id: drawn}
 
     def missing(self, batch_id: str, sentence: str) -> None:
         """Remove the bar, and say why."""
-        self._batches = {one: drawn for one, drawn in self._batches.items() if one != batch_id}
+        self.remove(batch_id)
         super().missing(batch_id, sentence)
+
+    def remove(self, batch_id: str) -> None:
+        """Remove the bar."""
+        self._batches = {one: drawn for one, drawn in self._batches.items() if one != batch_id}
 
 
 class Bars:
