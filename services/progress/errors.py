@@ -25,6 +25,18 @@ class PrefixedToken(Exception):
     """What the caller asks for is about all batches, and its token is for those of a prefix."""
 
 
+class NotifyUrlRefused(Exception):
+    """The operator does not allow the host of a notify_url.
+
+    Args:
+        origin: the scheme and the host: the rest of a URL may be a secret.
+
+    """
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"notify_url leads to {origin}, which is not in PROGRESS_NOTIFY_HOSTS of the server")
+
+
 class ForeignBatchId(Exception):
     """A caller may create only batches whose ids begin with its prefix.
 

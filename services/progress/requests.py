@@ -24,6 +24,7 @@ from batches.result import (
     JobOutcome,
     JobResult,
 )
+from batches.webhook_url import origin_of
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1.operations_pb2 import ListPassesRequest
 from rpc.answers.fields import PAGE_SIZE_DEFAULT, FieldChecks
@@ -90,6 +91,7 @@ def to_new_batch(message: pb.CreateBatchRequest, batch_prefix: str = "") -> NewB
         failure_limit=_failure_limit(checks, message.failure_limit)
         if message.HasField("failure_limit")
         else None,
+        notify_url=_notify_url(checks, message.notify_url) if message.notify_url else None,
     )
     checks.done()
     return new
@@ -195,6 +197,14 @@ def checked_prefix(checks: FieldChecks, field: str, prefix: str) -> str:
 def seconds_of(duration: Duration) -> float:
     """Return a duration in seconds."""
     return duration.seconds + duration.nanos / 1e9
+
+
+def _notify_url(checks: FieldChecks, url: str) -> str:
+    try:
+        origin_of(url)
+    except ValueError as error:
+        checks.reject("notify_url", str(error))
+    return url
 
 
 def _failure_limit(checks: FieldChecks, message: pb.FailureLimit) -> FailureLimit | None:

@@ -22,6 +22,7 @@ from rpc.callers.principal import caller
 from services.progress import batch_filters, convert, requests, scope, watch_requests
 from services.progress.batch_messages import BatchMessages
 from services.progress.batch_watches import BatchWatches
+from services.progress.notify_hosts import NotifyHosts
 from services.progress.reads import Reads, counted_read
 from services.progress.reports import Reports
 from services.progress.scope import require_visible
@@ -49,6 +50,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         watches: makes the responses of watches of many batches.
         reads: runs the reads of callers.
         create_watch_token: makes the watch tokens.
+        notify_hosts: which hosts a notify_url may lead to.
 
     """
 
@@ -63,6 +65,7 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         watches: BatchWatches,
         reads: Reads,
         create_watch_token: CreateWatchToken,
+        notify_hosts: NotifyHosts,
     ) -> None:
         self._store = store
         self._reports = reports
@@ -72,9 +75,11 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self._changed = changed
         self.reads = reads
         self._create_watch_token = create_watch_token
+        self._notify_hosts = notify_hosts
 
     async def CreateBatch(self, request: pb.CreateBatchRequest, _context: Context) -> pb.CreateBatchResponse:
         new = scope.require_creatable(requests.to_new_batch(request, caller().batch_prefix))
+        self._notify_hosts.require_allowed(new.notify_url)
         batch = await self._store.create_batch(new)
         self._changed([batch.batch_id])  # it may have replaced a batch that is watched
         return pb.CreateBatchResponse(batch=self._messages.of_changed(batch))

@@ -1,10 +1,11 @@
 """The settings of the progress server."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from process.readable_file import ReadableFile
 from rpc.settings import ServerSettings
+from services.progress.notify_hosts import NotifyHosts
 
 
 class ProgressSettings(ServerSettings):
@@ -64,6 +65,13 @@ class ProgressSettings(ServerSettings):
         " 32), reloaded when it changes. The first signs watch tokens, and both are accepted. It must not be"
         " open to every user of the machine. Default: watch tokens are neither created nor accepted.",
     )
+    notify_hosts: str = Field(
+        default="",
+        description="Hosts, separated by commas, to which the notify_url of a new batch may lead, as in"
+        " app.example, hooks.example:8443; http://app.internal allows http, too. The notifier needs a secret"
+        " for each: [[notify_host]] of NOTIFIER_SUBSCRIPTIONS_FILE. Default: none, and each notify_url is"
+        " refused.",
+    )
     stuck_after: float = Field(
         default=300,
         ge=0,
@@ -78,3 +86,9 @@ class ProgressSettings(ServerSettings):
         " stall_reason says so, and an alert fires. Default 300: the schedule of the CronJob and of the"
         " systemd timer.",
     )
+
+    @field_validator("notify_hosts")
+    @classmethod
+    def _are_hosts(cls, text: str) -> str:
+        NotifyHosts(text)
+        return text

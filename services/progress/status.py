@@ -29,6 +29,7 @@ ERRORS: ErrorTable = {
         StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", "the database is unavailable; try again"
     ),
     errors.ForeignBatchId: ErrorAnswer(StatusCode.PERMISSION_DENIED, "FOREIGN_BATCH_ID"),
+    errors.NotifyUrlRefused: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "NOTIFY_URL_REFUSED"),
     errors.WatchTokensOff: ErrorAnswer(StatusCode.FAILED_PRECONDITION, "WATCH_TOKENS_OFF"),
     errors.PrefixedToken: ErrorAnswer(
         StatusCode.PERMISSION_DENIED,

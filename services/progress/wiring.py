@@ -31,6 +31,7 @@ from services.progress.convert import BatchConverter
 from services.progress.discovery import Discovery
 from services.progress.group_commit import GroupCommit, Record
 from services.progress.metrics import FlushMetrics, ProgressCollector
+from services.progress.notify_hosts import NotifyHosts
 from services.progress.operations_servicer import OperationsServicer
 from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds
@@ -134,6 +135,7 @@ def _assemble(
         watches=BatchWatches(store, news, hub, messages, caller_reads),
         reads=caller_reads,
         create_watch_token=creation_of(settings, watch_tokens),
+        notify_hosts=NotifyHosts(settings.notify_hosts),
     )
 
     def add_to_server(server: grpc.aio.Server) -> None:

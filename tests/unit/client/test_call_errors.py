@@ -33,6 +33,7 @@ CODE = grpc.StatusCode
         (CODE.FAILED_PRECONDITION, "BATCH_PROCESSING", errors.BatchProcessing),
         (CODE.FAILED_PRECONDITION, "WATCH_TOKENS_OFF", errors.WatchTokensOff),
         (CODE.FAILED_PRECONDITION, "TOTAL_TOO_LARGE", errors.InvalidRequest),
+        (CODE.FAILED_PRECONDITION, "NOTIFY_URL_REFUSED", errors.InvalidRequest),
         (CODE.FAILED_PRECONDITION, "TOO_MANY_BATCHES", errors.TooManyBatches),
         (CODE.INVALID_ARGUMENT, "INVALID_FIELD", errors.InvalidRequest),
         (CODE.INVALID_ARGUMENT, "MALFORMED_MESSAGE", errors.InvalidRequest),

@@ -41,6 +41,11 @@ SUBJECT = Subject("progress:50051", "SealBatch", "b")
         ),
         (Failure(CODE.FAILED_PRECONDITION, "too many", "TOTAL_TOO_LARGE"), ExitCode.REFUSED, "too many"),
         (
+            Failure(CODE.FAILED_PRECONDITION, "no", "NOTIFY_URL_REFUSED"),
+            ExitCode.REFUSED,
+            "no: ask the operator of the server to add its host",
+        ),
+        (
             Failure(CODE.PERMISSION_DENIED, "no", "ROLE_MISSING"),
             ExitCode.REFUSED,
             "the server at S does not allow this with the given token: give another one with --token-file",

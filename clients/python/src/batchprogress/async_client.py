@@ -99,6 +99,7 @@ class AsyncClient(AsyncChanges, AsyncReads, AsyncDeliveries):
         if_ended: IfEnded = "return",
         max_failed_jobs: int | None = None,
         max_failed_percent: int | None = None,
+        notify_url: str = "",
     ) -> Batch:
         """Create a batch, or return the one that exists with the same id, total and `sealed`.
 
@@ -115,6 +116,8 @@ class AsyncClient(AsyncChanges, AsyncReads, AsyncDeliveries):
             max_failed_jobs: how many jobs may fail: one more cancels the batch. Default: any number.
             max_failed_percent: instead, which share of all jobs may fail, 0 to 99; it applies once the batch
                 is sealed.
+            notify_url: a URL that gets the webhooks of this batch; the operator must allow its host, and a
+                server of version 0.1 ignores it. Default: none.
 
         Returns:
             The batch as it is now.
@@ -124,7 +127,8 @@ class AsyncClient(AsyncChanges, AsyncReads, AsyncDeliveries):
             BatchEnded: the batch has ended, and if_ended is "error".
             ServerTooOld: the server does not know if_ended and the batch has ended, or it does not know the
                 limit of failures.
-            InvalidRequest: an argument breaks a rule of the contract.
+            InvalidRequest: an argument breaks a rule of the contract, or the operator does not allow the host
+                of notify_url.
 
         Example:
             >>> batch = await client.create("sync-2026-11", 1037, labels={"team": "sales"})
@@ -141,6 +145,7 @@ class AsyncClient(AsyncChanges, AsyncReads, AsyncDeliveries):
             if_ended=if_ended,
             max_failed_jobs=max_failed_jobs,
             max_failed_percent=max_failed_percent,
+            notify_url=notify_url,
         )
         return await self._write(call)
 

@@ -100,6 +100,7 @@ class Client(Changes, Reads, Deliveries):
         if_ended: IfEnded = "return",
         max_failed_jobs: int | None = None,
         max_failed_percent: int | None = None,
+        notify_url: str = "",
     ) -> Batch:
         """Create a batch, or return the one that exists with the same id, total and `sealed`.
 
@@ -116,6 +117,8 @@ class Client(Changes, Reads, Deliveries):
             max_failed_jobs: how many jobs may fail: one more cancels the batch. Default: any number.
             max_failed_percent: instead, which share of all jobs may fail, 0 to 99; it applies once the batch
                 is sealed.
+            notify_url: a URL that gets the webhooks of this batch; the operator must allow its host, and a
+                server of version 0.1 ignores it. Default: none.
 
         Returns:
             The batch as it is now.
@@ -125,7 +128,8 @@ class Client(Changes, Reads, Deliveries):
             BatchEnded: the batch has ended, and if_ended is "error".
             ServerTooOld: the server does not know if_ended and the batch has ended, or it does not know the
                 limit of failures.
-            InvalidRequest: an argument breaks a rule of the contract.
+            InvalidRequest: an argument breaks a rule of the contract, or the operator does not allow the host
+                of notify_url.
 
         Example:
             >>> batch = client.create("sync-2026-11", 1037, labels={"team": "sales"})
@@ -142,6 +146,7 @@ class Client(Changes, Reads, Deliveries):
             if_ended=if_ended,
             max_failed_jobs=max_failed_jobs,
             max_failed_percent=max_failed_percent,
+            notify_url=notify_url,
         )
         return self._write(call)
 

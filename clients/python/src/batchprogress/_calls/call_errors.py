@@ -31,6 +31,7 @@ _BY_REASON: dict[str, tuple[_ErrorType, str]] = {
         "set PROGRESS_WATCH_TOKEN_KEY_FILE on a server with tokens, or watch without one",
     ),
     "TOO_MANY_BATCHES": (errors.TooManyBatches, "give labels or a prefix that fewer batches have"),
+    "NOTIFY_URL_REFUSED": (errors.InvalidRequest, "ask the operator of the server to add its host"),
     "TOTAL_TOO_LARGE": (errors.InvalidRequest, "divide the jobs among several batches"),
 }
 _BY_CODE: dict[grpc.StatusCode, tuple[_ErrorType, str]] = {

@@ -74,6 +74,7 @@ def create(  # noqa: PLR0913  # options, by keyword only
     if_ended: IfEnded,
     max_failed_jobs: int | None = None,
     max_failed_percent: int | None = None,
+    notify_url: str = "",
 ) -> Call[Batch]:
     """Create a batch.
 
@@ -94,6 +95,7 @@ def create(  # noqa: PLR0913  # options, by keyword only
         request_id="" if if_ended == "return" else str(uuid.uuid4()),
         if_ended=NUMBERS[if_ended],
         failure_limit=failure_limit(max_failed_jobs, max_failed_percent),
+        notify_url=notify_url,
     )
     check = check_of(if_ended, max_failed_jobs, max_failed_percent)
     return Call("CreateBatch", request, _read_batch, chosen, check)

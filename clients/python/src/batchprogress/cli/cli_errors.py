@@ -44,11 +44,15 @@ ADVICE = {
     "BATCH_PROCESSING": "cancel it first",
     "REQUEST_CONFLICT": "give another --request-id for another addition",
     "RESULT_CONFLICT": "the first result stays; report a retry with a higher --attempt",
+    "NOTIFY_URL_REFUSED": "ask the operator of the server to add its host",
     "WATCH_TOKENS_OFF": "set PROGRESS_WATCH_TOKEN_KEY_FILE on a server with tokens, or watch without one",
     "TOO_MANY_BATCHES": "give more labels, or a longer --prefix",
     "BATCH_FULL": "check the job id, or create batches that grow with --unsealed",
 }
 """What to do about a refusal, by its reason."""
+
+_OF_THE_SERVER = frozenset({"TOTAL_TOO_LARGE", "NOTIFY_URL_REFUSED"})
+"""They depend on the batch or on the settings of the server, not only on the arguments."""
 
 _SERVER_SENTENCES: dict[type[CallFailed], str] = {
     Unauthenticated: "asks for a token: give a valid one with --token-file",
@@ -81,10 +85,9 @@ def command_error(error: CallFailed, server: str) -> CommandError:
     sentence = clean(error.detail) or error.reason
     if error.reason in ADVICE:
         sentence += f": {ADVICE[error.reason]}"
-    # A total that is too large depends on the batch, not only on the arguments.
     if isinstance(error, (ResultNotFound, DeliveryNotFound)):
         return CommandError(sentence, ExitCode.NOT_FOUND)
-    is_usage = isinstance(error, InvalidRequest) and error.reason != "TOTAL_TOO_LARGE"
+    is_usage = isinstance(error, InvalidRequest) and error.reason not in _OF_THE_SERVER
     return CommandError(sentence, ExitCode.USAGE if is_usage else ExitCode.REFUSED)
 
 

@@ -61,6 +61,9 @@ def create(  # noqa: PLR0913  # options
             help="Cancel the batch if more than N percent of its jobs fail; looked at once it is sealed.",
         ),
     ] = None,
+    notify_url: Annotated[
+        str, typer.Option(metavar="URL", help="Send the webhooks of this batch to this URL, too.")
+    ] = "",
 ) -> None:
     """Create a batch and print its id; repeating it with the same id and numbers changes nothing."""
     if max_failed_jobs is not None and max_failed_percent is not None:
@@ -74,6 +77,7 @@ def create(  # noqa: PLR0913  # options
         if_ended=if_ended.value,
         max_failed_jobs=max_failed_jobs,
         max_failed_percent=max_failed_percent,
+        notify_url=notify_url,
     )
     _print(session, batch, batch.batch_id)
 

@@ -453,6 +453,7 @@ class CreateBatchRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     IF_ENDED_FIELD_NUMBER: _builtins.int
     FAILURE_LIMIT_FIELD_NUMBER: _builtins.int
+    NOTIFY_URL_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """The identifier. If empty, the server chooses one, beginning with the prefix
     of the caller's token, if any; a retry then creates another batch.
@@ -471,6 +472,11 @@ class CreateBatchRequest(_message.Message):
     """
     if_ended: Global___IfEnded.ValueType
     """What to do if a batch with this id has ended. Default: return it."""
+    notify_url: _builtins.str
+    """A URL of at most 2,000 characters that gets the events of this batch, besides
+    the subscriptions of the operator; https, unless the operator allows http for
+    its host. It is never returned. Default: none.
+    """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """At most 32 labels; keys of 1 to 63 characters from a-z A-Z 0-9 . _ / -,
@@ -492,10 +498,11 @@ class CreateBatchRequest(_message.Message):
         request_id: _builtins.str = ...,
         if_ended: Global___IfEnded.ValueType = ...,
         failure_limit: Global___FailureLimit | None = ...,
+        notify_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "failure_limit", b"failure_limit", "sealed", b"sealed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "batch_id", b"batch_id", "display_name", b"display_name", "failure_limit", b"failure_limit", "if_ended", b"if_ended", "labels", b"labels", "request_id", b"request_id", "sealed", b"sealed", "total_jobs", b"total_jobs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_sealed", b"_sealed", "batch_id", b"batch_id", "display_name", b"display_name", "failure_limit", b"failure_limit", "if_ended", b"if_ended", "labels", b"labels", "notify_url", b"notify_url", "request_id", b"request_id", "sealed", b"sealed", "total_jobs", b"total_jobs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__sealed: _TypeAlias = _typing.Literal["sealed"]  # noqa: Y015
     _WhichOneofArgType__sealed: _TypeAlias = _typing.Literal["_sealed", b"_sealed"]  # noqa: Y015

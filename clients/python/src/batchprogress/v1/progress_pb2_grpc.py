@@ -140,6 +140,8 @@ class ProgressServiceServicer(object):
         sealed or failure_limit, and neither ERROR nor REPLACE applies.
         - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
         ERROR.
+        - FAILED_PRECONDITION / NOTIFY_URL_REFUSED: the host of notify_url is not among
+        those that the operator allows.
         - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
         of the caller's token.
         """

@@ -343,6 +343,15 @@ export declare type CreateBatchRequest = Message<"batchprogress.v1.CreateBatchRe
    * @generated from field: batchprogress.v1.FailureLimit failure_limit = 8;
    */
   failureLimit?: FailureLimit;
+
+  /**
+   * A URL of at most 2,000 characters that gets the events of this batch, besides
+   * the subscriptions of the operator; https, unless the operator allows http for
+   * its host. It is never returned. Default: none.
+   *
+   * @generated from field: string notify_url = 9;
+   */
+  notifyUrl: string;
 };
 
 /**
@@ -2080,6 +2089,8 @@ export declare const ProgressService: GenService<{
    *   sealed or failure_limit, and neither ERROR nor REPLACE applies.
    * - ALREADY_EXISTS / BATCH_ENDED: the batch exists and has ended, and if_ended is
    *   ERROR.
+   * - FAILED_PRECONDITION / NOTIFY_URL_REFUSED: the host of notify_url is not among
+   *   those that the operator allows.
    * - PERMISSION_DENIED / FOREIGN_BATCH_ID: the id does not begin with the prefix
    *   of the caller's token.
    *
