@@ -1,10 +1,11 @@
 """Batches that end in every way, and some that do not end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from batches.batch import BatchState
+from batches.errors import DatabaseUnavailable
 from batches.look import Look
 from batches.result import JobOutcome
 from batches.store.batch_store import BatchStore
@@ -13,6 +14,8 @@ from batchprogress.webhooks import CANCELLED, COMPLETED, RECOVERED, STUCK
 from tests.faults.calling import call_until_answered
 from tests.faults.workload import Workers
 from tests.support.progress import Stub
+
+NEXT_PASS_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,18 @@ class Stories:
 
     async def _find_stuck(self, batch_id: str) -> None:
         look = Look(batch_id, "unknown", "the queue does not know it", stuck_after_seconds=0)
-        async with self._reconciler:
-            await self.store.record_look(look)
+        await self._reconcile(lambda: self.store.record_look(look))
 
     async def _find_recovered(self) -> None:
+        await self._reconcile(self.store.tell_recovered)
+
+    async def _reconcile(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do some work of a pass; if the database is too busy, the next pass does it."""
         async with self._reconciler:
-            await self.store.tell_recovered()
+            while True:
+                try:
+                    await work()
+                except DatabaseUnavailable:
+                    await asyncio.sleep(NEXT_PASS_SECONDS)
+                else:
+                    return
