@@ -13,7 +13,8 @@ import yaml
 from tests.k8s.cluster import Namespace, Output
 from tests.unit.k8s.layout import ROOT, kubectl
 
-COMMAND_SECONDS_MAX = 300.0
+COMMAND_SECONDS_MAX = 600.0
+"""A deployment takes half a minute, but five minutes were measured on a machine with a load of 30."""
 
 
 @dataclass(frozen=True, slots=True)

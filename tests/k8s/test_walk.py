@@ -5,7 +5,7 @@ import base64
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import aiosqlite
@@ -73,6 +73,11 @@ class Worker:
         """Start it with the client of a version."""
         arguments = (target, BATCH, self.name, str(self._stop), ca, token)
         self._process = await run(version, WORKER, *arguments)
+
+    def end(self) -> None:
+        """Kill it if it still runs, as after a failed test."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
 
     async def more_results(self) -> None:
         """Wait until more of its results are recorded."""
@@ -176,7 +181,10 @@ async def test_no_report_is_lost_on_the_way_to_tls_and_tokens(
 ) -> None:
     """Workers of 0.1 report until they are restarted with TLS and a token; then those of 0.2 do."""
     old, new = (Worker(name, tmp_path, database) for name in ("old", "new"))
-    async with node_of(namespace, tmp_path, first_version) as (node, target):
+    async with AsyncExitStack() as stack:
+        node, target = await stack.enter_async_context(node_of(namespace, tmp_path, first_version))
+        for worker in (old, new):
+            stack.callback(worker.end)
         await install_first_version(namespace, first_version, tmp_path, node)
         created = await run(first_version, CREATE, target, BATCH)
         output, errors = await created.communicate()
@@ -194,8 +202,8 @@ async def test_no_report_is_lost_on_the_way_to_tls_and_tokens(
         await asyncio.to_thread(namespace.kubectl, "delete", "deployment", "progress-plaintext")
         await new.more_results()
         reported[new] = await new.stop()
-        assert {worker.name: await worker.recorded() for worker in reported} == {
-            worker.name: number for worker, number in reported.items()
+        assert {one.name: await one.recorded() for one in reported} == {
+            one.name: number for one, number in reported.items()
         }
     assert set(node.exit_codes) == {0}
 
