@@ -9,8 +9,8 @@ import { EventStream } from "./event_stream.js";
 import { Announcer } from "./announcer.js";
 import { recallList } from "./list_memory.js";
 import { PendingJobs } from "./pending.js";
+import { readHistory } from "./history.js";
 import { Plot } from "./plot.js";
-import { recall, remember } from "./plot_memory.js";
 import { Refresher } from "./refresher.js";
 import { showRepairs } from "./repairs.js";
 import * as wording from "./wording.js";
@@ -29,15 +29,22 @@ const repairsRefresher = new Refresher(async () => {
   plot.repairs = await showRepairs(batchId);
   plot.draw();
 });
+const historyRefresher = new Refresher(async () => {
+  plot.begin(await readHistory(batchId));
+  if (batch) showGap();
+});
 const changes = new Changes(batchId, (changed) => listener.read(changed));
 let batch = null;
+let connections = 0; // what happened between two of them is only in the history
 let receivedMs = 0;
 let stream = null;
 
 const listener = {
-  opened: () => batch && sayConnected(),
+  opened() {
+    connections += 1;
+    if (batch) sayConnected();
+  },
   state(newer) {
-    if (!batch) plot.begin(recall(newer));
     batch = newer;
     receivedMs = performance.now();
     sayConnected();
@@ -160,13 +167,18 @@ function showPlot() {
   const from = wording.secondsOf(batch.createTime);
   const newest = wording.secondsOf(batch.lastResultTime ?? batch.createTime);
   const to = Math.max(newest, batch.completeTime ? wording.secondsOf(batch.completeTime) : Date.now() / 1000);
-  const frame = { from, to, total: Number(batch.totalJobs), moves: !batch.stallReason };
+  const frame = { from, to, total: Number(batch.totalJobs), moves: !batch.stallReason, hasEnded: !wording.isRunning(batch) };
   plot.add([newest, wording.endedJobs(batch), Number(batch.failedJobs)], frame);
+  historyRefresher.due(`${connections} ${batch.createTime} ${batch.state} ${batch.reconciledJobs}`);
+  showGap();
+}
+
+function showGap() {
+  setText(byId("plot-gap"), plot.gap());
 }
 
 byId("bar").append(bar.node);
 byId("back").href = recallList();
 if (IDENTIFIER.test(batchId)) stream = new EventStream(batchId, listener);
 else listener.unknown({ message: "The address contains no valid batch id." });
-addEventListener("pagehide", () => batch && remember(batch, plot.points));
 setInterval(() => batch && !document.hidden && show(), REDRAWN_MS);

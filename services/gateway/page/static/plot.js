@@ -1,12 +1,13 @@
-// The plot of progress over time, drawn from the changes that were received.
+// The plot of progress over time, drawn from the history that the server kept and the changes that were received since.
 //
-// The line has steps, because no job ends between two results. It is solid where the batch was watched, and dashed from its creation until the
-// watch began, and from the newest result until now if the batch is stalled.
+// The line has steps, because no job ends between two results: a stall is flat. Nothing is drawn for a time of which nothing was kept. The line
+// is dashed from the newest result until now.
 
 import { element, setChildren, setText, shape } from "./dom.js";
 import { count, duration } from "./wording.js";
 
-const POINTS_MAX = 600; // more than the plot has pixels; beyond that, every second point is dropped
+const POINTS_MAX = 1200; // more than the plot has pixels; beyond that, points are dropped that no eye can tell from their neighbours
+const INTERVALS = POINTS_MAX / 4; // points come in pairs at worst, the two ends of each silence: half of them are left
 const HEIGHT = 220;
 const EDGE = { left: 50, right: 14, top: 14, bottom: 26 };
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
@@ -17,23 +18,28 @@ export class Plot {
     this.place = place;
     this.readout = readout;
     this.points = [];
+    this.kept = null; // the points that the server kept, once they are read
     this.repairs = [];
     place.addEventListener("pointermove", (event) => this.point(event));
     place.addEventListener("pointerleave", () => this.point(null));
     new ResizeObserver(() => this.draw()).observe(place);
   }
 
-  /** Start with points that were kept, [seconds, ended, failed]. */
-  begin(points) {
-    this.points = points;
+  /** Take the history that the server kept, [seconds, ended, failed], for all but the changes since. */
+  begin(kept) {
+    this.kept = kept;
+    const newest = kept.at(-1)?.[0] ?? -Infinity;
+    this.points = [...kept, ...this.points.filter(([at]) => at > newest)];
+    this.draw();
   }
 
   /** Add the current point; the frame says what the axes show. */
   add(point, frame) {
     const last = this.points.at(-1);
-    if (!last || point[0] > last[0] || point[1] !== last[1]) this.points.push(point);
-    if (this.points.length > POINTS_MAX) this.points = this.points.filter((_, index) => index % 2 === 0);
-    this.frame = frame; // {from, to, total, moves}
+    const [at, ...counts] = point;
+    if (!last || counts.some((number, index) => number !== last[index + 1])) this.points.push([Math.max(at, last?.[0] ?? at), ...counts]);
+    if (this.points.length > POINTS_MAX) this.points = spaced(this.points, (frame.to - frame.from) / INTERVALS);
+    this.frame = frame; // {from, to, total, moves, hasEnded}
     this.draw();
   }
 
@@ -57,6 +63,13 @@ export class Plot {
     const [at, ended] = this.points.at(-1) ?? [this.frame.from, 0];
     const after = duration(at - this.frame.from);
     return `${count(ended)} of ${count(this.frame.total)} jobs had ended ${after} after the batch was created`;
+  }
+
+  /** Return what is not known, as a sentence; empty if the history is whole, or not read yet. */
+  gap() {
+    const begin = this.kept?.length ? this.kept[0][0] : this.points[0]?.[0];
+    if (!this.kept || begin === undefined || begin <= this.frame.from) return "";
+    return this.frame.hasEnded && !this.kept.length ? "No history was kept." : `No history was kept before ${this.clock(begin)}.`;
   }
 
   grid(width) {
@@ -88,7 +101,6 @@ export class Plot {
     const last = points.at(-1);
     const drawn = [
       shape("path", { class: "area", d: `${this.path(points, 1)}${this.down(first, last)}` }),
-      shape("path", { class: "line unwatched", d: this.straight([from, 0, 0], first) }),
       shape("path", { class: "line", d: this.path(points, 1) }),
     ];
     if (last[2] > 0) drawn.push(shape("path", { class: "line failed", d: this.path(points, 2) }));
@@ -104,11 +116,6 @@ export class Plot {
     const at = (point) => this.scale.x(point[0]).toFixed(1);
     const level = (point) => this.scale.y(point[column]).toFixed(1);
     return `M${at(first)} ${level(first)}${others.map((point) => `H${at(point)}V${level(point)}`).join("")}`;
-  }
-
-  straight(from, to) {
-    const { x, y } = this.scale;
-    return `M${x(from[0])} ${y(from[1])}L${x(to[0])} ${y(to[1])}`;
   }
 
   down(first, last) {
@@ -134,12 +141,21 @@ export class Plot {
       return;
     }
     const at = this.scale.at(event.clientX - this.place.getBoundingClientRect().left);
-    const point = this.points.findLast((one) => one[0] <= at) ?? [at, 0, 0];
-    const failed = point[2] ? `, ${count(point[2])} failed` : "";
-    setText(this.readout, `${this.clock(at)}: ${count(point[1])} ended${failed}`);
+    const point = this.points.findLast((one) => one[0] <= at);
+    const failed = point?.[2] ? `, ${count(point[2])} failed` : "";
+    setText(this.readout, `${this.clock(at)}: ${point ? `${count(point[1])} ended${failed}` : "no history was kept"}`);
     for (const name of ["x1", "x2"]) this.cursor.setAttribute(name, this.scale.x(at));
     this.cursor.setAttribute("visibility", "visible");
   }
+}
+
+/** Return the points without those that are no interval after the one before and held for no interval either. */
+function spaced(points, interval) {
+  const left = [points[0]];
+  points.slice(1, -1).forEach((point, index) => {
+    if (point[0] - left.at(-1)[0] >= interval || points[index + 2][0] - point[0] >= interval) left.push(point);
+  });
+  return [...left, points.at(-1)];
 }
 
 function scaleOf({ from, to, total }, width) {
