@@ -170,6 +170,16 @@ def test_clock_that_was_set_back_leaves_ascending_times_and_true_counts(back_sec
     assert [ended for _, _, ended in kept.history()][-3:] == [7, 8, 9]
 
 
+def test_busy_batch_keeps_points_after_the_clock_was_set_back() -> None:
+    """No point waits until the clock has caught up with the newest one."""
+    kept = Kept(announced_jobs=1_000)
+    kept.report(1.0, 1)
+    kept.report(2.0, 2)
+    for number in range(200):
+        kept.report(number / 20 - 86_400, 3 + number)
+    assert len(kept.history()) > 50
+
+
 def test_points_in_a_row_fit_into_its_column() -> None:
     point = HistoryPoint(at(1), 10**9, Tally(10**9, 0, 0))
     recent = RecentPoints(KEPT_POINTS_MAX, [point] * RECENT_POINTS_MAX)
