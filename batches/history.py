@@ -34,6 +34,8 @@ RECENT_POINTS_MAX = 16
 _POINT = struct.Struct("<qIIII")
 POINT_BYTES = _POINT.size
 """Microseconds since 1970, then four numbers of jobs: a batch has at most 1,000,000,000."""
+_TIME = struct.Struct("<q")
+"""The beginning of a point."""
 _MOVED = struct.Struct("<H")
 """How many points are no longer in the row, before the points that are."""
 RECENT_BYTES_MAX = _MOVED.size + RECENT_POINTS_MAX * _POINT.size
@@ -78,9 +80,11 @@ def points_to_keep(before: Batch, after: Batch) -> list[HistoryPoint]:
         after: The batch after the change.
 
     """
-    last = _newest(before.recent_history)
     now = after.change_time
     interval = interval_seconds(after.create_time, now)
+    if before.recent_history is not None and 0 <= _age_seconds(before.recent_history, now) < interval:
+        return []  # nothing can be an interval after the newest point: most groups of a busy batch end here
+    last = _newest(before.recent_history)
     replaced = _current(before, last, now)
     kept: list[HistoryPoint] = []
     if last is None or _is_worth_keeping(last, replaced, now, interval):
@@ -212,9 +216,20 @@ def unpack_recent(recent: bytes | None) -> RecentPoints:
     return RecentPoints(moved, unpack(recent[_MOVED.size :]))
 
 
+def with_points(recent: bytes | None, points: Sequence[HistoryPoint]) -> bytes:
+    """Return recent points and more of them as bytes, without reading those that are there."""
+    return (_MOVED.pack(0) if recent is None else recent) + pack(points)
+
+
 def _newest(recent: bytes | None) -> HistoryPoint | None:
     """Return the newest of recent points, without reading the others."""
     return None if recent is None else _to_point(*_POINT.unpack_from(recent, len(recent) - _POINT.size))
+
+
+def _age_seconds(recent: bytes, now: datetime) -> float:
+    """Return how old the newest of recent points is; negative if it lies ahead."""
+    (microseconds,) = _TIME.unpack_from(recent, len(recent) - _POINT.size)
+    return float((now - _EPOCH).total_seconds() - microseconds / 1e6)
 
 
 def _to_point(microseconds: int, total_jobs: int, succeeded: int, failed: int, skipped: int) -> HistoryPoint:

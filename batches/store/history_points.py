@@ -13,6 +13,7 @@ from batches.batch import Batch
 from batches.history import (
     KEPT_POINTS_MAX,
     POINT_BYTES,
+    RECENT_BYTES_MAX,
     RECENT_POINTS_MAX,
     THINNED_POINTS_MAX,
     HistoryPoint,
@@ -24,6 +25,7 @@ from batches.history import (
     thinned,
     unpack,
     unpack_recent,
+    with_points,
 )
 from batches.store import schema
 
@@ -45,12 +47,12 @@ async def keep_points(
     moved: list[dict[str, Any]] = []
     for batch in after:
         if new := points_to_keep(as_locked[batch.batch_key], batch):
-            kept = unpack_recent(batch.recent_history)
-            if len(kept.points) + len(new) > RECENT_POINTS_MAX:
-                row, number = await _row_of_moved(connection, batch, kept)
+            packed = with_points(batch.recent_history, new)
+            if len(packed) > RECENT_BYTES_MAX:
+                row, number = await _row_of_moved(connection, batch, unpack_recent(batch.recent_history))
                 moved.append(row)
-                kept = RecentPoints(number, [])
-            recent[batch.batch_key] = pack_recent(RecentPoints(kept.moved, [*kept.points, *new]))
+                packed = pack_recent(RecentPoints(number, new))
+            recent[batch.batch_key] = packed
     if moved:
         await connection.execute(_INSERT, moved)
     return recent

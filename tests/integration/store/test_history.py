@@ -33,6 +33,7 @@ def _few_points(monkeypatch: pytest.MonkeyPatch, _every_change: None) -> None:
     """Move and thin the points as if there were many."""
     for name, points in (("RECENT_POINTS_MAX", 4), ("KEPT_POINTS_MAX", 16), ("THINNED_POINTS_MAX", 8)):
         monkeypatch.setattr(history_points, name, points)
+    monkeypatch.setattr(history_points, "RECENT_BYTES_MAX", 2 + 4 * history.POINT_BYTES)
 
 
 def tallies(points: list[HistoryPoint]) -> list[tuple[int, int, int]]:
