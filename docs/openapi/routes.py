@@ -6,6 +6,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from docs.openapi.calls import REQUEST_ID, Calls, Operation
+from docs.openapi.responses import JSON
 from docs.openapi.schemas import Schema, Schemas
 from services.gateway.badge import badge
 from services.gateway.live import event_stream
@@ -119,10 +120,12 @@ class Routes:
     def _badge(self) -> Operation:
         read = self._read(self._methods["GetBatch"])
         picture = {badge.HEADERS["content-type"]: {"schema": {"type": "string"}}}
+        content = {**picture, JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
         errors = {
             status: {
-                "description": f"A badge in place of status {status} of GET /v1/batch.",
-                "content": picture,
+                "description": f"A badge in place of status {status} of GET /v1/batch. An Error if the"
+                " request was refused before it was read.",
+                "content": content,
             }
             for status in read["responses"]
         }

@@ -22,7 +22,7 @@ FULL = os.environ.get("FAULTS", "quick") == "full"
 """`make test-faults` sets FAULTS=full."""
 EXAMPLES = 200 if FULL else 3
 """Requests that are made up for each operation, besides those at the limits of its schema."""
-SECONDS_MAX = 900 if FULL else 120
+SECONDS_MAX = 900 if FULL else 240
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
