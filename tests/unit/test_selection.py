@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from tests.support.selection import CHECKOUT, COLLECTED, LEFT_TO_MORE, ON_EVERY_ENGINE, rule_of
+from tests.support.selection import CHECKOUT, COLLECTED, LEFT_TO_MORE, is_of_the_store, rule_of
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def test_a_rule_is_in_make_test_or_is_left_out_for_a_reason(collected: list[pyte
     assert [rule for rule, items in variants.items() if all(is_marked(item) for item in items)] == []
 
 
-def test_the_contract_of_the_store_is_in_make_test_on_every_engine(collected: list[pytest.Item]) -> None:
+def test_the_contract_of_the_store_is_in_make_test_on_two_engines(collected: list[pytest.Item]) -> None:
     """All its tests are included, unless a test itself says why not."""
-    of_the_store = (item for item in collected if item.nodeid.startswith(ON_EVERY_ENGINE))
+    of_the_store = (item for item in collected if is_of_the_store(item))
     assert [item.nodeid for item in of_the_store if is_marked(item) and not has_reason(item)] == []
 
 
