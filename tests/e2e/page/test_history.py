@@ -23,7 +23,8 @@ JOBS = 100
 HOUR_SECONDS = 3_600
 LINE = ".line:not(.failed):not(.waiting):not(.unwatched)"
 WIDTHS = f"""() => {{
-    const steps = document.querySelector("{LINE}").getAttribute("d").match(/[MHV][\\d.]+/g);
+    const line = document.querySelector("{LINE}")?.getAttribute("d") ?? "";
+    const steps = line.match(/[MHV][\\d.]+/g) ?? [];
     const at = steps.filter((one) => !one.startsWith("V")).map((one) => Number(one.slice(1)));
     return at.slice(1).map((one, index) => one - at[index]);
 }}"""

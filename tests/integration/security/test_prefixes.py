@@ -27,6 +27,7 @@ ABOUT_A_BATCH: dict[str, dict[str, Any]] = {
     "ListFailureGroups": {},
     "ListPendingJobs": {},
     "GetBatchHistory": {},
+    "GetJobResult": {"job_id": "1"},
     "ListRepairs": {},
     "WatchBatch": {},
     "CreateWatchToken": {},
