@@ -10,8 +10,7 @@ import resource
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 
 import grpc
@@ -20,7 +19,7 @@ import typer
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 from bench.load.operating_system import cpu_seconds, resident_mib
-from bench.load.processes import Serving, end, launch, progress_process
+from bench.load.processes import Serving, gateway_process, progress_process
 from database_servers.ports import free_port
 
 BATCH = "viewed"
@@ -29,7 +28,6 @@ OTHER_FILES = 500
 OPENED_AT_ONCE = 200
 """Connections that are opened at the same time: fewer than the kernel queues for the gateway."""
 START_SECONDS_MAX = 30.0
-STOP_SECONDS_MAX = 60.0
 VIEWED_SECONDS_MAX = 120.0
 LAST_CHUNK = b"0\r\n\r\n"
 BACK_SECONDS = (1.0, 3.0)
@@ -142,11 +140,12 @@ async def _measure(count: int, jobs: int, seconds: float) -> None:
             stub = progress_pb2_grpc.ProgressServiceStub(channel)
             await stub.CreateBatch(pb.CreateBatchRequest(batch_id=BATCH, total_jobs=jobs))
             viewers = Viewers(target)
-            async with _gateway_process(server.target, target, count) as gateway:
+            room = {"GATEWAY_VIEWERS_MAX": str(count), "GATEWAY_BATCH_VIEWERS_MAX": str(count)}
+            async with gateway_process(server.target, target, **room) as gateway:
                 await _let_in(viewers, gateway, count)
                 stopped = time.monotonic()
             print(f"the gateway ended {time.monotonic() - stopped:.1f} s after SIGTERM")  # noqa: T201  # output
-            async with _gateway_process(server.target, target, count) as gateway:
+            async with gateway_process(server.target, target, **room) as gateway:
                 started = time.monotonic()
                 await _all(viewers.begun, count)
                 print(f"all were back {time.monotonic() - started:.1f} s after the next one served")  # noqa: T201
@@ -187,36 +186,6 @@ async def _follow(  # noqa: PLR0913, PLR0917  # what is measured
         f" {events / count / seconds:.1f} events a second for each viewer;"
         f" all had the end {late:.1f} s after the last report"
     )
-
-
-@asynccontextmanager
-async def _gateway_process(progress: str, target: str, viewers: int) -> AsyncIterator[Serving]:
-    """Run a gateway while the context is open, and let it drain."""
-    environment = {
-        "GATEWAY_LISTEN": target,
-        "GATEWAY_PROGRESS_TARGET": progress,
-        "GATEWAY_VIEWERS_MAX": str(viewers),
-        "GATEWAY_BATCH_VIEWERS_MAX": str(viewers),
-    }
-    process = await launch("services.gateway", environment=environment)
-    try:
-        async with asyncio.timeout(START_SECONDS_MAX):
-            while not await asyncio.to_thread(_answers, target):  # noqa: ASYNC110  # another process
-                await asyncio.sleep(0.1)
-        yield Serving(process.pid, target)
-        process.terminate()
-        async with asyncio.timeout(STOP_SECONDS_MAX):
-            await process.wait()
-    finally:
-        await end(process)
-
-
-def _answers(target: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{target}/health", timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 async def _open(viewers: Viewers, count: int) -> None:

@@ -6,9 +6,7 @@ whose jobs failed for many reasons, and uses them as a person does.
 
 import asyncio
 import tempfile
-import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -25,13 +23,12 @@ from batches.store.database import Database
 from batches.store.rows import changing_values
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
-from bench.load.processes import Serving, end, launch, progress_process
+from bench.load.processes import gateway_process, progress_process
 from database_servers.ports import free_port
 
 BATCH = "with-failures"
 ROWS_AT_ONCE = 10_000
 RESULTS_AT_ONCE = 1_000
-START_SECONDS_MAX = 30.0
 SETTLED_MS = 500
 """After an element is shown, the scripts of the same step have ended."""
 RUNS = 5
@@ -123,7 +120,7 @@ async def measure(batches: int, kinds: int, chromium: str, flags: tuple[str, ...
             await _fail(progress.target, kinds)
             target = f"127.0.0.1:{free_port()}"
             async with (
-                _gateway_process(progress.target, target),
+                gateway_process(progress.target, target),
                 async_playwright() as playwright,
             ):
                 browser = await playwright.chromium.launch(executable_path=chromium, args=list(flags))
@@ -210,27 +207,6 @@ async def _fail(target: str, kinds: int) -> None:
 def _letters(number: int) -> str:
     """Return a number in letters: digits in an error make no other kind."""
     return "".join(chr(ord("A") + int(digit)) for digit in str(number))
-
-
-@asynccontextmanager
-async def _gateway_process(progress: str, target: str) -> AsyncIterator[Serving]:
-    environment = {"GATEWAY_LISTEN": target, "GATEWAY_PROGRESS_TARGET": progress}
-    process = await launch("services.gateway", environment=environment)
-    try:
-        async with asyncio.timeout(START_SECONDS_MAX):
-            while not await asyncio.to_thread(_answers, target):  # noqa: ASYNC110  # another process
-                await asyncio.sleep(0.1)
-        yield Serving(process.pid, target)
-    finally:
-        await end(process)
-
-
-def _answers(target: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://{target}/health", timeout=1):
-            return True
-    except OSError:
-        return False
 
 
 if __name__ == "__main__":

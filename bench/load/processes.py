@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import urllib.request
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from database_servers.ports import free_port
 CHECKOUT = Path(__file__).parents[2]
 START_SECONDS_MAX = 30
 """Imports take a second; the rest allows for a busy machine."""
+STOP_SECONDS_MAX = 60
+"""A gateway drains its viewers first."""
 LINE_BYTES_MAX = 2**16
 """The default of asyncio."""
 RECONNECT_MS_MAX = 100
@@ -89,6 +92,31 @@ async def progress_process(database_url: str, **settings: str) -> AsyncIterator[
             yield Serving(process.pid, target)
         finally:
             await end(process)
+
+
+@asynccontextmanager
+async def gateway_process(progress: str, target: str, **settings: str) -> AsyncIterator[Serving]:
+    """Run a gateway of a progress server while the context is open, and let it drain."""
+    environment = {"GATEWAY_LISTEN": target, "GATEWAY_PROGRESS_TARGET": progress, **settings}
+    process = await launch("services.gateway", environment=environment)
+    try:
+        async with asyncio.timeout(START_SECONDS_MAX):
+            while not await asyncio.to_thread(_answers, target):  # noqa: ASYNC110  # another process
+                await asyncio.sleep(0.1)
+        yield Serving(process.pid, target)
+        process.terminate()
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await process.wait()
+    finally:
+        await end(process)
+
+
+def _answers(target: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{target}/health", timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 async def _serves(target: str) -> bool:

@@ -11,6 +11,7 @@ from celery import Celery, Signature
 from celery.backends.base import BaseKeyValueStoreBackend
 from celery.backends.redis import RedisBackend
 
+from batchprogress.integrations.celery_groups import is_database
 from batchprogress.integrations.celery_tables import GroupTable
 from batchprogress.integrations.job_ids import JOB_IDS_SECONDS
 
@@ -26,7 +27,7 @@ def keep_callback(app: Celery, batch_id: str, callback: Signature) -> None:
 
     """
     backend = app.backend
-    if hasattr(backend, "taskset_cls"):
+    if is_database(app):
         GroupTable(app).save_callback(batch_id, callback)
         return
     value = backend.encode(dict(callback))
@@ -49,7 +50,7 @@ def callback_of(app: Celery, batch_id: str) -> Signature | None:
 
     """
     backend = app.backend
-    if hasattr(backend, "taskset_cls"):
+    if is_database(app):
         kept = GroupTable(app).callback_of(batch_id)
     else:
         value = backend.get(KEY_PREFIX + batch_id) if isinstance(backend, BaseKeyValueStoreBackend) else None

@@ -24,7 +24,7 @@ def save_all(app: Celery, batch_id: str, task_ids: Sequence[str]) -> None:
         Exception: raised by an unavailable backend; nothing is saved.
 
     """
-    if _is_database(app):
+    if is_database(app):
         GroupTable(app).save_all(batch_id, task_ids)
     elif not isinstance(app.backend, DisabledBackend):
         with suppress(NotImplementedError):  # rpc:// sends results to the caller only
@@ -38,12 +38,12 @@ def save_part(app: Celery, batch_id: str, part: str, task_ids: Sequence[str]) ->
         Exception: raised by an unavailable backend; nothing is saved.
 
     """
-    if _is_database(app):
+    if is_database(app):
         GroupTable(app).save_part(batch_id, part, task_ids)
     elif isinstance(app.backend, RedisBackend):
         keep_job_ids(app.backend.client, batch_id, task_ids)
 
 
-def _is_database(app: Celery) -> bool:
+def is_database(app: Celery) -> bool:
     """Recognise the backend by its table: its class cannot be imported without SQLAlchemy."""
     return hasattr(app.backend, "taskset_cls")

@@ -24,8 +24,8 @@ from batchprogress._grpc import forks
 from batchprogress.client import Client
 from batchprogress.errors import GrpcUnusable
 from batchprogress.testing._memory import Memory
+from batchprogress.testing._operations import MemoryOperationsServicer
 from batchprogress.testing._servicer import (
-    MemoryOperationsServicer,
     MemoryProgressServicer,
     RefuseUnknownCalls,
 )

@@ -1,9 +1,8 @@
 """ProgressService in memory; the comments of the contract document each RPC."""
 
-import functools
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import grpc
 
@@ -12,37 +11,18 @@ from batchprogress.testing._batch_filter import is_listed
 from batchprogress.testing._failures import fingerprint, groups_of
 from batchprogress.testing._memory import Memory
 from batchprogress.testing._memory_batch import MemoryBatch
+from batchprogress.testing._operations import MemoryOperationsServicer
 from batchprogress.testing._pages import page_of
 from batchprogress.testing._refusals import Refused
+from batchprogress.testing._rpc import abort, answers
 from batchprogress.testing._watch_batches import ManyWatch
-from batchprogress.v1 import operations_pb2, operations_pb2_grpc, progress_pb2_grpc
 from batchprogress.v1 import progress_pb2 as pb
+from batchprogress.v1 import progress_pb2_grpc
 
 HEARTBEAT = pb.WatchBatchResponse()
 HEARTBEAT_KEY = "batchprogress-heartbeat-seconds"
 FAILURE_GROUPS_DEFAULT = 100
 BATCHES_COUNTED_MAX = 10_000
-
-Request = TypeVar("Request")
-Response = TypeVar("Response")
-
-
-def _answers(method: Callable[[Any, Request], Response]) -> Callable[[Any, Request, Any], Response]:
-    """Make an RPC of a method, whose refusals become errors with the details of the contract."""
-
-    @functools.wraps(method)
-    def call(servicer: object, request: Request, context: grpc.ServicerContext) -> Response:
-        try:
-            return method(servicer, request)
-        except Refused as refusal:
-            _abort(context, refusal)
-
-    return call
-
-
-def _abort(context: grpc.ServicerContext, refusal: Refused) -> NoReturn:
-    context.set_trailing_metadata(refusal.trailing_metadata())
-    context.abort(refusal.code, str(refusal))
 
 
 class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
@@ -58,13 +38,13 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         self._memory = memory
         self._is_serving = is_serving
 
-    @_answers
+    @answers
     def CreateBatch(self, request: pb.CreateBatchRequest) -> pb.CreateBatchResponse:
         request.batch_id = request.batch_id or str(uuid.uuid4())
         checks.check_creation(request)
         return pb.CreateBatchResponse(batch=self._memory.create(request))
 
-    @_answers
+    @answers
     def AddJobs(self, request: pb.AddJobsRequest) -> pb.AddJobsResponse:
         checks.check_addition(request)
         batch = self._memory.change(
@@ -72,27 +52,27 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         )
         return pb.AddJobsResponse(batch=batch)
 
-    @_answers
+    @answers
     def SealBatch(self, request: pb.SealBatchRequest) -> pb.SealBatchResponse:
         batch_id = checks.check_batch_id(request.batch_id)
         return pb.SealBatchResponse(batch=self._memory.change(batch_id, MemoryBatch.seal))
 
-    @_answers
+    @answers
     def CancelBatch(self, request: pb.CancelBatchRequest) -> pb.CancelBatchResponse:
         batch_id = checks.check_batch_id(request.batch_id)
         return pb.CancelBatchResponse(batch=self._memory.change(batch_id, MemoryBatch.cancel))
 
-    @_answers
+    @answers
     def DeleteBatch(self, request: pb.DeleteBatchRequest) -> pb.DeleteBatchResponse:
         self._memory.delete(checks.check_batch_id(request.batch_id))
         return pb.DeleteBatchResponse()
 
-    @_answers
+    @answers
     def GetBatch(self, request: pb.GetBatchRequest) -> pb.GetBatchResponse:
         batch_id = checks.check_batch_id(request.batch_id)
         return pb.GetBatchResponse(batch=self._memory.change(batch_id, lambda _: None))
 
-    @_answers
+    @answers
     def ListBatches(self, request: pb.ListBatchesRequest) -> pb.ListBatchesResponse:
         checks.check_batches(request)
         found = [
@@ -111,7 +91,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             batches=[batch for _, batch in page], next_page_token=token, total_size=total_size
         )
 
-    @_answers
+    @answers
     def ReportJobResult(self, request: pb.ReportJobResultRequest) -> pb.ReportJobResultResponse:
         if refusal := checks.check_report(request):
             raise refusal
@@ -123,7 +103,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
                 disposition=verdict, batch_state=batch.message.state, revision=batch.message.revision
             )
 
-    @_answers
+    @answers
     def ReportJobResults(self, request: pb.ReportJobResultsRequest) -> pb.ReportJobResultsResponse:
         checks.check_reports(request)
         refusals = [checks.check_report(one) for one in request.results]
@@ -135,7 +115,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         ]
         return pb.ReportJobResultsResponse(results=answers)
 
-    @_answers
+    @answers
     def ListJobResults(self, request: pb.ListJobResultsRequest) -> pb.ListJobResultsResponse:
         checks.check_results(request)
         found = [
@@ -152,7 +132,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         )
         return pb.ListJobResultsResponse(job_results=page, next_page_token=token)
 
-    @_answers
+    @answers
     def GetJobResult(self, request: pb.GetJobResultRequest) -> pb.GetJobResultResponse:
         checks.check_job(request)
         with self._memory.locked(request.batch_id) as batch:
@@ -163,7 +143,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             response.job_result.error_details = batch.details.get(request.job_id, "")
             return response
 
-    @_answers
+    @answers
     def ListFailureGroups(self, request: pb.ListFailureGroupsRequest) -> pb.ListFailureGroupsResponse:
         checks.check_page(request.batch_id, request.page_size)
         groups = list(enumerate(groups_of(self._results(request.batch_id)), start=1))
@@ -179,24 +159,24 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             failure_groups=[group for _, group in page], next_page_token=token, total_size=len(groups)
         )
 
-    @_answers
+    @answers
     def ListPendingJobs(self, request: pb.ListPendingJobsRequest) -> pb.ListPendingJobsResponse:
         checks.check_page(request.batch_id, request.page_size)
         self._results(request.batch_id)  # no reconciler has ever looked at a batch that exists
         return pb.ListPendingJobsResponse()
 
-    @_answers
+    @answers
     def GetBatchHistory(self, request: pb.GetBatchHistoryRequest) -> pb.GetBatchHistoryResponse:
         with self._memory.locked(checks.check_batch_id(request.batch_id)) as batch:
             return pb.GetBatchHistoryResponse(points=batch.history.points)
 
-    @_answers
+    @answers
     def ListRepairs(self, request: pb.ListRepairsRequest) -> pb.ListRepairsResponse:
         checks.check_page(request.batch_id, request.page_size)
         self._results(request.batch_id)
         return pb.ListRepairsResponse()
 
-    @_answers
+    @answers
     def CreateWatchToken(self, request: pb.CreateWatchTokenRequest) -> pb.CreateWatchTokenResponse:
         self._results(checks.check_batch_id(request.batch_id))
         text = "this server requires no tokens"
@@ -208,7 +188,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         try:
             yield from self._watch(request, context)
         except Refused as refusal:
-            _abort(context, refusal)
+            abort(context, refusal)
 
     def _watch(
         self, request: pb.WatchBatchRequest, context: grpc.ServicerContext
@@ -236,7 +216,7 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
                 watch, seconds, lambda: self._is_serving() and context.is_active()
             )
         except Refused as refusal:
-            _abort(context, refusal)
+            abort(context, refusal)
 
     def _begin_watch(
         self, request: pb.WatchBatchRequest | pb.WatchBatchesRequest, context: grpc.ServicerContext
@@ -255,43 +235,6 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             return [batch.results[job_id] for job_id in sorted(batch.results)]
 
 
-class MemoryOperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
-    """Answers the calls about the server: there is no reconciler and no webhook; everybody may do everything.
-
-    Args:
-        version: the version of the package.
-
-    """
-
-    def __init__(self, version: str) -> None:
-        self._version = version
-
-    @_answers
-    def GetServerInfo(
-        self, _request: operations_pb2.GetServerInfoRequest
-    ) -> operations_pb2.GetServerInfoResponse:
-        return operations_pb2.GetServerInfoResponse(
-            version=self._version, database="memory", roles=["worker", "reader", "operator"]
-        )
-
-    @_answers
-    def ListPasses(self, _request: operations_pb2.ListPassesRequest) -> operations_pb2.ListPassesResponse:
-        return operations_pb2.ListPassesResponse()
-
-    @_answers
-    def ListDeliveries(
-        self, _request: operations_pb2.ListDeliveriesRequest
-    ) -> operations_pb2.ListDeliveriesResponse:
-        return operations_pb2.ListDeliveriesResponse()
-
-    @_answers
-    def RetryDelivery(
-        self, request: operations_pb2.RetryDeliveryRequest
-    ) -> operations_pb2.RetryDeliveryResponse:
-        text = f"there is no delivery {request.delivery_id}"
-        raise Refused(grpc.StatusCode.NOT_FOUND, "DELIVERY_NOT_FOUND", text)
-
-
 class RefuseUnknownCalls(grpc.ServerInterceptor):
     """Answers a call that this server does not know with the details of the contract, too."""
 
@@ -303,4 +246,4 @@ class RefuseUnknownCalls(grpc.ServerInterceptor):
         refusal = Refused(
             grpc.StatusCode.UNIMPLEMENTED, "UNKNOWN_METHOD", f"the server in memory does not know {name}"
         )
-        return grpc.unary_unary_rpc_method_handler(lambda _, context: _abort(context, refusal))
+        return grpc.unary_unary_rpc_method_handler(lambda _, context: abort(context, refusal))
