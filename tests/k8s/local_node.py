@@ -38,31 +38,30 @@ class LocalNode:
         self._versions = versions
         # A network of its own on loopback, so that each pod can have the port of its container.
         self._addresses = (f"127.77.{number // 200}.{number % 200 + 1}" for number in itertools.count())
-        self._pods: dict[str, asyncio.Task[None]] = {}
+        self._seen: set[str] = set()
         self._deleted: dict[str, asyncio.Event] = {}
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["LocalNode"]:
-        """Run pods while the context is open; raises what a pod's task has raised."""
-        watching = asyncio.create_task(self._watch())
-        try:
-            yield self
-        finally:
-            watching.cancel()
-            for deleted in self._deleted.values():
-                deleted.set()
-            await asyncio.gather(*self._pods.values(), return_exceptions=True)
-        for task in self._pods.values():
-            task.result()
+        """Run pods while the context is open; ends it as soon as a pod's task fails."""
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(self._watch(tasks))
+            try:
+                yield self
+            finally:
+                watching.cancel()
+                for deleted in self._deleted.values():
+                    deleted.set()
 
-    async def _watch(self) -> None:
+    async def _watch(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             found = await asyncio.to_thread(self._namespace.all_of, "pods")
             pods = {one["metadata"]["name"]: one for one in found}
-            for name in pods.keys() - self._pods.keys():
+            for name in pods.keys() - self._seen:
+                self._seen.add(name)
                 if pods[name]["spec"].get("schedulerName") == SCHEDULER:
                     self._deleted[name] = asyncio.Event()
-                    self._pods[name] = asyncio.create_task(self._run(pods[name]))
+                    tasks.create_task(self._run(pods[name]))
             for name in self._deleted.keys() - pods.keys():
                 self._deleted[name].set()
             await asyncio.sleep(POLL_SECONDS)

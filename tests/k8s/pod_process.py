@@ -58,13 +58,17 @@ async def start_container(
         environment[name] = _local_path(value, mounts, root).replace(ANY_ADDRESS, address)
     command: list[str] = [*container.get("command", ENTRYPOINT), *container.get("args", ())]
     return await asyncio.create_subprocess_exec(
-        *PROGRAMS[command[0]](),
-        *(_local_path(one, mounts, root) for one in command[1:]),
+        *(local for word in command for local in _local_words(word, mounts, root)),
         cwd=version.checkout,
         env={**environment, **version.environment},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+def _local_words(word: str, mounts: Mapping[str, str], root: Path) -> tuple[str, ...]:
+    """Return what stands for a word of a command here: of `env --unset=NAME python`, for the last one."""
+    return PROGRAMS[word]() if word in PROGRAMS else (_local_path(word, mounts, root),)
 
 
 def _local_path(value: str, mounts: Mapping[str, str], root: Path) -> str:
