@@ -22,6 +22,7 @@ from batches.store import (
     attempts,
     changes,
     check,
+    deletion,
     error_details,
     failure_groups,
     failures,
@@ -271,9 +272,14 @@ class BatchStore(PassStore, WebhookStore):
         """Purge some batches that ended before that time; return their number."""
         return await self._database.write(lambda c: retention.purge_ended(c, ended_before))
 
-    async def delete_chunk(self, rows_max: int = retention.CHUNK_ROWS) -> bool:
-        """Delete up to this many results of purged batches; return False if none are left."""
-        return await self._database.write(partial(retention.delete_chunk, rows_max=rows_max))
+    async def delete_chunk(self, rows_max: int = deletion.CHUNK_ROWS, from_key: int = 0) -> int | None:
+        """Delete some rows of purged batches whose keys begin at one; return the key at which to go on.
+
+        None if there are no such batches.
+        """
+        return await self._database.write(
+            partial(deletion.delete_chunk, rows_max=rows_max, from_key=from_key)
+        )
 
     async def check(self) -> AsyncIterator[check.CheckedPage]:
         """Compare the counters of all batches with their rows, page by page."""

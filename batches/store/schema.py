@@ -46,6 +46,8 @@ REASON_CHARACTERS_MAX = 500
 """The reason of a repair or a look is one sentence, made by the reconciler."""
 REASON_KIND_CHARACTERS_MAX = 32
 """Half as long again as the longest of the reconciler's own words."""
+TABLE_NAME_CHARACTERS_MAX = 32
+"""Twice as long as the longest name of our tables."""
 VERSION_CHARACTERS_MAX = 32
 """The same as in alembic's own table; our versions have four characters."""
 
@@ -258,8 +260,12 @@ leases = Table(
 deleted_batches = Table(
     "deleted_batches",
     metadata,
-    # Purged batches whose other rows are still being deleted.
+    # Purged batches whose other rows are still being deleted (batches.store.deletion).
     Column("batch_key", BigInteger, primary_key=True, autoincrement=False),
+    # The table from which rows are being deleted, and the last of its rows that is: NULL before the first
+    # piece of a large batch, and in rows of programs before schema 0013.
+    Column("rows_of", ascii_text(TABLE_NAME_CHARACTERS_MAX)),
+    Column("rows_after", ascii_text()),
     **TABLE_OPTIONS,
 )
 

@@ -1,6 +1,6 @@
 """How many rows a purge deletes at once, and how long it waits then: as the database can take it. Pure."""
 
-from batches.store.retention import CHUNK_ROWS
+from batches.store.deletion import CHUNK_ROWS
 
 CHUNK_SECONDS = 0.1
 """The time that a chunk should take. On a cluster every other node applies it, too, and calls there wait

@@ -59,6 +59,9 @@ async def _delete_rows(store: BatchStore, has_time: Callable[[], bool]) -> None:
     """Delete the rows of purged batches in chunks, with pauses for reports and for other nodes."""
     clock = asyncio.get_running_loop().time
     size, start = ChunkSize(), clock()
-    while has_time() and await store.delete_chunk(size.rows_max):
+    # From key to key, since the database would skip the deleted ones one by one under an old snapshot.
+    key: int | None = 0
+    while key is not None and has_time():
+        key = await store.delete_chunk(size.rows_max, key)
         await asyncio.sleep(size.pause_after(clock() - start))
         start = clock()

@@ -3,7 +3,7 @@
 from batches.batch import BatchState, Tally
 from batches.new_batch import IfEnded, NewBatch
 from batches.store import schema
-from batches.store.retention import CHUNK_ROWS
+from batches.store.deletion import CHUNK_ROWS
 from reconciler.decision.not_repaired import NotRepairedReason
 from tests.integration.reconciler.scenes import Scene, jobs
 from tests.support.queue_fake import FakeBatch

@@ -7,7 +7,7 @@ from sqlalchemy import event
 
 from batches import error_details, failure_groups
 from batches.errors import BatchNotFound, ResultNotFound
-from batches.store import retention
+from batches.store import deletion
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from tests.integration.store.steps import count_rows, create, differences, execute, recorded, report
@@ -100,7 +100,7 @@ async def test_details_are_deleted_with_their_batch_in_chunks(
     store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are large, so one transaction deletes few of them."""
-    monkeypatch.setattr(retention, "CHUNK_DETAILS", 2)
+    monkeypatch.setattr(deletion, "CHUNK_ROWS", 2 * deletion.DETAIL_ROWS)
     await create(store, 5)
     await report(store, *(detailed(str(number)) for number in range(5)))
     await store.delete_batch("batch")

@@ -1,6 +1,6 @@
 """Chunks of a purge become as small as the database needs them, and larger again."""
 
-from batches.store.retention import CHUNK_ROWS
+from batches.store.deletion import CHUNK_ROWS
 from reconciler.run.chunk_size import CHUNK_ROWS_MIN, CHUNK_SECONDS, PAUSE_SECONDS_MAX, ChunkSize
 
 
