@@ -140,3 +140,36 @@ def unreported(self: Task) -> None:
 def starts_others() -> None:
     """Publish tasks that do not belong to the batch."""
     group(add.s(1), fails.s()).apply_async()
+
+
+@app.task(bind=True)
+def replaced_by_chain(self: Task) -> None:
+    """Let a chain replace this task."""
+    self.replace(chain(add.si(1), add.si(2)))
+
+
+@app.task(bind=True)
+def replaced_by_group(self: Task) -> None:
+    """Let a group replace this task."""
+    self.replace(group(add.si(1), add.si(2)))
+
+
+@app.task(bind=True)
+def replaced_by_failing_chain(self: Task) -> None:
+    """Let a chain replace this task whose first task fails."""
+    self.replace(chain(fails.si(), add.si(2)))
+
+
+@app.task(bind=True, autoretry_for=(ConnectionError,), default_retry_delay=0)
+def replaced_after_retry(self: Task) -> None:
+    """Fail once, then let a chain replace this task."""
+    if self.request.retries == 0:
+        raise ConnectionError
+    self.replace(chain(add.si(1), add.si(2)))
+
+
+@app.task
+def blocks() -> None:
+    """Run until it is terminated."""
+    Redis.from_url(os.environ["TEST_REDIS"]).incr("blocking")
+    time.sleep(60)

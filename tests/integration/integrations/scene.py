@@ -146,10 +146,15 @@ class Scene:
 
     def celery_states(self, batch_id: str) -> Counter[str]:
         """Count the states of the tasks that Celery has saved as the group of a batch."""
+        backend = Celery(backend=self.redis_url).backend
+        return Counter(backend.get_state(task_id) for task_id in self.celery_ids(batch_id))
+
+    def celery_ids(self, batch_id: str) -> list[str]:
+        """Return the ids of the tasks that Celery has saved as the group of a batch."""
         # Not by GroupResult: when its results are collected, they wait for a Redis that may be gone by then.
         backend = Celery(backend=self.redis_url).backend
         _, tasks = backend.decode(backend.get(backend.get_key_for_group(batch_id)))["result"]
-        return Counter(backend.get_state(task_id) for (task_id, _), _ in tasks)
+        return [task_id for (task_id, _), _ in tasks]
 
     async def completed(self, batch_id: str) -> tuple[int, int, int]:
         """Wait until a batch has completed; return its succeeded, failed and skipped jobs."""

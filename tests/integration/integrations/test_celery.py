@@ -1,9 +1,14 @@
 """Celery: what is reported of each task, by real workers."""
 
+import asyncio
 import signal
+
+import pytest
+from celery import Celery
 
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.integrations.scene import KillableScene, Scene, start_of
+from tests.support.eventually import eventually
 
 APP = "tests.integration.integrations.jobs_of_celery"
 WORKER = ("celery", "--quiet", "-A", APP, "worker", "--pool", "prefork", "-c", "2", "-l", "error")
@@ -185,3 +190,39 @@ async def test_a_task_that_is_requeued_after_its_time_limit_is_pending(scene: Sc
     await scene.enqueue("celery", "progress.run('b', hangs_once.s())")
     async with scene.worker(*WORKER, *QUIET):
         assert await scene.completed("b") == (1, 0, 0)
+
+
+async def test_a_task_that_is_replaced_by_a_canvas_ends_with_it(scene: Scene) -> None:
+    """If a task of the canvas fails, so has the replaced one."""
+    tasks = "replaced_by_chain.s(), replaced_by_group.s(), replaced_by_failing_chain.s()"
+    await scene.enqueue(
+        "celery", f"progress.run('b', group({tasks}, chain(replaced_by_chain.s(), add.si(3))))"
+    )
+    async with scene.worker(*SOLO, *QUIET):
+        assert await scene.completed("b") == (4, 1, 0)
+
+
+async def test_attempts_go_on_when_a_task_replaces_itself(scene: Scene) -> None:
+    """The attempt of the task that ends for it replaces the failed one."""
+    await scene.progress.create("b", 0, sealed=False)
+    await scene.enqueue("celery", "progress.add('b', replaced_after_retry.s(), part='1')")
+    async with scene.worker(*SOLO, *QUIET, TEST_REPORT_RETRIES="1"):
+        await scene.until_succeeded("b", 1)
+    assert await scene.outcomes("b") == [("SUCCEEDED", 3, "")]
+
+
+async def test_revoked_tasks_are_skipped_before_and_while_they_run(scene: Scene) -> None:
+    await scene.enqueue("celery", "progress.run('b', group(blocks.s() for _ in range(3)))")
+    async with scene.worker(*WORKER, *QUIET):
+        await eventually(lambda: scene.redis.get("blocking") == b"2")
+        control = Celery(broker=scene.redis_url).control
+        await asyncio.to_thread(control.revoke, scene.celery_ids("b"), terminate=True)
+        assert await scene.completed("b") == (0, 0, 3)
+
+
+@pytest.mark.parametrize("pool", ["threads", "prefork --max-tasks-per-child 3"])
+async def test_threads_and_processes_that_are_replaced_report_each_task(scene: Scene, pool: str) -> None:
+    await scene.enqueue("celery", "progress.run('b', group(*[add.s(1) for _ in range(20)], fails.s()))")
+    command = ("celery", "--quiet", "-A", APP, "worker", "--pool", *pool.split(), "-c", "2", "-l", "error")
+    async with scene.worker(*command, *QUIET):
+        assert await scene.completed("b") == (20, 1, 0)

@@ -103,7 +103,8 @@ def test_the_rest_of_its_chain_and_the_body_of_its_chord_depend_on_a_task() -> N
     rest = tagged(task("a"), "b", iter(["1"]))
     body = tagged(task("c"), "b", iter(["2"])).set(chain=[dict(tagged(task("d"), "b", iter(["3"])))])
     request = Context({"chain": [dict(task("plain")), dict(rest)], "chord": dict(body)})
-    assert sorted(dependents_of(request)) == [("b", "1", "a"), ("b", "2", "c"), ("b", "3", "d")]
+    found = sorted((one.batch_id, one.task_id, one.name) for one in dependents_of(request))
+    assert found == [("b", "1", "a"), ("b", "2", "c"), ("b", "3", "d")]
     assert list(dependents_of(Context({}))) == []
 
 

@@ -1,19 +1,39 @@
 """The tasks of a Celery canvas: a group, a chord, a chain or a task. Nothing is published here."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from celery import Signature, chord, group
 from celery.app.task import Context
 from celery.canvas import _chain, chunks, maybe_signature
 
-from batchprogress.integrations.job_ids import BATCH_KEY, ENQUEUED_KEY, check_job_ids, job_ids
+from batchprogress.integrations.job_ids import (
+    ATTEMPTS_BEFORE_KEY,
+    BATCH_KEY,
+    ENQUEUED_KEY,
+    check_job_ids,
+    job_ids,
+)
 
 CHUNKS = "celery.chunks"
 """The task that publishes other tasks for chunks."""
 MAPS = frozenset({"celery.map", "celery.starmap"})
 """The tasks that call another task for each item, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependent:
+    """A task of a batch that runs only if another one succeeds."""
+
+    batch_id: str
+    task_id: str
+    name: str
+    attempt: int
+    """The number of the attempt that is not made."""
+    ends_replaced: bool
+    """Whether it was to end a task that has replaced itself."""
 
 
 def batch_of(request: Context) -> str | None:
@@ -37,6 +57,16 @@ def enqueued_time_of(request: Context) -> float:
     """Return when the batch of a task was enqueued, in seconds since 1970; 0 if the task has no batch."""
     value = (request.headers or {}).get(ENQUEUED_KEY)
     return value if isinstance(value, float) else 0.0  # whoever else writes a header must fail no task
+
+
+def attempt_of(request: Context) -> int:
+    """Return the number of a task's attempt, which goes on when the task replaces itself."""
+    return int(request.retries) + 1 + _attempts_before(request.headers)
+
+
+def _attempts_before(headers: Mapping[str, Any] | None) -> int:
+    value = (headers or {}).get(ATTEMPTS_BEFORE_KEY)
+    return value if isinstance(value, int) else 0  # whoever else writes a header must fail no task
 
 
 def batch_jobs(canvas: Signature, batch_id: str, part: str = "") -> tuple[Signature, list[str]]:
@@ -99,18 +129,22 @@ def tasks_of(canvas: Signature) -> Iterator[Signature]:
         yield from tasks_of(one)
 
 
-def dependents_of(request: Context) -> Iterator[tuple[str, str, str]]:
-    """Yield the batch, the id and the name of each task that runs only if this one succeeds.
+def dependents_of(request: Context) -> Iterator[Dependent]:
+    """Yield each task of a batch that runs only if this one succeeds.
 
     These are the rest of its chain, and the body of its chord with everything after that.
     """
-    yield from _dependents(request.chain, request.chord)
+    for task in tasks_after(request.chain, request.chord):
+        headers = task.options.get("headers") or {}
+        if batch_id := headers.get(BATCH_KEY):
+            attempt = 1 + _attempts_before(headers)
+            ends_replaced = ATTEMPTS_BEFORE_KEY in headers
+            yield Dependent(batch_id, task.options["task_id"], task.task, attempt, ends_replaced)
 
 
-def _dependents(chain: Iterable[Any] | None, body: Any) -> Iterator[tuple[str, str, str]]:
+def tasks_after(chain: Iterable[Any] | None, body: Any) -> Iterator[Signature]:
+    """Yield each task in the rest of a chain and in the body of a chord, and those after them."""
     for one in (*(chain or ()), *((body,) if body else ())):
         for task in tasks_of(maybe_signature(one)):
-            options = task.options
-            if batch_id := (options.get("headers") or {}).get(BATCH_KEY):
-                yield batch_id, options["task_id"], task.task
-            yield from _dependents(options.get("chain"), options.get("chord"))
+            yield task
+            yield from tasks_after(task.options.get("chain"), task.options.get("chord"))

@@ -12,6 +12,8 @@ NAME_KEY = "batchprogress_display_name"
 """The name of the metadata key that carries what a job does, for people."""
 ENQUEUED_KEY = "batchprogress_enqueued_time"
 """The name of the header that carries when the job was enqueued, in seconds since 1970."""
+ATTEMPTS_BEFORE_KEY = "batchprogress_attempts_before"
+"""The name of the header that counts the attempts of the task that this one replaced."""
 JOB_IDS_KEY_PREFIX = "batchprogress:jobs:"
 """Prefix of the Redis set of a batch's job ids, from which the job-status service knows all its jobs."""
 JOB_IDS_SECONDS = 30 * 86_400
