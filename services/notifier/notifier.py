@@ -29,7 +29,7 @@ from services.notifier.answers import GONE, HttpAnswer, NoAnswer, result_of
 from services.notifier.fan_out import deliveries_of
 from services.notifier.messages import headers_of
 from services.notifier.schedule import RETRY_SECONDS
-from services.notifier.subscriptions import NO_SUBSCRIPTIONS, Subscriptions, SubscriptionsFile
+from services.notifier.subscriptions import NO_SUBSCRIPTIONS, Receiver, Subscriptions, SubscriptionsFile
 
 POLL_SECONDS = 0.5
 """How often the database is asked for events while there is nothing to do: two reads, some milliseconds."""
@@ -111,15 +111,23 @@ class Notifier:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until `close`. The database may be away for a while."""
+        """Work until `close`. The database may be away for a while.
+
+        Raises:
+            Exception: results cannot be kept for another reason; without that nothing more would be sent.
+
+        """
         keeping = asyncio.create_task(self._keep_results())
+        keeping.add_done_callback(lambda _: self._wake.set())
         try:
             while not self._closing:
                 self._wake.clear()
-                if not await self._work():
+                if not await self._work() and not keeping.done():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-            while self._in_flight.total():
+                if keeping.done():
+                    keeping.result()
+            while self._in_flight.total() and not keeping.done():
                 self._wake.clear()
                 await self._wake.wait()
         finally:
@@ -186,13 +194,21 @@ class Notifier:
             self._in_flight[delivery.queue] -= 1
             self._wake.set()
             return
-        headers = headers_of(delivery.delivery_id, delivery.body, receiver.secrets, datetime.now(UTC))
-        answer = await self._send(url, headers, delivery.body)
+        answer = await self._answer(delivery, receiver, url)
         result = result_of(delivery, answer, random.random, self._schedule)  # no secret: only a wait
         if isinstance(answer, HttpAnswer) and answer.is_gone and receiver.url is not None:
             self._end_subscription(delivery.queue)
         self._results.append(result)
         self._has_results.set()
+
+    async def _answer(self, delivery: ClaimedDelivery, receiver: Receiver, url: str) -> HttpAnswer | NoAnswer:
+        """Send a webhook. An error is no answer: an attempt that never ended would block its receiver."""
+        headers = headers_of(delivery.delivery_id, delivery.body, receiver.secrets, datetime.now(UTC))
+        try:
+            return await self._send(url, headers, delivery.body)
+        except Exception as error:  # noqa: BLE001  # a defect, or what only one receiver's answer causes
+            _log.exception("an attempt to send a webhook failed", delivery_id=delivery.delivery_id)
+            return NoAnswer(f"not sent: {type(error).__name__}")
 
     def _end_subscription(self, queue: Queue) -> None:
         if queue not in self._gone:

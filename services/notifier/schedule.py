@@ -57,7 +57,7 @@ def retry_after_seconds(header: str | None, now: datetime) -> float:
         return float(text[:9])  # a longer number is centuries
     try:
         time = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or a zone of many digits
         return 0.0
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
     return max(0.0, (aware - now).total_seconds())

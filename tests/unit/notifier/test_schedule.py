@@ -44,6 +44,8 @@ def test_retry_after_is_obeyed_within_a_day(asked: float, seconds: float) -> Non
         ("soon", 0),
         ("-5", 0),
         ("9" * 400, 999_999_999),
+        ("Mon, 30 Nov 99999999999999999999 12:01:00 GMT", 0),
+        ("Mon, 30 Nov 2026 12:01:00 +99999999999999999999", 0),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(header: str | None, seconds: float) -> None:

@@ -1,0 +1,96 @@
+"""What a notifier does when something fails that it does not expect."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from batches.delivery import (
+    AttemptResult,
+    ClaimedDelivery,
+    DeliveryOverview,
+    DeliveryState,
+    NewDelivery,
+    Queue,
+)
+from batches.event import Event, EventType
+from services.notifier.answers import HttpAnswer, NoAnswer
+from services.notifier.notifier import Notifier
+from services.notifier.subscriptions import SubscriptionsFile
+from tests.support.receiver import subscription, write_subscriptions
+
+SECONDS_MAX = 30
+QUEUE = Queue("billing")
+DELIVERY = ClaimedDelivery(1, "id", 1, "b", EventType.COMPLETED, QUEUE, None, "{}", attempts=1)
+
+
+@dataclass
+class OneDelivery:
+    """A store in memory with one delivery."""
+
+    error: Exception | None = None
+    """What keeping a result raises."""
+    waiting: list[ClaimedDelivery] = field(default_factory=lambda: [DELIVERY])
+    kept: list[AttemptResult] = field(default_factory=list)
+    is_kept: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def want_events(self) -> None: ...  # noqa: D102
+
+    async def hand_over_events(self, _deliveries_of: Callable[[Event], Sequence[NewDelivery]]) -> int:  # noqa: D102
+        return 0
+
+    async def claim_deliveries(self, _sizes: Mapping[Queue, int], _seconds: float) -> list[ClaimedDelivery]:  # noqa: D102
+        claimed, self.waiting = self.waiting, []
+        return claimed
+
+    async def keep_attempts(self, results: Sequence[AttemptResult]) -> None:  # noqa: D102
+        if self.error is not None:
+            raise self.error
+        self.kept.extend(results)
+        self.is_kept.set()
+
+    async def end_queue(self, _queue: Queue, _answer: str) -> int:  # noqa: D102
+        return 0
+
+    async def end_unknown(self, _known: Sequence[Queue], _seconds: float, _answer: str) -> int:  # noqa: D102
+        return 0
+
+    async def read_delivery_overview(self) -> DeliveryOverview:  # noqa: D102
+        return DeliveryOverview(0, 0, 0.0)
+
+
+async def succeed(_url: str, _headers: Mapping[str, str], _body: str) -> HttpAnswer | NoAnswer:
+    return HttpAnswer(200)
+
+
+async def break_down(_url: str, _headers: Mapping[str, str], _body: str) -> HttpAnswer | NoAnswer:
+    raise OverflowError("a bug")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> SubscriptionsFile:
+    """Return a file with one subscription."""
+    written = write_subscriptions(tmp_path, subscription("https://app.example/hooks"))
+    return SubscriptionsFile(written, allows_private=False)
+
+
+async def test_an_attempt_that_raises_has_failed_and_is_tried_again(file: SubscriptionsFile) -> None:
+    store = OneDelivery()
+    notifier = Notifier(store, file, break_down, concurrency=1)
+    async with asyncio.timeout(SECONDS_MAX):
+        running = asyncio.create_task(notifier.run())
+        await store.is_kept.wait()
+        notifier.close()
+        await running
+    [result] = store.kept
+    assert (result.state, result.answer) == (DeliveryState.PENDING, "not sent: OverflowError")
+
+
+async def test_a_notifier_that_cannot_keep_results_ends(file: SubscriptionsFile) -> None:
+    """Otherwise it would claim nothing more and look healthy."""
+    notifier = Notifier(OneDelivery(error=KeyError("a bug")), file, succeed, concurrency=1)
+    async with asyncio.timeout(SECONDS_MAX):
+        with pytest.raises(KeyError):
+            await notifier.run()
