@@ -73,7 +73,7 @@ def _what_was_done(before: str | None, after: str) -> str:
 def check(
     *,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Set failure groups and error details right from the rows.")
+        bool, typer.Option("--repair", help="Correct failure groups and error details from the rows.")
     ] = False,
 ) -> None:
     """Compare the counters of every batch with its rows; list the differences, and exit 1 if any are left.

@@ -113,7 +113,7 @@ def reconcile(  # noqa: PLR0913  # options, by keyword only
         typer.Option(
             "--trust-clock",
             help="Delete old batches by the database's clock, even if it has gone ahead by more than 25 hours"
-            " since the last pass: say so if the clock is right, and no pass has run for that time.",
+            " since the last pass: use it if the clock is right, and no pass has run for that time.",
         ),
     ] = False,
     as_json: Annotated[

@@ -26,8 +26,8 @@ class ReconcilerSettings(BaseSettings):
         le=60,
         description="Deadline of a call to the JobStatusService, in seconds, including retries while it is"
         " unavailable. A batch has one call for each page of its jobs, and one for its counts, which may take"
-        " as many times as long as the batch has 100,000 jobs, at most ten times. Default 10: a queue returns"
-        " a page of 5,000 jobs in about 100 ms.",
+        " this long for each 100,000 jobs, at most ten times this long. Default 10: a queue returns a page of"
+        " 5,000 jobs in about 100 ms.",
     )
     job_status_ca_file: ReadableFile | None = Field(
         default=None,
@@ -53,8 +53,8 @@ class ReconcilerSettings(BaseSettings):
         min_length=1,
         max_length=40,
         pattern=r"^\S(.*\S)?$",
-        description="What people call your queue, such as Celery: in stall_reason and in the reasons that are"
-        " kept with repairs. Default the queue: what the sentences say without a name.",
+        description="Name of your queue, such as Celery, in stall_reason and in the reasons that are kept"
+        " with repairs. Default: the queue.",
     )
     stuck_after: float = Field(
         default=300.0,

@@ -27,7 +27,7 @@ def main(
         list[Role],
         typer.Option(
             help="What the caller may do; may be repeated. worker: report. reader: get, list, watch."
-            " operator: create, add, seal, cancel."
+            " operator: create, add, seal, cancel, delete, retry a webhook."
         ),
     ],
     batch_prefix: Annotated[

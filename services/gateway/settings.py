@@ -37,8 +37,8 @@ class GatewaySettings(UpstreamSettings):
     cors_origins: str = Field(
         default="",
         description="Origins of other websites, separated by commas, whose pages may call the gateway, such"
-        " as https://app.example; * allows every website, which with GATEWAY_ANONYMOUS_READS lets every"
-        " one read all batches. Browsers ask again after two hours. Default: none.",
+        " as https://app.example; * allows every website, which with GATEWAY_ANONYMOUS_READS can then read"
+        " all batches. Browsers ask again after two hours. Default: none.",
     )
     token_file: ReadableFile | None = Field(
         default=None,
@@ -72,7 +72,7 @@ class GatewaySettings(UpstreamSettings):
         default=30,
         gt=0,
         le=3_600,
-        description="Seconds that a call may take, streams aside; a caller may ask for less with"
+        description="Seconds that a call may take, except streams; a caller may ask for less with"
         " Connect-Timeout-Ms. Default 30: the server answers in milliseconds, or refuses within some"
         " seconds.",
     )

@@ -26,15 +26,15 @@ class NotifierSettings(BaseSettings):
         default=15,
         gt=0,
         le=60,
-        description="Seconds that a receiver may take to answer, from the search for its address on. Default"
-        " 15: a receiver should answer at once and work afterwards.",
+        description="Seconds that a receiver may take to answer, including the lookup of its address. Default"
+        " 15: a receiver should answer first and work afterwards.",
     )
     receiver_concurrency: int = Field(
         default=16,
         ge=1,
         le=256,
-        description="Webhooks that are sent to the same receiver at a time by this process. Default 16: at"
-        " 0.1 s an answer, 160 events per second.",
+        description="Maximum number of webhooks that this process sends to one receiver at a time. Default"
+        " 16: 160 events per second if an answer takes 0.1 s.",
     )
     ca_file: ReadableFile | None = Field(
         default=None,
@@ -45,8 +45,8 @@ class NotifierSettings(BaseSettings):
         default=20,
         ge=0,
         le=3_600,
-        description="Seconds that attempts under way may take after SIGTERM; another notifier makes those"
-        " that are cut again. Default 20: above ATTEMPT_SECONDS_MAX, below Kubernetes' grace period of 30 s.",
+        description="Seconds that attempts in progress may take after SIGTERM; another notifier repeats those"
+        " that are cut. Default 20: above ATTEMPT_SECONDS_MAX, below Kubernetes' grace period of 30 s.",
     )
     admin_listen: str = Field(
         default="127.0.0.1:0",

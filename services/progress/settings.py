@@ -54,7 +54,7 @@ class ProgressSettings(ServerSettings):
     caller_reads_max: int = Field(
         default=32,
         ge=1,
-        description="Maximum number of reads (Get… and List…) of each caller that are under way; further ones"
+        description="Maximum number of reads (Get… and List…) in progress of each caller; further ones"
         " are answered RESOURCE_EXHAUSTED. The file of tokens may set another limit for a token. At most half"
         " of BATCHES_DATABASE_CONNECTIONS are used for the reads of one caller. Default 32: with the default"
         " of 8 connections, each of them waits for at most seven others.",
@@ -67,9 +67,9 @@ class ProgressSettings(ServerSettings):
     )
     notify_hosts: str = Field(
         default="",
-        description="Hosts, separated by commas, to which the notify_url of a new batch may lead, as in"
-        " app.example, hooks.example:8443; http://app.internal allows http, too. The notifier needs a secret"
-        " for each: [[notify_host]] of NOTIFIER_SUBSCRIPTIONS_FILE. Default: none, and each notify_url is"
+        description="Hosts, separated by commas, that the notify_url of a new batch may name, such as"
+        " app.example, hooks.example:8443; http://app.internal also allows http. The notifier needs a secret"
+        " for each: [[notify_host]] of NOTIFIER_SUBSCRIPTIONS_FILE. Default: none; every notify_url is"
         " refused.",
     )
     stuck_after: float = Field(

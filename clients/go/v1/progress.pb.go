@@ -40,7 +40,7 @@
 // google.rpc.RequestInfo, and the server's log lines of the call contain it.
 //
 // One error comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
-// for metadata above the transport's limit of 8 KiB, before any RPC is reached.
+// for metadata above the transport's limit of 16 KiB, before any RPC is reached.
 //
 // All requests are idempotent: after an unknown outcome, send the same request
 // again.
@@ -609,8 +609,8 @@ func (x *Batch) GetPaceHoldsFor() *durationpb.Duration {
 
 // How many jobs of a batch may fail. One failure more, and the batch is CANCELLED
 // in the same transaction; its last job cancels it, too, instead of completing it.
-// Failures count as they stand: one that a later attempt has replaced counts no
-// more. A batch that is CANCELLED stays so, even if later attempts replace its
+// A failure that a later attempt has replaced no longer counts. A batch that is
+// CANCELLED stays so, even if later attempts replace its
 // failures.
 type FailureLimit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -826,7 +826,7 @@ func (x *CreateBatchRequest) GetNotifyUrl() string {
 // The current batch.
 type CreateBatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The new batch, or the existing one with the same total_jobs and sealed.
+	// The new batch, or the existing one with this id.
 	Batch         *Batch `protobuf:"bytes,1,opt,name=batch,proto3" json:"batch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2676,7 +2676,7 @@ func (x *GetBatchHistoryResponse) GetPoints() []*HistoryPoint {
 // The tallies of a batch at one moment.
 type HistoryPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When, by the database's clock.
+	// The time, by the database's clock.
 	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
 	// The number of jobs in the batch.
 	TotalJobs int64 `protobuf:"varint,2,opt,name=total_jobs,json=totalJobs,proto3" json:"total_jobs,omitempty"`

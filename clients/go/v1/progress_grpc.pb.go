@@ -40,7 +40,7 @@
 // google.rpc.RequestInfo, and the server's log lines of the call contain it.
 //
 // One error comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
-// for metadata above the transport's limit of 8 KiB, before any RPC is reached.
+// for metadata above the transport's limit of 16 KiB, before any RPC is reached.
 //
 // All requests are idempotent: after an unknown outcome, send the same request
 // again.
@@ -208,8 +208,9 @@ type ProgressServiceClient interface {
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	ListRepairs(ctx context.Context, in *ListRepairsRequest, opts ...grpc.CallOption) (*ListRepairsResponse, error)
 	// Sends its initial metadata immediately, then the current batch, unless its
-	// revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
-	// another state may have the last revision after a fail-over of the database lost changes. A slow watcher
+	// revision is after_revision, and again each time it has changed. Revisions rise
+	// strictly, except after a fail-over of the database that lost changes: then
+	// another state may have the last revision. A slow watcher
 	// skips states and receives the newest one, never a queue of old ones. The
 	// stream ends with OK after it has sent a state other than PROCESSING, or
 	// immediately if the batch has such a state at the revision after_revision.
@@ -219,7 +220,7 @@ type ProgressServiceClient interface {
 	// that a fail-over of the database lost changes.
 	//
 	// With heartbeat_interval, the initial metadata has
-	// `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+	// `batchprogress-heartbeat-seconds`; a server of 0.1 sends neither this nor
 	// heartbeats. A watcher may take a stream that announced heartbeats for dead after
 	// three intervals without a response, and call again.
 	//
@@ -233,9 +234,9 @@ type ProgressServiceClient interface {
 	//     has the maximum of open watches that its token allows.
 	WatchBatch(ctx context.Context, in *WatchBatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchBatchResponse], error)
 	// Sends every matching batch that is PROCESSING, the newest first, then one
-	// response without a batch: what a watcher knows and was not sent by then no longer
-	// exists or has ended. After that sends every newer state of a matching batch, new
-	// batches and ends included. A slow watcher skips states but no end. A batch is not
+	// response without a batch: a batch that the watcher knows and was not sent before
+	// that no longer exists or has ended. Then sends every newer state of a matching
+	// batch and of new batches. A slow watcher skips states but no end. A batch is not
 	// followed beyond its end. A batch that is deleted before its end was sent is sent
 	// once more, as a Batch of which only batch_id is set.
 	//
@@ -591,8 +592,9 @@ type ProgressServiceServer interface {
 	// - NOT_FOUND / BATCH_NOT_FOUND: the batch does not exist.
 	ListRepairs(context.Context, *ListRepairsRequest) (*ListRepairsResponse, error)
 	// Sends its initial metadata immediately, then the current batch, unless its
-	// revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
-	// another state may have the last revision after a fail-over of the database lost changes. A slow watcher
+	// revision is after_revision, and again each time it has changed. Revisions rise
+	// strictly, except after a fail-over of the database that lost changes: then
+	// another state may have the last revision. A slow watcher
 	// skips states and receives the newest one, never a queue of old ones. The
 	// stream ends with OK after it has sent a state other than PROCESSING, or
 	// immediately if the batch has such a state at the revision after_revision.
@@ -602,7 +604,7 @@ type ProgressServiceServer interface {
 	// that a fail-over of the database lost changes.
 	//
 	// With heartbeat_interval, the initial metadata has
-	// `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+	// `batchprogress-heartbeat-seconds`; a server of 0.1 sends neither this nor
 	// heartbeats. A watcher may take a stream that announced heartbeats for dead after
 	// three intervals without a response, and call again.
 	//
@@ -616,9 +618,9 @@ type ProgressServiceServer interface {
 	//     has the maximum of open watches that its token allows.
 	WatchBatch(*WatchBatchRequest, grpc.ServerStreamingServer[WatchBatchResponse]) error
 	// Sends every matching batch that is PROCESSING, the newest first, then one
-	// response without a batch: what a watcher knows and was not sent by then no longer
-	// exists or has ended. After that sends every newer state of a matching batch, new
-	// batches and ends included. A slow watcher skips states but no end. A batch is not
+	// response without a batch: a batch that the watcher knows and was not sent before
+	// that no longer exists or has ended. Then sends every newer state of a matching
+	// batch and of new batches. A slow watcher skips states but no end. A batch is not
 	// followed beyond its end. A batch that is deleted before its end was sent is sent
 	// once more, as a Batch of which only batch_id is set.
 	//

@@ -40,7 +40,7 @@ Exit codes:
      delete: not confirmed
   2  wrong arguments
   3  watch: cancelled
-  4  the batch or the delivery does not exist
+  4  the batch or the delivery does not exist; job: the job has no result
   5  the server did not answer within --timeout
   6  the server refused the call
   7  check: the batch changed during each comparison

@@ -48,7 +48,7 @@ def deliveries(  # options
 ) -> None:
     """List the deliveries of webhooks, newest first; with --json one per line.
 
-    With --retry, send one that was delivered or given up again, with the same webhook-id.
+    With --retry, send again one that was delivered or given up, with the same webhook-id.
     """
     client, out = session.client, session.out
     if retry:

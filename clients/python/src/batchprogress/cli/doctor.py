@@ -49,11 +49,11 @@ def doctor(
         str | None,
         typer.Option(
             metavar="HOST:PORT",
-            help="Ask the job-status service at this address, too, without TLS and token.",
+            help="Also check the job-status service at this address, without TLS and token.",
         ),
     ] = None,
 ) -> None:
-    """Check the way to the server, the token, the database, the reconciler; with --json an object for each.
+    """Check the connection, the token, the database and the reconciler; with --json one object per check.
 
     Exit codes: 0 nothing failed; 1 a check failed. A warning alone does not fail.
     """

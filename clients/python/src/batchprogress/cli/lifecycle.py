@@ -58,11 +58,11 @@ def create(  # noqa: PLR0913  # options
             min=0,
             max=FAILED_PERCENT_MAX,
             metavar="N",
-            help="Cancel the batch if more than N percent of its jobs fail; looked at once it is sealed.",
+            help="Cancel the batch if more than N percent of its jobs fail; applies once it is sealed.",
         ),
     ] = None,
     notify_url: Annotated[
-        str, typer.Option(metavar="URL", help="Send the webhooks of this batch to this URL, too.")
+        str, typer.Option(metavar="URL", help="Also send the webhooks of this batch to this URL.")
     ] = "",
 ) -> None:
     """Create a batch and print its id; repeating it with the same id and numbers changes nothing."""

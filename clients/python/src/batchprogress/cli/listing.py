@@ -41,7 +41,7 @@ def list_(  # noqa: PLR0913  # one for each option
             metavar="TEXT", callback=optional_identifier, help="List only batches whose ids begin with TEXT."
         ),
     ] = "",
-    stalled: Annotated[bool, typer.Option("--stalled", help="List only batches that do not move.")] = False,
+    stalled: Annotated[bool, typer.Option("--stalled", help="List only batches that have stalled.")] = False,
     with_failures: Annotated[
         bool, typer.Option("--with-failures", help="List only batches with failed jobs.")
     ] = False,

@@ -35,7 +35,7 @@ def watch(
     A terminal shows a bar for each batch. Elsewhere a line is printed every ten percent, when a batch stalls
     and when it has ended; with --json, for each change.
 
-    With --label or --prefix it watches all batches that match, those that are created later included, until
+    With --label or --prefix it watches all batches that match, also those that are created later, until
     Ctrl-C. At most 1,000 of them may be processing. A terminal shows the bars for which it has room; a batch
     that has ended stands above them.
 

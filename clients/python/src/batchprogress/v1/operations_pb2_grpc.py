@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OperationsServiceStub(object):
-    """Tells about the server, the passes of the reconciler and webhook deliveries.
+    """Describes the server, the passes of the reconciler and webhook deliveries.
     """
 
     def __init__(self, channel):
@@ -58,7 +58,7 @@ class OperationsServiceStub(object):
 
 
 class OperationsServiceServicer(object):
-    """Tells about the server, the passes of the reconciler and webhook deliveries.
+    """Describes the server, the passes of the reconciler and webhook deliveries.
     """
 
     def GetServerInfo(self, request, context):
@@ -133,7 +133,7 @@ def add_OperationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OperationsService(object):
-    """Tells about the server, the passes of the reconciler and webhook deliveries.
+    """Describes the server, the passes of the reconciler and webhook deliveries.
     """
 
     @staticmethod

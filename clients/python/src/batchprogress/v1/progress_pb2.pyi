@@ -43,7 +43,7 @@ A call may carry an `x-request-id` of 1 to 64 characters from A-Z a-z 0-9
 google.rpc.RequestInfo, and the server's log lines of the call contain it.
 
 One error comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
-for metadata above the transport's limit of 8 KiB, before any RPC is reached.
+for metadata above the transport's limit of 16 KiB, before any RPC is reached.
 
 All requests are idempotent: after an unknown outcome, send the same request
 again.
@@ -388,8 +388,8 @@ Global___Batch: _TypeAlias = Batch  # noqa: Y015
 class FailureLimit(_message.Message):
     """How many jobs of a batch may fail. One failure more, and the batch is CANCELLED
     in the same transaction; its last job cancels it, too, instead of completing it.
-    Failures count as they stand: one that a later attempt has replaced counts no
-    more. A batch that is CANCELLED stays so, even if later attempts replace its
+    A failure that a later attempt has replaced no longer counts. A batch that is
+    CANCELLED stays so, even if later attempts replace its
     failures.
     """
 
@@ -519,7 +519,7 @@ class CreateBatchResponse(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def batch(self) -> Global___Batch:
-        """The new batch, or the existing one with the same total_jobs and sealed."""
+        """The new batch, or the existing one with this id."""
 
     def __init__(
         self,
@@ -1492,7 +1492,7 @@ class HistoryPoint(_message.Message):
     """Jobs that had been skipped."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
-        """When, by the database's clock."""
+        """The time, by the database's clock."""
 
     def __init__(
         self,

@@ -323,8 +323,9 @@ class ProgressServiceServicer(object):
 
     def WatchBatch(self, request, context):
         """Sends its initial metadata immediately, then the current batch, unless its
-        revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
-        another state may have the last revision after a fail-over of the database lost changes. A slow watcher
+        revision is after_revision, and again each time it has changed. Revisions rise
+        strictly, except after a fail-over of the database that lost changes: then
+        another state may have the last revision. A slow watcher
         skips states and receives the newest one, never a queue of old ones. The
         stream ends with OK after it has sent a state other than PROCESSING, or
         immediately if the batch has such a state at the revision after_revision.
@@ -334,7 +335,7 @@ class ProgressServiceServicer(object):
         that a fail-over of the database lost changes.
 
         With heartbeat_interval, the initial metadata has
-        `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+        `batchprogress-heartbeat-seconds`; a server of 0.1 sends neither this nor
         heartbeats. A watcher may take a stream that announced heartbeats for dead after
         three intervals without a response, and call again.
 
@@ -353,9 +354,9 @@ class ProgressServiceServicer(object):
 
     def WatchBatches(self, request, context):
         """Sends every matching batch that is PROCESSING, the newest first, then one
-        response without a batch: what a watcher knows and was not sent by then no longer
-        exists or has ended. After that sends every newer state of a matching batch, new
-        batches and ends included. A slow watcher skips states but no end. A batch is not
+        response without a batch: a batch that the watcher knows and was not sent before
+        that no longer exists or has ended. Then sends every newer state of a matching
+        batch and of new batches. A slow watcher skips states but no end. A batch is not
         followed beyond its end. A batch that is deleted before its end was sent is sent
         once more, as a Batch of which only batch_id is set.
 

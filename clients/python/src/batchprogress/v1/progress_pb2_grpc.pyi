@@ -43,7 +43,7 @@ A call may carry an `x-request-id` of 1 to 64 characters from A-Z a-z 0-9
 google.rpc.RequestInfo, and the server's log lines of the call contain it.
 
 One error comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
-for metadata above the transport's limit of 8 KiB, before any RPC is reached.
+for metadata above the transport's limit of 16 KiB, before any RPC is reached.
 
 All requests are idempotent: after an unknown outcome, send the same request
 again.
@@ -211,8 +211,9 @@ class ProgressServiceStub:
     """
     WatchBatch: _grpc.UnaryStreamMultiCallable[_progress_pb2.WatchBatchRequest, _progress_pb2.WatchBatchResponse]
     """Sends its initial metadata immediately, then the current batch, unless its
-    revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
-    another state may have the last revision after a fail-over of the database lost changes. A slow watcher
+    revision is after_revision, and again each time it has changed. Revisions rise
+    strictly, except after a fail-over of the database that lost changes: then
+    another state may have the last revision. A slow watcher
     skips states and receives the newest one, never a queue of old ones. The
     stream ends with OK after it has sent a state other than PROCESSING, or
     immediately if the batch has such a state at the revision after_revision.
@@ -222,7 +223,7 @@ class ProgressServiceStub:
     that a fail-over of the database lost changes.
 
     With heartbeat_interval, the initial metadata has
-    `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+    `batchprogress-heartbeat-seconds`; a server of 0.1 sends neither this nor
     heartbeats. A watcher may take a stream that announced heartbeats for dead after
     three intervals without a response, and call again.
 
@@ -237,9 +238,9 @@ class ProgressServiceStub:
     """
     WatchBatches: _grpc.UnaryStreamMultiCallable[_progress_pb2.WatchBatchesRequest, _progress_pb2.WatchBatchesResponse]
     """Sends every matching batch that is PROCESSING, the newest first, then one
-    response without a batch: what a watcher knows and was not sent by then no longer
-    exists or has ended. After that sends every newer state of a matching batch, new
-    batches and ends included. A slow watcher skips states but no end. A batch is not
+    response without a batch: a batch that the watcher knows and was not sent before
+    that no longer exists or has ended. Then sends every newer state of a matching
+    batch and of new batches. A slow watcher skips states but no end. A batch is not
     followed beyond its end. A batch that is deleted before its end was sent is sent
     once more, as a Batch of which only batch_id is set.
 
@@ -404,8 +405,9 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     """
     WatchBatch: _aio.UnaryStreamMultiCallable[_progress_pb2.WatchBatchRequest, _progress_pb2.WatchBatchResponse]  # type: ignore[assignment]
     """Sends its initial metadata immediately, then the current batch, unless its
-    revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
-    another state may have the last revision after a fail-over of the database lost changes. A slow watcher
+    revision is after_revision, and again each time it has changed. Revisions rise
+    strictly, except after a fail-over of the database that lost changes: then
+    another state may have the last revision. A slow watcher
     skips states and receives the newest one, never a queue of old ones. The
     stream ends with OK after it has sent a state other than PROCESSING, or
     immediately if the batch has such a state at the revision after_revision.
@@ -415,7 +417,7 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     that a fail-over of the database lost changes.
 
     With heartbeat_interval, the initial metadata has
-    `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+    `batchprogress-heartbeat-seconds`; a server of 0.1 sends neither this nor
     heartbeats. A watcher may take a stream that announced heartbeats for dead after
     three intervals without a response, and call again.
 
@@ -430,9 +432,9 @@ class ProgressServiceAsyncStub(ProgressServiceStub):
     """
     WatchBatches: _aio.UnaryStreamMultiCallable[_progress_pb2.WatchBatchesRequest, _progress_pb2.WatchBatchesResponse]  # type: ignore[assignment]
     """Sends every matching batch that is PROCESSING, the newest first, then one
-    response without a batch: what a watcher knows and was not sent by then no longer
-    exists or has ended. After that sends every newer state of a matching batch, new
-    batches and ends included. A slow watcher skips states but no end. A batch is not
+    response without a batch: a batch that the watcher knows and was not sent before
+    that no longer exists or has ended. Then sends every newer state of a matching
+    batch and of new batches. A slow watcher skips states but no end. A batch is not
     followed beyond its end. A batch that is deleted before its end was sent is sent
     once more, as a Batch of which only batch_id is set.
 
@@ -690,8 +692,9 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_progress_pb2.WatchBatchResponse], _abc.AsyncIterator[_progress_pb2.WatchBatchResponse]]:
         """Sends its initial metadata immediately, then the current batch, unless its
-        revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
-        another state may have the last revision after a fail-over of the database lost changes. A slow watcher
+        revision is after_revision, and again each time it has changed. Revisions rise
+        strictly, except after a fail-over of the database that lost changes: then
+        another state may have the last revision. A slow watcher
         skips states and receives the newest one, never a queue of old ones. The
         stream ends with OK after it has sent a state other than PROCESSING, or
         immediately if the batch has such a state at the revision after_revision.
@@ -701,7 +704,7 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         that a fail-over of the database lost changes.
 
         With heartbeat_interval, the initial metadata has
-        `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+        `batchprogress-heartbeat-seconds`; a server of 0.1 sends neither this nor
         heartbeats. A watcher may take a stream that announced heartbeats for dead after
         three intervals without a response, and call again.
 
@@ -722,9 +725,9 @@ class ProgressServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_progress_pb2.WatchBatchesResponse], _abc.AsyncIterator[_progress_pb2.WatchBatchesResponse]]:
         """Sends every matching batch that is PROCESSING, the newest first, then one
-        response without a batch: what a watcher knows and was not sent by then no longer
-        exists or has ended. After that sends every newer state of a matching batch, new
-        batches and ends included. A slow watcher skips states but no end. A batch is not
+        response without a batch: a batch that the watcher knows and was not sent before
+        that no longer exists or has ended. Then sends every newer state of a matching
+        batch and of new batches. A slow watcher skips states but no end. A batch is not
         followed beyond its end. A batch that is deleted before its end was sent is sent
         once more, as a Batch of which only batch_id is set.
 

@@ -40,7 +40,7 @@
 // google.rpc.RequestInfo, and the server's log lines of the call contain it.
 //
 // One error comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
-// for metadata above the transport's limit of 8 KiB, before any RPC is reached.
+// for metadata above the transport's limit of 16 KiB, before any RPC is reached.
 //
 // All requests are idempotent: after an unknown outcome, send the same request
 // again.
@@ -240,8 +240,8 @@ export declare const BatchSchema: GenMessage<Batch>;
 /**
  * How many jobs of a batch may fail. One failure more, and the batch is CANCELLED
  * in the same transaction; its last job cancels it, too, instead of completing it.
- * Failures count as they stand: one that a later attempt has replaced counts no
- * more. A batch that is CANCELLED stays so, even if later attempts replace its
+ * A failure that a later attempt has replaced no longer counts. A batch that is
+ * CANCELLED stays so, even if later attempts replace its
  * failures.
  *
  * @generated from message batchprogress.v1.FailureLimit
@@ -367,7 +367,7 @@ export declare const CreateBatchRequestSchema: GenMessage<CreateBatchRequest>;
  */
 export declare type CreateBatchResponse = Message<"batchprogress.v1.CreateBatchResponse"> & {
   /**
-   * The new batch, or the existing one with the same total_jobs and sealed.
+   * The new batch, or the existing one with this id.
    *
    * @generated from field: batchprogress.v1.Batch batch = 1;
    */
@@ -1340,7 +1340,7 @@ export declare const GetBatchHistoryResponseSchema: GenMessage<GetBatchHistoryRe
  */
 export declare type HistoryPoint = Message<"batchprogress.v1.HistoryPoint"> & {
   /**
-   * When, by the database's clock.
+   * The time, by the database's clock.
    *
    * @generated from field: google.protobuf.Timestamp time = 1;
    */
@@ -2317,8 +2317,9 @@ export declare const ProgressService: GenService<{
   },
   /**
    * Sends its initial metadata immediately, then the current batch, unless its
-   * revision is after_revision, and again each time it has changed. Revisions rise strictly, except that
-   * another state may have the last revision after a fail-over of the database lost changes. A slow watcher
+   * revision is after_revision, and again each time it has changed. Revisions rise
+   * strictly, except after a fail-over of the database that lost changes: then
+   * another state may have the last revision. A slow watcher
    * skips states and receives the newest one, never a queue of old ones. The
    * stream ends with OK after it has sent a state other than PROCESSING, or
    * immediately if the batch has such a state at the revision after_revision.
@@ -2328,7 +2329,7 @@ export declare const ProgressService: GenService<{
    * that a fail-over of the database lost changes.
    *
    * With heartbeat_interval, the initial metadata has
-   * `batchprogress-heartbeat-seconds`; a server of 0.1 has not and sends no
+   * `batchprogress-heartbeat-seconds`; a server of 0.1 sends neither this nor
    * heartbeats. A watcher may take a stream that announced heartbeats for dead after
    * three intervals without a response, and call again.
    *
@@ -2350,9 +2351,9 @@ export declare const ProgressService: GenService<{
   },
   /**
    * Sends every matching batch that is PROCESSING, the newest first, then one
-   * response without a batch: what a watcher knows and was not sent by then no longer
-   * exists or has ended. After that sends every newer state of a matching batch, new
-   * batches and ends included. A slow watcher skips states but no end. A batch is not
+   * response without a batch: a batch that the watcher knows and was not sent before
+   * that no longer exists or has ended. Then sends every newer state of a matching
+   * batch and of new batches. A slow watcher skips states but no end. A batch is not
    * followed beyond its end. A batch that is deleted before its end was sent is sent
    * once more, as a Batch of which only batch_id is set.
    *

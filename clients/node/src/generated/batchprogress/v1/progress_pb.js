@@ -40,7 +40,7 @@
 // google.rpc.RequestInfo, and the server's log lines of the call contain it.
 //
 // One error comes from the transport, without an ErrorInfo: RESOURCE_EXHAUSTED
-// for metadata above the transport's limit of 8 KiB, before any RPC is reached.
+// for metadata above the transport's limit of 16 KiB, before any RPC is reached.
 //
 // All requests are idempotent: after an unknown outcome, send the same request
 // again.
