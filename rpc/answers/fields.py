@@ -12,6 +12,11 @@ PAGE_SIZE_DEFAULT = 50
 """The page size for clients that do not ask for one: a screen or two."""
 
 
+def is_identifier(value: str) -> bool:
+    """Return whether a value is an identifier."""
+    return IDENTIFIER.fullmatch(value) is not None
+
+
 class FieldChecks:
     """Collects the violations of one request. Each check returns the value that it was given."""
 
@@ -24,7 +29,7 @@ class FieldChecks:
 
     def identifier(self, field: str, value: str) -> str:
         """Check an identifier."""
-        if IDENTIFIER.fullmatch(value) is None:
+        if not is_identifier(value):
             self.reject(field, f"must be {IDENTIFIER_RULE}")
         return value
 
@@ -58,7 +63,11 @@ class FieldChecks:
 
     def refusal(self) -> Refusal | None:
         """Return the refusal of the request; None if no check failed."""
-        return invalid_fields(self._violations) if self._violations else None
+        return self.refused() if self._violations else None
+
+    def refused(self) -> Refusal:
+        """Return the refusal of a request of which a check has failed."""
+        return invalid_fields(self._violations)
 
     def done(self) -> None:
         """Finish the checks.

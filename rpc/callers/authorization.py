@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 import grpc
 from grpc_health.v1 import health
 
-from rpc.answers.handlers import Continuation, Handler
 from rpc.answers.refusal import Refusal
 from rpc.callers.principal import Principal, Role, set_caller
 
@@ -23,7 +22,7 @@ Authenticate = Callable[[str], Principal | None]
 (TOKEN_EXPIRED) for an expired watch token."""
 
 
-class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
+class Authorization:
     """Allows a call if its caller is known and has the role that the method requires.
 
     Args:
@@ -36,28 +35,28 @@ class AuthorizationInterceptor(grpc.aio.ServerInterceptor):
         self._authenticate = authenticate
         self._required_roles = required_roles
 
-    async def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler | None:
-        """Return the handler of an allowed call.
+    def authorize(self, call: grpc.HandlerCallDetails, exists: bool) -> None:  # noqa: FBT001  # of CallHooks
+        """Set the caller of a call.
+
+        Args:
+            call: the call.
+            exists: whether its method does; otherwise no role is missing.
 
         Raises:
             Refusal: TOKEN_INVALID, TOKEN_EXPIRED, CALLER_RATE or ROLE_MISSING.
 
         """
-        method = handler_call_details.method
+        method = call.method
         if method.startswith(PUBLIC_PREFIX):
-            return await continuation(handler_call_details)
-        principal = self._authenticate(_authorization_of(handler_call_details))
+            return
+        principal = self._authenticate(_authorization_of(call))
         if principal is None:  # missing or wrong: the same answer, so that it reveals nothing
             raise Refusal(grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "this call needs a valid token")
         # Before anything is refused: a forbidden call counts towards the caller's rate, and the log names it.
         set_caller(principal)
         principal.usage.count_call(principal.limits)
-        handler = await continuation(handler_call_details)
-        if handler is not None:  # otherwise the error interceptor answers that the method does not exist
+        if exists:
             self._require(principal, method)
-        return handler
 
     def _require(self, principal: Principal, method: str) -> None:
         if principal.watch_grant is not None:

@@ -2,11 +2,9 @@
 
 from collections import OrderedDict
 from dataclasses import replace
-from typing import Any
 
-import grpc
-
-from rpc.answers.handlers import Context, Continuation, Handler, WrappedHandlers, kind_of
+from rpc.answers.error_interceptor import Enter
+from rpc.answers.handlers import Context
 from rpc.callers.authorization import PUBLIC_PREFIX
 from rpc.callers.limits import Limits, Usage
 from rpc.callers.principal import ANYONE, Principal, set_caller
@@ -16,7 +14,7 @@ CONNECTIONS_MAX = 10_000
 called least recently is forgotten; its limits begin again."""
 
 
-class ConnectionCallers(grpc.aio.ServerInterceptor):
+class ConnectionCallers:
     """Makes the connection of a call its caller, who may do everything.
 
     Args:
@@ -27,17 +25,21 @@ class ConnectionCallers(grpc.aio.ServerInterceptor):
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._callers: OrderedDict[str, Principal] = OrderedDict()
-        self._handlers = WrappedHandlers(lambda handler, _method: self._wrap(handler))
 
-    async def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> Handler | None:
-        """Wrap the handler of a method; health needs no caller."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or handler.request_streaming or method.startswith(PUBLIC_PREFIX):
-            return handler
-        return self._handlers.of(handler, method)
+    def enter_of(self, method: str) -> Enter | None:
+        """Return what sets the caller of a call of a method; health needs no caller."""
+        return None if method.startswith(PUBLIC_PREFIX) else self.enter
+
+    def enter(self, context: Context) -> None:
+        """Set the caller of a call.
+
+        Raises:
+            Refusal: CALLER_RATE.
+
+        """
+        principal = self.caller_of(context.peer())
+        set_caller(principal)
+        principal.usage.count_call(principal.limits)
 
     def caller_of(self, peer: str) -> Principal:
         """Return the caller for a connection, which gRPC names by the client's address."""
@@ -49,28 +51,3 @@ class ConnectionCallers(grpc.aio.ServerInterceptor):
         else:
             self._callers.move_to_end(peer)
         return known
-
-    def _enter(self, context: Context) -> None:
-        """Set the caller of a call.
-
-        Raises:
-            Refusal: CALLER_RATE.
-
-        """
-        principal = self.caller_of(context.peer())
-        set_caller(principal)
-        principal.usage.count_call(principal.limits)
-
-    def _wrap(self, handler: Handler) -> Handler:
-        make, behavior = kind_of(handler)
-
-        def answer(request: Any, context: Context) -> Any:
-            self._enter(context)
-            return behavior(request, context)
-
-        same: Handler = make(
-            answer,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
-        return same

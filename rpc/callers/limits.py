@@ -7,8 +7,6 @@ import grpc
 
 from rpc.answers.refusal import Refusal
 
-IN_FLIGHT_RETRY_SECONDS = 0.5
-"""Results are recorded within a second; half of it makes room without leaving the server idle."""
 READS_RETRY_SECONDS = 0.5
 """A read takes milliseconds, a slow one a second; half of it makes room without leaving the caller idle."""
 WATCHES_RETRY_SECONDS = 30.0
@@ -36,7 +34,6 @@ class Usage:
     """What a caller uses now, and when it called."""
 
     def __init__(self) -> None:
-        self._results = 0
         self._watches = 0
         self._reads = 0
         self._full_at = 0.0
@@ -57,23 +54,6 @@ class Usage:
         if wait_seconds > ROUNDING_SECONDS:
             raise _exhausted("CALLER_RATE", "this caller makes too many calls per second", wait_seconds)
         self._full_at = full_at
-
-    def acquire_results(self, number: int, limits: Limits) -> None:
-        """Count results in flight. A caller with none in flight may send any number.
-
-        Raises:
-            Refusal: CALLER_RESULTS; none of them is counted.
-
-        """
-        most = limits.results_in_flight_max
-        if most is not None and self._results and self._results + number > most:
-            message = "this caller has too many unrecorded results"
-            raise _exhausted("CALLER_RESULTS", message, IN_FLIGHT_RETRY_SECONDS)
-        self._results += number
-
-    def release_results(self, number: int) -> None:
-        """Stop counting results that are no longer in flight."""
-        self._results -= number
 
     def acquire_watch(self, limits: Limits) -> None:
         """Count an open watch.

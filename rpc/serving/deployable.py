@@ -107,8 +107,8 @@ class Deployable:
             options,
             service.errors,
             checks=service.request_checks,
+            hooks=security.hooks(telemetry.hooks),
             outside=telemetry.interceptors,
-            inside=security.interceptors,
         )
         service.add_to_server(self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)

@@ -1,13 +1,15 @@
 """A server's security, built from its settings: certificate, authentication and authorization."""
 
-import grpc
+from dataclasses import replace
+
 import structlog
 
 from process.addresses import is_loopback
 from process.certificate_files import CertificateFiles
 from process.configuration import refuse
+from rpc.answers.error_interceptor import CallHooks
 from rpc.callers.authentication import AuthenticationRules, Authenticator
-from rpc.callers.authorization import AuthorizationInterceptor, RequiredRoles
+from rpc.callers.authorization import Authorization, RequiredRoles
 from rpc.callers.connections import ConnectionCallers
 from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.limits import Limits
@@ -19,7 +21,7 @@ _log = structlog.get_logger()
 
 
 class ServerSecurity:
-    """The certificate, the authenticator and the interceptors of a server.
+    """The certificate, the authenticator and the hooks of a server.
 
     Args:
         settings: the settings of the server.
@@ -45,11 +47,15 @@ class ServerSecurity:
             self.authenticator = Authenticator(rules) if settings.requires_tokens else None
         except ValueError as error:
             refuse(str(error))
-        self.interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (
-            (ConnectionCallers(limits),)
-            if self.authenticator is None
-            else (AuthorizationInterceptor(self.authenticator.principal, required_roles),)
-        )
+        self._connections = ConnectionCallers(limits)
+        self._required_roles = required_roles
+
+    def hooks(self, telemetry: CallHooks) -> CallHooks:
+        """Return the hooks that telemetry has, and those that find and check the caller of each call."""
+        if self.authenticator is None:
+            return replace(telemetry, enter_of=self._connections.enter_of)
+        authorization = Authorization(self.authenticator.principal, self._required_roles)
+        return replace(telemetry, authorize=authorization.authorize)
 
     @property
     def is_stale(self) -> bool:

@@ -8,7 +8,7 @@ from grpc_health.v1 import health
 from grpc_reflection.v1alpha import reflection
 
 from process.configuration import refuse
-from rpc.answers.error_interceptor import ErrorInterceptor
+from rpc.answers.error_interceptor import NO_HOOKS, CallHooks, ErrorInterceptor
 from rpc.answers.error_table import ErrorTable
 from rpc.answers.request_checks import RequestChecks
 from rpc.callers.tls import ServerCertificate
@@ -68,8 +68,8 @@ def create_server(
     errors: ErrorTable,
     *,
     checks: RequestChecks = NO_CHECKS,
+    hooks: CallHooks = NO_HOOKS,
     outside: Sequence[grpc.aio.ServerInterceptor] = (),
-    inside: Sequence[grpc.aio.ServerInterceptor] = (),
 ) -> grpc.aio.Server:
     """Create a server whose errors all pass through the error interceptor.
 
@@ -77,15 +77,15 @@ def create_server(
         options: the choices of the deployable.
         errors: the answers to the errors of the service's domain.
         checks: what is checked before a request is decoded.
+        hooks: what else is done with every call.
         outside: interceptors that see the answers of the error interceptor; they must not raise.
-        inside: interceptors that may raise Refusal.
 
     Returns:
         The server, without a port.
 
     """
     return grpc.aio.server(
-        interceptors=[*outside, ErrorInterceptor(errors, checks), *inside],
+        interceptors=[*outside, ErrorInterceptor(errors, checks, hooks)],
         options=[
             ("grpc.max_concurrent_streams", STREAMS_MAX),
             ("grpc.max_allowed_incoming_connections", CONNECTIONS_MAX),

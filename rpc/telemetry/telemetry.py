@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from process.configuration import refuse
+from rpc.answers.error_interceptor import CallHooks
 from rpc.settings import ServerSettings
 from rpc.telemetry.calls import CallObserver
 from rpc.telemetry.metrics import CallMetrics, new_registry
@@ -15,7 +16,7 @@ if TYPE_CHECKING:  # an extra, which may not be installed
 
 
 class Telemetry:
-    """The registry of metrics, the traces and the interceptors that feed both.
+    """The registry of metrics, the traces, and the hooks and interceptors that feed both.
 
     Args:
         settings: the settings of the server.
@@ -32,8 +33,10 @@ class Telemetry:
         self.traces = _traces(settings.traces_endpoint, service)
         metrics = CallMetrics(self.registry, methods)
         observer = CallObserver(metrics.observe, log_calls=settings.log_calls)
-        traced = () if self.traces is None else (self.traces.interceptor,)
-        self.interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (observer, *traced)
+        self.hooks = CallHooks(arrived=observer.arrived, observe=observer.observe)
+        self.interceptors: tuple[grpc.aio.ServerInterceptor, ...] = (
+            () if self.traces is None else (self.traces.interceptor,)
+        )
 
     async def close(self) -> None:
         """Send the remaining spans."""

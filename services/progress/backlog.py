@@ -3,7 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from services.progress.errors import BacklogFull
+from services.progress.errors import BacklogFull, CallerResultsFull
 
 RESULT_BYTES = 336
 """The bytes of requests that may wait for each result of the backlog: 32 MiB for 100,000, with errors of 280
@@ -47,15 +47,25 @@ class Backlog:
         if self._bytes and self._bytes + request_bytes > self._bytes_max:
             raise BacklogFull
 
-    def add(self, caller: Hashable, results: int, request_bytes: int) -> None:
+    def add(
+        self, caller: Hashable, results: int, request_bytes: int, caller_results_max: int | None = None
+    ) -> None:
         """Count the results of a call. A caller without any may send as many as there is room for.
 
+        Args:
+            caller: whose results these are.
+            results: their number.
+            request_bytes: the size of their request.
+            caller_results_max: the limit of the caller's results; None: it has none of its own.
+
         Raises:
-            BacklogFull: none of them is counted.
+            CallerResultsFull, BacklogFull: none of them is counted.
 
         """
-        self.require_room(results, request_bytes)
         own = self._of.get(caller)
+        if own is not None and caller_results_max is not None and own.results + results > caller_results_max:
+            raise CallerResultsFull
+        self.require_room(results, request_bytes)
         if own is None:
             own = self._of[caller] = _Share()
         elif (

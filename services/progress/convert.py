@@ -22,13 +22,16 @@ from rpc.answers.error_table import refusal_of
 from rpc.answers.refusal import Refusal, Violation, invalid_fields
 from rpc.callers.watch_tokens import WatchToken
 from services.batch_message import to_batch_message, to_timestamp
-from services.progress.group_commit import Answer
+from services.progress.group_commit import Answer, Recorded
 from services.progress.status import ERRORS
 from services.progress.watch import Snapshot
 
 SHARED_SECONDS_MAX = 0.5
 """How long watchers share the message of a snapshot. Only the rate, the estimated end and the stall reason
 depend on the time, and nobody notices half a second in them."""
+
+RESPONSES_MAX = 64
+"""The answers to single reports that are kept. Those of a group follow each other, and most are equal."""
 
 INVALID_ANSWERS_MAX = 64
 """The answers to invalid results that are kept. Four fields of a result are checked, so there are 16."""
@@ -86,7 +89,7 @@ def shared_message(snapshot: Snapshot) -> pb.WatchBatchResponse | None:
 
 
 def to_response(answer: Answer) -> pb.ReportJobResultResponse:
-    """Return the answer to one report.
+    """Return the answer to one report. It must not be changed: the reports of a group share one.
 
     Raises:
         BatchError: the answer is an error.
@@ -94,11 +97,7 @@ def to_response(answer: Answer) -> pb.ReportJobResultResponse:
     """
     if isinstance(answer, BatchError):
         raise answer
-    return pb.ReportJobResultResponse(
-        disposition=pb.Disposition.ValueType(answer.disposition),
-        batch_state=pb.BatchState.ValueType(answer.batch_state),
-        revision=answer.revision,
-    )
+    return _response(answer)
 
 
 def to_reported_result(answer: Answer | Refusal) -> pb.ReportedResult:
@@ -207,6 +206,15 @@ def _to_tallies(tallies: Tallies) -> pb.Tallies:
         failed_jobs=tallies.tally.failed,
         skipped_jobs=tallies.tally.skipped,
         pending_jobs=tallies.pending_jobs,
+    )
+
+
+@lru_cache(maxsize=RESPONSES_MAX)
+def _response(answer: Recorded) -> pb.ReportJobResultResponse:
+    return pb.ReportJobResultResponse(
+        disposition=pb.Disposition.ValueType(answer.disposition),
+        batch_state=pb.BatchState.ValueType(answer.batch_state),
+        revision=answer.revision,
     )
 
 

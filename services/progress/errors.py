@@ -13,6 +13,10 @@ class BacklogFull(Exception):
     """Too many results wait to be recorded."""
 
 
+class CallerResultsFull(Exception):
+    """The caller has more results that wait than its limit allows."""
+
+
 class TooManyWatches(Exception):
     """This server has too many open watches."""
 

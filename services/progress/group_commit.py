@@ -17,8 +17,9 @@ transaction, which carries the results of other callers too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -45,8 +46,7 @@ Record = Callable[[Sequence[JobResult]], Awaitable[Recording]]
 TransactionTooLarge if fewer results at once may be recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The disposition of a result, and its batch after the group was recorded."""
 
     disposition: Disposition
@@ -65,8 +65,6 @@ class Call:
     size: int
     """The number of results for which it has room."""
     request_bytes: int
-    release: Callable[[], None]
-    """Called once, when the results are no longer in flight."""
     outcome: asyncio.Future[list[Answer]]
     answers: list[Answer] = field(default_factory=list)
     parts_left: int = 0
@@ -123,35 +121,32 @@ class GroupCommit:
         self._require_open()
         self._backlog.require_room(results, request_bytes)
 
-    def admit(self, size: int, request_bytes: int, caller: Hashable, release: Callable[[], None]) -> Call:
+    def admit(
+        self, size: int, request_bytes: int, caller: Hashable, caller_results_max: int | None = None
+    ) -> Call:
         """Reserve room for the results of a call, before any work is done for them.
 
-        `record` gives the room back when the results are answered; otherwise `leave` does.
+        `record` gives the room back when the results are answered, even if the caller has given up; otherwise
+        `leave` does.
 
         Args:
             size: the number of results, valid or not.
             request_bytes: the size of the request.
             caller: whose results these are; callers take turns.
-            release: called once, when the results are no longer in flight: when they are answered, even if
-                the caller has given up, or at once if they are not accepted.
+            caller_results_max: the limit of the caller's results in flight; None: it has none of its own.
 
         Raises:
-            BacklogFull: nothing was accepted; try again shortly.
+            CallerResultsFull, BacklogFull: nothing was accepted; try again shortly.
             ShuttingDown: nothing was accepted; try another server.
 
         """
-        try:
-            self._require_open()
-            self._backlog.add(caller, size, request_bytes)
-        except Exception:
-            release()
-            raise
-        return Call(caller, size, request_bytes, release, asyncio.get_running_loop().create_future())
+        self._require_open()
+        self._backlog.add(caller, size, request_bytes, caller_results_max)
+        return Call(caller, size, request_bytes, asyncio.get_running_loop().create_future())
 
     def leave(self, call: Call) -> None:
         """Give back the room of a call that is answered, or was not submitted."""
         self._backlog.remove(call.caller, call.size, call.request_bytes)
-        call.release()
 
     async def record(self, call: Call, results: Sequence[JobResult]) -> list[Answer]:
         """Record the results of a call, once.
@@ -242,9 +237,15 @@ class GroupCommit:
             self._fail(group[0].call, error)
         else:
             self._size.recorded()
-            for part in group:
-                part.call.answers += [next(answers) for _ in part.results]
-                self._end_parts(part.call, 1)
+            self._answer(group, answers)
+
+    def _answer(self, group: list[Part[Call]], answers: list[Answer]) -> None:
+        first = 0
+        for part in group:
+            end = first + len(part.results)
+            part.call.answers += answers[first:end]
+            first = end
+            self._end_parts(part.call, 1)
 
     async def _flush_halves(self, group: list[Part[Call]]) -> None:
         """Record a group in two, since the database does not take it at once."""
@@ -256,7 +257,7 @@ class GroupCommit:
         for half in halves_of(group):
             await self._flush(half)
 
-    async def _record_group(self, group: list[Part[Call]]) -> Iterator[Answer]:
+    async def _record_group(self, group: list[Part[Call]]) -> list[Answer]:
         results = [result for part in group for result in part.results]
         clock = asyncio.get_running_loop().time
         begun = clock()
@@ -264,7 +265,7 @@ class GroupCommit:
         large_work = sum(part.work for part in group if not part.is_small)
         self._size.measured(clock() - begun, large_work)
         self._changed(batch.batch_id for batch in recording.changed)
-        return iter([*_answers(results, recording)])  # complete before the first caller is answered
+        return _answers(results, recording)
 
     def _fail(self, call: Call, error: Exception) -> None:
         """Answer a call for one of its parts; those that still wait are not recorded."""
@@ -281,10 +282,18 @@ class GroupCommit:
             call.outcome.set_result(call.answers)
 
 
-def _answers(results: Sequence[JobResult], recording: Recording) -> Iterator[Answer]:
+def _answers(results: Sequence[JobResult], recording: Recording) -> list[Answer]:
+    """Return the answers to the results of a group; those that are equal are one object."""
+    known: dict[tuple[str, Disposition], Answer] = {}
+    answers: list[Answer] = []
     for result, verdict in zip(results, recording.verdicts, strict=True):
         if isinstance(verdict, BatchError):
-            yield verdict
-        else:
+            answers.append(verdict)
+            continue
+        key = result.batch_id, verdict
+        answer = known.get(key)
+        if answer is None:
             batch = recording.batches[result.batch_id]
-            yield Recorded(verdict, batch.state, batch.revision)
+            answer = known[key] = Recorded(verdict, batch.state, batch.revision)
+        answers.append(answer)
+    return answers

@@ -27,9 +27,9 @@ class Reports:
         """Record one result.
 
         Raises:
-            Refusal: a field is invalid, or the caller is beyond its limits.
+            Refusal: a field is invalid.
             BatchError: the result was refused.
-            BacklogFull, ShuttingDown, DatabaseUnavailable: as `GroupCommit`.
+            CallerResultsFull, BacklogFull, ShuttingDown, DatabaseUnavailable: as `GroupCommit`.
 
         """
         result = _checked(request, caller())
@@ -42,8 +42,8 @@ class Reports:
         """Record many results, each on its own.
 
         Raises:
-            Refusal: the number of results is invalid, or the caller is beyond its limits.
-            BacklogFull, ShuttingDown, DatabaseUnavailable: as `GroupCommit`.
+            Refusal: the number of results is invalid.
+            CallerResultsFull, BacklogFull, ShuttingDown, DatabaseUnavailable: as `GroupCommit`.
 
         """
         principal = caller()

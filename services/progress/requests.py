@@ -27,7 +27,7 @@ from batches.result import (
 from batches.webhook_url import origin_of
 from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1.operations_pb2 import ListPassesRequest
-from rpc.answers.fields import PAGE_SIZE_DEFAULT, FieldChecks
+from rpc.answers.fields import PAGE_SIZE_DEFAULT, FieldChecks, is_identifier
 from rpc.answers.refusal import Refusal
 
 LABELS_MAX = 32
@@ -109,21 +109,33 @@ def to_addition(message: pb.AddJobsRequest) -> tuple[str, int, str]:
 
 def to_result(message: pb.ReportJobResultRequest) -> JobResult | Refusal:
     """Check one report. A refusal is returned, not raised, since it must not fail the other reports."""
-    checks = FieldChecks()
     outcome = _OUTCOMES.get(message.outcome)
-    if outcome is None:
-        checks.reject("outcome", "must be SUCCEEDED, FAILED or SKIPPED")
-    result = JobResult(
-        batch_id=checks.identifier("batch_id", message.batch_id),
-        job_id=checks.identifier("job_id", message.job_id),
-        outcome=outcome or JobOutcome.FAILED,
-        attempt=checks.between("attempt", message.attempt or 1, 1, ATTEMPT_MAX),
-        error_type=message.error_type[:ERROR_TYPE_CHARACTERS_MAX],
-        error_message=message.error_message[:ERROR_MESSAGE_CHARACTERS_MAX],
-        display_name=message.display_name[:JOB_NAME_CHARACTERS_MAX],
-        error_details=cut_details(message.error_details),
+    batch_id, job_id, attempt = message.batch_id, message.job_id, message.attempt or 1
+    if outcome is None or not (
+        is_identifier(batch_id) and is_identifier(job_id) and 1 <= attempt <= ATTEMPT_MAX
+    ):
+        return _refusal_of(message)
+    return JobResult(  # by position, which takes a third of the time
+        batch_id,
+        job_id,
+        outcome,
+        attempt,
+        message.error_type[:ERROR_TYPE_CHARACTERS_MAX],
+        message.error_message[:ERROR_MESSAGE_CHARACTERS_MAX],
+        message.display_name[:JOB_NAME_CHARACTERS_MAX],
+        cut_details(message.error_details),
     )
-    return checks.refusal() or result
+
+
+def _refusal_of(message: pb.ReportJobResultRequest) -> Refusal:
+    """Return the refusal of a report that is invalid, with all that is wrong with it."""
+    checks = FieldChecks()
+    if message.outcome not in _OUTCOMES:
+        checks.reject("outcome", "must be SUCCEEDED, FAILED or SKIPPED")
+    checks.identifier("batch_id", message.batch_id)
+    checks.identifier("job_id", message.job_id)
+    checks.between("attempt", message.attempt or 1, 1, ATTEMPT_MAX)
+    return checks.refused()
 
 
 def to_size(message: pb.ReportJobResultsRequest) -> int:

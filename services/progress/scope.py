@@ -6,7 +6,6 @@ the answers do not differ.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 from batches.errors import BatchNotFound
 from batches.new_batch import NewBatch
@@ -58,14 +57,13 @@ def admit(size: int, group_commit: GroupCommit) -> Call:
         The call, for `group_commit.record` or `group_commit.leave`.
 
     Raises:
-        Refusal: the caller has too many results in flight; nothing was recorded.
-        BacklogFull, ShuttingDown: as `GroupCommit.admit`.
+        CallerResultsFull, BacklogFull, ShuttingDown: as `GroupCommit.admit`.
 
     """
     principal = caller()
-    usage = principal.usage
-    usage.acquire_results(size, principal.limits)
-    return group_commit.admit(size, REQUEST_BYTES.get(), usage, partial(usage.release_results, size))
+    return group_commit.admit(
+        size, REQUEST_BYTES.get(), principal.usage, principal.limits.results_in_flight_max
+    )
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Errors are not handled here: the error interceptor around every method answers them.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
@@ -145,15 +145,15 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
         counted = await self._store.count_batches(selected)
         return 0 if counted is None else counted
 
-    async def ReportJobResult(
+    def ReportJobResult(
         self, request: pb.ReportJobResultRequest, _context: Context
-    ) -> pb.ReportJobResultResponse:
-        return await self._reports.record_one(request)
+    ) -> Awaitable[pb.ReportJobResultResponse]:
+        return self._reports.record_one(request)
 
-    async def ReportJobResults(
+    def ReportJobResults(
         self, request: pb.ReportJobResultsRequest, _context: Context
-    ) -> pb.ReportJobResultsResponse:
-        return await self._reports.record_many(request)
+    ) -> Awaitable[pb.ReportJobResultsResponse]:
+        return self._reports.record_many(request)
 
     @counted_read
     async def ListJobResults(

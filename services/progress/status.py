@@ -7,7 +7,8 @@ from rpc.answers.error_table import ErrorAnswer, ErrorTable
 from services.progress import errors
 
 BACKLOG_RETRY_SECONDS = 0.5
-"""A full backlog is recorded in about a second; half of it makes room without leaving the server idle."""
+"""A full backlog, or all results of a caller, are recorded in about a second; half of it makes room without
+leaving the server idle."""
 WATCH_RETRY_SECONDS = 30.0
 """Watches end when batches end or connections age: in minutes, not in milliseconds."""
 
@@ -54,6 +55,12 @@ ERRORS: ErrorTable = {
         StatusCode.RESOURCE_EXHAUSTED,
         "BACKLOG_FULL",
         "too many results wait to be recorded; try again shortly",
+        retry_delay_seconds=BACKLOG_RETRY_SECONDS,
+    ),
+    errors.CallerResultsFull: ErrorAnswer(
+        StatusCode.RESOURCE_EXHAUSTED,
+        "CALLER_RESULTS",
+        "this caller has too many unrecorded results",
         retry_delay_seconds=BACKLOG_RETRY_SECONDS,
     ),
     errors.TooManyWatches: ErrorAnswer(

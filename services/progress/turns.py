@@ -58,7 +58,11 @@ class Turns(Generic[Call]):
 
     def add(self, caller: Hashable, parts: Sequence[Part[Call]]) -> None:
         """Let a caller's parts wait behind those that it has waiting already."""
-        self._parts.setdefault(caller, deque()).extend(parts)
+        waiting = self._parts.get(caller)
+        if waiting is None:
+            self._parts[caller] = deque(parts)
+        else:
+            waiting.extend(parts)
         self._count(parts, 1)
 
     def take_group(

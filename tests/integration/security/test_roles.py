@@ -72,6 +72,17 @@ async def test_method_without_an_entry_is_forbidden_to_everybody(
         assert await code_of(client, "ListBatches") == ("OK", "")
 
 
+async def test_unknown_method_does_not_exist_whatever_the_role(serve: Serve, tokens: Tokens) -> None:
+    """Without a token, it is refused like any other."""
+    token = tokens.add("someone", Role.WORKER)
+    async with serve(tokens_file=tokens.path) as server, bearing(server.port, token) as client:
+        for channel, code in ((client.channel, "UNIMPLEMENTED"), (server.channel, "UNAUTHENTICATED")):
+            raw: Any = channel
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await raw.unary_unary("/made.Up/Method")(b"")
+            assert caught.value.code().name == code
+
+
 async def test_forbidden_call_changes_nothing(serve: Serve, tokens: Tokens) -> None:
     """A worker cannot cancel a batch; its own reports still count."""
     operator, worker = tokens.add("operator", *Role), tokens.add("worker", Role.WORKER)

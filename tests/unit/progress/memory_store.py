@@ -72,7 +72,7 @@ async def submit(
     commit: GroupCommit, results: Sequence[JobResult], caller: str = "a", *, request_bytes: int = 0
 ) -> list[Answer]:
     """Admit a call and record its results."""
-    return await commit.record(commit.admit(len(results), request_bytes, caller, lambda: None), results)
+    return await commit.record(commit.admit(len(results), request_bytes, caller), results)
 
 
 def one(job_id: str, batch_id: str = "b") -> list[JobResult]:

@@ -7,11 +7,10 @@ import pytest
 
 from batches.errors import DatabaseUnavailable
 from batches.result import JobResult
-from rpc.answers.refusal import Refusal
 from rpc.callers.limits import Limits
 from rpc.callers.principal import Principal, Role, set_caller
 from services.progress import scope
-from services.progress.errors import BacklogFull, ShuttingDown
+from services.progress.errors import BacklogFull, CallerResultsFull, ShuttingDown
 from services.progress.group_commit import Answer, GroupCommit, Recorded
 from tests.unit.progress.memory_store import MemoryStore, group_commit, one
 
@@ -20,21 +19,14 @@ SECONDS_MAX = 10.0
 """Far longer than a call takes."""
 
 
-def calls_come_from_a_worker() -> Principal:
+def calls_come_from_a_worker() -> None:
     """Let the calls of the test come from a worker that may have three results in flight."""
-    worker = Principal("worker", frozenset({Role.WORKER}), limits=LIMITS)
-    set_caller(worker)
-    return worker
+    set_caller(Principal("worker", frozenset({Role.WORKER}), limits=LIMITS))
 
 
-def nothing_in_flight(who: Principal) -> bool:
+def nothing_in_flight(commit: GroupCommit) -> bool:
     """Return whether the limit of results is completely free."""
-    try:
-        who.usage.acquire_results(3, LIMITS)
-    except Refusal:
-        return False
-    who.usage.release_results(3)
-    return True
+    return commit.backlog_results == 0
 
 
 async def send(commit: GroupCommit, job_id: str) -> object:
@@ -51,7 +43,8 @@ async def record(commit: GroupCommit, results: Sequence[JobResult]) -> list[Answ
 
 async def test_results_of_a_cancelled_call_stay_in_flight() -> None:
     """A caller that sends and cancels is refused at its limit until its results are recorded."""
-    who, store = calls_come_from_a_worker(), MemoryStore()
+    calls_come_from_a_worker()
+    store = MemoryStore()
     store.open.clear()
     async with group_commit(store) as commit:
         for number in range(3):
@@ -61,15 +54,13 @@ async def test_results_of_a_cancelled_call_stay_in_flight() -> None:
             call.cancel()
             await asyncio.wait([call])
         assert commit.backlog_results == 3
-        refusal = await send(commit, "one more")
-        assert isinstance(refusal, Refusal)
-        assert refusal.reason == "CALLER_RESULTS"
+        assert isinstance(await send(commit, "one more"), CallerResultsFull)
         store.open.set()
         while commit.backlog_results:  # noqa: ASYNC110  # the backlog has no event
             await asyncio.sleep(0)
         assert isinstance(await send(commit, "one more"), Recorded)
     assert store.batch.tally.succeeded == 4
-    assert nothing_in_flight(who)
+    assert nothing_in_flight(commit)
 
 
 async def test_each_result_of_a_call_counts() -> None:
@@ -80,7 +71,7 @@ async def test_each_result_of_a_call_counts() -> None:
     async with asyncio.timeout(SECONDS_MAX), group_commit(store) as commit:
         first = asyncio.create_task(record(commit, [*one("j1"), *one("j2")]))
         await store.entered.wait()
-        with pytest.raises(Refusal):
+        with pytest.raises(CallerResultsFull):
             await record(commit, [*one("j3"), *one("j4")])
         store.open.set()
         assert len(await first) == 2
@@ -88,42 +79,45 @@ async def test_each_result_of_a_call_counts() -> None:
 
 async def test_every_end_of_a_call_releases_its_results() -> None:
     """A full backlog, an unreachable database, a defect and a closed server."""
-    who, store = calls_come_from_a_worker(), MemoryStore()
+    calls_come_from_a_worker()
+    store = MemoryStore()
     async with group_commit(store, backlog_results_max=0) as commit:
         assert isinstance(await send(commit, "j"), BacklogFull)
-    assert nothing_in_flight(who)
+    assert nothing_in_flight(commit)
     async with group_commit(store) as commit:
         store.failures.append(DatabaseUnavailable())
         assert isinstance(await send(commit, "j"), DatabaseUnavailable)
-        assert nothing_in_flight(who)
+        assert nothing_in_flight(commit)
         store.poison = "bad"
         answers = await asyncio.gather(*(send(commit, job_id) for job_id in ("good", "bad", "better")))
         assert [type(answer) for answer in answers] == [Recorded, ValueError, Recorded]
-        assert nothing_in_flight(who)
+        assert nothing_in_flight(commit)
     assert isinstance(await send(commit, "late"), ShuttingDown)
-    assert nothing_in_flight(who)
+    assert nothing_in_flight(commit)
 
 
 async def test_results_in_flight_at_the_end_are_recorded_and_released() -> None:
     """The last flush records the results of cancelled calls."""
-    who, store = calls_come_from_a_worker(), MemoryStore()
+    calls_come_from_a_worker()
+    store = MemoryStore()
     store.open.clear()
     async with group_commit(store) as commit:
         calls = [asyncio.create_task(send(commit, f"j{number}")) for number in range(2)]
         await store.entered.wait()
         for call in calls:
             call.cancel()
-        assert not nothing_in_flight(who)
+        assert not nothing_in_flight(commit)
     assert store.batch.tally.succeeded == 2
-    assert nothing_in_flight(who)
+    assert nothing_in_flight(commit)
 
 
 async def test_call_that_ends_before_its_results_are_recorded_releases_them() -> None:
     """It was cancelled while they were checked."""
-    who, store = calls_come_from_a_worker(), MemoryStore()
+    calls_come_from_a_worker()
+    store = MemoryStore()
     async with group_commit(store) as commit:
         call = scope.admit(3, commit)
-        assert not nothing_in_flight(who)
+        assert not nothing_in_flight(commit)
         commit.leave(call)
         assert commit.backlog_results == 0
-    assert nothing_in_flight(who)
+    assert nothing_in_flight(commit)

@@ -39,25 +39,6 @@ def test_rate_below_one_call_per_second(monkeypatch: pytest.MonkeyPatch) -> None
     assert caught.value.retry_delay_seconds == pytest.approx(10)
 
 
-def test_results_beyond_the_limit_wait_for_others() -> None:
-    """A call beyond the limit is refused while another one is in flight, and accepted when it is alone."""
-    limits, usage = Limits(results_in_flight_max=10), Usage()
-    usage.acquire_results(4, limits)
-    usage.acquire_results(6, limits)
-    with pytest.raises(Refusal) as caught:
-        usage.acquire_results(1, limits)
-    assert caught.value.retry_delay_seconds == 0.5
-    usage.release_results(4)
-    with pytest.raises(Refusal):
-        usage.acquire_results(5, limits)
-    usage.acquire_results(4, limits)
-    usage.release_results(4)
-    usage.release_results(6)
-    usage.acquire_results(1_000, limits)
-    usage.release_results(1_000)
-    usage.acquire_results(10, limits)
-
-
 def test_watches_beyond_the_limit_are_refused_until_one_is_closed() -> None:
     limits, usage = Limits(watches_max=2), Usage()
     usage.acquire_watch(limits)
@@ -76,9 +57,6 @@ def test_usage_is_counted_without_limits() -> None:
     usage = Usage()
     for _ in range(1_000):
         usage.count_call(Limits())
-        usage.acquire_results(10_000, Limits())
         usage.acquire_watch(Limits())
     with pytest.raises(Refusal):
         usage.acquire_watch(Limits(watches_max=1_000))
-    with pytest.raises(Refusal):
-        usage.acquire_results(1, Limits(results_in_flight_max=1_000))
