@@ -16,7 +16,7 @@ from batches.store import schema
 from batches.store.batch_conditions import ABOVE_ALL_ID_CHARACTERS, SQL, Condition, parameters_of
 from batches.store.key_range import KeyRange, read_key_range
 from batches.store.label_search import MeasuredKey, search_labels
-from batches.store.row_search import count_rows, may_sort_prefix, search_rows
+from batches.store.row_search import count_rows, have_many_prefix, may_sort_prefix, search_rows
 from batches.store.rows import SELECT_BATCH, to_batch
 
 _batches = schema.batches.c
@@ -53,7 +53,7 @@ async def list_batches(
 async def count_batches(connection: AsyncConnection, selected: BatchFilter) -> int | None:
     """Count the selected batches up to COUNTED_MAX; None if too many others would have to be searched."""
     keys = await read_key_range(connection, selected, None)
-    sorts_prefix = await may_sort_prefix(connection, selected)
+    sorts_prefix = await _counts_with_prefix(connection, selected)
     if selected.labels:
         found, searched_to = await search_labels(
             connection, selected, keys, COUNTED_MAX, sorts_prefix=sorts_prefix
@@ -66,11 +66,39 @@ async def count_batches(connection: AsyncConnection, selected: BatchFilter) -> i
     return await connection.scalar(query, parameters_of(selected))
 
 
+async def _counts_with_prefix(connection: AsyncConnection, selected: BatchFilter) -> bool:
+    """Return whether batches are counted among all with the prefix, which have to be sorted for that.
+
+    If more have it than are searched, and those of all times are meant, they are not counted.
+    """
+    if not await may_sort_prefix(connection, selected):
+        return False
+    counts_by_index = not (selected.labels or selected.needs_rows)
+    if counts_by_index or selected.has_times:
+        return True
+    return not await have_many_prefix(connection, selected)
+
+
 async def _find(
     connection: AsyncConnection, selected: BatchFilter, keys: KeyRange, size: int
 ) -> tuple[list[MeasuredKey], int | None]:
-    """Find batches, newest first, and the key below which none was searched; None if that is not known."""
-    sorts_prefix = await may_sort_prefix(connection, selected)
+    """Find batches, newest first, and the key below which none was searched; None if that is not known.
+
+    If many have the prefix, the newest batches are searched for them first: most of these pages are full, or
+    all batches in a state are searched. All batches with the prefix are sorted only if that was not enough.
+    """
+    if not selected.id_prefix:
+        return await _search(connection, selected, keys, size, sorts_prefix=False)
+    if await have_many_prefix(connection, selected):
+        found, searched_to = await _search(connection, selected, keys, size, sorts_prefix=False)
+        if searched_to is None or not await may_sort_prefix(connection, selected):
+            return found, searched_to
+    return await _search(connection, selected, keys, size, sorts_prefix=True)
+
+
+async def _search(
+    connection: AsyncConnection, selected: BatchFilter, keys: KeyRange, size: int, *, sorts_prefix: bool
+) -> tuple[list[MeasuredKey], int | None]:
     if selected.labels:
         return await search_labels(connection, selected, keys, size, sorts_prefix=sorts_prefix)
     if selected.needs_rows or (selected.id_prefix and not sorts_prefix):

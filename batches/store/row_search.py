@@ -29,15 +29,23 @@ _batch = schema.batches.c
 
 
 async def may_sort_prefix(connection: AsyncConnection, selected: BatchFilter) -> bool:
-    """Return whether all batches with the prefix are read and sorted for a page.
+    """Return whether all batches with the prefix may be read and sorted for a page.
 
     Those of a caller's own prefix always are: other batches must not show in the length of its pages.
     """
     if not selected.id_prefix or selected.hides_others:
         return bool(selected.id_prefix)
+    return not await _more_have_prefix(connection, selected, SORTED_MAX)
+
+
+async def have_many_prefix(connection: AsyncConnection, selected: BatchFilter) -> bool:
+    """Return whether more batches have the prefix than a page searches."""
+    return await _more_have_prefix(connection, selected, SEARCHED_MAX)
+
+
+async def _more_have_prefix(connection: AsyncConnection, selected: BatchFilter, number: int) -> bool:
     with_prefix = select(literal(1)).select_from(schema.batches).where(SQL[Condition.PREFIX])
-    more = with_prefix.limit(1).offset(SORTED_MAX)
-    return await connection.scalar(more, parameters_of(selected)) is None
+    return await connection.scalar(with_prefix.limit(1).offset(number), parameters_of(selected)) is not None
 
 
 async def search_rows(
@@ -73,8 +81,12 @@ def _searched(selected: BatchFilter, keys: KeyRange, *, sorts_prefix: bool) -> S
     if sorts_prefix:
         key = key + 0  # by the plain key, databases would walk all batches, not those with the prefix
         query = query.where(SQL[Condition.PREFIX])
-    elif selected.searched_state is not None:
-        query = query.where(SQL[Condition.STATE])
+    else:
+        # Among some ten thousand batches, MySQL would rather sort the whole of a smaller index.
+        index = "PRIMARY" if selected.searched_state is None else "batches_by_state"
+        query = query.with_hint(schema.batches, f"FORCE INDEX ({index})", "mysql")
+        if selected.searched_state is not None:
+            query = query.where(SQL[Condition.STATE])
     # A range with both ends would lead MySQL to another index, which it reads as a whole.
     return query.where(key < keys.end).order_by(key.desc())
 

@@ -39,6 +39,11 @@ FILTERS = {
     "rare with a prefix": BatchFilter(labels=FIRST, id_prefix="b-", hides_others=True),
     "common with a prefix": BatchFilter(labels=ALL, id_prefix="b-"),
     "old with a prefix": BatchFilter(labels=OLD, id_prefix="b-"),
+    "common with an own prefix": BatchFilter(labels=ALL, id_prefix="c-", hides_others=True),
+    "own prefix": BatchFilter(id_prefix="c-", hides_others=True),
+    "rare state with an own prefix": BatchFilter(
+        BatchState.PROCESSING, ALL, id_prefix="c-", hides_others=True
+    ),
 }
 
 
@@ -56,6 +61,7 @@ class Cost:
 def _short_searches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(label_search, "SEARCHED_MAX", SEARCHED)
     monkeypatch.setattr(label_search, "SEARCHED_WITH_PREFIX_MAX", SEARCHED)
+    monkeypatch.setattr(row_search, "SEARCHED_MAX", SEARCHED)
     monkeypatch.setattr(row_search, "SORTED_MAX", SEARCHED)
 
 
