@@ -15,7 +15,7 @@ class BatchNotFound(BatchError):
 
 
 class BatchConflict(BatchError):
-    """The batch exists and was created with other numbers or another limit of failures."""
+    """The batch exists and was created with other numbers or another failure limit."""
 
     def __init__(self, batch_id: str, total_jobs: int, *, sealed: bool, limit: str = "") -> None:
         kind = "sealed" if sealed else "unsealed"

@@ -135,9 +135,9 @@ def reconcile(  # noqa: PLR0913  # options, by keyword only
     if batch_id is not None and all_batches:
         raise typer.BadParameter("--batch-id and --all exclude each other")
     if end_pending_as is not None and batch_id is None:
-        raise typer.BadParameter("--end-pending-as needs --batch-id: a person ends one batch by its name")
+        raise typer.BadParameter("--end-pending-as needs --batch-id")
     if trust_clock and (batch_id is not None or dry_run):
-        raise typer.BadParameter("--trust-clock needs a pass that deletes: no --batch-id, no --dry-run")
+        raise typer.BadParameter("--trust-clock excludes --batch-id and --dry-run, which delete nothing")
     options = RunOptions(
         batch_id=batch_id,
         all_batches=all_batches,

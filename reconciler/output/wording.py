@@ -84,7 +84,7 @@ _WORDS: Mapping[ReasonKind, Callable[..., str]] = {
         f"ended by a person; {_counted_as(outcome, jobs, 'counts', 'count')}"
     ),
     ReasonKind.FAILURE_LIMIT: lambda failed: (
-        f"{number_of(failed, 'job')} failed, more than the batch's limit of failures allows"
+        f"{number_of(failed, 'job')} failed, more than the batch's failure limit allows"
     ),
     ReasonKind.STILL_PENDING: lambda jobs: f"{number_of(jobs, 'job', 'is')} still pending in the queue",
     ReasonKind.CANCELLED_STILL_PENDING: lambda jobs: (

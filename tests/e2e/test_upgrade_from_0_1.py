@@ -110,7 +110,7 @@ with client.reporter("made-by-0.2") as reporter:
 batch = client.get("made-by-0.2")
 print(batch.state, batch.failed_jobs, batch.cancel_reason)
 """
-"""Creates a batch with a limit of failures, and lets jobs of another one fail."""
+"""Creates a batch with a failure limit, and lets jobs of another one fail."""
 QUIET_WATCH = """\
 import sys
 import threading

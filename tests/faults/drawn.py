@@ -16,7 +16,7 @@ ATTEMPTS = st.integers(1, 3)
 REQUESTS = st.integers(0, 2)
 IF_ENDED = st.sampled_from(IfEnded)
 CREATED = st.tuples(TOTALS, st.booleans(), st.sampled_from((None, None, ("jobs", 1), ("percent", 40))))
-"""Total, seal and limit of failures."""
+"""Total, seal and failure limit."""
 OUTCOMES = st.sampled_from(JobOutcome)
 RESULTS = st.tuples(JOBS, ATTEMPTS, OUTCOMES)
 Result = tuple[int, int, JobOutcome]

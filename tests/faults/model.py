@@ -10,7 +10,7 @@ from batches.result import JobOutcome
 from batchprogress.v1 import progress_pb2 as pb
 
 Limit = tuple[str, int] | None
-"""The kind of a limit of failures, "jobs" or "percent", and its number."""
+"""The kind of a failure limit, "jobs" or "percent", and its number."""
 Created = tuple[int, bool, Limit]
 """The total, the seal and the limit with which a batch was created."""
 

@@ -44,7 +44,7 @@ async def test_an_unknown_batch_ends_every_command_with_4(cli: CommandLine, comm
         (("create", "--total", "-1"), "--total"),
         (("create", "--total", "1", "--label", "team"), "'team' is not KEY=VALUE"),
         (("report", "b", "j"), "give a batch, a job and its outcome"),
-        (("report", "b", "j", "failed", "--from", "-"), "--from takes the place"),
+        (("report", "b", "j", "failed", "--from", "-"), "--from replaces"),
         (("report", "b", "--from", "/no/such/file"), "/no/such/file"),
         (("list", "--token-file", "/dev/null"), "holds no token"),
     ],

@@ -1,4 +1,4 @@
-"""A limit of failures on the command line: `create` sets it, `watch` and `show` say that it was exceeded."""
+"""A failure limit on the command line: `create` sets it, `watch` and `show` say that it was exceeded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A limit of failures: how a program asks for it, and how it learns that it was exceeded."""
+"""A failure limit: how a program asks for it, and how it learns that it was exceeded."""
 
 import asyncio
 

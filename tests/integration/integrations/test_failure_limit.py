@@ -1,4 +1,4 @@
-"""`run` of each queue creates its batch with the limit of failures that it is given."""
+"""`run` of each queue creates its batch with the failure limit that it is given."""
 
 import pytest
 

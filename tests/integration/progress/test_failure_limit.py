@@ -1,4 +1,4 @@
-"""A limit of failures: what creators, workers and watchers are answered."""
+"""A failure limit: what creators, workers and watchers are answered."""
 
 import asyncio
 from collections import Counter
@@ -21,7 +21,7 @@ STATES = pb.BATCH_STATE_PROCESSING, pb.BATCH_STATE_CANCELLED
 
 
 async def create(server: Served, total_jobs: int, **limit: int) -> pb.Batch:
-    """Create a batch with a limit of failures."""
+    """Create a batch with a failure limit."""
     request = pb.CreateBatchRequest(
         batch_id="b", total_jobs=total_jobs, failure_limit=pb.FailureLimit(**limit)
     )

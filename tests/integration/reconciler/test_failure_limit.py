@@ -1,4 +1,4 @@
-"""Batches with a limit of failures: what a pass records may exceed it, and what old servers have ignored."""
+"""Batches with a failure limit: what a pass records may exceed it, and what old servers have ignored."""
 
 import pytest
 from sqlalchemy import update
@@ -61,7 +61,7 @@ async def test_failures_that_an_old_server_recorded_cancel_the_batch(
     assert (report.summary.cancelled, report.summary.is_clean) == (1, True)
     await assert_cancelled_by_limit(scene, Tally(0, 3))
     (repair,) = (await scene.store.list_repairs("batch", before_key=None, size=10)).items
-    assert repair.reason == "3 jobs failed, more than the batch's limit of failures allows"
+    assert repair.reason == "3 jobs failed, more than the batch's failure limit allows"
 
 
 async def test_person_who_ends_a_batch_with_failures_may_exceed_the_limit(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""A limit of failures is kept with its batch, and its end is part of the transaction that exceeds it."""
+"""A failure limit is kept with its batch, and its end is part of the transaction that exceeds it."""
 
 import pytest
 from sqlalchemy import update

@@ -83,7 +83,7 @@ def test_server_that_ignores_the_limit_of_failures_is_too_old() -> None:
     call = requests.create("b", 1, sealed=True, display_name="", labels=None, if_ended="return")
     limited = replace(call, check=creation.check_of("return", max_failed_jobs=5))
     made = Attempts("progress:50051", limited, Patience(), STARTED)
-    with pytest.raises(ServerTooOld, match="does not know the limit of failures") as raised:
+    with pytest.raises(ServerTooOld, match="does not know the failure limit") as raised:
         made.read(response(None), STARTED)
     assert (raised.value.reason, raised.value.batch_id) == ("FAILURE_LIMIT_IGNORED", "b")
     answer = response(None)

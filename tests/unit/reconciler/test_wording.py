@@ -38,8 +38,8 @@ WORDS = {
         "ended by a person; 699 jobs without a result count as failed"
     ),
     because(ReasonKind.ENDED_BY_PERSON, FAILED, 0): "ended by a person; every job has a result",
-    because(ReasonKind.FAILURE_LIMIT, 1): "1 job failed, more than the batch's limit of failures allows",
-    because(ReasonKind.FAILURE_LIMIT, 51): "51 jobs failed, more than the batch's limit of failures allows",
+    because(ReasonKind.FAILURE_LIMIT, 1): "1 job failed, more than the batch's failure limit allows",
+    because(ReasonKind.FAILURE_LIMIT, 51): "51 jobs failed, more than the batch's failure limit allows",
     because(ReasonKind.UNCHANGED, 3 * 3_600 + 59): "no change for 3 h",
     because(ReasonKind.NO_RESULT, 90): "no result for 1 min",
     because(ReasonKind.ONLY_COUNTS): ("a queue that keeps only counts does not tell which jobs were removed"),

@@ -124,10 +124,10 @@ class Client(Changes, Reads, Deliveries):
             The batch as it is now.
 
         Raises:
-            BatchConflict: the id exists with other numbers or another limit of failures.
+            BatchConflict: the id exists with other numbers or another failure limit.
             BatchEnded: the batch has ended, and if_ended is "error".
             ServerTooOld: the server does not know if_ended and the batch has ended, or it does not know the
-                limit of failures.
+                failure limit.
             InvalidRequest: an argument breaks a rule of the contract, or the operator does not allow the host
                 of notify_url.
 

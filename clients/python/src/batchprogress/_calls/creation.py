@@ -70,7 +70,7 @@ def check_of(
     def check(batch: Batch, subject: Subject, seconds: float) -> None:
         if (batch.max_failed_jobs, batch.max_failed_percent) != (max_failed_jobs, max_failed_percent):
             # Servers that know the limit refuse the creation if an existing batch has another one.
-            detail = "the server does not know the limit of failures, and the batch has none"
+            detail = "the server does not know the failure limit, and the batch has none"
             raise _too_old("FAILURE_LIMIT_IGNORED", detail, batch, subject)
         if not existed(batch, seconds):
             return

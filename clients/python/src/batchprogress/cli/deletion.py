@@ -38,7 +38,7 @@ def _confirm(session: Session, batch_id: str) -> None:
 
     """
     if not sys.stdin.isatty():
-        raise typer.BadParameter("give it where nobody can be asked for a confirmation", param_hint="--yes")
+        raise typer.BadParameter("required if standard input is not a terminal", param_hint="--yes")
     batch = session.client.get(batch_id)
     name = f" ({clean(batch.display_name)})" if batch.display_name else ""
     results = f"{batch.ended_jobs:,} {'result' if batch.ended_jobs == 1 else 'results'}"

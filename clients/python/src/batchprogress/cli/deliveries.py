@@ -53,7 +53,7 @@ def deliveries(  # options
     client, out = session.client, session.out
     if retry:
         if dead or batch:
-            raise typer.BadParameter("does not go with --dead or --batch", param_hint="--retry")
+            raise typer.BadParameter("excludes --dead and --batch", param_hint="--retry")
         again = client.retry_delivery(retry)
         if out.as_json:
             out.message(again.message)

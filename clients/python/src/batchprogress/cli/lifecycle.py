@@ -67,7 +67,7 @@ def create(  # noqa: PLR0913  # options
 ) -> None:
     """Create a batch and print its id; repeating it with the same id and numbers changes nothing."""
     if max_failed_jobs is not None and max_failed_percent is not None:
-        raise typer.BadParameter("give one of the two limits", param_hint="--max-failed-percent")
+        raise typer.BadParameter("excludes --max-failed-jobs", param_hint="--max-failed-percent")
     batch = session.client.create(
         batch_id,
         total,

@@ -68,7 +68,7 @@ def report(  # noqa: PLR0913  # options
     """
     if source is not None:
         if job_id is not None or outcome is not None:
-            raise typer.BadParameter("--from takes the place of a job and its outcome")
+            raise typer.BadParameter("--from replaces the arguments JOB and OUTCOME")
         _report_many(session, batch_id, source)
         return
     if batch_id is None or job_id is None or outcome is None:
