@@ -14,7 +14,8 @@ EACH = 50
 AFTER_USE = f"""
     import os, sys
     from batchprogress import Reporter
-    reporter = Reporter(sys.argv[1], "b", strict=True, spool=sys.argv[2] or None)
+    spool = sys.argv[2] or None
+    reporter = Reporter(sys.argv[1], "b", strict=bool(spool), spool=spool)
     def report(who):
         for number in range({EACH}):
             reporter.succeeded(f"{{who}}-{{number}}")

@@ -8,7 +8,12 @@ import pytest
 
 from batchprogress._grpc.retry import BACKOFF_SECONDS_MAX, Failure
 from batchprogress._reporting.buffer import Buffer
-from batchprogress._reporting.call_pace import DEFERRED_SECONDS_MAX, DEFERRED_SECONDS_MIN, Pause
+from batchprogress._reporting.call_pace import (
+    DEFERRED_SECONDS_MAX,
+    DEFERRED_SECONDS_MIN,
+    FILL_SECONDS,
+    Pause,
+)
 from batchprogress._reporting.cancelled_batches import CancelledBatches
 from batchprogress._reporting.once_log import OnceLog
 from batchprogress._reporting.outbox import Outbox
@@ -119,7 +124,7 @@ def test_a_report_that_never_passes_is_tried_seldom_and_alone() -> None:
         if "j7" in road.calls[-1]:
             assert road.calls[-1] == ["j7"]
             tried.append(road.now)
-            assert road.call().seconds == 0.0  # the new report goes at once
+            assert road.call().seconds == FILL_SECONDS  # the new report was sent at once
     delays = [later - earlier for earlier, later in pairwise(tried)]
     assert min(delays) >= DEFERRED_SECONDS_MIN / 2
     assert DEFERRED_SECONDS_MAX / 2 <= max(delays) <= DEFERRED_SECONDS_MAX + 1.0

@@ -16,6 +16,7 @@ from batchprogress._reporting.outbox import Counts, Outbox
 from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress._reporting.sender import Sender
 from batchprogress.errors import ReportNotTaken, ReportsRefused, ReportsUnsent
+from batchprogress.v1 import progress_pb2 as pb
 
 EXIT_SECONDS_MAX = 5.0
 """How long an exit waits for answers: a server restarts in less, and no orchestrator kills so soon."""
@@ -116,6 +117,19 @@ class BaseReporter(ReportMethods):
         """Called by the fork hooks only."""
         parent, self._sender = self._sender, self._new_sender()
         parent.after_fork_in_child()
+
+    def _report_plain(
+        self,
+        outcome: pb.JobOutcome.ValueType,
+        job_id: str,
+        batch_id: str | None,
+        attempt: int,
+        display_name: str,
+    ) -> None:
+        named = batch_id or self._batch_id or ""
+        # A strict reporter has to say at once what is wrong with a report.
+        if self._strict or not self._sender.put(outcome, job_id, named, attempt, display_name):
+            self._report(outcome, job_id, named, attempt, display_name)
 
     def _enqueue(self, report: Report) -> None:
         self._sender.enqueue(report)

@@ -48,7 +48,7 @@ class Buffer:
     """
 
     def __init__(self, reports_max: int = BUFFER_REPORTS_MAX, bytes_max: int = BUFFER_BYTES_MAX) -> None:
-        self._reports_max = reports_max
+        self.reports_max = reports_max
         self._bytes_max = bytes_max
         self._waiting: deque[Entry] = deque()
         self._deferred: deque[Entry] = deque()
@@ -86,7 +86,7 @@ class Buffer:
     @property
     def has_room(self) -> bool:
         """Whether less than half of each bound is used, so that recovered reports crowd out no new one."""
-        return 2 * len(self) < self._reports_max and 2 * self._bytes < self._bytes_max
+        return 2 * len(self) < self.reports_max and 2 * self._bytes < self._bytes_max
 
     @property
     def unkept(self) -> list[Entry]:
@@ -113,7 +113,7 @@ class Buffer:
         if report.error_details and 2 * (self._bytes + size) > self._bytes_max:
             report.ClearField("error_details")
             size = report.ByteSize() + FRAME_BYTES_MAX
-        if len(self) >= self._reports_max or self._bytes + size > self._bytes_max:
+        if len(self) >= self.reports_max or self._bytes + size > self._bytes_max:
             raise ReportNotTaken("BUFFER_FULL", f"{len(self)} reports wait already")
         self._append(report, size)
 

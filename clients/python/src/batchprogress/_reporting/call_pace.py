@@ -11,6 +11,11 @@ DEFERRED_SECONDS_MIN = 5.0
 DEFERRED_SECONDS_MAX = 60.0
 """The upper bound of every later delay: a proxy that hangs for the 10 s of a try holds up the others for a
 quarter of the time at most."""
+FILL_SECONDS = 0.05
+"""Between a small call that was answered and the next one, so that more reports share it: a call costs a
+worker as much as a short job. A lone report is sent at once, and nobody sees the delay in a progress bar."""
+FULL_REPORTS = 500
+"""A call with as many is worth its cost: the next one follows at once."""
 _DOUBLINGS_MAX = 16
 
 _random = random.SystemRandom()
@@ -65,14 +70,15 @@ class CallPace:
             return Pause(backoff_seconds(0))
         return Pause(failure.delay_seconds(self._failures - 1), not failure.retry_seconds)
 
-    def answered(self, *, is_complete: bool) -> Pause:
-        """Return how long to wait after a call that was answered, perhaps not for every report."""
+    def answered(self, reports: int, *, is_complete: bool) -> Pause:
+        """Return how long to wait after a call with a number of reports was answered, perhaps not for all."""
         self.size.grow()
         if not is_complete:
             self._failures += 1
             return Pause(backoff_seconds(self._failures - 1))
         self.reset()
-        return Pause()
+        may_grow = reports < FULL_REPORTS and self.size.reports_max == CALL_REPORTS_MAX
+        return Pause(FILL_SECONDS) if may_grow else Pause()
 
     def reset(self) -> None:
         """Make the next pause as short as the first one."""

@@ -26,6 +26,11 @@ class NoSender:
         with self._lock:
             return Counts(0, dict(self._dropped), 0)
 
+    def put(self, *fields: object) -> bool:
+        """Leave the report to `enqueue`."""
+        del fields
+        return False
+
     def enqueue(self, report: Report) -> None:
         """Drop a report.
 

@@ -122,9 +122,19 @@ class Outbox:
             self._buffer.append_recovered(report)
 
     @property
+    def reports_max(self) -> int:
+        """How many unanswered reports it holds."""
+        return self._buffer.reports_max
+
+    @property
     def has_room(self) -> bool:
         """Whether there is room for recovered reports."""
         return self._buffer.has_room
+
+    @property
+    def has_room_for_new(self) -> bool:
+        """Whether new reports are accepted, and half of the buffer is free for them."""
+        return not self._is_closed and self._buffer.has_room
 
     @property
     def unkept(self) -> list[Entry]:
@@ -267,6 +277,7 @@ class Outbox:
 
     def _finish_call(self, unanswered: list[Entry]) -> Pause:
         """End a call that the server has answered."""
+        reports = len(self._buffer.in_flight)
         self._buffer.finish_call(unanswered)
         is_complete = not unanswered
         if self._buffer.sends_deferred:
@@ -274,4 +285,4 @@ class Outbox:
             return Pause()
         if self._pace.has_failed:  # deferred reports may have waited for the same
             self._deferred.try_now(self._clock())
-        return self._pace.answered(is_complete=is_complete)
+        return self._pace.answered(reports, is_complete=is_complete)

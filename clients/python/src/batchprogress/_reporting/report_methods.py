@@ -7,18 +7,12 @@ from typing import Any, ParamSpec, TypeVar, get_args
 from batchprogress._grpc.error_text import message_of, type_of
 from batchprogress._reporting.buffer import Report
 from batchprogress._reporting.cancelled_batches import CancelledBatches
-from batchprogress._reporting.error_details import cut_details, details_of
+from batchprogress._reporting.error_details import details_of
+from batchprogress._reporting.fields import to_report
 from batchprogress._reporting.followed import reported
 from batchprogress._reporting.job import Cancelled, Job
 from batchprogress.errors import ReportNotTaken
 from batchprogress.v1 import progress_pb2 as pb
-
-ERROR_TYPE_CHARACTERS_MAX = 200
-"""The contract's limit. The server cuts longer texts too, but until then they would fill our buffer."""
-ERROR_MESSAGE_CHARACTERS_MAX = 2_000
-"""The contract's limit, cut for the same reason."""
-JOB_NAME_CHARACTERS_MAX = 200
-"""The contract's limit, cut for the same reason."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,7 +61,7 @@ class ReportMethods(ABC):
             >>> reporter.succeeded("17", batch_id="another", attempt=2, display_name="sync_row(17)")
 
         """
-        self._report(pb.JOB_OUTCOME_SUCCEEDED, job_id, batch_id, attempt, display_name)
+        self._report_plain(pb.JOB_OUTCOME_SUCCEEDED, job_id, batch_id, attempt, display_name)
 
     def failed(  # noqa: PLR0913  # options, by keyword only
         self,
@@ -126,7 +120,7 @@ class ReportMethods(ABC):
             >>> reporter.skipped("20")
 
         """
-        self._report(pb.JOB_OUTCOME_SKIPPED, job_id, batch_id, attempt, display_name)
+        self._report_plain(pb.JOB_OUTCOME_SKIPPED, job_id, batch_id, attempt, display_name)
 
     def job(
         self,
@@ -164,7 +158,7 @@ class ReportMethods(ABC):
 
         def report(outcome: pb.JobOutcome.ValueType, error: BaseException | None) -> None:
             if error is None:
-                self._report(outcome, job_id, batch_id, attempt, display_name)
+                self._report_plain(outcome, job_id, batch_id, attempt, display_name)
             else:
                 self.failed(job_id, error, batch_id=batch_id, attempt=attempt, display_name=display_name)
 
@@ -247,6 +241,17 @@ class ReportMethods(ABC):
     def _drop(self, error: ReportNotTaken) -> None:
         """Count a report as dropped."""
 
+    def _report_plain(
+        self,
+        outcome: pb.JobOutcome.ValueType,
+        job_id: str,
+        batch_id: str | None,
+        attempt: int,
+        display_name: str,
+    ) -> None:
+        """Report a job without an error, as most are: a reporter may have a shorter way for it."""
+        self._report(outcome, job_id, batch_id, attempt, display_name)
+
     def _report(  # noqa: PLR0913  # the fields of a report
         self,
         outcome: pb.JobOutcome.ValueType,
@@ -255,23 +260,13 @@ class ReportMethods(ABC):
         attempt: int,
         display_name: str,
         *,
-        error: tuple[str, str, str] = ("", "", ""),
+        error: tuple[str, str, str] | None = None,
     ) -> None:
         """Enqueue a report; `error` is its type, its message and its details."""
         try:
-            report = Report(
-                batch_id=batch_id or self._batch_id or "",
-                job_id=job_id,
-                outcome=outcome,
-                attempt=attempt,
-                error_type=clip(error[0], ERROR_TYPE_CHARACTERS_MAX),
-                error_message=clip(error[1], ERROR_MESSAGE_CHARACTERS_MAX),
+            self._enqueue(
+                to_report(outcome, job_id, batch_id or self._batch_id or "", attempt, display_name, error)
             )
-            if display_name:
-                report.display_name = clip(display_name, JOB_NAME_CHARACTERS_MAX)
-            if error[2]:
-                report.error_details = cut_details(error[2])
-            self._enqueue(report)
         except ReportNotTaken:
             if self._strict:
                 raise
@@ -283,8 +278,3 @@ class ReportMethods(ABC):
         self._drop(refusal)
         if self._strict:
             raise refusal from error
-
-
-def clip(text: str, characters_max: int) -> str:
-    """Return the beginning of a text, with ? in place of characters that UTF-8 cannot encode."""
-    return text[:characters_max].encode("utf-8", "replace").decode("utf-8")

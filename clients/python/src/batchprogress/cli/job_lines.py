@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from batchprogress._calls.convert import OUTCOME_NUMBERS
 from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Report
-from batchprogress._reporting.report_methods import (
+from batchprogress._reporting.fields import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
     JOB_NAME_CHARACTERS_MAX,

@@ -11,7 +11,7 @@ import typer
 
 from batchprogress._calls.convert import OUTCOME_NUMBERS
 from batchprogress._calls.requests import Call
-from batchprogress._reporting.report_methods import (
+from batchprogress._reporting.fields import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
     JOB_NAME_CHARACTERS_MAX,

@@ -9,7 +9,7 @@ from rq.job import Job
 from rq.queue import EnqueueData
 from rq.utils import get_call_string
 
-from batchprogress._reporting.report_methods import JOB_NAME_CHARACTERS_MAX, clip
+from batchprogress._reporting.fields import JOB_NAME_CHARACTERS_MAX, clip
 from batchprogress.integrations.job_ids import BATCH_KEY, NAME_KEY, check_job_ids, job_ids, keep_job_ids
 from batchprogress.integrations.rq_dependents import SKIPPED_ATTEMPT
 
