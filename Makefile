@@ -194,6 +194,10 @@ dist: setup-dev | $(UV) ## Build wheels and sdists into dist/, install each into
 bench: setup-dev ## Measure the server beside its alternatives (25 minutes; ROWS="row-lock" selects)
 	$(BIN)/python -m bench $(ROWS)
 
+.PHONY: bench-check
+bench-check: setup-dev ## Fail if a stable ratio of the benchmark is worse by more than a third (under 5 minutes)
+	$(BIN)/python -m bench --check $(ROWS)
+
 .PHONY: check-db
 check-db: setup ## Compare the counters of every batch with its rows
 	$(BIN)/python -m batches check

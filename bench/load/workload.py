@@ -50,5 +50,7 @@ MANY = Workload(workers=16, results_per_call=500, prepared_calls=1_500)
 """500 results per call; 16 callers always have the next group of our server (2,000 results) ready."""
 FULL = Pace(rounds=3, warm_up_seconds=1.0, measure_seconds=2.5)
 """All rows take 20 minutes; with three rounds, the median ignores one that was disturbed."""
+CHECK = Pace(rounds=3, warm_up_seconds=0.5, measure_seconds=1.5)
+"""Long enough for ratios of CPU time, which hardly depend on other work on the machine."""
 QUICK = Pace(rounds=1, warm_up_seconds=0.3, measure_seconds=0.7, is_full=False)
 """Shows in two minutes that everything works; its numbers mean little."""

@@ -197,14 +197,22 @@ class OurServer(Server):
 
 
 class InsertOnly(Contestant):
-    """A process that only inserts the rows that our server would write, many per statement."""
+    """A process that only inserts the rows that our server would write, a number per statement."""
 
     drives_itself = True
 
-    def __init__(self, name: str, store_pids: Sequence[int], url: str, database: Database) -> None:
+    def __init__(
+        self,
+        name: str,
+        store_pids: Sequence[int],
+        url: str,
+        database: Database,
+        rows_per_statement: int = ROWS_PER_STATEMENT,
+    ) -> None:
         super().__init__(name, [], store_pids)
         self._url = url
         self._database = database
+        self._rows_per_statement = rows_per_statement
         self._batch_key = 0
 
     async def prepare(self, batch_ids: Sequence[str]) -> None:  # noqa: ARG002  # it numbers batches itself
@@ -213,8 +221,14 @@ class InsertOnly(Contestant):
 
     def drivers(self, workload: Workload, batch_ids: Sequence[str]) -> list[Driver]:  # noqa: ARG002
         """Return the one process that inserts."""
-        prepared = workload.prepared_calls * workload.results_per_call // ROWS_PER_STATEMENT
-        plan = {"url": self._url, "batch_key": self._batch_key, "prepared_statements": prepared}
+        plan = {
+            "url": self._url,
+            "batch_key": self._batch_key,
+            "rows_per_statement": self._rows_per_statement,
+            "prepared_statements": workload.prepared_calls
+            * workload.results_per_call
+            // self._rows_per_statement,
+        }
         return [Driver("bench.peers.insert_only", plan)]
 
     async def verify(self, outcomes: Sequence[Outcome]) -> None:

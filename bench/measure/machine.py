@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ async def describe(mysql: MysqlServer, redis: RedisServer) -> dict[str, str]:
     shown = await mysql.variables(("version", *DURABLE))
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "commit": _commit(),
         "CPU": f"{_cpu_model()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
@@ -34,6 +36,18 @@ async def describe(mysql: MysqlServer, redis: RedisServer) -> dict[str, str]:
         "MySQL": f"{shown.pop('version')}: {', '.join(f'{name}={value}' for name, value in shown.items())}",
         "Redis": f"{redis.version}, writing nothing to disk",
     }
+
+
+def _commit() -> str:
+    """Return the commit of the checkout, followed by + if files were changed since."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--exclude=*", "--dirty=+"],  # noqa: S607  # of the developer
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip() or "unknown"
 
 
 def _cpu_model() -> str:

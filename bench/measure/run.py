@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import count
+from tempfile import TemporaryDirectory
 
 from batches.store.database import Database
 from bench.load.processes import peer_process, progress_process
@@ -40,7 +41,13 @@ class Run:
 
     @asynccontextmanager
     async def ours(
-        self, name: str = OURS, *, processes: int = 1, fill: Fill | None = None, **settings: str
+        self,
+        name: str = OURS,
+        *,
+        processes: int = 1,
+        fill: Fill | None = None,
+        on_sqlite: bool = False,
+        **settings: str,
     ) -> AsyncIterator[OurServer]:
         """Run our server on a new database while the context is open.
 
@@ -48,18 +55,20 @@ class Run:
             name: How the report calls it.
             processes: The number of server processes on the database.
             fill: Fills the tables before the servers start.
+            on_sqlite: Use a file of SQLite, whose CPU time is part of the server's, instead of MySQL.
             settings: Settings that differ from the defaults.
 
         """
         async with AsyncExitStack() as stack:
-            url, database = await stack.enter_async_context(self.tables())
+            tables = self.sqlite_tables() if on_sqlite else self.tables()
+            url, database = await stack.enter_async_context(tables)
             if fill is not None:
                 await fill(database)
             servers = [
                 await stack.enter_async_context(progress_process(url, **settings)) for _ in range(processes)
             ]
             targets, pids = [server.target for server in servers], [server.pid for server in servers]
-            yield OurServer(name, targets, pids, self._mysql.pids, database)
+            yield OurServer(name, targets, pids, [] if on_sqlite else self._mysql.pids, database)
 
     @asynccontextmanager
     async def mysql_peer(self, name: str, peer: str) -> AsyncIterator[Contestant]:
@@ -95,6 +104,20 @@ class Run:
         """Make a new database with our tables for the process that only inserts."""
         async with self.tables() as (url, database):
             yield InsertOnly("multi-row INSERT alone", self._mysql.pids, url, database)
+
+    @asynccontextmanager
+    async def insert_only_on_sqlite(self, name: str, rows_per_statement: int) -> AsyncIterator[Contestant]:
+        """Make a new file of SQLite with our tables for the process that only inserts."""
+        async with self.sqlite_tables() as (url, database):
+            yield InsertOnly(name, [], url, database, rows_per_statement)
+
+    @asynccontextmanager
+    async def sqlite_tables(self) -> AsyncIterator[tuple[str, Database]]:
+        """Make a new file of SQLite with our tables; yield its URL and a connection for checks."""
+        with TemporaryDirectory(prefix="batchprogress-bench-") as folder:
+            url = f"sqlite+aiosqlite:///{folder}/bench.db"
+            async with with_tables(url) as database:
+                yield url, database
 
     @asynccontextmanager
     async def tables(self) -> AsyncIterator[tuple[str, Database]]:

@@ -5,6 +5,7 @@ from statistics import median
 
 from bench.load.workload import Pace
 from bench.measure.measure import Measurement
+from bench.report.history import PastRun, history
 from bench.report.results import Comparison, Row
 
 PLOTS = "plots"
@@ -20,8 +21,10 @@ batches check` does). A difference ends the run without a report.
 """
 
 
-def markdown(rows: Sequence[Row], machine: Mapping[str, str], pace: Pace) -> str:
-    """Return the whole report."""
+def markdown(
+    rows: Sequence[Row], machine: Mapping[str, str], pace: Pace, runs: Sequence[PastRun] = ()
+) -> str:
+    """Return the whole report, at its end the ratios of the newest runs."""
     return "\n".join(
         [
             "# What `make bench` measured",
@@ -32,6 +35,7 @@ def markdown(rows: Sequence[Row], machine: Mapping[str, str], pace: Pace) -> str
             f"{pace.rounds} rounds of {pace.measure_seconds:g} s, after {pace.warm_up_seconds:g} s or more.",
             *(line for row in rows for line in _row_lines(row)),
             "",
+            *([*history(runs), ""] if runs else []),
         ]
     )
 

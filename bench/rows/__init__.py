@@ -16,6 +16,7 @@ from bench.rows import (
     processes,
     reconciler,
     row_lock,
+    sqlite,
     table_size,
     workers,
 )
@@ -29,6 +30,7 @@ ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
     "row-lock": row_lock.measure_row,
     "empty-handler": empty_handler.measure_row,
     "insert-alone": insert_alone.measure_row,
+    "sqlite": sqlite.measure_row,
     "counters": counters.measure_row,
     "duplicates": duplicates.measure_row,
     "processes": processes.measure_row,
@@ -42,3 +44,12 @@ ROWS: dict[str, Callable[[Run], Awaitable[list[Row]]]] = {
     "celery": celery.measure_row,
     "overload": overload.measure_row,
 }
+
+STABLE: dict[str, tuple[str, ...]] = {
+    "report-cost": ("µs per call, p50",),
+    "empty-handler": ("server CPU per result, µs",),
+    "insert-alone": ("server + store CPU per row, µs",),
+    "row-lock": ("server CPU per result, µs",),
+}
+"""The comparisons that `--check` makes, by row, in its order: quotients of CPU times of two processes that
+took turns. Other work on the machine moves rates and latencies by more than a third: they are left out."""

@@ -1,8 +1,7 @@
-"""The README: its Python blocks run as they stand, and its figures are those of the benchmark."""
+"""The README: its Python blocks run as they stand."""
 
 import asyncio
 import os
-import re
 import sys
 from pathlib import Path
 
@@ -36,14 +35,3 @@ async def test_the_blocks_create_report_and_watch_a_batch(tmp_path: Path) -> Non
             output, _ = await process.communicate()
     assert process.returncode == 0
     assert output.decode().splitlines()[-1].startswith("100 %, 0 failed")
-
-
-def test_figures_are_those_of_the_benchmark() -> None:
-    """Every rate and ratio in the section on performance is in bench/RESULTS.md, rounded or not."""
-    text = README.read_text(encoding="utf-8").split("## Performance\n")[1].split("\n## ")[0]
-    results = (ROOT / "bench/RESULTS.md").read_text(encoding="utf-8")
-    measured = {float(one.replace(",", "")) for one in re.findall(r"\d[\d,]*(?:\.\d+)?", results)}
-    rounded = {f"{number:,.{digits}f}" for number in measured for digits in (0, 1)}
-    figures = re.findall(r"\d[\d,]*(?:\.\d+)?(?= ×| results| per second)", text)
-    assert figures
-    assert set(figures) - rounded == set()

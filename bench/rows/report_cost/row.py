@@ -7,7 +7,7 @@ from bench.measure.contestants import OurServer, equal
 from bench.measure.measure import percentile
 from bench.measure.run import OURS, Run
 from bench.measure.run_and_measure import run_and_measure
-from bench.report.results import Row, compare_values
+from bench.report.results import Row, Table, compare_values
 from bench.rows.report_cost.job import Costs
 
 CALLS = 5_000
@@ -30,7 +30,10 @@ async def measure_row(run: Run) -> list[Row]:
         )
         for percent in (50, 99)
     ]
-    return [Row(f"{calls:,} reports of one process, about a thousand per second", comparisons=comparisons)]
+    process_us = f"{median(one.process_us for one in rounds):.0f}"
+    table = Table(("", "CPU of the whole process per report, µs"), [(OURS, process_us)])
+    title = f"{calls:,} reports of one process, about a thousand per second"
+    return [Row(title, comparisons=comparisons, tables=[table])]
 
 
 async def _measure(run: Run, ours: OurServer, batch_id: str, calls: int) -> Costs:

@@ -1,0 +1,1 @@
+"""The benchmark: its history, and the check of its ratios."""
