@@ -41,7 +41,7 @@ func because(err error) Option {
 	return func(report *pb.ReportJobResultRequest) {
 		if err != nil {
 			report.ErrorType = strings.TrimPrefix(fmt.Sprintf("%T", err), "*")
-			report.ErrorMessage = err.Error()
+			report.ErrorMessage = fmt.Sprint(err) // unlike err.Error(), it survives a nil pointer in the interface
 		}
 	}
 }

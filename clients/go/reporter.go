@@ -107,8 +107,8 @@ func (r *Reporter) Close(ctx context.Context) int {
 	r.cancel()
 	<-r.ended
 	r.mutex.Lock()
-	defer r.mutex.Unlock()
 	unsent := r.buffer.clear()
+	r.mutex.Unlock()
 	for _, one := range unsent {
 		one.answer <- refusal(codes.Unavailable, "UNSENT", "the reporter was closed before the server answered")
 	}

@@ -27,16 +27,16 @@ export class Client {
    * Every request of the contract may be sent again.
    */
   async call(method, request, { timeoutMs = TRY_MS_MAX } = {}) {
-    const end = Date.now() + timeoutMs;
+    const end = performance.now() + timeoutMs;
     for (let tries = 0; ; tries++) {
       const { progress } = this.#connection;
       try {
-        const left = Math.max(1, Math.min(TRY_MS_MAX, end - Date.now()));
+        const left = Math.max(1, Math.min(TRY_MS_MAX, end - performance.now()));
         return await progress[method](request, { timeoutMs: left });
       } catch (error) {
         const failure = new Failure(error);
         const delayMs = failure.delayMs(tries);
-        if (failure.refusesCall || Date.now() + delayMs >= end) {
+        if (failure.refusesCall || performance.now() + delayMs >= end) {
           throw callFailed(failure, { method, batchId: request.batchId, address: this.#settings.address });
         }
         if (!failure.isFromServer) this.#connection.renew(progress);

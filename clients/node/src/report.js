@@ -9,7 +9,7 @@ const DISPLAY_NAME_MAX = 200;
 /** Returns the fields of a report that an error has; `error` is an Error, or a message. */
 export function because(error) {
   if (error instanceof Error) return { errorType: error.name, errorMessage: error.message };
-  return { errorMessage: String(error ?? "") };
+  return { errorMessage: error ?? "" };
 }
 
 /** Returns a report. */
@@ -31,8 +31,17 @@ export function sizeOf(report) {
 }
 
 // Only whole characters can be sent; the server refuses an id that had others.
-function valid(text) {
-  return String(text).toWellFormed();
+function valid(value) {
+  return textOf(value).toWellFormed();
+}
+
+// Anything can be thrown, also what has no text: reporting it must not throw, too.
+function textOf(value) {
+  try {
+    return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
 }
 
 // A character may be two UTF-16 units.

@@ -193,8 +193,8 @@ export class Reporter {
   }
 
   #logOutage(failure) {
-    this.#failingSince ||= Date.now();
-    const isLong = Date.now() - this.#failingSince >= OUTAGE_MS_QUIET;
+    this.#failingSince ||= performance.now();
+    const isLong = performance.now() - this.#failingSince >= OUTAGE_MS_QUIET;
     if (this.#isOutageLogged || !(isLong || failure.needsPerson)) return;
     this.#isOutageLogged = true;
     this.#log(`${this.#connection.address} does not accept reports (${failure}): ${this.#buffer.length} wait`);

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from database_servers.errors import CommandFailed, PackageUnavailable
 from tests.support import not_run
@@ -108,13 +109,16 @@ def node_programs(folder: Path) -> Programs:
     return Programs({name: ("node", f"programs/{name}.js") for name in NAMES}, copy)
 
 
-def go_programs(folder: Path) -> Programs:
-    """Copy clients/go into a folder and build its programs."""
+def go_programs(folder: Path, further: Mapping[str, Path] = MappingProxyType({})) -> Programs:
+    """Copy clients/go into a folder and build its programs, and further ones by their sources."""
     try:
         found = go()
     except (PackageUnavailable, CommandFailed) as error:
         not_run.without(f"no Go: {error}")
     copy = _copied("go", folder)
+    for name, source in further.items():
+        (copy / "cmd" / name).mkdir()
+        shutil.copy(source, copy / "cmd" / name)
     found.build(copy)
     return Programs({name: (str(copy / "bin" / name),) for name in NAMES}, copy)
 
