@@ -12,8 +12,9 @@ from google.protobuf.json_format import MessageToDict
 from batchprogress.v1 import progress_pb2 as pb
 
 CSV_HEADS = ("job_id", "display_name", "attempt", "error_type", "error_message", "record_time", "reconciled")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet runs a cell that begins so, and anybody may name a job or an error."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""A spreadsheet runs a cell that begins so, and anybody may name a job or an error. The last four are the
+first four in full width, as Japanese keyboards have them."""
 OTHER_CHARACTERS = re.compile(r"[^A-Za-z0-9._-]")
 
 

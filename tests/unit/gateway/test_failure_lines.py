@@ -39,6 +39,13 @@ def test_csv_has_a_row_for_each_job() -> None:
     assert (second[0], second[-1]) == ("'-1", "true")
 
 
+@pytest.mark.parametrize("first", [*"=+-@\t\r\n", *"\uff1d\uff0b\uff0d\uff20"])
+def test_no_cell_is_a_formula(first: str) -> None:
+    text = CSV.lines([pb.JobResult(job_id="1", error_message=f"{first}SUM(1)")]).decode()
+    ((*_, message, _, _),) = csv.reader(io.StringIO(text, newline=""))
+    assert message == f"'{first}SUM(1)"
+
+
 def test_json_lines_have_an_object_for_each_job() -> None:
     lines = JSON_LINES.lines([RESULT, RESULT]).decode().splitlines()
     assert len(lines) == 2
