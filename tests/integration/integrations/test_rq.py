@@ -4,10 +4,12 @@ import os
 import signal
 
 import pytest
+from redis import Redis
 from rq import Queue
 from rq.command import send_stop_job_command
 from rq.registry import FailedJobRegistry
 
+from batchprogress.integrations.rq_jobs import attempt_of, count_attempt, enqueue, tagged
 from tests.integration.integrations.scene import KillableScene, Scene
 from tests.support.eventually import eventually
 
@@ -67,6 +69,13 @@ async def test_a_failed_job_that_is_requeued_is_superseded(scene: Scene) -> None
         failed.requeue(failed.get_job_ids()[0])
         await scene.until_succeeded("b", 1)
     assert await scene.outcomes("b") == [("SUCCEEDED", 2, "")]
+
+
+def test_the_first_run_after_a_failure_without_a_run_is_the_second_attempt(empty_redis: Redis) -> None:
+    """RQ fails a job whose worker died before it had started the job; it may be run again by hand."""
+    queue = Queue(connection=empty_redis)
+    (lost,) = enqueue(queue, "b", tagged("b", [Queue.prepare_data("len")]))
+    assert [attempt_of(lost), attempt_of(lost), count_attempt(lost)] == [1, 1, 2]
 
 
 async def test_a_killed_relay_is_replaced_once(scene: Scene) -> None:

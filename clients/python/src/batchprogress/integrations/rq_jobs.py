@@ -96,7 +96,11 @@ def count_attempt(job: Job) -> int:
 
 
 def attempt_of(job: Job) -> int:
-    """Return the number of the running attempt; call it before RQ may delete the job."""
+    """Return the number of the running attempt; call it before RQ may delete the job.
+
+    A job whose worker died before it had started the job fails in its first attempt: the next run is another.
+    """
     if not batch_of(job):
         return 1
-    return int(job.connection.hget(job.key, ATTEMPTS_FIELD) or 1)
+    number = job.connection.hget(job.key, ATTEMPTS_FIELD)
+    return count_attempt(job) if number is None else int(number)
