@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.failure_groups import StoredFailure
 from batches.result import JobOutcome, ResultSource, StoredAttempt
 from batches.store import schema
+from batches.store.script import Rows, Statement, Value, marks, run_script
 from batches.store.sql_functions import json_array
 
 READ_JOBS_MAX = 2_000
@@ -25,7 +26,7 @@ about three times as much as reading it as part of a range."""
 
 _table = schema.job_results.c
 _ATTEMPT = (_table.attempt, _table.outcome, _table.source)
-_SELECT = select(_table.batch_key, _table.job_id, *_ATTEMPT)
+_SELECT = "SELECT batch_key, job_id, attempt, outcome, source FROM job_results WHERE"
 _details = schema.error_details.c
 _SELECT_FAILURE = select(
     _table.batch_key, _table.job_id, _table.error_kind, _details.job_id.is_not(None)
@@ -55,12 +56,25 @@ async def read_attempts(
     connection: AsyncConnection, keys: Iterable[tuple[int, str]]
 ) -> dict[tuple[int, str], StoredAttempt]:
     """Return the recorded attempts of jobs, by batch_key and job_id."""
-    attempts: dict[tuple[int, str], StoredAttempt] = {}
+    statements = list(attempt_statements(keys))
+    return attempts_of(await run_script(connection, statements)) if statements else {}
+
+
+def attempt_statements(keys: Iterable[tuple[int, str]]) -> Iterator[Statement]:
+    """Yield the statements that read the attempts of jobs, for `attempts_of` their rows."""
     for jobs in portions(keys):
-        found = await connection.execute(_SELECT.where(is_among(jobs)))
-        for key, job_id, *attempt in found.all():
-            attempts[key, job_id] = _attempt(*attempt)
-    return attempts
+        among = " OR ".join([f"(batch_key = %s AND job_id IN ({marks(ids)}))" for ids in jobs.values()])
+        values: list[Value] = []
+        for key, ids in jobs.items():
+            values += (key, *ids)
+        yield Statement(f"{_SELECT} {among}", values)
+
+
+def attempts_of(rows_of_statements: Iterable[Rows]) -> dict[tuple[int, str], StoredAttempt]:
+    """Return the attempts in rows, by batch_key and job_id."""
+    return {
+        (key, job_id): _attempt(*attempt) for rows in rows_of_statements for key, job_id, *attempt in rows
+    }
 
 
 async def read_failures(

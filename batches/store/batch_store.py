@@ -36,6 +36,8 @@ from batches.store import (
     retention,
     rows,
 )
+from batches.store.database import Database
+from batches.store.locking import BatchKeys
 from batches.store.pass_store import PassStore
 from batches.store.webhook_store import WebhookStore
 
@@ -56,6 +58,10 @@ class BatchStore(PassStore, WebhookStore):
         database: The database, already migrated; the caller closes it.
 
     """
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._keys = BatchKeys()
 
     async def ping(self) -> None:
         """Check that the database answers."""
@@ -118,7 +124,7 @@ class BatchStore(PassStore, WebhookStore):
         """
         fingerprints = await recording.fingerprints_of(submitted)
         return await self._database.write(
-            lambda c: recording.record_results(c, submitted, source, fingerprints),
+            lambda c: recording.record_results(c, submitted, source, fingerprints, self._keys, commits=True),
             conflicts_max=GROUP_CONFLICTS_MAX if len(submitted) > 1 else None,
         )
 

@@ -18,7 +18,8 @@ def _naive(value: datetime) -> datetime:
 
 # All rows of a group have the same time: formatting it once per row would be a fifth of their cost.
 @lru_cache(maxsize=128)
-def _literal(value: datetime) -> str:
+def time_text(value: datetime) -> str:
+    """Return a time as every engine reads it, and as SQLite stores it."""
     return _naive(value).isoformat(" ", "microseconds")
 
 
@@ -38,7 +39,7 @@ class UtcTime(TypeDecorator[datetime]):
         """Remove the time zone."""
         if value is None:
             return None
-        return _naive(value) if dialect.name == "sqlite" else _literal(value)
+        return _naive(value) if dialect.name == "sqlite" else time_text(value)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Add the time zone."""

@@ -6,19 +6,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
+from random import random
 from typing import Any, Self, TypeVar
 
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    wait_random_exponential,
-)
 
 from batches.database_url import describe_place, parse_url, split_url
 from batches.errors import DatabaseUnavailable, DatabaseUnusable, TransactionTooLarge, ValueRefused
@@ -26,6 +22,7 @@ from batches.settings import DatabaseSettings
 from batches.store import engines
 from batches.store.diagnosis import describe, diagnose
 from batches.store.refusals import CANNOT_CONNECT, LOCK_WAIT_TIMEOUT, Refusal, code_of, refusal_of
+from batches.store.script import end_transaction
 from process.accounts import RotatedAccount
 from process.database_logins import DatabaseLogins
 
@@ -45,6 +42,8 @@ Our client waits 10 s for an answer. After that each transaction tries a new con
 succeeds; callers would otherwise wait for one search after the other."""
 NODE_TRIES_MIN = 2
 """The second is made with a new connection."""
+RETRY_STEP_SECONDS = 0.005
+"""Half of the longest delay before the first retry; it doubles with each one."""
 RETRY_DELAY_SECONDS_MAX = 0.5
 """Longer than it takes to resolve a deadlock; short, since the deadlines of waiting callers are running."""
 
@@ -204,16 +203,9 @@ class Database:
         may_succeed: Callable[[BaseException], bool],
         conflicts_max: int | None = None,
     ) -> Result:
-        retrying = AsyncRetrying(
-            retry=retry_if_exception(may_succeed),
-            wait=wait_random_exponential(multiplier=0.01, max=RETRY_DELAY_SECONDS_MAX),
-            stop=partial(self._is_given_up, conflicts_max=conflicts_max),
-            before_sleep=self._count_retry,
-            reraise=True,
-        )
         try:
             async with asyncio.timeout(TRANSACTION_SECONDS_MAX):
-                result: Result = await retrying(once)
+                result = await self._tried(once, may_succeed, conflicts_max)
         except DataError as error:
             raise ValueRefused from error
         except (SQLAlchemyError, OSError) as error:
@@ -226,6 +218,24 @@ class Database:
         self._node_lost_at = None
         self._has_answered = True
         return result
+
+    async def _tried(
+        self,
+        once: Callable[[], Coroutine[Any, Any, Result]],
+        may_succeed: Callable[[BaseException], bool],
+        conflicts_max: int | None,
+    ) -> Result:
+        """Run a transaction until it succeeds, or is given up."""
+        begun = time.monotonic()
+        for number in count(1):
+            try:
+                return await once()
+            except Exception as error:
+                if not may_succeed(error) or self._is_given_up(error, number, begun, conflicts_max):
+                    raise
+                self._count_retry(error)
+            await asyncio.sleep(_delay_seconds(number))
+        raise AssertionError  # the numbers do not end
 
     def unavailable(self, error: BaseException) -> DatabaseUnavailable:
         """Return the error to raise instead of one of the driver."""
@@ -240,23 +250,25 @@ class Database:
             _log.warning("database unavailable", error=describe(error), reason=str(unavailable))
         return unavailable
 
-    def _is_given_up(self, state: RetryCallState, *, conflicts_max: int | None) -> bool:
-        refusal, has_lost = _refusal_of_try(state), _has_lost(state)
+    def _is_given_up(self, error: Exception, tries: int, begun: float, conflicts_max: int | None) -> bool:
+        refusal, has_lost = refusal_of(error), _has_lost(error)
         self.conflicts += has_lost
-        if conflicts_max is not None and has_lost and state.attempt_number >= conflicts_max:
+        if conflicts_max is not None and has_lost and tries >= conflicts_max:
             return True
-        if refusal is Refusal.ELSEWHERE and state.attempt_number >= NODE_TRIES_MIN:
+        if refusal is Refusal.ELSEWHERE and tries >= NODE_TRIES_MIN:
             self._node_lost_at = self._node_lost_at or time.monotonic()
             return time.monotonic() - self._node_lost_at >= NODE_SECONDS_MAX
-        return (state.seconds_since_start or 0.0) >= TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
+        return time.monotonic() - begun >= TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
 
-    def _count_retry(self, state: RetryCallState) -> None:
-        if refusal := _refusal_of_try(state):
+    def _count_retry(self, error: Exception) -> None:
+        if refusal := refusal_of(error):
             self.retries[refusal] += 1
 
     async def _write_once(self, work: Work[Result]) -> Result:
-        async with self._engine.begin() as connection:
-            return await work(connection)
+        async with self._engine.connect() as connection:
+            result = await work(connection)
+            await end_transaction(connection)
+            return result
 
     async def _read_once(self, work: Work[Result], *, snapshot: bool) -> Result:
         options: dict[str, Any] = dict(_READ_ONLY)
@@ -267,14 +279,14 @@ class Database:
             return await work(connection)
 
 
-def _refusal_of_try(state: RetryCallState) -> Refusal | None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    return refusal_of(error) if error is not None else None
+def _delay_seconds(tries: int) -> float:
+    """Return how long to wait after so many tries, at random: transactions that met do not meet again."""
+    longest = min(RETRY_DELAY_SECONDS_MAX, RETRY_STEP_SECONDS * 2.0**tries)
+    return random() * longest  # noqa: S311  # not secret
 
 
-def _has_lost(state: RetryCallState) -> bool:
+def _has_lost(error: Exception) -> bool:
     """Return whether another transaction was first, and not only slow."""
-    error = state.outcome.exception() if state.outcome is not None else None
     return (
         isinstance(error, DBAPIError)
         and refusal_of(error) is Refusal.CONFLICT

@@ -5,12 +5,13 @@ import sqlite3
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import URL, event
+from sqlalchemy import URL, PoolResetState, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from batches import database_tls
 from batches.store.refusals import UNKNOWN_VARIABLE, Refusal, refusal_of
+from batches.store.script import ENDED, begin_of
 from process.database_logins import DatabaseLogins
 
 STATEMENT_SECONDS_MAX = 10
@@ -79,6 +80,7 @@ def create_server_engine(
         max_overflow=0,
         pool_timeout=STATEMENT_SECONDS_MAX,
         pool_recycle=CONNECTION_AGE_SECONDS_MAX,
+        pool_reset_on_return=None,  # by _roll_back
         connect_args={
             "connect_timeout": CONNECT_SECONDS_MAX,
             "read_timeout": statement_seconds_max,
@@ -88,6 +90,7 @@ def create_server_engine(
             " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
         },
     )
+    event.listen(engine.sync_engine, "reset", _roll_back)
     event.listen(engine.sync_engine, "do_connect", logins.connect)
     event.listen(engine.sync_engine, "handle_error", logins.handle_error)
     event.listen(engine.sync_engine, "handle_error", _leave_node)
@@ -115,7 +118,14 @@ def _leave_node(context: ExceptionContext) -> None:
 
 
 def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
-    engine = create_async_engine(url, hide_parameters=True, pool_size=connections_max, max_overflow=0)
+    engine = create_async_engine(
+        url,
+        hide_parameters=True,
+        pool_size=connections_max,
+        max_overflow=0,
+        pool_reset_on_return=None,  # by _roll_back
+    )
+    event.listen(engine.sync_engine, "reset", _roll_back)
 
     @event.listens_for(engine.sync_engine, "do_connect")
     def _create(*_: object) -> None:
@@ -132,11 +142,17 @@ def _create_sqlite_engine(url: URL, connections_max: int) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Any) -> None:
-        # A deferred BEGIN that writes later would fail with SQLITE_BUSY at once, or lose updates silently.
-        read_only = connection.get_execution_options().get("batches_read_only", False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        if not connection.connection.driver_connection.in_transaction:  # otherwise a script has begun it
+            connection.exec_driver_sql(begin_of(connection))
 
     return engine
+
+
+def _roll_back(connection: Any, record: Any, state: PoolResetState) -> None:
+    """Roll back what a connection has left open when it returns to the pool, but not after each COMMIT."""
+    has_ended = record.info.pop(ENDED, False) or state.transaction_was_reset
+    if state.asyncio_safe and not state.terminate_only and not has_ended:
+        connection.rollback()
 
 
 def _create_private_file(path: str) -> None:

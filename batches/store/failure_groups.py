@@ -24,7 +24,7 @@ from batches.result import JobOutcome
 from batches.store import schema
 from batches.store.attempts import portions
 from batches.store.error_details import delete_stale
-from batches.store.rows import lock_batch
+from batches.store.locking import lock_batch
 
 COUNTED_ROWS = 50_000
 """Failures counted by one statement: a quarter of a second of the database's time, far below its limit."""

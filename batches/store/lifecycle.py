@@ -12,7 +12,8 @@ from batches.batch import Batch, BatchState
 from batches.errors import BatchNotFound, RequestConflict
 from batches.new_batch import Creation, NewBatch
 from batches.store import retention, schema
-from batches.store.rows import insert_batch, lock_batch, read_batch, save_batches, to_failure_limit
+from batches.store.locking import lock_batch
+from batches.store.rows import insert_batch, read_batch, save_batches, to_failure_limit
 from batches.store.sql_functions import database_now
 
 

@@ -18,8 +18,9 @@ from batches.look import LastLook, Look, PendingJob, PendingPage, last_look
 from batches.stall import Findings
 from batches.store import schema
 from batches.store.listings import page_of
+from batches.store.locking import lock_batch
 from batches.store.passes import read_last_pass_time
-from batches.store.rows import lock_batch, read_batch
+from batches.store.rows import read_batch
 from batches.store.stuck import tell_stuck
 
 _looks = schema.looks.c

@@ -1,11 +1,8 @@
 """The statement sequence that records every result, whether a worker or the reconciler reports it."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from sqlalchemy import bindparam, func, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
@@ -14,24 +11,25 @@ from batches.failure_groups import Fingerprints, changes_of
 from batches.fingerprint import fingerprint_of
 from batches.recording import Recording, StoredAttempts, record
 from batches.result import JobOutcome, JobResult, ResultSource
-from batches.store import schema
-from batches.store.attempts import read_attempts, read_failures
+from batches.store.attempts import read_failures
 from batches.store.error_details import replace_details
 from batches.store.failure_groups import count_changes
-from batches.store.rows import lock_batches, save_batches
+from batches.store.locking import BatchKeys, lock_for
+from batches.store.rows import saving
+from batches.store.script import COMMIT, Statement, Value, run_script, to_value
 
 THREAD_ERRORS_MIN = 100
 """From this many different errors on, a thread computes the fingerprints, so that the event loop stays free:
 long messages take some 10 ms."""
 
-_table = schema.job_results.c
-_INSERT = insert(schema.job_results)
-# Sets the columns of its parameter rows: those of _values.
-_UPDATE = update(schema.job_results).where(
-    _table.batch_key == bindparam("of_batch"), _table.job_id == bindparam("of_job")
-)
-# A later attempt may come from a source that does not know the name.
-_UPDATE_NAMED = _UPDATE.values(display_name=func.coalesce(bindparam("name"), _table.display_name))
+_VALUES = ("attempt", "outcome", "source", "error_type", "error_message", "error_kind", "record_time")
+_COLUMNS = f"batch_key, job_id, {', '.join(_VALUES)}"
+_INSERT = f"INSERT INTO job_results ({_COLUMNS}) VALUES "  # noqa: S608  # built from constants
+_INSERT_NAMED = f"INSERT INTO job_results ({_COLUMNS}, display_name) VALUES "  # noqa: S608
+_SET = ", ".join(f"{column} = %s" for column in _VALUES)
+_OF_JOB = "WHERE batch_key = %s AND job_id = %s"
+_UPDATE = f"UPDATE job_results SET {_SET} {_OF_JOB}"  # noqa: S608
+_UPDATE_NAMED = f"UPDATE job_results SET {_SET}, display_name = %s {_OF_JOB}"  # noqa: S608
 
 
 async def fingerprints_of(results: Iterable[JobResult]) -> Fingerprints:
@@ -46,17 +44,31 @@ def _compute(errors: Iterable[tuple[str, str]]) -> Fingerprints:
     return {error: fingerprint_of(*error) for error in errors}
 
 
-async def record_results(
+async def record_results(  # noqa: PLR0913  # what a transaction depends on
     connection: AsyncConnection,
     results: Sequence[JobResult],
     source: ResultSource,
     fingerprints: Fingerprints,
+    keys: BatchKeys,
+    *,
+    commits: bool = False,
 ) -> Recording:
-    """Lock the batches, read the recorded attempts of the jobs, decide, and write. The caller commits."""
-    batches = await lock_batches(connection, {result.batch_id for result in results})
-    stored = await read_attempts(connection, _keys(batches, results))
-    recording = record(batches, stored, results, source)
-    await write_recording(connection, recording, stored, source, fingerprints, before=batches)
+    """Lock the batches, read the recorded attempts of the jobs, decide, and write.
+
+    Args:
+        connection: The transaction.
+        results: What to record.
+        source: Who reports the results.
+        fingerprints: The fingerprints of the failures.
+        keys: The keys of batches that are known already.
+        commits: Whether to commit as well, without a statement of its own.
+
+    """
+    locked = await lock_for(connection, results, keys)
+    recording = record(locked.batches, locked.attempts, results, source)
+    await write_recording(
+        connection, recording, locked.attempts, source, fingerprints, before=locked.batches, commits=commits
+    )
     return recording
 
 
@@ -68,6 +80,7 @@ async def write_recording(  # noqa: PLR0913  # what a recording is based on
     fingerprints: Fingerprints,
     *,
     before: Iterable[Batch],
+    commits: bool = False,
 ) -> None:
     """Write the rows of a recording, the changed batches, and what there is to keep about failures.
 
@@ -78,25 +91,29 @@ async def write_recording(  # noqa: PLR0913  # what a recording is based on
         source: Who reports the results.
         fingerprints: The fingerprints of the failures.
         before: The batches as they were locked.
+        commits: Whether to commit as well.
 
     """
+    await _write_failures(connection, recording, stored, fingerprints)
+    time_of = {batch.batch_key: to_value(batch.last_result_time) for batch in recording.changed}
+
+    def values(key: int, result: JobResult) -> tuple[Value, ...]:
+        return _values(result, source, fingerprints, time_of[key])
+
+    statements = list(_inserting(recording.inserted, values))
+    statements += [_updating(key, result, values) for key, result in recording.updated]
+    statements += await saving(connection, before, recording.changed)
+    if commits:
+        statements.append(COMMIT)
+    if statements:
+        await run_script(connection, statements)
+
+
+async def _write_failures(
+    connection: AsyncConnection, recording: Recording, stored: StoredAttempts, fingerprints: Fingerprints
+) -> None:
+    """Count the failures that are written and replaced, and keep the details of the first ones."""
     superseded = await read_failures(connection, _superseded_failures(recording, stored))
-    time_of = {batch.batch_key: batch.last_result_time for batch in recording.changed}
-    if recording.inserted:
-        rows = [
-            {"batch_key": key, "job_id": result.job_id, **_values(result, source, fingerprints, time_of[key])}
-            for key, result in recording.inserted
-        ]
-        _add_names(rows, "display_name", recording.inserted)
-        await connection.execute(_INSERT, rows)
-    if recording.updated:
-        rows = [
-            {"of_batch": key, "of_job": result.job_id, **_values(result, source, fingerprints, time_of[key])}
-            for key, result in recording.updated
-        ]
-        is_named = _add_names(rows, "name", recording.updated)
-        await connection.execute(_UPDATE_NAMED if is_named else _UPDATE, rows)
-    await save_batches(connection, before, recording.changed)
     recorded = (*recording.inserted, *recording.updated)
     failed_jobs = await count_changes(connection, changes_of(recorded, superseded, fingerprints))
     detailed = with_kept_details(recorded, superseded, fingerprints, failed_jobs)
@@ -112,33 +129,39 @@ def _superseded_failures(recording: Recording, stored: StoredAttempts) -> Iterat
     return (job for job in updated if stored[job].outcome is JobOutcome.FAILED)
 
 
+_ValuesOf = Callable[[int, JobResult], tuple[Value, ...]]
+
+
+def _inserting(inserted: Sequence[tuple[int, JobResult]], values: _ValuesOf) -> Iterator[Statement]:
+    """Yield the statement that inserts rows. Without names they are written faster, and most have none."""
+    if any(result.display_name for _, result in inserted):
+        rows = [
+            (key, result.job_id, *values(key, result), result.display_name or None)
+            for key, result in inserted
+        ]
+        yield Statement(_INSERT_NAMED, rows=rows)
+    elif inserted:
+        yield Statement(_INSERT, rows=[(key, one.job_id, *values(key, one)) for key, one in inserted])
+
+
+def _updating(key: int, result: JobResult, values: _ValuesOf) -> Statement:
+    """Return the statement that replaces an earlier attempt; the name stays if the later one has none."""
+    if result.display_name:
+        return Statement(_UPDATE_NAMED, (*values(key, result), result.display_name, key, result.job_id))
+    return Statement(_UPDATE, (*values(key, result), key, result.job_id))
+
+
 def _values(
-    result: JobResult, source: ResultSource, fingerprints: Fingerprints, record_time: datetime | None
-) -> dict[str, Any]:
+    result: JobResult, source: ResultSource, fingerprints: Fingerprints, record_time: Value
+) -> tuple[Value, ...]:
+    """Return the values of the columns _VALUES."""
     failed = result.outcome is JobOutcome.FAILED
-    return {
-        "attempt": result.attempt,
-        "outcome": int(result.outcome),
-        "source": int(source),
-        "error_type": result.error_type or None,
-        "error_message": result.error_message or None,
-        "error_kind": fingerprints[result.error_type, result.error_message] if failed else None,
-        "record_time": record_time,
-    }
-
-
-def _add_names(rows: list[dict[str, Any]], column: str, results: Sequence[tuple[int, JobResult]]) -> bool:
-    """Add the names of the jobs to their rows, if any job has one; return whether one has.
-
-    Rows without the column are written faster, and most groups have no names.
-    """
-    if not any(result.display_name for _, result in results):
-        return False
-    for row, (_, result) in zip(rows, results, strict=True):
-        row[column] = result.display_name or None
-    return True
-
-
-def _keys(batches: Collection[Batch], results: Iterable[JobResult]) -> Iterator[tuple[int, str]]:
-    key_of = {batch.batch_id: batch.batch_key for batch in batches}
-    return ((key_of[one.batch_id], one.job_id) for one in results if one.batch_id in key_of)
+    return (
+        result.attempt,
+        int(result.outcome),
+        int(source),
+        result.error_type or None,
+        result.error_message or None,
+        fingerprints[result.error_type, result.error_message] if failed else None,
+        record_time,
+    )

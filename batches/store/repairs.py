@@ -14,9 +14,10 @@ from batches.result import ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
 from batches.store.column_types import UtcTime
+from batches.store.locking import lock_batch
 from batches.store.looks import delete_look
 from batches.store.recording import write_recording
-from batches.store.rows import SELECT_BATCH, lock_batch, to_batch
+from batches.store.rows import SELECT_BATCH, to_batch
 from batches.store.sql_functions import database_now
 
 STUCK_BATCHES_MAX = 100_000

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.errors import BatchProcessing
 from batches.store import schema
 from batches.store.deletion import delete_first_rows
-from batches.store.rows import lock_batches
+from batches.store.locking import lock_batches
 
 CHUNK_BATCHES = 100
 """Batches purged in one transaction."""

@@ -1,10 +1,10 @@
-"""Converts batches to rows and back, and locks, reads and saves them."""
+"""Converts batches to rows and back, reads and saves them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, insert, select, update
+from sqlalchemy import Select, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Tally
@@ -14,6 +14,7 @@ from batches.history import first_points
 from batches.store import schema
 from batches.store.events import write_ends
 from batches.store.history_points import keep_points
+from batches.store.script import Statement, run_script, to_value
 from batches.store.sql_functions import database_now
 
 _table = schema.batches.c
@@ -22,18 +23,8 @@ _COLUMNS = [column for column in schema.batches.c if column is not _table.recent
 SELECT_BATCH: Select[Any] = select(*_COLUMNS, database_now().label("read_time"))
 SELECT_WITH_HISTORY = SELECT_BATCH.add_columns(_table.recent_history)
 
-_KEYS = select(_table.batch_key).where(_table.batch_id.in_(bindparam("batch_ids", expanding=True)))
-_LOCKED = (
-    SELECT_WITH_HISTORY.where(_table.batch_key.in_(bindparam("keys", expanding=True)))
-    .order_by(_table.batch_key)
-    .with_for_update()
-)
 
-# Sets the columns of its parameter rows: those of changing_values.
-_SAVE = update(schema.batches).where(_table.batch_key == bindparam("key"))
-
-
-def to_batch(row: Row[Any], recent_history: bytes | None = None) -> Batch:
+def to_batch(row: Any, recent_history: bytes | None = None) -> Batch:
     """Return the batch of a row of SELECT_BATCH, or with its recent_history of SELECT_WITH_HISTORY."""
     return Batch(
         batch_key=row.batch_key,
@@ -87,36 +78,6 @@ def changing_values(batch: Batch) -> dict[str, Any]:
     }
 
 
-async def lock_batches(connection: AsyncConnection, batch_ids: Collection[str]) -> list[Batch]:
-    """Lock the batches that exist until the transaction ends, and return them.
-
-    Their keys are looked up first, so that the locks are acquired along the primary key, in the same
-    order whatever plan the database chooses: replicas wait for each other and never deadlock.
-    """
-    keys = (await connection.scalars(_KEYS, {"batch_ids": list(batch_ids)})).all()
-    if not keys:
-        return []
-    rows = await connection.execute(_LOCKED, {"keys": keys})
-    locked = [to_batch(row, row.recent_history) for row in rows]
-    if len(locked) < len(keys):  # deleted in between, and another batch may have the id
-        missing = set(batch_ids).difference(batch.batch_id for batch in locked)
-        locked += await lock_batches(connection, missing)
-    return locked
-
-
-async def lock_batch(connection: AsyncConnection, batch_id: str) -> Batch:
-    """Lock one batch until the transaction ends, and return it.
-
-    Raises:
-        BatchNotFound: there is no such batch.
-
-    """
-    batches = await lock_batches(connection, [batch_id])
-    if not batches:
-        raise BatchNotFound(batch_id)
-    return batches[0]
-
-
 async def read_batch(connection: AsyncConnection, batch_id: str) -> Batch:
     """Return one batch.
 
@@ -148,26 +109,38 @@ async def save_batches(
 ) -> None:
     """Save what changed of locked batches, keep their histories, and write the events of those that end.
 
-    No other statement changes the state of a batch.
-
     Args:
         connection: The transaction, which holds the locks.
         before: The batches as they were locked, and possibly others that did not change.
         after: The batches that changed.
 
     """
-    if not after:
-        return
-    rows = [{"key": batch.batch_key, **changing_values(batch)} for batch in after]
-    # Columns that few changes write are added for those only.
-    if any(batch.cancel_reason for batch in after):
-        for row, batch in zip(rows, after, strict=True):
-            row["cancel_reason"] = batch.cancel_reason and int(batch.cancel_reason)
-    if recent := await keep_points(connection, before, after):
-        for row, batch in zip(rows, after, strict=True):
-            row["recent_history"] = recent.get(batch.batch_key, batch.recent_history)
-    await connection.execute(_SAVE, rows)
+    if after:
+        await run_script(connection, await saving(connection, before, after))
+
+
+async def saving(
+    connection: AsyncConnection, before: Iterable[Batch], after: Collection[Batch]
+) -> list[Statement]:
+    """Return the statements that save what `save_batches` saves, which writes everything else.
+
+    No other statement changes the state of a batch.
+    """
+    recent = await keep_points(connection, before, after)
     await write_ends(connection, after)
+    return [_saving(batch, recent.get(batch.batch_key)) for batch in after]
+
+
+def _saving(batch: Batch, recent_history: bytes | None) -> Statement:
+    """Return the statement that saves a batch. Columns that few changes write are in it for those only."""
+    values = changing_values(batch)
+    if batch.cancel_reason:
+        values["cancel_reason"] = int(batch.cancel_reason)
+    if recent_history is not None:
+        values["recent_history"] = recent_history
+    columns = ", ".join([f"{column} = %s" for column in values])
+    update = f"UPDATE batches SET {columns} WHERE batch_key = %s"  # noqa: S608  # the names of columns
+    return Statement(update, [*map(to_value, values.values()), batch.batch_key])
 
 
 async def insert_batch(

@@ -17,7 +17,7 @@ from batches.look import LastLook
 from batches.stall import Findings, ReconcilerRules, stall_reason
 from batches.store import schema
 from batches.store.events import write_events
-from batches.store.rows import lock_batches
+from batches.store.locking import lock_batches
 
 _batches = schema.batches.c
 _looks = schema.looks.c

@@ -3,8 +3,9 @@
 Callers append their results and wait. One flusher records the pending results in one
 transaction and answers every caller after the commit; the next group gathers meanwhile. A
 lone call is recorded at once. If the last group had several calls, the next one stays open
-until no more arrive or its first call has waited GATHER_SECONDS_MAX: calls come out of the
-transport one by one, and a transaction for ten of them costs as much as one for a hundred.
+until as many wait as there are callers, no more arrive, or its first call has waited for some
+time (gathering.py): calls come out of the transport one by one, and a transaction for ten of
+them costs as much as one for a hundred.
 If more results wait than fit into a group, the callers take turns (turns.py).
 Servers that write one batch on several nodes pause after each group (group_pace.py).
 
@@ -29,15 +30,10 @@ from batches.recording import Recording
 from batches.result import Disposition, JobResult
 from services.progress.backlog import Backlog
 from services.progress.errors import ShuttingDown
+from services.progress.gathering import Gathering
 from services.progress.group_pace import GroupPace
 from services.progress.group_size import GroupSize
 from services.progress.turns import Part, Turns, halves_of, is_divisible, parts_of
-
-GATHER_SECONDS_MAX = 0.03
-"""How long a call may wait for others to share its transaction. Some hundred calls arrive in that time, with
-which the fixed cost of a transaction is a tenth of the cost of its calls (docs/decisions/0006)."""
-GATHER_STEP_SECONDS = 0.002
-"""The wait ends if no call arrives for this long; on a busy server several do."""
 
 _log = structlog.get_logger()
 
@@ -96,10 +92,8 @@ class GroupCommit:
         self._backlog = Backlog(backlog_results_max)
         self._turns: Turns[Call] = Turns()
         self._size, self._pace = GroupSize(), GroupPace()
-        self._opened_seconds = 0.0
-        """When the first part of the next group came, on the clock of the event loop."""
+        self._gathering = Gathering(self._turns)
         self._arrived = asyncio.Event()
-        self._has_company = False
         self._closing = False
 
     @property
@@ -170,8 +164,9 @@ class GroupCommit:
         parts = parts_of(call, results)
         call.parts_left = len(parts)
         if not self._turns.parts:
-            self._opened_seconds = asyncio.get_running_loop().time()
+            self._gathering.before_first()
         self._turns.add(call.caller, parts)
+        self._gathering.came()
         self._arrived.set()
         return await call.outcome
 
@@ -183,11 +178,11 @@ class GroupCommit:
             while self._turns.parts:
                 if (pause := self._pace.pause_seconds(clock())) and not self._closing:
                     await asyncio.sleep(pause)
-                await self._gather()
+                await self._gathering.wait(self._size.work_max)
                 group = self._turns.take_group(self._size.work_max, self._size.large_work_max)
-                self._opened_seconds = 0.0  # what is left has waited already
-                self._has_company = group[0].call is not group[-1].call
+                self._gathering.taken(group)
                 await self._flush(group)
+                self._gathering.ended(group)
                 self._pace.ended(self._conflicts(), clock())
             if self._closing:
                 return
@@ -201,15 +196,6 @@ class GroupCommit:
     def _require_open(self) -> None:
         if self._closing:
             raise ShuttingDown
-
-    async def _gather(self) -> None:
-        """Leave the group open while calls keep coming, if the last group had several calls."""
-        clock = asyncio.get_running_loop().time
-        close = self._opened_seconds + GATHER_SECONDS_MAX
-        seen = 0 if self._has_company else self._turns.parts
-        while seen < self._turns.parts and self._turns.work < self._size.work_max and clock() < close:
-            seen = self._turns.parts
-            await asyncio.sleep(GATHER_STEP_SECONDS)
 
     async def _flush(self, group: list[Part[Call]]) -> None:
         """Record a group and answer each of its parts exactly once, whatever happens."""

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-COMMIT = b"\x03COMMIT"
-"""The query command followed by its text, as the driver sends it."""
+COMMIT = b"COMMIT"
+"""The end of what the driver sends before it waits for the answer."""
 CHUNK_BYTES_MAX = 1 << 16
 
 

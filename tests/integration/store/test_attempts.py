@@ -3,7 +3,7 @@
 from functools import partial
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.result import (
@@ -41,21 +41,11 @@ async def test_jobs_are_looked_up_in_portions(store: BatchStore, monkeypatch: py
     assert await report(store, *reports) == [DUPLICATE] * 44
 
 
-async def test_a_statement_looks_up_a_bounded_number_of_batches(
-    store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_statement_looks_up_a_bounded_number_of_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each batch is a branch of an OR, whose depth SQLite limits."""
     monkeypatch.setattr(attempts_module, "READ_BATCHES_MAX", 2)
-    statements: list[str] = []
-    keys = [((await create(store, 1, batch_id)).batch_key, "job") for batch_id in "abcde"]
-
-    def keep(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if "job_results" in statement:
-            statements.append(statement)
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", keep)
-    await database.read(lambda connection: attempts_module.read_attempts(connection, keys))
-    assert [statement.count("job_id IN") for statement in statements] == [2, 2, 1]
+    statements = attempts_module.attempt_statements((key, "job") for key in range(5))
+    assert [statement.sql.count("job_id IN") for statement in statements] == [2, 2, 1]
 
 
 async def test_attempts_of_other_batches_are_not_read(store: BatchStore, database: Database) -> None:

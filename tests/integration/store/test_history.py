@@ -1,9 +1,11 @@
 """The history of a batch, which is written with the changes that make it."""
 
 import asyncio
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches import history
 from batches.batch import Tally
@@ -11,9 +13,10 @@ from batches.errors import BatchNotFound
 from batches.history import HistoryPoint
 from batches.new_batch import IfEnded, NewBatch
 from batches.repair import RepairPlan
-from batches.store import history_points
+from batches.store import history_points, recording
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batches.store.script import Rows, Statement, run_script
 from tests.integration.store.steps import count_rows, create, differences, execute, report
 from tests.integration.store.test_migration_statements import sent_statements
 from tests.integration.store.test_retention import delete_all
@@ -135,16 +138,24 @@ async def test_repair_is_a_point_at_its_own_time(store: BatchStore) -> None:
 
 
 async def test_point_needs_no_statement(store: BatchStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in the statement that saves the batch anyway."""
+    scripts: list[list[str]] = []
+
+    async def run(connection: AsyncConnection, script: Sequence[Statement]) -> list[Rows]:
+        scripts.append([statement.sql for statement in script])
+        return await run_script(connection, script)
+
     await create(store, 9)
     await report(store, result("a"))
-    sent = []
-    for seconds in (FOREVER_SECONDS, 1e-6):
-        monkeypatch.setattr(history, "interval_seconds", lambda *_, seconds=seconds: seconds)
-        with sent_statements() as statements:
+    monkeypatch.setattr(recording, "run_script", run)
+    with sent_statements() as others:
+        for seconds in (FOREVER_SECONDS, 1e-6):
+            monkeypatch.setattr(history, "interval_seconds", lambda *_, seconds=seconds: seconds)
             await report(store, result(f"after {seconds}".replace(" ", "-")))
-        sent.append(statements)
-    assert len(sent[0]) == len(sent[1])
-    assert [any("recent_history=" in one for one in statements) for statements in sent] == [False, True]
+    assert others == []
+    assert len(scripts[0]) == len(scripts[1])
+    has_point = [any("recent_history =" in sql for sql in script) for script in scripts]
+    assert has_point == [False, True]
 
 
 @pytest.mark.usefixtures("_every_change")

@@ -12,7 +12,8 @@ from batches.repair import RepairPlan
 from batches.store import lifecycle, recording, retention
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database, Work
-from batches.store.rows import insert_batch, lock_batches
+from batches.store.locking import BatchKeys, lock_batches
+from batches.store.rows import insert_batch
 from tests.integration.store.steps import ago, create, on_servers, wait_until_blocked
 from tests.support.samples import BATCH, WORKER, result
 
@@ -34,7 +35,7 @@ def record(job_id: str) -> Work[object]:
     """Return the work that records a result."""
 
     def work(connection: AsyncConnection) -> Awaitable[object]:
-        return recording.record_results(connection, [result(job_id)], WORKER, {})
+        return recording.record_results(connection, [result(job_id)], WORKER, {}, BatchKeys())
 
     return work
 

@@ -13,7 +13,7 @@ from batches.repair import RepairPlan
 from batches.store import lifecycle
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.rows import lock_batches
+from batches.store.locking import lock_batches
 from tests.integration.store.steps import (
     RECORDED,
     count_rows,

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from batches.errors import BatchNotFound, DatabaseUnavailable
-from services.progress import group_commit as group_commit_module
+from services.progress import gathering
 from services.progress.backlog import RESULT_BYTES
 from services.progress.errors import BacklogFull, ShuttingDown
 from services.progress.group_commit import GroupCommit, Recorded
@@ -55,9 +55,30 @@ async def test_calls_that_keep_coming_are_one_group() -> None:
     assert store.groups == [2, 50]
 
 
+async def test_group_is_closed_when_all_callers_have_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is left to wait for: those of the last group, and those that waited for it."""
+    monkeypatch.setattr(gathering, "GATHER_STEP_SECONDS", 1_000.0)
+    monkeypatch.setattr(gathering, "GATHER_SECONDS_MAX", 1_000.0)
+    store = MemoryStore()
+
+    async def work(commit: GroupCommit, worker: int) -> None:
+        for number in range(3):
+            await submit(commit, one(f"{worker}-{number}"))
+
+    async with group_commit(store) as commit, asyncio.timeout(SECONDS_MAX):
+        store.open.clear()
+        first = asyncio.create_task(work(commit, 0))
+        await store.entered.wait()
+        others = [asyncio.create_task(work(commit, worker)) for worker in (1, 2, 3)]
+        await asyncio.sleep(0)
+        store.open.set()
+        await asyncio.gather(first, *others)
+    assert store.groups == [1, 3, 4, 4]
+
+
 async def test_group_is_closed_after_its_first_call_has_waited(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is closed even if calls keep coming."""
-    monkeypatch.setattr(group_commit_module, "GATHER_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(gathering, "GATHER_SECONDS_MAX", 0.01)
     store = MemoryStore()
     numbers = count()
 

@@ -1,0 +1,192 @@
+"""Runs statements with little work for each, and asks the database once for all of them.
+
+SQLAlchemy takes 0.1 to 0.2 ms of CPU for a statement and for each end of a transaction, and waits for the
+answer to each. The statements of a report are few and always the same. They are a script: a server gets it as
+one text, whose values the driver escapes, and SQLite runs it in one turn of its thread. A transaction may
+have scripts and statements of SQLAlchemy, in any order (docs/decisions/0031).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.store.column_types import time_text
+
+TEXT_BYTES_MAX = 1_000_000
+"""Longer scripts are sent as several texts: a server may be configured to accept 1 MB at once."""
+FEW_VALUES_FACTOR = 2
+"""A column has few values if it has twice as many rows: looking up a text takes a third of making it."""
+ENDED = "batchprogress_ended"
+"""In the info of a pooled connection: its transaction has ended, so that no ROLLBACK is needed."""
+
+Value = int | float | str | bytes | None
+Rows = Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of a script."""
+
+    sql: str
+    """With %s for each value."""
+    values: Sequence[Value] = ()
+    rows: Sequence[Sequence[Value]] = ()
+    """Of an INSERT, which ends with VALUES then: at least one."""
+
+
+COMMIT = Statement("COMMIT")
+
+
+def marks(values: Collection[object]) -> str:
+    """Return the places of values in a list of SQL."""
+    return ", ".join(["%s"] * len(values))
+
+
+def to_value(value: Value | datetime) -> Value:
+    """Return a value as a script takes it."""
+    return time_text(value) if isinstance(value, datetime) else value
+
+
+async def run_script(connection: AsyncConnection, statements: Sequence[Statement]) -> list[Rows]:
+    """Run statements, one after the other, up to the first one that fails.
+
+    Returns:
+        The rows of each statement that returns rows, in order, with the driver's values.
+
+    Raises:
+        DBAPIError: as if SQLAlchemy had run the statements.
+
+    """
+    sync = _connected(connection)
+    driver = _driver_of(sync)
+    sync.info[ENDED] = False
+    try:
+        if sync.dialect.name == "sqlite":
+            # No other method runs several statements in one turn of the thread.
+            found = await driver._execute(_run_in_thread, driver._conn, begin_of(sync), statements)  # noqa: SLF001
+        else:
+            found = await _run_texts(driver, statements)
+    except Exception as error:
+        await connection.run_sync(_raise_translated, error)
+        raise
+    sync.info[ENDED] = COMMIT in statements[-1:]
+    return cast("list[Rows]", found)
+
+
+async def end_transaction(connection: AsyncConnection) -> None:
+    """Commit what is not committed yet, and let the pool know that nothing is left to roll back."""
+    info = _connected(connection).info
+    if connection.in_transaction():  # statements of SQLAlchemy have begun one
+        await connection.commit()
+    elif not info.get(ENDED):
+        await run_script(connection, [COMMIT])
+    info[ENDED] = True
+
+
+def begin_of(connection: Connection) -> str:
+    """Return the statement that begins a transaction of SQLite.
+
+    A deferred BEGIN that writes later would fail with SQLITE_BUSY at once, or lose updates silently.
+    """
+    return "BEGIN" if connection.get_execution_options().get("batches_read_only") else "BEGIN IMMEDIATE"
+
+
+def _connected(connection: AsyncConnection) -> Connection:
+    sync = connection.sync_connection
+    assert sync is not None  # noqa: S101  # it is connected
+    return sync
+
+
+def _driver_of(connection: Connection) -> Any:
+    return connection.connection.driver_connection
+
+
+def _raise_translated(connection: Connection, error: Exception) -> None:
+    """Raise the error of SQLAlchemy for one of the driver; drop the connection, or all, if that is due."""
+    connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001  # as its own statements do
+
+
+def _run_in_thread(connection: Any, begin: str, statements: Sequence[Statement]) -> list[Rows]:
+    """Run statements in the thread of a connection of SQLite."""
+    if not connection.in_transaction:
+        connection.execute(begin)
+    found: list[Rows] = []
+    for statement in statements:
+        if statement.rows:
+            insert = f"{statement.sql} ({marks(statement.rows[0])})"
+            connection.executemany(insert.replace("%s", "?"), statement.rows)
+            continue
+        cursor = connection.execute(statement.sql.replace("%s", "?"), statement.values)
+        if cursor.description is not None:
+            found.append(cursor.fetchall())
+    return found
+
+
+async def _run_texts(driver: Any, statements: Sequence[Statement]) -> list[Rows]:
+    """Run statements on a server."""
+    found: list[Rows] = []
+    cursor = driver.cursor()
+    for text in texts_of(statements, driver.literal):
+        await cursor.execute(text)
+        while True:
+            if cursor.description is not None:
+                found.append(await cursor.fetchall())
+            if not await cursor.nextset():
+                break
+    return found
+
+
+def texts_of(statements: Sequence[Statement], literal: Callable[[Value], str]) -> Iterator[bytes]:
+    """Join statements to texts of a size that every server accepts, unless a single row is larger."""
+    parts: list[bytes] = []
+    size = 0
+    for statement in statements:
+        for part in _parts(statement, literal):
+            if parts and size + len(part) > TEXT_BYTES_MAX:
+                yield b";".join(parts)
+                parts, size = [], 0
+            parts.append(part)
+            size += len(part) + 1
+    if parts:
+        yield b";".join(parts)
+
+
+def _parts(statement: Statement, literal: Callable[[Value], str]) -> Iterator[bytes]:
+    """Return a statement with its values; an INSERT of many rows as several, if it is too large for one."""
+    if not statement.rows:
+        yield _encoded(statement.sql % tuple(map(literal, statement.values)))
+        return
+    begin, rows = _encoded(statement.sql), _row_texts(statement.rows, literal)
+    whole = begin + _encoded(",".join(rows))
+    if len(whole) <= TEXT_BYTES_MAX:
+        yield whole
+        return
+    encoded = [_encoded(row) for row in rows]
+    first, size = 0, len(begin)
+    for number, row in enumerate(encoded):
+        if number > first and size + len(row) > TEXT_BYTES_MAX:
+            yield begin + b",".join(encoded[first:number])
+            first, size = number, len(begin)
+        size += len(row) + 1
+    yield begin + b",".join(encoded[first:])
+
+
+def _row_texts(rows: Sequence[Sequence[Value]], literal: Callable[[Value], str]) -> list[str]:
+    """Return the text of each row: column by column, since most columns have few different values."""
+    columns: list[Iterable[str]] = []
+    for column in zip(*rows, strict=True):
+        different = set(column)
+        if len(different) * FEW_VALUES_FACTOR > len(column):
+            columns.append(map(literal, column))
+        else:
+            text_of = {value: literal(value) for value in different}
+            columns.append(map(text_of.__getitem__, column))
+    return [f"({','.join(row)})" for row in zip(*columns, strict=True)]
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")  # how the driver hands over the bytes of a value
