@@ -19,7 +19,7 @@ import structlog
 
 from process.logs import REQUEST_ID
 from rpc.answers.error_table import ErrorTable, refusal_of
-from rpc.answers.handlers import Context, Continuation, Handler, code_of
+from rpc.answers.handlers import Context, Continuation, Handler, code_of, write_all
 from rpc.answers.refusal import Refusal
 from rpc.answers.repeated_fields import RepeatedField
 from rpc.answers.request_checks import Admit, RequestChecks, check_size
@@ -130,21 +130,22 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _stream(self, handler: Handler, method: str) -> Callable[[Any, Context], AsyncIterator[Any]]:
+    def _stream(self, handler: Handler, method: str) -> Callable[[Any, Context], Awaitable[None]]:
         behavior: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
         decode = self._decoder(handler, method)
         enter, observe = self._hooks.enter_of(method) or _nothing, self._hooks.observe
         if handler.request_streaming:
             decode, enter = partial(_each_decoded, decode), _nothing
 
-        async def answer(raw: Any, context: Context) -> AsyncIterator[Any]:
+        async def answer(raw: Any, context: Context) -> None:
             began, code = time.perf_counter(), grpc.StatusCode.CANCELLED  # unless it is answered or refused
             try:
                 try:
                     request = decode(raw)
                     enter(context)
-                    async for message in behavior(request, context):
-                        yield message
+                    await write_all(behavior(request, context), context)
+                except grpc.aio.InternalError:  # a message could not be sent: gRPC ends the call
+                    raise
                 except Exception as error:  # noqa: BLE001  # nothing undocumented may leave the server
                     refusal = self._refusal(method, error)
                 else:

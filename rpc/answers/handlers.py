@@ -1,6 +1,5 @@
 """Wraps the handlers of calls, of any kind of call."""
 
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -104,16 +103,29 @@ def _unary(behavior: Any, around: Around) -> Any:
 
 
 def _stream(behavior: Any, around: Around) -> Any:
-    async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+    async def answer(request: Any, context: Context) -> None:
         with around(context):
-            messages = behavior(request, context)
-            if inspect.isawaitable(messages):
-                await messages  # a refusal yields nothing
-                return
-            async for message in messages:
-                yield message
+            await write_all(behavior(request, context), context)
 
     return answer
+
+
+async def write_all(answering: AsyncIterator[Any] | Awaitable[None], context: Context) -> None:
+    """Write the messages of a streaming handler, unless it is a coroutine, which writes them itself.
+
+    A handler that wraps another one is a coroutine: as a generator, it would keep 600 bytes for each open
+    watch and pass on each message.
+
+    Args:
+        answering: what the handler returned.
+        context: the call.
+
+    """
+    if isinstance(answering, Awaitable):
+        await answering
+    else:
+        async for message in answering:
+            await context.write(message)
 
 
 def kind_of(handler: Handler) -> tuple[Any, Any]:

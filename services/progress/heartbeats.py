@@ -7,9 +7,11 @@ for each heartbeat. Here a state costs a watch nothing but a note of the time.
 import asyncio
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from services.progress.flag import Flag
 
 TICK_SECONDS = 0.05
 """How late a heartbeat may be: a twentieth of the shortest interval, for 20 wake-ups a second in all."""
@@ -23,13 +25,31 @@ SLOTS = 1_201
 
 @dataclass(slots=True, eq=False)
 class Heartbeat:
-    """When a watch has sent its last message, and when it has to send another one."""
+    """When a watch has sent its last message, and when it has to send another one.
 
-    flag: asyncio.Event
+    The wheel wakes the watch while the context is open.
+    """
+
+    wheel: "Heartbeats"
+    flag: Flag
     """Wakes the watch."""
     interval_seconds: float
+    """Infinite if the watch has no heartbeats."""
     sent_at: float = field(default_factory=time.monotonic)
     slot: int = 0
+
+    def __enter__(self) -> Self:
+        """Begin to wake the watch."""
+        if self.interval_seconds < math.inf:
+            self.wheel.add(self)
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _frames: TracebackType | None
+    ) -> None:
+        """Stop waking the watch."""
+        if self.interval_seconds < math.inf:
+            self.wheel.remove(self)
 
     def sent(self) -> None:
         """Note that a message was sent."""
@@ -54,33 +74,29 @@ class Heartbeats:
         """Whether the timer runs."""
         return self._timer is not None
 
-    @contextmanager
-    def of_watch(self, flag: asyncio.Event, interval_seconds: float | None) -> Iterator[Heartbeat]:
-        """Wake a watch for its heartbeats while the context is open.
+    def of_watch(self, flag: Flag, interval_seconds: float | None) -> Heartbeat:
+        """Return the heartbeat of a watch: a context, which has to be told of each message that is sent.
 
         Args:
             flag: is set when a heartbeat is due.
             interval_seconds: the longest time without a message; None if the watch has no heartbeats.
 
-        Yields:
-            The heartbeat, which has to be told of each message that is sent.
-
         """
-        if interval_seconds is None:
-            yield Heartbeat(flag, math.inf)
-            return
-        heartbeat = Heartbeat(flag, interval_seconds)
-        self._put(heartbeat, interval_seconds)
+        return Heartbeat(self, flag, math.inf if interval_seconds is None else interval_seconds)
+
+    def add(self, heartbeat: Heartbeat) -> None:
+        """Begin to wake a watch."""
+        self._put(heartbeat, heartbeat.interval_seconds)
         self._size += 1
         if self._timer is None:
             self._set_timer()
-        try:
-            yield heartbeat
-        finally:
-            self._slots[heartbeat.slot].discard(heartbeat)
-            self._size -= 1
-            if not self._size:
-                self._stop_timer()
+
+    def remove(self, heartbeat: Heartbeat) -> None:
+        """Stop waking a watch."""
+        self._slots[heartbeat.slot].discard(heartbeat)
+        self._size -= 1
+        if not self._size:
+            self._stop_timer()
 
     def _put(self, heartbeat: Heartbeat, seconds: float) -> None:
         ticks = min(max(1, math.ceil(seconds / TICK_SECONDS)), SLOTS - 1)

@@ -4,8 +4,7 @@ A batch with another prefix is answered like a batch that was never created, bef
 the answers do not differ.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from batches.errors import BatchNotFound
 from batches.new_batch import NewBatch
@@ -66,17 +65,24 @@ def admit(size: int, group_commit: GroupCommit) -> Call:
     )
 
 
-@contextmanager
-def open_watch() -> Iterator[None]:
-    """Count a watch of the caller while the context is open.
+class OpenWatch:
+    """Counts a watch of the caller while the context is open."""
 
-    Raises:
-        Refusal: the caller has too many open watches.
+    __slots__ = ("_usage",)
 
-    """
-    principal = caller()
-    principal.usage.acquire_watch(principal.limits)
-    try:
-        yield
-    finally:
-        principal.usage.release_watch()
+    def __enter__(self) -> None:
+        """Count the watch.
+
+        Raises:
+            Refusal: the caller has too many open watches.
+
+        """
+        principal = caller()
+        principal.usage.acquire_watch(principal.limits)
+        self._usage = principal.usage
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _frames: TracebackType | None
+    ) -> None:
+        """Stop counting the watch."""
+        self._usage.release_watch()

@@ -1,6 +1,5 @@
 """The part of the watch hub for watches of many batches: what each of them is sent next."""
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from batches.batch import Batch
 from batches.errors import DatabaseUnavailable
 from batches.listing import BatchFilter, Created
 from services.progress.errors import ShuttingDown, TooManyWatches
+from services.progress.flag import Flag
 from services.progress.heartbeats import Heartbeats
 from services.progress.selection import SELECTED_MAX, Selection
 from services.progress.selection_watch import EndedSince, News, SelectionWatch
@@ -38,7 +38,7 @@ class SelectionHub:
         self._heartbeats = heartbeats
         self._selections = Selections()
         self._size = 0
-        self._newcomers: set[asyncio.Event] = set()
+        self._newcomers: set[Flag] = set()
         self._position: datetime | None = None
         self._complete_read = self._failed_read = 0
         self._closed = False
@@ -135,7 +135,7 @@ class SelectionHub:
             if not self._selections:
                 self._position = None  # new batches are no longer looked for
 
-    async def _load(self, selection: Selection, flag: asyncio.Event, load: Load, first_read: int) -> None:
+    async def _load(self, selection: Selection, flag: Flag, load: Load, first_read: int) -> None:
         """Read the batches of a selection, after the feed has begun to look for new ones."""
         while self._position is None:
             flag.clear()

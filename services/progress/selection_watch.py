@@ -14,6 +14,7 @@ from itertools import islice
 
 from batches.batch import Batch
 from services.progress.errors import WatchTooSlow
+from services.progress.flag import Flag
 from services.progress.selection import Selection
 from services.progress.watch import Snapshot
 
@@ -57,7 +58,7 @@ class SelectionWatch:
 
     def __init__(self, selection: Selection, min_interval_seconds: float) -> None:
         self._selection = selection
-        self.flag = asyncio.Event()
+        self.flag = Flag()
         self._min_interval_seconds = min_interval_seconds
         self._ready: dict[str, None] = {}
         self._paused: dict[str, float] = {}

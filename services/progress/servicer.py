@@ -234,9 +234,9 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             next_page_token=next_token("ListRepairs", batch_id, page.next_key),
         )
 
-    async def WatchBatch(
+    async def WatchBatch(  # type: ignore[override]  # the stubs do not know handlers that write themselves
         self, request: pb.WatchBatchRequest, context: Context
-    ) -> AsyncIterator[pb.WatchBatchResponse]:
+    ) -> None:
         watch = watch_requests.to_watch(request)
         snapshots = self._hub.watch(
             require_visible(watch.batch_id),
@@ -244,18 +244,20 @@ class ProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
             watch.min_interval_seconds,
             watch.heartbeat_seconds,
         )
-        with scope.open_watch():
+        with scope.OpenWatch():
             await context.send_initial_metadata(_announced(watch.heartbeat_seconds))
             async with aclosing(snapshots):
                 async for snapshot in snapshots:
-                    yield HEARTBEAT if snapshot is None else await self._messages.of_snapshot(snapshot)
+                    await context.write(
+                        HEARTBEAT if snapshot is None else await self._messages.of_snapshot(snapshot)
+                    )
 
     async def WatchBatches(
         self, request: pb.WatchBatchesRequest, context: Context
     ) -> AsyncIterator[pb.WatchBatchesResponse]:
         watch = watch_requests.to_selection(request, caller().batch_prefix)
         responses = self._watches.watch(watch)
-        with scope.open_watch():
+        with scope.OpenWatch():
             await context.send_initial_metadata(_announced(watch.heartbeat_seconds))
             async with aclosing(responses):
                 async for response in responses:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from batches.batch import Batch, Version
 from batches.errors import BatchNotFound, DatabaseUnavailable
 from services.progress.errors import HistoryRewound
+from services.progress.flag import Flag
 
 if TYPE_CHECKING:
     from services.progress.selection import Selection
@@ -51,8 +52,8 @@ class Topic:
     """Whether the last read of the store failed."""
     lost: bool = False
     """Whether reads have failed for so long that its watchers should ask another server."""
-    flags: set[asyncio.Event] = field(default_factory=set)
-    newcomers: set[asyncio.Event] = field(default_factory=set)
+    flags: set[Flag] = field(default_factory=set)
+    newcomers: set[Flag] = field(default_factory=set)
     """The flags that wait for a read, whether or not it finds a change."""
     selections: set["Selection"] = field(default_factory=set)
     """The watched selections that the batch belongs to."""
@@ -86,10 +87,21 @@ class Watch:
 
     """
 
+    __slots__ = (
+        "_after_revision",
+        "_first_read",
+        "_flag",
+        "_min_interval_seconds",
+        "_pause_ends",
+        "_sent",
+        "_topic",
+        "is_over",
+    )
+
     def __init__(
         self,
         topic: Topic,
-        flag: asyncio.Event,
+        flag: Flag,
         *,
         first_read: int,
         after_revision: int,
@@ -130,8 +142,12 @@ class Watch:
 
     async def wait(self) -> None:
         """Wait until the flag is set, or another state may be sent."""
+        seconds = self._seconds_left()
+        if seconds is None:
+            await self._flag.wait()
+            return
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._seconds_left()):
+            async with asyncio.timeout(seconds):
                 await self._flag.wait()
 
     def _seconds_left(self) -> float | None:

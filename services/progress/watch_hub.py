@@ -3,13 +3,13 @@
 The hub learns of changes only from the change feed, by `deliver`.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing
 
 from batches.batch import Batch, Version
 from batches.listing import BatchFilter, Created
 from services.progress.errors import ShuttingDown, TooManyWatches
+from services.progress.flag import Flag
 from services.progress.heartbeats import Heartbeats
 from services.progress.selection_hub import Load, SelectionHub
 from services.progress.selection_watch import EndedSince, News
@@ -65,10 +65,9 @@ class WatchHub:
 
         """
         first_read = self._topics.reads + 1
-        with (
-            self._subscribed(batch_id) as (topic, flag),
-            self._heartbeats.of_watch(flag, heartbeat_seconds) as heartbeat,
-        ):
+        flag = Flag()
+        topic = self._subscribe(batch_id, flag)
+        try:
             watch = Watch(
                 topic,
                 flag,
@@ -76,20 +75,23 @@ class WatchHub:
                 after_revision=after_revision,
                 min_interval_seconds=min_interval_seconds,
             )
-            while not watch.is_over:
-                flag.clear()
-                if self._closed:
-                    raise ShuttingDown
-                snapshot = watch.newer()
-                if snapshot is not None:
-                    yield snapshot
-                    watch.pause()
-                    heartbeat.sent()
-                elif heartbeat.seconds_left() <= 0:
-                    yield None
-                    heartbeat.sent()
-                elif not watch.is_over:
-                    await watch.wait()
+            with self._heartbeats.of_watch(flag, heartbeat_seconds) as heartbeat:
+                while not watch.is_over:
+                    flag.clear()
+                    if self._closed:
+                        raise ShuttingDown
+                    snapshot = watch.newer()
+                    if snapshot is not None:
+                        yield snapshot
+                        watch.pause()
+                        heartbeat.sent()
+                    elif heartbeat.seconds_left() <= 0:
+                        yield None
+                        heartbeat.sent()
+                    elif not watch.is_over:
+                        await watch.wait()
+        finally:
+            self._unsubscribe(topic, flag)
 
     async def watch_selection(
         self,
@@ -121,11 +123,14 @@ class WatchHub:
             WatchTooSlow: the watcher does not read as fast as batches end.
 
         """
-        with self._counted():
+        self._count()
+        try:
             watching = self._selections.watch(selected, load, min_interval_seconds, heartbeat_seconds, ended)
             async with aclosing(watching):
                 async for news in watching:
                     yield news
+        finally:
+            self._watches -= 1
 
     @property
     def has_selections(self) -> bool:
@@ -187,27 +192,21 @@ class WatchHub:
         self._topics.wake()
         self._selections.close()
 
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _subscribe(self, batch_id: str, flag: Flag) -> Topic:
+        self._count()
+        topic = self._topics.of(batch_id)
+        topic.flags.add(flag)
+        topic.unreadable = False
+        self._request_read([batch_id])
+        return topic
+
+    def _unsubscribe(self, topic: Topic, flag: Flag) -> None:
+        topic.flags.discard(flag)
+        topic.newcomers.discard(flag)
+        self._topics.release(topic)
+        self._watches -= 1
+
+    def _count(self) -> None:
         if self._watches >= self._watches_max:
             raise TooManyWatches
         self._watches += 1
-        try:
-            yield
-        finally:
-            self._watches -= 1
-
-    @contextmanager
-    def _subscribed(self, batch_id: str) -> Iterator[tuple[Topic, asyncio.Event]]:
-        with self._counted():
-            topic = self._topics.of(batch_id)
-            flag = asyncio.Event()
-            topic.flags.add(flag)
-            topic.unreadable = False
-            self._request_read([batch_id])
-            try:
-                yield topic, flag
-            finally:
-                topic.flags.discard(flag)
-                topic.newcomers.discard(flag)
-                self._topics.release(topic)

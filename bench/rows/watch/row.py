@@ -18,12 +18,13 @@ from bench.report.results import (
 )
 from bench.rows.watch.watching import RESULTS_PER_CALL, RESULTS_PER_SECOND, Watched, calls_of, measure_watches
 
-WATCHERS = (100, 1_000, 5_000)
+WATCHERS = (100, 1_000, 5_000, 10_000)
 WATCHERS_QUICK = (50, 200)
 RATE_RATIO_MIN = 0.8
 CPU_RATIO_MAX = 1 / RATE_RATIO_MIN
 """The same bound for the cost, which counts where the watchers and not the server are the limit."""
 LAG_MS_MAX = 1_000
+MEMORY_RATIO_MAX = 1.3
 PEER = "bare stream"
 WINDOW_FACTOR = 2
 """Longer windows, since thousands of watchers on a few cores get only a message or two per second."""
@@ -80,6 +81,13 @@ def _comparisons(seen: Seen) -> list[Comparison]:
             [one.server_us_per_message for one in ours],
             [one.server_us_per_message for one in theirs],
             at_most(CPU_RATIO_MAX),
+        ),
+        compare_values(
+            "server memory a watcher, KiB",
+            PEER,
+            [one.kib_per_watcher for one in ours],
+            [one.kib_per_watcher for one in theirs],
+            at_most(MEMORY_RATIO_MAX),
         ),
         compare_with_limit(
             "lag of the final state p99, ms", [one.lag_p99_ms for one in ours], LAG_MS_MAX, late

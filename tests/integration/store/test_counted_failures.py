@@ -12,8 +12,10 @@ from batches.repair import RepairPlan
 from batches.result import JobOutcome, JobResult
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
+from batches.store.failures import list_failure_groups
 from tests.integration.store.steps import create, differences, execute, scalar
-from tests.support.samples import RECONCILER, WORKER
+from tests.integration.store.test_label_search import counted
+from tests.support.samples import RECONCILER, WORKER, failure
 
 BATCH_IDS = ("one", "two", "three")
 JOBS = 60
@@ -85,3 +87,23 @@ def _result(chance: random.Random) -> JobResult:
         chance.randrange(1, 6),
         f"E{chance.randrange(KINDS)}" if outcome is JobOutcome.FAILED else "",
     )
+
+
+async def test_groups_cost_no_more_with_ten_times_as_many_failures(
+    store: BatchStore, database: Database
+) -> None:
+    """What is read is counted, not the seconds."""
+    await create(store, 2_001)
+    costs = []
+    for first, end in ((0, 200), (200, 2_000)):
+        await store.record_results(
+            [failure(f"job-{number:05}", f"E{number % 4}") for number in range(first, end)], WORKER
+        )
+        async with database.engine.connect() as connection:
+            await list_failure_groups(connection, "batch", after=0, size=50)
+            async with counted(connection) as cost:
+                page = await list_failure_groups(connection, "batch", after=0, size=50)
+        assert sum(group.failed_jobs for group in page.groups) == end
+        costs.append(cost.units)
+    few, many = costs
+    assert many <= 1.5 * few

@@ -24,8 +24,8 @@ CANCELLED = replace(PROCESSING, state=BatchState.CANCELLED)
 class Feed:
     """A hub, with the test in place of its change feed."""
 
-    def __init__(self) -> None:
-        self.hub = WatchHub(lambda _: None, watches_max=100)
+    def __init__(self, watches_max: int = 100) -> None:
+        self.hub = WatchHub(lambda _: None, watches_max=watches_max)
 
     def found(self, batch: Batch, revision: int) -> None:
         """Deliver a read that found the batch at a revision."""
