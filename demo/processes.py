@@ -17,7 +17,7 @@ STOP_SECONDS_MAX = 10.0
 """Twice the time in which the servers drain."""
 LAST_WORDS_LINES = 12
 """The end of a traceback."""
-_SETTINGS_PREFIXES = ("BATCHES_", "PROGRESS_", "JOB_STATUS_", "RECONCILER_", "GATEWAY_")
+_SETTINGS_PREFIXES = ("BATCHES_", "PROGRESS_", "JOB_STATUS_", "RECONCILER_", "GATEWAY_", "NOTIFIER_")
 """Settings in the environment that are not passed on: the reconciler must never reach a user's database."""
 
 
@@ -98,7 +98,7 @@ class Processes:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", *command),
             cwd=PROJECT,
-            env=_environment(settings),
+            env=environment_with(settings),
             # Ctrl-C in the terminal must reach the story only, which ends its processes in order.
             process_group=0,
             stdin=stdin,
@@ -124,7 +124,8 @@ def children_left() -> bool:
     return True
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a process: that of this one, with these settings instead of its own."""
     ours = os.environ  # noqa: TID251  # passed on without the settings in it
     inherited = {name: value for name, value in ours.items() if not name.startswith(_SETTINGS_PREFIXES)}
     return {**inherited, **settings}
