@@ -6,6 +6,7 @@ from playwright.async_api import Browser, Route
 
 from tests.e2e.page.scene import Scene
 from tests.e2e.page.watched_page import WatchedPage, watched_page
+from tests.support.eventually import eventually
 from tests.support.gateway import gateway_process
 
 BUSY = {
@@ -46,6 +47,23 @@ async def test_list_recovers_from_an_incomplete_answer(shown: Scene, watched: Wa
 
     await watched.page.route("**/ListBatches", cut)
     await watched.page.goto(f"{shown.url}/")
+    await watched.shows("#connection", "The gateway does not answer. Trying again…")
+    await watched.page.unroute("**/ListBatches")
+    await watched.shows("#connection", "Live")
+
+
+@pytest.mark.more("waits until the page takes the gateway for frozen")
+async def test_list_says_that_a_frozen_gateway_does_not_answer(shown: Scene, watched: WatchedPage) -> None:
+    """And it asks again."""
+    asked: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        asked.append(route)
+
+    await watched.page.goto(f"{shown.url}/")
+    await watched.shows("#connection", "Live")
+    await watched.page.route("**/ListBatches", hold)
+    await eventually(lambda: bool(asked))
     await watched.shows("#connection", "The gateway does not answer. Trying again…")
     await watched.page.unroute("**/ListBatches")
     await watched.shows("#connection", "Live")

@@ -5,7 +5,8 @@ import { byId, setAttribute, setText } from "./dom.js";
 const SERVICE = "batchprogress.v1.ProgressService";
 const ITEMS_WANTED = 50; // as many as a person reads
 const SHORT_PAGES_MAX = 10; // calls for one page: in each, the server searches a bounded number of items, and may find none
-const ANSWER_MS_MAX = "5000"; // a server answers in milliseconds; after this long the page says that it is down
+const ANSWER_MS_MAX = 5_000; // a server answers in milliseconds; after this long the page says that it is down
+const SILENT_MS_MAX = 2 * ANSWER_MS_MAX; // a gateway that has said nothing for longer is frozen, or the network is gone
 const SENTENCES = {
   SERVER_UNREACHABLE: "The progress server does not answer.",
   DEADLINE_EXCEEDED: "The progress server does not answer.",
@@ -47,14 +48,16 @@ export function change(method, request, token) {
 const authorization = (token) => (token ? { Authorization: `Bearer ${token}` } : {});
 
 async function post(path, request, named, signal) {
-  const headers = { "Content-Type": "application/json", "Connect-Timeout-Ms": ANSWER_MS_MAX, ...named };
+  const headers = { "Content-Type": "application/json", "Connect-Timeout-Ms": String(ANSWER_MS_MAX), ...named };
+  const silence = AbortSignal.timeout(SILENT_MS_MAX);
+  const ends = signal ? AbortSignal.any([signal, silence]) : silence;
   try {
-    const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(request), signal });
+    const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(request), signal: ends });
     if (response.ok) return await response.json();
     const error = await response.json().catch(() => ({}));
     throw new Refusal(sentenceOf(error), response.status, reasonOf(error));
   } catch (error) {
-    // All other errors are network errors: no connection, or an incomplete answer.
+    // All other errors are network errors: no connection, an incomplete answer, or none in time.
     if (error instanceof Refusal || error.name === "AbortError") throw error;
     throw new Refusal(SILENT, 0);
   }

@@ -11,7 +11,6 @@ export class JobDialog {
   constructor(batchId) {
     this.batchId = batchId;
     this.dialog = byId("job");
-    this.jobUrl = ""; // the settings of the page, read with the first job
     byId("job-close").addEventListener("click", () => this.dialog.close());
     byId("job-copy").addEventListener("click", (event) => copyText(this.text(), event.currentTarget));
     this.dialog.addEventListener("close", () => this.remember(""));
@@ -57,7 +56,10 @@ export class JobDialog {
     const place = byId("job-link");
     place.hidden = true;
     this.settings ??= fetch("page.json").then((response) => response.json());
-    const { jobUrl } = await this.settings.catch(() => ({ jobUrl: "" }));
+    const { jobUrl } = await this.settings.catch(() => {
+      this.settings = undefined; // read with the next job
+      return { jobUrl: "" };
+    });
     if (!jobUrl || this.result.jobId !== jobId) return;
     const ids = { job_id: jobId, batch_id: this.batchId };
     place.href = jobUrl.replace(/\{(job_id|batch_id)\}/g, (_, name) => encodeURIComponent(ids[name]));

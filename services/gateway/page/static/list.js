@@ -13,6 +13,7 @@ const POLL_MS = 2000; // the duration of the bars' transition in list.css
 const EXAMPLE = "batchprogress create sync --total 100";
 const POLL_HIDDEN_MS = 30000; // a tab that becomes visible is refreshed at once
 const PAUSE_FACTOR = 4; // a search of many calls is repeated after so many times as long as it took
+const RETRY_MS_MAX = 10000; // but one that has failed within the time that people wait
 
 let rows = new Map();
 let asking = new AbortController();
@@ -31,6 +32,7 @@ async function refresh() {
   clearTimeout(timer);
   const mine = (asking = new AbortController());
   const askedMs = performance.now();
+  let pauseMsMax = Infinity;
   try {
     show(await findBatches(filters.values(), mine.signal, show));
     sayConnected();
@@ -40,8 +42,9 @@ async function refresh() {
     if (error.status === 400) return showWrong();
     if (!byId("batches").childElementCount) showEmpty("Nothing to show yet", error.message);
     sayConnected(error.message);
+    pauseMsMax = RETRY_MS_MAX;
   }
-  const pause = Math.max(POLL_MS, PAUSE_FACTOR * (performance.now() - askedMs));
+  const pause = Math.min(pauseMsMax, Math.max(POLL_MS, PAUSE_FACTOR * (performance.now() - askedMs)));
   timer = setTimeout(refresh, document.hidden ? POLL_HIDDEN_MS : pause);
 }
 
