@@ -11,6 +11,7 @@ import atexit
 import functools
 import multiprocessing
 import multiprocessing.util
+import os
 import signal
 import weakref
 from typing import Protocol
@@ -29,6 +30,8 @@ class Closable(Protocol):
 
 
 _open: "weakref.WeakSet[Closable]" = weakref.WeakSet()
+_registered: "tuple[int, multiprocessing.util.Finalize] | None" = None
+"""The process that is among multiprocessing's exit functions, and its entry there."""
 
 
 @functools.cache
@@ -44,9 +47,18 @@ def close_at_exit(closable: Closable) -> None:
     _open.add(closable)
     at_sigterm.renew()
     if multiprocessing.parent_process() is not None:
-        # Not once: multiprocessing empties its registry in each process that it forks.
-        multiprocessing.util.Finalize(None, _close_all, exitpriority=EXIT_PRIORITY)
+        _close_with_multiprocessing()
         _close_at_sigterm()
+
+
+def _close_with_multiprocessing() -> None:
+    """Be among multiprocessing's exit functions, once: a worker may make a reporter for each of its jobs."""
+    global _registered  # noqa: PLW0603  # a process has one registry
+    known, process = _registered, os.getpid()
+    # multiprocessing empties its registry in a process that it forks, and ignores entries of other processes.
+    if known is None or known[0] != process or not known[1].still_active():
+        registered = multiprocessing.util.Finalize(None, _close_all, exitpriority=EXIT_PRIORITY)
+        _registered = process, registered
 
 
 def forget_all() -> None:
