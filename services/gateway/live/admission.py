@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import grpc
+import structlog
 
 from batchprogress.v1 import progress_pb2 as pb
 from services.gateway.contract.answers import Answer, to_answer, unreached
@@ -28,6 +29,8 @@ REFUSED = frozenset(
 )
 """Answers that end a viewer. Any other failure says nothing about its rights, and is asked again."""
 Ask = Callable[[], Coroutine[Any, Any, pb.Batch]]
+
+_log = structlog.get_logger()
 
 
 class Admission:
@@ -90,6 +93,8 @@ class Admission:
                 await self.confirm()
             except Answer as answer:
                 self.refusal = answer if answer.grpc_code in REFUSED else None
+            except Exception as defect:  # noqa: BLE001  # nobody awaits this task, and viewers must be asked for
+                _log.error("unexpected error", exc_info=defect)
         for flag in self.flags:
             flag.set()
 

@@ -23,6 +23,8 @@ class Server:
     def __init__(self) -> None:
         self.asked: list[Metadata] = []
         self.codes: dict[Metadata, grpc.StatusCode] = {}
+        self.defects: list[Exception] = []
+        """Raised by the next reads, each once."""
         self.answers = asyncio.Event()
         self.answers.set()
         self.waiting = 0
@@ -36,6 +38,8 @@ class Server:
             await self.answers.wait()
         finally:
             self.waiting -= 1
+        if self.defects:
+            raise self.defects.pop()
         if metadata in self.codes:
             raise to_answer(Refusal(self.codes[metadata], "REASON", "a sentence"))
         return pb.Batch(batch_id="b")
@@ -108,6 +112,17 @@ async def test_a_viewer_stays_while_the_server_cannot_be_asked(server: Server) -
         asked = len(server.asked)
         await until(lambda: len(server.asked) > asked + 3)
         assert ann.refusal is None
+
+
+async def test_a_viewer_is_refused_although_a_defect_came_before(server: Server) -> None:
+    """Otherwise a token that was revoked would be good for as long as its viewer stays."""
+    admissions, flag = Admissions(server.get_batch), asyncio.Event()
+    async with admissions.admitted("b", ANN, flag) as ann:
+        server.codes[ANN] = grpc.StatusCode.UNAUTHENTICATED
+        server.defects.append(RuntimeError("a defect"))
+        async with asyncio.timeout(SECONDS_MAX):
+            await flag.wait()
+        assert ann.refusal is not None
 
 
 async def test_viewers_do_not_wait_for_a_server_that_does_not_answer(
