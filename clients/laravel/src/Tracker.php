@@ -101,10 +101,12 @@ final class Tracker
         });
     }
 
-    /** Report a job that has ended well; one that was released runs again. */
+    /** Report a job that has ended well; one that was released runs again, maybe in another worker. */
     public function reportProcessed(JobProcessed $event): void
     {
-        if (! $event->job->hasFailed() && ! $event->job->isReleased()) {
+        if ($event->job->hasFailed() || $event->job->isReleased()) {
+            $this->forget($event);
+        } else {
             $this->report($event->job);
         }
     }
@@ -114,8 +116,8 @@ final class Tracker
         $this->report($event->job, $event->exception);
     }
 
-    /** Forget an attempt that ended with an exception: the job has failed before this, or runs again. */
-    public function forget(JobExceptionOccurred $event): void
+    /** Forget an attempt: the job has failed before this, or runs again. */
+    public function forget(JobExceptionOccurred|JobProcessed $event): void
     {
         $this->log->guard(function () use ($event): void {
             unset($this->running[JobMark::of($event->job)?->jobId]);

@@ -38,6 +38,10 @@ final class Work implements ShouldQueue
             'fail' => throw new RuntimeException('the file is broken'),
             'fail while broken' => self::$isBroken ? throw new RuntimeException('the other side is away') : null,
             'cancel' => $this->batch()->cancel(),
+            'release once' => $this->attempts() === 1 ? $this->release() : null,
+            'release' => $this->release(),
+            'fail itself' => $this->fail(new RuntimeException('given up')),
+            'delete itself' => $this->delete(),
             'add' => $this->batch()->add(self::each('succeed', 'succeed')),
         };
     }
