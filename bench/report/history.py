@@ -13,6 +13,8 @@ from bench.report.results import Row
 HISTORY = "history.json"
 RUNS_MAX = 30
 """Runs that are kept: more than a year of one every two weeks."""
+DIGITS = 6
+"""Of a number in the file, after the point."""
 SHOWN_MAX = 8
 """Runs that the table shows, each as a column."""
 INTRODUCTION = """\
@@ -61,9 +63,9 @@ class PastRun:
 
 
 def compared_in(rows: Iterable[Row]) -> list[Compared]:
-    """Return the comparisons of rows, rounded to four digits as the report shows them."""
+    """Return the comparisons of rows, with more digits than the report shows: it rounds them itself."""
     return [
-        Compared(name_of(row.title), one.what, one.peer, float(f"{one.ours:.4g}"), round(one.ratio, 3))
+        Compared(name_of(row.title), one.what, one.peer, round(one.ours, DIGITS), round(one.ratio, DIGITS))
         for row in rows
         for one in row.comparisons
     ]

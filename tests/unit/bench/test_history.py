@@ -95,3 +95,10 @@ def test_figures_in_a_title_do_not_change_the_name_of_a_row() -> None:
     row = Row("overload: unary; the knee is 2,548 results/s")
     row.comparisons = [compare_values(RATE, "closed loop", [3.0, 1.0, 2.0], [2.0, 2.0, 2.0])]
     assert compared_in([row]) == [Compared("overload: unary", RATE, "closed loop", 2.0, 1.0)]
+
+
+def test_the_history_shows_a_ratio_as_the_report_does() -> None:
+    """It is rounded once: 0.4546 is 0.45 in both."""
+    row = Row("a: one batch", comparisons=[compare_values(RATE, "a peer", [0.4546], [1.0])])
+    (now,) = compared_in([row])
+    assert f"{now.ratio:.2f}" == f"{row.comparisons[0].ratio:.2f}" == "0.45"
