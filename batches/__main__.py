@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +32,8 @@ from process.version import ShowVersion
 
 EXIT_DIFFERENCES = 1
 EXIT_UNAVAILABLE = 1
+LOG_PERIOD_SECONDS = 10.0
+"""How often a check that nobody watches on a terminal logs its progress."""
 CONNECTIONS_MAX = 2
 """One for the work and one to spare: these commands run one transaction after the other."""
 
@@ -105,7 +108,8 @@ async def _check(database: Database, *, repair: bool) -> _Checked:
     await migrate.require_usable(database)
     checked, store = _Checked(), BatchStore(database)
     with Console(stderr=True).status("checking") as status:
-        async for page in store.check():
+        progress = _Progress(checked, status.update)
+        async for page in store.check(progress.add):
             checked.batches += page.batches
             checked.results += page.results
             checked.differences += page.differences
@@ -114,8 +118,34 @@ async def _check(database: Database, *, repair: bool) -> _Checked:
                     checked.repaired += 1
                 else:
                     checked.differences += found
-            status.update(f"checking: {checked.batches:,} batches, {checked.results:,} results")
+            progress.show()
     return checked
+
+
+class _Progress:
+    """Shows how far the check has come: on a terminal all the time, in the log now and then."""
+
+    def __init__(self, checked: _Checked, update: Callable[[str], None]) -> None:
+        self._checked = checked
+        self._update = update
+        self._of_page = 0
+        self._logged_at = time.monotonic()
+
+    def add(self, results: int) -> None:
+        """Add results that were counted, of batches that are not compared yet."""
+        self._of_page += results
+        self._tell(self._checked.results + self._of_page)
+
+    def show(self) -> None:
+        """Show what is compared."""
+        self._of_page = 0
+        self._tell(self._checked.results)
+
+    def _tell(self, results: int) -> None:
+        self._update(f"checking: {self._checked.batches:,} batches, {results:,} results")
+        if not sys.stderr.isatty() and time.monotonic() - self._logged_at >= LOG_PERIOD_SECONDS:
+            structlog.get_logger().info("checking", batches=self._checked.batches, results=results)
+            self._logged_at = time.monotonic()
 
 
 async def _is_recounted(store: BatchStore, batch_id: str) -> bool:

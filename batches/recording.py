@@ -40,6 +40,18 @@ class Recording:
     """Rows that replace an earlier attempt, each with its batch_key."""
 
 
+def joined(recordings: Iterable[Recording]) -> Recording:
+    """Return what recordings of different batches write together."""
+    whole = Recording([], {}, [], [], [])
+    for one in recordings:
+        whole.verdicts.extend(one.verdicts)
+        whole.batches.update(one.batches)
+        whole.changed.extend(one.changed)
+        whole.inserted.extend(one.inserted)
+        whole.updated.extend(one.updated)
+    return whole
+
+
 def record(
     batches: Iterable[Batch],
     stored: StoredAttempts,

@@ -1,7 +1,6 @@
 """The store: one method for each operation of the deployables on batches, one transaction each."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -11,18 +10,17 @@ from batches.batch import Batch, Version
 from batches.failure_groups import FailurePage
 from batches.history import HistoryPoint
 from batches.listing import BatchFilter, Page, ResultFilter
-from batches.look import Look, PendingPage
+from batches.look import PendingPage
 from batches.new_batch import NewBatch
 from batches.overview import Overview
 from batches.recording import Recording
-from batches.repair import Repair, RepairPlan
+from batches.repair import Repair
 from batches.result import JobResult, RecordedResult, ResultSource, StoredAttempt
 from batches.stall import Findings
 from batches.store import (
     attempts,
     changes,
     check,
-    deletion,
     error_details,
     failure_groups,
     failures,
@@ -32,13 +30,13 @@ from batches.store import (
     looks,
     overview,
     recording,
-    repairs,
     retention,
     rows,
 )
 from batches.store.database import Database
 from batches.store.locking import BatchKeys
 from batches.store.pass_store import PassStore
+from batches.store.repair_store import RepairStore
 from batches.store.webhook_store import WebhookStore
 
 Result = TypeVar("Result")
@@ -48,7 +46,7 @@ GROUP_CONFLICTS_MAX = 2
 but in a cluster a large group may lose against small ones for ever."""
 
 
-class BatchStore(PassStore, WebhookStore):
+class BatchStore(PassStore, RepairStore, WebhookStore):
     """All operations on batches.
 
     Every method raises DatabaseUnavailable if the database does not answer in time, and every
@@ -236,25 +234,6 @@ class BatchStore(PassStore, WebhookStore):
         """Return totals over all batches; a batch without a result for that long is stuck."""
         return await self._database.read(lambda c: overview.read_overview(c, stuck_after_seconds))
 
-    async def list_stuck(self, stuck_after_seconds: float) -> list[int]:
-        """Return the keys of the batches without a result for that long, in the order of their last look.
-
-        Batches that were never looked at are first. Read them with `read_batches`, some at a time.
-        """
-        return await self._database.read(lambda c: repairs.list_stuck(c, stuck_after_seconds))
-
-    async def list_counted_failures(self, ended_within_seconds: float) -> list[int]:
-        """Return the keys of the batches that ended within that time with failures without rows."""
-        return await self._database.read(lambda c: repairs.list_counted_failures(c, ended_within_seconds))
-
-    async def read_batches(self, keys: Collection[int]) -> list[Batch]:
-        """Return the batches with these keys that still exist, in no particular order."""
-        return await self._database.read(lambda c: repairs.read_batches(c, keys))
-
-    async def record_look(self, look: Look) -> None:
-        """Keep a look of the reconciler at a batch in place of the one before, unless the batch has ended."""
-        await self._database.write(lambda c: looks.record_look(c, look))
-
     async def read_findings(self, keys: Collection[int]) -> dict[int, Findings]:
         """Return what the reconciler found about each of the batches with these keys, by key."""
         return await self._database.read(lambda c: looks.read_findings(c, keys))
@@ -263,35 +242,20 @@ class BatchStore(PassStore, WebhookStore):
         """Return the recorded attempts of a batch's jobs, by job_id."""
         return await self._database.read(lambda c: attempts.read_batch_attempts(c, batch_key, job_ids))
 
-    async def write_repair(self, plan: RepairPlan) -> Batch | None:
-        """Carry out a plan.
+    async def check(
+        self, on_counted: Callable[[int], None] = lambda _rows: None
+    ) -> AsyncIterator[check.CheckedPage]:
+        """Compare the counters of all batches with their rows, page by page.
 
-        Returns:
-            The batch after the repair; None, with nothing written, if it has changed since the plan
-            was made, or if it has ended and the plan does not recount it.
+        Args:
+            on_counted: Receives the number of rows that were counted, several times for a large batch.
 
         """
-        fingerprints = await recording.fingerprints_of(plan.results)
-        return await self._database.write(lambda c: repairs.write_repair(c, plan, fingerprints))
-
-    async def purge_ended(self, ended_before: datetime) -> int:
-        """Purge some batches that ended before that time; return their number."""
-        return await self._database.write(lambda c: retention.purge_ended(c, ended_before))
-
-    async def delete_chunk(self, rows_max: int = deletion.CHUNK_ROWS, from_key: int = 0) -> int | None:
-        """Delete some rows of purged batches whose keys begin at one; return the key at which to go on.
-
-        None if there are no such batches.
-        """
-        return await self._database.write(
-            partial(deletion.delete_chunk, rows_max=rows_max, from_key=from_key)
-        )
-
-    async def check(self) -> AsyncIterator[check.CheckedPage]:
-        """Compare the counters of all batches with their rows, page by page."""
         after_key = 0
         while page := await self._database.read(
-            partial(check.check_page, after_key=after_key), snapshot=True
+            partial(check.check_page, after_key=after_key, on_counted=on_counted),
+            snapshot=True,
+            seconds_max=check.SNAPSHOT_SECONDS_MAX,
         ):
             yield page
             after_key = page.last_key

@@ -1,10 +1,9 @@
 """Compares the numbers of every batch with its rows, in snapshots, while the servers run."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
@@ -13,15 +12,19 @@ from batches.history import unpack_recent
 from batches.result import JobOutcome, ResultSource
 from batches.store import schema
 from batches.store.error_details import count_stale
-from batches.store.failure_groups import count_rows, read_tallies
+from batches.store.failure_groups import count_rows as count_failures
+from batches.store.failure_groups import read_tallies
 from batches.store.history_points import count_moved
+from batches.store.row_counts import OnCounted, RowCounts, count_rows, portions
 from batches.store.rows import SELECT_WITH_HISTORY, to_batch
 
 PAGE_BATCHES = 100
 """Batches compared in one snapshot: MySQL keeps old versions of rows as long as a snapshot is open."""
 
-RowCounts = dict[tuple[JobOutcome, ResultSource], int]
-"""The number of a batch's rows, by outcome and source."""
+PAGE_ROWS = 2_000_000
+"""Rows compared in one snapshot, unless a single batch has more."""
+SNAPSHOT_SECONDS_MAX = 3_600.0
+"""How long a snapshot may be read: many times what the counting of the largest batches takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,18 @@ class CheckedPage:
     last_key: int
 
 
-async def check_page(connection: AsyncConnection, *, after_key: int) -> CheckedPage | None:
+async def check_page(
+    connection: AsyncConnection, *, after_key: int, on_counted: OnCounted
+) -> CheckedPage | None:
     """Check the next batches after a key; None if there are none. The connection must read a snapshot."""
     table = schema.batches.c
     query = SELECT_WITH_HISTORY.where(table.batch_key > after_key).order_by(table.batch_key)
     found = await connection.execute(query.limit(PAGE_BATCHES))
-    batches = [to_batch(row, row.recent_history) for row in found]
+    batches = next(portions([to_batch(row, row.recent_history) for row in found], PAGE_ROWS), None)
     if not batches:
         return None
     keys = [batch.batch_key for batch in batches]
-    rows, moved = await _count_rows(connection, keys), await count_moved(connection, keys)
+    rows, moved = await count_rows(connection, batches, on_counted), await count_moved(connection, keys)
     differences = [
         one
         for batch in batches
@@ -91,7 +96,7 @@ async def _check_groups(connection: AsyncConnection, batch: Batch) -> list[Diffe
     if not kept and not batch.tally.failed:
         return []
     counter = GroupCounter(kept.keys() - {OTHER_KINDS}, own_groups_max=0)
-    tallies = await count_rows(connection, batch.batch_key, counter, TOTAL_JOBS_MAX)
+    tallies = await count_failures(connection, batch.batch_key, counter, TOTAL_JOBS_MAX)
     return [
         Difference(batch.batch_id, f"failure group {one.fingerprint or '(others)'}", stored, one.failed_jobs)
         for one in tallies
@@ -130,16 +135,3 @@ def _tally_of(rows: RowCounts) -> Tally:
     for (outcome, _), number in rows.items():
         counts[outcome] += number
     return Tally(*(counts[outcome] for outcome in JobOutcome))
-
-
-async def _count_rows(connection: AsyncConnection, keys: list[int]) -> dict[int, RowCounts]:
-    table = schema.job_results.c
-    query = (
-        select(table.batch_key, table.outcome, table.source, func.count())
-        .where(table.batch_key.in_(keys))
-        .group_by(table.batch_key, table.outcome, table.source)
-    )
-    rows: dict[int, RowCounts] = defaultdict(dict)
-    for key, outcome, source, number in await connection.execute(query):
-        rows[key][JobOutcome(outcome), ResultSource(source)] = number
-    return rows

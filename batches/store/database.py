@@ -114,8 +114,8 @@ class Database:
         Args:
             work: The statements.
             conflicts_max: After how many conflicts it is given up, since smaller transactions may succeed: in
-                a cluster, a large one may lose against small ones for ever. Waits for a lock do not count.
-                Default: when the time is over.
+                a cluster, a large one may lose against small ones for ever. 0: at the first conflict or wait
+                for a lock, which do not count otherwise. Default: when the time is over.
 
         Raises:
             TransactionTooLarge: nothing was written; a smaller transaction may succeed.
@@ -123,24 +123,25 @@ class Database:
             ValueRefused: nothing was written, and a retry would fail as well.
 
         """
-        return await self._run_to_end(
-            self._retried(partial(self._write_once, work), _may_write_later, conflicts_max)
-        )
+        once = partial(self._write_once, work)
+        return await self._run_to_end(self._retried(once, _may_write_later, conflicts_max))
 
-    async def read(self, work: Work[Result], *, snapshot: bool = False) -> Result:
+    async def read(
+        self, work: Work[Result], *, snapshot: bool = False, seconds_max: float | None = None
+    ) -> Result:
         """Run `work` in a transaction that writes nothing.
 
         Args:
             work: The reads.
             snapshot: Whether all reads must see the database at the same moment.
+            seconds_max: The longest time with retries, if it is not TRANSACTION_SECONDS_MAX.
 
         Raises:
             DatabaseUnavailable: the database did not answer in time.
 
         """
-        return await self._run_to_end(
-            self._retried(partial(self._read_once, work, snapshot=snapshot), _may_read_later)
-        )
+        once = partial(self._read_once, work, snapshot=snapshot)
+        return await self._run_to_end(self._retried(once, _may_read_later, seconds_max=seconds_max))
 
     @asynccontextmanager
     async def migration(self) -> AsyncIterator[AsyncConnection]:
@@ -202,9 +203,10 @@ class Database:
         once: Callable[[], Coroutine[Any, Any, Result]],
         may_succeed: Callable[[BaseException], bool],
         conflicts_max: int | None = None,
+        seconds_max: float | None = None,
     ) -> Result:
         try:
-            async with asyncio.timeout(TRANSACTION_SECONDS_MAX):
+            async with asyncio.timeout(seconds_max or TRANSACTION_SECONDS_MAX):
                 result = await self._tried(once, may_succeed, conflicts_max)
         except DataError as error:
             raise ValueRefused from error
@@ -253,7 +255,8 @@ class Database:
     def _is_given_up(self, error: Exception, tries: int, begun: float, conflicts_max: int | None) -> bool:
         refusal, has_lost = refusal_of(error), _has_lost(error)
         self.conflicts += has_lost
-        if conflicts_max is not None and has_lost and tries >= conflicts_max:
+        is_conflict = has_lost or (conflicts_max == 0 and refusal is Refusal.CONFLICT)
+        if conflicts_max is not None and is_conflict and tries >= conflicts_max:
             return True
         if refusal is Refusal.ELSEWHERE and tries >= NODE_TRIES_MIN:
             self._node_lost_at = self._node_lost_at or time.monotonic()

@@ -91,10 +91,10 @@ def _has_result(since: datetime) -> ColumnElement[bool]:
     )
 
 
-async def delete_look(connection: AsyncConnection, batch_key: int) -> None:
-    """Delete the look at a batch, and its pending jobs."""
-    for table in (schema.looks, schema.pending_jobs):
-        await connection.execute(delete(table).where(table.c.batch_key == batch_key))
+async def delete_looks(connection: AsyncConnection, keys: Collection[int]) -> None:
+    """Delete the looks at batches, and their pending jobs."""
+    for table in (schema.looks, schema.pending_jobs) if keys else ():
+        await connection.execute(delete(table).where(table.c.batch_key.in_(keys)))
 
 
 async def _read_looks(connection: AsyncConnection, keys: Collection[int]) -> dict[int, LastLook]:

@@ -1,21 +1,23 @@
 """Lists the batches that may be stuck, and carries out repairs, conditional on the revision that was read."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, insert, or_, select
+from sqlalchemy import insert, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
 from batches.clock import AHEAD_SECONDS_MAX
+from batches.errors import BatchNotFound
 from batches.failure_groups import Fingerprints
+from batches.recording import joined
 from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
 from batches.store.attempts import read_attempts
-from batches.store.column_types import UtcTime
-from batches.store.locking import lock_batch
-from batches.store.looks import delete_look
+from batches.store.locking import lock_batches
+from batches.store.looks import delete_looks
 from batches.store.recording import write_recording
 from batches.store.rows import SELECT_BATCH, to_batch
 from batches.store.sql_functions import database_now
@@ -26,35 +28,44 @@ STUCK_BATCHES_MAX = 100_000
 COUNTED_FAILURES_MAX = 10_000
 """Ended batches that one pass checks for retries: some ten seconds of calls to a queue."""
 
+RepairOutcome = Batch | BatchNotFound | None
+
 _INSERT = insert(schema.repairs)
 
 
 async def list_stuck(connection: AsyncConnection, stuck_after_seconds: float) -> list[int]:
     """Return the keys of the stuck batches in the order of their last look, those never looked at first.
 
-    One statement reads all batches in PROCESSING, whose last results no index has, together with their
-    looks; a pass asks once and then reads the batches by key. Pages in the order of looks would each cost
-    that statement again, and each look that the pass records would move its batch to a later page.
+    Only stuck batches are read, and open ones that have no result yet. A pass asks once and then reads the
+    batches by key: each look that the pass records would move its batch to a later page.
     """
     now: datetime = (await connection.execute(select(database_now()))).scalar_one()
-    batches, looks = schema.batches.c, schema.looks.c
-    quiet_since = func.coalesce(batches.last_result_time, batches.create_time, type_=UtcTime())
+    quiet = _quiet(now - timedelta(seconds=stuck_after_seconds), now + timedelta(seconds=AHEAD_SECONDS_MAX))
+    looks = schema.looks.c
     query = (
-        select(batches.batch_key)
-        .outerjoin(schema.looks, looks.batch_key == batches.batch_key)
-        .where(
-            batches.state == int(BatchState.PROCESSING),
-            # A time that lies ahead is one from before the clock was set back: no result has come since.
-            or_(
-                quiet_since <= now - timedelta(seconds=stuck_after_seconds),
-                quiet_since > now + timedelta(seconds=AHEAD_SECONDS_MAX),
-            ),
-        )
+        select(quiet.batch_key)
+        .outerjoin(schema.looks, looks.batch_key == quiet.batch_key)
         # Both MySQL and SQLite sort NULL before every time.
-        .order_by(looks.look_time, batches.batch_key)
+        .order_by(looks.look_time, quiet.batch_key)
         .limit(STUCK_BATCHES_MAX)
     )
     return list((await connection.scalars(query)).all())
+
+
+def _quiet(since: datetime, ahead: datetime) -> Any:
+    """Select the keys of the open batches without a result since a time, along three ranges of an index.
+
+    A time that lies ahead is one from before the clock was set back: no result has come since.
+    """
+    batches = schema.batches.c
+    last, created = batches.last_result_time, batches.create_time
+    parts = (
+        last <= since,
+        last > ahead,
+        last.is_(None) & or_(created <= since, created > ahead),
+    )
+    open_batches = select(batches.batch_key).where(batches.state == int(BatchState.PROCESSING))
+    return union_all(*(open_batches.where(part) for part in parts)).subquery().c
 
 
 async def list_counted_failures(connection: AsyncConnection, ended_within_seconds: float) -> list[int]:
@@ -82,44 +93,59 @@ async def read_batches(connection: AsyncConnection, keys: Collection[int]) -> li
     return [to_batch(row) for row in await connection.execute(query)] if keys else []
 
 
-async def write_repair(
-    connection: AsyncConnection, plan: RepairPlan, fingerprints: Fingerprints
-) -> Batch | None:
-    """Carry out a plan and keep a record of it.
+async def write_repairs(
+    connection: AsyncConnection, plans: Sequence[RepairPlan], fingerprints: Fingerprints
+) -> list[RepairOutcome]:
+    """Carry out plans for different batches and keep a record of each.
 
     Returns:
-        The batch after the repair; None, with nothing written, if it has changed since the plan was
-        made, or if it has ended and the plan does not recount it.
+        For each plan the batch after the repair; None, with nothing written for it, if the batch has changed
+        since the plan was made, or if it has ended and the plan does not recount it; the error if there is no
+        such batch.
 
     """
-    before = await lock_batch(connection, plan.batch_id)
-    if plan.batch_key not in {None, before.batch_key}:
-        return None
-    if before.revision != plan.revision or before.has_ended is not plan.recounts:
-        return None
-    keys = [(before.batch_key, result.job_id) for result in plan.results]
+    locked = {
+        batch.batch_id: batch for batch in await lock_batches(connection, {one.batch_id for one in plans})
+    }
+    valid = [plan for plan in plans if _still_applies(plan, locked.get(plan.batch_id))]
+    before = [locked[plan.batch_id] for plan in valid]
+    keys = [(locked[plan.batch_id].batch_key, one.job_id) for plan in valid for one in plan.results]
     stored = await read_attempts(connection, keys)
-    recording = repair(before, stored, plan)
-    await write_recording(
-        connection, recording, stored, ResultSource.RECONCILER, fingerprints, before=[before]
+    recordings = [repair(batch, stored, plan) for batch, plan in zip(before, valid, strict=True)]
+    recording = joined(recordings)
+    await write_recording(connection, recording, stored, ResultSource.RECONCILER, fingerprints, before=before)
+    records = [
+        _record(batch, recording.batches[plan.batch_id], plan.reason)
+        for batch, plan, own in zip(before, valid, recordings, strict=True)
+        if own.changed
+    ]
+    if records:
+        await connection.execute(_INSERT, records)
+    await delete_looks(connection, [one.batch_key for one in recording.batches.values() if one.has_ended])
+    return [
+        recording.batches.get(plan.batch_id) if plan.batch_id in locked else BatchNotFound(plan.batch_id)
+        for plan in plans
+    ]
+
+
+def _still_applies(plan: RepairPlan, batch: Batch | None) -> bool:
+    """Return whether a batch is as it was when its plan was made."""
+    return (
+        batch is not None
+        and plan.batch_key in {None, batch.batch_key}
+        and batch.revision == plan.revision
+        and batch.has_ended is plan.recounts
     )
-    after = recording.batches[plan.batch_id]
-    if recording.changed:
-        await _keep_record(connection, before, after, plan.reason)
-    if after.has_ended:
-        await delete_look(connection, after.batch_key)
-    return after
 
 
-async def _keep_record(connection: AsyncConnection, before: Batch, after: Batch, reason: str) -> None:
-    values = {
+def _record(before: Batch, after: Batch, reason: str) -> dict[str, Any]:
+    return {
         "batch_key": before.batch_key,
         **_columns(tallies_of(before), "before"),
         **_columns(tallies_of(after), "after"),
         "reason": reason[: schema.REASON_CHARACTERS_MAX],
         "repair_time": before.read_time,
     }
-    await connection.execute(_INSERT, values)
 
 
 def _columns(tallies: Tallies, when: str) -> dict[str, int]:

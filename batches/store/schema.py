@@ -90,6 +90,8 @@ batches = Table(
     Column("recent_history", short_bytes(RECENT_BYTES_MAX)),
     Index("batches_by_state", "state", "batch_key"),
     Index("batches_by_complete_time", "complete_time"),
+    # For the pass that looks for open batches without a recent result.
+    Index("batches_by_last_result", "state", "last_result_time"),
     # The key of a purged batch must not be reused while its results are still being deleted.
     sqlite_autoincrement=True,
     **TABLE_OPTIONS,

@@ -10,6 +10,7 @@ no earlier portion completes the batch.
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import lt
 
 from batches.batch import NO_JOBS, Tally
 from batches.look import PENDING_JOBS_MAX, PendingJob
@@ -159,30 +160,53 @@ class ListingWalk:
         )
 
 
-class SeenJobs:
-    """Finds out whether a list names a job twice, in eight bytes of memory for each job.
+class NotAscending(Exception):
+    """Jobs were added in ascending order, and are no longer: a duplicate may be among them."""
 
-    It keeps hashes, not names. Two of a million jobs share a hash in one of some 40 million lists;
-    such a batch is reported as an error, and nothing is written. The next pass is not affected,
-    since Python's hashes differ from process to process.
+
+class SeenJobs:
+    """Finds out whether a list names a job twice.
+
+    While its job ids ascend, in the byte order of ASCII, none is named twice, and only the last one is kept.
+    For a list in another order it keeps hashes, not names, in eight bytes of memory for each job. Two of a
+    million jobs share a hash in one of some 40 million lists; such a batch is reported as an error, and
+    nothing is written. The next pass is not affected, since Python's hashes differ from process to process.
 
     Args:
         jobs_max: How many jobs to expect.
+        may_ascend: Whether the jobs may be in ascending order; False for a list that was found not to be.
 
     """
 
-    def __init__(self, jobs_max: int) -> None:
-        # Equal hashes are in the same bucket, so only a bucket at a time has to be a set.
-        self._buckets = [array("q") for _ in range(max(1, jobs_max // BUCKET_JOBS))]
+    def __init__(self, jobs_max: int, *, may_ascend: bool = True) -> None:
+        self._jobs_max = jobs_max
+        self._buckets: list[array[int]] | None = None if may_ascend else self._new_buckets()
+        self._last = ""
 
-    def add(self, job_ids: Iterable[str]) -> None:
-        """Add the jobs of a page."""
+    def _new_buckets(self) -> "list[array[int]]":
+        # Equal hashes are in the same bucket, so only a bucket at a time has to be a set.
+        return [array("q") for _ in range(max(1, self._jobs_max // BUCKET_JOBS))]
+
+    def add(self, job_ids: Sequence[str]) -> None:
+        """Add the jobs of a page.
+
+        Raises:
+            NotAscending: Only the jobs before ascend: add all of them to one for lists in another order.
+
+        """
+        if self._buckets is None:
+            if all(map(lt, (self._last, *job_ids), job_ids)):
+                self._last = job_ids[-1] if job_ids else self._last
+                return
+            if self._last:
+                raise NotAscending
+            self._buckets = self._new_buckets()
         for job_hash in map(hash, job_ids):
             self._buckets[job_hash % len(self._buckets)].append(job_hash)
 
     def has_duplicate(self) -> bool:
         """Return whether a job was added twice."""
-        return any(len(set(bucket)) < len(bucket) for bucket in self._buckets)
+        return any(len(set(bucket)) < len(bucket) for bucket in self._buckets or ())
 
 
 def _to_result(batch_id: str, job: QueueJob, outcome: JobOutcome) -> JobResult:

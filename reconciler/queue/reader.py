@@ -11,7 +11,7 @@ from typing import Protocol
 
 from batches.batch import Batch
 from batches.result import StoredAttempt
-from reconciler.queue.listing import Listing, ListingWalk, SeenJobs
+from reconciler.queue.listing import Listing, ListingWalk, NotAscending, SeenJobs
 from reconciler.queue.pages import JobPages
 from reconciler.queue.port import JobQueue, QueueContradiction, QueueCounts
 
@@ -52,8 +52,13 @@ class ListingReader:
             DatabaseUnavailable: The database does not answer.
 
         """
+        try:
+            return await self._read(batch, counts, SeenJobs(counts.total))
+        except NotAscending:  # after some pages: they are read again, and remembered this time
+            return await self._read(batch, counts, SeenJobs(counts.total, may_ascend=False))
+
+    async def _read(self, batch: Batch, counts: QueueCounts, seen: SeenJobs) -> Listing:
         walk = ListingWalk(batch.batch_id, results_max=self._results_max)
-        seen = SeenJobs(counts.total)
         await self._walk(walk, batch.batch_key, "", seen=seen, jobs_max=counts.total)
         return replace(walk.listing(), has_duplicate=seen.has_duplicate())
 

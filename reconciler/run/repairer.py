@@ -31,6 +31,7 @@ from reconciler.queue.port import (
 )
 from reconciler.queue.reader import ListingReader
 from reconciler.run.queue_errors import left_by
+from reconciler.run.repair_writer import RepairWriter
 from reconciler.run.result import BatchInProgress, Word
 
 RETRIES_MAX = 3
@@ -51,6 +52,7 @@ class Repairer:
     def __init__(self, queue: JobQueue, store: BatchStore, word: Word, *, dry_run: bool) -> None:
         self._queue = queue
         self._store = store
+        self._writer = RepairWriter(store)
         self._reader = ListingReader(queue, store)
         self._word = word
         self._dry_run = dry_run
@@ -173,7 +175,7 @@ class Repairer:
         if self._dry_run:
             after: Batch | None = await self._simulate(batch.current, plan)
         else:
-            after = await self._store.write_repair(plan)
+            after = await self._writer.write(plan)
         if after is None:
             raise _ChangedMeanwhile
         batch.add_repair(plan, planned.reasons, after, planned.unfinished)

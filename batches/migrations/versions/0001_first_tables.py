@@ -140,6 +140,8 @@ def create_batches() -> None:
         indexes={
             "batches_by_state": ("state", "batch_key"),
             "batches_by_complete_time": ("complete_time",),
+            # Of schema 0014, which creates it in older databases.
+            "batches_by_last_result": ("state", "last_result_time"),
         },
         sqlite_autoincrement=True,
     )

@@ -6,7 +6,7 @@ from batches.batch import Tally
 from batches.fingerprint import as_text, fingerprint_of
 from batches.history import POINT_BYTES
 from batches.repair import RepairPlan
-from batches.store import check
+from batches.store import check, row_counts
 from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
 from batches.store.database import Database
@@ -102,6 +102,38 @@ async def test_all_pages_are_checked(
     pages = [page async for page in store.check()]
     assert [(page.batches, page.results) for page in pages] == [(3, 4), (3, 0), (1, 2)]
     assert [page.differences for page in pages] == [[], [], [Difference("batch-6", "failed_jobs", 1, 0)]]
+
+
+async def test_large_batch_is_counted_range_by_range(
+    store: BatchStore, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No statement reads more rows than it has time for, and each one tells how far the check has come."""
+    monkeypatch.setattr(row_counts, "RANGE_ROWS", 4)
+    await create(store, 12, "large")
+    await report(store, *results(11, batch_id="large"), result("f", FAILED, batch_id="large"))
+    for batch_id, jobs in (("a", 2), ("b", 2), ("c", 1)):
+        await create(store, jobs, batch_id)
+        await report(store, *results(jobs, batch_id=batch_id))
+    counted: list[int] = []
+    (page,) = [page async for page in store.check(counted.append)]
+    assert (page.results, page.differences) == (17, [])
+    assert sum(counted) == 17
+    assert max(counted) <= 4
+    await execute(database, "DELETE FROM job_results WHERE job_id = 'job-00009'")
+    (page,) = [page async for page in store.check()]
+    assert page.differences == [Difference("large", "succeeded_jobs", 11, 10)]
+
+
+async def test_page_ends_before_a_batch_with_too_many_rows(
+    store: BatchStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A snapshot is not kept open for several large batches, since the database keeps old rows for it."""
+    monkeypatch.setattr(check, "PAGE_ROWS", 4)
+    for batch_id, jobs in (("a", 1), ("b", 3), ("c", 9), ("d", 1)):
+        await create(store, jobs, batch_id)
+        await report(store, *results(jobs, batch_id=batch_id))
+    pages = [page async for page in store.check()]
+    assert [(page.batches, page.results) for page in pages] == [(2, 4), (1, 9), (1, 1)]
 
 
 async def test_checking_an_empty_database_yields_no_pages(store: BatchStore) -> None:

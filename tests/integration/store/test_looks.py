@@ -7,10 +7,21 @@ import pytest
 from batches.errors import BatchNotFound
 from batches.look import LastLook, Look, PendingJob, QueuePending
 from batches.repair import RepairPlan
-from batches.store import schema
+from batches.store import repairs, schema
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from tests.integration.store.steps import count_rows, create, execute, on_sqlite, report
+from tests.integration.store.steps import (
+    ago,
+    count_rows,
+    create,
+    execute,
+    insert_batches,
+    on_servers,
+    on_sqlite,
+    report,
+    rows_read,
+    update_statistics,
+)
 from tests.support.samples import result
 
 JOBS = (PendingJob("a", "sync_row", 1), PendingJob("b", "sync_row", 2))
@@ -127,6 +138,21 @@ async def test_only_batches_without_a_recent_result_are_stuck(store: BatchStore,
         "UPDATE batches SET last_result_time = '2000-01-01 00:00:00.000000' WHERE batch_id = 'silent'",
     )
     assert await stuck(store, 300) == ["silent", "never"]
+
+
+@on_servers
+async def test_listing_stuck_batches_does_not_read_the_other_open_ones(database: Database) -> None:
+    await insert_batches(database, [f"open-{number}" for number in range(500)], last_result_time=ago(0))
+    for number, silent_for in enumerate((3_600, 7_200, -7_200)):
+        await insert_batches(database, [f"stuck-{number}"], last_result_time=ago(silent_for))
+    await insert_batches(database, ["new"], last_result_time=None, create_time=ago(3_600))
+    await update_statistics(database)
+    async with database.engine.connect() as connection:
+        before = await rows_read(connection)
+        stuck_batches = await repairs.list_stuck(connection, 300)
+        rows = await rows_read(connection) - before
+    assert len(stuck_batches) == 4
+    assert rows < 100
 
 
 @on_sqlite

@@ -1,9 +1,11 @@
 """What is kept of a list of jobs, and how a duplicate is found."""
 
+import tracemalloc
+
 import pytest
 
 from batches.result import StoredAttempt
-from reconciler.queue.listing import ListingWalk, SeenJobs
+from reconciler.queue.listing import ListingWalk, NotAscending, SeenJobs
 from reconciler.queue.port import QueueJob
 from tests.support.samples import FAILED, SUCCEEDED, WORKER
 from tests.unit.reconciler.jobs import job
@@ -62,11 +64,13 @@ def test_the_result_set_aside_counts_towards_the_limit(pages: int) -> None:
     assert len(walk.listing().missing) <= 3
 
 
-@pytest.mark.parametrize("name", ["job-{}", "job-{:07}"], ids=["in any order", "ascending"])
+@pytest.mark.parametrize(
+    ("name", "may_ascend"), [("job-{}", True), ("job-{:07}", False)], ids=["in any order", "ascending"]
+)
 @pytest.mark.parametrize("again", [0, 999_999], ids=["the first", "the last"])
-def test_a_job_among_a_million_is_found_again(name: str, again: int) -> None:
+def test_a_job_among_a_million_is_found_again(name: str, again: int, *, may_ascend: bool) -> None:
     """A million different jobs have no duplicate."""
-    seen = SeenJobs(1_000_000)
+    seen = SeenJobs(1_000_000, may_ascend=may_ascend)
     for begin in range(0, 1_000_000, 5_000):
         seen.add([name.format(number) for number in range(begin, begin + 5_000)])
     seen.add([])
@@ -80,3 +84,33 @@ def test_a_job_is_found_twice_on_one_page() -> None:
     seen = SeenJobs(4)
     seen.add(["a", "b", "b", "c"])
     assert seen.has_duplicate()
+
+
+def test_ascending_jobs_take_no_memory() -> None:
+    """A list of ten million jobs would take 80 MB otherwise, and its check a third of the time of a pass."""
+    seen = SeenJobs(10_000_000)
+    tracemalloc.start()
+    try:
+        for page in range(10):
+            seen.add([f"job-{page}-{number:04}" for number in range(5_000)])
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not seen.has_duplicate()
+    assert kept < 20_000
+
+
+@pytest.mark.parametrize("last", ["job-3", "job-2", "a"], ids=["the same", "an earlier one", "a new one"])
+def test_jobs_that_stop_ascending_are_not_taken_for_all_different(last: str) -> None:
+    seen = SeenJobs(10)
+    seen.add(["job-1", "job-2"])
+    seen.add(["job-3"])
+    with pytest.raises(NotAscending):
+        seen.add([last])
+
+
+def test_duplicate_on_the_first_page_is_found() -> None:
+    for page in (["a", "a"], ["a", "b", "b"], ["b", "a", "b"]):
+        seen = SeenJobs(10)
+        seen.add(page)
+        assert seen.has_duplicate()

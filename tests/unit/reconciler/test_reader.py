@@ -53,6 +53,15 @@ async def test_a_duplicate_is_found_however_far_apart() -> None:
     assert listing.has_duplicate
 
 
+async def test_a_list_that_ascends_only_at_first_is_read_again() -> None:
+    """Its first jobs were not remembered, and one of them may follow once more."""
+    ascending = [job(f"job-{number:05}") for number in range(12_000)]
+    for extra, has_duplicate in ((job("job-00003"), True), (job("a"), False)):
+        one = world([*ascending, extra], {})
+        listing = await ListingReader(one, one).read(BATCH, QueueCounts(total=12_001))
+        assert (listing.has_duplicate, listing.jobs, listing.new) == (has_duplicate, 12_001, 12_001)
+
+
 class PagedQueue:
     """A queue that answers pages as told.
 
@@ -80,7 +89,8 @@ class PagedQueue:
 ENDLESS: dict[str, tuple[Callable[[int], JobPage], int]] = {
     "the same token again": (lambda _page: JobPage((), "token"), 3),
     "ever new tokens without jobs": (lambda page: JobPage((), str(page)), EMPTY_PAGES_MAX + 2),
-    "ever the same job": (lambda page: JobPage((job("job"),), str(page)), 12),
+    # The first two pages, and the one that is being requested then, come twice.
+    "ever the same job": (lambda page: JobPage((job("job"),), str(page)), 15),
 }
 
 
@@ -98,7 +108,7 @@ async def test_empty_pages_between_others_do_not_end_a_list() -> None:
     pages = 3 * EMPTY_PAGES_MAX
 
     def every_other(page: int) -> JobPage:
-        jobs = (job(f"job-{page}"),) if page % 2 else ()
+        jobs = (job(f"job-{page:04}"),) if page % 2 else ()
         return JobPage(jobs, str(page) if page < pages else "")
 
     listing = await ListingReader(PagedQueue(every_other), world([], {})).read(
