@@ -48,6 +48,10 @@ REPLICATION_ACCOUNT = (
 MEMBERS = text(
     "SELECT MEMBER_PORT, MEMBER_STATE, MEMBER_ROLE FROM performance_schema.replication_group_members"
 )
+RECOVERING = text(
+    "SELECT COUNT(*) FROM performance_schema.replication_group_members"
+    " WHERE MEMBER_ID = @@server_uuid AND MEMBER_STATE = 'RECOVERING'"
+)
 ONLINE = "ONLINE"
 PRIMARY = "PRIMARY"
 VERSION = text("SELECT VERSION()")
@@ -101,10 +105,13 @@ class Group(DatabaseCluster):
         await run(node, "STOP GROUP_REPLICATION")
 
     async def start_again(self, node: DatabaseServer) -> None:
-        """Start a node, and let it join."""
+        """Start a node, and let it join unless it does."""
         await asyncio.to_thread(node.resume)
         await asyncio.to_thread(node.start)
-        await run(node, "START GROUP_REPLICATION")
+        async with administrator(node) as connection:
+            is_joining = await connection.scalar(RECOVERING)
+        if not is_joining:
+            await run(node, "START GROUP_REPLICATION")
 
     @asynccontextmanager
     async def cut_off(self, node: DatabaseServer) -> AsyncIterator[None]:

@@ -80,10 +80,13 @@ class Load:
         }
 
     async def work(self, workers: Sequence[int], until: asyncio.Future[None]) -> None:
-        """Report with some workers at each server, and measure until then."""
+        """Report with some workers at each server, and measure until then; a failure of `until` ends them."""
         until.add_done_callback(self._end)
-        places = [place for place, number in enumerate(workers) for _ in range(number)]
-        await asyncio.gather(*(self._work(place, until) for place in places))
+        async with asyncio.TaskGroup() as working:
+            for place, number in enumerate(workers):
+                for _ in range(number):
+                    working.create_task(self._work(place, until))
+            await until
 
     async def create(self) -> None:
         """Create the batches, without a total."""

@@ -81,6 +81,13 @@ class LocalNode:
                 await asyncio.to_thread(self._namespace.end_pod, pod, await process.wait())
             else:
                 await self._serve(pod, address, process)
+        except (ProcessLookupError, TimeoutError) as error:
+            ended_with = process.returncode
+            if ended_with is None:
+                process.kill()
+            log = b"\n".join(await output).decode()
+            error.add_note(f"{name}, of {container['image']}, ended with {ended_with}: {log}")
+            raise
         finally:
             if process.returncode is None:
                 process.kill()
