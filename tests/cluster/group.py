@@ -48,9 +48,9 @@ REPLICATION_ACCOUNT = (
 MEMBERS = text(
     "SELECT MEMBER_PORT, MEMBER_STATE, MEMBER_ROLE FROM performance_schema.replication_group_members"
 )
-RECOVERING = text(
+IS_MEMBER = text(
     "SELECT COUNT(*) FROM performance_schema.replication_group_members"
-    " WHERE MEMBER_ID = @@server_uuid AND MEMBER_STATE = 'RECOVERING'"
+    " WHERE MEMBER_ID = @@server_uuid AND MEMBER_STATE IN ('RECOVERING', 'ONLINE')"
 )
 ONLINE = "ONLINE"
 PRIMARY = "PRIMARY"
@@ -105,12 +105,12 @@ class Group(DatabaseCluster):
         await run(node, "STOP GROUP_REPLICATION")
 
     async def start_again(self, node: DatabaseServer) -> None:
-        """Start a node, and let it join unless it does."""
+        """Start a node, and let it join unless it is a member, as the others are while one is away."""
         await asyncio.to_thread(node.resume)
         await asyncio.to_thread(node.start)
         async with administrator(node) as connection:
-            is_joining = await connection.scalar(RECOVERING)
-        if not is_joining:
+            is_member = await connection.scalar(IS_MEMBER)
+        if not is_member:
             await run(node, "START GROUP_REPLICATION")
 
     @asynccontextmanager
