@@ -124,7 +124,11 @@ class DatabaseUnusable(DatabaseUnavailable):
 
 
 class NodeNotWritable(DatabaseUnavailable):
-    """The database node answers, but takes no writes: it is read-only, or not in step with its cluster."""
+    """The database node answers, but takes no writes."""
+
+
+class NodeLeft(NodeNotWritable):
+    """The database node has left its cluster, and may answer reads with a state that grows old."""
 
 
 class TransactionTooLarge(DatabaseUnavailable):

@@ -4,7 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from batches.errors import NodeNotWritable
+from batches.errors import NodeLeft, NodeNotWritable
 from batches.store.refusals import UNKNOWN_VARIABLE, code_of
 
 SYNCED = "Synced"
@@ -27,24 +27,25 @@ async def require_writable(connection: AsyncConnection) -> None:
     the database may lead to another node by then.
 
     Raises:
-        NodeNotWritable: the node is read-only, or not in step with its cluster.
+        NodeLeft: the node is not in step with its cluster.
+        NodeNotWritable: the node is read-only.
 
     """
     if connection.dialect.name == "sqlite":
         await connection.execute(text("SELECT 1"))
-    elif not await _is_writable(connection):
+    elif (reason := await _why_not_writable(connection)) is not None:
         await connection.invalidate()
-        raise NodeNotWritable
+        raise reason
 
 
-async def _is_writable(connection: AsyncConnection) -> bool:
-    read_only = await connection.scalar(text("SELECT @@GLOBAL.read_only"))
-    if str(read_only) not in {"0", "OFF"}:
-        return False
+async def _why_not_writable(connection: AsyncConnection) -> NodeNotWritable | None:
     state = (await connection.execute(text("SHOW STATUS LIKE 'wsrep_local_state_comment'"))).first()
     if state is not None and state[1] != SYNCED:
-        return False
-    return await _member_state(connection) in {ONLINE, None}
+        return NodeLeft()
+    if await _member_state(connection) not in {ONLINE, None}:
+        return NodeLeft()
+    read_only = await connection.scalar(text("SELECT @@GLOBAL.read_only"))
+    return NodeNotWritable() if str(read_only) not in {"0", "OFF"} else None
 
 
 async def _member_state(connection: AsyncConnection) -> str | None:

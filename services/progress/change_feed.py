@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from batches.batch import Batch, Version
-from batches.errors import DatabaseUnavailable
+from batches.errors import DatabaseUnavailable, NodeLeft
 from services.progress.discovery import Discovery
 from services.progress.pending_ids import PendingIds
 from services.progress.watch_hub import WatchHub
@@ -40,16 +40,25 @@ class ChangeFeed:
         discovery: finds new batches.
         hub: gets the changes.
         pending: the ids that are read before the next tick.
+        has_left: returns whether the database node has left its cluster: it answers reads with a state that
+            grows old, which counts as no answer.
 
     """
 
     def __init__(
-        self, read_changed: ReadChanged, discovery: Discovery, hub: WatchHub, pending: PendingIds
+        self,
+        read_changed: ReadChanged,
+        discovery: Discovery,
+        hub: WatchHub,
+        pending: PendingIds,
+        *,
+        has_left: Callable[[], bool],
     ) -> None:
         self._read_changed = read_changed
         self._discovery = discovery
         self._hub = hub
         self._pending = pending
+        self._has_left = has_left
         self._next_tick = time.monotonic()
         self._complete_at = self._next_tick
 
@@ -82,6 +91,8 @@ class ChangeFeed:
             return True
         read = self._hub.begin_read()
         try:
+            if self._has_left():
+                raise NodeLeft
             async with asyncio.timeout(UNREADABLE_SECONDS_MAX):
                 created = await self._discovery.read() if looks_for_new else None
                 changed, gone = await self._read_changed(versions) if versions else ([], [])

@@ -30,6 +30,7 @@ from services.progress.change_feed import ChangeFeed
 from services.progress.convert import BatchConverter
 from services.progress.discovery import Discovery
 from services.progress.group_commit import GroupCommit, Record
+from services.progress.membership import Membership
 from services.progress.metrics import FlushMetrics, ProgressCollector
 from services.progress.notify_hosts import NotifyHosts
 from services.progress.operations_servicer import OperationsServicer
@@ -107,7 +108,14 @@ def _assemble(
     store, pending = BatchStore(reads), PendingIds()
     hub = WatchHub(pending.add, watches_max=settings.watches_max)
     news = NewsStore(reads)
-    feed = ChangeFeed(store.read_changed, Discovery(news.read_created), hub, pending)
+    membership = Membership(partial(health.read, require_writable))
+    feed = ChangeFeed(
+        store.read_changed,
+        Discovery(news.read_created),
+        hub,
+        pending,
+        has_left=lambda: membership.has_left,
+    )
     group_commit = GroupCommit(
         _measured(partial(BatchStore(recording).record_results, source=ResultSource.WORKER), telemetry),
         pending.add,
@@ -150,12 +158,11 @@ def _assemble(
         BackgroundTask(overview.run),
         BackgroundTask(node_watch.run),
     )
-    check = partial(health.read, require_writable)
     return Deployable(
         settings,
         _service(
             add_to_server,
-            check,
+            membership.check,
             hub,
             tasks,
             partial(group_commit.require_room, 1),

@@ -27,7 +27,7 @@ class Store:
 
     def __init__(self) -> None:
         self.batch = BATCH
-        self.away = self.silent = False
+        self.away = self.silent = self.left = False
         self.reads: list[set[str]] = []
         self.looks = 0
 
@@ -66,7 +66,9 @@ class Scene:
         self.store, self.pending = Store(), RecordedWaits()
         self.hub = WatchHub(self.pending.add, watches_max=10)
         discovery = Discovery(self.store.read_created)
-        self.feed = ChangeFeed(self.store.read_changed, discovery, self.hub, self.pending)
+        self.feed = ChangeFeed(
+            self.store.read_changed, discovery, self.hub, self.pending, has_left=lambda: self.store.left
+        )
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -128,11 +130,11 @@ async def test_lag_grows_while_the_store_cannot_be_read() -> None:
             assert scene.feed.lag_seconds < late
 
 
-@pytest.mark.parametrize("trouble", ["away", "silent"])
+@pytest.mark.parametrize("trouble", ["away", "silent", "left"])
 async def test_watches_end_when_the_store_has_been_unreadable_for_long(
     monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    """Whether its reads fail or are not answered: their clients ask another server."""
+    """Whether its reads fail, are not answered, or are of a node that left its cluster."""
     monkeypatch.setattr(change_feed, "UNREADABLE_SECONDS_MAX", 0.3)
     scene = Scene()
     with scene.running():
