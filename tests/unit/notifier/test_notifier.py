@@ -21,7 +21,7 @@ from services.notifier.notifier import Notifier
 from services.notifier.subscriptions import SubscriptionsFile
 from tests.support.receiver import subscription, write_subscriptions
 
-SECONDS_MAX = 30
+SECONDS_MAX = 10
 QUEUE = Queue("billing")
 DELIVERY = ClaimedDelivery(1, "id", 1, "b", EventType.COMPLETED, QUEUE, None, "{}", attempts=1)
 
