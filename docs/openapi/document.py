@@ -17,8 +17,8 @@ The contract of Batch Progress over HTTP, as the gateway serves it: each call is
 Below /v1 are plain reads, events, a badge and files with the failed jobs of a batch.
 
 JSON is [ProtoJSON](https://protobuf.dev/programming-guides/json/): names in camelCase, 64-bit numbers as \
-strings, enums by name, times as RFC 3339. Unknown fields are ignored. The stream WatchBatch is not \
-described here, since OpenAPI has no words for its frames.
+strings, enums by name, times as RFC 3339. Unknown fields are ignored. The streams WatchBatch and \
+WatchBatches are not described here, since OpenAPI has no words for their frames.
 """
 SECURITY = {
     "type": "http",

@@ -9,7 +9,7 @@ from docs.openapi.calls import REQUEST_ID, Calls, Operation
 from docs.openapi.responses import JSON
 from docs.openapi.schemas import Schema, Schemas
 from services.gateway.badge import badge
-from services.gateway.live import event_stream
+from services.gateway.live import batch_events, selection_events
 from services.gateway.reads import failure_export
 from services.gateway.reads.failure_lines import Format
 from services.gateway.reads.reads import METHODS
@@ -29,6 +29,18 @@ from now to its end. At most four a second.
 - `refused`: an `Error`: the caller may not see the batch any longer.
 
 A stream that ends without `ended` or `refused` was cut: connect again with `Last-Event-ID`."""
+SELECTION_EVENTS = """\
+Sends the changes of many batches as server-sent events, for ever; at most one a second of each batch.
+
+- `batch`: a `Batch`: at first each one that is under way, then each newer state, and its end.
+- `deleted`: the `batchId` of a batch that was deleted before its end.
+- `live`: all that are under way were sent; any other that the client knows has ended or is gone. `resumed` \
+tells whether all ends since `Last-Event-ID` were sent, too. It also takes a `problem` back.
+- `problem`: an `Error`: the batches may be out of date.
+- `refused`: an `Error`: the caller may not see them any longer, or more than 1,000 are under way.
+
+A stream that ends without `refused` was cut: connect again with `Last-Event-ID`. A batch is not followed \
+beyond its end."""
 FAILURES = """\
 Sends every failed job of a batch in ascending order of job_id, without error_details. The server is asked \
 page by page. A file that breaks off ends with the connection, without the last chunk.
@@ -40,6 +52,10 @@ LAST_EVENT_ID: Schema = {
     "in": "header",
     "description": "The id of the last event that the client has; it is not sent again.",
     "schema": {"type": "string"},
+}
+STREAM: Schema = {
+    "description": "The events.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 BADGE_PARAMETERS: tuple[Schema, ...] = (
     {
@@ -76,7 +92,12 @@ class Routes:
     def paths(self) -> dict[str, Any]:
         """Return the operations by path."""
         reads = {path: self._read(self._methods[method.info.name]) for path, method in METHODS.items()}
-        paths = {**reads, event_stream.PATH: self._events(), badge.PATH: self._badge()}
+        paths = {
+            **reads,
+            batch_events.PATH: self._events(),
+            selection_events.PATH: self._selection_events(),
+            badge.PATH: self._badge(),
+        }
         paths |= {path: self._failures(kind) for path, kind in failure_export.PATHS.items()}
         return {path: {"get": operation} for path, operation in paths.items()}
 
@@ -90,10 +111,6 @@ class Routes:
 
     def _events(self) -> Operation:
         read = self._read(self._methods["GetBatch"])
-        stream = {
-            "description": "The events.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        }
         known = {"description": "The batch has ended, and the client knows it: do not connect again."}
         return {
             **read,
@@ -101,7 +118,19 @@ class Routes:
             "summary": "Sends a batch as server-sent events",
             "description": EVENTS,
             "parameters": [*read["parameters"], LAST_EVENT_ID],
-            "responses": {**read["responses"], "200": stream, "204": known},
+            "responses": {**read["responses"], "200": STREAM, "204": known},
+        }
+
+    def _selection_events(self) -> Operation:
+        read = self._read(self._methods["ListBatches"])
+        parameters = [one for one in read["parameters"] if one.get("name") in {"labels", "batch_id_prefix"}]
+        return {
+            **read,
+            "operationId": "BatchesEvents",
+            "summary": "Sends the changes of many batches as server-sent events",
+            "description": SELECTION_EVENTS,
+            "parameters": [*parameters, REQUEST_ID, LAST_EVENT_ID],
+            "responses": {**read["responses"], "200": STREAM},
         }
 
     def _failures(self, kind: Format) -> Operation:

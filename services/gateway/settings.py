@@ -43,8 +43,8 @@ class GatewaySettings(UpstreamSettings):
     token_file: ReadableFile | None = Field(
         default=None,
         description="A file with the bearer token of a reader, for the watches behind /v1/batch/events and"
-        " the reads of callers without a token. It is read again for each call, so that replacing it needs no"
-        " restart. Default: none.",
+        " /v1/batches/events, and the reads of callers without a token. It is read again for each call, so"
+        " that replacing it needs no restart. Default: none.",
     )
     anonymous_reads: bool | None = Field(
         default=None,
@@ -93,13 +93,14 @@ class GatewaySettings(UpstreamSettings):
     viewers_max: int = Field(
         default=10_000,
         ge=1,
-        description="Maximum number of viewers of /v1/batch/events at a time; others are answered 429."
-        " Default 10,000: about 210 MiB.",
+        description="Maximum number of viewers of /v1/batch/events and /v1/batches/events at a time; others"
+        " are answered 429. Default 10,000: about 210 MiB.",
     )
     batch_viewers_max: int = Field(
         default=5_000,
         ge=1,
-        description="Maximum number of those viewers that view the same batch. Default 5,000: half of them.",
+        description="Maximum number of those viewers that view the same batch, or the same selection of"
+        " batches. Default 5,000: half of them.",
     )
     watches_max: int = Field(
         default=500,
@@ -107,6 +108,13 @@ class GatewaySettings(UpstreamSettings):
         description="Maximum number of batches with viewers at a time, each watched by one stream of the"
         " progress server that all its viewers share. Default 500: a fortieth of the watches that one server"
         " allows.",
+    )
+    selections_max: int = Field(
+        default=50,
+        ge=1,
+        description="Maximum number of selections of batches with viewers at a time, each watched by one"
+        " stream of the progress server that all its viewers share. Default 50: up to 4 MB each, if 1,000 of"
+        " its batches are under way and 1,000 have ended.",
     )
     drain_seconds: float = Field(
         default=20,

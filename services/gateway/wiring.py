@@ -23,12 +23,7 @@ from services.gateway.contract.forwarding import Bounds, Forwarder
 from services.gateway.contract.methods import methods_of
 from services.gateway.contract.request_bodies import BODY_BYTES_MAX
 from services.gateway.contract.upstream import Upstream
-from services.gateway.live import event_stream
-from services.gateway.live.admission import Admissions
-from services.gateway.live.batch_source import BatchSource
-from services.gateway.live.event_stream import EventStreams
-from services.gateway.live.metrics import ViewerCollector
-from services.gateway.live.viewer_hub import ViewerHub
+from services.gateway.live.live_events import LiveBounds, LiveEvents
 from services.gateway.page.files import page_application
 from services.gateway.reads import failure_export
 from services.gateway.reads.failure_export import FailureExports
@@ -62,18 +57,18 @@ class GatewayServer:
         metrics = CallMetrics(registry, (method.path for method in methods))
         contract = contract_application(methods, self._forwarder, metrics)
         own_origin = OriginCheck(contract, settings.origins, FOREIGN_ORIGIN)
-        self._events = _event_streams(upstream, self._forwarder, callers, settings)
+        self._events = LiveEvents(upstream, self._forwarder, callers, _live_bounds(settings))
         routes: dict[str, ASGIApp] = {
             **{method.path: contract if method.is_read else own_origin for method in methods},
             **dict.fromkeys(METHODS, Reads(self._forwarder, metrics)),
             **dict.fromkeys(failure_export.PATHS, FailureExports(self._forwarder, metrics)),
-            event_stream.PATH: self._events,
+            **self._events.routes,
             badge.PATH: Badges(self._forwarder, metrics),
         }
         page = page_application(has_changes=settings.page_changes, job_url=settings.job_url)
         self._gateway = Gateway(routes, page, settings.hosts, settings.origins)
         registry.register(self._collector())
-        registry.register(ViewerCollector(self._events))
+        registry.register(self._events.collector)
         self._web = WebServer(self._gateway.app(), self._options(settings))
         self._socket: socket.socket = bind(settings.listen)
         self.port: int = self._socket.getsockname()[1]
@@ -132,13 +127,10 @@ async def gateway_server(
         yield server, serving
 
 
-def _event_streams(
-    upstream: Upstream, forwarder: Forwarder, callers: Callers, settings: GatewaySettings
-) -> EventStreams:
-    """Return what answers viewers of batches."""
-    source = BatchSource(upstream, forwarder, callers)
-    hub = ViewerHub(source, batch_viewers_max=settings.batch_viewers_max, watches_max=settings.watches_max)
-    return EventStreams(hub, Admissions(source.get_batch), callers, settings.viewers_max)
+def _live_bounds(settings: GatewaySettings) -> LiveBounds:
+    return LiveBounds(
+        settings.viewers_max, settings.batch_viewers_max, settings.watches_max, settings.selections_max
+    )
 
 
 def _callers(settings: GatewaySettings) -> Callers:

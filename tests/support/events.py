@@ -40,7 +40,15 @@ async def viewed(
     door: Door, batch_id: str, **headers: str
 ) -> AsyncIterator[tuple[dict[str, str], AsyncGenerator[Event, None]]]:
     """View a batch while the context is open; yields the headers of the answer and its events."""
-    async with door.answering("GET", path_of(batch_id), b"", headers) as (status, named, reader):
+    async with _answer(door, path_of(batch_id), headers) as answer:
+        yield answer
+
+
+@asynccontextmanager
+async def _answer(
+    door: Door, path: str, headers: dict[str, str]
+) -> AsyncIterator[tuple[dict[str, str], AsyncGenerator[Event, None]]]:
+    async with door.answering("GET", path, b"", headers) as (status, named, reader):
         assert status == 200, (status, named)
         parts = parts_of(named, reader)
         yield named, events_of(_unzipped(parts) if "content-encoding" in named else parts)
@@ -49,7 +57,14 @@ async def viewed(
 @asynccontextmanager
 async def events(door: Door, batch_id: str, **headers: str) -> AsyncIterator[AsyncGenerator[Event, None]]:
     """View a batch while the context is open; yields its events, without comments."""
-    async with viewed(door, batch_id, **headers) as (_, found):
+    async with path_events(door, path_of(batch_id), **headers) as found:
+        yield found
+
+
+@asynccontextmanager
+async def path_events(door: Door, path: str, **headers: str) -> AsyncIterator[AsyncGenerator[Event, None]]:
+    """View a path while the context is open; yields its events, without comments."""
+    async with _answer(door, path, headers) as (_, found):
         yield (event async for event in found if event.name != COMMENT)
 
 

@@ -76,6 +76,9 @@ def _method(service: ServiceDescriptor, method: MethodDescriptor) -> Method:
 
 
 def method_named(name: str) -> Method:
-    """Return the method of ProgressService with a name."""
-    service = SERVICES[0]
-    return _method(service, service.methods_by_name[name])
+    """Return the method with a name, which only one of the services has."""
+    return next(
+        _method(service, service.methods_by_name[name])
+        for service in SERVICES
+        if name in service.methods_by_name
+    )

@@ -1,20 +1,20 @@
 """Lets viewers in: each is asked for with its own token, and again while it views.
 
-Viewers of a batch with the same token share the question.
+Viewers of the same thing with the same token share the question.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import grpc
 import structlog
 
-from batchprogress.v1 import progress_pb2 as pb
+from rpc.answers.refusal import Refusal
 from services.gateway.contract.answers import Answer, to_answer, unreached
 from services.gateway.contract.caller import Metadata
 
@@ -28,37 +28,36 @@ REFUSED = frozenset(
     {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND}
 )
 """Answers that end a viewer. Any other failure says nothing about its rights, and is asked again."""
-Ask = Callable[[], Coroutine[Any, Any, pb.Batch]]
+Viewed = TypeVar("Viewed", bound=Hashable)
+Found = TypeVar("Found")
 
 _log = structlog.get_logger()
 
 
-class Admission:
-    """The right of some viewers to see a batch.
+class Admission(Generic[Found]):
+    """The right of some viewers to see something.
 
     Args:
-        ask: reads the batch with their token; raises an Answer.
+        ask: asks for it with their token; raises an Answer.
+        lasts: whether what was found later gives the same right as what was found first.
 
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(
+        self, ask: Callable[[], Coroutine[Any, Any, Found]], lasts: Callable[[Found, Found], bool]
+    ) -> None:
         self._ask = ask
-        self._asking: asyncio.Task[pb.Batch] | None = None
+        self._lasts = lasts
+        self._asking: asyncio.Task[Found] | None = None
         self._asked_at = 0.0
-        self._batch = pb.Batch()
         self._keeping: asyncio.Task[None] | None = None
         self.flags: set[asyncio.Event] = set()
         """The flags of the viewers."""
         self.refusal: Answer | None = None
         """Why they may not see it any longer."""
 
-    @property
-    def batch(self) -> pb.Batch:
-        """The batch as it was read last; only after `confirm`."""
-        return self._batch
-
-    async def confirm(self) -> None:
-        """Ask, unless it was asked within the last second.
+    async def confirm(self) -> Found:
+        """Ask, unless it was asked within the last second; return what was found.
 
         Raises:
             Answer: they may not see it, or the call has failed.
@@ -71,14 +70,14 @@ class Admission:
         # Shielded: a viewer that leaves must not cancel the question of others.
         try:
             async with asyncio.timeout(ANSWERED_SECONDS_MAX):
-                self._batch = await asyncio.shield(self._asking)
+                return await asyncio.shield(self._asking)
         except TimeoutError:
             raise to_answer(unreached(grpc.StatusCode.DEADLINE_EXCEEDED)) from None
 
-    def keep(self) -> None:
-        """Ask again from time to time."""
+    def keep(self, found: Found) -> None:
+        """Ask again from time to time; the right is that to what was found."""
         if self._keeping is None:
-            self._keeping = asyncio.create_task(self._keep())
+            self._keeping = asyncio.create_task(self._keep(found))
 
     def close(self) -> None:
         """Ask no more."""
@@ -86,11 +85,12 @@ class Admission:
             if task is not None:
                 task.cancel()
 
-    async def _keep(self) -> None:
+    async def _keep(self, found: Found) -> None:
         while self.refusal is None:
             await asyncio.sleep(ASKED_AGAIN_SECONDS * random.uniform(0.8, 1))  # noqa: S311  # jitter is no secret
             try:
-                await self.confirm()
+                if not self._lasts(found, await self.confirm()):
+                    self.refusal = _changed()
             except Answer as answer:
                 self.refusal = answer if answer.grpc_code in REFUSED else None
             except Exception as defect:  # noqa: BLE001  # nobody awaits this task, and viewers must be asked for
@@ -99,49 +99,60 @@ class Admission:
             flag.set()
 
 
-class Admissions:
+class Admissions(Generic[Viewed, Found]):
     """The admissions of all viewers.
 
     Args:
-        get_batch: reads a batch with the metadata of a viewer; raises an Answer.
+        ask: asks for something with the metadata of a viewer; raises an Answer.
+        lasts: whether what was found later gives the same right as what was found first. Default: always.
 
     """
 
-    def __init__(self, get_batch: Callable[[str, Metadata], Coroutine[Any, Any, pb.Batch]]) -> None:
-        self._get_batch = get_batch
-        self._admissions: dict[tuple[str, Metadata], Admission] = {}
+    def __init__(
+        self,
+        ask: Callable[[Viewed, Metadata], Coroutine[Any, Any, Found]],
+        lasts: Callable[[Found, Found], bool] = lambda _first, _later: True,
+    ) -> None:
+        self._ask = ask
+        self._lasts = lasts
+        self._admissions: dict[tuple[Viewed, Metadata], Admission[Found]] = {}
 
     @asynccontextmanager
     async def admitted(
-        self, batch_id: str, metadata: Metadata, flag: asyncio.Event
-    ) -> AsyncIterator[Admission]:
+        self, viewed: Viewed, metadata: Metadata, flag: asyncio.Event
+    ) -> AsyncIterator[tuple[Admission[Found], Found]]:
         """Let a viewer in while the context is open.
 
         Args:
-            batch_id: the batch.
+            viewed: what it wants to see.
             metadata: what the viewer has sent, with its token.
             flag: is set when it is refused later.
 
         Yields:
-            Its admission, with the batch.
+            Its admission, and what was found.
 
         Raises:
-            Answer: it may not see the batch, or the call has failed.
+            Answer: it may not see it, or the call has failed.
 
         """
         # Not by the request id as well: some proxies give each request one.
-        key = (batch_id, tuple(one for one in metadata if one[0] == "authorization"))
+        key = (viewed, tuple(one for one in metadata if one[0] == "authorization"))
         admission = self._admissions.get(key)
         if admission is None or admission.refusal is not None:
-            admission = self._admissions[key] = Admission(partial(self._get_batch, batch_id, metadata))
+            admission = self._admissions[key] = Admission(partial(self._ask, viewed, metadata), self._lasts)
         admission.flags.add(flag)
         try:
-            await admission.confirm()
-            admission.keep()
-            yield admission
+            found = await admission.confirm()
+            admission.keep(found)
+            yield admission, found
         finally:
             admission.flags.discard(flag)
             if not admission.flags:
                 admission.close()
                 if self._admissions.get(key) is admission:
                     del self._admissions[key]
+
+
+def _changed() -> Answer:
+    message = "the rights of this token have changed: connect again"
+    return to_answer(Refusal(grpc.StatusCode.PERMISSION_DENIED, "RIGHTS_CHANGED", message))

@@ -11,7 +11,7 @@ class Problem(Exception):
 
     Args:
         answer: the answer to a request that meets it.
-        is_final: whether it will not pass, since the batch is gone.
+        is_final: whether it will not pass, for example since the batch is gone.
         retry_seconds: the delay before another try that the server asks for.
 
     """

@@ -20,3 +20,14 @@ def event(name: str, json: str, *, event_id: str | None = None) -> bytes:
 def retry(milliseconds: int) -> bytes:
     """Return how long a client should wait before it connects again."""
     return f"retry: {milliseconds}\n\n".encode()
+
+
+def with_id(block: bytes, event_id: str) -> bytes:
+    """Return an event, or a comment, with the id that a client sends as Last-Event-ID after it.
+
+    Args:
+        block: one event or comment that has no id.
+        event_id: the id.
+
+    """
+    return f"id: {event_id}\n".encode() + block

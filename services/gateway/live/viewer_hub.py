@@ -1,22 +1,22 @@
-"""The viewer hub: all viewers of a batch share one watch of the progress server.
+"""The viewer hub: all viewers of the same topic share one watch of the progress server.
 
-Each viewer has a flag and no queue: when the flag is set it takes the newest view and sends it, so that
+Each viewer has a flag and no queue: when the flag is set it takes what is newest and sends it, so that
 a slow viewer skips states and costs no memory. A watch that is cut is opened again after the last
-revision; meanwhile viewers are told that the server is away.
+state; meanwhile viewers are told that the server is away.
 """
 
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import structlog
 
 from services.gateway.contract.answers import busy
-from services.gateway.live.problems import Problem, away, defective, gone
-from services.gateway.live.snapshot import Snapshot
+from services.gateway.live.problems import Problem, defective
 from services.gateway.live.topic import Topic
 
 QUIET_TRIES = 1
@@ -29,65 +29,75 @@ RETRY_SECONDS_MAX = 2.0
 PAUSE_SECONDS_MAX = 1.0
 """The longest wait before viewers are woken again."""
 
+Key = TypeVar("Key", bound=Hashable)
+AnyTopic = TypeVar("AnyTopic", bound=Topic)
+
 _log = structlog.get_logger()
 
 
-class Source(Protocol):
-    """Where batches come from; raises Problems."""
+@dataclass(frozen=True, slots=True)
+class HubBounds:
+    """How much a hub shows."""
 
-    async def read(self, batch_id: str) -> Snapshot:
-        """Return a batch as it is now."""
+    what: str
+    """What the viewers of a topic view, for the message of a refusal."""
+    topic_viewers_max: int
+    """Viewers of one topic at a time."""
+    topics_max: int
+    """Topics watched at a time."""
 
-    def watch(self, batch_id: str, after_revision: int) -> AsyncGenerator[Snapshot | None, None]:
-        """Yield the states after a revision until the batch ends; None if there is none, but it answers."""
 
-
-class ViewerHub:
-    """Shows batches to their viewers, within bounds.
+class ViewerHub(Generic[Key, AnyTopic]):
+    """Shows topics to their viewers, within bounds.
 
     Args:
-        source: where batches come from.
-        batch_viewers_max: viewers of one batch at a time.
-        watches_max: batches watched at a time.
+        new_topic: makes a topic that is not watched yet.
+        follow: shows what one watch brings until it ends; raises a Problem if nothing else has ended it.
+        bounds: of viewers and topics.
 
     """
 
-    def __init__(self, source: Source, *, batch_viewers_max: int, watches_max: int) -> None:
-        self._source = source
-        self._batch_viewers_max = batch_viewers_max
-        self._watches_max = watches_max
-        self._topics: dict[str, Topic] = {}
+    def __init__(
+        self,
+        new_topic: Callable[[], AnyTopic],
+        follow: Callable[[Key, AnyTopic], Coroutine[Any, Any, None]],
+        bounds: HubBounds,
+    ) -> None:
+        self._new_topic = new_topic
+        self._follow = follow
+        self._bounds = bounds
+        self._topics: dict[Key, AnyTopic] = {}
         self.is_closed = False
 
     @property
     def watches(self) -> int:
-        """The number of batches that are watched."""
+        """The number of topics that are watched."""
         return len(self._topics)
 
     @contextmanager
-    def viewing(self, batch_id: str, flag: asyncio.Event) -> Iterator[Topic]:
-        """Yield a batch whose view is kept up to date while the context is open.
+    def viewing(self, key: Key, flag: asyncio.Event) -> Iterator[AnyTopic]:
+        """Yield a topic that is kept up to date while the context is open.
 
         Args:
-            batch_id: the batch. The viewer may see it.
-            flag: is set when there is a new view.
+            key: what is viewed. The viewer may see it.
+            flag: is set when there is something new.
 
         Raises:
-            Answer: the limit of viewers or of watched batches is reached.
+            Answer: the limit of viewers or of watches is reached.
 
         """
-        topic = self._topics.get(batch_id)
+        topic = self._topics.get(key)
         if topic is None:
-            topic = self._open(batch_id)
-        elif len(topic.flags) >= self._batch_viewers_max:
-            raise busy("this gateway has too many viewers of this batch; try again")
+            topic = self._open(key)
+        elif len(topic.flags) >= self._bounds.topic_viewers_max:
+            raise busy(f"this gateway has too many viewers of this {self._bounds.what}; try again")
         topic.flags.add(flag)
         try:
             yield topic
         finally:
             topic.flags.discard(flag)
             if not topic.flags:
-                self._drop(batch_id, topic)
+                self._drop(key, topic)
 
     async def close(self) -> None:
         """End all views and watches."""
@@ -101,31 +111,31 @@ class ViewerHub:
             for _ in topic.wake():
                 await asyncio.sleep(0)
 
-    def _open(self, batch_id: str) -> Topic:
-        if len(self._topics) >= self._watches_max:
-            raise busy("this gateway watches too many batches; try again")
-        topic = self._topics[batch_id] = Topic()
-        topic.following = asyncio.create_task(self._show(batch_id, topic))
+    def _open(self, key: Key) -> AnyTopic:
+        if len(self._topics) >= self._bounds.topics_max:
+            raise busy(f"this gateway watches for too many viewers of another {self._bounds.what}; try again")
+        topic = self._topics[key] = self._new_topic()
+        topic.following = asyncio.create_task(self._show(key, topic))
         return topic
 
-    def _drop(self, batch_id: str, topic: Topic) -> None:
-        if self._topics.get(batch_id) is topic:
-            del self._topics[batch_id]
+    def _drop(self, key: Key, topic: AnyTopic) -> None:
+        if self._topics.get(key) is topic:
+            del self._topics[key]
         if topic.following is not None:
             topic.following.cancel()
 
-    async def _show(self, batch_id: str, topic: Topic) -> None:
-        """Show a batch to its viewers until no further view can follow."""
+    async def _show(self, key: Key, topic: AnyTopic) -> None:
+        """Show a topic to its viewers until nothing further can follow."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow(batch_id, topic))
+            tasks.create_task(self._keep_following(key, topic))
             # Beside the watch: many viewers take longer than the next state, and must not get every one.
             tasks.create_task(_wake_viewers(topic))
 
-    async def _follow(self, batch_id: str, topic: Topic) -> None:
-        """Keep a topic up to date until no further view can follow."""
-        while not topic.view.is_last:
+    async def _keep_following(self, key: Key, topic: AnyTopic) -> None:
+        """Keep a topic up to date until nothing further can follow."""
+        while not topic.is_last:
             try:
-                await self._follow_watch(batch_id, topic)
+                await self._follow(key, topic)
             except Problem as problem:
                 _show_problem(topic, problem)
                 if not problem.is_final:
@@ -135,22 +145,6 @@ class ViewerHub:
                 if topic.fail(defective()):  # the next try may fail in the same way
                     _log.error("unexpected error", exc_info=defect)
                 await asyncio.sleep(RETRY_SECONDS_MAX)
-
-    async def _follow_watch(self, batch_id: str, topic: Topic) -> None:
-        """Show what one watch brings."""
-        async with aclosing(self._source.watch(batch_id, topic.revision)) as moments:
-            async for streamed in moments:
-                if streamed is None and topic.view.state is None:
-                    continue  # the first state follows
-                # A stall and a fading rate change no revision, so that a watch does not bring them.
-                state = streamed or await self._source.read(batch_id)
-                if topic.is_of_another_batch(state):
-                    raise gone(batch_id)
-                topic.update(state, is_streamed=streamed is not None)
-                if topic.view.is_last:
-                    return
-                topic.tries = 0
-        raise away()  # a watch that ends before its batch has been cut
 
 
 def _show_problem(topic: Topic, problem: Problem) -> None:
@@ -165,7 +159,7 @@ async def _wake_viewers(topic: Topic) -> None:
         began = time.monotonic()
         for _ in topic.wake():
             await asyncio.sleep(0)
-        if not topic.view.is_last:
+        if not topic.is_last:
             await asyncio.sleep(min(PAUSE_SECONDS_MAX, time.monotonic() - began))
         elif not topic.changed.is_set():
             return

@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from batchprogress.v1 import progress_pb2 as pb
 from services.gateway.contract.caller import Callers, Metadata
 from services.gateway.live.admission import Admissions
-from services.gateway.live.event_stream import PATH, EventStreams
+from services.gateway.live.batch_events import PATH, BatchEvents
+from services.gateway.live.batch_topic import BatchTopic, follow_batch
+from services.gateway.live.event_stream import EventStreams, ViewerRoom
 from services.gateway.live.problems import away
 from services.gateway.live.snapshot import Snapshot, to_snapshot
-from services.gateway.live.viewer_hub import ViewerHub
+from services.gateway.live.viewer_hub import HubBounds, ViewerHub
 
 SECONDS_MAX = 10.0
 ENDED = pb.BATCH_STATE_COMPLETED
@@ -74,9 +78,13 @@ class Source:
             self.news.put_nowait(one)
 
 
-def hub_of(source: Source, **limits: int) -> ViewerHub:
+Hub = ViewerHub[str, BatchTopic]
+
+
+def hub_of(source: Source, *, topic_viewers_max: int = 1_000, topics_max: int = 10) -> Hub:
     """Return a hub over a source."""
-    return ViewerHub(source, **({"batch_viewers_max": 1_000, "watches_max": 10} | limits))
+    bounds = HubBounds("batch", topic_viewers_max, topics_max)
+    return ViewerHub(BatchTopic, partial(follow_batch, source), bounds)
 
 
 class Client:
@@ -112,19 +120,23 @@ class Client:
             await self._parts.put(message.get("body", b""))
 
 
-def streams_of(source: Source, hub: ViewerHub) -> EventStreams:
-    """Return the streams over a hub."""
-    return EventStreams(hub, Admissions(source.get_batch), Callers(None), viewers_max=1_000)
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """The streams over a source."""
+
+    streams: EventStreams
+    hub: Hub
+    room: ViewerRoom
 
 
 @asynccontextmanager
-async def streamed(source: Source) -> AsyncGenerator[EventStreams, None]:
+async def streamed(source: Source) -> AsyncGenerator[Streamed, None]:
     """Yield the streams over a source, and end them."""
-    streams = streams_of(source, hub_of(source))
+    hub, room = hub_of(source), ViewerRoom(1_000)
     try:
-        yield streams
+        yield Streamed(BatchEvents(hub, Admissions(source.get_batch), room, Callers(None)), hub, room)
     finally:
-        await streams.close()
+        await hub.close()
 
 
 async def until(holds: Callable[[], bool], wait: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

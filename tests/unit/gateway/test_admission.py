@@ -90,7 +90,10 @@ async def test_a_viewer_is_not_let_in_by_the_token_of_another(server: Server) ->
 async def test_a_viewer_whose_token_is_refused_later_is_told(server: Server, code: grpc.StatusCode) -> None:
     admissions = Admissions(server.get_batch)
     flag, other = asyncio.Event(), asyncio.Event()
-    async with admissions.admitted("b", ANN, flag) as ann, admissions.admitted("b", BOB, other) as bob:
+    async with (
+        admissions.admitted("b", ANN, flag) as (ann, _),
+        admissions.admitted("b", BOB, other) as (bob, _),
+    ):
         assert ann.refusal is None
         server.codes[ANN] = code
         async with asyncio.timeout(SECONDS_MAX):
@@ -101,13 +104,13 @@ async def test_a_viewer_whose_token_is_refused_later_is_told(server: Server, cod
             async with admissions.admitted("b", ANN, asyncio.Event()):
                 pass
         del server.codes[ANN]  # it was replaced by a new one with the same text
-        async with admissions.admitted("b", ANN, asyncio.Event()) as again:
+        async with admissions.admitted("b", ANN, asyncio.Event()) as (again, _):
             assert again.refusal is None
 
 
 async def test_a_viewer_stays_while_the_server_cannot_be_asked(server: Server) -> None:
     admissions = Admissions(server.get_batch)
-    async with admissions.admitted("b", ANN, asyncio.Event()) as ann:
+    async with admissions.admitted("b", ANN, asyncio.Event()) as (ann, _):
         server.codes[ANN] = grpc.StatusCode.UNAVAILABLE
         asked = len(server.asked)
         await until(lambda: len(server.asked) > asked + 3)
@@ -117,7 +120,7 @@ async def test_a_viewer_stays_while_the_server_cannot_be_asked(server: Server) -
 async def test_a_viewer_is_refused_although_a_defect_came_before(server: Server) -> None:
     """Otherwise a token that was revoked would be good for as long as its viewer stays."""
     admissions, flag = Admissions(server.get_batch), asyncio.Event()
-    async with admissions.admitted("b", ANN, flag) as ann:
+    async with admissions.admitted("b", ANN, flag) as (ann, _):
         server.codes[ANN] = grpc.StatusCode.UNAUTHENTICATED
         server.defects.append(RuntimeError("a defect"))
         async with asyncio.timeout(SECONDS_MAX):

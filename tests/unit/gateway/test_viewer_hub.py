@@ -10,10 +10,9 @@ from structlog.testing import capture_logs
 
 from services.gateway.contract.answers import Answer
 from services.gateway.live import viewer_hub
+from services.gateway.live.batch_topic import View
 from services.gateway.live.problems import away
-from services.gateway.live.topic import View
-from services.gateway.live.viewer_hub import ViewerHub
-from tests.unit.gateway.live_source import ENDED, SECONDS_MAX, Source, batch, hub_of, until
+from tests.unit.gateway.live_source import ENDED, SECONDS_MAX, Hub, Source, batch, hub_of, until
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Source:
     return Source()
 
 
-async def views_of(hub: ViewerHub, batch_id: str = "b") -> AsyncGenerator[View, None]:
+async def views_of(hub: Hub, batch_id: str = "b") -> AsyncGenerator[View, None]:
     """Yield each view of a batch until the last."""
     flag = asyncio.Event()
     with hub.viewing(batch_id, flag) as topic:
@@ -44,7 +43,7 @@ def revision(view: View) -> int:
     return view.state.revision
 
 
-async def revisions(hub: ViewerHub) -> list[int]:
+async def revisions(hub: Hub) -> list[int]:
     """View a batch to its end."""
     return [revision(view) async for view in views_of(hub)]
 
@@ -199,7 +198,7 @@ async def test_a_defect_is_logged_once_and_survived(source: Source, monkeypatch:
 
 
 async def test_viewers_of_a_batch_and_watched_batches_are_bounded(source: Source) -> None:
-    hub = hub_of(source, batch_viewers_max=1, watches_max=1)
+    hub = hub_of(source, topic_viewers_max=1, topics_max=1)
     flag = asyncio.Event()
     with hub.viewing("b", flag):
         for batch_id in ("b", "another"):

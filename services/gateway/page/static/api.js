@@ -14,6 +14,7 @@ const SENTENCES = {
   GATEWAY_BUSY: "The gateway has too many other requests to answer.",
   TOKEN_INVALID: "The progress server requires a token: the gateway's operator should check its settings.",
   TOKEN_REFUSED: "The progress server refuses the gateway's token: its operator should check its log.",
+  TOO_MANY_BATCHES: "More than 1,000 batches are running: choose a label to see them live.",
   TOKEN_UNREADABLE: "The gateway cannot read its own token: its operator should check its log.",
 };
 export const SILENT = "The gateway does not answer.";
@@ -33,6 +34,12 @@ export function sentenceOf(error) {
 }
 
 const reasonOf = ({ details = [] }) => details.find((one) => one.type === "google.rpc.ErrorInfo")?.debug?.reason ?? "";
+
+/** Return the Refusal that an error answer is. */
+export async function refusalOf(response) {
+  const error = await response.json().catch(() => ({}));
+  return new Refusal(sentenceOf(error), response.status, reasonOf(error));
+}
 
 /** Return the answer to a call that only reads; throws a Refusal, or an AbortError after the signal. */
 export function call(method, request, signal, { service = SERVICE, token = "" } = {}) {
@@ -54,8 +61,7 @@ async function post(path, request, named, signal) {
   try {
     const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(request), signal: ends });
     if (response.ok) return await response.json();
-    const error = await response.json().catch(() => ({}));
-    throw new Refusal(sentenceOf(error), response.status, reasonOf(error));
+    throw await refusalOf(response);
   } catch (error) {
     // All other errors are network errors: no connection, an incomplete answer, or none in time.
     if (error instanceof Refusal || error.name === "AbortError") throw error;

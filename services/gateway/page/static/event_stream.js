@@ -1,50 +1,26 @@
-// The event stream of a batch. A hidden tab closes it, because a browser opens at most six connections to a server.
+// The event stream of a batch.
 
-import { call, Refusal, sentenceOf } from "./api.js";
+import { call } from "./api.js";
+import { Stream } from "./stream.js";
 
-const CONNECTED_AGAIN_MS = 3000; // the delay with which browsers reopen a broken stream
 const NOT_FOUND = 404;
 
-export class EventStream {
+export class EventStream extends Stream {
   /** Open the stream; the listener has the methods opened, state (streamed), read, problem and unknown. */
   constructor(batchId, listener) {
+    super(`v1/batch/events?${new URLSearchParams({ batch_id: batchId })}`, listener);
     this.batchId = batchId;
-    this.listener = listener;
-    this.isOver = false;
-    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.open()));
-    this.open();
   }
 
-  open() {
-    if (this.isOver || this.source || document.hidden) return;
-    this.source = new EventSource(`v1/batch/events?${new URLSearchParams({ batch_id: this.batchId })}`);
-    this.on("open", () => this.listener.opened());
+  listen() {
     this.on("batch", (batch) => this.listener.state(batch));
-    this.on("problem", (error) => this.listener.problem(new Refusal(sentenceOf(error))));
-    this.on("refused", () => this.broken(this.close()));
-    this.on("error", () => this.broken());
   }
 
-  on(name, act) {
-    this.source.addEventListener(name, ({ data }) => act(data && JSON.parse(data)));
+  refused() {
+    this.broken();
   }
 
-  /** Close the stream for good: no more events will come. */
-  end() {
-    this.isOver = true;
-    this.close();
-  }
-
-  close() {
-    this.source?.close();
-    this.source = null;
-  }
-
-  /** Find out why the stream has broken, which an EventSource does not tell, and reopen it if the browser does not. */
-  async broken() {
-    if (this.isOver) return;
-    if (this.source?.readyState === EventSource.CLOSED) this.close();
-    if (!this.source) setTimeout(() => this.open(), CONNECTED_AGAIN_MS);
+  async explain() {
     try {
       const { batch } = await call("GetBatch", { batchId: this.batchId });
       if (!this.isOver) this.listener.read(batch);

@@ -29,6 +29,7 @@ export class Row {
   }
 
   update(batch) {
+    if (batch !== this.batch) [this.batch, this.receivedMs] = [batch, performance.now()];
     const { word, kind } = stateOf(batch);
     const failed = Number(batch.failedJobs);
     this.bar.update(batch);
@@ -38,7 +39,7 @@ export class Row {
     setText(this.percent, `${batch.percentComplete} %`);
     setText(this.counts, countsOf(batch));
     setText(this.failed, failed ? `${count(failed)} failed` : "");
-    setText(this.pace, paceOf(batch));
+    setText(this.pace, paceOf(batch, (performance.now() - this.receivedMs) / 1000));
     const time = batch.completeTime ?? batch.lastResultTime;
     setAttribute(this.pace, "title", time ? `${moment(time)} (${utc(time)})` : "");
   }

@@ -4,7 +4,6 @@
 // many batches were searched and where the search continues. An order other than by start is that of the loaded batches.
 
 import { call, fullPage, Refusal } from "./api.js";
-import { ORDERS } from "./orders.js";
 
 export const PAGE_SIZE = 50; // as many as a person reads; a searched page holds up to one more read
 const READ_AT_A_TIME = 250; // about 150 KB
@@ -15,18 +14,19 @@ const TEXT_LENGTH_MAX = 200;
 const IDENTIFIER = /^[!-~]{1,128}$/;
 const NOT_FOUND = 404;
 
-/** Return a page of batches; the signal ends the search. What is found at once is shown before the rest is searched. */
+/** Return a page of batches, or those of which a page in another order is a part; the signal ends the search.
+ * What is found at once is shown before the rest is searched. */
 export async function findBatches(filters, signal, showFound) {
   const request = { ...requestOf(filters), pageToken: filters.page };
   if (filters.text) return search(filters, request, signal, showFound);
-  if (filters.order) return sort(filters, request, signal);
+  if (filters.order) return load(filters, request, signal);
   const found = await fullPage("ListBatches", { ...request, pageSize: PAGE_SIZE }, "batches", signal);
   return { ...found, searched: 0 };
 }
 
 /** Return the fields of ListBatches for all filters but text and page. */
 export function requestOf({ state, labels, failures, from, until }) {
-  const request = { labels: Object.fromEntries(labels.map(pairOf)) };
+  const request = { labels: labelsOf(labels) };
   if (state.toUpperCase() === "STALLED") request.stalled = true;
   else if (state) request.state = `BATCH_STATE_${state.toUpperCase()}`;
   if (failures) request.withFailures = true;
@@ -51,7 +51,6 @@ async function search(filters, request, signal, showFound) {
     const isOver = found.searched >= SEARCHED_MAX || performance.now() - begin > SEARCH_MS_MAX;
     if (!found.nextPageToken || found.items.length >= PAGE_SIZE || isOver) break;
   }
-  if (filters.order) found.items.sort(ORDERS[filters.order]);
   return found;
 }
 
@@ -71,7 +70,8 @@ function notFound(error) {
   if (error.status !== NOT_FOUND) throw error;
 }
 
-function matches(batch, { state, labels, failures, from, until }) {
+/** Return whether a batch is one of those that the filters select. */
+export function matches(batch, { state, labels, failures, from, until, text }) {
   const created = Date.parse(batch.createTime);
   const isStalled = Boolean(batch.stallReason);
   return (
@@ -79,7 +79,8 @@ function matches(batch, { state, labels, failures, from, until }) {
     labels.map(pairOf).every(([key, value]) => batch.labels[key] === value) &&
     (!failures || Number(batch.failedJobs) > 0) &&
     (!from || created >= Date.parse(from)) &&
-    (!until || created < Date.parse(until))
+    (!until || created < Date.parse(until)) &&
+    (!text || contains(batch, text.slice(0, TEXT_LENGTH_MAX).toLowerCase()))
   );
 }
 
@@ -88,23 +89,24 @@ function contains(batch, sought) {
   return [batch.batchId, batch.displayName, ...labels].some((text) => text.toLowerCase().includes(sought));
 }
 
-/** Return a page of the newest batches in another order; its token is the number of batches before it. */
-async function sort({ order, page }, request, signal) {
-  const loaded = [];
+/** Return the newest batches, to be sorted; the token of a page is the number of batches before it. */
+async function load({ page }, request, signal) {
+  const first = Number(page);
+  if (!Number.isInteger(first)) throw new Refusal("There is no such page.", 400);
+  const items = [];
   let token = "";
   let totalSize = 0;
   for (let calls = 0; calls * READ_AT_A_TIME < SORTED_MAX && (calls === 0 || token); calls += 1) {
     const answer = await call("ListBatches", { ...request, pageSize: READ_AT_A_TIME, pageToken: token }, signal);
-    loaded.push(...answer.batches);
+    items.push(...answer.batches);
     if (!token) totalSize = answer.totalSize;
     token = answer.nextPageToken;
   }
-  const begin = Number(page);
-  if (!Number.isInteger(begin)) throw new Refusal("There is no such page.", 400);
-  const end = begin + PAGE_SIZE;
-  const items = loaded.sort(ORDERS[order]).slice(begin, end);
-  return { items, nextPageToken: end < loaded.length ? String(end) : "", searched: 0, totalSize, loaded: loaded.length, isCut: token !== "" };
+  return { items, nextPageToken: token, searched: 0, totalSize, first };
 }
+
+/** Return the labels of the filters by their keys. */
+export const labelsOf = (labels) => Object.fromEntries(labels.map(pairOf));
 
 function pairOf(label) {
   const equals = label.indexOf("=");

@@ -5,8 +5,8 @@ import { setText } from "./dom.js";
 import { requestOf } from "./search.js";
 import { count } from "./wording.js";
 
-const COUNTED_MAX = 10000; // the contract's
-const FRESH_MS = 10000; // six calls for each page that is open
+export const COUNTED_MAX = 10000; // the contract's
+const FRESH_MS = 9000; // below the interval in which changes are counted: six calls for each page that is open
 
 export class Totals {
   constructor(form) {
@@ -15,14 +15,15 @@ export class Totals {
     this.countedMs = 0;
   }
 
-  /** Count if the filters have changed or the numbers are old; numbers of batches with a text are not known. */
-  async refresh(filters, signal) {
+  /** Count if the filters have changed or the numbers are old, and return whether; those of batches with a text are not known. */
+  refresh(filters, signal) {
     const query = JSON.stringify(filters.values());
-    if (query === this.query && performance.now() - this.countedMs < FRESH_MS) return;
+    if (query === this.query && performance.now() - this.countedMs < FRESH_MS) return false;
     if (query !== this.query) for (const place of this.places) setText(place, "");
     [this.query, this.countedMs] = [query, performance.now()];
-    if (filters.text) return; // its batches are searched, not counted
-    await Promise.all(this.places.map((place) => this.count(place, filters, signal)));
+    // Batches with a text are searched, not counted.
+    if (!filters.text) for (const place of this.places) this.count(place, filters, signal);
+    return true;
   }
 
   async count(place, filters, signal) {

@@ -103,14 +103,15 @@ export function cancelReasonOf(batch) {
   return batch.cancelReason === "CANCEL_REASON_FAILURE_LIMIT" ? `more than ${failureLimitOf(batch)} failed` : "";
 }
 
-/** Return the pace of a batch, the reason of its stall, or when and why it ended. */
-export function paceOf(batch) {
+/** Return the pace of a batch some seconds after it was received, the reason of its stall, or when and why it ended. */
+export function paceOf(batch, seconds = 0) {
   if (!isRunning(batch)) {
     return [`Ended ${ago(batch.completeTime)}`, cancelReasonOf(batch)].filter(Boolean).join(": ");
   }
   if (batch.stallReason) return sentence(batch.stallReason);
-  if (batch.jobsPerSecond <= 0 && batch.lastResultTime) return `Last result ${ago(batch.lastResultTime)}`;
-  if (batch.jobsPerSecond <= 0) return Number(batch.totalJobs) ? "Waiting for results" : "Waiting for jobs";
+  const holds = paceHolds(batch, seconds);
+  if (!holds && batch.lastResultTime) return `Last result ${ago(batch.lastResultTime)}`;
+  if (!holds) return Number(batch.totalJobs) ? "Waiting for results" : "Waiting for jobs";
   const left = timeLeft(batch);
   return left ? `${rate(batch)}, ${left} left` : rate(batch);
 }
