@@ -73,6 +73,30 @@ def test_errors_are_those_of_the_real_server(progress_server: Server) -> None:
     assert {one.field for one in caught.value.violations} == {"batch_id", "total_jobs"}
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://app.example/hooks?key=secret", "NOTIFY_URL_REFUSED"),
+        ("https://user@app.example/", "INVALID_FIELD"),
+        ("app.example", "INVALID_FIELD"),
+    ],
+)
+def test_a_notify_url_is_refused_unless_its_host_is_allowed(
+    progress_server: Server, url: str, reason: str
+) -> None:
+    """As by a server without PROGRESS_NOTIFY_HOSTS; the rest of the URL may be a secret."""
+    with pytest.raises(InvalidRequest) as caught:
+        progress_server.client.create("b", 1, notify_url=url)
+    assert (caught.value.reason, "secret" in str(caught.value)) == (reason, False)
+    with server(notify_hosts=["app.example:443", "http://local.example:8080"]) as allowing:
+        allowing.client.create("b", 1, notify_url="https://APP.example/hooks?key=secret")
+        allowing.client.create("c", 1, notify_url="http://local.example:8080/hooks")
+        with pytest.raises(InvalidRequest, match="local"):
+            allowing.client.create("d", 1, notify_url="https://local.example:8080/hooks")
+    with pytest.raises(ValueError, match="must be host"), server(notify_hosts=["a b"]):
+        pass
+
+
 async def test_event_loops_report_and_watch(progress_server: Server) -> None:
     """AsyncClient and AsyncReporter work in the process that serves."""
     async with AsyncClient(progress_server.target) as client:

@@ -1,5 +1,7 @@
 """Whether the answer to CreateBatch is a new batch."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,11 +9,15 @@ from typing import Any
 import grpc
 import pytest
 
+from batchprogress import AsyncClient, Client
 from batchprogress._calls import creation, requests
 from batchprogress._calls.attempts import Attempts, Patience
 from batchprogress._grpc.retry import Failure
 from batchprogress.errors import ServerTooOld
 from batchprogress.models import BatchState
+from batchprogress.testing._refusals import Refused
+from batchprogress.testing._rpc import answers
+from batchprogress.v1 import operations_pb2, operations_pb2_grpc, progress_pb2_grpc
 from batchprogress.v1 import progress_pb2 as pb
 
 CREATED = datetime(2026, 11, 28, 3, tzinfo=UTC)
@@ -101,3 +107,59 @@ def test_limit_of_zero_is_sent() -> None:
 def test_two_limits_are_refused() -> None:
     with pytest.raises(ValueError, match="max_failed_jobs or max_failed_percent, not both"):
         creation.failure_limit(0, 5)
+
+
+class _OldServicer(progress_pb2_grpc.ProgressServiceServicer):
+    """Creates batches as version 0.1 does, which ignores unknown fields."""
+
+    def __init__(self) -> None:
+        self.created = 0
+
+    @answers
+    def CreateBatch(self, _request: pb.CreateBatchRequest) -> pb.CreateBatchResponse:  # noqa: N802  # the contract
+        self.created += 1
+        return response(None)
+
+
+class _NoOperations(operations_pb2_grpc.OperationsServiceServicer):
+    """Answers as a server without this service does."""
+
+    @answers
+    def GetServerInfo(  # noqa: N802  # the contract
+        self, _request: operations_pb2.GetServerInfoRequest
+    ) -> operations_pb2.GetServerInfoResponse:
+        raise Refused(grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED", "unknown method")
+
+
+@pytest.fixture
+def old_server() -> Iterator[tuple[_OldServicer, str]]:
+    """Run a server without OperationsService; return its address, too."""
+    servicer = _OldServicer()  # type: ignore[abstract]  # all other calls are unimplemented
+    server = grpc.server(ThreadPoolExecutor(2))
+    progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
+    operations = _NoOperations()  # type: ignore[abstract]
+    operations_pb2_grpc.add_OperationsServiceServicer_to_server(operations, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield servicer, f"127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+def test_server_that_would_ignore_notify_url_creates_nothing(old_server: tuple[_OldServicer, str]) -> None:
+    """Its batch would end without a webhook, and nobody would notice."""
+    servicer, target = old_server
+    with Client(target) as client:
+        with pytest.raises(ServerTooOld, match=r"does not know notify_url.*: upgrade") as raised:
+            client.create("b", 1, notify_url="https://app.example/hooks")
+        assert (raised.value.reason, servicer.created) == ("NOTIFY_URL_IGNORED", 0)
+        assert client.create("b", 1).batch_id == "b"
+
+
+async def test_event_loops_notice_a_server_that_would_ignore_notify_url(
+    old_server: tuple[_OldServicer, str],
+) -> None:
+    servicer, target = old_server
+    async with AsyncClient(target) as client:
+        with pytest.raises(ServerTooOld, match="does not know notify_url"):
+            await client.create("b", 1, notify_url="https://app.example/hooks")
+    assert servicer.created == 0

@@ -117,8 +117,8 @@ class Client(Changes, Reads, Deliveries):
             max_failed_jobs: how many jobs may fail: one more cancels the batch. Default: any number.
             max_failed_percent: instead, which share of all jobs may fail, 0 to 99; it applies once the batch
                 is sealed.
-            notify_url: a URL that gets the webhooks of this batch; the operator must allow its host, and a
-                server of version 0.1 ignores it. Default: none.
+            notify_url: a URL that gets the webhooks of this batch; the operator must allow its host.
+                Default: none.
 
         Returns:
             The batch as it is now.
@@ -127,7 +127,7 @@ class Client(Changes, Reads, Deliveries):
             BatchConflict: the id exists with other numbers or another failure limit.
             BatchEnded: the batch has ended, and if_ended is "error".
             ServerTooOld: the server does not know if_ended and the batch has ended, or it does not know the
-                failure limit.
+                failure limit or notify_url.
             InvalidRequest: an argument breaks a rule of the contract, or the operator does not allow the host
                 of notify_url.
 

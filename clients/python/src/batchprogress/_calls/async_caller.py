@@ -20,6 +20,7 @@ from batchprogress._grpc import forks
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import StreamSilent, TokenFailed, failure_of, without_message
+from batchprogress.errors import ServerTooOld
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2_grpc
 
@@ -56,6 +57,11 @@ class AsyncCaller:
             CallFailed: the server refused the call or did not answer in time, or the client was closed.
 
         """
+        if call.needs is not None:
+            try:
+                await self.answer(call.needs.call)
+            except ServerTooOld:
+                raise call.needs.too_old from None
         attempts = Attempts(self._connection.target, call, self._patience, time.monotonic())
         closings = self._channels.closings
         while True:

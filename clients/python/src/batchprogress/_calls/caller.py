@@ -21,6 +21,7 @@ from batchprogress._grpc import forks
 from batchprogress._grpc.channels import Channels
 from batchprogress._grpc.connection import Connection
 from batchprogress._grpc.retry import Failure, StreamSilent, TokenFailed, failure_of, without_message
+from batchprogress.errors import ServerTooOld
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2_grpc
 
@@ -51,6 +52,11 @@ class Caller:
             CallFailed: the server refused the call or did not answer in time, or the client was closed.
 
         """
+        if call.needs is not None:
+            try:
+                self.answer(call.needs.call)
+            except ServerTooOld:
+                raise call.needs.too_old from None
         attempts = Attempts(self._connection.target, call, self._patience, time.monotonic())
         closings = self._channels.closings
         while True:

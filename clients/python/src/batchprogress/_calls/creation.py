@@ -84,6 +84,13 @@ def check_of(
     return check
 
 
+def notify_url_unknown(batch_id: str) -> ServerTooOld:
+    """Return the error of a server that would ignore notify_url, which no answer has."""
+    detail = "the server does not know notify_url, and the batch was not created"
+    text = f"CreateBatch of batch {batch_id!r}: {detail}: upgrade the server"
+    return ServerTooOld(text, reason="NOTIFY_URL_IGNORED", detail=detail, batch_id=batch_id)
+
+
 def _too_old(reason: str, detail: str, batch: Batch, subject: Subject) -> ServerTooOld:
     text = f"{subject}: {detail}: upgrade the server"
     return ServerTooOld(text, reason=reason, detail=detail, batch_id=batch.batch_id)

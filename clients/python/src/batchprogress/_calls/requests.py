@@ -23,7 +23,14 @@ from batchprogress._calls.convert import (
     to_server_info,
     to_watch_token,
 )
-from batchprogress._calls.creation import NUMBERS, IfEnded, check_if_ended, check_of, failure_limit
+from batchprogress._calls.creation import (
+    NUMBERS,
+    IfEnded,
+    check_if_ended,
+    check_of,
+    failure_limit,
+    notify_url_unknown,
+)
 from batchprogress.errors import ServerTooOld
 from batchprogress.models import (
     Batch,
@@ -62,6 +69,18 @@ class Call(Generic[Answer]):
     try; 0 if that was answered."""
     stub: Callable[[Any], Any] = progress_pb2_grpc.ProgressServiceStub
     """Makes the stub of the method's service, of a channel."""
+    needs: "Need | None" = None
+    """What the server must know, since one that does not would ignore what is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something of which no answer tells whether the server knows it."""
+
+    call: Call[Any]
+    """A call that is refused by servers that do not know it."""
+    too_old: ServerTooOld
+    """What is raised for such a server."""
 
 
 def create(  # noqa: PLR0913  # options, by keyword only
@@ -98,7 +117,8 @@ def create(  # noqa: PLR0913  # options, by keyword only
         notify_url=notify_url,
     )
     check = check_of(if_ended, max_failed_jobs, max_failed_percent)
-    return Call("CreateBatch", request, _read_batch, chosen, check)
+    needs = Need(server_info(), notify_url_unknown(chosen)) if notify_url else None
+    return Call("CreateBatch", request, _read_batch, chosen, check, needs=needs)
 
 
 def add_jobs(batch_id: str, additional_jobs: int, request_id: str | None) -> Call[Batch]:

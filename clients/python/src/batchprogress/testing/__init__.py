@@ -11,7 +11,7 @@
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from batchprogress._grpc import forks
 from batchprogress.client import Client
 from batchprogress.errors import GrpcUnusable
 from batchprogress.testing._memory import Memory
+from batchprogress.testing._notify_hosts import NotifyHosts
 from batchprogress.testing._operations import MemoryOperationsServicer
 from batchprogress.testing._servicer import (
     MemoryProgressServicer,
@@ -50,17 +51,22 @@ class Server:
 
 
 @contextmanager
-def server() -> Iterator[Server]:
+def server(*, notify_hosts: Iterable[str] = ()) -> Iterator[Server]:
     """Serve batches from the memory of this process while the context is open.
 
     The server answers as the real one does: the same rules, the same errors, over gRPC on a free port of this
-    machine. It has no database and no reconciler, shows no rates and no stalls, and lets everybody in. The
-    calls of processes that are forked or started meanwhile reach it, too.
+    machine. It has no database and no reconciler, sends no webhooks, shows no rates and no stalls, and lets
+    everybody in. The calls of processes that are forked or started meanwhile reach it, too.
+
+    Args:
+        notify_hosts: the hosts to which the notify_url of a batch may lead, as in PROGRESS_NOTIFY_HOSTS.
+            Default: none, and each notify_url is refused, as by a server without that setting.
 
     Yields:
         The address of the server, and a client.
 
     Raises:
+        ValueError: an entry of notify_hosts is not a host.
         GrpcUnusable: gevent or eventlet has patched this process, or it was forked after a call of gRPC.
 
     Example:
@@ -77,12 +83,12 @@ def server() -> Iterator[Server]:
             "this process cannot serve: gevent or eventlet has patched it, or it was forked after a call of"
             " gRPC. Start the server in another process, and pass its target."
         )
-    memory, stopped = Memory(), threading.Event()
+    memory, stopped, allowed = Memory(), threading.Event(), NotifyHosts(notify_hosts)
     threads = ThreadPoolExecutor(CALLS_MAX, thread_name_prefix="batchprogress-testing")
     with forks.use():
         running = forks.keep(grpc.server(threads, [], [RefuseUnknownCalls()], [("grpc.so_reuseport", 0)]))
         progress_pb2_grpc.add_ProgressServiceServicer_to_server(
-            MemoryProgressServicer(memory, lambda: not stopped.is_set()), running
+            MemoryProgressServicer(memory, allowed, lambda: not stopped.is_set()), running
         )
         operations_pb2_grpc.add_OperationsServiceServicer_to_server(
             MemoryOperationsServicer(batchprogress.__version__), running

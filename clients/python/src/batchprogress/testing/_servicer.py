@@ -11,6 +11,7 @@ from batchprogress.testing._batch_filter import is_listed
 from batchprogress.testing._failures import fingerprint, groups_of
 from batchprogress.testing._memory import Memory
 from batchprogress.testing._memory_batch import MemoryBatch
+from batchprogress.testing._notify_hosts import NotifyHosts
 from batchprogress.testing._operations import MemoryOperationsServicer
 from batchprogress.testing._pages import page_of
 from batchprogress.testing._refusals import Refused
@@ -30,18 +31,21 @@ class MemoryProgressServicer(progress_pb2_grpc.ProgressServiceServicer):
 
     Args:
         memory: where the batches are.
+        notify_hosts: which hosts the notify_url of a batch may lead to.
         is_serving: tells the watches when the server stops.
 
     """
 
-    def __init__(self, memory: Memory, is_serving: Callable[[], bool]) -> None:
+    def __init__(self, memory: Memory, notify_hosts: NotifyHosts, is_serving: Callable[[], bool]) -> None:
         self._memory = memory
+        self._notify_hosts = notify_hosts
         self._is_serving = is_serving
 
     @answers
     def CreateBatch(self, request: pb.CreateBatchRequest) -> pb.CreateBatchResponse:
         request.batch_id = request.batch_id or str(uuid.uuid4())
         checks.check_creation(request)
+        self._notify_hosts.require_allowed(request.notify_url)
         return pb.CreateBatchResponse(batch=self._memory.create(request))
 
     @answers
