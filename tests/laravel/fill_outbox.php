@@ -3,6 +3,7 @@
 // Fills an outbox while the gateway is away, and sends what it has kept after a line on standard input.
 //   php fill_outbox.php URL BATCH JOBS
 
+use BatchProgress\Laravel\Cancellations;
 use BatchProgress\Laravel\Entry;
 use BatchProgress\Laravel\Gateway;
 use BatchProgress\Laravel\Outbox;
@@ -24,7 +25,8 @@ $log = new class () extends AbstractLogger {
     }
 };
 $gateway = Gateway::of(['url' => $url, 'token' => '', 'token_file' => getenv('TOKEN_FILE'), 'ca_file' => '']);
-$outbox = new Outbox($gateway, new ProblemLog(fn () => $log), 20.0);
+$problems = new ProblemLog(fn () => $log);
+$outbox = new Outbox($gateway, $problems, new Cancellations($problems), 20.0);
 for ($job = 0; $job < $jobs; $job++) {
     $outbox->put(Entry::result(['batchId' => $batchId, 'jobId' => "$job", 'outcome' => 'JOB_OUTCOME_SUCCEEDED'], null));
 }

@@ -12,6 +12,7 @@ final class Announcement
      * @param  int  $jobs  how many jobs are added
      * @param  string  $requestId  identifies this addition
      * @param  bool  $isSealed  whether these are all jobs of the batch
+     * @param  array|null  $failureLimit  how many jobs of the batch may fail; null: any number
      */
     public function __construct(
         public readonly string $batchId,
@@ -19,6 +20,7 @@ final class Announcement
         private readonly int $jobs,
         private readonly string $requestId,
         private readonly bool $isSealed,
+        private readonly ?array $failureLimit = null,
     ) {
     }
 
@@ -31,7 +33,7 @@ final class Announcement
     /** Return what a job carries. */
     public function toPayload(): array
     {
-        return [$this->name, $this->jobs, $this->requestId, $this->isSealed];
+        return [$this->name, $this->jobs, $this->requestId, $this->isSealed, $this->failureLimit];
     }
 
     public function key(): string
@@ -43,6 +45,9 @@ final class Announcement
     public function entries(): array
     {
         $batch = ['batchId' => $this->batchId, 'displayName' => $this->name, 'sealed' => $this->isSealed];
+        if ($this->failureLimit !== null) {
+            $batch['failureLimit'] = $this->failureLimit;
+        }
         if ($this->isSealed) {
             return [Entry::call('CreateBatch', $batch + ['totalJobs' => $this->jobs])];
         }

@@ -47,6 +47,12 @@ final class Answer
         return $this->status === self::OK && isset($this->body['batch']);
     }
 
+    /** Return whether the batch that was answered has this field, which an old server does not know. */
+    public function batchHas(string $field): bool
+    {
+        return isset($this->body['batch'][$field]);
+    }
+
     /** Return whether the server refuses the call, so that calling again would not help. */
     public function isRefusal(): bool
     {

@@ -26,9 +26,11 @@ final class BatchProgressServiceProvider extends ServiceProvider
             fn () => $app->make('log')->channel($app->make('config')->get('batchprogress.log_channel')),
         ));
         $this->app->singleton(Gateway::class, fn (Application $app) => Gateway::of($app->make('config')->get('batchprogress')));
+        $this->app->singleton(Cancellations::class, fn (Application $app) => new Cancellations($app->make(ProblemLog::class)));
         $this->app->singleton(Outbox::class, fn (Application $app) => new Outbox(
             $app->make(Gateway::class),
             $app->make(ProblemLog::class),
+            $app->make(Cancellations::class),
             $app->make('config')->get('batchprogress.timeout'),
         ));
         $this->app->singleton(Tracker::class, fn (Application $app) => new Tracker(

@@ -11,18 +11,20 @@ final class Entry
         public readonly string $method,
         public readonly string $json,
         public readonly ?Announcement $announcement = null,
+        public readonly string $batchId = '',
+        public readonly bool $hasFailureLimit = false,
     ) {
     }
 
     public static function call(string $method, array $fields): self
     {
-        return new self($method, self::encode($fields));
+        return new self($method, self::encode($fields), null, $fields['batchId'], isset($fields['failureLimit']));
     }
 
     /** @param  Announcement|null  $announcement  announces the job again if the server does not know its batch */
     public static function result(array $fields, ?Announcement $announcement): self
     {
-        return new self(self::RESULT, self::encode($fields), $announcement);
+        return new self(self::RESULT, self::encode($fields), $announcement, $fields['batchId']);
     }
 
     public function isResult(): bool
@@ -32,7 +34,7 @@ final class Entry
 
     public function withoutAnnouncement(): self
     {
-        return new self($this->method, $this->json);
+        return new self($this->method, $this->json, null, $this->batchId);
     }
 
     private static function encode(array $fields): string

@@ -40,6 +40,7 @@ final class Outbox
     public function __construct(
         private readonly Gateway $gateway,
         private readonly ProblemLog $log,
+        private readonly Cancellations $cancellations,
         private readonly float $timeout,
     ) {
     }
@@ -151,6 +152,8 @@ final class Outbox
         if (! $entries[0]->isResult()) {
             $answer = $this->gateway->call($entries[0]->method, $entries[0]->json, $seconds);
             if ($answer->hasBatch()) {
+                $this->checkLimit($entries[0], $answer);
+
                 return $this->answered($entries);
             }
         } else {
@@ -185,6 +188,8 @@ final class Outbox
         foreach ($entries as $index => $entry) {
             $error = $results[$index]['error'] ?? null;
             if ($error === null) {
+                $this->noteState($entry, $results[$index]);
+
                 continue;
             }
             if (($error['reason'] ?? '') === 'BATCH_NOT_FOUND' && $entry->announcement !== null) {
@@ -198,6 +203,22 @@ final class Outbox
         }
 
         return array_merge(...array_values($announcements), ...[$again]);
+    }
+
+    /** Cancel a batch of Laravel that the server has cancelled, by its failure limit or for an operator. */
+    private function noteState(Entry $entry, array $result): void
+    {
+        if (($result['batchState'] ?? '') === 'BATCH_STATE_CANCELLED') {
+            $this->cancellations->cancel($entry->batchId);
+        }
+    }
+
+    /** Say that a server ignores the failure limit of a batch: one of 0.1 does not know it. */
+    private function checkLimit(Entry $entry, Answer $answer): void
+    {
+        if ($entry->hasFailureLimit && ! $answer->batchHas('failureLimit')) {
+            $this->log->tell('SERVER_TOO_OLD', "the server ignores the failure limit of $entry->batchId, which it does not know: update it");
+        }
     }
 
     /** Replace the first entries by those that must be sent again. */

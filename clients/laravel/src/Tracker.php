@@ -12,12 +12,13 @@ use Illuminate\Queue\Events\JobProcessing;
 use Illuminate\Queue\Events\JobRetryRequested;
 use Illuminate\Support\Facades\Bus;
 use Illuminate\Support\Str;
+use InvalidArgumentException;
 use Throwable;
 
 /** Announces the jobs of batches and reports how they end, from what Laravel tells about them. */
 final class Tracker
 {
-    /** The option of a batch: false, or ['sealed' => true]. */
+    /** The option of a batch: false, or ['sealed' => true, 'max_failed_jobs' => 50]. */
     private const OPTION = 'batchprogress';
     private const NAME_LENGTH_MAX = 200;
     private const MESSAGE_LENGTH_MAX = 2_000;
@@ -48,7 +49,8 @@ final class Tracker
             if ($this->isTracked($batch)) {
                 $isSealed = $this->isSealed($batch) && $batch->totalJobs === 0 && $count > 0;
                 $name = mb_substr($batch->name, 0, self::NAME_LENGTH_MAX);
-                $this->announcement = new Announcement($batch->id, $name, $count, (string) Str::uuid(), $isSealed);
+                $request = (string) Str::uuid();
+                $this->announcement = new Announcement($batch->id, $name, $count, $request, $isSealed, $this->failureLimit($batch));
                 $this->outbox->put(...$this->announcement->entries());
                 $this->outbox->flush();
             }
@@ -152,6 +154,18 @@ final class Tracker
     private function isTracked(Batch $batch): bool
     {
         return ($batch->options[self::OPTION] ?? null) !== false;
+    }
+
+    /** Return how many jobs of a batch may fail; null if any number may, or if its option is wrong, which is logged. */
+    private function failureLimit(Batch $batch): ?array
+    {
+        try {
+            return FailureLimit::of((array) ($batch->options[self::OPTION] ?? []));
+        } catch (InvalidArgumentException $error) {
+            $this->log->tell('FAILURE_LIMIT', "batch $batch->id has no failure limit: {$error->getMessage()}");
+
+            return null;
+        }
     }
 
     private function isSealed(Batch $batch): bool

@@ -74,6 +74,37 @@ final class BatchTest extends TestCase
         $this->assertTallies($batch->id, total: 3, succeeded: 1, skipped: 2);
     }
 
+    public function testBatchIsCancelledByOneFailureMoreThanItsLimit(): void
+    {
+        $jobs = Work::each('fail', 'fail', 'fail', 'succeed', 'succeed');
+        $batch = Bus::batch($jobs)->allowFailures()->withOption('batchprogress', ['max_failed_jobs' => 1])->dispatch();
+        self::assertSame(['jobs' => '1'], $this->batch($batch->id)['failureLimit']);
+        $this->work();
+        self::assertSame('BATCH_STATE_CANCELLED', $this->batch($batch->id)['state']);
+        self::assertSame('CANCEL_REASON_FAILURE_LIMIT', $this->batch($batch->id)['cancelReason']);
+        self::assertTrue($batch->fresh()->cancelled());
+        $this->assertTallies($batch->id, total: 5, succeeded: 0, failed: 2, skipped: 3);
+        self::assertSame([], $this->logged());
+    }
+
+    public function testBatchIsCancelledByAPercentageOfFailures(): void
+    {
+        $option = ['sealed' => true, 'max_failed_percent' => 25];
+        $jobs = Work::each('fail', 'fail', 'succeed', 'succeed');
+        $batch = Bus::batch($jobs)->allowFailures()->withOption('batchprogress', $option)->dispatch();
+        $this->work();
+        self::assertTrue($batch->fresh()->cancelled());
+        $this->assertTallies($batch->id, total: 4, succeeded: 0, failed: 2, skipped: 2);
+    }
+
+    public function testBatchWithAnImpossibleLimitRunsAndTheLogSaysWhy(): void
+    {
+        $batch = Bus::batch(Work::each('succeed'))->withOption('batchprogress', ['max_failed_jobs' => -1])->dispatch();
+        $this->work();
+        self::assertTrue($batch->fresh()->finished());
+        self::assertStringContainsString('max_failed_jobs', $this->logged()[0]);
+    }
+
     public function testJobsOfTheConnectionSyncAreReported(): void
     {
         $batch = Bus::batch(Work::each('succeed', 'succeed'))->onConnection('sync')->dispatch();
