@@ -6,8 +6,9 @@ end.
 """
 
 import math
+from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches import pace
@@ -21,6 +22,7 @@ from batches.store.locking import lock_batches
 
 _batches = schema.batches.c
 _looks = schema.looks.c
+_has_recovered = and_(_looks.stuck_time.is_not(None), _batches.last_result_time > _looks.stuck_time)
 _RULES = ReconcilerRules(stuck_after_seconds=0, period_seconds=math.inf)
 """Of no effect on the stall reason at the time of a look."""
 
@@ -45,15 +47,13 @@ async def tell_recovered(connection: AsyncConnection, size: int) -> int:
     query = (
         select(_batches.batch_id)
         .join(schema.looks, _looks.batch_key == _batches.batch_key)
-        .where(
-            _looks.stuck_time.is_not(None),
-            _batches.state == int(BatchState.PROCESSING),
-            _batches.last_result_time > _looks.stuck_time,
-        )
+        .where(_has_recovered, _batches.state == int(BatchState.PROCESSING))
         .limit(size)
     )
     locked = await lock_batches(connection, (await connection.scalars(query)).all())
-    recovered = [batch for batch in locked if not batch.has_ended]
+    # Read again under the locks: another pass may have told it while this one waited.
+    stuck = await _read_recovered(connection, [batch.batch_key for batch in locked])
+    recovered = [batch for batch in locked if not batch.has_ended and batch.batch_key in stuck]
     if recovered:
         await write_events(
             connection, [NewEvent(EventType.RECOVERED, batch, batch.read_time) for batch in recovered]
@@ -62,4 +62,14 @@ async def tell_recovered(connection: AsyncConnection, size: int) -> int:
         await connection.execute(
             update(schema.looks).where(_looks.batch_key.in_(keys)).values(stuck_time=None)
         )
-    return len(locked)
+    return len(recovered)
+
+
+async def _read_recovered(connection: AsyncConnection, keys: Sequence[int]) -> set[int]:
+    """Return the keys of those locked batches that got a result since they were stuck."""
+    query = (
+        select(_looks.batch_key)
+        .join(schema.batches, _batches.batch_key == _looks.batch_key)
+        .where(_looks.batch_key.in_(keys), _has_recovered)
+    )
+    return set(await connection.scalars(query))

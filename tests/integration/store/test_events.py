@@ -1,5 +1,6 @@
 """Events: one row in the very transaction that ends a batch, and none that nobody wants."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -12,7 +13,15 @@ from batches.new_batch import IfEnded, NewBatch
 from batches.repair import RepairPlan
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from tests.integration.store.steps import count_rows, create, execute, report
+from batches.store.locking import lock_batches
+from tests.integration.store.steps import (
+    count_rows,
+    create,
+    execute,
+    on_servers,
+    report,
+    wait_until_blocked,
+)
 from tests.support.samples import FAILED, result, results
 from tests.support.webhooks import hand_over, taken_events
 
@@ -154,6 +163,24 @@ async def test_stuck_and_recovered_are_told_once(store: BatchStore) -> None:
     await report(store, *results(3))
     assert await store.tell_recovered() == 0
     assert await names(store) == ["batch.recovered", "batch.stuck", "batch.completed"]
+
+
+@on_servers
+@pytest.mark.more("waits for a lock")
+async def test_recovery_is_told_once_by_passes_at_the_same_time(
+    store: BatchStore, database: Database
+) -> None:
+    """Both have found the batch before one of them has its lock."""
+    await store.want_events()
+    await create(store, 3)
+    await store.record_look(LOOK)
+    await report(store, result("job-0"))
+    async with database.engine.begin() as connection:
+        await lock_batches(connection, ["batch"])
+        telling = [asyncio.create_task(store.tell_recovered()) for _ in range(2)]
+        await wait_until_blocked(database, 2)
+    assert sorted(await asyncio.gather(*telling)) == [0, 1]
+    assert await names(store) == ["batch.stuck", "batch.recovered"]
 
 
 async def test_a_batch_with_recent_results_is_not_stuck(store: BatchStore) -> None:
