@@ -1,21 +1,18 @@
 """GET /v1/batch/badge.svg: the badge of a batch."""
 
 import hashlib
-import time
 from types import MappingProxyType
 
-import grpc
 from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope, Send
 
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.telemetry.metrics import CallMetrics
 from services.gateway.badge.picture import draw
 from services.gateway.badge.words import Words, of_batch, of_error
 from services.gateway.contract.answers import Answer, malformed
-from services.gateway.contract.forwarding import Forwarder
-from services.gateway.contract.json_answers import send_not_allowed, send_whole, status_of
+from services.gateway.contract.json_answers import send_whole, status_of
 from services.gateway.contract.methods import method_named
+from services.gateway.reads.counted_read import CountedRead
 from services.gateway.reads.query import parameters, to_request
 
 PATH = "/v1/batch/badge.svg"
@@ -35,35 +32,19 @@ HEADERS = MappingProxyType(
 _GET_BATCH = method_named("GetBatch")
 
 
-class Badges:
-    """Answers with the badge of a batch; an error is a badge, too, with its HTTP status.
+class Badges(CountedRead):
+    """Answers with the badge of a batch; an error is a badge, too, with its HTTP status."""
 
-    Args:
-        forwarder: makes the calls.
-        metrics: counts them.
-
-    """
-
-    def __init__(self, forwarder: Forwarder, metrics: CallMetrics) -> None:
-        self._forwarder = forwarder
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if scope["method"] != "GET":
-            await send_not_allowed(send)
-            return
-        began = time.perf_counter()
-        code, label, headers = grpc.StatusCode.OK, "", Headers(scope=scope)
+    async def answer(self, scope: Scope, send: Send) -> None:
+        """Draw the badge."""
+        label, headers = "", Headers(scope=scope)
         try:
-            label, token = _label_and_token(scope["query_string"])
-            words = await self._words(scope["query_string"], label, token, headers)
-            await _send_fresh(send, draw(words), headers.get("if-none-match", ""))
+            with self.counted(_GET_BATCH):
+                label, token = _label_and_token(scope["query_string"])
+                words = await self._words(scope["query_string"], label, token, headers)
+                await _send_fresh(send, draw(words), headers.get("if-none-match", ""))
         except Answer as answer:
-            code = answer.grpc_code
             await _send_error(send, answer, label)
-        finally:
-            self._metrics.observe(_GET_BATCH.path, code, time.perf_counter() - began)
 
     async def _words(self, query: bytes, label: str, token: str | None, headers: Headers) -> Words:
         request = to_request(query, _GET_BATCH.request)

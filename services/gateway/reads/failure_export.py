@@ -5,21 +5,21 @@ connection, without the last chunk, so that no client takes it for a whole one.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 
 import grpc
 import structlog
 from starlette.datastructures import Headers
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope, Send
 
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.telemetry.metrics import CallMetrics
 from services.gateway.contract.answers import Answer, busy
 from services.gateway.contract.forwarding import Forwarder
-from services.gateway.contract.json_answers import send_error, send_not_allowed
+from services.gateway.contract.json_answers import send_error
 from services.gateway.contract.methods import method_named
+from services.gateway.reads.counted_read import CountedRead
 from services.gateway.reads.failure_lines import CSV, JSON_LINES, Format
 from services.gateway.reads.query import to_request
 from services.gateway.web.http_connection import CONNECTION, HttpConnection
@@ -44,7 +44,7 @@ _LIST = method_named("ListJobResults")
 _log = structlog.get_logger()
 
 
-class FailureExports:
+class FailureExports(CountedRead):
     """Answers the paths of PATHS.
 
     Args:
@@ -54,15 +54,11 @@ class FailureExports:
     """
 
     def __init__(self, forwarder: Forwarder, metrics: CallMetrics) -> None:
-        self._forwarder = forwarder
-        self._metrics = metrics
+        super().__init__(forwarder, metrics)
         self._exports = 0
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if scope["method"] != "GET":
-            await send_not_allowed(send)
-            return
+    async def answer(self, scope: Scope, send: Send) -> None:
+        """Send a file, or an error."""
         if self._exports >= EXPORTS_MAX:
             await send_error(send, busy("this gateway sends too many files of failures; try again"))
             return
@@ -103,16 +99,15 @@ class FailureExports:
         """Read a page; those after the first are tried again, since the others are sent already."""
         tries_max = TRIES_MAX if request.page_token else 1
         for tries in range(1, tries_max + 1):
-            began, code = time.perf_counter(), grpc.StatusCode.OK
             try:
-                found = await self._forwarder.read(_LIST, request.SerializeToString(), {**headers, **SHARED})
+                with self.counted(_LIST):
+                    found = await self._forwarder.read(
+                        _LIST, request.SerializeToString(), {**headers, **SHARED}
+                    )
                 return pb.ListJobResultsResponse.FromString(found)
             except Answer as answer:
-                code = answer.grpc_code
-                if code not in RETRIED or tries == tries_max:
+                if answer.grpc_code not in RETRIED or tries == tries_max:
                     raise
-            finally:
-                self._metrics.observe(_LIST.path, code, time.perf_counter() - began)
             await asyncio.sleep(RETRY_SECONDS * tries)
         raise AssertionError("the last try returns or raises")
 
