@@ -15,7 +15,7 @@ NOTIFIER = "NOTIFIER_"
 """The prefix of the notifier's settings."""
 READY_SECONDS_MAX = 60.0
 """A server is ready within two seconds; a busy machine may take much longer."""
-STARTED = (b'"serving"', b'"notifying"')
+STARTED = b'"serving"'
 """What a program logs when it has started."""
 DRAIN_SECONDS = "5"
 """For calls that are pending when the story is interrupted; each takes milliseconds."""
@@ -93,9 +93,8 @@ class Server:
 
     def _find_port(self, line: bytes) -> None:
         """Read the port from the log: the server chose a free one, so no other process can take it."""
-        if not self._port.done() and any(event in line for event in STARTED):
-            record = json.loads(line)
-            self._port.set_result(record.get("port", record.get("admin_port")))
+        if not self._port.done() and STARTED in line:
+            self._port.set_result(json.loads(line)["port"])
 
 
 async def start_server(processes: Processes, module: str, prefix: str, settings: Mapping[str, str]) -> Server:

@@ -49,8 +49,8 @@ async def notify(settings: NotifierSettings, database: DatabaseSettings) -> None
     stop = stop_requested()
     async with notifier_process(settings, database) as (process, working):
         log.info(
-            "notifying",
-            admin_port=process.admin.port,
+            "serving",
+            port=process.admin.port,  # it has no other
             metrics_port=process.admin.metrics_port,
             receivers=len(process.notifier.subscriptions.receivers),
             database=database.place,
