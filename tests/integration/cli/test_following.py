@@ -2,20 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
-import grpc
 import pytest
 
-from batchprogress._grpc.connection import Connection
 from batchprogress.cli import following
 from batchprogress.cli.cli_errors import ExitCode
-from batchprogress.cli.client import AsyncCommandClient
 from batchprogress.cli.following import follow
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.cli.decided_server import decided_server
 
-SERVICE = "batchprogress.v1.ProgressService"
 SECONDS_MAX = 60.0
 
 
@@ -32,28 +28,13 @@ class SlowStream:
     def __init__(self) -> None:
         self._read = asyncio.Event()
 
-    @property
-    def service(self) -> grpc.GenericRpcHandler:
-        """The methods to serve."""
-        get = grpc.unary_unary_rpc_method_handler(
-            self._get,
-            request_deserializer=pb.GetBatchRequest.FromString,
-            response_serializer=pb.GetBatchResponse.SerializeToString,
-        )
-        watch = grpc.unary_stream_rpc_method_handler(
-            self._watch,
-            request_deserializer=pb.WatchBatchRequest.FromString,
-            response_serializer=pb.WatchBatchResponse.SerializeToString,
-        )
-        return grpc.method_handlers_generic_handler(SERVICE, {"GetBatch": get, "WatchBatch": watch})
-
-    async def _get(self, _request: pb.GetBatchRequest, _context: Any) -> pb.GetBatchResponse:
+    def get(self, _request: pb.GetBatchRequest) -> pb.Batch:
+        """Answer with a newer state than the stream has brought."""
         self._read.set()
-        return pb.GetBatchResponse(batch=state(2, stall="no result for 1 min"))
+        return state(2, stall="no result for 1 min")
 
-    async def _watch(
-        self, _request: pb.WatchBatchRequest, _context: Any
-    ) -> AsyncIterator[pb.WatchBatchResponse]:
+    async def watch(self, _request: pb.WatchBatchRequest) -> AsyncIterator[pb.WatchBatchResponse]:
+        """Bring that state only after it was read."""
         yield pb.WatchBatchResponse(batch=state(1))
         await self._read.wait()
         yield pb.WatchBatchResponse(batch=state(2, stall="no result for 1 min"))
@@ -83,15 +64,10 @@ async def test_a_state_that_the_stream_is_about_to_bring_is_shown_once(
 ) -> None:
     """The batch is read because it is silent; a newer revision in the answer is left to the stream."""
     monkeypatch.setattr(following, "SILENCE_SECONDS", 0.1)
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((SlowStream().service,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    view = Recorder()
-    try:
-        async with asyncio.timeout(SECONDS_MAX):
-            client = AsyncCommandClient(Connection(f"127.0.0.1:{port}"), None)
-            assert await follow(client, ["b"], view) == [ExitCode.COMPLETED]
-    finally:
-        await server.stop(None)
+    slow, view = SlowStream(), Recorder()
+    async with (
+        asyncio.timeout(SECONDS_MAX),
+        decided_server(slow.get, pb.WatchBatchRequest, slow.watch) as client,
+    ):
+        assert await follow(client, ["b"], view) == [ExitCode.COMPLETED]
     assert view.changed_revisions == [1, 2, 3]

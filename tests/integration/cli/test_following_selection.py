@@ -2,19 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
-import grpc
 import pytest
 
-from batchprogress._grpc.connection import Connection
 from batchprogress.cli import following
-from batchprogress.cli.client import AsyncCommandClient
 from batchprogress.cli.following_selection import Selection, follow_selection
 from batchprogress.models import Batch
 from batchprogress.v1 import progress_pb2 as pb
+from tests.integration.cli.decided_server import decided_server
 
-SERVICE = "batchprogress.v1.ProgressService"
 SECONDS_MAX = 20.0
 STALL = "no result for 1 min"
 
@@ -30,29 +26,12 @@ class Quiet:
     def __init__(self) -> None:
         self.stalled = asyncio.Event()
 
-    @property
-    def service(self) -> grpc.GenericRpcHandler:
-        """The methods to serve."""
-        get = grpc.unary_unary_rpc_method_handler(
-            self._get,
-            request_deserializer=pb.GetBatchRequest.FromString,
-            response_serializer=pb.GetBatchResponse.SerializeToString,
-        )
-        watch = grpc.unary_stream_rpc_method_handler(
-            self._watch,
-            request_deserializer=pb.WatchBatchesRequest.FromString,
-            response_serializer=pb.WatchBatchesResponse.SerializeToString,
-        )
-        return grpc.method_handlers_generic_handler(SERVICE, {"GetBatch": get, "WatchBatches": watch})
+    def get(self, request: pb.GetBatchRequest) -> pb.Batch:
+        """Answer that one batch has stalled."""
+        return state(request.batch_id, 1, STALL if request.batch_id == "stalled" else "")
 
-    async def _get(self, request: pb.GetBatchRequest, _context: Any) -> pb.GetBatchResponse:
-        return pb.GetBatchResponse(
-            batch=state(request.batch_id, 1, STALL if request.batch_id == "stalled" else "")
-        )
-
-    async def _watch(
-        self, request: pb.WatchBatchesRequest, _context: Any
-    ) -> AsyncIterator[pb.WatchBatchesResponse]:
+    async def watch(self, request: pb.WatchBatchesRequest) -> AsyncIterator[pb.WatchBatchesResponse]:
+        """Bring both batches, and that one is gone."""
         assert (dict(request.labels), request.batch_id_prefix) == ({"team": "data"}, "s")
         for batch_id in ("stalled", "slow"):
             yield pb.WatchBatchesResponse(batch=state(batch_id, 1), resume_token="t")
@@ -89,18 +68,15 @@ async def test_a_stall_and_a_deletion_are_shown_once(monkeypatch: pytest.MonkeyP
     """The stream brings no message about a stall, so that a silent batch is read."""
     monkeypatch.setattr(following, "SILENCE_SECONDS", 0.1)
     quiet = Quiet()
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((quiet.service,))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
     view = Recorder(quiet.stalled)
-    client = AsyncCommandClient(Connection(f"127.0.0.1:{port}"), None)
-    watch = asyncio.create_task(follow_selection(client, Selection({"team": "data"}, "s"), view))
-    try:
-        async with asyncio.timeout(SECONDS_MAX):
+    async with (
+        asyncio.timeout(SECONDS_MAX),
+        decided_server(quiet.get, pb.WatchBatchesRequest, quiet.watch) as client,
+    ):
+        watch = asyncio.create_task(follow_selection(client, Selection({"team": "data"}, "s"), view))
+        try:
             await view.deleted.wait()
-    finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
-        await server.stop(None)
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
     assert view.changes == [("stalled", ""), ("slow", ""), ("stalled", STALL)]
