@@ -7,7 +7,7 @@ so a binary search finds them.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BindParameter, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.listing import BatchFilter
@@ -62,6 +62,17 @@ async def read_key_range(
     if selected.created_before is not None:
         end = await _first_key(connection, selected.created_before + SET_BACK_MAX, every)
     return KeyRange(begin, min(end, every.end))
+
+
+def last_key_of(searched: Select[int], before_last: int | BindParameter[int]) -> Select[int]:
+    """Select the last key that a bounded search reads; nothing if there are no more than it reads.
+
+    Args:
+        searched: The keys that it would read without a bound, in its order.
+        before_last: How many keys it reads before the last.
+
+    """
+    return searched.limit(1).offset(before_last)
 
 
 async def _first_key(connection: AsyncConnection, time: datetime, keys: KeyRange) -> int:

@@ -22,7 +22,7 @@ from batches.store.batch_conditions import (
     meets,
     parameters_of,
 )
-from batches.store.key_range import KeyRange
+from batches.store.key_range import KeyRange, last_key_of
 
 SEARCHED_MAX = 500
 """Batches of a label or state that a page searches: below a millisecond of the database's time for each
@@ -151,9 +151,9 @@ _SEARCHED = {
     _Source.STATE: _IN_STATE,
     _Source.PREFIX: _WITH_PREFIX.limit(bindparam("searched_with_prefix")),
 }
-_LAST_WITH_LABEL = _WITH_LABEL.order_by(_label.batch_key.desc()).limit(1).offset(bindparam("before_last"))
-_LAST_IN_STATE = _IN_STATE.order_by(_batch.batch_key.desc()).limit(1).offset(bindparam("before_last"))
-_LAST_WITH_PREFIX = _WITH_PREFIX.limit(1).offset(bindparam("before_last_with_prefix"))
+_LAST_WITH_LABEL = last_key_of(_WITH_LABEL.order_by(_label.batch_key.desc()), bindparam("before_last"))
+_LAST_IN_STATE = last_key_of(_IN_STATE.order_by(_batch.batch_key.desc()), bindparam("before_last"))
+_LAST_WITH_PREFIX = last_key_of(_WITH_PREFIX, bindparam("before_last_with_prefix"))
 
 
 @lru_cache(STATEMENTS_MAX)

@@ -16,7 +16,7 @@ from batches.store.batch_conditions import (
     meets,
     parameters_of,
 )
-from batches.store.key_range import KeyRange
+from batches.store.key_range import KeyRange, last_key_of
 from batches.store.label_search import MeasuredKey
 
 SEARCHED_MAX = 2_000
@@ -95,6 +95,5 @@ async def _last_key(
     connection: AsyncConnection, searched: Select[int], selected: BatchFilter, keys: KeyRange
 ) -> int | None:
     """Return the last key that was searched; None if all were."""
-    last = searched.limit(1).offset(SEARCHED_MAX - 1)
-    key = await connection.scalar(last, parameters_of(selected))
+    key = await connection.scalar(last_key_of(searched, SEARCHED_MAX - 1), parameters_of(selected))
     return key if key is not None and key > keys.begin else None
