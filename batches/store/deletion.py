@@ -60,8 +60,14 @@ _PARTS = (
 )
 _FEW_ROWS = (schema.batch_labels, schema.looks, schema.notify_urls, schema.deleted_batches)
 """Tables with at most some dozen rows of each batch; the last one says that there is something to delete."""
-_COUNTED = (*((part.table, part.weight) for part in _PARTS), (schema.batch_labels, 1))
-"""Tables that may have more than one row of a batch, and as how many rows one counts."""
+_COUNTED = tuple(
+    sorted(
+        (*((part.table, part.weight) for part in _PARTS), (schema.batch_labels, 1)),
+        key=lambda one: one[0] is not schema.job_results,
+    )
+)
+"""Tables that may have more than one row of a batch, and as how many rows one counts. The results are first:
+they decide how many batches fit, so that the others are counted for few."""
 
 _purged = schema.deleted_batches.c
 
