@@ -8,12 +8,11 @@ from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
-from random import random
 from typing import Any, Self, TypeVar
 
 import structlog
 from sqlalchemy import text
-from sqlalchemy.exc import DataError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from batches.database_url import describe_place, parse_url, split_url
@@ -21,7 +20,8 @@ from batches.errors import DatabaseUnavailable, DatabaseUnusable, TransactionToo
 from batches.settings import DatabaseSettings
 from batches.store import engines
 from batches.store.diagnosis import describe, diagnose
-from batches.store.refusals import CANNOT_CONNECT, LOCK_WAIT_TIMEOUT, Refusal, code_of, refusal_of
+from batches.store.refusals import Refusal, refusal_of
+from batches.store.retries import another_was_first, delay_seconds, may_read_later, may_write_later
 from batches.store.script import end_transaction
 from process.accounts import RotatedAccount
 from process.database_logins import DatabaseLogins
@@ -42,10 +42,6 @@ Our client waits 10 s for an answer. After that each transaction tries a new con
 succeeds; callers would otherwise wait for one search after the other."""
 NODE_TRIES_MIN = 2
 """The second is made with a new connection."""
-RETRY_STEP_SECONDS = 0.005
-"""Half of the longest delay before the first retry; it doubles with each one."""
-RETRY_DELAY_SECONDS_MAX = 0.5
-"""Longer than it takes to resolve a deadlock; short, since the deadlines of waiting callers are running."""
 
 _READ_ONLY = {"batches_read_only": True}
 
@@ -124,7 +120,7 @@ class Database:
 
         """
         once = partial(self._write_once, work)
-        return await self._run_to_end(self._retried(once, _may_write_later, conflicts_max))
+        return await self._run_to_end(self._retried(once, may_write_later, conflicts_max))
 
     async def read(
         self, work: Work[Result], *, snapshot: bool = False, seconds_max: float | None = None
@@ -141,7 +137,7 @@ class Database:
 
         """
         once = partial(self._read_once, work, snapshot=snapshot)
-        return await self._run_to_end(self._retried(once, _may_read_later, seconds_max=seconds_max))
+        return await self._run_to_end(self._retried(once, may_read_later, seconds_max=seconds_max))
 
     @asynccontextmanager
     async def migration(self) -> AsyncIterator[AsyncConnection]:
@@ -236,7 +232,7 @@ class Database:
                 if not may_succeed(error) or self._is_given_up(error, number, begun, conflicts_max):
                     raise
                 self._count_retry(error)
-            await asyncio.sleep(_delay_seconds(number))
+            await asyncio.sleep(delay_seconds(number))
         raise AssertionError  # the numbers do not end
 
     def unavailable(self, error: BaseException) -> DatabaseUnavailable:
@@ -253,7 +249,7 @@ class Database:
         return unavailable
 
     def _is_given_up(self, error: Exception, tries: int, begun: float, conflicts_max: int | None) -> bool:
-        refusal, has_lost = refusal_of(error), _has_lost(error)
+        refusal, has_lost = refusal_of(error), another_was_first(error)
         self.conflicts += has_lost
         is_conflict = has_lost or (conflicts_max == 0 and refusal is Refusal.CONFLICT)
         if conflicts_max is not None and is_conflict and tries >= conflicts_max:
@@ -268,10 +264,16 @@ class Database:
             self.retries[refusal] += 1
 
     async def _write_once(self, work: Work[Result]) -> Result:
-        async with self._engine.connect() as connection:
+        connection = await self._engine.connect()
+        try:
             result = await work(connection)
             await end_transaction(connection)
-            return result
+        except BaseException:
+            await connection.__aexit__(None, None, None)  # closes it, even if this task is cancelled
+            raise
+        # Nothing is left to wait for: a context would close it in a task of its own.
+        await connection.close()
+        return result
 
     async def _read_once(self, work: Work[Result], *, snapshot: bool) -> Result:
         options: dict[str, Any] = dict(_READ_ONLY)
@@ -280,32 +282,6 @@ class Database:
         async with self._engine.connect() as connection:
             await connection.execution_options(**options)
             return await work(connection)
-
-
-def _delay_seconds(tries: int) -> float:
-    """Return how long to wait after so many tries, at random: transactions that met do not meet again."""
-    longest = min(RETRY_DELAY_SECONDS_MAX, RETRY_STEP_SECONDS * 2.0**tries)
-    return random() * longest  # noqa: S311  # not secret
-
-
-def _has_lost(error: Exception) -> bool:
-    """Return whether another transaction was first, and not only slow."""
-    return (
-        isinstance(error, DBAPIError)
-        and refusal_of(error) is Refusal.CONFLICT
-        and code_of(error) != LOCK_WAIT_TIMEOUT
-    )
-
-
-def _may_write_later(error: BaseException) -> bool:
-    return refusal_of(error) in {Refusal.CONFLICT, Refusal.ELSEWHERE}
-
-
-def _may_read_later(error: BaseException) -> bool:
-    """As for a write; but a caller that reads is told at once if nothing listens, and asks another server."""
-    if isinstance(error, DBAPIError) and code_of(error) == CANNOT_CONNECT:
-        return False
-    return _may_write_later(error)
 
 
 async def _select_one(connection: AsyncConnection) -> None:

@@ -42,8 +42,9 @@ async def test_lone_call_does_not_wait_for_others() -> None:
     assert store.groups == [1, 1, 1, 1, 1]
 
 
-async def test_calls_that_keep_coming_are_one_group() -> None:
+async def test_calls_that_keep_coming_are_one_group(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a group of several calls the next one stays open while calls keep coming."""
+    monkeypatch.setattr(gathering, "GATHER_SECONDS_MAX", 1_000.0)
     store = MemoryStore()
     async with group_commit(store) as commit:
         await asyncio.gather(submit(commit, one("a")), submit(commit, one("b")))
