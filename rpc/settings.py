@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from process.addresses import check_listen, split_address
 from process.readable_file import ReadableFile
-from rpc.callers.jwt_tokens import Algorithm
+from rpc.callers.signed_token_rules import Algorithm
 from rpc.port_settings import PortSettings
 
 CONNECTION_AGE_SECONDS_LIMIT = 2_000_000

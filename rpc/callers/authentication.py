@@ -3,15 +3,18 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from process.reloaded_files import ReloadedFiles
-from rpc.callers.jwt_tokens import SignedTokenRules, SignedTokens
 from rpc.callers.limits import UNLIMITED, Limits, Usage
 from rpc.callers.principal import Principal
+from rpc.callers.signed_token_rules import SignedTokenRules
 from rpc.callers.token_file import digest_of, read_tokens
 from rpc.callers.watch_tokens import WATCH_TOKEN_PREFIX, WatchTokens
+
+if TYPE_CHECKING:  # it imports jwt and cryptography, which only a server with such tokens needs
+    from rpc.callers.jwt_tokens import SignedTokens
 
 REFRESH_SECONDS = 1.0
 """How long a token that was removed from its file may still be accepted; a check costs microseconds."""
@@ -110,7 +113,9 @@ class Authenticator:
         callers = read_tokens(file, self._limits)
         return {digest: self._with_shared_usage(principal) for digest, principal in callers.items()}
 
-    def _signed_tokens(self, rules: SignedTokenRules | None) -> ReloadedFiles[SignedTokens] | None:
+    def _signed_tokens(self, rules: SignedTokenRules | None) -> "ReloadedFiles[SignedTokens] | None":
         if rules is None:
             return None
+        from rpc.callers.jwt_tokens import SignedTokens  # noqa: PLC0415  # see above
+
         return ReloadedFiles([rules.key], lambda: SignedTokens(rules, self._limits, self._with_shared_usage))

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,25 +12,7 @@ from pydantic import BaseModel, ValidationError, field_validator
 from process.reloaded_files import read
 from rpc.callers.limits import Limits
 from rpc.callers.principal import BatchPrefix, CallerName, Principal, Role
-
-Algorithm = Literal["RS256", "PS256", "ES256", "EdDSA"]
-"""Only algorithms with a public key: a server that can verify a token must not be able to make one."""
-
-LEEWAY_SECONDS = 5
-"""How much the clocks of the issuer and of this machine may differ."""
-REMEMBERED_MAX = 10_000
-"""Tokens whose signatures need no second verification: several times the callers of one server."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedTokenRules:
-    """Which signed tokens are accepted."""
-
-    key: Path
-    """The issuer's public key, PEM."""
-    algorithm: Algorithm
-    audience: str
-    issuer: str
+from rpc.callers.signed_token_rules import LEEWAY_SECONDS, REMEMBERED_MAX, SignedTokenRules
 
 
 class _Claims(BaseModel):

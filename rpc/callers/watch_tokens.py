@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import jwt
 
 from process.reloaded_files import ReloadedFiles, read
 from rpc.answers.refusal import Refusal
-from rpc.callers.jwt_tokens import LEEWAY_SECONDS, REMEMBERED_MAX
 from rpc.callers.limits import Limits
 from rpc.callers.principal import Principal, WatchGrant
+from rpc.callers.signed_token_rules import LEEWAY_SECONDS, REMEMBERED_MAX
 
 WATCH_TOKEN_PREFIX = "bpw_"  # noqa: S105  # by which servers and scanners recognise a watch token
 KEYS_MAX = 2
@@ -76,6 +75,8 @@ class WatchTokens:
             The token.
 
         """
+        import jwt  # noqa: PLC0415  # only a server with keys needs it
+
         expiry = int(time.time() + seconds)
         claims = {"batch_id": batch_id, "exp": expiry, "jti": secrets.token_urlsafe(TOKEN_ID_BYTES)}
         key = self._keys.current.keys[0]
@@ -126,6 +127,8 @@ class _Keys:
 
     def verified(self, token: str) -> dict[str, Any] | None:
         """Return the claims of a token, which may have expired; None if no key has signed it."""
+        import jwt  # noqa: PLC0415  # only a server with keys needs it
+
         for key in self.keys:
             try:
                 return jwt.decode(

@@ -4,18 +4,18 @@ Kubernetes' gRPC probes support neither TLS nor tokens, so health must be availa
 ports change nothing and show no batch.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
-from grpc_channelz.v1 import channelz, channelz_pb2
 from grpc_health.v1 import health_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from rpc.serving.health_servicer import HealthServicer
+from rpc.serving.lazy_service import LazyService
 from rpc.serving.server import ServerOptions, add_reflection, create_server, listen
 from rpc.telemetry.metrics_port import MetricsPort
 
-CHANNELZ = channelz_pb2.DESCRIPTOR.services_by_name["Channelz"].full_name
+CHANNELZ = "grpc.channelz.v1.Channelz"
 """gRPC's own statistics of the connections and calls of the process, for tools such as grpcdebug."""
 
 
@@ -43,7 +43,7 @@ class AdminPorts:
         options = ServerOptions(settings.admin_listen)
         self._server: grpc.aio.Server = create_server(options, {})
         health_pb2_grpc.add_HealthServicer_to_server(health, self._server)
-        channelz.add_channelz_servicer(self._server)
+        self._server.add_generic_rpc_handlers((LazyService(CHANNELZ, _add_channelz),))
         add_reflection(self._server, CHANNELZ)
         self.port = listen(self._server, options)
         self._metrics = MetricsPort(registry, settings.metrics_listen)
@@ -57,3 +57,9 @@ class AdminPorts:
         """Close both ports; probes are cut."""
         await self._server.stop(None)
         await self._metrics.close()
+
+
+def _add_channelz(collected: Any) -> None:
+    from grpc_channelz.v1 import channelz, channelz_pb2_grpc  # noqa: PLC0415  # few servers are asked
+
+    channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), collected)

@@ -1,6 +1,7 @@
 """A server's security, built from its settings: certificate, authentication and authorization."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -11,11 +12,13 @@ from rpc.answers.error_interceptor import CallHooks
 from rpc.callers.authentication import AuthenticationRules, Authenticator
 from rpc.callers.authorization import Authorization, RequiredRoles
 from rpc.callers.connections import ConnectionCallers
-from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.limits import Limits
-from rpc.callers.tls import ServerCertificate
+from rpc.callers.signed_token_rules import SignedTokenRules
 from rpc.callers.watch_tokens import WatchTokens
 from rpc.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from rpc.callers.tls import ServerCertificate
 
 _log = structlog.get_logger()
 
@@ -81,9 +84,11 @@ class ServerSecurity:
         return self.certificate is not None and self.certificate.requires_client_certificates
 
 
-def _certificate(settings: ServerSettings) -> ServerCertificate | None:
+def _certificate(settings: ServerSettings) -> "ServerCertificate | None":
     if settings.tls_certificate_file is None or settings.tls_key_file is None:
         return None
+    from rpc.callers.tls import ServerCertificate  # noqa: PLC0415  # it imports cryptography
+
     files = CertificateFiles(
         settings.tls_certificate_file, settings.tls_key_file, settings.tls_client_ca_file
     )

@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc_health.v1 import health
-from grpc_reflection.v1alpha import reflection
 
 from process.configuration import refuse
 from rpc.answers.error_interceptor import NO_HOOKS, CallHooks, ErrorInterceptor
 from rpc.answers.error_table import ErrorTable
 from rpc.answers.request_checks import RequestChecks
-from rpc.callers.tls import ServerCertificate
+from rpc.serving.lazy_service import AddServicer, LazyService
+
+if TYPE_CHECKING:  # it imports cryptography, which only a server with TLS needs
+    from rpc.callers.tls import ServerCertificate
 
 TRANSPORT_MESSAGE_BYTES_MAX = 4 * 1024 * 1024 + 512 * 1024
 """The transport's own limit: above that of the error interceptor, which can then answer, but little above it,
@@ -44,7 +47,8 @@ CONNECTION_AGE_GRACE_MS = 30_000
 never finished, would keep the connection for ever."""
 
 NO_CHECKS = RequestChecks()
-REFLECTION_METHODS = (f"/{reflection.SERVICE_NAME}/ServerReflectionInfo",)
+REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
+REFLECTION_METHODS = (f"/{REFLECTION}/ServerReflectionInfo",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class ServerOptions:
     reuse_port: bool = False
     """Whether several processes may listen on one port. Off: a second server on a port fails instead
     of silently taking half of the calls."""
-    certificate: ServerCertificate | None = None
+    certificate: "ServerCertificate | None" = None
     """None means plaintext."""
 
 
@@ -132,5 +136,12 @@ def listen(server: grpc.aio.Server, options: ServerOptions) -> int:
 
 def add_reflection(server: grpc.aio.Server, *services: str) -> None:
     """Let tools such as grpcurl list these services of a server, and those that every server has."""
-    everywhere = health.SERVICE_NAME, reflection.SERVICE_NAME
-    reflection.enable_server_reflection((*services, *everywhere), server)
+
+    def add(collected: Any) -> None:
+        from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc  # noqa: PLC0415  # rarely asked
+
+        names = (*services, health.SERVICE_NAME, REFLECTION)
+        register: AddServicer = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
+        register(reflection.aio.ReflectionServicer(names), collected)
+
+    server.add_generic_rpc_handlers((LazyService(REFLECTION, add),))

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rpc.callers.jwt_tokens import LEEWAY_SECONDS
 from rpc.callers.limits import UNLIMITED
 from rpc.callers.principal import Role
+from rpc.callers.signed_token_rules import LEEWAY_SECONDS
 from rpc.callers.watch_tokens import WatchTokens
 from services.gateway.live import admission
 from tests.integration.gateway.conftest import Serve

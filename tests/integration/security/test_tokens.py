@@ -12,8 +12,8 @@ import jwt
 import pytest
 
 from batchprogress.v1 import progress_pb2 as pb
-from rpc.callers.jwt_tokens import LEEWAY_SECONDS
 from rpc.callers.principal import Role
+from rpc.callers.signed_token_rules import LEEWAY_SECONDS
 from tests.integration.security.conftest import Issuer, Serve, Tokens, bearing
 from tests.integration.security.test_roles import code_of
 from tests.support.progress import Served

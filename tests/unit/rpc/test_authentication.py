@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rpc.callers import jwt_tokens
 from rpc.callers.authentication import REFRESH_SECONDS, AuthenticationRules, Authenticator
-from rpc.callers.jwt_tokens import SignedTokenRules
 from rpc.callers.principal import Role
+from rpc.callers.signed_token_rules import SignedTokenRules
 from rpc.callers.token_file import entry_text, new_token
 
 

@@ -10,9 +10,9 @@ import pytest
 from rpc.answers.refusal import Refusal
 from rpc.callers import watch_tokens
 from rpc.callers.authentication import REFRESH_SECONDS, AuthenticationRules, Authenticator
-from rpc.callers.jwt_tokens import LEEWAY_SECONDS
 from rpc.callers.limits import UNLIMITED, Limits
 from rpc.callers.principal import Principal
+from rpc.callers.signed_token_rules import LEEWAY_SECONDS
 from rpc.callers.watch_tokens import KEY_CHARACTERS_MIN, WATCH_TOKEN_PREFIX, WatchTokens
 
 METHODS = frozenset({"/s/Get"})
