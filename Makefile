@@ -51,8 +51,8 @@ $(VENV)/.dev: locks/dev.txt $(VENV)/.runtime
 
 .PHONY: lock
 lock: | $(UV) ## Resolve all dependencies and lock them with their hashes
-	$(COMPILE) --upgrade --extra traces pyproject.toml clients/python/pyproject.toml --output-file locks/runtime.txt
-	$(COMPILE) --upgrade --extra traces pyproject.toml clients/python/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
+	$(COMPILE) --upgrade --extra traces --extra uvloop pyproject.toml clients/python/pyproject.toml --output-file locks/runtime.txt
+	$(COMPILE) --upgrade --extra traces --extra uvloop pyproject.toml clients/python/pyproject.toml --group dev --constraint locks/runtime.txt --output-file locks/dev.txt
 	$(COMPILE) --upgrade locks/proto.in --output-file locks/proto.txt
 	$(COMPILE) --upgrade locks/proxies.in --output-file locks/proxies.txt
 	$(COMPILE) --upgrade locks/recording.in --output-file locks/recording.txt

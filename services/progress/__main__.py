@@ -1,13 +1,11 @@
 """python -m services.progress: serve ProgressService until SIGTERM or SIGINT."""
 
-import asyncio
-
 import structlog
 import typer
 
 from batches.errors import DatabaseUnavailable, DatabaseUnusable, SchemaMismatch
 from batches.settings import DatabaseSettings
-from process import gc_tuning, logs, signals
+from process import event_loop, gc_tuning, logs, signals
 from process.configuration import load, refuse
 from process.options import settings_help
 from process.version import ShowVersion
@@ -28,7 +26,7 @@ def main(*, _version: ShowVersion = False) -> None:
     logs.configure()
     settings, database = load(ProgressSettings, DatabaseSettings), load(DatabaseSettings, ProgressSettings)
     try:
-        asyncio.run(serve(settings, database))
+        event_loop.run(serve(settings, database))
     except (SchemaMismatch, DatabaseUnusable) as error:
         refuse(str(error))
     except DatabaseUnavailable as error:
