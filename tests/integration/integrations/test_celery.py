@@ -54,7 +54,7 @@ async def test_every_end_of_a_task_becomes_an_outcome(scene: Scene) -> None:
     assert await scene.outcomes("b") == sorted(
         [
             ("SUCCEEDED", 1, ""),  # add
-            ("SUCCEEDED", 1, ""),  # replaced
+            ("SUCCEEDED", 2, ""),  # replaced: what ends for a task is its next attempt
             ("SUCCEEDED", 1, ""),  # starts_others; what it starts is not counted
             ("SUCCEEDED", 2, ""),  # retried once
             ("FAILED", 1, "KeyError"),
