@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from itertools import accumulate, takewhile
 
+import structlog
+
 from batches.batch import Batch
-from batches.errors import DatabaseUnavailable, TransactionTooLarge, ValueRefused
 from batches.repair import RepairPlan
 from batches.store.batch_store import BatchStore
 
 GROUP_RESULTS_MAX = 10_000
 """Results of one transaction, as many as a single repair may have: well under a second."""
+
+_log = structlog.get_logger()
 
 _Waiting = tuple[RepairPlan, asyncio.Future[Batch | None]]
 
@@ -56,8 +59,8 @@ class RepairWriter:
         if len(group) > 1:
             try:
                 outcomes = await self._store.write_repairs([plan for plan, _ in group])
-            except (DatabaseUnavailable, TransactionTooLarge, ValueRefused):
-                pass  # because of one of them, perhaps: each has its own transaction now
+            except Exception:  # noqa: BLE001  # perhaps because of one of them
+                _log.info("repairs are written one by one", repairs=len(group))
             else:
                 for (_, future), outcome in zip(group, outcomes, strict=True):
                     _settle(future, outcome)
