@@ -11,6 +11,7 @@ LAYOUTS = (
     "trusted-network rq secured traces",
     "trusted-network celery-in-database queue-in-postgresql",
     "secured celery-in-redis plaintext-servers",
+    "secured webhooks",
 )
 """Overlays with components, as in an overlay of a user."""
 

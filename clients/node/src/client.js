@@ -31,7 +31,7 @@ export class Client {
     for (let tries = 0; ; tries++) {
       const { progress } = this.#connection;
       try {
-        const left = Math.max(1, Math.min(TRY_MS_MAX, end - performance.now()));
+        const left = Math.max(1, Math.ceil(Math.min(TRY_MS_MAX, end - performance.now())));
         return await progress[method](request, { timeoutMs: left });
       } catch (error) {
         const failure = new Failure(error);
