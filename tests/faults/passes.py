@@ -25,7 +25,13 @@ def off(real, hour):
         return real() if is_grpc else real() + HOURS * hour
     return now
 
-class Off(datetime.datetime):
+Real = datetime.datetime
+
+class TakesReal(type):
+    def __instancecheck__(cls, value):
+        return isinstance(value, Real)  # as the driver makes them
+
+class Off(datetime.datetime, metaclass=TakesReal):
     @classmethod
     def now(cls, tz=None):
         return super().now(tz) + datetime.timedelta(hours=HOURS)
