@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, or_, select
 
 from batches import pace
 from batches.batch import BatchState
@@ -67,6 +67,16 @@ def conditions_of(selected: BatchFilter) -> frozenset[Condition]:
         Condition.CREATED_BEFORE: selected.created_before is not None,
     }
     return frozenset(condition for condition, is_asked in holds.items() if is_asked)
+
+
+def in_state(query: Select[int]) -> Select[int]:
+    """Select the batches in a state along the index that has their order.
+
+    MySQL would rather read the whole of another index that begins with the state.
+    """
+    return query.where(SQL[Condition.STATE]).with_hint(
+        schema.batches, "FORCE INDEX (batches_by_state)", "mysql"
+    )
 
 
 def parameters_of(selected: BatchFilter) -> dict[str, Any]:

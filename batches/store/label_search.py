@@ -18,6 +18,7 @@ from batches.store.batch_conditions import (
     SQL,
     Condition,
     conditions_of,
+    in_state,
     label_bytes,
     meets,
     parameters_of,
@@ -138,7 +139,7 @@ def _in_range(key: ColumnElement[int]) -> ColumnElement[bool]:
 
 
 _WITH_LABEL = select(_label.batch_key).where(_has_label(0), _in_range(_label.batch_key))
-_IN_STATE = select(_batch.batch_key).where(SQL[Condition.STATE], _in_range(_batch.batch_key))
+_IN_STATE = in_state(select(_batch.batch_key)).where(_in_range(_batch.batch_key))
 # By the plain key, databases would walk all batches, not those with the prefix (batches.store.listings).
 _plain_number = _batch.batch_key + 0
 _WITH_PREFIX = (

@@ -13,7 +13,13 @@ from batches.listing import BatchFilter, Item, Key, Page, ResultFilter
 from batches.repair import Repair, Tallies
 from batches.result import JobOutcome, RecordedResult, ResultSource
 from batches.store import schema
-from batches.store.batch_conditions import ABOVE_ALL_ID_CHARACTERS, SQL, Condition, parameters_of
+from batches.store.batch_conditions import (
+    ABOVE_ALL_ID_CHARACTERS,
+    SQL,
+    Condition,
+    in_state,
+    parameters_of,
+)
 from batches.store.key_range import KeyRange, read_key_range
 from batches.store.label_search import MeasuredKey, search_labels
 from batches.store.row_search import count_rows, have_many_prefix, may_sort_prefix, search_rows
@@ -116,10 +122,11 @@ async def _search(
 def _selected_keys(selected: BatchFilter, keys: KeyRange) -> Select[tuple[int]]:
     """Select the keys of batches by state and prefix, newest first."""
     query = select(_batches.batch_key).where(_batches.batch_key < keys.end)
-    if selected.state is not None:
-        query = query.where(SQL[Condition.STATE])
     if selected.id_prefix:
-        return _with_prefix(query)
+        in_any = query if selected.state is None else query.where(SQL[Condition.STATE])
+        return _with_prefix(in_any)
+    if selected.state is not None:
+        query = in_state(query)
     return query.order_by(_batches.batch_key.desc())
 
 

@@ -12,6 +12,7 @@ from batches.store.batch_conditions import (
     SQL,
     Condition,
     conditions_of,
+    in_state,
     label_bytes,
     meets,
     parameters_of,
@@ -83,10 +84,8 @@ def _searched(selected: BatchFilter, keys: KeyRange, *, sorts_prefix: bool) -> S
         query = query.where(SQL[Condition.PREFIX])
     else:
         # Among some ten thousand batches, MySQL would rather sort the whole of a smaller index.
-        index = "PRIMARY" if selected.searched_state is None else "batches_by_state"
-        query = query.with_hint(schema.batches, f"FORCE INDEX ({index})", "mysql")
-        if selected.searched_state is not None:
-            query = query.where(SQL[Condition.STATE])
+        by_key = query.with_hint(schema.batches, "FORCE INDEX (PRIMARY)", "mysql")
+        query = by_key if selected.searched_state is None else in_state(query)
     # A range with both ends would lead MySQL to another index, which it reads as a whole.
     return query.where(key < keys.end).order_by(key.desc())
 
