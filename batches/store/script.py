@@ -71,7 +71,7 @@ async def run_script(connection: AsyncConnection, statements: Sequence[Statement
         else:
             found = await _run_texts(driver, statements)
     except Exception as error:
-        await connection.run_sync(_raise_translated, error)
+        await connection.run_sync(raise_translated, error)
         raise
     sync.info[ENDED] = COMMIT in statements[-1:]
     return cast("list[Rows]", found)
@@ -105,9 +105,24 @@ def _driver_of(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def _raise_translated(connection: Connection, error: Exception) -> None:
-    """Raise the error of SQLAlchemy for one of the driver; drop the connection, or all, if that is due."""
-    connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001  # as its own statements do
+def raise_translated(connection: Connection, error: Exception) -> None:
+    """Raise the error of SQLAlchemy for one of the driver; drop the connection, or all, if that is due.
+
+    Args:
+        connection: The connection on which the driver failed.
+        error: What the driver raised.
+
+    Raises:
+        DBAPIError: as if SQLAlchemy had run the statement.
+
+    """
+    try:
+        # asyncmy fails with AttributeError on a connection that was lost, which this recognises.
+        adapter: Any = connection.connection.dbapi_connection
+        adapter._handle_exception(error)  # noqa: SLF001  # as its cursors do
+    except Exception as adapted:
+        connection._handle_dbapi_exception(adapted, None, None, None, None)  # noqa: SLF001  # as its statements do
+        raise
 
 
 def _run_in_thread(connection: Any, begin: str, statements: Sequence[Statement]) -> list[Rows]:

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
-from batches.store.script import COMMIT, TEXT_BYTES_MAX, Statement, run_script, texts_of
+from batches.store.script import COMMIT, TEXT_BYTES_MAX, Statement, raise_translated, run_script, texts_of
 from tests.integration.store.steps import (
     connections_in_use,
     create,
@@ -119,6 +119,15 @@ async def test_error_of_a_script_shows_no_values(database: Database) -> None:
         assert "secret" not in str(raised.value)
 
     await database.read(work)
+
+
+@on_servers
+async def test_lost_connection_is_that_of_sqlalchemy(database: Database) -> None:
+    """The driver fails with an AttributeError, which would look like a defect of ours."""
+    async with database.engine.connect() as connection:
+        with pytest.raises(DBAPIError) as raised:
+            await connection.run_sync(raise_translated, AttributeError("'NoneType' object has no attribute"))
+        assert raised.value.connection_invalidated
 
 
 COUNTED = ("select", "insert", "update", "commit", "rollback")
