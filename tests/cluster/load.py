@@ -75,9 +75,9 @@ class Load:
             await happening
             await self.seal()
             ends = await asyncio.gather(*watching)
-        assert {(end.state, end.succeeded_jobs + end.failed_jobs + end.skipped_jobs) for end in ends} == {
-            (pb.BATCH_STATE_COMPLETED, self.ledger.attempted_jobs[HOT])
-        }
+        seen = {(end.state, end.succeeded_jobs + end.failed_jobs + end.skipped_jobs) for end in ends}
+        expected = {(pb.BATCH_STATE_COMPLETED, self.ledger.attempted_jobs[HOT])}
+        assert seen == expected, f"watchers saw {seen} at the end, not {expected}"
 
     async def work(self, workers: Sequence[int], until: asyncio.Future[None]) -> None:
         """Report with some workers at each server, and measure until then; a failure of `until` ends them."""

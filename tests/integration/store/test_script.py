@@ -51,6 +51,7 @@ async def test_script_without_commit_is_committed_at_the_end(
         await insert_row(connection, "d")
 
     await database.write(lambda connection: run_script(connection, [insert_of("a")]))
+    assert await other_database.read(row_names) == ["a"]
     await database.write(mixed)
     assert await other_database.read(row_names) == ["a", "b", "c", "d"]
 
