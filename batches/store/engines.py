@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import URL, PoolResetState, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from batches import database_tls
 from batches.store.refusals import UNKNOWN_VARIABLE, Refusal, refusal_of
-from batches.store.script import ENDED, begin_of
+from batches.store.script import ENDED, ONE_BY_ONE, begin_of
 from process.database_logins import DatabaseLogins
 
 STATEMENT_SECONDS_MAX = 10
@@ -94,9 +95,23 @@ def create_server_engine(
     event.listen(engine.sync_engine, "do_connect", logins.connect)
     event.listen(engine.sync_engine, "handle_error", logins.handle_error)
     event.listen(engine.sync_engine, "handle_error", _leave_node)
+    event.listen(engine.sync_engine, "connect", _note_galera)
     if in_sync:
         event.listen(engine.sync_engine, "connect", _read_in_sync)
     return engine
+
+
+def _note_galera(connection: Any, record: ConnectionPoolEntry) -> None:
+    """Let a connection to a node of Galera send the statements of a script one by one."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute("SELECT @@wsrep_on")
+        record.info[ONE_BY_ONE] = bool(cursor.fetchone()[0])
+    except connection.dbapi.Error as error:
+        if error.args[0] != UNKNOWN_VARIABLE:
+            raise
+    finally:
+        cursor.close()
 
 
 def _read_in_sync(connection: Any, _record: object) -> None:

@@ -23,6 +23,11 @@ FEW_VALUES_FACTOR = 2
 ENDED = "batchprogress_ended"
 """In the info of a pooled connection: its transaction has ended, so that no ROLLBACK is needed."""
 
+ONE_BY_ONE = "batchprogress_one_by_one"
+"""In the info of a pooled connection: whether each statement is sent alone, as Galera needs. It may abort a
+transaction between two statements of one text: the rest of the text is run without an error, as another
+transaction, which counted results whose rows were gone."""
+
 Value = int | float | str | bytes | None
 Rows = Sequence[Sequence[Any]]
 
@@ -69,7 +74,8 @@ async def run_script(connection: AsyncConnection, statements: Sequence[Statement
             # No other method runs several statements in one turn of the thread.
             found = await driver._execute(_run_in_thread, driver._conn, begin_of(sync), statements)  # noqa: SLF001
         else:
-            found = await _run_texts(driver, statements)
+            texts = [[one] for one in statements] if sync.info.get(ONE_BY_ONE) else [statements]
+            found = [rows for one in texts for rows in await _run_texts(driver, one)]
     except Exception as error:
         await connection.run_sync(raise_translated, error)
         raise
