@@ -269,11 +269,16 @@ class Sender:
     def _open_channel(self) -> None:
         """Open the channel, or a new one if that may have newer certificates."""
         if self._channel is None or self._should_reconnect:
-            before, self._channel = self._channel, self._connection.open()
-            self._report_results = progress_pb2_grpc.ProgressServiceStub(self._channel).ReportJobResults
+            channel = self._connection.open()
+            # Before stop() can close it: gRPC crashes if a channel is closed while its methods are made.
+            self._report_results = progress_pb2_grpc.ProgressServiceStub(channel).ReportJobResults
             self._should_reconnect = False
-            if before is not None:
-                before.close()
+            with self._changed:
+                obsolete, self._channel = self._channel, channel
+                if self._is_stopped:
+                    obsolete = channel
+            if obsolete is not None:
+                obsolete.close()
 
     def _wait(self, pause: Pause) -> None:
         with self._changed:
