@@ -2,21 +2,18 @@
 
 import threading
 from concurrent.futures import Future
-from typing import Any
-
-import grpc
 
 from batchprogress._grpc.connection import Connection
-from batchprogress._grpc.retry import TRY_SECONDS_MAX, Failure, failure_of, without_message
+from batchprogress._grpc.retry import Failure, failure_of, without_message
 from batchprogress._process.at_exit import close_at_exit, register_atexit
 from batchprogress._reporting.buffer import Report
 from batchprogress._reporting.call_pace import Pause
 from batchprogress._reporting.flushes import Flushes, resolve
 from batchprogress._reporting.inbox import Inbox
 from batchprogress._reporting.outbox import Counts, Outbox
+from batchprogress._reporting.report_channel import ReportChannel
 from batchprogress._reporting.spooler import Spool, Spooler
 from batchprogress.v1 import progress_pb2 as pb
-from batchprogress.v1 import progress_pb2_grpc
 
 FORK_SECONDS_MAX = 2.0
 """How long a fork waits for the call in flight, which takes milliseconds."""
@@ -40,7 +37,7 @@ class Sender:
     def __init__(
         self, connection: Connection, outbox: Outbox, exit_seconds_max: float, spool: Spool | None = None
     ) -> None:
-        self._connection = connection
+        self._channel = ReportChannel(connection)
         self._outbox = outbox
         self._exit_seconds_max = exit_seconds_max
         self._changed = threading.Condition()
@@ -51,10 +48,6 @@ class Sender:
         self._is_recovering = False
         self._flushes = Flushes()
         self._thread: threading.Thread | None = None
-        self._channel: grpc.Channel | None = None
-        self._report_results: Any = None
-        """The RPC on this channel: making a stub takes a fifth of the time of a call."""
-        self._should_reconnect = False
         self._is_flush_requested = False
         self._is_forking = False
         self._is_stopped = False
@@ -141,8 +134,7 @@ class Sender:
             self._is_stopped = True
             self._inbox.wakes = True  # a report that comes too late is counted by its own thread
             self._changed.notify_all()
-        if self._channel is not None:
-            self._channel.close()  # cancels the call in flight
+        self._channel.close()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(STOP_SECONDS_MAX)
         with self._changed:
@@ -243,11 +235,7 @@ class Sender:
             request = self._outbox.start_call()
         try:
             # Without the lock: no job waits for gRPC.
-            self._open_channel()
-            # Not wait_for_ready: the reason why a server is unavailable is logged, and no fork waits for it.
-            response = self._report_results(
-                request, timeout=TRY_SECONDS_MAX, metadata=self._connection.metadata()
-            )
+            response = self._channel.call(request)
         except Exception as error:  # noqa: BLE001  # also of the token function, which is the caller's code
             return self._fail(failure_of(error))
         return self._fail(without_message()) if response is None else self._answer(response)
@@ -259,26 +247,12 @@ class Sender:
         return pause
 
     def _fail(self, failure: Failure) -> Pause:
-        self._should_reconnect = self._connection.should_reconnect(failure)
+        self._channel.note(failure)
         with self._changed:
             # After stop() our own closing has failed the call, which stays unanswered.
             pause = Pause() if self._is_stopped else self._outbox.on_failure(failure)
             self._changed.notify_all()
         return pause
-
-    def _open_channel(self) -> None:
-        """Open the channel, or a new one if that may have newer certificates."""
-        if self._channel is None or self._should_reconnect:
-            channel = self._connection.open()
-            # Before stop() can close it: gRPC crashes if a channel is closed while its methods are made.
-            self._report_results = progress_pb2_grpc.ProgressServiceStub(channel).ReportJobResults
-            self._should_reconnect = False
-            with self._changed:
-                obsolete, self._channel = self._channel, channel
-                if self._is_stopped:
-                    obsolete = channel
-            if obsolete is not None:
-                obsolete.close()
 
     def _wait(self, pause: Pause) -> None:
         with self._changed:
