@@ -54,7 +54,7 @@ class ReconcilerSettings(BaseSettings):
         max_length=40,
         pattern=r"^\S(.*\S)?$",
         description="Name of your queue, such as Celery, in stall_reason and in the reasons that are kept"
-        " with repairs. Default: the queue.",
+        " with repairs. Default the queue: what the sentences say without a name.",
     )
     stuck_after: float = Field(
         default=300.0,
