@@ -22,7 +22,7 @@ from batchprogress import (
     WaitTimeout,
 )
 from batchprogress._grpc import remote_channel
-from batchprogress._reporting import sender
+from batchprogress._reporting import report_channel
 from batchprogress.v1 import progress_pb2 as pb
 from tests.integration.client.test_security import SERVICE, TOKEN, Guard
 from tests.integration.client.test_timeouts import hanging
@@ -80,7 +80,7 @@ async def test_deadlines_hold() -> None:
 
 async def test_closing_ends_a_call_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     """A reporter closes without waiting for the deadline of its call."""
-    monkeypatch.setattr(sender, "TRY_SECONDS_MAX", 10 * SECONDS_MAX)
+    monkeypatch.setattr(report_channel, "TRY_SECONDS_MAX", 10 * SECONDS_MAX)
     async with hanging() as target, asyncio.timeout(SECONDS_MAX):
         reporter = Reporter(target, "b")
         reporter.succeeded("a")
