@@ -72,9 +72,8 @@ async def test_the_example_of_watch_tokens_runs(name: str, database_url: str, tm
 
 
 async def test_the_blocks_of_the_readme_run(database_url: str) -> None:
-    """A reader may paste the blocks of the README one after the other, up to those for a queue."""
+    """A reader may paste the blocks of the README one after the other."""
     texts = [block.text for block in blocks(ROOT / "clients/python/README.md") if block.language == "python"]
-    own = [text for text in texts if "progress.batches" not in text]
     async with served(database_url) as progress:
         await progress.create(BATCH, JOBS)
         succeeded = pb.JOB_OUTCOME_SUCCEEDED
@@ -85,7 +84,7 @@ async def test_the_blocks_of_the_readme_run(database_url: str) -> None:
         await progress.stub.ReportJobResults(pb.ReportJobResultsRequest(results=others))
         target = f"127.0.0.1:{progress.port}"
         values = _values("", target) | {"sync_row": lambda row: row, "error": ValueError("bad row")}
-        examples = [doctest.Example(text, want="") for text in own]
+        examples = [doctest.Example(text, want="") for text in texts]
         await asyncio.to_thread(documented.run, examples, values, target)
         assert (await progress.get(BATCH)).state == pb.BATCH_STATE_COMPLETED
         assert (await progress.get("import")).state == pb.BATCH_STATE_CANCELLED
