@@ -1,4 +1,4 @@
-"""The table of the scenarios on clusters, for docs/reliability.md."""
+"""The table of the scenarios on clusters, for docs/fault-tests.md."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

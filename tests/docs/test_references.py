@@ -80,8 +80,8 @@ def test_the_quoted_alerts_say_what_the_rules_say() -> None:
 
 
 def test_the_tests_that_catch_seeded_bugs_exist() -> None:
-    """Each row of the table in docs/reliability.md names a test and its file."""
-    text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+    """Each row of the table in docs/fault-tests.md names a test and its file."""
+    text = (ROOT / "docs/fault-tests.md").read_text(encoding="utf-8")
     named = re.findall(r"`(test_\w+)` \(([\w/]+\.py)\)", text)
     assert named
     for test, file in named:

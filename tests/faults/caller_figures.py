@@ -43,7 +43,7 @@ def note_row(node: pytest.Item, row: CallerRow) -> None:
 
 
 def table(reporter: pytest.TerminalReporter) -> list[str]:
-    """Return the table as Markdown, ready for docs/reliability.md."""
+    """Return the table as Markdown, ready for docs/fault-tests.md."""
     return markdown(TITLES, [_cells(CallerRow(**values)) for values in notes(reporter, ROW)])
 
 

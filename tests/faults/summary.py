@@ -53,7 +53,7 @@ def noted_rows(reporter: pytest.TerminalReporter) -> list[Row]:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """Return the table as Markdown, ready for docs/reliability.md."""
+    """Return the table as Markdown, ready for docs/fault-tests.md."""
     return markdown(TITLES, [[_text(value) for value in astuple(row)] for row in rows])
 
 
