@@ -12,16 +12,13 @@ from typing import Any
 
 import pytest
 
-from batchprogress.v1 import progress_pb2 as pb
 from tests.docs.markdown import ROOT, blocks
-from tests.laravel.framework import framework
 from tests.support import not_run
 from tests.support.gateway import gateway, gateway_process
 from tests.support.progress import served
 
 PAGE = ROOT / "docs" / "http.md"
 PROGRAM_SECONDS_MAX = 30
-PHP_OF_LARAVEL = 13
 SHOW = """
 import {{ watch }} from "./watch.mjs";
 for await (const batch of watch("http://127.0.0.1:{port}", "b")) console.log(batch.percentComplete);
@@ -95,20 +92,6 @@ async def test_the_error_on_the_page_is_what_the_gateway_answers(sqlite_url: str
         answer = (await door.call("GetBatch", batchId="import-2")).json
     answer["details"] = [one for one in answer["details"] if one["type"] != "google.rpc.RequestInfo"]
     assert [json.loads(text) for text in code("json")] == [answer]
-
-
-@pytest.mark.more("unpacks PHP")
-async def test_the_php_program_reports(sqlite_url: str, tmp_path: Path) -> None:
-    """Of this machine, or from Debian's packages."""
-    php = (found,) if (found := shutil.which("php")) else framework(PHP_OF_LARAVEL).php
-    (tmp_path / "report.php").write_text(code("php")[0], encoding="utf-8")
-    async with served(sqlite_url) as progress, gateway(f"127.0.0.1:{progress.port}") as door:
-        await progress.create("b", 1)
-        async with output_of(
-            *php, str(tmp_path / "report.php"), f"http://127.0.0.1:{door.port}", "b", "1", cwd=tmp_path
-        ) as out:
-            assert json.loads(await out.read())["disposition"] == "DISPOSITION_RECORDED"
-        assert (await progress.get("b")).state == pb.BATCH_STATE_COMPLETED
 
 
 @pytest.mark.more("starts node and two gateways")

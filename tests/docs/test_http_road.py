@@ -1,4 +1,4 @@
-"""What the programs of docs/http.md make of errors that are not our server's last word."""
+"""What the programs of docs/http.md and docs/php.md make of errors that are not our server's last word."""
 
 import asyncio
 import json
@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.docs.test_http import PHP_OF_LARAVEL, SHOW, code, output_of, program
+from tests.docs.markdown import ROOT
+from tests.docs.test_http import PROGRAM_SECONDS_MAX, SHOW, code, output_of, program
 from tests.laravel.framework import framework
 
 OURS = [{"type": "google.rpc.ErrorInfo", "debug": {"reason": "REASON", "domain": "batchprogress"}}]
@@ -19,6 +20,7 @@ FROM_THE_ROAD = [
     {"code": "internal", "message": "by another product", "details": [{"debug": {"domain": "example.org"}}]},
     {"code": "canceled", "message": "the server stops", "details": OURS},
 ]
+PHP_OF_LARAVEL = 13
 END = 2
 """The flag of the last message of a stream."""
 
@@ -64,13 +66,16 @@ async def test_the_javascript_ends_only_by_a_refusal_of_our_server(tmp_path: Pat
 
 
 @pytest.mark.more("unpacks PHP")
-async def test_the_php_program_ends_only_by_a_refusal_of_our_server(tmp_path: Path) -> None:
+async def test_the_php_worker_ends_only_by_a_refusal_of_our_server() -> None:
+    """With the PHP of this machine, or of Debian's packages."""
     refusal = {"code": "internal", "message": "a defect", "details": OURS}
     answers = [json.dumps(error).encode() for error in (*FROM_THE_ROAD, refusal)]
     php = (found,) if (found := shutil.which("php")) else framework(PHP_OF_LARAVEL).php
-    (tmp_path / "report.php").write_text(code("php")[0], encoding="utf-8")
-    async with answering(*answers) as (port, left):
-        command = (*php, str(tmp_path / "report.php"), f"http://127.0.0.1:{port}", "b", "1")
-        async with output_of(*command, cwd=tmp_path) as out:
-            assert json.loads(await out.read()) == refusal
+    worker = str(ROOT / "examples/php/http_worker.php")
+    async with answering(*answers) as (port, left), asyncio.timeout(PROGRAM_SECONDS_MAX):
+        process = await asyncio.create_subprocess_exec(
+            *(*php, worker, f"http://127.0.0.1:{port}", "b", "1"), stderr=asyncio.subprocess.PIPE
+        )
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (1, b"a defect\n")
     assert left == []
