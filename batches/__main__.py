@@ -79,7 +79,9 @@ def check(
         bool, typer.Option("--repair", help="Correct failure groups and error details from the rows.")
     ] = False,
 ) -> None:
-    """Compare the counters of every batch with its rows; list the differences, and exit 1 if any are left.
+    """Compare the counters of every batch with its rows.
+
+    Lists the differences, and exits with 1 if any are left.
 
     --repair counts failure groups again and deletes the details of replaced errors, and changes nothing else:
     servers of version 0.1 do not keep them.

@@ -25,9 +25,9 @@ class ReconcilerSettings(BaseSettings):
         gt=0,
         le=60,
         description="Deadline of a call to the JobStatusService, in seconds, including retries while it is"
-        " unavailable. A batch has one call for each page of its jobs, and one for its counts, which may take"
-        " this long for each 100,000 jobs, at most ten times this long. Default 10: a queue returns a page of"
-        " 5,000 jobs in about 100 ms.",
+        " unavailable. Each page of a batch's jobs is one call. The call for its counts may take this long per"
+        " 100,000 jobs, at most ten times as long. Default 10: a queue returns a page of 5,000 jobs in about"
+        " 100 ms.",
     )
     job_status_ca_file: ReadableFile | None = Field(
         default=None,
@@ -54,7 +54,7 @@ class ReconcilerSettings(BaseSettings):
         max_length=40,
         pattern=r"^\S(.*\S)?$",
         description="Name of your queue, such as Celery, in stall_reason and in the reasons that are kept"
-        " with repairs. Default the queue: what the sentences say without a name.",
+        " with repairs. Default: the queue.",
     )
     stuck_after: float = Field(
         default=300.0,

@@ -91,10 +91,10 @@ class JobStatusSettings(ServerSettings):
     )
     kubernetes_strict_tls: bool = Field(
         default=True,
-        description="Source kubernetes: whether the certificates of the API server must be as RFC 5280"
-        " demands, where this is Python's default (3.13 and newer, as in our image). Set it to false if the"
-        " cluster's authority lacks keyUsage (MicroK8s, older EKS); the certificates are still verified."
-        " Default true, as Python's own.",
+        description="Source kubernetes: whether the certificates of the API server must follow RFC 5280, as"
+        " Python 3.13 and newer require (our image has such a Python). Set it to false if the cluster's"
+        " authority lacks keyUsage (MicroK8s, older EKS); the certificates are still verified. Default true:"
+        " as Python does.",
     )
     laravel_table: str = Field(
         default="job_batches",

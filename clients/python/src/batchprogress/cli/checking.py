@@ -15,7 +15,7 @@ TRIES = 3
 
 
 def check(session: Session, batch_ids: BatchIds) -> None:
-    """Compare the tallies of batches with their listed results; with --json one object per batch.
+    """Compare the tallies of batches with their results.
 
     Reads every result of the batches. A batch that changes meanwhile is read up to three times.
 

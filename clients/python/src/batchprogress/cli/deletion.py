@@ -18,7 +18,7 @@ def delete(
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for a confirmation.")] = False,
 ) -> None:
-    """Delete a batch that has ended, with its results and everything else that is kept of it."""
+    """Delete a batch that has ended, with all its data."""
     if not yes:
         _confirm(session, batch_id)
     session.client.delete(batch_id)

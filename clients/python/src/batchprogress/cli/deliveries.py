@@ -46,9 +46,9 @@ def deliveries(  # options
         int, typer.Option(min=1, metavar="N", help="List at most N deliveries, the newest.")
     ] = LISTED_DEFAULT,
 ) -> None:
-    """List the deliveries of webhooks, newest first; with --json one per line.
+    """List the deliveries of webhooks, newest first.
 
-    With --retry, send again one that was delivered or given up, with the same webhook-id.
+    With --retry, send a delivery again that was delivered or given up, with the same webhook-id.
     """
     client, out = session.client, session.out
     if retry:

@@ -53,7 +53,7 @@ def doctor(
         ),
     ] = None,
 ) -> None:
-    """Check the connection, the token, the database and the reconciler; with --json one object per check.
+    """Check the connection, token, database and reconciler.
 
     Exit codes: 0 nothing failed; 1 a check failed. A warning alone does not fail.
     """

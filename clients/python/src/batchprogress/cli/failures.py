@@ -45,15 +45,15 @@ def failures(  # noqa: PLR0913  # options, by keyword only
     ] = "",
     job_prefix: Annotated[
         str,
-        typer.Option(metavar="TEXT", help="List only the failed jobs whose ids begin so."),
+        typer.Option(metavar="TEXT", help="List only the failed jobs whose ids begin with TEXT."),
     ] = "",
     limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="List at most N groups, and N jobs.")
     ] = SHOWN_DEFAULT,
 ) -> None:
-    """Show the failures of a batch, grouped by their errors; with --json one group per line.
+    """Show the failures of a batch, grouped by their errors.
 
-    With --json and --jobs, --fingerprint or --job-prefix, print one failed job per line instead.
+    With --json, print one group per line; with --jobs, --fingerprint or --job-prefix, one failed job per line.
     """
     client, out = session.client, session.out
     size = page_size_for(limit)

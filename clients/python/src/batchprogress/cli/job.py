@@ -15,7 +15,7 @@ def job(
     batch_id: BatchId,
     job_id: Annotated[str, typer.Argument(metavar="JOB", help="The job.", show_default=False)],
 ) -> None:
-    """Show how a job ended: its error, and the stack trace if it was reported and kept.
+    """Show how a job ended, with its error and stack trace.
 
     The server keeps stack traces of the first 100 failures of each group.
     """

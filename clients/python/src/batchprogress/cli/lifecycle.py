@@ -65,7 +65,10 @@ def create(  # noqa: PLR0913  # options
         str, typer.Option(metavar="URL", help="Also send the webhooks of this batch to this URL.")
     ] = "",
 ) -> None:
-    """Create a batch and print its id; repeating it with the same id and numbers changes nothing."""
+    """Create a batch and print its id.
+
+    Repeating it with the same id and numbers changes nothing.
+    """
     if max_failed_jobs is not None and max_failed_percent is not None:
         raise typer.BadParameter("excludes --max-failed-jobs", param_hint="--max-failed-percent")
     batch = session.client.create(
@@ -102,7 +105,10 @@ def add(
 
 
 def seal(session: Session, batch_id: BatchId) -> None:
-    """Declare that no more jobs will be added; only then can the batch complete."""
+    """Declare that no more jobs will be added.
+
+    Only a sealed batch can complete.
+    """
     batch = session.client.seal(batch_id)
     _print(session, batch, progress_of(batch))
 

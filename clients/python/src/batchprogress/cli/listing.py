@@ -60,7 +60,7 @@ def list_(  # noqa: PLR0913  # one for each option
         int, typer.Option(min=1, metavar="N", help="List at most N batches, the newest.")
     ] = LISTED_DEFAULT,
 ) -> None:
-    """List batches, newest first; with --json one per line.
+    """List batches, newest first.
 
     A terminal gets the columns for which it has room, and files and pipes get all of them.
     """

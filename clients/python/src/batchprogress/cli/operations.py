@@ -36,7 +36,7 @@ def passes(
         int, typer.Option(min=1, metavar="N", help="List at most N passes, the newest.")
     ] = LISTED_DEFAULT,
 ) -> None:
-    """List the passes of the reconciler, newest first; with --json one per line."""
+    """List the passes of the reconciler, newest first."""
     size = page_size_for(limit)
     found = (one for one in session.client.passes(page_size=size) if not (scheduled and one.manual))
     if session.out.as_json:
@@ -47,7 +47,10 @@ def passes(
 
 
 def info(session: Session) -> None:
-    """Show the server's version, its database, the roles of the token, and when the last pass ended."""
+    """Show the server, its database and the roles of the token.
+
+    It also says when the last pass of the reconciler ended.
+    """
     found = session.client.server_info()
     if session.out.as_json:
         session.out.message(found.message)

@@ -13,10 +13,11 @@ COLUMNS = (Column("job"), Column("attempt"), Column("name", least=12))
 
 
 def pending(session: Session, batch_id: BatchId) -> None:
-    """List the pending jobs that the reconciler found when it last looked; with --json one per line.
+    """List the jobs that were pending at the last look.
 
-    Why it left the batch open, and when it looked, goes to standard error. The reconciler itself lists all
-    pending jobs: python -m reconciler --batch-id ID --list-pending.
+    Lists the jobs that the reconciler found pending in the queue when it last looked at the batch. Standard
+    error says when that was, and why the batch was left open. To ask the queue now, run
+    python -m reconciler --batch-id ID --list-pending.
     """
     found = session.client.pending_jobs(batch_id)
     say(_look_of(found))

@@ -22,7 +22,7 @@ REPAIR_COLUMNS = (
 
 
 def show(session: Session, batch_id: BatchId) -> None:
-    """Show a batch: its tallies, its rate, why it stalls, and how the reconciler repaired it."""
+    """Show a batch with its tallies, rate, stall and repairs."""
     batch = session.client.get(batch_id)
     repairs = list(islice(session.client.repairs(batch_id), REPAIRS_MAX))
     if session.out.as_json:

@@ -24,7 +24,10 @@ def watch_token(
         ),
     ] = SECONDS_DEFAULT,
 ) -> None:
-    """Print a token that reads one batch and nothing else, for a browser; it cannot be revoked."""
+    """Print a token that lets a browser read one batch.
+
+    It cannot be revoked.
+    """
     created = session.client.create_watch_token(batch_id, ttl=expires_in)
     if session.out.as_json:
         session.out.message(created.message)

@@ -30,7 +30,7 @@ def watch(
         typer.Option(metavar="TEXT", help="Watch all batches whose ids begin with this, instead of IDs."),
     ] = None,
 ) -> None:
-    """Watch batches until each has ended, even while servers restart.
+    """Watch batches until they end, even while servers restart.
 
     A terminal shows a bar for each batch. Elsewhere a line is printed every ten percent, when a batch stalls
     and when it has ended; with --json, for each change.
