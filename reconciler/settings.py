@@ -25,9 +25,9 @@ class ReconcilerSettings(BaseSettings):
         gt=0,
         le=60,
         description="Deadline of a call to the JobStatusService, in seconds, including retries while it is"
-        " unavailable. Each page of a batch's jobs is one call. The call for its counts may take this long per"
-        " 100,000 jobs, at most ten times as long. Default 10: a queue returns a page of 5,000 jobs in about"
-        " 100 ms.",
+        " unavailable. Each page of a batch's jobs is one call. The call for its counts may take this long"
+        " per 100,000 jobs, at most ten times as long. Default 10: a queue returns a page of 5,000 jobs in"
+        " about 100 ms.",
     )
     job_status_ca_file: ReadableFile | None = Field(
         default=None,

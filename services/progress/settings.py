@@ -27,9 +27,9 @@ class ProgressSettings(ServerSettings):
         default=100_000,
         ge=10_000,
         description="Maximum number of results that wait to be recorded; further reports are answered"
-        " RESOURCE_EXHAUSTED. Their requests may have 336 bytes for each result of this number. One caller may"
-        " use half of both. Default 100,000: about 50 MB, at most 200 MB with long errors, and what a database"
-        " records within the usual deadline of 10 s.",
+        " RESOURCE_EXHAUSTED. Their requests may have 336 bytes for each result of this number. One caller"
+        " may use half of both. Default 100,000: about 50 MB, at most 200 MB with long errors, and what a"
+        " database records within the usual deadline of 10 s.",
     )
     watches_max: int = Field(
         default=20_000,

@@ -53,7 +53,8 @@ def failures(  # noqa: PLR0913  # options, by keyword only
 ) -> None:
     """Show the failures of a batch, grouped by their errors.
 
-    With --json, print one group per line; with --jobs, --fingerprint or --job-prefix, one failed job per line.
+    With --json, print one group per line; with --jobs, --fingerprint or --job-prefix too, one failed job
+    per line.
     """
     client, out = session.client, session.out
     size = page_size_for(limit)
