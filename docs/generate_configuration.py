@@ -3,6 +3,7 @@
 With --check it writes nothing and exits 1 if the page is out of date.
 """
 
+import re
 import sys
 import types
 import typing
@@ -47,6 +48,8 @@ SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
     ("Notifier", "`batchprogress-notifier` (`python -m services.notifier`).", NotifierSettings),
     ("Reconciler", "`batchprogress-reconciler` (`python -m reconciler`).", ReconcilerSettings),
 )
+SAID_BY_THE_COLUMN = re.compile(r" Default: (?:none|off)\.$")
+"""The end of a description that the column of defaults repeats; help texts have no such column."""
 TYPES = {bool: "true or false", int: "integer", float: "number", Path: "file", str: "text", SecretStr: "text"}
 
 
@@ -84,7 +87,8 @@ def _section(
     rows = []
     for name, field in fields.items():
         variables = "<br>".join(f"`{_prefix(one)}{name}`".upper() for one in classes)
-        rows.append((variables, _default(field), _allowed(field), field.description or ""))
+        description = SAID_BY_THE_COLUMN.sub("", field.description or "")
+        rows.append((variables, _default(field), _allowed(field), description))
     return _table(title, sentence, ("variable", "default", "allowed", "description"), rows)
 
 
@@ -95,6 +99,8 @@ def _default(field: FieldInfo) -> str:
         return "not set"
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
+    if value == "":
+        return "empty"
     if isinstance(value, bool):
         return f"`{value}`".lower()
     return f"`{value:.0f}`" if isinstance(value, float) and value.is_integer() else f"`{value}`"

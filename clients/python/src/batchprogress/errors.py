@@ -71,7 +71,7 @@ class ResultNotFound(CallFailed, LookupError):
 
 
 class BatchConflict(CallFailed):
-    """A batch of this id exists with another total or another `sealed`."""
+    """A batch of this id exists with another total, another `sealed` or another failure limit."""
 
 
 class BatchEnded(CallFailed):

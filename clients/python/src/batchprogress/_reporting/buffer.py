@@ -114,7 +114,7 @@ class Buffer:
             report.ClearField("error_details")
             size = report.ByteSize() + FRAME_BYTES_MAX
         if len(self) >= self.reports_max or self._bytes + size > self._bytes_max:
-            raise ReportNotTaken("BUFFER_FULL", f"{len(self)} reports wait already")
+            raise ReportNotTaken("BUFFER_FULL", f"the buffer is full: {len(self):,} reports wait")
         self._append(report, size)
 
     def append_recovered(self, report: Report) -> None:
