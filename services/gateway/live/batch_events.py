@@ -12,14 +12,12 @@ from starlette.datastructures import Headers
 from starlette.types import Scope, Send
 
 from batchprogress.v1 import progress_pb2 as pb
-from services.gateway.contract.caller import Callers
 from services.gateway.contract.json_answers import send_whole
 from services.gateway.live import event_stream, sse
-from services.gateway.live.admission import Admission, Admissions
+from services.gateway.live.admission import Admission
 from services.gateway.live.batch_topic import BatchTopic, View
-from services.gateway.live.event_stream import EventStreams, Viewer, ViewerRoom, error_event, send_parts
+from services.gateway.live.event_stream import EventStreams, Viewer, error_event, send_parts
 from services.gateway.live.snapshot import to_snapshot
-from services.gateway.live.viewer_hub import ViewerHub
 from services.gateway.reads.query import to_request
 
 PATH = "/v1/batch/events"
@@ -27,32 +25,8 @@ NO_CONTENT = 204
 """The answer to a client that has the end already: an EventSource then does not connect again."""
 
 
-class BatchEvents(EventStreams):
-    """Answers PATH.
-
-    Args:
-        hub: shows the batches.
-        admissions: lets viewers in.
-        room: has a place for each viewer.
-        callers: knows with whose token they are let in.
-
-    """
-
-    def __init__(
-        self,
-        hub: ViewerHub[str, BatchTopic],
-        admissions: Admissions[str, pb.Batch],
-        room: ViewerRoom,
-        callers: Callers,
-    ) -> None:
-        super().__init__(room, callers)
-        self._hub = hub
-        self._admissions = admissions
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether all streams have to end."""
-        return self._hub.is_closed
+class BatchEvents(EventStreams[str, BatchTopic, pb.Batch]):
+    """Answers PATH."""
 
     async def answer(self, scope: Scope, headers: Headers, viewer: Viewer, send: Send) -> None:
         """Send the stream of a batch; raises an Answer if there is none."""

@@ -11,12 +11,10 @@ from services.gateway.contract.caller import Callers, Metadata
 from services.gateway.contract.forwarding import Forwarder
 from services.gateway.contract.methods import method_named
 from services.gateway.live.snapshot import Snapshot, to_snapshot
-from services.gateway.live.watches import HEARTBEAT_SECONDS, Watches
+from services.gateway.live.watches import HEARTBEAT_SECONDS, READS_MAX, Watches
 
 STATE_INTERVAL_SECONDS = 0.25
 """The interval of a batch's states: a bar animates four states a second as smoothly as twenty."""
-READS_MAX = 32
-"""Reads at a time: each takes milliseconds, and after a restart each viewer may cause one."""
 GET_BATCH = method_named("GetBatch")
 WATCH_BATCH = method_named("WatchBatch")
 

@@ -8,6 +8,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager, suppress
+from typing import Generic
 
 import grpc
 from starlette.datastructures import Headers
@@ -17,8 +18,9 @@ from services.gateway.contract.answers import Answer, busy, draining
 from services.gateway.contract.caller import Callers
 from services.gateway.contract.json_answers import error_json, send_error, send_not_allowed
 from services.gateway.live import sse
+from services.gateway.live.admission import Admissions, Found
 from services.gateway.live.problems import away
-from services.gateway.live.topic import Topic
+from services.gateway.live.viewer_hub import AnyTopic, Key, ViewerHub
 
 QUIET_SECONDS_MAX = 15.0
 """The interval of the comments that keep a quiet stream open: many proxies cut one after 60 s."""
@@ -101,23 +103,28 @@ class Viewer:
         return True
 
 
-class EventStreams(ABC):
+class EventStreams(ABC, Generic[Key, AnyTopic, Found]):
     """Answers a path with events.
 
     Args:
+        hub: shows the topics of viewers.
+        admissions: lets viewers in.
         room: has a place for each viewer.
         callers: knows with whose token they are let in.
 
     """
 
-    def __init__(self, room: ViewerRoom, callers: Callers) -> None:
+    def __init__(
+        self,
+        hub: ViewerHub[Key, AnyTopic],
+        admissions: Admissions[Key, Found],
+        room: ViewerRoom,
+        callers: Callers,
+    ) -> None:
+        self._hub = hub
+        self._admissions = admissions
         self._room = room
         self._callers = callers
-
-    @property
-    @abstractmethod
-    def is_closed(self) -> bool:
-        """Whether all streams have to end."""
 
     @abstractmethod
     async def answer(self, scope: Scope, headers: Headers, viewer: Viewer, send: Send) -> None:
@@ -138,7 +145,7 @@ class EventStreams(ABC):
 
     @contextmanager
     def _viewer(self, receive: Receive, known: str | None) -> Iterator[Viewer]:
-        if self.is_closed:
+        if self._hub.is_closed:
             raise draining()
         with self._room.place():
             viewer = Viewer(receive, known)
@@ -147,20 +154,20 @@ class EventStreams(ABC):
             finally:
                 viewer.close()
 
-    async def wait_for_first(self, viewer: Viewer, topic: Topic) -> None:
+    async def wait_for_first(self, viewer: Viewer, topic: AnyTopic) -> None:
         """Wait until there is something to see; raises an Answer if it cannot be seen."""
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_SECONDS_MAX):
                 while not topic.is_shown and topic.trouble is None and not self.is_over(viewer):
                     await viewer.wait()
-        if self.is_closed:
+        if self._hub.is_closed:
             raise draining()
         if not topic.is_shown:
             raise (topic.trouble or away()).answer
 
     def is_over(self, viewer: Viewer) -> bool:
         """Return whether nothing should be sent any more."""
-        return self.is_closed or viewer.has_left
+        return self._hub.is_closed or viewer.has_left
 
 
 async def send_parts(send: Send, parts: AsyncGenerator[bytes, None]) -> None:

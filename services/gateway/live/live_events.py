@@ -68,7 +68,7 @@ class LiveEvents:
         self.routes: Mapping[str, ASGIApp] = {
             batch_events.PATH: BatchEvents(self._batches, Admissions(batches.get_batch), room, callers),
             selection_events.PATH: SelectionEvents(
-                self._selections, admissions, CatchUps(selections), room, callers
+                self._selections, admissions, room, callers, CatchUps(selections)
             ),
         }
         """The applications by their paths."""

@@ -35,15 +35,15 @@ SENT_AT_ONCE = 50
 Item = TypeVar("Item")
 
 
-class SelectionEvents(EventStreams):
+class SelectionEvents(EventStreams[Selection, SelectionTopic, Selection]):
     """Answers PATH.
 
     Args:
         hub: shows the batches.
         admissions: lets viewers in.
-        catch_ups: find what has ended while a viewer was away.
         room: has a place for each viewer.
         callers: knows with whose token they are let in.
+        catch_ups: find what has ended while a viewer was away.
 
     """
 
@@ -51,19 +51,12 @@ class SelectionEvents(EventStreams):
         self,
         hub: ViewerHub[Selection, SelectionTopic],
         admissions: Admissions[Selection, Selection],
-        catch_ups: CatchUps,
         room: ViewerRoom,
         callers: Callers,
+        catch_ups: CatchUps,
     ) -> None:
-        super().__init__(room, callers)
-        self._hub = hub
-        self._admissions = admissions
+        super().__init__(hub, admissions, room, callers)
         self._catch_ups = catch_ups
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether all streams have to end."""
-        return self._hub.is_closed
 
     async def answer(self, scope: Scope, headers: Headers, viewer: Viewer, send: Send) -> None:
         """Send the stream of a selection; raises an Answer if there is none."""

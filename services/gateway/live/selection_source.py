@@ -16,12 +16,10 @@ from services.gateway.contract.forwarding import Forwarder
 from services.gateway.contract.methods import method_named
 from services.gateway.live.problems import Problem
 from services.gateway.live.selection import Selection
-from services.gateway.live.watches import HEARTBEAT_SECONDS, Watches
+from services.gateway.live.watches import HEARTBEAT_SECONDS, READS_MAX, Watches
 
 STATE_INTERVAL_SECONDS = 1
 """The interval of the states of one batch: nobody reads a list more often."""
-READS_MAX = 32
-"""Reads at a time: each takes milliseconds, and after a restart each viewer may cause one."""
 STALLED_MAX = 1_000
 """Stalled batches that are read: as many as may be under way in a watch."""
 CATCH_UPS_MAX = 8

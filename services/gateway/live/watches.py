@@ -21,6 +21,8 @@ SILENT_SECONDS_MAX = 3.0 * HEARTBEAT_SECONDS
 """A watch that has announced heartbeats is dead after three intervals without one."""
 OPENED_SECONDS_MAX = 10.0
 """How long the server may take until it has accepted a watch: it does so at once."""
+READS_MAX = 32
+"""Reads of each source at a time: each takes milliseconds, and after a restart each viewer may cause one."""
 
 FINAL = frozenset(
     {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION}

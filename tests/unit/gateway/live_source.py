@@ -12,7 +12,7 @@ from services.gateway.contract.caller import Callers, Metadata
 from services.gateway.live.admission import Admissions
 from services.gateway.live.batch_events import PATH, BatchEvents
 from services.gateway.live.batch_topic import BatchTopic, follow_batch
-from services.gateway.live.event_stream import EventStreams, ViewerRoom
+from services.gateway.live.event_stream import ViewerRoom
 from services.gateway.live.problems import away
 from services.gateway.live.snapshot import Snapshot, to_snapshot
 from services.gateway.live.viewer_hub import HubBounds, ViewerHub
@@ -96,7 +96,7 @@ class Client:
 
     """
 
-    def __init__(self, streams: EventStreams, **headers: str) -> None:
+    def __init__(self, streams: BatchEvents, **headers: str) -> None:
         self._parts: asyncio.Queue[bytes] = asyncio.Queue(1)
         self.left = asyncio.Event()
         self.status = 0
@@ -124,7 +124,7 @@ class Client:
 class Streamed:
     """The streams over a source."""
 
-    streams: EventStreams
+    streams: BatchEvents
     hub: Hub
     room: ViewerRoom
 
