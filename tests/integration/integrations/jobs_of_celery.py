@@ -168,6 +168,12 @@ def replaced_after_retry(self: Task) -> None:
     self.replace(chain(add.si(1), add.si(2)))
 
 
+@app.task(bind=True)
+def replaced_by_blocking(self: Task) -> None:
+    """Let a task replace this one that runs until it is terminated."""
+    self.replace(blocks.si())
+
+
 @app.task
 def blocks() -> None:
     """Run until it is terminated."""

@@ -185,6 +185,15 @@ async def test_a_replaced_or_requeued_task_is_reported_once_it_has_ended(scene: 
         assert await scene.completed("b") == (2, 0, 1)
 
 
+async def test_a_task_that_has_replaced_itself_is_pending_until_the_other_one_has_ended(scene: Scene) -> None:
+    """A worker reports in order: what it reports of the task itself would be counted before the next task."""
+    await scene.enqueue("celery", "progress.run('b', group(replaced_by_blocking.s(), add.s(1)))")
+    async with scene.worker(*SOLO, *QUIET):
+        await eventually(lambda: scene.redis.get("blocking") == b"1")
+        batch = await scene.until("b", 1)
+        assert (batch.succeeded_jobs, batch.skipped_jobs, batch.pending_jobs) == (1, 0, 1)
+
+
 async def test_a_task_that_is_requeued_after_its_time_limit_is_pending(scene: Scene) -> None:
     """It has not failed: Celery runs it again."""
     await scene.enqueue("celery", "progress.run('b', hangs_once.s())")

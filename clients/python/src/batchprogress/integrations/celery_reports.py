@@ -22,7 +22,7 @@ from celery.exceptions import NotRegistered, Reject, TimeLimitExceeded
 from batchprogress._reporting.report_methods import ReportMethods
 from batchprogress.integrations.celery_cancelled import refuse_cancelled
 from batchprogress.integrations.celery_canvas import attempt_of, batch_of, dependents_of, name_of
-from batchprogress.integrations.celery_replaced import REPLACED, keep_batch
+from batchprogress.integrations.celery_replaced import is_replaced, keep_batch
 from batchprogress.integrations.job_ids import BATCH_KEY
 from batchprogress.integrations.relay import Relay
 from batchprogress.reporter import Reporter
@@ -107,7 +107,7 @@ class TaskReports:
 
     def _on_end(self, task: Any, state: str, retval: Any, **_: object) -> None:
         """Report the ends without a signal of their own: Ignore, and Reject unless the task is requeued."""
-        is_ignored = state == states.IGNORED and str(retval) != REPLACED
+        is_ignored = state == states.IGNORED and not is_replaced(retval)
         if is_ignored or (state == states.REJECTED and not retval.requeue):
             self._report_skipped(task.request)
 
