@@ -1,5 +1,7 @@
 """Scripts: several statements that the database gets at once, mixed with those of SQLAlchemy."""
 
+import asyncio
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -13,6 +15,7 @@ from tests.integration.store.steps import (
     create,
     insert_row,
     on_servers,
+    on_sqlite,
     report,
     row_names,
 )
@@ -93,6 +96,38 @@ async def test_error_after_a_committed_script_rolls_its_own_statements_back(data
         await database.write(work)
     await database.write(lambda connection: insert_row(connection, "c"))
     assert await database.read(row_names) == ["a", "c"]
+    await database.close()
+
+
+@on_sqlite
+async def test_script_that_is_cut_after_a_committed_one_leaves_nothing_to_the_next_transaction(
+    database_url: str, other_database: Database
+) -> None:
+    """The thread of SQLite goes on with it. It is rolled back, although the last script had committed."""
+    database = Database(database_url, connections_max=1)
+    is_locked, is_cut = asyncio.Event(), asyncio.Event()
+
+    async def lock(connection: AsyncConnection) -> None:
+        await insert_row(connection, "other")
+        is_locked.set()
+        await is_cut.wait()
+
+    async def work(connection: AsyncConnection) -> None:
+        await run_script(connection, [insert_of("a"), COMMIT])
+        locking.append(asyncio.create_task(other_database.write(lock)))
+        await is_locked.wait()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):  # it waits for the lock
+                await run_script(connection, [insert_of("b")])
+        is_cut.set()
+        raise LookupError
+
+    locking: list[asyncio.Task[None]] = []
+    with pytest.raises(LookupError):
+        await database.write(work)
+    await asyncio.gather(*locking)
+    await database.write(lambda connection: insert_row(connection, "c"))
+    assert await database.read(row_names) == ["a", "c", "other"]
     await database.close()
 
 
