@@ -13,10 +13,10 @@ import multiprocessing
 import multiprocessing.util
 import os
 import signal
-import weakref
 from typing import Protocol
 
 from batchprogress._process import at_sigterm
+from batchprogress._process.live_objects import LiveObjects
 
 EXIT_PRIORITY = 100
 """Among multiprocessing's exit functions: before those that end what a job may still use."""
@@ -29,7 +29,7 @@ class Closable(Protocol):
         """Flush for a bounded time, then close."""
 
 
-_open: "weakref.WeakSet[Closable]" = weakref.WeakSet()
+_open: LiveObjects[Closable] = LiveObjects()
 _registered: "tuple[int, multiprocessing.util.Finalize] | None" = None
 """The process that is among multiprocessing's exit functions, and its entry there."""
 
@@ -73,5 +73,5 @@ def _close_at_sigterm() -> None:
 
 
 def _close_all() -> None:
-    for closable in list(_open):
+    for closable in _open.all():
         closable.close_at_exit()

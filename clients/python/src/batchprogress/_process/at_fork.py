@@ -4,16 +4,16 @@ Each reporter's lock is held over the fork, so the child never copies a half-cha
 flight at that moment. The child's reporter opens its own thread, channel and buffer with its first report;
 the parent's reports stay with the parent.
 
-Whether a child may use gRPC is settled elsewhere: see batchprogress._grpc.usable.
+What becomes of gRPC itself is settled elsewhere: see batchprogress._grpc.forks.
 """
 
 import functools
 import os
 import threading
-import weakref
 from typing import Protocol
 
 from batchprogress._process.at_exit import forget_all
+from batchprogress._process.live_objects import LiveObjects
 
 
 class ForkAware(Protocol):
@@ -29,7 +29,7 @@ class ForkAware(Protocol):
         """Start again from empty."""
 
 
-_registered: "weakref.WeakSet[ForkAware]" = weakref.WeakSet()
+_registered: LiveObjects[ForkAware] = LiveObjects()
 _held: list[ForkAware] = []
 _forking = threading.Lock()
 """Held over a fork: of two threads that fork at once, neither may release what the other one holds."""
@@ -49,9 +49,9 @@ def _register_hooks() -> None:
 
 def _before() -> None:
     _forking.acquire()
-    _held.extend(_registered)
-    for reporter in _held:
+    for reporter in _registered.all():
         reporter.before_fork()
+        _held.append(reporter)
 
 
 def _in_parent() -> None:
