@@ -12,10 +12,9 @@ from multiprocessing import spawn
 from pathlib import Path
 
 PROGRAM = Path(__file__).with_name("call_process.py")
-BLOCKED_SIGNALS = tuple(
-    one for one in signal.Signals if one.name in {"SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"}
-)
-"""Signals that end a worker reach its whole process group; the call process ends after the worker."""
+GROUP_SIGNALS = tuple(one for one in signal.Signals if one.name in {"SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"})
+"""Signals that end a worker reach its whole process group, but its helpers, such as the call process, have to
+end after it. Windows, where Celery imports the relay too, has only some of them."""
 NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 """A program may have SIGPIPE end it; macOS has no such flag."""
 SEND_SECONDS_MAX = 5.0
@@ -73,8 +72,8 @@ def _pass(descriptors: list[int]) -> None:
     if _control is not None:
         try:
             _control.sendmsg([b"c"], ancillary, NO_SIGNAL)
-        except BrokenPipeError:
-            pass
+        except (BrokenPipeError, TimeoutError):
+            _control.close()  # it was killed, or is stopped and ends if it is ever continued
         except OSError:  # a daemon has closed its descriptors: the number may be another file's by now
             _control.detach()
         else:
@@ -100,7 +99,7 @@ def _spawn() -> socket.socket:
                 (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
-            setsigmask=BLOCKED_SIGNALS,
+            setsigmask=GROUP_SIGNALS,
         )
     with suppress(ChildProcessError):  # it forks and exits at once
         os.waitpid(pid, 0)

@@ -4,10 +4,10 @@
        │  └────────────────▶──┤            record, record, …
        └──fork──▶ job ─────▶──┘
 
-gRPC survives a fork after its first call only with a switch in the environment (see at_fork). A process that
-keeps forking therefore never calls it, but writes its reports to a pipe. So does a process that runs one job:
-it neither waits for an answer nor opens a connection. Reports that the relay has read outlive both; if the
-relay itself is killed, only those in a spool survive.
+gRPC does not survive a fork after its first call (see _grpc/forks). A process that keeps forking therefore
+never calls it, but writes its reports to a pipe. So does a process that runs one job: it neither waits for an
+answer nor opens a connection. Reports that the relay has read outlive both; if the relay itself is killed,
+only those in a spool survive.
 
 Many processes write to the pipe, and any of them may be killed at any moment. A record is therefore never
 longer than the kernel writes atomically.
@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
+from batchprogress._grpc.call_processes import GROUP_SIGNALS
 from batchprogress._reporting.base_reporter import EXIT_SECONDS_MAX
 from batchprogress._reporting.buffer import Report
 from batchprogress._reporting.error_details import cut_details
@@ -42,11 +43,6 @@ RECORD_BYTES_MAX = 4096
 """What Linux writes to a pipe atomically (PIPE_BUF); an error message of 2,000 letters fits."""
 PIPE_VARIABLE = "BATCHPROGRESS_RELAY_PIPE"
 """The variable that tells a spawned program the descriptor of the pipe, and its inode to recognise it by."""
-IGNORED_SIGNALS = tuple(
-    one for one in signal.Signals if one.name in {"SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"}
-)
-"""Signals that end a worker reach its whole process group; the relay must outlive the worker. Windows, where
-Celery imports this module too, has only some of them."""
 
 
 class Relay(ReportMethods):
@@ -169,7 +165,7 @@ class Relay(ReportMethods):
         """Fork the child; return the pipe to it."""
         read_end, pipe = os.pipe()
         # Until it ignores these signals, the child would handle them as the worker does.
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, IGNORED_SIGNALS)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
         try:
             self._child = os.fork()
             if not self._child:
@@ -198,7 +194,7 @@ class Relay(ReportMethods):
     def _run_child(self, pipe: int, mask: set[int]) -> NoReturn:
         """Send what arrives until every process has closed its end of the pipe, then exit."""
         try:
-            for number in IGNORED_SIGNALS:
+            for number in GROUP_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._reporter.start()
