@@ -122,7 +122,15 @@ def replaced(subject: Subject, batch: Batch) -> errors.BatchNotFound:
 
 
 def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) -> errors.Unavailable:
-    """Return the error of a call that got no answer in time."""
+    """Return the error of a call that got no answer in time.
+
+    Args:
+        subject: the call.
+        failure: how its last try ended.
+        seconds: how long all tries took; 0 for a watch that was to have only one.
+        tries: how many there were.
+
+    """
     error_type, advice = errors.Unavailable, "check that the server runs and that the address is right"
     if not failure.was_called:
         advice = "correct the token function"
@@ -130,11 +138,12 @@ def unavailable(subject: Subject, failure: Failure, seconds: float, tries: int) 
         advice = "look for the cause in the server's log"
     if failure.code is _Code.RESOURCE_EXHAUSTED:
         error_type, advice = errors.ResourceExhausted, "call less often, or raise the limit"
-    tried = f"{seconds:.3g} s ({_times(tries)}; last: {failure.cause})"
+    cause = failure.cause
+    tried = f"within {seconds:.3g} s ({_times(tries)}; last: {cause})" if seconds else f"({cause})"
     error = error_type(
-        f"no answer to {subject} within {tried}: {advice}",
+        f"no answer to {subject} {tried}: {advice}",
         reason=failure.reason or failure.code.name,
-        detail=failure.cause,
+        detail=cause,
         batch_id=subject.batch_id,
     )
     error.seconds, error.tries, error.retry_seconds = seconds, tries, failure.retry_seconds
