@@ -41,6 +41,12 @@ def test_the_lines_before_a_bad_one_are_sent() -> None:
         next(calls)
 
 
+def test_a_line_of_brackets_alone_is_not_json() -> None:
+    """Python gives up after a thousand in each other, with another error than for anything else."""
+    with pytest.raises(CommandError, match="line 1 is not a report: it is not JSON"):
+        calls_of(b"[" * 100_000 + b"\n")
+
+
 def test_an_input_without_line_breaks_is_refused() -> None:
     """It is not read into memory as a whole."""
     with pytest.raises(CommandError, match="longer than any report"):

@@ -82,7 +82,7 @@ def report_in(line: bytes, batch_id: str | None) -> Report:
     """
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):  # of thousands of brackets in each other
         raise ValueError("it is not JSON") from None
     if not isinstance(values, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004  # the line is wrong, not the caller
