@@ -77,6 +77,16 @@ async def test_a_certificate_that_is_not_accepted_is_told(guarded: Place, tmp_pa
     assert ": its certificate is not accepted: " in ended.out
 
 
+async def test_a_file_without_a_certificate_is_told(guarded: Place, tmp_path: Path) -> None:
+    ca = tmp_path / "notes.txt"
+    ca.write_text("the certificate is in the other folder\n")
+    ended = await CommandLine(guarded.server).run("doctor", "--ca", str(ca))
+    assert ended.code == 1
+    [line] = ended.lines
+    assert line.startswith("failed   connection")
+    assert ": the files of --ca, --certificate and --key cannot be used (" in line
+
+
 async def test_a_call_that_fails_is_a_line_too(guarded: Place) -> None:
     """This server has no GetServerInfo."""
     ended = await CommandLine(guarded.server).run("doctor", "--ca", str(guarded.ca), GRPC_VERBOSITY="NONE")

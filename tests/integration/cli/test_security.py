@@ -1,13 +1,17 @@
 """The command line with a server that asks for TLS and a token."""
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 import pytest_asyncio
 
+from batchprogress.cli.session import opened
+from batchprogress.tls import TlsFiles
 from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.refusal import Refusal
 from tests.integration.cli.command import CommandLine
@@ -70,6 +74,25 @@ async def test_a_missing_token_ends_a_command_at_once(guarded: Place) -> None:
     assert (ended.code, ended.out) == (6, "")
     sentence = "asks for a token: give a valid one with --token-file"
     assert ended.err == f"batchprogress: the server at {guarded.server} {sentence}\n"
+
+
+async def test_a_certificate_file_that_cannot_be_used_is_a_wrong_argument(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    ended = await CommandLine("127.0.0.1:1").run("list", "--ca", str(empty))
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{empty} is empty" in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_watch_of_hours_reads_renewed_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TlsFiles does so when the server cannot be reached; the credentials of gRPC would stay as they were."""
+    monkeypatch.setattr(logging.getLogger("batchprogress"), "handlers", [])  # a session adds one
+    _, certificate = self_signed()
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(certificate)
+    with opened(ca=ca) as session:
+        assert isinstance(session.async_client.connection.credentials, TlsFiles)
 
 
 async def test_a_server_with_an_unknown_certificate_is_not_trusted(guarded: Place, tmp_path: Path) -> None:

@@ -65,11 +65,22 @@ def probe(address: tuple[str, int], tls: TlsPaths | None) -> str:
     return "connected, without TLS"
 
 
-def _handshake(connection: socket.socket, host: str, tls: TlsPaths) -> str:
-    context = ssl.create_default_context(cafile=tls.ca)
+def _context_of(tls: TlsPaths) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        if tls.certificate is not None:
+            context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:  # of OpenSSL too
+        raise ProbeFailed(
+            f"the files of --ca, --certificate and --key cannot be used ({error}): check that they are PEM,"
+            " and that the key is that of the certificate"
+        ) from error
     context.set_alpn_protocols(["h2"])
-    if tls.certificate is not None:
-        context.load_cert_chain(tls.certificate, tls.key)
+    return context
+
+
+def _handshake(connection: socket.socket, host: str, tls: TlsPaths) -> str:
+    context = _context_of(tls)
     try:
         with context.wrap_socket(connection, server_hostname=host) as encrypted:
             return f"connected, with {encrypted.version()}"

@@ -84,7 +84,7 @@ def opened(  # noqa: PLR0913  # the options
         raise typer.BadParameter("--certificate and --key go together")
     uses_tls = tls or ca is not None or certificate is not None
     paths = TlsPaths(ca, certificate, key) if uses_tls else None
-    credentials = TlsFiles(ca, certificate, key).credentials() if uses_tls else None
+    credentials = _tls_files(ca, certificate, key) if uses_tls else None
     token = None if token_file is None else _token_in(token_file)
     connection = Connection(server, credentials, token)
     client = CommandClient(connection, timeout)
@@ -117,6 +117,14 @@ def add_command(app: typer.Typer, command: Callable[..., None]) -> None:
 def _exit(error: CommandError) -> typer.Exit:
     say(str(error))
     return typer.Exit(error.code)
+
+
+def _tls_files(ca: Path | None, certificate: Path | None, key: Path | None) -> TlsFiles:
+    """Return the credentials, which a watch of hours reads again when they were renewed."""
+    try:
+        return TlsFiles(ca, certificate, key)
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--ca, --certificate or --key") from None
 
 
 def _token_in(file: Path) -> Callable[[], str]:
