@@ -161,10 +161,12 @@ class Notifier:
             await self._store.want_events()
         while await self._store.end_unknown(list(receivers), UNKNOWN_SECONDS, UNKNOWN_ANSWER):
             pass
-        for queue in self._gone:
+        gone = frozenset(self._gone)
+        for queue in gone:
             while await self._store.end_queue(queue, GONE):
                 pass
-        self._upkeep_at = time.monotonic()
+        if gone == self._gone:  # otherwise another one was answered 410 meanwhile
+            self._upkeep_at = time.monotonic()
 
     def _deliveries_of(self, event: Event) -> Sequence[NewDelivery]:
         return deliveries_of(event, self.subscriptions, self._gone)

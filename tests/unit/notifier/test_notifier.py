@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from services.notifier.subscriptions import SubscriptionsFile
 from tests.support.receiver import subscription, write_subscriptions
 
 SECONDS_MAX = 10
-QUEUE = Queue("billing")
+QUEUE, OTHER = Queue("billing"), Queue("other")
 DELIVERY = ClaimedDelivery(1, "id", 1, "b", EventType.COMPLETED, QUEUE, None, "{}", attempts=1)
 
 
@@ -94,3 +94,48 @@ async def test_a_notifier_that_cannot_keep_results_ends(file: SubscriptionsFile)
     async with asyncio.timeout(SECONDS_MAX):
         with pytest.raises(KeyError):
             await notifier.run()
+
+
+@dataclass
+class TwoGone(OneDelivery):
+    """A store whose second delivery is answered while the queue of the first one is ended."""
+
+    waiting: list[ClaimedDelivery] = field(default_factory=lambda: [DELIVERY, replace(DELIVERY, queue=OTHER)])
+    ended: list[Queue] = field(default_factory=list)
+    is_ending: asyncio.Event = field(default_factory=asyncio.Event)
+    both_ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def keep_attempts(self, results: Sequence[AttemptResult]) -> None:  # noqa: D102
+        self.kept.extend(results)
+        if len(self.kept) > 1:
+            self.is_kept.set()
+
+    async def end_queue(self, queue: Queue, _answer: str) -> int:  # noqa: D102
+        self.ended.append(queue)
+        self.is_ending.set()
+        await self.is_kept.wait()
+        if OTHER in self.ended:
+            self.both_ended.set()
+        return 0
+
+
+async def test_a_subscription_may_be_given_up_while_another_one_is_ended(tmp_path: Path) -> None:
+    """The notifier goes on, and ends it at once."""
+    store = TwoGone()
+    entries = subscription("https://app.example/hooks") + subscription("https://other.example/hooks", "other")
+    file = SubscriptionsFile(write_subscriptions(tmp_path, entries), allows_private=False)
+
+    async def refuse(url: str, _headers: Mapping[str, str], _body: str) -> HttpAnswer | NoAnswer:
+        if "other" in url:
+            await store.is_ending.wait()
+        return HttpAnswer(410)
+
+    notifier = Notifier(store, file, refuse, concurrency=1)
+    async with asyncio.timeout(SECONDS_MAX):
+        running = asyncio.create_task(notifier.run())
+        ended = asyncio.create_task(store.both_ended.wait())
+        await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
+        notifier.close()
+        await running
+    assert store.ended[0] == QUEUE
+    assert OTHER in store.ended
