@@ -42,7 +42,7 @@ async def notify(settings: NotifierSettings, database: DatabaseSettings) -> None
     """Work until a signal.
 
     Raises:
-        Exception: the notifier died.
+        ExceptionGroup: the notifier died, or a task beside it.
 
     """
     log = structlog.get_logger()

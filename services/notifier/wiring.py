@@ -66,18 +66,29 @@ class NotifierProcess:
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
         """Work while the context is open; yields the task, which ends only if it dies. Leaving it drains."""
         await self.admin.start()
-        beside = [asyncio.create_task(one.run()) for one in (self._health, self._overview)]
-        working = asyncio.create_task(self.notifier.run())
+        working = asyncio.create_task(self._work())
         try:
             yield working
         finally:
             self._health.drain()
             self.notifier.close()
             await asyncio.wait([working], timeout=self._drain_seconds)
-            for task in (working, *beside):
-                task.cancel()
-            await asyncio.wait([working, *beside])
+            working.cancel()
+            await asyncio.wait([working])
             await self.admin.stop()
+
+    async def _work(self) -> None:
+        """Deliver until the notifier is closed.
+
+        Raises:
+            ExceptionGroup: a task died: without it the process would look healthy, or tell old numbers.
+
+        """
+        async with asyncio.TaskGroup() as tasks:
+            beside = [tasks.create_task(one.run()) for one in (self._health, self._overview)]
+            await self.notifier.run()
+            for task in beside:
+                task.cancel()
 
 
 @asynccontextmanager

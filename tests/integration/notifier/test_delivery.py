@@ -1,20 +1,29 @@
 """From the end of a batch to its receiver: signed, at least once, in order, and tried again."""
 
+import asyncio
 import json
 from pathlib import Path
 
+import pytest
 from aiohttp import web
+from pydantic import SecretStr
 
 from batches.delivery import DeliveryFilter, DeliveryState
 from batches.look import Look
 from batches.new_batch import NewBatch
+from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
+from services.notifier import overview
+from services.notifier.settings import NotifierSettings
+from services.notifier.wiring import notifier_process
 from tests.integration.notifier.conftest import Start
 from tests.integration.store.steps import create, on_sqlite
 from tests.support.eventually import eventually
 from tests.support.receiver import OTHER_SECRET, SECRET, Receiver, subscription, write_subscriptions
 
 pytestmark = on_sqlite
+
+SECONDS_MAX = 10.0
 
 LOOK = Look("batch", "unknown", "the queue does not know it", stuck_after_seconds=0)
 
@@ -167,3 +176,14 @@ async def test_a_notifier_without_subscriptions_leaves_events_alone(store: Batch
 
 async def _is_waiting(store: BatchStore) -> bool:
     return not await _is_empty(store)
+
+
+async def test_the_process_ends_if_a_task_beside_the_notifier_dies(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its metrics would stay as they are for ever."""
+    monkeypatch.setattr(overview, "READ_SECONDS", None)
+    settings = DatabaseSettings(database_url=SecretStr(database_url))
+    async with asyncio.timeout(SECONDS_MAX), notifier_process(NotifierSettings(), settings) as (_, working):
+        await asyncio.wait([working])
+    assert isinstance(working.exception(), ExceptionGroup)
