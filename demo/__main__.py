@@ -1,7 +1,9 @@
 """python -m demo: run the story; exit with 0 if everything happened as expected, otherwise with 1."""
 
 import asyncio
+import io
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from batchprogress.errors import ProgressError
+from batchprogress.plain_text import PLAIN_ERRORS
 from demo.line_screen import LineScreen
 from demo.live_screen import DRAWN_PER_SECOND, LiveScreen
 from demo.plan import Plan, plan_batch
@@ -50,6 +53,8 @@ def main(
 @contextmanager
 def _screen() -> Iterator[Screen]:
     """Open a screen that suits standard output: a terminal or a log."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=PLAIN_ERRORS)  # its encoding may lack the marks of the story
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         yield LineScreen(console)

@@ -52,12 +52,13 @@ class Processes:
 
     def log(self, line: str) -> None:
         """Write a line of a started process to the log file."""
-        with self._log_file.open("a") as log:
+        with self._log_file.open("a", encoding="utf-8") as log:
             log.write(line)
 
     def last_words(self) -> str:
         """Return the end of the log file."""
-        lines = self._log_file.read_text().splitlines() if self._log_file.exists() else []
+        text = self._log_file.read_text(encoding="utf-8", errors="replace") if self._log_file.exists() else ""
+        lines = text.splitlines()
         return "\n".join(lines[-LAST_WORDS_LINES:])
 
     async def run(

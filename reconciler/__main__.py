@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import io
 import os
 import sys
 from functools import partial
@@ -13,6 +14,7 @@ import typer
 from batches.errors import DatabaseUnavailable, DatabaseUnusable, SchemaMismatch
 from batches.result import JobOutcome
 from batches.settings import DatabaseSettings
+from batchprogress.plain_text import PLAIN_ERRORS
 from process import gc_tuning, logs
 from process.configuration import load, refuse
 from process.options import settings_help
@@ -130,6 +132,8 @@ def reconcile(  # noqa: PLR0913  # options, by keyword only
     _version: ShowVersion = False,
 ) -> None:
     """Run one pass and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors=PLAIN_ERRORS)  # its encoding may lack characters of names in the queue
     if list_pending:
         raise typer.Exit(_list_pending(batch_id, end_pending_as, as_json=as_json))
     if batch_id is not None and all_batches:

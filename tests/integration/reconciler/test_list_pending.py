@@ -9,7 +9,7 @@ from reconciler import wiring
 from reconciler.queue.port import JobsNotListed, QueueBatchUnknown, QueueContradiction, QueueJob
 from reconciler.settings import ReconcilerSettings
 from tests.integration.reconciler.scenes import Scene, jobs
-from tests.support.queue_fake import FakeBatch
+from tests.support.queue_fake import FakeBatch, FakeJob
 
 ON_SQLITE = pytest.mark.parametrize("database_engine", ["sqlite"], indirect=True)
 """The database is not asked."""
@@ -76,6 +76,18 @@ async def test_the_command_prints_a_line_for_each_pending_job(scene: Scene) -> N
         ("--list-pending", "--batch-id", "b", "--end-pending-as", "failed"),
     ):
         assert (await scene.run_process(*arguments)).code == 2
+
+
+@ON_SQLITE
+@pytest.mark.more("starts two processes")
+async def test_an_output_that_lacks_characters_of_a_name_gets_others(scene: Scene) -> None:
+    job = FakeJob("job", None, display_name="Größe")
+    scene.queue.batches["batch"] = FakeBatch([job], finished=False)
+    ended = await scene.run_process("--batch-id", "batch", "--list-pending", PYTHONIOENCODING="ascii")
+    assert (ended.code, ended.lines) == (0, ["job  attempt 1  Gr??e"])
+    await scene.batch("left", FakeBatch([FakeJob("job", None, problem="no Größe")], finished=False))
+    ended = await scene.run_process("--batch-id", "left", PYTHONIOENCODING="ascii")
+    assert "1 job cannot be read: no Gr??e" in "".join(ended.lines)
 
 
 @ON_SQLITE
