@@ -1,7 +1,6 @@
 """haproxy in front of database servers, with the file that users get: installed, or from Debian's package."""
 
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from typing import Literal
 
 from database_servers.cache import CHECKOUT
 from database_servers.debian_packages import SUITE, program_command, unpacked_packages
-from database_servers.errors import DatabaseServerFailed
 from database_servers.home import ServerHome
 from database_servers.ports import free_port
 from database_servers.server import DatabaseServer
@@ -21,7 +19,6 @@ HOST = "127.0.0.1"
 START_SECONDS_MAX = 30.0
 """It takes 50 ms."""
 ANSWER_SECONDS_MAX = 5.0
-POLL_SECONDS = 0.05
 UP = 'haproxy_server_status{proxy="database",server="node%d",state="UP"} 1'
 """The metric of a node to which connections go."""
 
@@ -59,23 +56,13 @@ class DatabaseProxy:
         finally:
             connection.close()
 
-    @property
-    def is_running(self) -> bool:
-        """Whether its process runs."""
-        return bool(self._home.process_id)
-
-
-def _wait_until_ready(proxy: DatabaseProxy) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while True:
+    def answers(self) -> bool:
+        """Return whether its port for metrics answers."""
         try:
-            proxy.get("/health")
-        except OSError as error:
-            if not proxy.is_running or time.monotonic() > deadline:
-                raise DatabaseServerFailed(f"haproxy did not start:\n{proxy.log()}") from error
-            time.sleep(POLL_SECONDS)
-        else:
-            return
+            self.get("/health")
+        except OSError:
+            return False
+        return True
 
 
 @contextmanager
@@ -112,7 +99,7 @@ def database_proxy(
     try:
         home.launch(command)
         proxy = DatabaseProxy(port, nodes, metrics_port, home)
-        _wait_until_ready(proxy)
+        home.wait_until(proxy.answers, name="haproxy", seconds_max=START_SECONDS_MAX)
         yield proxy
     finally:
         home.remove()

@@ -3,12 +3,16 @@
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from database_servers.errors import DatabaseServerFailed
 from database_servers.watchdog import Watchdog
 
 LOG_LINES_SHOWN = 20
+POLL_SECONDS = 0.05
+"""Short compared with a start, long compared with an attempt to connect."""
 
 
 class ServerHome:
@@ -56,6 +60,24 @@ class ServerHome:
             return self._process.wait(seconds_max)
         except subprocess.TimeoutExpired:
             return None
+
+    def wait_until(self, answers: Callable[[], bool], *, name: str, seconds_max: float) -> None:
+        """Wait until the process answers.
+
+        Args:
+            answers: Returns whether it does.
+            name: Its name, for the message of the error.
+            seconds_max: How long it may take.
+
+        Raises:
+            DatabaseServerFailed: It has ended, or did not answer in time.
+
+        """
+        deadline = time.monotonic() + seconds_max
+        while not answers():
+            if not self.process_id or time.monotonic() > deadline:
+                raise DatabaseServerFailed(f"{name} did not start. The end of its log:\n{self.log_end()}")
+            time.sleep(POLL_SECONDS)
 
     def kill(self) -> None:
         """Kill the process if there is one."""

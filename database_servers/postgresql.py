@@ -6,7 +6,6 @@ PostgreSQL refuses to run as root, so root starts it as `nobody`.
 import asyncio
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from database_servers.debian_packages import incomplete, program_command, unpacked_package
+from database_servers.errors import DatabaseServerFailed
 from database_servers.home import ServerHome
 from database_servers.ports import free_port
 from database_servers.unprivileged import as_nobody, give_to_nobody
@@ -25,7 +25,6 @@ PACKAGE = "postgresql-18"
 INITDB_SECONDS_MAX = 120.0
 """It takes 2 s."""
 START_SECONDS_MAX = 60.0
-POLL_SECONDS = 0.05
 TEST_OPTIONS = ("-F", "-c", "jit=off", "-c", "unix_socket_directories=")
 """No flushes, because data is not kept, and no socket file outside the home folder."""
 
@@ -44,6 +43,7 @@ def postgresql_server() -> Iterator[str]:
 
     Raises:
         PackageUnavailable: no server is given or installed, and Debian's package cannot be downloaded.
+        DatabaseServerFailed: it does not start.
 
     """
     given = os.environ.get(URL_VARIABLE)
@@ -53,7 +53,7 @@ def postgresql_server() -> Iterator[str]:
     home = ServerHome("postgresql")
     try:
         port = _launch(home, _programs(home.folder))
-        _wait_until_ready(home, port)
+        home.wait_until(lambda: asyncio.run(_answers(port)), name="PostgreSQL", seconds_max=START_SECONDS_MAX)
         yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
     finally:
         home.remove()
@@ -67,7 +67,7 @@ def _launch(home: ServerHome, programs: Programs) -> int:
     options = ("--username=postgres", "--no-locale", "--encoding=UTF8", "--auth=trust", "--no-sync")
     home.launch([*user, *programs.initdb, *options, "--pgdata", data])
     if home.wait(INITDB_SECONDS_MAX) != 0:
-        raise RuntimeError(f"initdb failed:\n{home.log_end()}")
+        raise DatabaseServerFailed(f"initdb failed. The end of its log:\n{home.log_end()}")
     port = free_port()
     home.launch([*user, *programs.postgres, "-D", data, "-h", "127.0.0.1", "-p", str(port), *TEST_OPTIONS])
     return port
@@ -107,14 +107,6 @@ def _unpacked(tree: Path, folder: Path) -> Programs:
         script.write_text(f'#!/bin/sh\nexec {loader} --argv0 "$0" {" ".join(arguments)} "$@"\n', "ascii")
         script.chmod(0o755)
     return Programs((str(bin_folder / "initdb"),), (str(bin_folder / "postgres"),))
-
-
-def _wait_until_ready(home: ServerHome, port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while not asyncio.run(_answers(port)):
-        if not home.process_id or time.monotonic() > deadline:
-            raise RuntimeError(f"PostgreSQL did not start:\n{home.log_end()}")
-        time.sleep(POLL_SECONDS)
 
 
 async def _answers(port: int) -> bool:

@@ -1,7 +1,6 @@
 """A Redis server: installed, or from Debian's package."""
 
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ IN_MEMORY = ("--save", "", "--appendonly", "no")
 """Redis writes nothing to disk, which is its fastest mode."""
 START_SECONDS_MAX = 30.0
 """It takes 50 ms."""
-POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,7 @@ def redis_server(options: Sequence[str] = IN_MEMORY) -> Iterator[RedisServer]:
 
     Raises:
         PackageUnavailable: it is not installed, and Debian's package cannot be downloaded.
+        DatabaseServerFailed: it does not start.
 
     """
     port = free_port()
@@ -46,7 +45,7 @@ def redis_server(options: Sequence[str] = IN_MEMORY) -> Iterator[RedisServer]:
     client = Redis.from_url(url)
     try:
         home.launch(command)
-        _wait_until_ready(client)
+        home.wait_until(lambda: _answers(client), name="Redis", seconds_max=START_SECONDS_MAX)
         yield RedisServer(url, home.process_id, str(client.info("server")["redis_version"]))
     finally:
         client.close()
@@ -60,14 +59,9 @@ def _command() -> tuple[str, ...]:
     return program_command(unpacked_package(PROGRAM), f"usr/bin/{PROGRAM}")
 
 
-def _wait_until_ready(client: Redis) -> None:
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while True:
-        try:
-            client.ping()
-        except RedisConnectionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(POLL_SECONDS)
-        else:
-            return
+def _answers(client: Redis) -> bool:
+    try:
+        client.ping()
+    except RedisConnectionError:
+        return False
+    return True
