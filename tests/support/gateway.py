@@ -181,8 +181,6 @@ async def _frames(parts: AsyncIterator[bytes]) -> AsyncIterator[Frame]:
         async for part in parts:
             buffer += part
             while len(buffer) >= PREFIX_BYTES + (size := int.from_bytes(buffer[1:PREFIX_BYTES], "big")):
-                if len(buffer) < PREFIX_BYTES:
-                    break
                 end = PREFIX_BYTES + size
                 yield Frame(buffer[0], buffer[PREFIX_BYTES:end])
                 buffer = buffer[end:]

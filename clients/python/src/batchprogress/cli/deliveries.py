@@ -28,7 +28,7 @@ COLUMNS = (
 )
 
 
-def deliveries(  # options
+def deliveries(
     session: Session,
     *,
     dead: Annotated[bool, typer.Option("--dead", help="List only deliveries that were given up.")] = False,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from batchprogress.bar_line import tail_of
+from batchprogress.bar_line import counts_of, tail_of
 from batchprogress.models import Batch
 
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -18,11 +18,6 @@ def clean_lines(text: str) -> list[str]:
     """Return the lines of a foreign text, indented as they are, without control characters."""
     lines = text.expandtabs(4).splitlines()
     return ["".join(one if one.isprintable() else REPLACEMENT for one in line.rstrip()) for line in lines]
-
-
-def counts_of(batch: Batch) -> str:
-    """Return the number of jobs with a result, and of all jobs."""
-    return f"{batch.ended_jobs:,}/{batch.total_jobs:,}"
 
 
 def progress_of(batch: Batch) -> str:

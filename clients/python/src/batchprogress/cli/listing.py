@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from batchprogress.bar_line import counts_of
 from batchprogress.cli.arguments import labels_in, moment, optional_identifier
 from batchprogress.cli.client import say
-from batchprogress.cli.formatting import clean, counts_of, details_of, labels_of
+from batchprogress.cli.formatting import clean, details_of, labels_of
 from batchprogress.cli.limited import first, page_size_for
 from batchprogress.cli.session import Session
 from batchprogress.cli.table import Column, Row

@@ -10,11 +10,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from batchprogress.bar_line import BAR_CHARACTERS
+from batchprogress.bar_line import BAR_CHARACTERS, counts_of
 from batchprogress.bar_screens import LINE_STEP_PERCENT
 from batchprogress.cli.client import say
 from batchprogress.cli.following import View
-from batchprogress.cli.formatting import clean, counts_of, details_of, progress_of
+from batchprogress.cli.formatting import clean, details_of, progress_of
 from batchprogress.cli.output import Output
 from batchprogress.models import Batch, BatchState
 

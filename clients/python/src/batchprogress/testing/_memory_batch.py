@@ -5,6 +5,12 @@ from collections.abc import Iterable
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from batchprogress._reporting.error_details import ERROR_DETAILS_BYTES_MAX
+from batchprogress._reporting.fields import (
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    JOB_NAME_CHARACTERS_MAX,
+)
 from batchprogress.testing._checks import JOBS_MAX
 from batchprogress.testing._memory_history import MemoryHistory
 from batchprogress.testing._refusals import Refused
@@ -15,11 +21,6 @@ _TALLIES = {
     pb.JOB_OUTCOME_FAILED: "failed_jobs",
     pb.JOB_OUTCOME_SKIPPED: "skipped_jobs",
 }
-ERROR_TYPE_CHARACTERS_MAX = 200
-ERROR_MESSAGE_CHARACTERS_MAX = 2_000
-JOB_NAME_CHARACTERS_MAX = 200
-ERROR_DETAILS_BYTES_MAX = 16 * 1024
-"""The limits of the contract, to which longer texts are cut."""
 
 
 def now() -> Timestamp:

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 
+from batchprogress._calls.liveness import HEARTBEAT_KEY
 from batchprogress.testing import _checks as checks
 from batchprogress.testing._batch_filter import is_listed
 from batchprogress.testing._failures import fingerprint, groups_of
@@ -21,7 +22,6 @@ from batchprogress.v1 import progress_pb2 as pb
 from batchprogress.v1 import progress_pb2_grpc
 
 HEARTBEAT = pb.WatchBatchResponse()
-HEARTBEAT_KEY = "batchprogress-heartbeat-seconds"
 FAILURE_GROUPS_DEFAULT = 100
 BATCHES_COUNTED_MAX = 10_000
 
