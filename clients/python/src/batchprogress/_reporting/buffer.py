@@ -1,8 +1,10 @@
 """Holds unanswered reports in order and within bounds. Pure: no lock, no clock, no I/O.
 
-append ──▶ waiting ───┬──▶ in flight ──▶ answered
-│       │
-deferred ──┘ ◀─────┘ defer: behind all others
+    append ──▶ waiting ───┬──▶ in flight ──▶ answered
+                          │       │
+               deferred ──┘ ◀─────┘ defer: behind all others
+
+Those in flight whose call failed return to the front of where they came from.
 """
 
 from collections import deque

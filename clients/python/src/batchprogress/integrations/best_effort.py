@@ -16,9 +16,9 @@ _log = logging.getLogger("batchprogress")
 class BestEffortClient:
     """Calls Client, and logs a failed call instead of raising: the jobs are enqueued all the same.
 
-    A wrong argument is no failed call: it raises, for example a TypeError. Reports of a batch that does not
-    exist are dropped. Once it is created (`batchprogress create`), the
-    reconciler takes its results from the queue.
+    A wrong argument is not a failed call: it raises, for example a TypeError. Reports of a batch that does
+    not exist are dropped. Once it is created (`batchprogress create`), the reconciler takes its results from
+    the queue.
 
     Args:
         connection: how the server is reached. It is opened for each call and closed after it: programs that

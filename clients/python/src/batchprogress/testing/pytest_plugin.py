@@ -1,10 +1,14 @@
 """A fixture of pytest with a server in memory for each test.
 
-pytest_plugins = ["batchprogress.testing.pytest_plugin"]    # in the conftest.py at the root of the tests
+In the conftest.py at the root of the tests:
 
-def test_import_reports_every_row(progress_server):
-run_import(progress_server.target)
-assert progress_server.client.get("import").succeeded_jobs == 3
+    pytest_plugins = ["batchprogress.testing.pytest_plugin"]
+
+In a test:
+
+    def test_import_reports_every_row(progress_server):
+        run_import(progress_server.target)
+        assert progress_server.client.get("import").succeeded_jobs == 3
 """
 
 from collections.abc import Iterator
