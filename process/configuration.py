@@ -11,6 +11,8 @@ import structlog
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
+from process.validation import sentence_of
+
 EXIT_BAD_CONFIGURATION = 78
 """EX_CONFIG of sysexits.h. Another try cannot help, so a CronJob's podFailurePolicy fails the Job on it."""
 
@@ -43,7 +45,7 @@ def load(settings: type[Settings], *others: type[BaseSettings]) -> Settings:
     try:
         return settings()
     except ValidationError as error:
-        refuse(*(_describe(prefix, problem["loc"], problem["msg"]) for problem in error.errors()))
+        refuse(*(_describe(prefix, problem["loc"], sentence_of(problem)) for problem in error.errors()))
 
 
 def unknown_variables(environment: Mapping[str, str | None], prefix: str, known: Iterable[str]) -> list[str]:
@@ -102,9 +104,8 @@ def refuse(*problems: str) -> NoReturn:
     raise SystemExit(EXIT_BAD_CONFIGURATION)
 
 
-def _describe(prefix: str, location: tuple[int | str, ...], message: str) -> str:
+def _describe(prefix: str, location: tuple[int | str, ...], sentence: str) -> str:
     """Name the variable but not its value: a database URL contains a password."""
-    sentence = message.removeprefix("Value error, ")
     if not location:  # the problem is a combination of variables, which the sentence names
         return sentence
     name = ".".join(str(part) for part in location)

@@ -41,7 +41,7 @@ def main(
     try:
         entry = entry_text(name, token, role, batch_prefix)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(str(error).removeprefix("token.0.")) from None
     typer.echo(token, err=True)  # the only time it is shown
     typer.echo(entry)
 

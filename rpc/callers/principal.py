@@ -1,16 +1,33 @@
 """The caller of a request: made when the call is authenticated, available to all code that answers it."""
 
+import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import AfterValidator
 
+from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 from rpc.callers.limits import UNLIMITED, Limits, Usage
 
-CallerName = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
-BatchPrefix = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{0,64}$")]
+PREFIX = re.compile(r"[\x21-\x7e]{0,64}")
+
+
+def _checked_name(text: str) -> str:
+    if not IDENTIFIER.fullmatch(text):
+        raise ValueError(f"must be {IDENTIFIER_RULE}")
+    return text
+
+
+def _checked_prefix(text: str) -> str:
+    if not PREFIX.fullmatch(text):
+        raise ValueError("must be at most 64 printable ASCII characters without spaces")
+    return text
+
+
+CallerName = Annotated[str, AfterValidator(_checked_name)]
+BatchPrefix = Annotated[str, AfterValidator(_checked_prefix)]
 
 
 class Role(StrEnum):

@@ -22,6 +22,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from process.reloaded_files import read
+from process.validation import sentence_of
 from rpc.callers.limits import Limits
 from rpc.callers.principal import BatchPrefix, CallerName, Principal, Role
 
@@ -129,7 +130,7 @@ def _checked(content: object) -> list[TokenEntry]:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
-        raise ValueError(f"{place}: {problem['msg']}") from None
+        raise ValueError(f"{place}: {sentence_of(problem)}") from None
     if len({entry.sha256 for entry in entries}) < len(entries):
         raise ValueError("duplicate token")
     return entries

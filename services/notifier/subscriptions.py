@@ -29,6 +29,7 @@ from batches.delivery import SUBSCRIPTION_CHARACTERS_MAX, Queue
 from batches.event import EVENT_TYPES, Event, EventType
 from batches.webhook_url import origin_of
 from process.reloaded_files import ReloadedFiles, read
+from process.validation import sentence_of
 
 RECEIVERS_MAX = 100
 """Each is asked for its due deliveries several times a second."""
@@ -161,7 +162,7 @@ def read_subscriptions(path: Path, *, allows_private: bool) -> Subscriptions:
     except ValidationError as error:
         problem = error.errors()[0]
         place = ".".join(str(part) for part in problem["loc"])
-        raise ValueError(f"{path}: {place}: {problem['msg']}") from None
+        raise ValueError(f"{path}: {place}: {sentence_of(problem)}") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if len(receivers) > RECEIVERS_MAX:

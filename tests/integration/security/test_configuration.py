@@ -40,7 +40,7 @@ INCOMPLETE: dict[str, tuple[type[Any], dict[str, str], str]] = {
     "an algorithm whose key is a secret": (
         ProgressSettings,
         {"PROGRESS_JWT_ALGORITHM": "HS256"},
-        "PROGRESS_JWT_ALGORITHM: Input should be 'RS256', 'PS256', 'ES256' or 'EdDSA'",
+        "PROGRESS_JWT_ALGORITHM: must be 'RS256', 'PS256', 'ES256' or 'EdDSA'",
     ),
     "no address": (
         ProgressSettings,

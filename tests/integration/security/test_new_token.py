@@ -32,3 +32,7 @@ def test_invalid_name_role_or_prefix_is_refused() -> None:
     for arguments in (("bil ling", "--role", "worker"), ("b", "--role", "admin"), ("b",)):
         refused = run(*arguments)
         assert (refused.exit_code, refused.stdout) == (2, "")
+
+
+def test_the_refusal_of_a_name_says_the_rule() -> None:
+    assert "name: must be 1 to 128 printable ASCII characters" in run("bil ling", "--role", "worker").stderr
