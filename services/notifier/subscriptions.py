@@ -188,7 +188,8 @@ def _to_subscription(entry: _SubscriptionEntry, *, allows_private: bool) -> Rece
     unknown = [name for name in entry.events or [] if name not in EVENT_TYPES]
     if unknown:
         raise ValueError(
-            f"subscription {entry.name}: {unknown[0]} is none of the events {', '.join(EVENT_TYPES)}"
+            f"subscription {entry.name}: {unknown[0]} is not an event; the events are"
+            f" {', '.join(EVENT_TYPES)}"
         )
     events = frozenset(EVENT_TYPES[name] for name in entry.events or EVENT_TYPES)
     return Receiver(Queue(entry.name), _read_secrets(entry.secret_file), entry.url, entry.labels, events)
