@@ -15,6 +15,7 @@ from services.progress.selection import SELECTED_MAX, Selection
 from services.progress.selection_watch import EndedSince, News, SelectionWatch
 from services.progress.selections import Selections
 from services.progress.topics import Topics
+from services.progress.wakes import Wakes
 from services.progress.watch import Snapshot, Topic
 
 SELECTED_TOTAL_MAX = 200_000
@@ -30,12 +31,14 @@ class SelectionHub:
     Args:
         topics: the watched batches.
         heartbeats: wakes watches for their heartbeats.
+        wakes: wakes them in turns.
 
     """
 
-    def __init__(self, topics: Topics, heartbeats: Heartbeats) -> None:
+    def __init__(self, topics: Topics, heartbeats: Heartbeats, wakes: Wakes) -> None:
         self._topics = topics
         self._heartbeats = heartbeats
+        self._wakes = wakes
         self._selections = Selections()
         self._size = 0
         self._newcomers: set[Flag] = set()
@@ -76,6 +79,7 @@ class SelectionHub:
                 if news is not None:
                     yield watch.placed(news, self._position)
                     heartbeat.sent()
+                    await self._wakes.turn()
                 elif not watch.is_reading_ended:
                     if not watch.is_complete:
                         self._newcomers.add(watch.flag)
@@ -123,7 +127,7 @@ class SelectionHub:
         self, selected: BatchFilter, min_interval_seconds: float
     ) -> Iterator[tuple[Selection, SelectionWatch]]:
         selection = self._selections.of(selected, self._release)
-        watch = SelectionWatch(selection, min_interval_seconds)
+        watch = SelectionWatch(selection, Flag(self._wakes), min_interval_seconds)
         selection.watches.add(watch)
         try:
             yield selection, watch

@@ -4,10 +4,8 @@ It keeps the ids of the batches that have changed, and no states: when it sends 
 ends are kept, since a watcher has to see each of them.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -52,13 +50,14 @@ class SelectionWatch:
 
     Args:
         selection: the batches.
+        flag: wakes the watch.
         min_interval_seconds: the shortest time between two states of a batch.
 
     """
 
-    def __init__(self, selection: Selection, min_interval_seconds: float) -> None:
+    def __init__(self, selection: Selection, flag: Flag, min_interval_seconds: float) -> None:
         self._selection = selection
-        self.flag = Flag()
+        self.flag = flag
         self._min_interval_seconds = min_interval_seconds
         self._ready: dict[str, None] = {}
         self._paused: dict[str, float] = {}
@@ -181,6 +180,4 @@ class SelectionWatch:
     async def wait(self) -> None:
         """Wait until the flag is set, or a state may be sent whose batch had a pause."""
         seconds = next(iter(self._paused.values())) - time.monotonic() if self._changed else None
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.flag.wait()
+        await self.flag.wait(seconds)

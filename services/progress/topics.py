@@ -44,8 +44,10 @@ class Topics:
             snapshot = newest.get(batch_id)
             topic.snapshot = snapshot or topic.snapshot
             topic.wake_newcomers()
-            if topic.gone or snapshot is not None:
+            if topic.gone:
                 topic.wake()
+            elif snapshot is not None:
+                topic.wake_for(snapshot.batch)
             for selection in tuple(topic.selections):
                 if topic.gone:
                     selection.remove(topic)

@@ -6,7 +6,6 @@ states and costs no memory.
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -53,6 +52,8 @@ class Topic:
     lost: bool = False
     """Whether reads have failed for so long that its watchers should ask another server."""
     flags: set[Flag] = field(default_factory=set)
+    paused: set[Flag] = field(default_factory=set)
+    """The flags of those that are sent no state now, unless it is the last."""
     newcomers: set[Flag] = field(default_factory=set)
     """The flags that wait for a read, whether or not it finds a change."""
     selections: set["Selection"] = field(default_factory=set)
@@ -66,6 +67,11 @@ class Topic:
     def wake(self) -> None:
         """Wake all watches."""
         for flag in self.flags:
+            flag.set()
+
+    def wake_for(self, batch: Batch) -> None:
+        """Wake the watches that may send a state of the batch now: waking all others costs as much again."""
+        for flag in self.flags if batch.has_ended else self.flags - self.paused:
             flag.set()
 
     def wake_newcomers(self) -> None:
@@ -92,7 +98,7 @@ class Watch:
         "_first_read",
         "_flag",
         "_min_interval_seconds",
-        "_pause_ends",
+        "_pause",
         "_sent",
         "_topic",
         "is_over",
@@ -112,7 +118,7 @@ class Watch:
         self._first_read = first_read
         self._after_revision = after_revision
         self._min_interval_seconds = min_interval_seconds
-        self._pause_ends = 0.0
+        self._pause: asyncio.TimerHandle | None = None
         self._sent: Sent | None = None
         self.is_over = False
         """Whether the batch has ended in the last state that the watcher has. What happened since, such as
@@ -128,7 +134,7 @@ class Watch:
 
         """
         snapshot = self._read()
-        if snapshot is None or (self._pause_ends > time.monotonic() and not snapshot.batch.has_ended):
+        if snapshot is None or (self._pause is not None and not snapshot.batch.has_ended):
             return None
         if self._sent is None:
             self._sent = Sent.before(snapshot.batch, self._after_revision)
@@ -138,24 +144,28 @@ class Watch:
 
     def pause(self) -> None:
         """Send no state before the interval has passed, unless the batch has ended."""
-        self._pause_ends = time.monotonic() + self._min_interval_seconds
+        if self._min_interval_seconds:
+            self._topic.paused.add(self._flag)
+            loop = asyncio.get_running_loop()
+            self._pause = loop.call_later(self._min_interval_seconds, self._end_pause)
 
     async def wait(self) -> None:
-        """Wait until the flag is set, or another state may be sent."""
-        seconds = self._seconds_left()
-        if seconds is None:
-            await self._flag.wait()
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._flag.wait()
+        """Wait until the flag is set, or the store has had an older state for too long."""
+        await self._flag.wait(None if self._sent is None else self._sent.seconds_left())
 
-    def _seconds_left(self) -> float | None:
-        """Return how long to wait for another state; None if only the flag tells of one."""
-        paused = self._pause_ends - time.monotonic()
-        if paused > 0:
-            return paused
-        return None if self._sent is None else self._sent.seconds_left()
+    def close(self) -> None:
+        """Leave the topic."""
+        if self._pause is not None:
+            self._pause.cancel()
+        for flags in (self._topic.flags, self._topic.paused, self._topic.newcomers):
+            flags.discard(self._flag)
+
+    def _end_pause(self) -> None:
+        self._pause = None
+        self._topic.paused.discard(self._flag)
+        snapshot = self._topic.snapshot
+        if snapshot is None or self._sent is None or snapshot.batch.version != self._sent.version:
+            self._flag.set()
 
     def _read(self) -> Snapshot | None:
         """Return the newest state from a read that counts; None if there was none."""

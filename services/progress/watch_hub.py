@@ -14,6 +14,7 @@ from services.progress.heartbeats import Heartbeats
 from services.progress.selection_hub import Load, SelectionHub
 from services.progress.selection_watch import EndedSince, News
 from services.progress.topics import Topics
+from services.progress.wakes import Wakes
 from services.progress.watch import Snapshot, Topic, Watch
 
 
@@ -32,8 +33,8 @@ class WatchHub:
         self._watches = 0
         self._topics = Topics()
         self._closed = False
-        self._heartbeats = Heartbeats()
-        self._selections = SelectionHub(self._topics, self._heartbeats)
+        self._heartbeats, self._wakes = Heartbeats(), Wakes()
+        self._selections = SelectionHub(self._topics, self._heartbeats, self._wakes)
 
     async def watch(
         self,
@@ -65,16 +66,16 @@ class WatchHub:
 
         """
         first_read = self._topics.reads + 1
-        flag = Flag()
+        flag = Flag(self._wakes)
         topic = self._subscribe(batch_id, flag)
+        watch = Watch(
+            topic,
+            flag,
+            first_read=first_read,
+            after_revision=after_revision,
+            min_interval_seconds=min_interval_seconds,
+        )
         try:
-            watch = Watch(
-                topic,
-                flag,
-                first_read=first_read,
-                after_revision=after_revision,
-                min_interval_seconds=min_interval_seconds,
-            )
             with self._heartbeats.of_watch(flag, heartbeat_seconds) as heartbeat:
                 while not watch.is_over:
                     flag.clear()
@@ -88,10 +89,12 @@ class WatchHub:
                     elif heartbeat.seconds_left() <= 0:
                         yield None
                         heartbeat.sent()
-                    elif not watch.is_over:
+                    if not watch.is_over:
                         await watch.wait()
         finally:
-            self._unsubscribe(topic, flag)
+            watch.close()
+            self._topics.release(topic)
+            self._watches -= 1
 
     async def watch_selection(
         self,
@@ -199,12 +202,6 @@ class WatchHub:
         topic.unreadable = False
         self._request_read([batch_id])
         return topic
-
-    def _unsubscribe(self, topic: Topic, flag: Flag) -> None:
-        topic.flags.discard(flag)
-        topic.newcomers.discard(flag)
-        self._topics.release(topic)
-        self._watches -= 1
 
     def _count(self) -> None:
         if self._watches >= self._watches_max:

@@ -10,6 +10,7 @@ import pytest
 from services.progress import heartbeats
 from services.progress.flag import Flag
 from services.progress.heartbeats import Heartbeats
+from services.progress.wakes import Wakes
 from services.progress.watch import Snapshot
 from tests.unit.progress.test_watch_hub import CANCELLED, PROCESSING, SECONDS_MAX, Feed, turns
 
@@ -105,7 +106,7 @@ async def test_watches_that_begin_together_are_not_woken_together(
 ) -> None:
     """Thousands of heartbeats in one turn of the event loop would delay every report; none is left out."""
     monkeypatch.setattr(heartbeats, "WAKES_PER_TICK_MAX", 10)
-    wheel, flags = Heartbeats(), [Flag() for _ in range(100)]
+    wheel, flags = Heartbeats(), [Flag(Wakes()) for _ in range(100)]
     for flag in flags:
         contexts.enter_context(wheel.of_watch(flag, INTERVAL))
     most = 0
@@ -120,6 +121,6 @@ async def test_watches_that_begin_together_are_not_woken_together(
 async def test_timer_runs_only_while_there_are_watches() -> None:
     wheel = Heartbeats()
     for interval in (INTERVAL, None):
-        with wheel.of_watch(Flag(), interval):
+        with wheel.of_watch(Flag(Wakes()), interval):
             assert wheel.is_running == (interval is not None)
         assert not wheel.is_running
