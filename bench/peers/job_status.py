@@ -17,8 +17,8 @@ from bench.peers.list_only import PAGE_JOBS
 from bench.peers.peer_server import serve_until_input_ends
 
 SERVICE = pb.DESCRIPTOR.services_by_name["JobStatusService"].full_name
-PAGES_KEPT = 1_000
-"""A million jobs fill 201 pages."""
+PAGES_KEPT = 3_000
+"""Ten million jobs fill 2,001 pages."""
 
 
 class JobStatus:
