@@ -56,9 +56,12 @@ class JobResult:
     error_details: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class StoredAttempt:
-    """The recorded attempt of a job, as far as the verdict on its next report depends on it."""
+    """The recorded attempt of a job, as far as the verdict on its next report depends on it.
+
+    Nothing changes it, like a JobResult.
+    """
 
     attempt: int
     outcome: JobOutcome

@@ -22,7 +22,7 @@ from batches.store import engines
 from batches.store.diagnosis import describe, diagnose
 from batches.store.refusals import Refusal, refusal_of
 from batches.store.retries import another_was_first, delay_seconds, may_read_later, may_write_later
-from batches.store.script import end_transaction
+from batches.store.script import end_transaction, has_ended
 from process.accounts import RotatedAccount
 from process.database_logins import DatabaseLogins
 
@@ -264,24 +264,36 @@ class Database:
             self.retries[refusal] += 1
 
     async def _write_once(self, work: Work[Result]) -> Result:
+        async def committed(connection: AsyncConnection) -> Result:
+            result = await work(connection)
+            await end_transaction(connection)
+            return result
+
+        return await self._connected(committed)
+
+    async def _read_once(self, work: Work[Result], *, snapshot: bool) -> Result:
+        async def prepared(connection: AsyncConnection) -> Result:
+            if self.is_sqlite:  # where a transaction always reads a snapshot
+                await connection.execution_options(**_READ_ONLY)
+            elif snapshot:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            return await work(connection)
+
+        return await self._connected(prepared)
+
+    async def _connected(self, work: Work[Result]) -> Result:
+        """Run `work` with a connection of the pool."""
         connection = await self._engine.connect()
         try:
             result = await work(connection)
-            await end_transaction(connection)
         except BaseException:
             await connection.__aexit__(None, None, None)  # closes it, even if this task is cancelled
             raise
-        # Nothing is left to wait for: a context would close it in a task of its own.
-        await connection.close()
+        if has_ended(connection):  # nothing is left to wait for
+            await connection.close()
+        else:
+            await connection.__aexit__(None, None, None)
         return result
-
-    async def _read_once(self, work: Work[Result], *, snapshot: bool) -> Result:
-        options: dict[str, Any] = dict(_READ_ONLY)
-        if snapshot and not self.is_sqlite:  # a transaction of SQLite always reads a snapshot
-            options["isolation_level"] = "REPEATABLE READ"
-        async with self._engine.connect() as connection:
-            await connection.execution_options(**options)
-            return await work(connection)
 
 
 async def _select_one(connection: AsyncConnection) -> None:

@@ -1,7 +1,7 @@
 """The statement sequence that records every result, whether a worker or the reconciler reports it."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,7 +34,8 @@ _UPDATE_NAMED = f"UPDATE job_results SET {_SET}, display_name = %s {_OF_JOB}"  #
 
 async def fingerprints_of(results: Iterable[JobResult]) -> Fingerprints:
     """Return the fingerprints of the failures, each computed once. To be called before any lock is held."""
-    errors = {(one.error_type, one.error_message) for one in results if one.outcome is JobOutcome.FAILED}
+    failed = JobOutcome.FAILED
+    errors = {(one.error_type, one.error_message) for one in results if one.outcome is failed}
     if len(errors) < THREAD_ERRORS_MIN:
         return _compute(errors)
     return await asyncio.to_thread(_compute, errors)
@@ -80,6 +81,7 @@ async def write_recording(  # noqa: PLR0913  # what a recording is based on
     fingerprints: Fingerprints,
     *,
     before: Iterable[Batch],
+    also: Sequence[Statement] = (),
     commits: bool = False,
 ) -> None:
     """Write the rows of a recording, the changed batches, and what there is to keep about failures.
@@ -91,18 +93,17 @@ async def write_recording(  # noqa: PLR0913  # what a recording is based on
         source: Who reports the results.
         fingerprints: The fingerprints of the failures.
         before: The batches as they were locked.
+        also: Statements to run after those.
         commits: Whether to commit as well.
 
     """
     await _write_failures(connection, recording, stored, fingerprints)
     time_of = {batch.batch_key: to_value(batch.last_result_time) for batch in recording.changed}
 
-    def values(key: int, result: JobResult) -> tuple[Value, ...]:
-        return _values(result, source, fingerprints, time_of[key])
-
+    values = _values_by(source, fingerprints, time_of)
     statements = list(_inserting(recording.inserted, values))
     statements += [_updating(key, result, values) for key, result in recording.updated]
-    statements += await saving(connection, before, recording.changed)
+    statements += [*await saving(connection, before, recording.changed), *also]
     if commits:
         statements.append(COMMIT)
     if statements:
@@ -151,17 +152,21 @@ def _updating(key: int, result: JobResult, values: _ValuesOf) -> Statement:
     return Statement(_UPDATE, (*values(key, result), key, result.job_id))
 
 
-def _values(
-    result: JobResult, source: ResultSource, fingerprints: Fingerprints, record_time: Value
-) -> tuple[Value, ...]:
-    """Return the values of the columns _VALUES."""
-    failed = result.outcome is JobOutcome.FAILED
-    return (
-        result.attempt,
-        int(result.outcome),
-        int(source),
-        result.error_type or None,
-        result.error_message or None,
-        fingerprints[result.error_type, result.error_message] if failed else None,
-        record_time,
-    )
+def _values_by(
+    source: ResultSource, fingerprints: Fingerprints, record_time_of: Mapping[int, Value]
+) -> _ValuesOf:
+    """Return the function that returns the values of the columns _VALUES."""
+    failed, source_number = JobOutcome.FAILED, int(source)
+
+    def values(key: int, result: JobResult) -> tuple[Value, ...]:
+        return (
+            result.attempt,
+            int(result.outcome),
+            source_number,
+            result.error_type or None,
+            result.error_message or None,
+            fingerprints[result.error_type, result.error_message] if result.outcome is failed else None,
+            record_time_of[key],
+        )
+
+    return values

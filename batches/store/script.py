@@ -9,6 +9,7 @@ have scripts and statements of SQLAlchemy, in any order (docs/decisions/0031).
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any, cast
 
 from sqlalchemy import Connection
@@ -18,6 +19,9 @@ from batches.store.column_types import time_text
 
 TEXT_BYTES_MAX = 1_000_000
 """Longer scripts are sent as several texts: a server may be configured to accept 1 MB at once."""
+ROWS_A_CALL = 2_048
+"""Rows that SQLite inserts at once: a full group, with fewer values than its limit of 32,766. It is a power
+of two, as are all smaller numbers of rows: so there are twelve texts, which stay prepared."""
 FEW_VALUES_FACTOR = 2
 """A column has few values if it has twice as many rows: looking up a text takes a third of making it."""
 ENDED = "batchprogress_ended"
@@ -93,6 +97,11 @@ async def end_transaction(connection: AsyncConnection) -> None:
     info[ENDED] = True
 
 
+def has_ended(connection: AsyncConnection) -> bool:
+    """Return whether the last statement of a connection was a COMMIT of a script."""
+    return bool(_connected(connection).info.get(ENDED)) and not connection.in_transaction()
+
+
 def begin_of(connection: Connection) -> str:
     """Return the statement that begins a transaction of SQLite.
 
@@ -138,13 +147,26 @@ def _run_in_thread(connection: Any, begin: str, statements: Sequence[Statement])
     found: list[Rows] = []
     for statement in statements:
         if statement.rows:
-            insert = f"{statement.sql} ({marks(statement.rows[0])})"
-            connection.executemany(insert.replace("%s", "?"), statement.rows)
+            _insert_in_thread(connection, statement)
             continue
         cursor = connection.execute(statement.sql.replace("%s", "?"), statement.values)
         if cursor.description is not None:
             found.append(cursor.fetchall())
     return found
+
+
+def _insert_in_thread(connection: Any, statement: Statement) -> None:
+    """Insert as many rows as possible with each call.
+
+    SQLite works without Python's lock, for which the thread then waits up to 5 ms while the event loop is
+    busy: with a call for each row, that would take longer than everything else.
+    """
+    place, first = f"({', '.join('?' * len(statement.rows[0]))})", 0
+    while rest := len(statement.rows) - first:
+        number = min(ROWS_A_CALL, 1 << rest.bit_length() - 1)
+        values = chain.from_iterable(statement.rows[first : first + number])
+        connection.execute(statement.sql + ", ".join([place] * number), list(values))
+        first += number
 
 
 async def _run_texts(driver: Any, statements: Sequence[Statement]) -> list[Rows]:

@@ -4,7 +4,7 @@ from bench.load.workload import MANY
 from bench.measure.run import OURS, Run
 from bench.report.results import Row, at_least, compare, results_per_second, server_and_store_us, server_us
 
-RATE_RATIO_MIN = 0.5
+RATE_RATIO_MIN = 0.8
 
 
 async def measure_row(run: Run) -> list[Row]:

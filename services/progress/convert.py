@@ -80,6 +80,21 @@ class BatchConverter:
         return to_batch_message(batch, now, stall_reason(batch, now, self._rules, findings))
 
 
+class ReportedResults:
+    """Makes the answer to a call with many reports, most of which have the same answer."""
+
+    def __init__(self) -> None:
+        self.response = pb.ReportJobResultsResponse()
+        self._last: Answer | Refusal | None = None
+        self._message = pb.ReportedResult()
+
+    def add(self, answer: Answer | Refusal) -> None:
+        """Add the answer to the next report."""
+        if answer is not self._last:
+            self._last, self._message = answer, to_reported_result(answer)
+        self.response.results.append(self._message)
+
+
 def shared_message(snapshot: Snapshot) -> pb.WatchBatchResponse | None:
     """Return the message that was made of a snapshot a moment ago; None if it must be made again."""
     shared: _SharedMessage | None = snapshot.shared

@@ -269,17 +269,16 @@ class GroupCommit:
 
 
 def _answers(results: Sequence[JobResult], recording: Recording) -> list[Answer]:
-    """Return the answers to the results of a group; those that are equal are one object."""
-    known: dict[tuple[str, Disposition], Answer] = {}
+    """Return the answers to the results of a group; equal ones that follow each other are one object."""
     answers: list[Answer] = []
+    last = None
     for result, verdict in zip(results, recording.verdicts, strict=True):
         if isinstance(verdict, BatchError):
             answers.append(verdict)
             continue
         key = result.batch_id, verdict
-        answer = known.get(key)
-        if answer is None:
+        if key != last:
             batch = recording.batches[result.batch_id]
-            answer = known[key] = Recorded(verdict, batch.state, batch.revision)
+            answer, last = Recorded(verdict, batch.state, batch.revision), key
         answers.append(answer)
     return answers

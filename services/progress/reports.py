@@ -6,7 +6,7 @@ from batchprogress.v1 import progress_pb2 as pb
 from rpc.answers.refusal import Refusal
 from rpc.callers.principal import Principal, caller
 from services.progress import convert, requests, scope
-from services.progress.group_commit import Answer, GroupCommit
+from services.progress.group_commit import GroupCommit
 from services.progress.slices import Slices
 
 
@@ -55,14 +55,13 @@ class Reports:
             raise
         valid = [one for one in checked if not isinstance(one, Exception)]
         answers = iter(await self._group_commit.record(call, valid))
-        response = pb.ReportJobResultsResponse()
+        reported = convert.ReportedResults()
 
         def answer(one: JobResult | BatchNotFound | Refusal) -> None:
-            outcome: Answer | Refusal = one if isinstance(one, Exception) else next(answers)
-            response.results.append(convert.to_reported_result(outcome))
+            reported.add(one if isinstance(one, Exception) else next(answers))
 
         await self._slices.each(answer, checked)
-        return response
+        return reported.response
 
 
 def _checked(request: pb.ReportJobResultRequest, principal: Principal) -> JobResult | BatchNotFound | Refusal:
