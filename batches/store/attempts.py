@@ -3,29 +3,36 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from operator import lt
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Table, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.failure_groups import StoredFailure
 from batches.result import JobOutcome, ResultSource, StoredAttempt
 from batches.store import schema
-from batches.store.script import Rows, Statement, Value, marks, run_script
-from batches.store.sql_functions import json_array
+from batches.store.script import COMMIT, Rows, Statement, Value, marks, run_script
 
 READ_JOBS_MAX = 2_000
 """Jobs looked up by one statement: far below SQLite's 32,766 variables and MySQL's 8 MiB of range memory."""
 READ_BATCHES_MAX = 500
 """Batches looked up by one statement: each is a branch of an OR, and SQLite allows a depth of 1,000."""
+ATTEMPTS_KEPT = 1_000
+"""Attempts of which one object is kept: there are few, and making one takes as long as reading its row."""
 SPARSE_FACTOR = 2
 """A range is read only if it has at most this many rows per wanted job: looking up one row by its id costs
 about three times as much as reading it as part of a range."""
 
 _table = schema.job_results.c
-_ATTEMPT = (_table.attempt, _table.outcome, _table.source)
+_SELECT_RANGE = """
+    SELECT attempt, outcome, source, SUM(LENGTH(job_id)), JSON_ARRAYAGG(job_id) FROM (
+        SELECT attempt, outcome, source, job_id FROM job_results
+        WHERE batch_key = %s AND job_id BETWEEN %s AND %s LIMIT %s
+    ) AS found GROUP BY attempt, outcome, source
+"""
+_SELECT_RANGE_IN_SQLITE = _SELECT_RANGE.replace("JSON_ARRAYAGG", "json_group_array")
 _SELECT = "SELECT batch_key, job_id, attempt, outcome, source FROM job_results WHERE"
 _details = schema.error_details.c
 _SELECT_FAILURE = select(
@@ -33,23 +40,6 @@ _SELECT_FAILURE = select(
 ).outerjoin(
     schema.error_details, (_details.batch_key == _table.batch_key) & (_details.job_id == _table.job_id)
 )
-
-
-def _select_range() -> Select[Any]:
-    in_range = _table.job_id.between(bindparam("first"), bindparam("last"))
-    rows = (
-        select(*_ATTEMPT, _table.job_id)
-        .where(_table.batch_key == bindparam("key"), in_range)
-        .limit(bindparam("rows_max"))
-        .subquery()
-        .c
-    )
-    attempt = (rows.attempt, rows.outcome, rows.source)
-    characters = func.sum(func.length(rows.job_id))
-    return select(*attempt, characters, json_array(rows.job_id)).group_by(*attempt)
-
-
-_SELECT_RANGE = _select_range()
 
 
 async def read_attempts(
@@ -100,7 +90,7 @@ def is_among(jobs: Mapping[int, Sequence[str]], table: Table = schema.job_result
 async def read_batch_attempts(
     connection: AsyncConnection, batch_key: int, job_ids: Sequence[str]
 ) -> dict[str, StoredAttempt]:
-    """Return the recorded attempts of one batch's jobs, by job_id.
+    """Return the recorded attempts of one batch's jobs, and perhaps those of others of its jobs, by job_id.
 
     A queue that lists its jobs in order asks for neighbouring rows: reading them as one range takes
     a fraction of the time of individual look-ups.
@@ -115,24 +105,22 @@ async def read_batch_attempts(
 async def _read_range(
     connection: AsyncConnection, batch_key: int, job_ids: Sequence[str]
 ) -> dict[str, StoredAttempt] | None:
-    """Return the wanted attempts out of the range from the first to the last job; None if it is too sparse.
+    """Return the attempts in the range from the first to the last job; None if it is too sparse.
 
     The database joins the ids of all rows with the same attempt, outcome and source, since these are
     few: fetching one row per job would cost Python six times as much.
     """
     rows_max = SPARSE_FACTOR * len(job_ids)
-    found = await connection.execute(
-        _SELECT_RANGE,
-        {"key": batch_key, "first": job_ids[0], "last": job_ids[-1], "rows_max": rows_max + 1},
-    )
-    wanted = frozenset(job_ids)
+    query = _SELECT_RANGE_IN_SQLITE if connection.dialect.name == "sqlite" else _SELECT_RANGE
+    ends = (job_ids[0], job_ids[-1])
+    (found,) = await run_script(connection, [Statement(query, (batch_key, *ends, rows_max + 1)), COMMIT])
     rows_read, attempts = 0, dict[str, StoredAttempt]()
-    for attempt, outcome, source, characters, jobs_as_json in found.all():
+    for attempt, outcome, source, characters, jobs_as_json in found:
         jobs = _complete(jobs_as_json, characters)
         if jobs is None:
             return None
         rows_read += len(jobs)
-        attempts |= dict.fromkeys(wanted.intersection(jobs), _attempt(attempt, outcome, source))
+        attempts |= dict.fromkeys(jobs, _attempt(attempt, outcome, source))
     return attempts if rows_read <= rows_max else None
 
 
@@ -153,6 +141,7 @@ def _is_ordered(job_ids: Sequence[str]) -> bool:
     return bool(job_ids) and all(map(lt, job_ids, islice(job_ids, 1, None)))
 
 
+@lru_cache(maxsize=ATTEMPTS_KEPT)
 def _attempt(attempt: int, outcome: int, source: int) -> StoredAttempt:
     return StoredAttempt(attempt, JobOutcome(outcome), ResultSource(source))
 

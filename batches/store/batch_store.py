@@ -239,7 +239,7 @@ class BatchStore(PassStore, RepairStore, WebhookStore):
         return await self._database.read(lambda c: looks.read_findings(c, keys))
 
     async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> dict[str, StoredAttempt]:
-        """Return the recorded attempts of a batch's jobs, by job_id."""
+        """Return the recorded attempts of a batch's jobs, and perhaps of others of its jobs, by job_id."""
         return await self._database.read(lambda c: attempts.read_batch_attempts(c, batch_key, job_ids))
 
     async def check(

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from batches.batch import Batch
 from batches.event import KEPT_SECONDS, STALL_REASON_CHARACTERS_MAX, Event, EventType, NewEvent, end_of
 from batches.store import lease, schema
-from batches.store.sql_functions import database_now
+from batches.store.script import Statement, marks, run_script, to_value
 
 SUBSCRIPTIONS_LEASE = "subscriptions"
 """The name of the lease that notifiers with subscriptions renew."""
@@ -27,9 +27,9 @@ HAND_OVER_LEASE = "events"
 """The row that the notifier which hands events over locks."""
 
 _events = schema.events.c
-_urls = schema.notify_urls.c
 _leases = schema.leases.c
 _BATCH = TypeAdapter(Batch)
+_SELECT_SUBSCRIBERS = "SELECT name FROM leases WHERE name = %s AND expire_time > %s"
 
 
 async def write_ends(connection: AsyncConnection, saved: Iterable[Batch]) -> None:
@@ -45,12 +45,17 @@ async def write_events(connection: AsyncConnection, events: Sequence[NewEvent]) 
         Whether one was written.
 
     """
-    urls = await _read_urls(connection, [event.batch.batch_key for event in events])
-    has_subscribers = await _has_subscribers(connection)
+    keys = [event.batch.batch_key for event in events]
+    query = f"SELECT batch_key, url FROM notify_urls WHERE batch_key IN ({marks(keys)})"  # noqa: S608
+    now = to_value(events[0].batch.read_time)
+    found, subscribers = await run_script(
+        connection, [Statement(query, keys), Statement(_SELECT_SUBSCRIBERS, (SUBSCRIPTIONS_LEASE, now))]
+    )
+    urls: dict[int, str] = dict(map(tuple, found))
     rows = [
         _values(event, urls.get(event.batch.batch_key))
         for event in events
-        if has_subscribers or event.batch.batch_key in urls
+        if subscribers or event.batch.batch_key in urls
     ]
     if rows:
         await connection.execute(insert(schema.events), rows)
@@ -91,16 +96,6 @@ async def purge_events(connection: AsyncConnection, written_before: datetime, si
     if keys:
         await connection.execute(delete(schema.events).where(_events.event_key.in_(keys)))
     return len(keys)
-
-
-async def _read_urls(connection: AsyncConnection, keys: Sequence[int]) -> dict[int, str]:
-    rows = await connection.execute(select(_urls.batch_key, _urls.url).where(_urls.batch_key.in_(keys)))
-    return {row.batch_key: row.url for row in rows}
-
-
-async def _has_subscribers(connection: AsyncConnection) -> bool:
-    query = select(_leases.expire_time > database_now()).where(_leases.name == SUBSCRIPTIONS_LEASE)
-    return bool(await connection.scalar(query))
 
 
 async def _lock_hand_over(connection: AsyncConnection) -> bool:

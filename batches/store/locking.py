@@ -27,10 +27,15 @@ _Row = namedtuple("_Row", [column.name for column in _COLUMNS])  # type: ignore[
 
 
 class BatchKeys:
-    """Remembers the keys of batches, which never change: a batch that replaces another one has its own."""
+    """Remembers the keys of batches, which never change: a batch that replaces another one has its own.
 
-    def __init__(self) -> None:
-        self._key_of: dict[str, int] = {}
+    Args:
+        known: The keys that are known already, by batch_id.
+
+    """
+
+    def __init__(self, known: Mapping[str, int] | None = None) -> None:
+        self._key_of = dict(known or {})
 
     def __len__(self) -> int:
         """Return how many keys are remembered."""
@@ -73,12 +78,12 @@ async def lock_for(connection: AsyncConnection, results: Iterable[JobResult], ke
     jobs: dict[str, list[str]] = defaultdict(list)
     for result in results:
         jobs[result.batch_id].append(result.job_id)
-    return await _lock(connection, jobs, keys)
+    return await lock_with_attempts(connection, jobs, keys)
 
 
 async def lock_batches(connection: AsyncConnection, batch_ids: Iterable[str]) -> list[Batch]:
     """Lock the batches that exist until the transaction ends, and return them."""
-    locked = await _lock(connection, dict.fromkeys(batch_ids, ()), BatchKeys())
+    locked = await lock_with_attempts(connection, dict.fromkeys(batch_ids, ()), BatchKeys())
     return locked.batches
 
 
@@ -95,12 +100,20 @@ async def lock_batch(connection: AsyncConnection, batch_id: str) -> Batch:
     return batches[0]
 
 
-async def _lock(connection: AsyncConnection, jobs: Mapping[str, Sequence[str]], keys: BatchKeys) -> Locked:
-    """Lock batches and read the attempts of their jobs, which are given by batch_id.
+async def lock_with_attempts(
+    connection: AsyncConnection, jobs: Mapping[str, Sequence[str]], keys: BatchKeys
+) -> Locked:
+    """Lock batches, as far as they exist, and read the recorded attempts of their jobs.
 
     The keys of the batches are looked up first, so that the locks are acquired along the primary key, in the
     same order whatever plan the database chooses: replicas wait for each other and never deadlock. The
     attempts are read by a statement of its own, which sees what others committed before the locks were free.
+
+    Args:
+        connection: The transaction.
+        jobs: The jobs whose attempts are read, by the batch_id of each batch to lock.
+        keys: The keys of batches that are known already.
+
     """
     key_of = await keys.look_up(connection, jobs)
     if not key_of:
@@ -116,7 +129,7 @@ async def _lock(connection: AsyncConnection, jobs: Mapping[str, Sequence[str]], 
     gone = key_of.keys() - {batch.batch_id for batch in batches}
     if gone:
         keys.forget(gone)
-        others = await _lock(connection, {batch_id: jobs[batch_id] for batch_id in gone}, keys)
+        others = await lock_with_attempts(connection, {batch_id: jobs[batch_id] for batch_id in gone}, keys)
         locked.batches += others.batches
         locked.attempts |= others.attempts
     return locked

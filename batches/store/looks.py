@@ -21,6 +21,7 @@ from batches.store.listings import page_of
 from batches.store.locking import lock_batch
 from batches.store.passes import read_last_pass_time
 from batches.store.rows import read_batch
+from batches.store.script import Statement, marks
 from batches.store.stuck import tell_stuck
 
 _looks = schema.looks.c
@@ -91,10 +92,13 @@ def _has_result(since: datetime) -> ColumnElement[bool]:
     )
 
 
-async def delete_looks(connection: AsyncConnection, keys: Collection[int]) -> None:
-    """Delete the looks at batches, and their pending jobs."""
-    for table in (schema.looks, schema.pending_jobs) if keys else ():
-        await connection.execute(delete(table).where(table.c.batch_key.in_(keys)))
+def deleting_looks(keys: Collection[int]) -> list[Statement]:
+    """Return the statements that delete the looks at batches, and their pending jobs."""
+    tables = (schema.looks, schema.pending_jobs) if keys else ()
+    return [
+        Statement(f"DELETE FROM {table.name} WHERE batch_key IN ({marks(keys)})", list(keys))  # noqa: S608
+        for table in tables
+    ]
 
 
 async def _read_looks(connection: AsyncConnection, keys: Collection[int]) -> dict[int, LastLook]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, or_, select, union_all
+from sqlalchemy import or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
@@ -15,11 +15,11 @@ from batches.recording import joined
 from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
-from batches.store.attempts import read_attempts
-from batches.store.locking import lock_batches
-from batches.store.looks import delete_looks
+from batches.store.locking import BatchKeys, lock_with_attempts
+from batches.store.looks import deleting_looks
 from batches.store.recording import write_recording
 from batches.store.rows import SELECT_BATCH, to_batch
+from batches.store.script import Statement, Value, to_value
 from batches.store.sql_functions import database_now
 
 STUCK_BATCHES_MAX = 100_000
@@ -30,7 +30,8 @@ COUNTED_FAILURES_MAX = 10_000
 
 RepairOutcome = Batch | BatchNotFound | None
 
-_INSERT = insert(schema.repairs)
+_COLUMNS = [column.name for column in schema.repairs.c if not column.primary_key]
+_INSERT = f"INSERT INTO repairs ({', '.join(_COLUMNS)}) VALUES "  # noqa: S608  # the names of columns
 
 
 async def list_stuck(connection: AsyncConnection, stuck_after_seconds: float) -> list[int]:
@@ -106,26 +107,33 @@ async def write_repairs(
         such batch.
 
     """
-    locked = {
-        batch.batch_id: batch for batch in await lock_batches(connection, {one.batch_id for one in plans})
-    }
-    valid = [plan for plan in plans if _still_applies(plan, locked.get(plan.batch_id))]
-    before = [locked[plan.batch_id] for plan in valid]
-    keys = [(locked[plan.batch_id].batch_key, one.job_id) for plan in valid for one in plan.results]
-    stored = await read_attempts(connection, keys)
-    recordings = [repair(batch, stored, plan) for batch, plan in zip(before, valid, strict=True)]
+    jobs = {plan.batch_id: [one.job_id for one in plan.results] for plan in plans}
+    keys = BatchKeys({plan.batch_id: plan.batch_key for plan in plans if plan.batch_key is not None})
+    locked = await lock_with_attempts(connection, jobs, keys)
+    batches = {batch.batch_id: batch for batch in locked.batches}
+    valid = [plan for plan in plans if _still_applies(plan, batches.get(plan.batch_id))]
+    before = [batches[plan.batch_id] for plan in valid]
+    recordings = [repair(batch, locked.attempts, plan) for batch, plan in zip(before, valid, strict=True)]
     recording = joined(recordings)
-    await write_recording(connection, recording, stored, ResultSource.RECONCILER, fingerprints, before=before)
     records = [
         _record(batch, recording.batches[plan.batch_id], plan.reason)
         for batch, plan, own in zip(before, valid, recordings, strict=True)
         if own.changed
     ]
-    if records:
-        await connection.execute(_INSERT, records)
-    await delete_looks(connection, [one.batch_key for one in recording.batches.values() if one.has_ended])
+    also = [Statement(_INSERT, rows=records)] if records else []
+    also += deleting_looks([one.batch_key for one in recording.batches.values() if one.has_ended])
+    await write_recording(
+        connection,
+        recording,
+        locked.attempts,
+        ResultSource.RECONCILER,
+        fingerprints,
+        before=before,
+        also=also,
+        commits=True,
+    )
     return [
-        recording.batches.get(plan.batch_id) if plan.batch_id in locked else BatchNotFound(plan.batch_id)
+        recording.batches.get(plan.batch_id) if plan.batch_id in batches else BatchNotFound(plan.batch_id)
         for plan in plans
     ]
 
@@ -140,21 +148,17 @@ def _still_applies(plan: RepairPlan, batch: Batch | None) -> bool:
     )
 
 
-def _record(before: Batch, after: Batch, reason: str) -> dict[str, Any]:
-    return {
-        "batch_key": before.batch_key,
-        **_columns(tallies_of(before), "before"),
-        **_columns(tallies_of(after), "after"),
-        "reason": reason[: schema.REASON_CHARACTERS_MAX],
-        "repair_time": before.read_time,
-    }
+def _record(before: Batch, after: Batch, reason: str) -> tuple[Value, ...]:
+    """Return the values of _COLUMNS."""
+    return (
+        before.batch_key,
+        *_values(tallies_of(before)),
+        *_values(tallies_of(after)),
+        reason[: schema.REASON_CHARACTERS_MAX],
+        to_value(before.read_time),
+    )
 
 
-def _columns(tallies: Tallies, when: str) -> dict[str, int]:
-    return {
-        f"state_{when}": int(tallies.state),
-        f"total_jobs_{when}": tallies.total_jobs,
-        f"succeeded_jobs_{when}": tallies.tally.succeeded,
-        f"failed_jobs_{when}": tallies.tally.failed,
-        f"skipped_jobs_{when}": tallies.tally.skipped,
-    }
+def _values(tallies: Tallies) -> tuple[int, ...]:
+    tally = tallies.tally
+    return int(tallies.state), tallies.total_jobs, tally.succeeded, tally.failed, tally.skipped

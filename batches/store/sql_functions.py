@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Double, Text
+from sqlalchemy import Double
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import functions
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -26,23 +26,6 @@ def _mysql_now(_element: object, _compiler: object, **_options: object) -> str:
 def _sqlite_now(_element: object, _compiler: object, **_options: object) -> str:
     """Return the time as text, in the format in which SQLAlchemy stores it."""
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
-
-
-class json_array(functions.FunctionElement[Any]):
-    """The values of a group as the text of a JSON array, in no particular order."""
-
-    type = Text()
-    inherit_cache = True
-
-
-@compiles(json_array, "mysql", "mariadb")
-def _mysql_array(element: json_array, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"JSON_ARRAYAGG({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(json_array, "sqlite")
-def _sqlite_array(element: json_array, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"json_group_array({compiler.process(element.clauses, **kw)})"
 
 
 class seconds_between(functions.FunctionElement[Any]):

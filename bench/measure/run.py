@@ -83,6 +83,11 @@ class Run:
             yield CountingPeer(name, [process.target], [process.pid], [self._redis.pid])
 
     @property
+    def mysql_pids(self) -> list[int]:
+        """The processes of MySQL; empty if its CPU time cannot be read."""
+        return self._mysql.pids
+
+    @property
     def redis_url(self) -> str:
         """The URL of Redis."""
         return self._redis.url

@@ -97,28 +97,35 @@ class ListingWalk:
         Args:
             token: The token that the page was requested with.
             jobs: The jobs of the page.
-            stored: What is recorded of these jobs, by job_id.
+            stored: What is recorded of these jobs, and perhaps of others, by job_id.
 
         """
         self.jobs += len(jobs)
+        # Column by column: an attribute of each job would take longer than the rest of it.
+        job_ids, outcomes, attempts, *_ = zip(*jobs, strict=True) if jobs else ((), (), ())
+        for outcome in JobOutcome:
+            self._ended[outcome] += outcomes.count(outcome)
         new: list[JobResult] = []
         superseding: list[JobResult] = []
-        for job in jobs:
-            if job.outcome is None:
+        pending: list[QueueJob] = []
+        recorded_of = map(stored.get, job_ids)
+        for job, outcome, attempt, recorded in zip(jobs, outcomes, attempts, recorded_of, strict=True):
+            if recorded is not None and outcome is recorded.outcome and attempt == recorded.attempt:
+                continue  # nearly every job
+            if outcome is None:
+                pending.append(job)
                 self._unreadable += bool(job.problem)
                 self._problem = self._problem or job.problem
-                continue
-            self._ended[job.outcome] += 1
-            recorded = stored.get(job.job_id)
-            if recorded is None:
-                new.append(_to_result(self.batch_id, job, job.outcome))
-            elif job.attempt > recorded.attempt:
-                superseding.append(_to_result(self.batch_id, job, job.outcome))
-            elif job.attempt == recorded.attempt and job.outcome != recorded.outcome:
+            elif recorded is None:
+                new.append(_to_result(self.batch_id, job, outcome))
+            elif attempt > recorded.attempt:
+                superseding.append(_to_result(self.batch_id, job, outcome))
+            elif attempt == recorded.attempt:
                 self._conflicting += 1
         self._new += len(new)
         self._superseding += len(superseding)
-        self._keep_pending(job for job in jobs if job.outcome is None)
+        if pending:
+            self._keep_pending(pending)
         self._keep(token, new, superseding)
 
     def _keep_pending(self, jobs: Iterable[QueueJob]) -> None:

@@ -23,7 +23,7 @@ class Attempts(Protocol):
     """The part of the store that knows which results are recorded."""
 
     async def read_attempts(self, batch_key: int, job_ids: Sequence[str]) -> Mapping[str, StoredAttempt]:
-        """Return what is recorded of a batch's jobs, by job_id."""
+        """Return what is recorded of a batch's jobs, and perhaps of others of its jobs, by job_id."""
 
 
 class ListingReader:

@@ -71,13 +71,14 @@ async def test_recorded_attempts_are_read(store: BatchStore) -> None:
 
 
 @pytest.mark.parametrize("job_ids", [["b", "d"], ["d", "b"], ["b", "c", "d"], ["a", "zz"]], ids=" ".join)
-async def test_only_the_wanted_attempts_are_returned(store: BatchStore, job_ids: list[str]) -> None:
-    """The jobs may be ordered or not, and side by side or far apart."""
+async def test_all_wanted_attempts_of_the_batch_are_returned(store: BatchStore, job_ids: list[str]) -> None:
+    """The jobs may be ordered or not, and side by side or far apart; jobs between them may come too."""
     batch, other = await create(store, 20), await create(store, 20, "other")
     recorded = [*"abcdefgh", "zz"]
-    await report(store, *map(result, recorded), result("c", batch_id=other.batch_id))
+    await report(store, *map(result, recorded), result("c", FAILED, batch_id=other.batch_id))
     found = await store.read_attempts(batch.batch_key, job_ids)
-    assert found == dict.fromkeys(job_ids, StoredAttempt(1, SUCCEEDED, WORKER))
+    assert set(job_ids) <= set(found) <= set(recorded)
+    assert set(found.values()) == {StoredAttempt(1, SUCCEEDED, WORKER)}
 
 
 async def test_attempts_of_the_longest_ids(store: BatchStore) -> None:
@@ -86,7 +87,7 @@ async def test_attempts_of_the_longest_ids(store: BatchStore) -> None:
     batch = await create(store, len(job_ids))
     await report(store, *map(result, job_ids))
     found = await store.read_attempts(batch.batch_key, job_ids[::2])
-    assert found == dict.fromkeys(job_ids[::2], StoredAttempt(1, SUCCEEDED, WORKER))
+    assert set(job_ids[::2]) <= set(found) <= set(job_ids)
 
 
 @on_mariadb

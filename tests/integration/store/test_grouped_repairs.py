@@ -31,10 +31,10 @@ async def three_batches(store: BatchStore) -> None:
 async def test_repairs_of_several_batches_are_one_transaction(store: BatchStore, database: Database) -> None:
     """Each batch has its results, its end and its record."""
     await three_batches(store)
-    commits: list[object] = []
-    event.listen(database.engine.sync_engine, "commit", commits.append)
+    transactions: list[object] = []  # each gets a connection of the pool
+    event.listen(database.engine.sync_engine, "checkout", lambda *_: transactions.append(None))
     outcomes = await store.write_repairs([closing(batch_id, "x", "y") for batch_id in IDS])
-    assert len(commits) == 1
+    assert len(transactions) == 1
     for batch_id, outcome in zip(IDS, outcomes, strict=True):
         batch = await store.get_batch(batch_id)
         assert (batch.state, batch.tally) == (BatchState.COMPLETED, Tally(2, 1))
