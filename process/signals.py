@@ -16,10 +16,10 @@ def stop_requested() -> asyncio.Event:
         An event that the first stop signal sets.
 
     """
-    event = asyncio.Event()
+    event, received = asyncio.Event(), list[int]()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, _stop_or_exit, event, number)
+        loop.add_signal_handler(number, _stop_or_exit, event, number, received)
     return event
 
 
@@ -36,7 +36,8 @@ async def stopped_or_ended(stop: asyncio.Event, serving: asyncio.Task[None]) -> 
     stopping.cancel()
 
 
-def _stop_or_exit(event: asyncio.Event, number: int) -> None:
-    if event.is_set():
+def _stop_or_exit(event: asyncio.Event, number: int, received: list[int]) -> None:
+    if received:
         os._exit(EXIT_KILLED_BASE + number)
+    received.append(number)  # the event says less: a parent sets it, while systemd sends its first signal
     event.set()

@@ -14,6 +14,12 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(_cpu_ticks(pid) for pid in pids) / _TICKS_PER_SECOND
 
 
+def children_of(pid: int) -> tuple[int, ...]:
+    """Return the process ids of the children that a process has now."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return tuple(int(child) for one in lists for child in one.read_text().split())
+
+
 def busy_cpu_seconds() -> float:
     """Return the CPU time that all cores together have spent on any process."""
     line = Path("/proc/stat").read_text().splitlines()[0]

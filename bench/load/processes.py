@@ -13,6 +13,7 @@ from typing import IO
 
 import grpc
 
+from bench.load.operating_system import children_of
 from database_servers.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
@@ -22,16 +23,19 @@ STOP_SECONDS_MAX = 60
 """A gateway drains its viewers first."""
 LINE_BYTES_MAX = 2**16
 """The default of asyncio."""
+LOG_POLL_SECONDS = 0.05
 RECONNECT_MS_MAX = 100
 """The server is up within a second; the default of gRPC waits a second after a refused connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A server process and its address."""
+    """A server and its address."""
 
     pid: int
     target: str
+    children: tuple[int, ...] = ()
+    """The process ids of its processes besides `pid`."""
 
 
 async def launch(
@@ -87,11 +91,19 @@ async def progress_process(database_url: str, **settings: str) -> AsyncIterator[
         process = await launch("services.progress", environment=environment, log=log)
         try:
             if not await _serves(target):
-                log.seek(0)
-                raise RuntimeError(f"the server did not start:\n{log.read().decode()}")
-            yield Serving(process.pid, target)
+                raise RuntimeError(f"the server did not start:\n{_read(log)}")
+            async with asyncio.timeout(START_SECONDS_MAX):
+                # Of several processes, others still start.
+                while '"serving"' not in _read(log):  # noqa: ASYNC110  # another process
+                    await asyncio.sleep(LOG_POLL_SECONDS)
+            yield Serving(process.pid, target, children_of(process.pid))
         finally:
             await end(process)
+
+
+def _read(log: IO[bytes]) -> str:
+    """Return what a process has logged; the position of the file, which it shares, stays at the end."""
+    return os.pread(log.fileno(), os.fstat(log.fileno()).st_size, 0).decode()
 
 
 @asynccontextmanager

@@ -53,8 +53,8 @@ class Run:
 
         Args:
             name: How the report calls it.
-            processes: The number of server processes on the database.
-            fill: Fills the tables before the servers start.
+            processes: The number of processes of the server.
+            fill: Fills the tables before the server starts.
             on_sqlite: Use a file of SQLite, whose CPU time is part of the server's, instead of MySQL.
             settings: Settings that differ from the defaults.
 
@@ -64,11 +64,10 @@ class Run:
             url, database = await stack.enter_async_context(tables)
             if fill is not None:
                 await fill(database)
-            servers = [
-                await stack.enter_async_context(progress_process(url, **settings)) for _ in range(processes)
-            ]
-            targets, pids = [server.target for server in servers], [server.pid for server in servers]
-            yield OurServer(name, targets, pids, [] if on_sqlite else self._mysql.pids, database)
+            settings = {"PROGRESS_PROCESSES": str(processes), **settings}
+            server = await stack.enter_async_context(progress_process(url, **settings))
+            pids = [server.pid, *server.children]
+            yield OurServer(name, [server.target], pids, [] if on_sqlite else self._mysql.pids, database)
 
     @asynccontextmanager
     async def mysql_peer(self, name: str, peer: str) -> AsyncIterator[Contestant]:

@@ -33,20 +33,28 @@ class AdminPorts:
         settings: where to listen.
         health: answers the probes.
         registry: the metrics.
+        reuse_port: whether several processes may listen on the ports.
 
     Raises:
         SystemExit: with code 78, if a port cannot be opened.
 
     """
 
-    def __init__(self, settings: AdminAddresses, health: HealthServicer, registry: CollectorRegistry) -> None:
-        options = ServerOptions(settings.admin_listen)
+    def __init__(
+        self,
+        settings: AdminAddresses,
+        health: HealthServicer,
+        registry: CollectorRegistry,
+        *,
+        reuse_port: bool = False,
+    ) -> None:
+        options = ServerOptions(settings.admin_listen, reuse_port=reuse_port)
         self._server: grpc.aio.Server = create_server(options, {})
         health_pb2_grpc.add_HealthServicer_to_server(health, self._server)
         self._server.add_generic_rpc_handlers((LazyService(CHANNELZ, _add_channelz),))
         add_reflection(self._server, CHANNELZ)
         self.port = listen(self._server, options)
-        self._metrics = MetricsPort(registry, settings.metrics_listen)
+        self._metrics = MetricsPort(registry, settings.metrics_listen, reuse_port=reuse_port)
         self.metrics_port = self._metrics.port
 
     async def start(self) -> None:

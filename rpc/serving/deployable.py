@@ -10,6 +10,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2_grpc
 
+from process.children.child import Child
 from rpc.answers.error_table import ErrorTable
 from rpc.answers.request_checks import RequestChecks
 from rpc.callers.authorization import RequiredRoles
@@ -21,6 +22,7 @@ from rpc.serving.security import ServerSecurity
 from rpc.serving.server import ServerOptions, add_reflection, create_server, listen
 from rpc.settings import ServerSettings
 from rpc.telemetry.server_metrics import ServerCollector
+from rpc.telemetry.shared_metrics import SharedMetrics
 from rpc.telemetry.telemetry import Telemetry
 
 _log = structlog.get_logger()
@@ -57,6 +59,8 @@ class Service:
     """What is checked before a request is decoded."""
     tasks: Sequence[BackgroundTask] = ()
     """Started with the server; ended after its last call, one after the other in this order."""
+    summed_gauges: Sequence[str] = ()
+    """Its gauges that belong to one process, so that several processes together have their sum."""
     end_streams: Callable[[], None] = lambda: None
     """Called when the drain begins, to end the calls that last as long as their clients want."""
 
@@ -70,6 +74,7 @@ class Deployable:
         telemetry: made before the service, whose parts may be measured with it; closed by `stop`.
         limits: the limits of callers for whom the file of tokens has none.
         reuse_port: whether several processes may listen on the port.
+        child: this process, if it is one of several that share all ports; None if it is the only one.
 
     Raises:
         SystemExit: with code 78, if a certificate or a file of tokens cannot be used, or a port cannot be
@@ -77,7 +82,7 @@ class Deployable:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a server
         self,
         settings: ServerSettings,
         service: Service,
@@ -85,12 +90,14 @@ class Deployable:
         limits: Limits,
         *,
         reuse_port: bool = False,
+        child: Child | None = None,
     ) -> None:
         self._service = service
+        self._child = child
         self._telemetry = telemetry
         self._drain_seconds = settings.drain_seconds
         names = service.name, *service.further_names
-        self._health = Health(names, service.check)
+        self._health = Health(names, service.check, child)
         security = ServerSecurity(settings, service.required_roles, limits, service.watch_tokens)
         security.warn(settings.listen)
         telemetry.registry.register(
@@ -98,10 +105,14 @@ class Deployable:
                 is_ready=lambda: self._health.is_ready,
                 has_stale_files=lambda: security.is_stale,
                 certificate_expiry=lambda: security.certificate_expiry,
+                is_restarted=child is not None and child.restarts > 0,
             )
         )
         options = ServerOptions(
-            settings.listen, settings.connection_age_seconds_max, reuse_port, security.certificate
+            settings.listen,
+            settings.connection_age_seconds_max,
+            reuse_port or child is not None,
+            security.certificate,
         )
         self._server = create_server(
             options,
@@ -115,7 +126,16 @@ class Deployable:
         if settings.reflection:
             add_reflection(self._server, *names)
         self.port = listen(self._server, options)
-        self.admin = AdminPorts(settings, self._health.servicer, telemetry.registry)
+        shared = self._shared_metrics(child)
+        self.admin = AdminPorts(
+            settings,
+            self._health.admin_servicer,
+            telemetry.registry if shared is None else shared.page,
+            reuse_port=child is not None,
+        )
+        self._own_tasks = [BackgroundTask(self._health.run)]
+        if shared is not None:
+            self._own_tasks.append(BackgroundTask(shared.run))
         self._tasks: list[tuple[BackgroundTask, asyncio.Task[None]]] = []
 
     @asynccontextmanager
@@ -129,13 +149,13 @@ class Deployable:
 
     async def start(self) -> None:
         """Start the background tasks, then serve."""
-        for task in (*self._service.tasks, BackgroundTask(self._health.run)):
+        for task in (*self._service.tasks, *self._own_tasks):
             self._tasks.append((task, asyncio.create_task(task.run())))
         await self.admin.start()
         await self._server.start()
 
     async def run_until(self, stop: asyncio.Event, **described: str) -> None:
-        """Wait for the request to stop, and log the state of the process.
+        """Wait for the request to stop, and log what happens; of several processes, the parent logs it.
 
         Args:
             stop: set when the process is asked to stop.
@@ -145,8 +165,11 @@ class Deployable:
             Exception: as `wait`.
 
         """
-        ports = {"port": self.port, "admin_port": self.admin.port, "metrics_port": self.admin.metrics_port}
-        _log.info("serving", **ports, **described)
+        if self._child is None:
+            admin, metrics = self.admin.port, self.admin.metrics_port
+            _log.info("serving", port=self.port, admin_port=admin, metrics_port=metrics, **described)
+        else:
+            self._child.tell_serving()
         await self.wait(stop)
         _log.info("draining", seconds_max=self._drain_seconds)
 
@@ -181,3 +204,9 @@ class Deployable:
             await asyncio.wait([task])  # never raises: if the task died, wait() has raised the reason
         await self.admin.stop()
         await self._telemetry.close()
+
+    def _shared_metrics(self, child: Child | None) -> SharedMetrics | None:
+        if child is None:
+            return None
+        registry = self._telemetry.registry
+        return SharedMetrics(registry, child.folder, child.number, self._service.summed_gauges)

@@ -1,5 +1,8 @@
 """Readiness and liveness of a server, as grpc.health.v1.
 
+Of several processes on the same ports, each answers its own clients about itself, since a connection stays
+with its process; the admin port answers about all of them, whichever gets the probe.
+
 "" and the names of the services show whether the server is ready, "liveness" shows that the process runs.
 Kubernetes removes a pod that is not ready from its Service but kills a pod that is not alive: if the database
 is away, only the former may happen.
@@ -12,6 +15,7 @@ from contextlib import suppress
 import structlog
 from grpc_health.v1 import health_pb2
 
+from process.children.child import Child
 from rpc.serving.health_servicer import HealthServicer
 
 LIVENESS = "liveness"
@@ -31,12 +35,19 @@ class Health:
     Args:
         services: the full names of the services.
         check: a call that fails while the store does not answer.
+        child: this process among several; None if it is the only one.
 
     """
 
-    def __init__(self, services: Sequence[str], check: Callable[[], Awaitable[object]]) -> None:
+    def __init__(
+        self, services: Sequence[str], check: Callable[[], Awaitable[object]], child: Child | None = None
+    ) -> None:
         self._names = ("", *services)
-        self.servicer = HealthServicer({LIVENESS: _SERVING, **dict.fromkeys(self._names, _NOT_SERVING)})
+        states = {LIVENESS: _SERVING, **dict.fromkeys(self._names, _NOT_SERVING)}
+        self.servicer = HealthServicer(states)
+        self.admin_servicer = self.servicer if child is None else HealthServicer(states)
+        """Answers probes: about all processes."""
+        self._child = child
         self._check = check
         self._ready: bool | None = None
         self._draining = False
@@ -47,6 +58,7 @@ class Health:
         try:
             while True:
                 self._set_ready(ready=await self._store_answers())
+                self._tell_of_all()
                 await asyncio.sleep(CHECK_PERIOD_SECONDS)
         finally:
             if self._checking is not None:
@@ -57,7 +69,9 @@ class Health:
         """Stay not ready from now on, and end the watches of health."""
         self._draining = True
         self._set_ready(ready=False)
+        self._tell_of_all()
         self.servicer.close()
+        self.admin_servicer.close()
 
     @property
     def is_ready(self) -> bool:
@@ -89,3 +103,13 @@ class Health:
         self._ready = ready
         for name in self._names:
             self.servicer.set(name, _SERVING if ready else _NOT_SERVING)
+
+    def _tell_of_all(self) -> None:
+        """Tell the other processes of this one, and the admin port of all."""
+        if self._child is None:
+            return
+        self._child.tell_ready(ready=self.is_ready)
+        ready = self.is_ready and self._child.are_all_ready()
+        self.admin_servicer.set(LIVENESS, _SERVING if self._child.are_all_alive() else _NOT_SERVING)
+        for name in self._names:
+            self.admin_servicer.set(name, _SERVING if ready else _NOT_SERVING)

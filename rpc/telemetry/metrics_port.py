@@ -62,6 +62,10 @@ class _Server(ThreadingWSGIServer):
             self._free.release()
 
 
+class _SharedServer(_Server):
+    allow_reuse_port = True
+
+
 def _shut_down(connection: socket.socket) -> None:
     with suppress(OSError):  # it was closed meanwhile
         connection.shutdown(socket.SHUT_RDWR)
@@ -73,16 +77,18 @@ class MetricsPort:
     Args:
         registry: the metrics.
         listen: host:port; port 0 picks a free one.
+        reuse_port: whether several processes may listen on the port.
 
     Raises:
         SystemExit: with code 78, if the port cannot be opened.
 
     """
 
-    def __init__(self, registry: CollectorRegistry, listen: str) -> None:
+    def __init__(self, registry: CollectorRegistry, listen: str, *, reuse_port: bool = False) -> None:
         host, port = split_address(listen)
+        server = _SharedServer if reuse_port else _Server
         try:
-            self._server = make_server(host, port, make_wsgi_app(registry), _Server, _Handler)
+            self._server = make_server(host, port, make_wsgi_app(registry), server, _Handler)
         except OSError:
             refuse(f"cannot listen on {listen} for metrics: is the port taken?")
         self.port: int = self._server.server_port

@@ -1,9 +1,9 @@
-"""Metrics of readiness, certificates and token files, read at each scrape."""
+"""Metrics of readiness, processes, certificates and token files, read at each scrape."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 
@@ -15,9 +15,17 @@ class ServerCollector(Collector):
     has_stale_files: Callable[[], bool]
     certificate_expiry: Callable[[], float | None]
     """Unix time, in seconds; None without TLS."""
+    is_restarted: bool = False
+    """Whether this process took the place of one that ended."""
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """Yield every metric."""
+        yield GaugeMetricFamily("batchprogress_processes", "Running processes of the server.", value=1)
+        yield CounterMetricFamily(
+            "batchprogress_process_restarts",
+            "Processes of the server that ended and were started again.",
+            value=int(self.is_restarted),
+        )
         yield GaugeMetricFamily(
             "batchprogress_ready",
             "1 while the backing store answers and the server does not drain.",

@@ -24,6 +24,14 @@ from services.progress.watch_hub import WatchHub
 FLUSH_RESULTS_BUCKETS = (1, 3, 10, 30, 100, 300, 1_000, 2_000, 10_000)
 FLUSH_SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+SUMMED_GAUGES = (
+    "batchprogress_backlog_results",
+    "batchprogress_backlog_results_max",
+    "batchprogress_watches",
+    "batchprogress_watches_max",
+)
+"""Gauges that several processes have together; of the others, the highest value tells of all."""
+
 Metric = GaugeMetricFamily | CounterMetricFamily
 
 
@@ -51,12 +59,22 @@ class ProgressCollector(Collector):
         yield _gauge("backlog_results", "Results that wait to be recorded.", backlog)
         yield _gauge("backlog_results_max", "The limit of backlog_results.", settings.backlog_results_max)
         yield _gauge(
+            "backlog_full_share",
+            "backlog_results / backlog_results_max, of the process whose backlog is fullest.",
+            backlog / settings.backlog_results_max,
+        )
+        yield _gauge(
             "reconciler_period_seconds",
             "How often the reconciler should run: PROGRESS_RECONCILER_PERIOD.",
             settings.reconciler_period,
         )
         yield _gauge("watches", "Open watches.", self.hub.watches)
         yield _gauge("watches_max", "The limit of watches.", settings.watches_max)
+        yield _gauge(
+            "watches_full_share",
+            "watches / watches_max, of the process that has most of them.",
+            self.hub.watches / settings.watches_max,
+        )
         yield _gauge(
             "feed_lag_seconds",
             "Seconds since the change feed read all watched batches: how late watchers learn of changes.",

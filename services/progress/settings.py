@@ -4,8 +4,12 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from process.readable_file import ReadableFile
+from process.usable_cores import usable_cores
 from rpc.settings import ServerSettings
 from services.progress.notify_hosts import NotifyHosts
+
+PROCESSES_MAX = 256
+"""The cores of a large machine; beyond it a number is a mistake, such as that of a port."""
 
 
 class ProgressSettings(ServerSettings):
@@ -22,6 +26,15 @@ class ProgressSettings(ServerSettings):
         default=False,
         description="Let several processes listen on the port. Default: off, so that a second server on a"
         " port fails instead of silently taking half of the calls.",
+    )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=PROCESSES_MAX,
+        description="Number of processes that serve the port together (on Linux), with one log, one page"
+        " of metrics and one health; auto is the number of whole cores that this program may use. Limits"
+        " and pools of connections are those of each process, as with several servers. Default 1: on"
+        " Kubernetes, more pods do the same and survive the loss of a node.",
     )
     backlog_results_max: int = Field(
         default=100_000,
@@ -86,6 +99,11 @@ class ProgressSettings(ServerSettings):
         " stall_reason says so, and an alert fires. Default 300: the schedule of the CronJob and of the"
         " systemd timer.",
     )
+
+    @field_validator("processes", mode="before")
+    @classmethod
+    def _count_cores(cls, value: object) -> object:
+        return usable_cores() if value == "auto" else value
 
     @field_validator("notify_hosts")
     @classmethod

@@ -19,6 +19,7 @@ from batches.store.node_watch import NodeWatch
 from batches.store.rights import require_writes
 from batches.store.writability import require_writable
 from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
+from process.children.child import Child
 from rpc.answers.request_checks import Admit, RequestChecks
 from rpc.callers.limits import Limits
 from rpc.callers.watch_tokens import WatchTokens
@@ -31,7 +32,7 @@ from services.progress.convert import BatchConverter
 from services.progress.discovery import Discovery
 from services.progress.group_commit import GroupCommit, Record
 from services.progress.membership import Membership
-from services.progress.metrics import FlushMetrics, ProgressCollector
+from services.progress.metrics import SUMMED_GAUGES, FlushMetrics, ProgressCollector
 from services.progress.notify_hosts import NotifyHosts
 from services.progress.operations_servicer import OperationsServicer
 from services.progress.overview import OverviewReader
@@ -62,13 +63,14 @@ _log = structlog.get_logger()
 
 @asynccontextmanager
 async def progress_server(
-    settings: ProgressSettings, database: DatabaseSettings
+    settings: ProgressSettings, database: DatabaseSettings, child: Child | None = None
 ) -> AsyncIterator[Deployable]:
     """Check the database and serve while the context is open; leaving it drains.
 
     Args:
         settings: the settings of the server.
         database: where the batches are kept.
+        child: this process, if it is one of several that share the ports.
 
     Yields:
         The running server.
@@ -84,7 +86,7 @@ async def progress_server(
     health = Database.of(database, connections_max=HEALTH_CONNECTIONS_MAX)
     try:
         await _prepare(reads)
-        server = _assemble(settings, reads, recording, health)
+        server = _assemble(settings, reads, recording, health, child)
         async with server.running():
             yield server
     finally:
@@ -102,7 +104,7 @@ async def _prepare(database: Database) -> None:
 
 
 def _assemble(
-    settings: ProgressSettings, reads: Database, recording: Database, health: Database
+    settings: ProgressSettings, reads: Database, recording: Database, health: Database, child: Child | None
 ) -> Deployable:
     telemetry = Telemetry(settings, SERVICE, REQUIRED_ROLES)
     store, pending = BatchStore(reads), PendingIds()
@@ -171,6 +173,7 @@ def _assemble(
         telemetry,
         limits,
         reuse_port=settings.reuse_port,
+        child=child,
     )
 
 
@@ -195,6 +198,7 @@ def _service(  # noqa: PLR0913  # the parts of a server
         check=check,
         watch_tokens=watch_tokens,
         tasks=tasks,
+        summed_gauges=SUMMED_GAUGES,
         end_streams=hub.close,
     )
 

@@ -47,6 +47,8 @@ LEFT_TO_MORE = {
     "tests/integration/job_status/test_redis_cost.py": "measures on batches of many thousand jobs",
     "tests/integration/job_status/test_rq_cells.py": "repeats rules of the source for each claim",
     "tests/integration/progress/test_process.py": "starts the program once for each case",
+    "tests/integration/progress/test_process_killed.py": "kills processes of a server",
+    "tests/integration/progress/test_processes.py": "starts the program once for each case",
     "tests/integration/reconciler/test_process.py": "starts the program once for each case",
     "tests/integration/reconciler/test_retention.py": "runs passes that use up their time",
     "tests/integration/reconciler/test_unanswered.py": "waits for answers that do not come",

@@ -35,6 +35,12 @@ def test_the_edge_names_batches_without_loading_the_database() -> None:
 
 def test_server_and_reconciler_load_only_what_every_start_needs() -> None:
     """Each of these packages would cost every start some hundredths of a second of CPU time, or tenths."""
-    loaded = loaded_by("services.progress.__main__", "reconciler.__main__")
+    loaded = loaded_by("services.progress.__main__", "services.progress.wiring", "reconciler.__main__")
     assert "sqlalchemy" in loaded
     assert loaded & NEEDED_LATER == set()
+
+
+def test_parent_of_processes_loads_nothing_that_does_not_survive_a_fork() -> None:
+    """Neither gRPC, nor an event loop in C, nor what only children need."""
+    loaded = loaded_by("services.progress.__main__")
+    assert {"grpc", "uvloop", "prometheus_client", "alembic", "asyncmy", "aiosqlite"}.isdisjoint(loaded)

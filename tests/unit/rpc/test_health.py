@@ -1,11 +1,16 @@
 """The readiness and liveness of a server, from its start to its end."""
 
 import asyncio
+import socket
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from grpc_health.v1 import health_pb2
 
+from process.children.board import SILENT_SECONDS_MAX, Board
+from process.children.child import Child
 from rpc.serving import health as health_module
 from rpc.serving.health import LIVENESS, Health
 
@@ -74,3 +79,40 @@ async def test_list_tells_the_state_of_each_name() -> None:
 async def _status(health: Health, service: str) -> int:
     request = health_pb2.HealthCheckRequest(service=service)
     return (await health.servicer.Check(request, NO_CONTEXT)).status
+
+
+async def test_admin_port_answers_about_all_processes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A sibling that is not ready or silent is seen there; clients of this process see only this one."""
+    monkeypatch.setattr(health_module, "CHECK_PERIOD_SECONDS", 0)
+    ours, theirs = socket.socketpair()
+    board = Board(2)
+    now = time.monotonic()
+
+    async def check() -> None:
+        await asyncio.sleep(0)
+
+    health = Health(("a.Service",), check, Child(1, 0, tmp_path, board, theirs))
+    running = asyncio.create_task(health.run())
+    silent = now - SILENT_SECONDS_MAX - 1
+    async with asyncio.timeout(SECONDS_MAX):
+        for ready, spoke_at, expected in (
+            (True, now, (SERVING, SERVING)),
+            (False, now, (NOT_SERVING, SERVING)),
+            (True, silent, (NOT_SERVING, NOT_SERVING)),
+        ):
+            board.tell(2, ready=ready, now=spoke_at)
+            while await _admin_statuses(health) != expected:  # noqa: ASYNC110  # health has no event
+                await asyncio.sleep(0)
+            assert await _status(health, "a.Service") == await _status(health, LIVENESS) == SERVING
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    ours.close()
+    theirs.close()
+
+
+async def _admin_statuses(health: Health) -> tuple[int, ...]:
+    requests = [health_pb2.HealthCheckRequest(service=service) for service in ("", LIVENESS)]
+    answers = [await health.admin_servicer.Check(request, NO_CONTEXT) for request in requests]
+    return tuple(answer.status for answer in answers)
