@@ -9,7 +9,9 @@ default of 700, a sixth of a server's time under load was spent on examining res
 
 
 def tune_gc() -> None:
-    """Collect once, exempt everything allocated so far from later collections, and collect less often."""
-    gc.collect()
+    """Exempt everything allocated so far from collections, and collect less often.
+
+    There is no last collection before: it would take 25 ms, and free some 100 kB.
+    """
     gc.freeze()
     gc.set_threshold(ALLOCATIONS_BETWEEN_COLLECTIONS)

@@ -1,37 +1,40 @@
 """python -m reconciler: one pass, then exit."""
 
-import asyncio
-import enum
-import io
-import os
-import sys
-from functools import partial
-from typing import Annotated
+from process import start
 
-import structlog
-import typer
+with start.imports():
+    import asyncio
+    import enum
+    import io
+    import os
+    import sys
+    from functools import partial
+    from typing import Annotated
 
-from batches.errors import DatabaseUnavailable, DatabaseUnusable, SchemaMismatch
-from batches.result import JobOutcome
-from batches.settings import DatabaseSettings
-from batchprogress.plain_text import PLAIN_ERRORS
-from process import gc_tuning, logs
-from process.configuration import load, refuse
-from process.options import settings_help
-from process.signals import stop_requested
-from process.version import ShowVersion
-from reconciler import wiring
-from reconciler.output import progress_bar
-from reconciler.output.json_lines import JsonLines
-from reconciler.output.pending_lines import write_jobs
-from reconciler.output.tables import note_of, print_report, report_console
-from reconciler.output.wording import THE_QUEUE, sentence
-from reconciler.queue.port import QueueError
-from reconciler.run.deadline import FINISH_SECONDS_MAX, Deadline, StopReason
-from reconciler.run.result import Output, RunLog, RunReport, RunSummary, ignore
-from reconciler.run.sweep import RunOptions
-from reconciler.settings import ReconcilerSettings
-from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
+    import structlog
+    import typer
+
+    from batches.errors import DatabaseUnavailable, DatabaseUnusable, SchemaMismatch
+    from batches.result import JobOutcome
+    from batches.settings import DatabaseSettings
+    from batchprogress.plain_text import PLAIN_ERRORS
+    from process import gc_tuning, logs
+    from process.configuration import load, refuse
+    from process.options import settings_help
+    from process.signals import stop_requested
+    from process.version import ShowVersion
+    from reconciler import wiring
+    from reconciler.output import progress_bar
+    from reconciler.output.json_lines import JsonLines
+    from reconciler.output.pending_lines import write_jobs
+    from reconciler.output.tables import note_of, print_report, report_console
+    from reconciler.output.wording import THE_QUEUE, sentence
+    from reconciler.queue.port import QueueError
+    from reconciler.run.deadline import FINISH_SECONDS_MAX, Deadline, StopReason
+    from reconciler.run.result import Output, RunLog, RunReport, RunSummary, ignore
+    from reconciler.run.sweep import RunOptions
+    from reconciler.settings import ReconcilerSettings
+    from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 
 EXIT_NOT_DONE = 1
 

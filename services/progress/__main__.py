@@ -1,17 +1,20 @@
 """python -m services.progress: serve ProgressService until SIGTERM or SIGINT."""
 
-import structlog
-import typer
+from process import start
 
-from batches.errors import DatabaseUnavailable, DatabaseUnusable, SchemaMismatch
-from batches.settings import DatabaseSettings
-from process import event_loop, gc_tuning, logs, signals
-from process.children.child import Child
-from process.configuration import load, refuse
-from process.options import settings_help
-from process.version import ShowVersion
-from rpc.serving.processes import Processes
-from services.progress.settings import ProgressSettings
+with start.imports():
+    import structlog
+    import typer
+
+    from batches.errors import DatabaseUnavailable, DatabaseUnusable, SchemaMismatch
+    from batches.settings import DatabaseSettings
+    from process import event_loop, gc_tuning, logs, signals
+    from process.children.child import Child
+    from process.configuration import load, refuse
+    from process.options import settings_help
+    from process.version import ShowVersion
+    from rpc.serving.processes import Processes
+    from services.progress.settings import ProgressSettings
 
 EXIT_UNAVAILABLE = 1
 PARENT = 0
@@ -65,7 +68,8 @@ async def serve(settings: ProgressSettings, database: DatabaseSettings, child: C
 
     """
     # The parent of several processes must not import gRPC, which does not survive a fork.
-    from services.progress.wiring import progress_server  # noqa: PLC0415
+    with start.imports():
+        from services.progress.wiring import progress_server  # noqa: PLC0415
 
     stop = signals.stop_requested()
     if child is not None:
