@@ -1,20 +1,20 @@
 """The settings of the database, shared by all deployables that use it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from batches.database_tls import tls_of
 from batches.database_url import describe_place, parse_url
 from process.secret_files import with_secret_files
+from process.settings import Settings
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(Settings):
     """Settings with the prefix BATCHES_."""
 
-    model_config = SettingsConfigDict(env_prefix="BATCHES_")
+    prefix: ClassVar[str] = "BATCHES_"
 
     database_url: SecretStr = Field(
         default=SecretStr("sqlite+aiosqlite:///batchprogress.db"),

@@ -15,10 +15,10 @@ import annotated_types
 import typer
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
 from batches.settings import DatabaseSettings
 from batchprogress.cli.app import app as command_line
+from process.settings import Settings
 from reconciler.settings import ReconcilerSettings
 from rpc.settings import ServerSettings
 from services.gateway.settings import GatewaySettings
@@ -40,7 +40,7 @@ DISABLED = (
     " dropped, and no batch is created. The command line ignores it. Default 0."
 )
 SERVERS = (ProgressSettings, JobStatusSettings)
-SECTIONS: tuple[tuple[str, str, type[BaseSettings]], ...] = (
+SECTIONS: tuple[tuple[str, str, type[Settings]], ...] = (
     ("Database", "Used by the server, the notifier, the reconciler and the migrations.", DatabaseSettings),
     ("Progress server", "`batchprogress-server` (`python -m services.progress`).", ProgressSettings),
     ("Job-status server", "`batchprogress-job-status` (`python -m services.job_status`).", JobStatusSettings),
@@ -63,10 +63,6 @@ def page() -> str:
     return "\n".join([INTRODUCTION, *sections, _python_client(), _command_line()])
 
 
-def _prefix(settings: type[BaseSettings]) -> str:
-    return str(settings.model_config["env_prefix"])
-
-
 def _shared_fields() -> Mapping[str, FieldInfo]:
     """Return the fields that mean the same for both servers."""
     return {
@@ -76,17 +72,17 @@ def _shared_fields() -> Mapping[str, FieldInfo]:
     }
 
 
-def _own_fields(settings: type[BaseSettings]) -> Mapping[str, FieldInfo]:
+def _own_fields(settings: type[Settings]) -> Mapping[str, FieldInfo]:
     shared = _shared_fields() if settings in SERVERS else {}
     return {name: field for name, field in settings.model_fields.items() if name not in shared}
 
 
 def _section(
-    title: str, sentence: str, fields: Mapping[str, FieldInfo], classes: Sequence[type[BaseSettings]]
+    title: str, sentence: str, fields: Mapping[str, FieldInfo], classes: Sequence[type[Settings]]
 ) -> str:
     rows = []
     for name, field in fields.items():
-        variables = "<br>".join(f"`{_prefix(one)}{name}`".upper() for one in classes)
+        variables = "<br>".join(f"`{one.variable(name)}`" for one in classes)
         description = SAID_BY_THE_COLUMN.sub("", field.description or "")
         rows.append((variables, _default(field), _allowed(field), description))
     return _table(title, sentence, ("variable", "default", "allowed", "description"), rows)

@@ -9,8 +9,8 @@ from typing import NoReturn, TypeVar
 
 import structlog
 from pydantic import ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource
 
+from process.settings import Settings, environment
 from process.validation import sentence_of
 
 EXIT_BAD_CONFIGURATION = 78
@@ -21,10 +21,10 @@ _OF_KUBERNETES = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TC
 _URL_OF_KUBERNETES = re.compile(r"(tcp|udp|sctp)://")
 """What begins the value of PROGRESS_PORT, which is such a variable too."""
 
-Settings = TypeVar("Settings", bound=BaseSettings)
+OneSettings = TypeVar("OneSettings", bound=Settings)
 
 
-def load(settings: type[Settings], *others: type[BaseSettings]) -> Settings:
+def load(settings: type[OneSettings], *others: type[Settings]) -> OneSettings:
     """Read settings from the environment.
 
     Args:
@@ -38,21 +38,21 @@ def load(settings: type[Settings], *others: type[BaseSettings]) -> Settings:
         SystemExit: with code 78, after naming each invalid variable on standard error.
 
     """
-    prefix = str(settings.model_config.get("env_prefix", ""))
-    known = _names(settings)
-    for name in unknown_variables(EnvSettingsSource(settings).env_vars, prefix, known):
-        _warn(name, _nearest(name.removeprefix(prefix), [*known, *chain(*map(_names, others))]))
+    prefix, known = settings.prefix, [*settings.variables()]
+    for name in unknown_variables(environment(), prefix, known):
+        names = chain(known, *(one.variables() for one in others))
+        _warn(name, _nearest(name.removeprefix(prefix), [*names]))
     try:
-        return settings()
+        return settings.from_environment()
     except ValidationError as error:
         refuse(*(_describe(prefix, problem["loc"], sentence_of(problem)) for problem in error.errors()))
 
 
-def unknown_variables(environment: Mapping[str, str | None], prefix: str, known: Iterable[str]) -> list[str]:
+def unknown_variables(variables: Mapping[str, str], prefix: str, known: Iterable[str]) -> list[str]:
     """Return the variables that look like settings, but are none.
 
     Args:
-        environment: all variables with their values.
+        variables: all variables with their values.
         prefix: what the settings begin with.
         known: the names of the settings.
 
@@ -62,17 +62,12 @@ def unknown_variables(environment: Mapping[str, str | None], prefix: str, known:
     """
     return sorted(
         name
-        for name, value in ((name.upper(), value or "") for name, value in environment.items())
+        for name, value in variables.items()
         if name.startswith(prefix)
         and name not in known
         and not _OF_KUBERNETES.fullmatch(name)
         and not _URL_OF_KUBERNETES.match(value)
     )
-
-
-def _names(settings: type[BaseSettings]) -> list[str]:
-    prefix = str(settings.model_config.get("env_prefix", ""))
-    return [f"{prefix}{name}".upper() for name in settings.model_fields]
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -1,9 +1,9 @@
 """The settings of a program as help text."""
 
-from pydantic_settings import BaseSettings
+from process.settings import Settings
 
 
-def settings_help(*settings: type[BaseSettings]) -> str:
+def settings_help(*settings: type[Settings]) -> str:
     """Describe settings, one paragraph per variable.
 
     Args:
@@ -14,7 +14,7 @@ def settings_help(*settings: type[BaseSettings]) -> str:
 
     """
     return "\n\n".join(
-        f"{str(one.model_config['env_prefix']).upper()}{name.upper()}: {field.description}"
+        f"{one.variable(name)}: {field.description}"
         for one in settings
         for name, field in one.model_fields.items()
     )

@@ -1,18 +1,18 @@
 """The reconciler's settings from the environment."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from process.addresses import check_target
 from process.readable_file import ReadableFile
+from process.settings import Settings
 
 
-class ReconcilerSettings(BaseSettings):
+class ReconcilerSettings(Settings):
     """Settings with the prefix RECONCILER_."""
 
-    model_config = SettingsConfigDict(env_prefix="RECONCILER_")
+    prefix: ClassVar[str] = "RECONCILER_"
 
     job_status_target: str = Field(
         default="127.0.0.1:50052",

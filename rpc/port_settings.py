@@ -3,15 +3,15 @@
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings
 
 from process.addresses import split_address
 from process.readable_file import ReadableFile
+from process.settings import Settings
 
 _TLS = ("tls_certificate_file", "tls_key_file")
 
 
-class PortSettings(BaseSettings):
+class PortSettings(Settings):
     """Settings of a program with such a port, each with the prefix of the program."""
 
     listen: str
@@ -48,11 +48,6 @@ class PortSettings(BaseSettings):
                 f"{self.variable('tls_client_ca_file')} needs {self.variable('tls_certificate_file')}"
             )
         return self
-
-    @classmethod
-    def variable(cls, name: str) -> str:
-        """Return the variable that sets a field."""
-        return f"{cls.model_config.get('env_prefix', '')}{name}".upper()
 
     def require_all_or_none(self, names: tuple[str, ...]) -> None:
         """Check fields that have a meaning only together.

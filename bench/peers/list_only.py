@@ -21,7 +21,7 @@ PAGE_JOBS = (RESULTS_MAX - 1) // 2
 async def list_all(target: str, batches: int) -> int:
     """Return the number of jobs that were listed."""
     gc_tuning.tune_gc()  # as a pass does
-    settings = ReconcilerSettings()
+    settings = ReconcilerSettings.from_environment()
     batch_ids = map(batch_id_of, range(1, batches + 1))
     async with open_channel(target) as channel:
         client = JobStatusClient(channel, call_seconds_max=settings.job_status_seconds_max)

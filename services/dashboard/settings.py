@@ -1,9 +1,8 @@
 """The settings of the dashboard of 0.1: those of the gateway by their old names, for one version."""
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from process.readable_file import ReadableFile
 from services.gateway.settings import GatewaySettings
@@ -15,7 +14,7 @@ RENAMED = {"progress_token_file": "token_file"}
 class DashboardSettings(GatewaySettings):
     """Settings with the prefix DASHBOARD_, with which the gateway does what the dashboard did."""
 
-    model_config = SettingsConfigDict(env_prefix="DASHBOARD_")
+    prefix: ClassVar[str] = "DASHBOARD_"
 
     progress_token_file: ReadableFile | None = Field(default=None, description="Now GATEWAY_TOKEN_FILE.")
     anonymous_reads: bool | None = True

@@ -1,11 +1,10 @@
 """The settings of the gateway, each from the environment variable GATEWAY_<NAME>."""
 
 import re
-from typing import Self
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from process.addresses import is_loopback, split_address
 from process.readable_file import ReadableFile
@@ -21,7 +20,7 @@ LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 class GatewaySettings(UpstreamSettings):
     """Settings with the prefix GATEWAY_."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_")
+    prefix: ClassVar[str] = "GATEWAY_"
 
     listen: str = Field(
         default="127.0.0.1:8080",

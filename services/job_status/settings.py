@@ -1,10 +1,9 @@
 """The settings of the job-status server."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from process.readable_file import ReadableFile
 from process.secret_files import with_secret_files
@@ -21,7 +20,7 @@ _TABLE_NAME = r"^[A-Za-z0-9_$]{1,64}$"
 class JobStatusSettings(ServerSettings):
     """Settings with the prefix JOB_STATUS_."""
 
-    model_config = SettingsConfigDict(env_prefix="JOB_STATUS_")
+    prefix: ClassVar[str] = "JOB_STATUS_"
 
     listen: str = Field(
         default="127.0.0.1:50052",

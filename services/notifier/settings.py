@@ -1,16 +1,18 @@
 """The settings of the notifier, each from the environment variable NOTIFIER_<NAME>."""
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from process.addresses import split_address
 from process.readable_file import ReadableFile
+from process.settings import Settings
 
 
-class NotifierSettings(BaseSettings):
+class NotifierSettings(Settings):
     """Settings with the prefix NOTIFIER_."""
 
-    model_config = SettingsConfigDict(env_prefix="NOTIFIER_")
+    prefix: ClassVar[str] = "NOTIFIER_"
 
     subscriptions_file: ReadableFile | None = Field(
         default=None,

@@ -1,7 +1,8 @@
 """The settings of the progress server."""
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
-from pydantic_settings import SettingsConfigDict
 
 from process.readable_file import ReadableFile
 from process.usable_cores import usable_cores
@@ -15,7 +16,7 @@ PROCESSES_MAX = 256
 class ProgressSettings(ServerSettings):
     """Settings with the prefix PROGRESS_."""
 
-    model_config = SettingsConfigDict(env_prefix="PROGRESS_")
+    prefix: ClassVar[str] = "PROGRESS_"
 
     listen: str = Field(
         default="127.0.0.1:50051",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
 
 from process.configuration import load
+from process.settings import Settings
 from services.dashboard.settings import DashboardSettings
 from tests.support.certificates import Authority
 
@@ -46,7 +46,7 @@ SECRETS = {
 """Valid content for the file that a variable names, by the end of the variable's name."""
 
 
-def all_settings() -> list[type[BaseSettings]]:
+def all_settings() -> list[type[Settings]]:
     """Return every settings class with a prefix, from all modules named settings."""
     modules = [
         importlib.import_module(found.name)
@@ -59,17 +59,16 @@ def all_settings() -> list[type[BaseSettings]]:
         for module in modules
         for one in vars(module).values()
         if isinstance(one, type)
-        and issubclass(one, BaseSettings)
+        and issubclass(one, Settings)
         and one.__module__ == module.__name__
-        and one.model_config.get("env_prefix")
+        and one.prefix
     ]
 
 
-def variables(settings: type[BaseSettings]) -> dict[str, FieldInfo]:
+def variables(settings: type[Settings]) -> dict[str, FieldInfo]:
     """Return the fields of a settings class by the variables that set them."""
-    prefix = settings.model_config.get("env_prefix", "")
     return {
-        f"{prefix}{name}".upper(): field
+        settings.variable(name): field
         for name, field in settings.model_fields.items()
         if settings is not DashboardSettings or name in OF_0_1 or name.startswith("progress_")
     }
@@ -82,7 +81,7 @@ def variables_read_by(program: str) -> set[str]:
 
 def load_settings(
     program: str, environment: Mapping[str, str | None], secrets_folder: str, own_folder: Path
-) -> list[BaseSettings]:
+) -> list[Settings]:
     """Read the settings of a program as its process does.
 
     Args:
@@ -109,6 +108,6 @@ def _secret_file(variable: str, folder: Path) -> Path:
     return file
 
 
-def _settings(module: str) -> type[BaseSettings]:
+def _settings(module: str) -> type[Settings]:
     (settings,) = (one for one in all_settings() if one.__module__ == module)
     return settings

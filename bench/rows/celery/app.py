@@ -4,18 +4,19 @@ The tasks report to our server if the environment names one.
 """
 
 import time
+from typing import ClassVar
 
 from celery import Celery
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from batchprogress import Reporter
 from batchprogress.integrations.celery import CeleryProgress
+from process.settings import Settings
 
 
-class Settings(BaseSettings):
+class WorkerSettings(Settings):
     """Environment of the Celery worker."""
 
-    model_config = SettingsConfigDict(env_prefix="BENCH_CELERY_")
+    prefix: ClassVar[str] = "BENCH_CELERY_"
 
     redis_url: str
     progress_target: str = ""
@@ -40,7 +41,7 @@ def __getattr__(name: str) -> Celery:
     """Make the app when Celery's command line asks for it, so that an import needs no settings."""
     if name != "app":
         raise AttributeError(name)
-    settings = Settings()  # type: ignore[call-arg]  # from the environment
+    settings = WorkerSettings.from_environment()
     app = make_app(settings.redis_url)
     if settings.progress_target:
         CeleryProgress(app, Reporter(settings.progress_target))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
-from pydantic_settings import BaseSettings
 
+from process.settings import Settings
 from tests.support.program_settings import (
     READ_BY,
     all_settings,
@@ -134,5 +134,5 @@ def _listed() -> Iterator[tuple[bool, str, str]]:
             yield found[1] == "", found[2], found[3]
 
 
-def _load(layout: Layout, pod: Pod, folder: Path) -> list[BaseSettings]:
+def _load(layout: Layout, pod: Pod, folder: Path) -> list[Settings]:
     return load_settings(pod.deployable, layout.environment(pod), SECRETS_FOLDER, folder)
