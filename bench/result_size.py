@@ -12,9 +12,9 @@ from typing import Any
 
 import typer
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from bench.measure.stores import mysql, with_tables
 

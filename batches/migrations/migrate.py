@@ -7,12 +7,12 @@ from typing import TypeGuard
 import structlog
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import SchemaMismatch, TablesInUse
 from batches.migrations import programs
 from batches.migrations.foreign import require_own
 from batches.migrations.turns import turn
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.refusals import Refusal, refusal_of
 from batches.store.rights import require_writes

@@ -8,11 +8,11 @@ from itertools import islice
 from operator import lt
 
 from sqlalchemy import ColumnElement, Table, and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.failure_groups import StoredFailure
 from batches.result import JobOutcome, ResultSource, StoredAttempt
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.script import COMMIT, Rows, Statement, Value, marks, run_script
 
 READ_JOBS_MAX = 2_000

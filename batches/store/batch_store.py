@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from batches.batch import Batch, Version
 from batches.failure_groups import FailurePage
 from batches.history import HistoryPoint
@@ -33,6 +31,7 @@ from batches.store import (
     retention,
     rows,
 )
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.locking import BatchKeys
 from batches.store.pass_store import PassStore

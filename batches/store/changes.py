@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, Version
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.rows import SELECT_BATCH, to_batch
 
 READ_BATCHES_MAX = 1_000

@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
 from batches.failure_groups import OTHER_KINDS, GroupCounter
 from batches.history import unpack_recent
 from batches.result import JobOutcome, ResultSource
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.error_details import count_stale
 from batches.store.failure_groups import count_rows as count_failures
 from batches.store.failure_groups import read_tallies

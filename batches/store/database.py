@@ -13,12 +13,12 @@ from typing import Any, Self, TypeVar
 import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import DataError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from batches.database_url import describe_place, parse_url, split_url
 from batches.errors import DatabaseUnavailable, DatabaseUnusable, TransactionTooLarge, ValueRefused
 from batches.settings import DatabaseSettings
 from batches.store import engines
+from batches.store.connections import AsyncConnection, AsyncEngine
 from batches.store.diagnosis import describe, diagnose
 from batches.store.refusals import Refusal, refusal_of
 from batches.store.retries import another_was_first, delay_seconds, may_read_later, may_write_later
@@ -283,16 +283,16 @@ class Database:
 
     async def _connected(self, work: Work[Result]) -> Result:
         """Run `work` with a connection of the pool."""
-        connection = await self._engine.connect()
+        connection = await self._engine.open()
         try:
             result = await work(connection)
         except BaseException:
-            await connection.__aexit__(None, None, None)  # closes it, even if this task is cancelled
+            await connection.close_surely()
             raise
         if has_ended(connection):  # nothing is left to wait for
             await connection.close()
         else:
-            await connection.__aexit__(None, None, None)
+            await connection.close_surely()
         return result
 
 

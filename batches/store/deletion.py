@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Table, delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 
 CHUNK_ROWS = 2_000
 """The most rows deleted in one transaction: some ten milliseconds of work."""

@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.delivery import (
     LAST_ANSWER_CHARACTERS_MAX,
@@ -36,6 +35,7 @@ from batches.delivery import (
 )
 from batches.event import EventType
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.sql_functions import database_now
 
 COUNTED_DELIVERIES_MAX = 100_000

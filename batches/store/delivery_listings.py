@@ -3,13 +3,13 @@
 from typing import Any
 
 from sqlalchemy import Row, Select, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.delivery import Delivery, DeliveryFilter, DeliveryState
 from batches.errors import DeliveryNotFound
 from batches.event import EventType
 from batches.listing import Page
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.listings import page_of
 from batches.store.rows import read_batch
 from batches.store.sql_functions import database_now

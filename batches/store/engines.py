@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import URL, PoolResetState, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from batches import database_tls
+from batches.store.connections import AsyncEngine, create_async_engine
 from batches.store.refusals import UNKNOWN_VARIABLE, Refusal, refusal_of
 from batches.store.script import ENDED, ONE_BY_ONE, begin_of
 from process.database_logins import DatabaseLogins

@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import ResultNotFound
 from batches.failure_groups import Job
 from batches.result import JobOutcome, JobResult, RecordedResult
 from batches.store import schema
 from batches.store.attempts import is_among, portions
+from batches.store.connections import AsyncConnection
 from batches.store.listings import to_result
 
 _results = schema.job_results.c

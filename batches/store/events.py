@@ -12,11 +12,11 @@ from uuid import uuid4
 
 from pydantic import TypeAdapter
 from sqlalchemy import Row, delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
 from batches.event import KEPT_SECONDS, STALL_REASON_CHARACTERS_MAX, Event, EventType, NewEvent, end_of
 from batches.store import lease, schema
+from batches.store.connections import AsyncConnection
 from batches.store.script import Statement, marks, run_script, to_value
 
 SUBSCRIPTIONS_LEASE = "subscriptions"

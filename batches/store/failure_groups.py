@@ -9,7 +9,6 @@ from dataclasses import asdict, astuple, fields
 from typing import Any
 
 from sqlalchemy import and_, delete, func, insert, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
 from batches.failure_groups import (
@@ -23,6 +22,7 @@ from batches.failure_groups import (
 from batches.result import JobOutcome
 from batches.store import schema
 from batches.store.attempts import portions
+from batches.store.connections import AsyncConnection
 from batches.store.error_details import delete_stale
 from batches.store.locking import lock_batch
 

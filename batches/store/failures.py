@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.failure_groups import (
     OTHER_KINDS,
@@ -16,6 +15,7 @@ from batches.failure_groups import (
 from batches.fingerprint import as_text, from_text, template_of
 from batches.result import JobOutcome
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.failure_groups import count_rows, failures_with_rows, read_tallies
 from batches.store.rows import read_batch
 

@@ -1,8 +1,7 @@
 """Reads the history of a batch."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from batches.history import HistoryPoint, history_of, unpack_recent
+from batches.store.connections import AsyncConnection
 from batches.store.history_points import read_moved
 from batches.store.rows import read_batch_with_history
 

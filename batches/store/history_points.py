@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
 from batches.history import (
@@ -28,6 +27,7 @@ from batches.history import (
     with_points,
 )
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 
 _table = schema.batch_history.c
 _INSERT = insert(schema.batch_history)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import BindParameter, Select, bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.listing import BatchFilter
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 
 SET_BACK_MAX = timedelta(hours=1)
 """How far a clock may have been set back without batches being missed: an hour, for a server whose clock is

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.listing import BatchFilter
 from batches.store import schema
@@ -23,6 +22,7 @@ from batches.store.batch_conditions import (
     meets,
     parameters_of,
 )
+from batches.store.connections import AsyncConnection
 from batches.store.key_range import KeyRange, last_key_of
 
 SEARCHED_MAX = 500

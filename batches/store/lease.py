@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.sql_functions import database_now
 
 _table = schema.leases.c

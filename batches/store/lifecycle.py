@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
 from batches.errors import BatchNotFound, RequestConflict
 from batches.new_batch import Creation, NewBatch
 from batches.store import retention, schema
+from batches.store.connections import AsyncConnection
 from batches.store.locking import lock_batch
 from batches.store.rows import insert_batch, read_batch, save_batches, to_failure_limit
 from batches.store.sql_functions import database_now

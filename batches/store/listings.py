@@ -6,7 +6,6 @@ from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Tally
 from batches.listing import BatchFilter, Item, Key, Page, ResultFilter
@@ -20,6 +19,7 @@ from batches.store.batch_conditions import (
     in_state,
     parameters_of,
 )
+from batches.store.connections import AsyncConnection
 from batches.store.key_range import KeyRange, read_key_range
 from batches.store.label_search import MeasuredKey, search_labels
 from batches.store.row_search import count_rows, have_many_prefix, may_sort_prefix, search_rows

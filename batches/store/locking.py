@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Dialect
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
 from batches.errors import BatchNotFound
 from batches.result import JobResult, StoredAttempt
 from batches.store.attempts import attempt_statements, attempts_of
+from batches.store.connections import AsyncConnection
 from batches.store.rows import SELECT_WITH_HISTORY, to_batch
 from batches.store.script import Statement, marks, run_script
 

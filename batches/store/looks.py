@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, exists, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.clock import lies_ahead
 from batches.listing import Page
 from batches.look import LastLook, Look, PendingJob, PendingPage, last_look
 from batches.stall import Findings
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.listings import page_of
 from batches.store.locking import lock_batch
 from batches.store.passes import read_last_pass_time

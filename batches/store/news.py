@@ -5,12 +5,12 @@ from datetime import datetime
 from functools import partial
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
 from batches.listing import Created, Page
 from batches.store import schema
 from batches.store.batch_conditions import ABOVE_ALL_ID_CHARACTERS
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.rows import SELECT_BATCH, to_batch
 from batches.store.sql_functions import database_now

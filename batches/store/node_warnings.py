@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sqlalchemy import Executable, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+from batches.store.connections import AsyncConnection
 
 MARIADB_WITHOUT_SUPER = (10, 11)
 """The first version in which SUPER no longer passes read_only."""

@@ -4,13 +4,13 @@ import math
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import BatchState
 from batches.clock import AHEAD_SECONDS_MAX
 from batches.overview import Overview
 from batches.store import schema
 from batches.store.column_types import UtcTime
+from batches.store.connections import AsyncConnection
 from batches.store.passes import read_clock_jump_seconds, read_last_pass_time
 from batches.store.sql_functions import database_now
 

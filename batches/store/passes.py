@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.clock import ClockJump, PassTime, next_pass_time
 from batches.listing import Page
 from batches.passes import KEPT_PASSES_MAX, BegunPass, Pass, PassKind, PassNumbers
 from batches.store import schema
 from batches.store.column_types import UtcTime
+from batches.store.connections import AsyncConnection
 from batches.store.listings import page_of
 from batches.store.sql_functions import database_now
 

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from batches.batch import Batch
 from batches.error_details import with_kept_details
 from batches.failure_groups import Fingerprints, changes_of
@@ -12,6 +10,7 @@ from batches.fingerprint import fingerprint_of
 from batches.recording import Recording, StoredAttempts, record
 from batches.result import JobOutcome, JobResult, ResultSource
 from batches.store.attempts import read_failures
+from batches.store.connections import AsyncConnection
 from batches.store.error_details import replace_details
 from batches.store.failure_groups import count_changes
 from batches.store.locking import BatchKeys, lock_for

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, union_all
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState
 from batches.clock import AHEAD_SECONDS_MAX
@@ -15,6 +14,7 @@ from batches.recording import joined
 from batches.repair import RepairPlan, Tallies, repair, tallies_of
 from batches.result import ResultSource
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.locking import BatchKeys, lock_with_attempts
 from batches.store.looks import deleting_looks
 from batches.store.recording import write_recording

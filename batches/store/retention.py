@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import BatchProcessing
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.deletion import delete_first_rows
 from batches.store.locking import lock_batches
 

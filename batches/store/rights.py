@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Executable, Table, delete, false, insert, select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.refusals import Refusal, refusal_of
 
 WRITTEN_TABLES = [table for table in schema.metadata.sorted_tables if table is not schema.schema_programs]

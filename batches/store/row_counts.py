@@ -4,11 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
 from batches.result import JobOutcome, ResultSource
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 
 RANGE_ROWS = 200_000
 """Rows that one statement counts: two seconds where a database reads 100,000 a second, of the ten that a

@@ -4,7 +4,6 @@ A page that finds too few in the rows that it may search is short, and the next 
 """
 
 from sqlalchemy import ColumnElement, Select, func, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.listing import BatchFilter
 from batches.store import schema
@@ -17,6 +16,7 @@ from batches.store.batch_conditions import (
     meets,
     parameters_of,
 )
+from batches.store.connections import AsyncConnection
 from batches.store.key_range import KeyRange, last_key_of
 from batches.store.label_search import MeasuredKey
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Select, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch, BatchState, Tally
 from batches.errors import BatchNotFound
 from batches.failure_limit import CancelReason, FailureLimit
 from batches.history import first_points
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.events import write_ends
 from batches.store.history_points import keep_points
 from batches.store.script import Statement, run_script, to_value

@@ -13,9 +13,9 @@ from itertools import chain
 from typing import Any, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store.column_types import time_text
+from batches.store.connections import AsyncConnection
 
 TEXT_BYTES_MAX = 1_000_000
 """Longer scripts are sent as several texts: a server may be configured to accept 1 MB at once."""
@@ -70,7 +70,7 @@ async def run_script(connection: AsyncConnection, statements: Sequence[Statement
         DBAPIError: as if SQLAlchemy had run the statements.
 
     """
-    sync = _connected(connection)
+    sync = connection.sync_connection
     driver = _driver_of(sync)
     sync.info[ENDED] = False
     try:
@@ -89,7 +89,7 @@ async def run_script(connection: AsyncConnection, statements: Sequence[Statement
 
 async def end_transaction(connection: AsyncConnection) -> None:
     """Commit what is not committed yet, and let the pool know that nothing is left to roll back."""
-    info = _connected(connection).info
+    info = connection.sync_connection.info
     if connection.in_transaction():  # statements of SQLAlchemy have begun one
         await connection.commit()
     elif not info.get(ENDED):
@@ -99,7 +99,7 @@ async def end_transaction(connection: AsyncConnection) -> None:
 
 def has_ended(connection: AsyncConnection) -> bool:
     """Return whether the last statement of a connection was a COMMIT of a script."""
-    return bool(_connected(connection).info.get(ENDED)) and not connection.in_transaction()
+    return bool(connection.sync_connection.info.get(ENDED)) and not connection.in_transaction()
 
 
 def begin_of(connection: Connection) -> str:
@@ -108,12 +108,6 @@ def begin_of(connection: Connection) -> str:
     A deferred BEGIN that writes later would fail with SQLITE_BUSY at once, or lose updates silently.
     """
     return "BEGIN" if connection.get_execution_options().get("batches_read_only") else "BEGIN IMMEDIATE"
-
-
-def _connected(connection: AsyncConnection) -> Connection:
-    sync = connection.sync_connection
-    assert sync is not None  # noqa: S101  # it is connected
-    return sync
 
 
 def _driver_of(connection: Connection) -> Any:

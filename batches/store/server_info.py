@@ -1,9 +1,9 @@
 """Reads what an operator may know about the database and the reconciler."""
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.server_info import ServerInfo
+from batches.store.connections import AsyncConnection
 from batches.store.passes import read_last_end_time
 
 

@@ -9,7 +9,6 @@ import math
 from collections.abc import Sequence
 
 from sqlalchemy import and_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches import pace
 from batches.batch import Batch, BatchState
@@ -17,6 +16,7 @@ from batches.event import EventType, NewEvent
 from batches.look import LastLook
 from batches.stall import Findings, ReconcilerRules, stall_reason
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.events import write_events
 from batches.store.locking import lock_batches
 

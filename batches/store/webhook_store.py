@@ -4,8 +4,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from batches.delivery import (
     AttemptResult,
     ClaimedDelivery,
@@ -18,6 +16,7 @@ from batches.delivery import (
 from batches.event import Event
 from batches.listing import Page
 from batches.store import deliveries, delivery_listings, events, stuck
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 
 CHUNK_ROWS = 1_000

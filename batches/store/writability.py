@@ -2,9 +2,9 @@
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import NodeLeft, NodeNotWritable
+from batches.store.connections import AsyncConnection
 from batches.store.refusals import UNKNOWN_VARIABLE, code_of
 
 SYNCED = "Synced"

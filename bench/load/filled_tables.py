@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, Table, func, insert, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import BatchState
 from batches.store import schema
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 
 ROWS_PER_STATEMENT = 500_000

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Batch
 from batches.errors import BatchError
@@ -18,6 +17,7 @@ from batches.result import Disposition, JobResult, RecordedResult, ResultSource
 from batches.store import schema
 from batches.store.batch_store import BatchStore
 from batches.store.check import Difference
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.rows import changing_values
 from database_servers import ENGINES
@@ -147,7 +147,7 @@ async def open_connections(database: Database, number: int) -> None:
 
 def connections_in_use(database: Database) -> int:
     """Return the number of connections that are not in the pool."""
-    in_use: int = database.engine.pool.checkedout()  # type: ignore[attr-defined]  # queue pools have it
+    in_use: int = database.engine.sync_engine.pool.checkedout()  # type: ignore[attr-defined]  # queue pools have it
     return in_use
 
 

@@ -4,7 +4,6 @@ from functools import partial
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.result import (
     StoredAttempt,
@@ -12,6 +11,7 @@ from batches.result import (
 from batches.store import attempts as attempts_module
 from batches.store.batch_store import BatchStore
 from batches.store.column_types import IDENTIFIER_CHARACTERS_MAX
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from tests.integration.store.steps import (
     DUPLICATE,

@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, text
 
 from batches.errors import DatabaseUnavailable
 from batches.store import database as database_module
 from batches.store import engines
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.engines import LOCK_WAIT_SECONDS_MAX, SQLITE_BUSY_SECONDS_MAX
 from tests.integration.store.steps import connections_in_use, on_servers, on_sqlite, scalar
@@ -20,7 +20,11 @@ FULL = 2
 @on_servers
 async def test_connections_read_what_is_committed(database: Database) -> None:
     """With REPEATABLE READ a transaction would not see what others committed while it waited for a lock."""
-    assert await database.read(AsyncConnection.get_isolation_level) == "READ COMMITTED"
+
+    async def work(connection: AsyncConnection) -> str:
+        return await connection.run_sync(Connection.get_isolation_level)
+
+    assert await database.read(work) == "READ COMMITTED"
 
 
 @on_servers

@@ -6,7 +6,6 @@ from datetime import datetime
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import TOTAL_JOBS_MAX, Batch, BatchState, Tally
 from batches.errors import (
@@ -14,6 +13,7 @@ from batches.errors import (
 )
 from batches.new_batch import NewBatch
 from batches.store.batch_store import BatchStore
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.rows import insert_batch
 from batches.store.sql_functions import database_now

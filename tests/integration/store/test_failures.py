@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import DatabaseUnavailable, ValueRefused
 from batches.store import database as database_module
 from batches.store import engines
 from batches.store.batch_store import BatchStore
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from database_servers import DatabaseServer
 from tests.integration.store.steps import (

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches import history
 from batches.batch import Tally
@@ -15,6 +14,7 @@ from batches.new_batch import IfEnded, NewBatch
 from batches.repair import RepairPlan
 from batches.store import history_points, recording
 from batches.store.batch_store import BatchStore
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.script import Rows, Statement, run_script
 from tests.integration.store.steps import count_rows, create, differences, execute, report

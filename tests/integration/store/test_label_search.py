@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import BatchState
 from batches.listing import BatchFilter
 from batches.store import label_search, listings, row_search, schema
 from batches.store.batch_store import BatchStore
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from tests.integration.store.steps import insert_batches, rows_read, update_statistics
 
@@ -135,7 +135,7 @@ async def counted(connection: AsyncConnection) -> AsyncIterator[Cost]:
     """Count what the connection reads."""
     cost = Cost()
     if connection.dialect.name == "sqlite":
-        raw: Any = (await connection.get_raw_connection()).driver_connection
+        raw: Any = connection.sync_connection.connection.driver_connection
 
         def count() -> None:
             cost.units += 1

@@ -4,10 +4,10 @@ import asyncio
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store import schema
 from batches.store.batch_store import BatchStore
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from tests.integration.store.steps import execute, wait_until
 

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Coroutine
 from typing import TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.batch import Tally
 from batches.repair import RepairPlan
 from batches.store import lifecycle, recording, retention
 from batches.store.batch_store import BatchStore
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database, Work
 from batches.store.locking import BatchKeys, lock_batches
 from batches.store.rows import insert_batch

@@ -9,12 +9,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import SchemaMismatch, TablesInUse, UpgradeUnderWay
 from batches.migrations import migrate, turns
 from batches.store import schema
 from batches.store.batch_store import BatchStore
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.held_lease import hold_lease
 from database_servers import DatabaseServer
@@ -227,7 +227,7 @@ async def test_tables_are_created_where_the_default_row_format_is_compact(
     own_server: DatabaseServer, new_database: Database
 ) -> None:
     """Its index keys end at 767 bytes, and one of ours is longer."""
-    assert own_server.port == new_database.engine.url.port
+    assert own_server.port == new_database.engine.sync_engine.url.port
     await execute(new_database, "SET GLOBAL innodb_default_row_format = COMPACT")
     try:
         await migrate.upgrade(new_database)

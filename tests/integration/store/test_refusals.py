@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import DatabaseUnavailable, TransactionTooLarge
 from batches.store import database as database_module
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.refusals import LOCK_WAIT_TIMEOUT, REFUSALS, Refusal
 from database_servers.ports import free_port

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.store.batch_store import BatchStore
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.script import COMMIT, TEXT_BYTES_MAX, Statement, raise_translated, run_script, texts_of
 from tests.integration.store.steps import (

@@ -6,10 +6,10 @@ from contextlib import suppress
 from random import Random
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import DatabaseUnavailable
 from batches.store import engines
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from tests.integration.store.steps import (
     connections_in_use,

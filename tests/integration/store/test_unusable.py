@@ -105,7 +105,7 @@ async def test_a_read_only_node_says_nothing_about_rights(
     own_server: DatabaseServer, database: Database, database_url: str
 ) -> None:
     """The server starts on it, and is not ready until another node takes over."""
-    assert own_server.port == database.engine.url.port
+    assert own_server.port == database.engine.sync_engine.url.port
     async with account(database_url, ALL) as url:
         used = Database(url, connections_max=1)
         await run(database_url, "SET GLOBAL read_only = ON")
@@ -157,7 +157,7 @@ async def test_a_server_that_accepts_only_tls_is_told(
     own_server: DatabaseServer, database: Database, database_url: str
 ) -> None:
     """MySQL refuses the account instead, as if its password were wrong."""
-    assert own_server.port == database.engine.url.port
+    assert own_server.port == database.engine.sync_engine.url.port
     async with account(database_url, ALL) as url:
         await run(database_url, "SET GLOBAL require_secure_transport = ON")
         try:
@@ -172,7 +172,7 @@ async def test_a_binary_log_of_statements_is_told(
     own_server: DatabaseServer, database: Database, database_url: str, step: Step
 ) -> None:
     """The server would start, and refuse every report."""
-    assert own_server.port == database.engine.url.port
+    assert own_server.port == database.engine.sync_engine.url.port
     await run(database_url, "SET GLOBAL binlog_format = STATEMENT")
     try:
         sentence = await refusal(database_url, step)

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from batches.errors import NodeNotWritable
+from batches.store.connections import AsyncConnection
 from batches.store.database import Database
 from batches.store.writability import require_writable
 from database_servers import DatabaseServer
@@ -38,7 +38,7 @@ async def test_a_read_only_node_is_left_until_it_is_writable(
     own_server: DatabaseServer, database: Database, application: Database
 ) -> None:
     """Each check connects anew, since another node may be the primary now."""
-    assert own_server.port == database.engine.url.port
+    assert own_server.port == database.engine.sync_engine.url.port
     await application.read(require_writable)
     before = await scalar(application, "SELECT CONNECTION_ID()")
     await execute(database, "SET GLOBAL read_only = ON")

@@ -4,19 +4,6 @@ import subprocess
 import sys
 
 EDGE = ("convert", "requests", "scope", "servicer", "status")
-NEEDED_LATER = {
-    "alembic",
-    "celery",
-    "cryptography",
-    "grpc_channelz.v1",
-    "grpc_reflection.v1alpha",
-    "jwt",
-    "kubernetes",
-    "opentelemetry",
-    "redis",
-    "rq",
-}
-"""What is imported when it is used: for an upgrade, tokens, certificates, traces, and by people who look."""
 
 
 def loaded_by(*modules: str) -> set[str]:
@@ -31,13 +18,6 @@ def test_the_edge_names_batches_without_loading_the_database() -> None:
     loaded = loaded_by(*(f"services.progress.{module}" for module in EDGE))
     assert "grpc" in loaded
     assert {"sqlalchemy", "alembic", "asyncmy", "aiosqlite"}.isdisjoint(loaded)
-
-
-def test_server_and_reconciler_load_only_what_every_start_needs() -> None:
-    """Each of these packages would cost every start some hundredths of a second of CPU time, or tenths."""
-    loaded = loaded_by("services.progress.__main__", "services.progress.wiring", "reconciler.__main__")
-    assert "sqlalchemy" in loaded
-    assert loaded & NEEDED_LATER == set()
 
 
 def test_parent_of_processes_loads_nothing_that_does_not_survive_a_fork() -> None:

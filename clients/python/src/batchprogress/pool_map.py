@@ -14,9 +14,9 @@ from batchprogress._calls.attempts import CALL_SECONDS_MAX
 from batchprogress._calls.creation import IfEnded
 from batchprogress._disabled import is_disabled
 from batchprogress._grpc.connection import Credentials, Token
-from batchprogress.bar import Showing
 from batchprogress.client import Client
 from batchprogress.errors import ProgressError, Unavailable
+from batchprogress.progress_bar import Showing
 from batchprogress.reporter import Reporter
 
 CREATE_SECONDS_MAX = CALL_SECONDS_MAX

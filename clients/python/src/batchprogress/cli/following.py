@@ -5,13 +5,13 @@ from collections.abc import Coroutine, Iterable
 from contextlib import aclosing
 from typing import Any, Protocol, TypeVar
 
-from batchprogress.bar import DRAWN_SECONDS_MIN
 from batchprogress.bar_line import held
 from batchprogress.cli.cli_errors import ExitCode, command_error
 from batchprogress.cli.client import AWAY_SECONDS_MIN, AsyncCommandClient
 from batchprogress.cli.presence import Presence
 from batchprogress.errors import BatchNotFound, ProgressError
 from batchprogress.models import Batch, BatchState
+from batchprogress.progress_bar import DRAWN_SECONDS_MIN
 from batchprogress.silences import with_silences
 
 Result = TypeVar("Result")
