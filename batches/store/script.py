@@ -99,7 +99,9 @@ async def end_transaction(connection: AsyncConnection) -> None:
 
 def has_ended(connection: AsyncConnection) -> bool:
     """Return whether the last statement of a connection was a COMMIT of a script."""
-    return bool(connection.sync_connection.info.get(ENDED)) and not connection.in_transaction()
+    sync = connection.sync_connection
+    # A connection that was lost has no info: asking for it would connect anew.
+    return not (sync.invalidated or sync.in_transaction()) and bool(sync.info.get(ENDED))
 
 
 def begin_of(connection: Connection) -> str:
