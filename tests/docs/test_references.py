@@ -68,12 +68,12 @@ def test_commands_that_a_page_names_exist(page: Path) -> None:
 
 def test_the_quoted_alerts_say_what_the_rules_say() -> None:
     """Each heading of an alert is followed by its summary, with real values in place of the template's."""
-    operations = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
     rules = yaml.safe_load((ROOT / "observability/alerts.yaml").read_text(encoding="utf-8"))["groups"][0][
         "rules"
     ]
     for rule in rules:
-        section = operations.split(f"### {rule['alert']}\n")[1].split("\n#")[0]
+        section = page.split(f"## {rule['alert']}\n")[1].split("\n#")[0]
         (quoted,) = re.findall(r"^> (.+)$", section, re.MULTILINE)
         parts = re.split(r"\{\{.*?\}\}", rule["annotations"]["summary"])
         assert re.fullmatch(".+?".join(map(re.escape, parts)), quoted), rule["alert"]

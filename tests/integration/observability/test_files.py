@@ -132,8 +132,8 @@ def test_labels_exist_in_the_contract() -> None:
 
 @pytest.mark.parametrize("alert", [rule["alert"] for rule in alerts()])
 def test_every_alert_has_a_runbook(alert: str) -> None:
-    """The runbook of an alert is a heading of docs/operations.md."""
+    """The runbook of an alert is a heading of docs/alerts.md."""
     (rule,) = (one for one in alerts() if one["alert"] == alert)
     page, _, anchor = rule["annotations"]["runbook"].partition("#")
-    headings = re.findall(r"^### (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
     assert (anchor, alert in headings) == (alert.lower(), True)
