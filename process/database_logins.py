@@ -28,12 +28,12 @@ class DatabaseLogins:
         """Log in, and again if the account is refused and its file names another one (event `do_connect`)."""
         account = self._account.current
         try:
-            connection = dialect.connect(*arguments, **_with_account(options, account))
+            connection = _connect(dialect, arguments, _with_account(options, account))
         except Exception as error:
             if not is_refusal(error) or not self._account.renew(account):
                 raise
             account = self._account.current
-            connection = dialect.connect(*arguments, **_with_account(options, account))
+            connection = _connect(dialect, arguments, _with_account(options, account))
         record.info[_ACCOUNT] = account
         return connection
 
@@ -53,6 +53,20 @@ def is_refusal(error: BaseException) -> bool:
     """Return whether an error of a driver means that the server refuses the account."""
     code = error.args[0] if error.args else None
     return code in REFUSED_CODES or getattr(error, "sqlstate", None) in REFUSED_STATES
+
+
+def _connect(dialect: Any, arguments: Any, options: dict[str, Any]) -> Any:
+    """Connect.
+
+    Raises:
+        ConnectionError: asyncmy's RuntimeError for a connection that the server has ended meanwhile. It is
+            raised on uvloop only, whose transports forget their socket when they are closed.
+
+    """
+    try:
+        return dialect.connect(*arguments, **options)
+    except RuntimeError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def _with_account(options: dict[str, Any], account: Account) -> dict[str, Any]:
