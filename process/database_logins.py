@@ -10,6 +10,9 @@ REFUSED_CODES = frozenset({1044, 1045, 1142, 1143, 1698, 1862, 3118, 3955, 4151}
 REFUSED_STATES = frozenset({"28000", "28P01", "42501"})
 """PostgreSQL: an invalid role, a wrong password, no access to a table."""
 
+CONNECTION_LOST = 2013
+"""MySQL and MariaDB: CR_SERVER_LOST, as the driver says if it happens a moment later."""
+
 _ACCOUNT = "batchprogress_account"
 
 
@@ -56,17 +59,14 @@ def is_refusal(error: BaseException) -> bool:
 
 
 def _connect(dialect: Any, arguments: Any, options: dict[str, Any]) -> Any:
-    """Connect.
+    """Connect; raise the driver's error where asyncmy, on uvloop, raises none of its own.
 
-    Raises:
-        ConnectionError: asyncmy's RuntimeError for a connection that the server has ended meanwhile. It is
-            raised on uvloop only, whose transports forget their socket when they are closed.
-
+    A transport of uvloop forgets its socket when it is closed, as by a server that ends the connection at once.
     """
     try:
         return dialect.connect(*arguments, **options)
     except RuntimeError as error:
-        raise ConnectionError(str(error)) from error
+        raise dialect.loaded_dbapi.OperationalError(CONNECTION_LOST, str(error)) from error
 
 
 def _with_account(options: dict[str, Any], account: Account) -> dict[str, Any]:
