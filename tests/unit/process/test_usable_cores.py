@@ -3,6 +3,7 @@
 import pytest
 
 from process.usable_cores import usable_cores, whole_cores
+from services.progress.settings import ProgressSettings
 
 
 @pytest.mark.parametrize(
@@ -26,5 +27,5 @@ def test_cores_are_the_least_of_affinity_and_limits(
     assert whole_cores(affinity, cpu_limits) == expected
 
 
-def test_this_process_may_use_a_core() -> None:
-    assert usable_cores() >= 1
+def test_auto_is_the_number_of_usable_cores() -> None:
+    assert ProgressSettings.model_validate({"processes": "auto"}).processes == usable_cores() >= 1
