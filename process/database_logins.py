@@ -61,7 +61,7 @@ def is_refusal(error: BaseException) -> bool:
 def _connect(dialect: Any, arguments: Any, options: dict[str, Any]) -> Any:
     """Connect; raise the driver's error where asyncmy, on uvloop, raises none of its own.
 
-    A transport of uvloop forgets its socket when it is closed, as by a server that ends the connection at once.
+    A transport of uvloop forgets its socket when it is closed, as by a server that ends the connection.
     """
     try:
         return dialect.connect(*arguments, **options)
