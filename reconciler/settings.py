@@ -85,8 +85,9 @@ class ReconcilerSettings(Settings):
         default=4,
         ge=1,
         le=32,
-        description="Number of batches checked at the same time. Default 4: a pass mostly waits for the"
-        " queue. Four batches hide this wait; more would only load a queue that is busy with its jobs.",
+        description="Number of batches about which the queue is asked at the same time. Default 4: a pass"
+        " mostly waits for the queue. Four batches hide this wait; more would only load a queue that is busy"
+        " with its jobs.",
     )
 
     @field_validator("job_status_target")

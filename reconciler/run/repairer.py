@@ -105,6 +105,7 @@ class Repairer:
         self, batch: BatchInProgress, once: Callable[[BatchInProgress], Awaitable[NotRepaired | None]]
     ) -> NotRepaired | None:
         for _ in range(1 + RETRIES_MAX):
+            await batch.place.take()
             try:
                 return await once(batch)
             except _ChangedMeanwhile:
@@ -159,6 +160,7 @@ class Repairer:
             await self._carry_out(batch, decision)
             if listing is None or not listing.left_out or batch.current.has_ended:
                 return None
+            await batch.place.take()
             listing = await self._reader.read_next_portion(batch.current, listing)
 
     async def _list(self, batch: BatchInProgress, counts: QueueCounts) -> Listing | None:
@@ -175,6 +177,7 @@ class Repairer:
         if self._dry_run:
             after: Batch | None = await self._simulate(batch.current, plan)
         else:
+            batch.place.leave()
             after = await self._writer.write(plan)
         if after is None:
             raise _ChangedMeanwhile

@@ -1,5 +1,6 @@
 """What a pass did: batch by batch while it runs, and in numbers at its end."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from batches.result import JobOutcome
 from reconciler.decision.not_repaired import NotRepaired, NotRepairedReason
 from reconciler.decision.reasons import Reasons
 from reconciler.run.deadline import FAILURES
+from reconciler.run.places import Place
 from reconciler.run.progress import PassProgress
 
 LISTED_MAX = 1_000
@@ -59,10 +61,17 @@ class Output:
 
 
 class BatchInProgress:
-    """A batch while it is being checked."""
+    """A batch while it is being checked.
 
-    def __init__(self, batch: Batch) -> None:
+    Args:
+        batch: The batch as it was read.
+        place: Its place among the batches about which the queue is asked; None: there is no other batch.
+
+    """
+
+    def __init__(self, batch: Batch, place: Place | None = None) -> None:
         self.before = self.current = batch
+        self.place = place or Place(asyncio.Semaphore())
         self._repairs: list[Reasons] = []
         self._recorded = self._counted = 0
         self.unfinished: NotRepaired | None = None

@@ -1,4 +1,4 @@
-"""Workers that check one batch after the other; an error with one batch does not stop the pass."""
+"""Checks several batches at the same time; an error with one batch does not stop the pass."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,11 +13,16 @@ from reconciler.decision.reasons import ReasonKind
 from reconciler.queue.port import QueueError
 from reconciler.run.availability import Availability
 from reconciler.run.deadline import Deadline, StopReason
+from reconciler.run.places import Place
 from reconciler.run.queue_errors import left_by
 from reconciler.run.result import BatchInProgress, OnResult
 
 UNCHECKED_COUNTED_MAX = 10_000
 """How many of the batches that were not checked are counted: some 50 pages, about a quarter of a second."""
+
+WRITTEN_BESIDES_MAX = 16
+"""Batches that wait for their transaction or their report, besides those about which the queue is asked:
+their repairs share a transaction. Each may hold 10,000 results, some 2 MB."""
 
 Repair = Callable[[BatchInProgress], Awaitable[NotRepaired | None]]
 Ping = Callable[[], Awaitable[None]]
@@ -41,42 +46,46 @@ class WorkerPool:
         self._ping = ping
         self._availability = availability
         self._deadline = deadline
-        self._next_batch = asyncio.Lock()
 
     async def check(self, batches: AsyncIterator[Batch], workers: int, on_result: OnResult) -> int:
         """Check all batches.
 
         Args:
             batches: The batches.
-            workers: How many are checked at the same time.
+            workers: About how many the queue is asked at the same time.
             on_result: Receives what was done about each batch.
 
         Returns:
             How many batches were not checked because the pass stopped.
 
         """
+        under_way = asyncio.Semaphore(workers + WRITTEN_BESIDES_MAX)
+        places = asyncio.Semaphore(workers)
         async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._worker(batches, on_result))
+            while True:
+                await under_way.acquire()
+                batch = await self._next(batches, Place(places))
+                if batch is None:
+                    break
+                task = group.create_task(self._check_one(batch, on_result))
+                task.add_done_callback(lambda _: under_way.release())
         if self._deadline.is_over:
             return await self._count_unchecked(batches)
         self._stop_for(await self._availability.final_stop_reason())
         return 0
 
-    async def _worker(self, batches: AsyncIterator[Batch], on_result: OnResult) -> None:
-        while not self._deadline.is_over:
-            batch = await self._next(batches)
-            if batch is None:
-                return
-            await self._check_one(BatchInProgress(batch), on_result)
-
-    async def _next(self, batches: AsyncIterator[Batch]) -> Batch | None:
+    async def _next(self, batches: AsyncIterator[Batch], place: Place) -> BatchInProgress | None:
+        """Return the next batch when it has a place; None if there is none, or the pass stops."""
+        await place.take()
         try:
-            async with self._next_batch:  # an iterator serves one caller at a time
-                return await anext(batches, None)
+            batch = None if self._deadline.is_over else await anext(batches, None)
         except DatabaseUnavailable:
             self._deadline.stop(StopReason.DATABASE_UNAVAILABLE)
+            batch = None
+        if batch is None:
+            place.leave()  # for those that are under way
             return None
+        return BatchInProgress(batch, place)
 
     async def _check_one(self, batch: BatchInProgress, on_result: OnResult) -> None:
         not_repaired = await self._repaired(batch)
@@ -84,6 +93,7 @@ class WorkerPool:
         with suppress(TimeoutError):
             async with self._deadline.limit():
                 await on_result(batch.result(not_repaired))
+        batch.place.leave()
 
     async def _repaired(self, batch: BatchInProgress) -> NotRepaired | None:
         """Repair a batch; any error becomes the reason why it was not repaired."""
