@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from reconciler.run.progress import PassProgress
 
@@ -46,6 +44,10 @@ def text_of(progress: PassProgress) -> str:
 
 
 async def _draw(progress: PassProgress) -> None:
+    # Only on a terminal: it takes 10 ms of CPU, and most passes are started by a timer.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text_of(progress), total=None)

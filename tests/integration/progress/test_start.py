@@ -37,6 +37,7 @@ NEEDED_LATER = {
     "pydantic_settings",
     "pygments",
     "redis",
+    "rich.progress",
     "rq",
     "sqlalchemy.ext.asyncio",
     "sqlalchemy.orm",
