@@ -1,12 +1,25 @@
 """How many watches are woken at once."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 from services.progress.flag import Flag
 from services.progress.wakes import WAKES_PER_TURN, Wakes
-from tests.unit.progress.test_watch_hub import PROCESSING, Feed, next_of
+from tests.unit.progress.test_watch_hub import PROCESSING, SECONDS_MAX, Feed, next_of
 
 WATCHES = 5 * WAKES_PER_TURN
+
+
+async def most_done_in_a_turn(tasks: Sequence[asyncio.Task[Any]]) -> int:
+    """Wait for all tasks, and return how many were done at most between two turns of the event loop."""
+    most = 0
+    async with asyncio.timeout(SECONDS_MAX):
+        while not all(task.done() for task in tasks):
+            before = sum(task.done() for task in tasks)
+            await asyncio.sleep(0)
+            most = max(most, sum(task.done() for task in tasks) - before)
+    return most
 
 
 async def test_few_watches_are_woken_in_a_turn() -> None:
@@ -23,13 +36,8 @@ async def test_few_watches_are_woken_in_a_turn() -> None:
     await asyncio.sleep(0)
     for flag in flags:
         flag.set()
-    most = 0
-    while len(woken) < WATCHES:
-        before = len(woken)
-        await asyncio.sleep(0)
-        most = max(most, len(woken) - before)
-    assert (most, woken) == (WAKES_PER_TURN, list(range(WATCHES)))
-    await asyncio.gather(*tasks)
+    assert await most_done_in_a_turn(tasks) == WAKES_PER_TURN
+    assert woken == list(range(WATCHES))
 
 
 async def test_watches_whose_pauses_end_together_are_not_woken_together() -> None:
@@ -41,13 +49,7 @@ async def test_watches_whose_pauses_end_together_are_not_woken_together() -> Non
     await asyncio.gather(*first)
     feed.found(PROCESSING, 2)
     second = [await next_of(watch) for watch in watches]
-    await asyncio.sleep(0)
-    most = 0
-    while not all(task.done() for task in second):
-        before = sum(task.done() for task in second)
-        await asyncio.sleep(0)
-        most = max(most, sum(task.done() for task in second) - before)
-    assert most <= WAKES_PER_TURN
+    assert await most_done_in_a_turn(second) <= WAKES_PER_TURN
     for watch in watches:
         await watch.aclose()
 
@@ -61,11 +63,6 @@ async def test_watches_that_are_behind_take_turns() -> None:
     await asyncio.gather(*first)
     feed.found(PROCESSING, 2)
     second = [asyncio.create_task(anext(watch)) for watch in watches]
-    most = 0
-    while not all(task.done() for task in second):
-        before = sum(task.done() for task in second)
-        await asyncio.sleep(0)
-        most = max(most, sum(task.done() for task in second) - before)
-    assert most == WAKES_PER_TURN
+    assert await most_done_in_a_turn(second) == WAKES_PER_TURN
     for watch in watches:
         await watch.aclose()
