@@ -4,32 +4,15 @@ Modelled on Jepsen's set and counter checkers: acknowledged ⊆ rows ⊆ attempt
 every count that a watcher sees lies between what was acknowledged and what was attempted at that time.
 """
 
-import asyncio
-import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from batches.result import JobOutcome
+from tests.faults.goals import Goals
 
 Job = tuple[str, str]
 """batch_id and job_id."""
-
-
-class _Goals:
-    """Values of a counter that tasks wait for."""
-
-    def __init__(self) -> None:
-        self._goals: list[tuple[int, int, asyncio.Event]] = []
-
-    async def wait(self, goal: int) -> None:
-        event = asyncio.Event()
-        heapq.heappush(self._goals, (goal, len(self._goals), event))
-        await event.wait()
-
-    def reached(self, number: int) -> None:
-        while self._goals and self._goals[0][0] <= number:
-            heapq.heappop(self._goals)[2].set()
 
 
 @dataclass(slots=True)
@@ -50,8 +33,8 @@ class Ledger:
 
     answers: int = 0
     """The number of reports answered with OK, duplicates included."""
-    _reports_awaited: _Goals = field(default_factory=_Goals)
-    _answers_awaited: _Goals = field(default_factory=_Goals)
+    _reports_awaited: Goals = field(default_factory=Goals)
+    _answers_awaited: Goals = field(default_factory=Goals)
 
     async def more_reports(self, number: int) -> None:
         """Wait until `number` more reports were started, so that faults happen under load."""

@@ -1,7 +1,5 @@
 """What a receiver of webhooks got, and what is wrong with it."""
 
-import asyncio
-import heapq
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +7,7 @@ from dataclasses import dataclass, field
 
 from batchprogress import webhooks
 from batchprogress.errors import InvalidWebhook
+from tests.faults.goals import Goals
 from tests.faults.webhook_receiver import OK
 
 
@@ -27,20 +26,17 @@ class Milestones:
     """A number that rises, for which faults wait."""
 
     number: int = 0
-    _goals: list[tuple[int, int, asyncio.Event]] = field(default_factory=list)
+    _goals: Goals = field(default_factory=Goals)
 
     def add(self) -> None:
         """Count one more."""
         self.number += 1
-        while self._goals and self._goals[0][0] <= self.number:
-            heapq.heappop(self._goals)[2].set()
+        self._goals.reached(self.number)
 
     async def reach(self, goal: int) -> None:
         """Wait for a number."""
         if goal > self.number:
-            event = asyncio.Event()
-            heapq.heappush(self._goals, (goal, len(self._goals), event))
-            await event.wait()
+            await self._goals.wait(goal)
 
 
 @dataclass(slots=True)

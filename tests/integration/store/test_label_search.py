@@ -81,7 +81,8 @@ async def test_page_costs_no_more_with_more_batches_that_do_not_fit(
     """The labels of the filter tell how large those of the batches are at least."""
     monkeypatch.setattr(listings, "PAGE_LABEL_BYTES_MAX", 8)
     await insert_labelled(database, 0, FEW)
-    costs = [await cost_of_page(database, FILTERS["common"], size) for size in (3, SEARCHED)]
+    # The first search may also read what MySQL keeps of the tables.
+    _, *costs = [await cost_of_page(database, FILTERS["common"], size) for size in (3, 3, SEARCHED)]
     assert costs[0] == costs[1]
 
 
