@@ -2,7 +2,7 @@
 
 The latency of a call counts from the moment when it was due, so that neither generator nor server can hide
 that it falls behind. A refused call is counted and not sent again; it must be RESOURCE_EXHAUSTED and carry
-a retry delay.
+a retry delay, or CANCELLED: more calls waited than the server's transport keeps.
 """
 
 import asyncio
@@ -91,7 +91,9 @@ async def _send(call: Any, request: Request, due: float) -> _Sent:
 
 
 def _require_polite(error: grpc.aio.AioRpcError) -> None:
-    """Raise unless the error is RESOURCE_EXHAUSTED with a retry delay."""
+    """Raise unless the error is CANCELLED, or RESOURCE_EXHAUSTED with a retry delay."""
+    if error.code() is grpc.StatusCode.CANCELLED:
+        return
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it has the parts of a call that are read
     details = status.details if status is not None else []
     names_a_delay = any(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for detail in details)
