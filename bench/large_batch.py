@@ -47,8 +47,6 @@ DELETION_SECONDS_MAX = 3_600.0
 
 _numbers = count(1)
 
-Stub = progress_pb2_grpc.ProgressServiceAsyncStub
-
 
 def main(jobs: int = 10_000_000, failures: int = 1_000_000) -> None:
     """Print the figures of each part."""
@@ -62,7 +60,7 @@ async def _measure(jobs: int, failures: int) -> None:
         _tell(f"{jobs:,} jobs made in {time.monotonic() - began:.0f} s")
         await _repair(url, jobs)
         async with progress_process(url) as process, grpc.aio.insecure_channel(process.target) as channel:
-            stub: Stub = progress_pb2_grpc.ProgressServiceStub(channel)
+            stub: progress_pb2_grpc.ProgressServiceAsyncStub = progress_pb2_grpc.ProgressServiceStub(channel)
             await _delete(database, stub, process.target, jobs)
             await _ask_for_groups(stub, failures)
 
@@ -81,7 +79,9 @@ async def _repair(url: str, jobs: int) -> None:
     )
 
 
-async def _delete(database: Database, stub: Stub, target: str, jobs: int) -> None:
+async def _delete(
+    database: Database, stub: "progress_pb2_grpc.ProgressServiceAsyncStub", target: str, jobs: int
+) -> None:
     """Compare the reports of a neighbour while the batch is deleted with those before and after."""
     before = await _neighbour(stub, target)
     async with _deleting(database):
@@ -108,7 +108,7 @@ async def _deleting(database: Database) -> AsyncIterator[None]:
     await asyncio.gather(deletion, return_exceptions=True)
 
 
-async def _neighbour(stub: Stub, target: str) -> float:
+async def _neighbour(stub: "progress_pb2_grpc.ProgressServiceAsyncStub", target: str) -> float:
     """Return the p99 of its reports in one window, in ms."""
     calls = round(NEIGHBOUR_REPORTS_PER_SECOND * (WINDOW_SECONDS + 1))
     batch_id = f"neighbour-{next(_numbers)}"
@@ -122,7 +122,7 @@ async def _neighbour(stub: Stub, target: str) -> float:
     return percentile(sorted(outcome.latencies_ms), 99)
 
 
-async def _ask_for_groups(stub: Stub, failures: int) -> None:
+async def _ask_for_groups(stub: "progress_pb2_grpc.ProgressServiceAsyncStub", failures: int) -> None:
     await stub.CreateBatch(pb.CreateBatchRequest(batch_id="failing", total_jobs=failures))
     calls = iter(range(0, failures, CALL_RESULTS))
     await asyncio.gather(*(_report_failures(stub, calls, failures) for _ in range(CALLERS)))
@@ -138,7 +138,9 @@ async def _ask_for_groups(stub: Stub, failures: int) -> None:
     )
 
 
-async def _report_failures(stub: Stub, calls: Iterator[int], failures: int) -> None:
+async def _report_failures(
+    stub: "progress_pb2_grpc.ProgressServiceAsyncStub", calls: Iterator[int], failures: int
+) -> None:
     for first in calls:
         results = [
             pb.ReportJobResultRequest(
