@@ -1,6 +1,7 @@
 """The store: one method for each operation of the deployables on batches, one transaction each."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -36,6 +37,7 @@ from batches.store.database import Database
 from batches.store.locking import BatchKeys
 from batches.store.pass_store import PassStore
 from batches.store.repair_store import RepairStore
+from batches.store.repeats import Repeats
 from batches.store.webhook_store import WebhookStore
 
 Result = TypeVar("Result")
@@ -59,6 +61,7 @@ class BatchStore(PassStore, RepairStore, WebhookStore):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self._keys = BatchKeys()
+        self._repeats = Repeats()
 
     async def ping(self) -> None:
         """Check that the database answers."""
@@ -120,9 +123,19 @@ class BatchStore(PassStore, RepairStore, WebhookStore):
 
         """
         fingerprints = await recording.fingerprints_of(submitted)
+        conflicts_max = GROUP_CONFLICTS_MAX if len(submitted) > 1 else None
+        if not self._repeats.are_expected():
+            with suppress(recording.AttemptsNeeded):
+                recorded = await self._database.write(
+                    lambda c: recording.record_new(c, submitted, source, fingerprints, self._keys),
+                    conflicts_max=conflicts_max,
+                )
+                self._repeats.note(found=False)
+                return recorded
+            self._repeats.note(found=True)
         return await self._database.write(
             lambda c: recording.record_results(c, submitted, source, fingerprints, self._keys, commits=True),
-            conflicts_max=GROUP_CONFLICTS_MAX if len(submitted) > 1 else None,
+            conflicts_max=conflicts_max,
         )
 
     async def get_batch(self, batch_id: str) -> Batch:

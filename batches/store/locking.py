@@ -81,9 +81,20 @@ async def lock_for(connection: AsyncConnection, results: Iterable[JobResult], ke
     return await lock_with_attempts(connection, jobs, keys)
 
 
-async def lock_batches(connection: AsyncConnection, batch_ids: Iterable[str]) -> list[Batch]:
-    """Lock the batches that exist until the transaction ends, and return them."""
-    locked = await lock_with_attempts(connection, dict.fromkeys(batch_ids, ()), BatchKeys())
+async def lock_batches(
+    connection: AsyncConnection, batch_ids: Iterable[str], keys: BatchKeys | None = None
+) -> list[Batch]:
+    """Lock the batches that exist until the transaction ends, and return them.
+
+    Args:
+        connection: The transaction.
+        batch_ids: The batches.
+        keys: The keys of batches that are known already.
+
+    """
+    locked = await lock_with_attempts(
+        connection, dict.fromkeys(batch_ids, ()), BatchKeys() if keys is None else keys
+    )
     return locked.batches
 
 

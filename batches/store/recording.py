@@ -3,8 +3,11 @@
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from sqlalchemy.exc import IntegrityError
+
 from batches.batch import Batch
 from batches.error_details import with_kept_details
+from batches.errors import BatchFull
 from batches.failure_groups import Fingerprints, changes_of
 from batches.fingerprint import fingerprint_of
 from batches.recording import Recording, StoredAttempts, record
@@ -13,7 +16,7 @@ from batches.store.attempts import read_failures
 from batches.store.connections import AsyncConnection
 from batches.store.error_details import replace_details
 from batches.store.failure_groups import count_changes
-from batches.store.locking import BatchKeys, lock_for
+from batches.store.locking import BatchKeys, lock_batches, lock_for
 from batches.store.rows import saving
 from batches.store.script import COMMIT, Statement, Value, run_script, to_value
 
@@ -42,6 +45,43 @@ async def fingerprints_of(results: Iterable[JobResult]) -> Fingerprints:
 
 def _compute(errors: Iterable[tuple[str, str]]) -> Fingerprints:
     return {error: fingerprint_of(*error) for error in errors}
+
+
+class AttemptsNeeded(Exception):
+    """A job may have a result already, so that the verdicts depend on the recorded attempts."""
+
+
+async def record_new(
+    connection: AsyncConnection,
+    results: Sequence[JobResult],
+    source: ResultSource,
+    fingerprints: Fingerprints,
+    keys: BatchKeys,
+) -> Recording:
+    """Record results as the first ones of their jobs, and commit.
+
+    The primary key of the results shows whether they are.
+
+    Args:
+        connection: The transaction.
+        results: What to record.
+        source: Who reports the results.
+        fingerprints: The fingerprints of the failures.
+        keys: The keys of batches that are known already.
+
+    Raises:
+        AttemptsNeeded: Nothing may be committed.
+
+    """
+    batches = await lock_batches(connection, {one.batch_id for one in results}, keys)
+    recording = record(batches, {}, results, source)
+    if any(isinstance(verdict, BatchFull) for verdict in recording.verdicts):
+        raise AttemptsNeeded  # the job may be one of those that the batch is full of
+    try:
+        await write_recording(connection, recording, {}, source, fingerprints, before=batches, commits=True)
+    except IntegrityError as error:
+        raise AttemptsNeeded from error
+    return recording
 
 
 async def record_results(  # noqa: PLR0913  # what a transaction depends on
