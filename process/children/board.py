@@ -38,8 +38,9 @@ class Board:
         return all(now - spoke_at <= SILENT_SECONDS_MAX for spoke_at, _ in self._running())
 
     def is_ready(self, now: float) -> bool:
-        """Whether every running child has spoken lately, and was ready."""
-        return self.is_alive(now) and all(ready for _, ready in self._running())
+        """Whether every running child has spoken lately, and was ready, and there is one."""
+        running = self._running()
+        return self.is_alive(now) and bool(running) and all(ready for _, ready in running)
 
     def _running(self) -> list[tuple[float, float]]:
         cells = self._cells.tolist()

@@ -51,7 +51,7 @@ class Child:
         self.board.tell(self.number, ready=ready, now=time.monotonic())
 
     def are_all_ready(self) -> bool:
-        """Whether all running children are ready."""
+        """Whether all children that have spoken are ready, and there is one."""
         return self.board.is_ready(time.monotonic())
 
     def are_all_alive(self) -> bool:

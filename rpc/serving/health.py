@@ -47,6 +47,9 @@ class Health:
         self.servicer = HealthServicer(states)
         self.admin_servicer = self.servicer if child is None else HealthServicer(states)
         """Answers probes: about all processes."""
+        if child is not None and child.are_all_ready():
+            # A probe that meets a process which has just started is answered about those that serve.
+            self._tell_probes(ready=True)
         self._child = child
         self._check = check
         self._ready: bool | None = None
@@ -109,7 +112,9 @@ class Health:
         if self._child is None:
             return
         self._child.tell_ready(ready=self.is_ready)
-        ready = self.is_ready and self._child.are_all_ready()
         self.admin_servicer.set(LIVENESS, _SERVING if self._child.are_all_alive() else _NOT_SERVING)
+        self._tell_probes(ready=self.is_ready and self._child.are_all_ready())
+
+    def _tell_probes(self, *, ready: bool) -> None:
         for name in self._names:
             self.admin_servicer.set(name, _SERVING if ready else _NOT_SERVING)

@@ -6,7 +6,7 @@ from process.children.board import SILENT_SECONDS_MAX, Board
 def test_server_is_ready_if_every_running_process_is() -> None:
     """A process that has not spoken yet, or has ended, is left out."""
     board = Board(3)
-    assert board.is_ready(10.0)
+    assert (board.is_ready(10.0), board.is_alive(10.0)) == (False, True), "nobody can answer a call"
     board.tell(1, ready=True, now=10.0)
     board.tell(3, ready=True, now=10.0)
     assert board.is_ready(11.0)

@@ -112,6 +112,29 @@ async def test_admin_port_answers_about_all_processes(
     theirs.close()
 
 
+@pytest.mark.parametrize(("sibling_is_ready", "expected"), [(True, SERVING), (False, NOT_SERVING)])
+async def test_probe_that_meets_a_starting_process_is_answered_about_the_others(
+    tmp_path: Path, *, sibling_is_ready: bool, expected: int
+) -> None:
+    """Its own clients learn that it is not ready before its first check."""
+    ours, theirs = socket.socketpair()
+    board = Board(2)
+    board.tell(1, ready=sibling_is_ready, now=time.monotonic())
+    health = Health(("a.Service",), asyncio.Event().wait, Child(2, 0, tmp_path, board, theirs))
+    assert await _admin_statuses(health) == (expected, SERVING)
+    assert await _status(health, "a.Service") == NOT_SERVING
+    ours.close()
+    theirs.close()
+
+
+async def test_first_process_is_not_ready_before_its_first_check(tmp_path: Path) -> None:
+    ours, theirs = socket.socketpair()
+    health = Health(("a.Service",), asyncio.Event().wait, Child(1, 0, tmp_path, Board(2), theirs))
+    assert await _admin_statuses(health) == (NOT_SERVING, SERVING)
+    ours.close()
+    theirs.close()
+
+
 async def _admin_statuses(health: Health) -> tuple[int, ...]:
     requests = [health_pb2.HealthCheckRequest(service=service) for service in ("", LIVENESS)]
     answers = [await health.admin_servicer.Check(request, NO_CONTEXT) for request in requests]
