@@ -76,7 +76,7 @@ class Namespace:
         self.kubectl("create", "secret", "generic", name, *literals)
 
     def end_pod(self, pod: Manifest, exit_code: int) -> None:
-        """Report the end of a pod's container as the kubelet does, because there are no nodes."""
+        """Report the end of a pod's container in place of a kubelet: no node has the pod."""
         ended = {"terminated": {"exitCode": exit_code, "reason": "Error" if exit_code else "Completed"}}
         (container,) = pod["spec"]["containers"]
         status = {

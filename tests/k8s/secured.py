@@ -8,6 +8,7 @@ from rpc.callers.principal import Role
 from rpc.callers.token_file import entry_text, new_token
 from tests.k8s.cluster import Namespace
 from tests.k8s.pod_process import start_container
+from tests.k8s.stand_in import SCHEDULED_BY_TESTS
 from tests.support.certificates import Authority
 from tests.unit.k8s.layout import Manifest, write_kustomization
 
@@ -57,7 +58,11 @@ class Installed:
         components = ["components/secured"]
         self.namespace.apply(
             write_kustomization(
-                mine, "overlays/trusted-network", components=components, configMapGenerator=[settings]
+                mine,
+                "overlays/trusted-network",
+                components=components,
+                configMapGenerator=[settings],
+                patches=SCHEDULED_BY_TESTS,
             )
         )
 

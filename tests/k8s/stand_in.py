@@ -11,13 +11,19 @@ from tests.unit.k8s.layout import Manifest
 
 SCHEDULER = "batchprogress-tests"
 """A name that no scheduler has, so that no node of the cluster takes these pods."""
+POD_SPECS = {
+    "Deployment|Job": "/spec/template/spec",
+    "CronJob": "/spec/jobTemplate/spec/template/spec",
+}
+"""The path of the pod's fields in each kind of workload."""
 SCHEDULED_BY_TESTS: list[dict[str, Any]] = [
     {
-        "target": {"kind": "Deployment|Job"},
-        "patch": json.dumps([{"op": "add", "path": "/spec/template/spec/schedulerName", "value": SCHEDULER}]),
-    },
+        "target": {"kind": kind},
+        "patch": json.dumps([{"op": "add", "path": f"{path}/schedulerName", "value": SCHEDULER}]),
+    }
+    for kind, path in POD_SPECS.items()
 ]
-"""The patches of an overlay whose pods a stand-in reports."""
+"""The patches of an overlay whose pods only a test runs and reports."""
 CONDITIONS = ("PodScheduled", "Initialized", "ContainersReady", "Ready")
 POLL_SECONDS = 0.3
 STOP_SECONDS_MAX = 120.0

@@ -16,6 +16,7 @@ from tests.integration.job_status.servers import Client
 from tests.k8s.cluster import Namespace, eventually
 from tests.k8s.pod_process import start_container
 from tests.k8s.probes import pass_probes
+from tests.k8s.stand_in import SCHEDULED_BY_TESTS
 from tests.unit.k8s.layout import ROOT, write_kustomization
 
 pytestmark = pytest.mark.xdist_group("kubernetes")
@@ -61,6 +62,7 @@ async def test_component_connects_job_status_to_redis(
             "overlays/trusted-network",
             components=[f"components/{component}"],
             configMapGenerator=[settings],
+            patches=SCHEDULED_BY_TESTS,
         )
     )
     (pod, *_) = eventually(lambda: namespace.all_of("pods", "app.kubernetes.io/name=job-status"))

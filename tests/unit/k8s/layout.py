@@ -26,6 +26,8 @@ COMPOSITIONS = (
 COMPONENTS = {name for composition in COMPOSITIONS for name in composition.split()[1:]}
 RENDER_SECONDS_MAX = 30
 """Rendering takes a tenth of a second; the limit only ends a renderer that hangs."""
+QUANTITIES = {"m": 0.001, "": 1, "Mi": 2**20, "Gi": 2**30}
+"""The units of our quantities."""
 
 Manifest = dict[str, Any]
 
@@ -102,6 +104,12 @@ def values(node: object, key: str) -> Iterator[Any]:
     elif isinstance(node, list | tuple):
         for child in node:
             yield from values(child, key)
+
+
+def quantity(text: str) -> float:
+    """Return the number of a quantity, such as 0.5 for 500m."""
+    number = text.rstrip("GMim")
+    return float(number) * QUANTITIES[text.removeprefix(number)]
 
 
 def renderer() -> list[str]:

@@ -5,10 +5,8 @@ import importlib
 import pytest
 import yaml
 
-from tests.unit.k8s.layout import ROOT, Layout, Pod
+from tests.unit.k8s.layout import ROOT, Layout, Pod, quantity
 
-QUANTITIES = {"m": 0.001, "": 1, "Mi": 2**20, "Gi": 2**30}
-"""The units of our quantities."""
 START_SECONDS_MAX = 120
 """For a server that needs a minute, as on a node with two cores on which all pods start at once."""
 
@@ -63,8 +61,8 @@ def test_service_links_are_disabled(layout: Layout) -> None:
 def test_containers_have_requests_and_limits(layout: Layout, resource: str) -> None:
     """The request for memory equals the limit."""
     for pod in layout.pods():
-        requested = _quantity(pod.container["resources"]["requests"][resource])
-        limit = _quantity(pod.container["resources"]["limits"][resource])
+        requested = quantity(pod.container["resources"]["requests"][resource])
+        limit = quantity(pod.container["resources"]["limits"][resource])
         assert 0 < requested <= limit, pod.owner
         assert resource != "memory" or requested == limit, pod.owner
 
@@ -140,8 +138,3 @@ def ports_of(server: Pod) -> dict[str, int]:
     ports = {one["name"]: one["containerPort"] for one in server.container["ports"]}
     assert ports.keys() == {"grpc", "admin", "metrics"}
     return ports
-
-
-def _quantity(text: str) -> float:
-    number = text.rstrip("GMim")
-    return float(number) * QUANTITIES[text.removeprefix(number)]

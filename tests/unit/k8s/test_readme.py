@@ -1,31 +1,22 @@
 """The snippets for a user's own overlay in k8s/README.md."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from tests.unit.k8s.layout import COMPONENTS, ROOT, Layout, Manifest, render, write_kustomization
+from tests.unit.k8s.readme import README, blocks
 
-README = (ROOT / "k8s/README.md").read_text()
 CLONE = "../batch-progress/"
 """The path of our checkout in the README."""
 
 
-def _blocks() -> Iterator[Manifest]:
-    """Yield each block of the README with a kustomization, or with fields of one."""
-    for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL):
-        found: Any = yaml.safe_load(block)
-        if isinstance(found, dict):
-            yield found
-
-
-PATCHES = [patch for block in _blocks() for patch in block.get("patches", []) if "target" in patch]
-WITH_COMPONENTS = [block for block in _blocks() if "components" in block and "resources" not in block]
-COMPLETE = [block for block in _blocks() if "resources" in block]
+PATCHES = [patch for block in blocks() for patch in block.get("patches", []) if "target" in patch]
+WITH_COMPONENTS = [block for block in blocks() if "components" in block and "resources" not in block]
+COMPLETE = [block for block in blocks() if "resources" in block]
 
 
 def test_every_component_is_documented() -> None:
