@@ -191,7 +191,7 @@ dist: setup-dev | $(UV) ## Build wheels and sdists into dist/, install each into
 	DIST=dist $(BIN)/python -m pytest tests/packages
 
 .PHONY: bench
-bench: setup-dev ## Measure the server beside its alternatives (25 minutes; ROWS="row-lock" selects)
+bench: setup-dev ## Measure the server beside its alternatives (30 minutes; ROWS="row-lock" selects)
 	$(BIN)/python -m bench $(ROWS)
 
 .PHONY: bench-check

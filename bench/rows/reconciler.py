@@ -100,7 +100,7 @@ SHAPES = (
 
 
 async def measure_row(run: Run) -> list[Row]:
-    """Measure three sizes of each shape; the largest only once, since it takes long."""
+    """Measure three sizes of each shape."""
     return [await _measure_shape(run, shape) for shape in SHAPES]
 
 
@@ -108,8 +108,7 @@ async def _measure_shape(run: Run, shape: _Shape) -> Row:
     sizes = shape.sizes if run.pace.is_full else shape.sizes_quick
     seen: dict[_Size, list[_Pass]] = {}
     for size in sizes:
-        rounds = 1 if size is shape.sizes[-1] else run.pace.rounds
-        seen[size] = [await _measure(run, size) for _ in range(rounds)]
+        seen[size] = [await _measure(run, size) for _ in range(run.pace.rounds)]
     return Row(
         shape.title, comparisons=_comparisons(shape, seen), tables=[_table(seen)], plots=[_plot(shape, seen)]
     )
