@@ -27,8 +27,8 @@ from process.accounts import RotatedAccount
 from process.database_logins import DatabaseLogins
 
 MIGRATION_STATEMENT_SECONDS_MAX = 6 * 3_600
-"""Changing a table of some hundred million rows takes hours, during which the server sends nothing. The limit
-above is for statements that callers wait for."""
+"""Changing a table of some hundred million rows takes hours, during which the server sends nothing. For
+statements that callers wait for, the limit is engines.STATEMENT_SECONDS_MAX."""
 TABLE_WAIT_SECONDS_MAX = 1
 """How long a migration waits for transactions that use its table. Every report waits behind it meanwhile, and
 the default is a year. MySQL counts in whole seconds."""

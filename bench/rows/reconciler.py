@@ -29,6 +29,7 @@ from bench.report.results import (
 )
 
 PEAK_MIB_MAX = 200
+"""Its pod has 256 MiB (k8s/base/reconciler.yaml), however many jobs a batch has."""
 GROWTH_RATIO_MAX = 1.3
 """Each further job should cost the same at any size; the rest allows for cold caches and different rounds."""
 PEER = "listing alone"
