@@ -14,7 +14,8 @@ for ($bound = 50_000; ; $bound = min(2 * $bound, 5_000_000)) { // always the sam
     if (isset($answer['disposition'])) {
         exit("{$answer['disposition']}\n");
     }
-    $domains = array_column(array_column($answer['details'] ?? [], 'debug'), 'domain'); // others come from a proxy
+    $details = is_array($answer['details'] ?? null) ? $answer['details'] : []; // a proxy may send any JSON
+    $domains = array_column(array_column($details, 'debug'), 'domain');
     if (in_array('batchprogress', $domains, true) && ! in_array($answer['code'], $later, true)) {
         fwrite(STDERR, "{$answer['message']}\n");
         exit(1);

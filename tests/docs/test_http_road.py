@@ -17,6 +17,7 @@ from tests.laravel.framework import framework
 OURS = [{"type": "google.rpc.ErrorInfo", "debug": {"reason": "REASON", "domain": "batchprogress"}}]
 FROM_THE_ROAD = [
     {"code": "not_found", "message": "by a proxy"},
+    {"code": 404, "message": ["by a proxy"], "details": "no route"},
     {"code": "internal", "message": "by another product", "details": [{"debug": {"domain": "example.org"}}]},
     {"code": "canceled", "message": "the server stops", "details": OURS},
 ]

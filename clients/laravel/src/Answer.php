@@ -70,27 +70,33 @@ final class Answer
     /** Return the reason of a refusal, such as BATCH_CONFLICT. */
     public function reason(): string
     {
-        return $this->errorInfo()['reason'] ?? strtoupper($this->body['code'] ?? '');
+        return $this->errorInfo()['reason'] ?? strtoupper($this->text('code'));
     }
 
     /** Return what is wrong, for people. */
     public function problem(): string
     {
-        $message = is_array($this->body) ? $this->body['message'] ?? '' : '';
-
-        return $this->cause ?: trim("HTTP $this->status {$this->reason()} $message");
+        return $this->cause ?: trim("HTTP $this->status {$this->reason()} {$this->text('message')}");
     }
 
-    /** Return the ErrorInfo of the server; null if there is none. */
+    /** Return the ErrorInfo of the server; null if there is none. The body may be any JSON: a proxy may have answered. */
     private function errorInfo(): ?array
     {
-        $details = is_array($this->body) ? $this->body['details'] ?? [] : [];
-        foreach ($details as $detail) {
-            if ($detail['type'] === 'google.rpc.ErrorInfo') {
-                return $detail['debug'] ?? null;
+        $details = is_array($this->body) ? $this->body['details'] ?? null : null;
+        foreach (is_array($details) ? $details : [] as $detail) {
+            if (is_array($detail) && ($detail['type'] ?? null) === 'google.rpc.ErrorInfo') {
+                return is_array($detail['debug'] ?? null) ? $detail['debug'] : null;
             }
         }
 
         return null;
+    }
+
+    /** Return a field of the body that is a text; '' if it is something else. */
+    private function text(string $field): string
+    {
+        $value = is_array($this->body) ? $this->body[$field] ?? '' : '';
+
+        return is_string($value) ? $value : '';
     }
 }

@@ -18,6 +18,9 @@ final class AnswerTest extends TestCase
             'the server is away' => [503, self::error('unavailable', 'SERVER_UNREACHABLE'), false],
             'a proxy refuses it' => [403, ['message' => 'forbidden'], false],
             'a proxy sends a page' => [502, null, false],
+            'a proxy sends JSON of its own' => [502, ['code' => 502, 'message' => ['no route'], 'details' => 'no route'], false],
+            'a proxy sends other details' => [403, ['details' => [null, 'a', ['@type' => 'b'], ['type' => 'google.rpc.ErrorInfo']]], false],
+            'a proxy sends a text' => [500, 'no route', false],
             'another service refuses it' => [404, self::error('not_found', 'NONE', 'another.example'), false],
         ];
     }
@@ -25,7 +28,11 @@ final class AnswerTest extends TestCase
     #[DataProvider('failures')]
     public function testOnlyTheServerRefusesForGood(int $status, mixed $body, bool $isRefusal): void
     {
-        self::assertSame($isRefusal, (new Answer($status, $body, null))->isRefusal());
+        $answer = new Answer($status, $body, null);
+        self::assertSame($isRefusal, $answer->isRefusal());
+        self::assertStringStartsWith("HTTP $status", $answer->problem()); // it is logged, whatever it is
+        self::assertNull($answer->results(1));
+        self::assertFalse($answer->hasBatch());
     }
 
     public function testReasonAndMessageAreTold(): void
