@@ -215,6 +215,23 @@ def test_wrong_use_runs_no_job(progress_server: Server) -> None:
     assert ran == []
 
 
+@pytest.mark.parametrize("name", [17, "", "a b", "\u00fc", "x" * 129])
+def test_an_item_whose_report_would_be_refused_runs_no_job(progress_server: Server, name: object) -> None:
+    """Its batch would wait for the report of that job for ever."""
+    ran: list[int] = []
+    job_id: Any = lambda _: name  # noqa: E731  # it is typed to return a string
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="printable ASCII"):
+        batchprogress.map(executor, ran.append, [1], job_id=job_id, target=progress_server.target)
+    assert ran == []
+
+
+def test_a_repeated_id_is_found_at_once_among_many_items(progress_server: Server) -> None:
+    """Comparing each id with all others would take half an hour."""
+    names = [*map(str, range(300_000)), "299999"]
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="job id '299999'"):
+        batchprogress.map(executor, print, names, job_id=str, target=progress_server.target)
+
+
 def test_jobs_run_while_the_server_is_away(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ from batchprogress._calls.attempts import CALL_SECONDS_MAX
 from batchprogress._calls.creation import IfEnded
 from batchprogress._disabled import is_disabled
 from batchprogress._grpc.connection import Credentials, Token
+from batchprogress._limits import IDENTIFIER, IDENTIFIER_RULE
 from batchprogress.client import Client
 from batchprogress.errors import ProgressError, Unavailable
 from batchprogress.progress_bar import Showing
@@ -65,7 +66,8 @@ def map(  # noqa: A001, PLR0913  # as the builtin; options, by keyword only
         items: the items.
         batch_id: the new batch. Default: a new UUID.
         target: host:port of the server, or any gRPC name.
-        job_id: returns the id of the job of an item. Default: its place in the items, from 0.
+        job_id: returns the id of the job of an item: 1 to 128 printable ASCII characters without spaces.
+            Default: its place in the items, from 0.
         display_name: a name of the batch for people.
         labels: labels to find batches by.
         if_ended: what to do if the batch exists and has ended, as in `Client.create`.
@@ -82,6 +84,7 @@ def map(  # noqa: A001, PLR0913  # as the builtin; options, by keyword only
 
     Raises:
         Exception: that of the first failed job in the order of the items, once all jobs have ended.
+        ValueError: job_id returned one id for two items, or what cannot be an id; no job was run.
         BatchEnded: the batch exists and has ended; no job was run.
         CallFailed: the server refused the batch, for example BatchConflict; no job was run. If the server is
             away (Unavailable), that is logged, and the jobs run without progress.
@@ -125,14 +128,18 @@ def _named(items: list[Item], job_id: Callable[[Item], str] | None) -> dict[str,
     """Return the items by the ids of their jobs.
 
     Raises:
-        ValueError: two items have the same id.
+        ValueError: two items have the same id, or the server would refuse one, and the batch would never end.
 
     """
-    names = [str(place) if job_id is None else job_id(item) for place, item in enumerate(items)]
-    jobs = dict(zip(names, items, strict=True))
-    if len(jobs) < len(items):
-        repeated = next(name for name in jobs if names.count(name) > 1)
-        raise ValueError(f"two items have the job id {repeated!r}: nothing was run; give each its own")
+    jobs: dict[str, Item] = {}
+    for place, item in enumerate(items):
+        name = str(place) if job_id is None else job_id(item)
+        if not isinstance(name, str) or IDENTIFIER.fullmatch(name) is None:
+            what = f"job_id returned {name!r} for item {place}"
+            raise ValueError(f"{what}: nothing was run; return a string of {IDENTIFIER_RULE}")
+        if name in jobs:
+            raise ValueError(f"two items have the job id {name!r}: nothing was run; give each its own")
+        jobs[name] = item
     return jobs
 
 
