@@ -2,7 +2,7 @@
 
 from batchprogress._calls import delivery_requests
 from batchprogress._calls.async_caller import AsyncCaller
-from batchprogress._calls.requests import PAGE_SIZE_MAX
+from batchprogress._limits import PAGE_SIZE_MAX
 from batchprogress.models import Delivery, DeliveryState
 from batchprogress.paging import AsyncPages
 

@@ -3,7 +3,7 @@
 from batchprogress._calls import requests
 from batchprogress._calls.async_batch_lists import AsyncBatchLists
 from batchprogress._calls.async_caller import AsyncCaller
-from batchprogress._calls.requests import PAGE_SIZE_MAX
+from batchprogress._limits import PAGE_SIZE_MAX
 from batchprogress.models import (
     Batch,
     FailureGroup,

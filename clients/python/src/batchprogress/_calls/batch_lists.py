@@ -6,7 +6,7 @@ from datetime import datetime
 from batchprogress._calls import requests
 from batchprogress._calls.batch_filter import BatchFilter
 from batchprogress._calls.caller import Caller
-from batchprogress._calls.requests import PAGE_SIZE_MAX
+from batchprogress._limits import PAGE_SIZE_MAX
 from batchprogress.models import Batch, BatchState
 from batchprogress.paging import Pages
 

@@ -3,7 +3,7 @@
 from batchprogress._calls import requests
 from batchprogress._calls.batch_lists import BatchLists
 from batchprogress._calls.caller import Caller
-from batchprogress._calls.requests import PAGE_SIZE_MAX
+from batchprogress._limits import PAGE_SIZE_MAX
 from batchprogress.models import (
     Batch,
     FailureGroup,

@@ -31,6 +31,7 @@ from batchprogress._calls.creation import (
     failure_limit,
     notify_url_unknown,
 )
+from batchprogress._limits import PAGE_SIZE_MAX
 from batchprogress.errors import ServerTooOld
 from batchprogress.models import (
     Batch,
@@ -47,9 +48,6 @@ from batchprogress.models import (
 from batchprogress.paging import Page
 from batchprogress.v1 import operations_pb2, operations_pb2_grpc, progress_pb2_grpc
 from batchprogress.v1 import progress_pb2 as pb
-
-PAGE_SIZE_MAX = 1_000
-"""The contract's."""
 
 Answer = TypeVar("Answer")
 

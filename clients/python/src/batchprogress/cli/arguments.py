@@ -1,15 +1,12 @@
 """Arguments that several commands take."""
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
 import typer
 
-IDENTIFIER = re.compile(r"[\x21-\x7e]{1,128}")
-IDENTIFIER_RULE = "1 to 128 printable ASCII characters without spaces"
-"""The rule of the contract, checked before anything is sent."""
+from batchprogress._limits import IDENTIFIER, IDENTIFIER_RULE
 
 
 def identifier(value: str | None) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from batchprogress._calls.convert import OUTCOME_NUMBERS
+from batchprogress._limits import ATTEMPT_MAX, IDENTIFIER, IDENTIFIER_RULE
 from batchprogress._reporting.buffer import CALL_REPORTS_MAX, Report
 from batchprogress._reporting.fields import (
     ERROR_MESSAGE_CHARACTERS_MAX,
@@ -13,7 +14,6 @@ from batchprogress._reporting.fields import (
     JOB_NAME_CHARACTERS_MAX,
     clip,
 )
-from batchprogress.cli.arguments import IDENTIFIER, IDENTIFIER_RULE
 from batchprogress.cli.cli_errors import CommandError, ExitCode
 from batchprogress.models import JobOutcome
 
@@ -21,8 +21,6 @@ READ_BYTES_MAX = 1024 * 1024
 """The size of a read: with the batch's id added to each line it still fits into a call of 4 MiB."""
 LINE_BYTES_MAX = 1024 * 1024
 """Far more than the longest report: a longer line means that the input is not made of lines."""
-ATTEMPT_MAX = 2**31 - 1
-"""The contract's int32."""
 _FIELDS = frozenset({"batch_id", "job_id", "outcome", "attempt", "error_type", "error", "display_name"})
 
 

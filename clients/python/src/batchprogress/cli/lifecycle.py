@@ -5,15 +5,12 @@ from typing import Annotated
 
 import typer
 
+from batchprogress._limits import FAILED_PERCENT_MAX, JOBS_MAX
 from batchprogress.cli.arguments import BatchId, identifier, labels_in
 from batchprogress.cli.formatting import progress_of
 from batchprogress.cli.output import values_of
 from batchprogress.cli.session import Session
 from batchprogress.models import Batch
-
-FAILED_PERCENT_MAX = 99
-JOBS_MAX = 1_000_000_000
-"""The limits of the contract."""
 
 
 class IfEnded(Enum):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from batchprogress._calls.requests import PAGE_SIZE_MAX
+from batchprogress._limits import PAGE_SIZE_MAX
 from batchprogress.cli.client import say
 
 Item = TypeVar("Item")

@@ -11,6 +11,7 @@ import typer
 
 from batchprogress._calls.convert import OUTCOME_NUMBERS
 from batchprogress._calls.requests import Call
+from batchprogress._limits import ATTEMPT_MAX
 from batchprogress._reporting.fields import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
@@ -21,7 +22,7 @@ from batchprogress.cli.arguments import identifier
 from batchprogress.cli.cli_errors import ADVICE, CommandError, ExitCode
 from batchprogress.cli.client import say
 from batchprogress.cli.formatting import clean
-from batchprogress.cli.job_lines import ATTEMPT_MAX, NumberedReport, calls_in
+from batchprogress.cli.job_lines import NumberedReport, calls_in
 from batchprogress.cli.output import values_of
 from batchprogress.cli.session import Session
 from batchprogress.models import JobOutcome

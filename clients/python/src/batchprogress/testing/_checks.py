@@ -6,24 +6,19 @@ from collections.abc import Mapping
 import grpc
 from google.protobuf.duration_pb2 import Duration
 
+from batchprogress._limits import ATTEMPT_MAX, FAILED_PERCENT_MAX, IDENTIFIER, IDENTIFIER_RULE, JOBS_MAX
+from batchprogress._reporting.buffer import CALL_REPORTS_MAX
 from batchprogress.errors import FieldViolation
 from batchprogress.testing._refusals import Refused
 from batchprogress.v1 import progress_pb2 as pb
 
-JOBS_MAX = 1_000_000_000
-PAGE_SIZE_MAX = 1_000
-PAGE_SIZE_DEFAULT = 50
-RESULTS_MAX = 10_000
 LABELS_MAX = 32
 DISPLAY_NAME_CHARACTERS_MAX = 200
 LABEL_VALUE_CHARACTERS_MAX = 200
-FAILED_PERCENT_MAX = 99
-ATTEMPT_MAX = 2**31 - 1
 REVISION_MAX = 2**63 - 1
 INTERVAL_SECONDS_MAX = 60
-"""The limits of the contract."""
+"""Limits of the contract that only this file checks; the others are in batchprogress._limits."""
 
-_IDENTIFIER = re.compile(r"[\x21-\x7e]{1,128}")
 _LABEL_KEY = re.compile(r"[A-Za-z0-9._/-]{1,63}")
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _STATES = {pb.BATCH_STATE_PROCESSING, pb.BATCH_STATE_COMPLETED, pb.BATCH_STATE_CANCELLED}
@@ -44,8 +39,7 @@ class _Checks:
             self._violations.append(FieldViolation(field, rule))
 
     def identifier(self, field: str, value: str) -> None:
-        rule = "must be 1 to 128 printable ASCII characters without spaces"
-        self.that(field, _IDENTIFIER.fullmatch(value) is not None, rule)
+        self.that(field, IDENTIFIER.fullmatch(value) is not None, f"must be {IDENTIFIER_RULE}")
 
     def between(self, field: str, value: float, least: int, most: int, unit: str = "") -> None:
         self.that(field, least <= value <= most, f"must be from {least} to {most}{unit}")
@@ -135,7 +129,7 @@ def check_report(request: pb.ReportJobResultRequest) -> Refused | None:
 def check_reports(request: pb.ReportJobResultsRequest) -> None:
     """Check the number of reports of a call."""
     checks = _Checks()
-    checks.between("results", len(request.results), 1, RESULTS_MAX)
+    checks.between("results", len(request.results), 1, CALL_REPORTS_MAX)
     checks.done()
 
 
@@ -147,8 +141,8 @@ def check_batches(request: pb.ListBatchesRequest) -> None:
     checks.labels(request.labels)
     checks.page(request.page_size)
     prefix = request.batch_id_prefix
-    rule = "must be 1 to 128 printable ASCII characters without spaces, or unset"
-    checks.that("batch_id_prefix", not prefix or _IDENTIFIER.fullmatch(prefix) is not None, rule)
+    rule = f"must be {IDENTIFIER_RULE}, or unset"
+    checks.that("batch_id_prefix", not prefix or IDENTIFIER.fullmatch(prefix) is not None, rule)
     time_rule = "must be a time from the year 1 to the year 9999, or unset"
     for name, time in (("created_from", request.created_from), ("created_before", request.created_before)):
         checks.that(name, YEAR_1_SECONDS <= time.seconds < YEAR_10000_SECONDS, time_rule)

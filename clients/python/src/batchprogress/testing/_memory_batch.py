@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from batchprogress._limits import JOBS_MAX
 from batchprogress._reporting.error_details import ERROR_DETAILS_BYTES_MAX
 from batchprogress._reporting.fields import (
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
     JOB_NAME_CHARACTERS_MAX,
 )
-from batchprogress.testing._checks import JOBS_MAX
 from batchprogress.testing._memory_history import MemoryHistory
 from batchprogress.testing._refusals import Refused
 from batchprogress.v1 import progress_pb2 as pb

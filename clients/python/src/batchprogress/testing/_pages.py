@@ -7,9 +7,12 @@ from typing import Any, TypeVar
 
 import grpc
 
+from batchprogress._limits import PAGE_SIZE_MAX
 from batchprogress.errors import FieldViolation
-from batchprogress.testing._checks import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX
 from batchprogress.testing._refusals import Refused
+
+PAGE_SIZE_DEFAULT = 50
+"""The contract's, of a request for pages of 0."""
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", int, str)
