@@ -70,9 +70,8 @@ async def _repair(url: str, jobs: int) -> None:
         settings = {"BATCHES_DATABASE_URL": url, "RECONCILER_JOB_STATUS_TARGET": queue.target}
         ours = await run_and_measure("reconciler", "--all", **settings)
     recorded = json.loads(ours.output.splitlines()[-1])["results_recorded"]
-    assert recorded == -(-jobs // UNREPORTED_EVERY), (
-        ours.output
-    )  # a pass that did something else is worthless
+    # The figures of a pass that did something else are worthless.
+    assert recorded == -(-jobs // UNREPORTED_EVERY), ours.output
     _tell(
         f"a pass that repairs {recorded:,} of {jobs:,} jobs: {ours.seconds:.1f} s,"
         f" {ours.cpu_seconds:.1f} s of CPU, peak {ours.peak_mib:.0f} MiB"
@@ -96,16 +95,18 @@ async def _delete(
 
 @asynccontextmanager
 async def _deleting(database: Database) -> AsyncIterator[None]:
-    """Delete what has ended while the context is open."""
+    """Delete what has ended while the context is open; the large batch must not be gone before its end."""
     deadline = Deadline(DELETION_SECONDS_MAX)
     store = BatchStore(database)
     later = datetime.now(UTC) + timedelta(days=1)
     deletion = asyncio.create_task(purge_ended(store, deadline, later, seconds_max=math.inf))
-    yield
-    assert not deletion.done(), "the batch is too small: it was deleted before the neighbour was measured"
-    deadline.close()
-    deletion.cancel()
-    await asyncio.gather(deletion, return_exceptions=True)
+    try:
+        yield
+        assert not deletion.done(), "the batch is too small: it was deleted before the neighbour was measured"
+    finally:
+        deadline.close()
+        deletion.cancel()
+        await asyncio.gather(deletion, return_exceptions=True)
 
 
 async def _neighbour(stub: "progress_pb2_grpc.ProgressServiceAsyncStub", target: str) -> float:
