@@ -179,7 +179,12 @@ const backoff = (failures) => Math.random() * Math.min(BACKOFF_MS_MAX, BACKOFF_M
 
 function pause(ms, signal) {
   return new Promise((resume) => {
-    const timer = setTimeout(resume, ms);
-    signal.addEventListener("abort", () => (clearTimeout(timer), resume()), { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end); // a page may be open for days
+      resume();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
   });
 }

@@ -29,21 +29,49 @@ import { totalsOf } from "./totals.js";
 const cases = JSON.parse(process.argv[1]);
 console.log(JSON.stringify(cases.map(({ batches, expected }) => totalsOf(batches, expected))));
 """
+AWAY = """
+import { getEventListeners } from "node:events";
+import { Watch } from "./watch.js";
 
+const controllers = [];
+globalThis.AbortController = class extends AbortController {
+  constructor() {
+    super();
+    controllers.push(this);
+  }
+};
+const setLater = globalThis.setTimeout;
+globalThis.setTimeout = (call) => setLater(call, 0); // no pause takes its time
+let tries = 0;
+globalThis.fetch = async () => {
+  if (++tries === 20) {
+    console.log(getEventListeners(controllers[0].signal, "abort").length);
+    process.exit();
+  }
+  throw new TypeError("connection refused");
+};
+new Watch("b", { changed() {}, troubled() {} }).open("http://gateway", "");
+"""
+"""Prints how many listeners a watch has after twenty tries."""
 
 Fields = dict[str, Any]
 
 
 def totals_of(*cases: tuple[Sequence[Fields], int]) -> list[Fields]:
     """Return the totals of batches, of which there are a number in all, as the element adds them up."""
-    node = shutil.which("node") or not_run.without("node is not installed")
     given = json.dumps([{"batches": batches, "expected": expected} for batches, expected in cases])
-    command = (node, "--input-type=module", "--eval", TOTALS, given)
+    found: list[Fields] = json.loads(printed_by(TOTALS, given))
+    return found
+
+
+def printed_by(script: str, *arguments: str) -> str:
+    """Return what a script prints that imports parts of the element."""
+    node = shutil.which("node") or not_run.without("node is not installed")
+    command = (node, "--input-type=module", "--eval", script, *arguments)
     run = subprocess.run(
         command, cwd=FOLDER / "src", capture_output=True, check=True, timeout=RUN_SECONDS_MAX, text=True
     )
-    found: list[Fields] = json.loads(run.stdout)
-    return found
+    return run.stdout
 
 
 def fields(batch: Batch, stall_reason: str = "") -> Fields:
@@ -74,6 +102,11 @@ def batch(
         create_time=NOW,
         read_time=NOW,
     )
+
+
+def test_a_watch_keeps_nothing_of_its_tries() -> None:
+    """A page may be open for days while the gateway is away."""
+    assert printed_by(AWAY) == "0\n"
 
 
 def test_the_percentage_is_the_servers() -> None:
