@@ -8,18 +8,19 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import count
 from statistics import median
 from typing import Any
 from unittest.mock import patch
 
 import typer
-from sqlalchemy import bindparam, literal
+from sqlalchemy import Dialect, null
 
 from batches import history
 from batches.new_batch import NewBatch
 from batches.result import JobOutcome, JobResult, ResultSource
-from batches.store import rows, schema
+from batches.store import locking, rows
 from batches.store.batch_store import BatchStore
 from batches.store.database import Database
 from bench.measure.stores import mysql, with_tables
@@ -40,18 +41,20 @@ async def _keeps_nothing(*_: object) -> dict[int, bytes]:
     return {}
 
 
+@cache
+def _reader_without_points(dialect: Dialect) -> object:
+    """Return what locks batches without reading their points; made once, as the server makes its own."""
+    without_points = rows.SELECT_BATCH.add_columns(null().label("recent_history"))
+    with patch.object(locking, "SELECT_WITH_HISTORY", without_points):
+        return locking._Reader(dialect)  # noqa: SLF001  # it is replaced here
+
+
 @contextmanager
-def _recording(kind: str) -> Iterator[None]:
+def recording_as(kind: str) -> Iterator[None]:
     """Record as this version does, as one without histories would, or with a point for each change."""
     with ExitStack() as stack:
         if kind == WITHOUT:
-            locked = (
-                rows.SELECT_BATCH.add_columns(literal(None).label("recent_history"))
-                .where(schema.batches.c.batch_key.in_(bindparam("keys", expanding=True)))
-                .order_by(schema.batches.c.batch_key)
-                .with_for_update()
-            )
-            stack.enter_context(patch.object(rows, "_LOCKED", locked))
+            stack.enter_context(patch.object(locking, "_reader", _reader_without_points))
             stack.enter_context(patch.object(rows, "keep_points", _keeps_nothing))
         if kind == EVERY:
             stack.enter_context(patch.object(history, "interval_seconds", lambda *_: 0.0))
@@ -75,7 +78,7 @@ async def _measure(groups: int) -> None:
             costs: dict[str, list[float]] = {kind: [] for kind in KINDS}
             for _ in range(groups):
                 for kind, record in windows.items():
-                    with _recording(kind):
+                    with recording_as(kind):
                         costs[kind].append(await _cpu_us(record) / reports)
             print(_line(name, costs), flush=True)  # noqa: T201  # the command's output
         await database.close()

@@ -74,7 +74,8 @@ async def _make_first(database: Database, jobs: int, unreported_every: int) -> N
 def _batch(jobs: int, reported: int, now: datetime) -> dict[str, Any]:
     is_complete = reported == jobs
     state = BatchState.COMPLETED if is_complete else BatchState.PROCESSING
-    numbers = {column.name: 0 for column in schema.batches.c if column.name.endswith("_jobs")}
+    counters = (one for one in schema.batches.c if one.name.endswith("_jobs") and not one.nullable)
+    numbers = {counter.name: 0 for counter in counters}
     return {
         **numbers,
         "batch_key": FIRST_KEY,
