@@ -1,7 +1,6 @@
 """What has ended while a viewer was away from all that this gateway remembers."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from services.gateway.live.selection_topic import SelectionTopic, to_event
 SECONDS_MAX = 10.0
 """How long a viewer waits for it: the ends of a day take a second."""
 FRESH_SECONDS = 5.0
-"""How long an answer is used for further viewers: after a restart all of them come within some seconds, and
-most with the same position."""
+"""How long an answer is kept for further viewers: after a restart all of them come within some seconds, and
+most with the same position. Then it is dropped, since each may have 2 MB."""
 KEPT_MAX = 100
 """Answers kept or in progress; the oldest gives way."""
 
@@ -27,11 +26,10 @@ class Source(Protocol):
         """Return the batches that have ended since a position; None: it cannot be said."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _CatchUp:
     number: int
     """The change of the topic from which a viewer goes on."""
-    begun_at: float
     events: "asyncio.Task[Sequence[bytes] | None]"
 
 
@@ -63,8 +61,7 @@ class CatchUps:
 
         """
         kept = self._kept.get((selection, position))
-        is_fresh = kept is not None and time.monotonic() - kept.begun_at < FRESH_SECONDS
-        if kept is None or not is_fresh or not topic.has_all_since(kept.number):
+        if kept is None or not topic.has_all_since(kept.number):
             kept = self._begin(selection, position, topic.number)
         events = None
         with suppress(TimeoutError):
@@ -76,11 +73,17 @@ class CatchUps:
     def _begin(self, selection: Selection, position: str, number: int) -> _CatchUp:
         # Begun after the change was known, so that every later end is a later change, too.
         task = asyncio.create_task(self._events(selection, position))
-        self._kept.pop((selection, position), None)
+        key = selection, position
+        self._kept.pop(key, None)
         if len(self._kept) >= KEPT_MAX:
             self._kept.pop(next(iter(self._kept)))
-        catch_up = self._kept[selection, position] = _CatchUp(number, time.monotonic(), task)
+        catch_up = self._kept[key] = _CatchUp(number, task)
+        asyncio.get_running_loop().call_later(FRESH_SECONDS, self._drop, key, catch_up)
         return catch_up
+
+    def _drop(self, key: tuple[Selection, str], catch_up: _CatchUp) -> None:
+        if self._kept.get(key) is catch_up:  # otherwise it was dropped or replaced before
+            del self._kept[key]
 
     async def _events(self, selection: Selection, position: str) -> Sequence[bytes] | None:
         ended = await self._source.ended_since(selection, position)

@@ -65,8 +65,8 @@ class SelectionEvents(EventStreams[Selection, SelectionTopic, Selection]):
         async with self._admissions.admitted(wanted, metadata, viewer.flag) as (admission, allowed):
             with self._hub.viewing(allowed, viewer.flag) as topic:
                 await self.wait_for_first(viewer, topic)
-                number, ended = await self._missed(allowed, topic, viewer.known)
-                stream = _Stream(topic, number, ended)
+                # Not in a variable: only the stream holds the ends, and it forgets them once they are sent.
+                stream = Stream(topic, *await self._missed(allowed, topic, viewer.known))
                 await send_parts(send, self._parts(viewer, stream, admission))
 
     async def _missed(
@@ -81,7 +81,7 @@ class SelectionEvents(EventStreams[Selection, SelectionTopic, Selection]):
         return await self._catch_ups.find(allowed, known, topic)
 
     async def _parts(
-        self, viewer: Viewer, stream: "_Stream", admission: Admission[Selection]
+        self, viewer: Viewer, stream: "Stream", admission: Admission[Selection]
     ) -> AsyncGenerator[bytes, None]:
         for part in stream.first():
             yield part
@@ -100,7 +100,7 @@ class SelectionEvents(EventStreams[Selection, SelectionTopic, Selection]):
                 yield stream.quiet()
 
 
-class _Stream:
+class Stream:
     """What one viewer was sent.
 
     Args:
@@ -133,10 +133,11 @@ class _Stream:
         missed = [change for change in topic.since(self._number) if change.is_end]
         for changes in _in_parts([*topic.running(), *missed]):
             yield b"".join(change.event for change in changes)
+        is_resumed = self._ended is not None
         for events in _in_parts(self._ended or ()):
             yield b"".join(events)
-        self._number = number
-        yield _live(position, is_resumed=self._ended is not None)
+        self._number, self._ended = number, None  # a stream stays open for hours, and they may have 2 MB
+        yield _live(position, is_resumed=is_resumed)
 
     def news(self) -> Iterator[bytes]:
         """Yield the events that follow those that it was sent; only after the last it has their position."""
