@@ -104,4 +104,5 @@ class ChangeFeed:
         self._hub.deliver(read, versions, changed, gone)
         if created is not None:
             self._hub.complete(read, created)
+            self._discovery.delivered()
         return True

@@ -36,6 +36,8 @@ class Discovery:
         self._read_created = read_created
         self._known: set[int] = set()
         self._newest: int | None = None
+        self._delivered = 0
+        """The newest key of a read whose batches were delivered."""
         self._floor = 0
         self._samples: deque[tuple[float, int]] = deque()
         self._late_look_at = 0.0
@@ -46,6 +48,11 @@ class Discovery:
         self._newest, self._may_be_rewound = None, False
         self._known.clear()
         self._samples.clear()
+
+    def delivered(self) -> None:
+        """Note that the last batches were delivered: after a failure, only the others are found again."""
+        if self._newest is not None:
+            self._delivered = self._newest
 
     def failed(self) -> None:
         """Note a failed read: a fail-over may have lost batches, and new ones may have their keys."""
@@ -61,9 +68,10 @@ class Discovery:
         if self._newest is None:
             created = await self._read_created(None, None)
             self._begin(created)
+            self._delivered = created.newest_key  # it brings no batch
             return created
         if self._may_be_rewound:
-            return await self._read_again(self._newest)
+            return await self._read_again()
         after = self._after(self._newest)
         created = await self._read_created(after, self._known)
         self._note(created, self._newest)
@@ -76,11 +84,11 @@ class Discovery:
         self._samples = deque([(time.monotonic(), created.newest_key)])
         self._may_be_rewound = False
 
-    async def _read_again(self, newest: int) -> Created:
+    async def _read_again(self) -> Created:
         """Read after a fail-over: a known key may be that of another batch now."""
         created = await self._read_created(None, ())
         self._begin(created)
-        new = [batch for batch in created.batches if _is_new(batch, newest)]
+        new = [batch for batch in created.batches if self._is_new(batch)]
         return Created(created.read_time, created.newest_key, created.keys, new)
 
     def _after(self, newest: int) -> int:
@@ -107,6 +115,5 @@ class Discovery:
             self._floor = floor
             self._known = {key for key in self._known if key > floor}
 
-
-def _is_new(batch: Batch, newest: int) -> bool:
-    return batch.batch_key > newest or not batch.has_ended
+    def _is_new(self, batch: Batch) -> bool:
+        return batch.batch_key > self._delivered or not batch.has_ended

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from batches.batch import Batch, Version
+from batches.batch import Batch, BatchState, Version
 from batches.errors import DatabaseUnavailable
-from batches.listing import Created
+from batches.listing import BatchFilter, Created
 from services.progress import change_feed
 from services.progress.change_feed import ChangeFeed
 from services.progress.discovery import Discovery
@@ -27,6 +27,7 @@ class Store:
 
     def __init__(self) -> None:
         self.batch = BATCH
+        self.new: list[Batch] = []
         self.away = self.silent = self.left = False
         self.reads: list[set[str]] = []
         self.looks = 0
@@ -40,10 +41,12 @@ class Store:
             await asyncio.Event().wait()
         return [self.batch] if versions.get("b") != self.batch.version else [], []
 
-    async def read_created(self, _after: int | None, _known: Collection[int] | None) -> Created:
-        """Return no new batch."""
+    async def read_created(self, _after: int | None, known: Collection[int] | None) -> Created:
+        """Return the new batches that are not known."""
         self.looks += 1
-        return Created(NOW, 1, [1], [])
+        keys = [BATCH.batch_key, *(one.batch_key for one in self.new)]
+        unknown = [] if known is None else [one for one in self.new if one.batch_key not in known]
+        return Created(NOW, max(keys), keys, unknown)
 
 
 class RecordedWaits(PendingIds):
@@ -87,6 +90,11 @@ class Scene:
                 await asyncio.sleep(0.001)
 
 
+def ended(key: int) -> Batch:
+    """Return a batch that has ended."""
+    return replace(BATCH, batch_key=key, batch_id=f"new-{key}", state=BatchState.CANCELLED)
+
+
 async def next_revision(watch: AsyncGenerator[Snapshot | None, None]) -> int:
     """Return the next revision that a watch yields."""
     snapshot = await anext(watch)
@@ -109,6 +117,33 @@ async def test_change_is_seen_at_the_next_tick_or_at_once_if_its_id_is_pending(
             scene.store.batch = replace(BATCH, revision=3)
             scene.pending.add(["b"])
             assert await next_revision(watch) == 3
+
+
+async def test_end_of_a_new_batch_is_told_once_whatever_reads_fail() -> None:
+    """Its own read succeeds, and that of the watched batches, which follows, fails."""
+    scene = Scene()
+
+    async def load(_most: int) -> list[Batch]:
+        return [BATCH]
+
+    async def told() -> list[str]:
+        """Return the ids of the next batches that the watch is told of."""
+        while not (snapshots := (await anext(watch)).snapshots):
+            pass
+        return [one.batch.batch_id for one in snapshots]
+
+    with scene.running():
+        async with (
+            asyncio.timeout(SECONDS_MAX),
+            aclosing(scene.hub.watch_selection(BatchFilter(), load, 0.0)) as watch,
+        ):
+            assert await told() == ["b"]
+            for key in (2, 3):
+                scene.store.away = True
+                scene.store.new.append(ended(key))
+                await scene.reads(1)
+                scene.store.away = False
+                assert await told() == [f"new-{key}"]
 
 
 async def test_lag_grows_while_the_store_cannot_be_read() -> None:

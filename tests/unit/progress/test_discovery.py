@@ -114,6 +114,21 @@ async def test_key_that_a_fail_over_has_freed_is_found_again() -> None:
     assert await found(one) == []
 
 
+async def test_batch_that_ended_before_it_was_delivered_is_found_again() -> None:
+    """It was read, and then the read of the watched batches failed."""
+    store = Store({1}, ended={1, 2})
+    one = Discovery(store.read_created)
+    await one.read()
+    store.keys.add(2)
+    for _ in range(2):
+        assert await found(one) == [2]
+        one.failed()
+    assert await found(one) == [2]
+    one.delivered()
+    one.failed()
+    assert await found(one) == []
+
+
 async def test_key_above_the_newest_is_new_after_the_newest_was_deleted() -> None:
     """Databases of a fail-over give keys again."""
     store = Store({1, 2, 3})
