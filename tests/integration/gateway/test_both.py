@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.support.eventually import eventually
 from tests.support.gateway import SECONDS_MAX, Door
 from tests.support.progress import ROOT
 
+KILLED_BY_SIGTERM = 128 + signal.SIGTERM
 Process = asyncio.subprocess.Process
 pytestmark = pytest.mark.more("starts three programs as processes")
 
@@ -51,6 +53,45 @@ async def test_all_serve_until_a_signal(sqlite_url: str, number: signal.Signals)
         _, log = await process.communicate()
     assert process.returncode == 0
     assert log.count(b'"event": "stopped"') == 3, log.decode()
+
+
+SIGNAL_AFTER_FIRST_START = """
+import os, signal, sys
+import services.__main__ as both
+
+start = both._start
+
+async def start_then_signal(name):
+    program = await start(name)
+    if program.returncode is None and not started:
+        started.append(program)
+        print(program.pid, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+    return program
+
+started = []
+both._start = start_then_signal
+both.app()
+"""
+"""Sends the signal in the one moment that a test cannot hit from outside."""
+
+
+async def test_signal_while_they_start_leaves_none_of_them_behind(sqlite_url: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SIGNAL_AFTER_FIRST_START),
+        cwd=ROOT,
+        env=os.environ | {"BATCHES_DATABASE_URL": sqlite_url, "PROGRESS_LISTEN": "127.0.0.1:0"},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(SECONDS_MAX):
+        printed, _ = await process.communicate()
+    try:
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(printed), 0)
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(int(printed), signal.SIGKILL)
+    assert process.returncode in {0, KILLED_BY_SIGTERM}  # 0 if its handler was installed in time
 
 
 async def test_one_that_cannot_start_ends_the_others(sqlite_url: str) -> None:
