@@ -1,6 +1,6 @@
 """Wraps the handlers of calls, of any kind of call."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -114,7 +114,8 @@ async def write_all(answering: AsyncIterator[Any] | Awaitable[None], context: Co
     """Write the messages of a streaming handler, unless it is a coroutine, which writes them itself.
 
     A handler that wraps another one is a coroutine: as a generator, it would keep 600 bytes for each open
-    watch and pass on each message.
+    watch and pass on each message. A generator is closed here, however the call ends: otherwise a cancelled
+    call would count as open until the garbage collector finds its generator.
 
     Args:
         answering: what the handler returned.
@@ -123,9 +124,13 @@ async def write_all(answering: AsyncIterator[Any] | Awaitable[None], context: Co
     """
     if isinstance(answering, Awaitable):
         await answering
-    else:
+        return
+    try:
         async for message in answering:
             await context.write(message)
+    finally:
+        if isinstance(answering, AsyncGenerator):
+            await answering.aclose()
 
 
 def kind_of(handler: Handler) -> tuple[Any, Any]:

@@ -1,17 +1,22 @@
 """What leaves a server if a handler fails."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
 from structlog.testing import capture_logs
 
+from rpc.answers.error_interceptor import CallHooks
 from rpc.answers.error_table import ErrorAnswer, ErrorTable
 from rpc.serving.server import ServerOptions, create_server, listen
 from tests.support.answers import answered
 
+SECONDS_MAX = 10.0
+LARGE_BYTES = 1024 * 1024
+"""More than a connection takes at once."""
 SECRET = "mysql://root:s3cret@db/batches"
 ERRORS: ErrorTable = {KeyError: ErrorAnswer(grpc.StatusCode.NOT_FOUND, "MISSING")}
 
@@ -93,3 +98,32 @@ async def test_error_of_the_domain_has_its_documented_answer(method: str) -> Non
         "batchprogress",
     )
     assert log == []
+
+
+async def test_generator_of_a_cancelled_call_is_closed_before_the_call_is_over() -> None:
+    """Its client does not read, so that the call is cancelled while a message waits to be sent."""
+    is_closed = False
+    over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    async def stream(_request: bytes, _context: Any) -> AsyncIterator[bytes]:
+        nonlocal is_closed
+        try:
+            while True:
+                yield bytes(LARGE_BYTES)
+        finally:
+            is_closed = True
+
+    options = ServerOptions("127.0.0.1:0")
+    hooks = CallHooks(observe=lambda *_: over.set_result(is_closed))
+    server = create_server(options, ERRORS, hooks=hooks)
+    handler: Any = grpc.unary_stream_rpc_method_handler(stream, request_deserializer=bytes)
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("a.Service", {"Stream": handler}),))
+    port = listen(server, options)
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = cast("Any", channel).unary_stream("/a.Service/Stream")(b"")
+        await call.read()
+        call.cancel()
+        async with asyncio.timeout(SECONDS_MAX):
+            assert await over
+    await server.stop(None)
