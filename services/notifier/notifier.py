@@ -205,8 +205,8 @@ class Notifier:
 
     async def _answer(self, delivery: ClaimedDelivery, receiver: Receiver, url: str) -> HttpAnswer | NoAnswer:
         """Send a webhook. An error is no answer: an attempt that never ended would block its receiver."""
-        headers = headers_of(delivery.delivery_id, delivery.body, receiver.secrets, datetime.now(UTC))
         try:
+            headers = headers_of(delivery.delivery_id, delivery.body, receiver.secrets, datetime.now(UTC))
             return await self._send(url, headers, delivery.body)
         except Exception as error:  # noqa: BLE001  # a defect, or what only one receiver's answer causes
             _log.exception("an attempt to send a webhook failed", delivery_id=delivery.delivery_id)

@@ -15,7 +15,6 @@ A file of a secret has one line, `whsec_` and base64; while a secret is replaced
 """
 
 import base64
-import binascii
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -223,6 +222,6 @@ def _read_secrets(path: Path) -> tuple[str, ...]:
 def _is_secret(text: str) -> bool:
     try:
         key = base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:  # a wrong length or character; binascii.Error is one, too
         return False
     return text.startswith(SECRET_PREFIX) and SECRET_BYTES_MIN <= len(key) <= SECRET_BYTES_MAX

@@ -88,6 +88,19 @@ async def test_an_attempt_that_raises_has_failed_and_is_tried_again(file: Subscr
     assert (result.state, result.answer) == (DeliveryState.PENDING, "not sent: OverflowError")
 
 
+async def test_a_delivery_that_cannot_be_signed_has_failed(file: SubscriptionsFile) -> None:
+    """Otherwise its attempt would never end, and its receiver would have a place less."""
+    store = OneDelivery(waiting=[replace(DELIVERY, body="\ud800")])
+    notifier = Notifier(store, file, succeed, concurrency=1)
+    async with asyncio.timeout(SECONDS_MAX):
+        running = asyncio.create_task(notifier.run())
+        await store.is_kept.wait()
+        notifier.close()
+        await running
+    [result] = store.kept
+    assert (result.state, result.answer) == (DeliveryState.PENDING, "not sent: UnicodeEncodeError")
+
+
 async def test_a_notifier_that_cannot_keep_results_ends(file: SubscriptionsFile) -> None:
     """Otherwise it would claim nothing more and look healthy."""
     notifier = Notifier(OneDelivery(error=KeyError("a bug")), file, succeed, concurrency=1)

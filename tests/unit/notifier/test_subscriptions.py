@@ -49,9 +49,11 @@ def test_a_file_that_cannot_be_used_is_explained(tmp_path: Path, text: str, prob
     assert "hunter2" not in str(raised.value)
 
 
-@pytest.mark.parametrize("secret", ["", "whsec_c2hvcnQ=", "no prefix", f"{SECRET}\n" * 3, "whsec_***"])
+@pytest.mark.parametrize(
+    "secret", ["", "whsec_c2hvcnQ=", "no prefix", f"{SECRET}\n" * 3, "whsec_***", "whsec_é"]
+)
 def test_a_secret_that_cannot_be_used_is_not_quoted(tmp_path: Path, secret: str) -> None:
     file = write_subscriptions(tmp_path, subscription(URL), secret)
-    with pytest.raises(ValueError, match="must have one or two lines of whsec_") as raised:
+    with pytest.raises(ValueError, match="secret must have one or two lines of whsec_") as raised:
         read_subscriptions(file, allows_private=False)
     assert not secret.strip() or secret.strip() not in str(raised.value)
