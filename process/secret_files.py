@@ -50,8 +50,8 @@ def read_secret(path: Path) -> str:
         The content, without white space around it.
 
     Raises:
-        ValueError: the file cannot be read, or does not hold a secret. The text names the file and never
-            quotes its content.
+        ValueError: the file cannot be read, is empty, or is too large for a secret. The text names the file
+            and never quotes its content.
 
     """
     try:
@@ -61,8 +61,10 @@ def read_secret(path: Path) -> str:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8") from None
-    if not secret or len(secret) > SECRET_BYTES_MAX:
-        raise ValueError(f"{path} holds no secret")
+    if not secret:
+        raise ValueError(f"{path} is empty")
+    if len(secret) > SECRET_BYTES_MAX:
+        raise ValueError(f"{path} is larger than {SECRET_BYTES_MAX} bytes, so it is not the file of a secret")
     return secret
 
 
