@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from batches.delivery import DeliveryState
+from batches.delivery import DeliveryOverview, DeliveryState
 from services.notifier.notifier import Notifier
-from services.notifier.overview import OverviewReader
+from services.overview_reader import OverviewReader
 
 _RESULTS = {
     DeliveryState.DELIVERED: "delivered",
@@ -22,7 +22,7 @@ class NotifierCollector(Collector):
     """Reads the parts of a notifier at each scrape, from the thread of the scrape."""
 
     notifier: Notifier
-    overview: OverviewReader
+    overview: OverviewReader[DeliveryOverview]
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
         """Yield every metric."""

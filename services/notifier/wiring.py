@@ -17,11 +17,11 @@ from rpc.telemetry.metrics import new_registry
 from rpc.telemetry.server_metrics import ServerCollector
 from services.notifier.metrics import NotifierCollector
 from services.notifier.notifier import Notifier
-from services.notifier.overview import OverviewReader
 from services.notifier.schedule import RETRY_SECONDS
 from services.notifier.sender import Sender
 from services.notifier.settings import NotifierSettings
 from services.notifier.subscriptions import SubscriptionsFile
+from services.overview_reader import OverviewReader
 
 SERVICE = "batchprogress.Notifier"
 """Its name in health."""
@@ -50,7 +50,9 @@ class NotifierProcess:
         )
         self._drain_seconds = settings.drain_seconds
         self._health = Health((SERVICE,), database.ping)
-        self._overview = OverviewReader(store.read_delivery_overview)
+        self._overview = OverviewReader(
+            store.read_delivery_overview, "the metrics of the webhooks cannot be read"
+        )
         registry = new_registry()
         registry.register(NotifierCollector(self.notifier, self._overview))
         registry.register(

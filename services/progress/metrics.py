@@ -15,9 +15,9 @@ from batches.store.database import Database
 from batches.store.node_warnings import NodeWarning
 from batches.store.node_watch import NodeWatch
 from batches.store.refusals import Refusal
+from services.overview_reader import OverviewReader
 from services.progress.change_feed import ChangeFeed
 from services.progress.group_commit import GroupCommit, Record
-from services.progress.overview import OverviewReader
 from services.progress.settings import ProgressSettings
 from services.progress.watch_hub import WatchHub
 
@@ -43,7 +43,7 @@ class ProgressCollector(Collector):
     group_commit: GroupCommit
     hub: WatchHub
     feed: ChangeFeed
-    overview: OverviewReader
+    overview: OverviewReader[Overview]
     node_watch: NodeWatch
     databases: Sequence[Database]
 

@@ -1,11 +1,12 @@
 """The one place where the progress server is put together."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import grpc
-import structlog
 
 from batches.migrations import migrate
 from batches.result import ResultSource
@@ -20,11 +21,12 @@ from batches.store.rights import require_writes
 from batches.store.writability import require_writable
 from batchprogress.v1 import operations_pb2_grpc, progress_pb2_grpc
 from process.children.child import Child
-from rpc.answers.request_checks import Admit, RequestChecks
+from rpc.answers.request_checks import RequestChecks
 from rpc.callers.limits import Limits
 from rpc.callers.watch_tokens import WatchTokens
 from rpc.serving.deployable import BackgroundTask, Deployable, Service
 from rpc.telemetry.telemetry import Telemetry
+from services.overview_reader import OverviewReader
 from services.progress.batch_messages import BatchMessages
 from services.progress.batch_watches import BatchWatches
 from services.progress.change_feed import ChangeFeed
@@ -35,7 +37,6 @@ from services.progress.membership import Membership
 from services.progress.metrics import SUMMED_GAUGES, FlushMetrics, ProgressCollector
 from services.progress.notify_hosts import NotifyHosts
 from services.progress.operations_servicer import OperationsServicer
-from services.progress.overview import OverviewReader
 from services.progress.pending_ids import PendingIds
 from services.progress.permissions import OPERATIONS_SERVICE, REQUIRED_ROLES, SERVICE
 from services.progress.reads import Reads
@@ -58,7 +59,45 @@ records results, and must not be taken out of its Service."""
 REPORTS = ("ReportJobResult", "ReportJobResults")
 """The methods with large requests: results with their errors."""
 
-_log = structlog.get_logger()
+
+@dataclass(frozen=True, slots=True)
+class _Databases:
+    """The connections of a server: a pool for each kind of work, so that none waits for another."""
+
+    reads: Database
+    recording: Database
+    health: Database
+
+    @classmethod
+    def of(cls, settings: DatabaseSettings) -> Self:
+        """Return the pools; nothing is connected yet."""
+        return cls(
+            Database.of(settings, connections_max=settings.database_connections),
+            Database.of(settings, connections_max=RECORDING_CONNECTIONS_MAX),
+            Database.of(settings, connections_max=HEALTH_CONNECTIONS_MAX),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.health.close()
+        await self.recording.close()
+        await self.reads.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """What the calls of a server go through: reports to the group commit, watches to the hub."""
+
+    store: BatchStore
+    news: NewsStore
+    hub: WatchHub
+    membership: Membership
+    pending: PendingIds
+    """The ids that the feed reads next: of the batches that a call of this server has changed."""
+    feed: ChangeFeed
+    group_commit: GroupCommit
+    reads: Reads
+    """Runs the reads of callers."""
 
 
 @asynccontextmanager
@@ -81,18 +120,14 @@ async def progress_server(
         DatabaseUnavailable: the database does not answer.
 
     """
-    reads = Database.of(database, connections_max=database.database_connections)
-    recording = Database.of(database, connections_max=RECORDING_CONNECTIONS_MAX)
-    health = Database.of(database, connections_max=HEALTH_CONNECTIONS_MAX)
+    databases = _Databases.of(database)
     try:
-        await _prepare(reads)
-        server = _assemble(settings, reads, recording, health, child)
+        await _prepare(databases.reads)
+        server = _assemble(settings, databases, child)
         async with server.running():
             yield server
     finally:
-        await health.close()
-        await recording.close()
-        await reads.close()
+        await databases.close()
 
 
 async def _prepare(database: Database) -> None:
@@ -103,103 +138,111 @@ async def _prepare(database: Database) -> None:
     await database.read(require_writes)
 
 
-def _assemble(
-    settings: ProgressSettings, reads: Database, recording: Database, health: Database, child: Child | None
-) -> Deployable:
+def _assemble(settings: ProgressSettings, databases: _Databases, child: Child | None) -> Deployable:
     telemetry = Telemetry(settings, SERVICE, REQUIRED_ROLES)
-    store, pending = BatchStore(reads), PendingIds()
-    hub = WatchHub(pending.add, watches_max=settings.watches_max)
-    news = NewsStore(reads)
-    membership = Membership(partial(health.read, require_writable))
-    feed = ChangeFeed(
-        store.read_changed,
-        Discovery(news.read_created),
-        hub,
-        pending,
-        has_left=lambda: membership.has_left,
-    )
-    group_commit = GroupCommit(
-        _measured(partial(BatchStore(recording).record_results, source=ResultSource.WORKER), telemetry),
-        pending.add,
-        backlog_results_max=settings.backlog_results_max,
-        conflicts=lambda: recording.conflicts,
-    )
-    overview = OverviewReader(partial(store.read_overview, settings.stuck_after))
-    node_watch = NodeWatch(partial(reads.read, read_node))
-    telemetry.registry.register(
-        ProgressCollector(settings, group_commit, hub, feed, overview, node_watch, (reads, recording))
-    )
-    rules = ReconcilerRules(settings.stuck_after, settings.reconciler_period)
-    slices = Slices()
-    caller_reads = Reads(reads.connections_max)
-    messages = BatchMessages(BatchConverter(rules), store.read_findings, slices)
-    reports = Reports(group_commit, slices)
     limits = _limits_of(settings)
     watch_tokens = watch_tokens_of(settings, limits)
-    servicer = ProgressServicer(
-        store,
-        reports,
-        hub,
-        messages,
-        pending.add,
-        watches=BatchWatches(store, news, hub, messages, caller_reads),
-        reads=caller_reads,
-        create_watch_token=creation_of(settings, watch_tokens),
-        notify_hosts=NotifyHosts(settings.notify_hosts),
-    )
-
-    def add_to_server(server: grpc.aio.Server) -> None:
-        progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
-        operations_pb2_grpc.add_OperationsServiceServicer_to_server(
-            OperationsServicer(store, caller_reads), server
-        )
-
-    tasks = (
-        BackgroundTask(group_commit.run, group_commit.close),
-        BackgroundTask(feed.run),
-        BackgroundTask(overview.run),
-        BackgroundTask(node_watch.run),
-    )
-    return Deployable(
-        settings,
-        _service(
-            add_to_server,
-            membership.check,
-            hub,
-            tasks,
-            partial(group_commit.require_room, 1),
-            watch_tokens=watch_tokens,
-        ),
-        telemetry,
-        limits,
-        reuse_port=settings.reuse_port,
-        child=child,
-    )
-
-
-def _service(  # noqa: PLR0913  # the parts of a server
-    add_to_server: Callable[[grpc.aio.Server], None],
-    check: Callable[[], Awaitable[object]],
-    hub: WatchHub,
-    tasks: Sequence[BackgroundTask],
-    admit_reports: Admit,
-    *,
-    watch_tokens: WatchTokens | None,
-) -> Service:
-    return Service(
+    core = _core_of(settings, databases, telemetry)
+    service = Service(
         name=SERVICE,
         further_names=(OPERATIONS_SERVICE,),
         required_roles=REQUIRED_ROLES,
         errors=ERRORS,
-        request_checks=RequestChecks(
-            REPEATED_FIELDS, {f"/{SERVICE}/{method}": admit_reports for method in REPORTS}
-        ),
-        add_to_server=add_to_server,
-        check=check,
+        request_checks=_request_checks(core.group_commit),
+        add_to_server=_registration(settings, core, watch_tokens),
+        check=core.membership.check,
         watch_tokens=watch_tokens,
-        tasks=tasks,
+        tasks=_tasks(settings, databases, core, telemetry),
         summed_gauges=SUMMED_GAUGES,
-        end_streams=hub.close,
+        end_streams=core.hub.close,
+    )
+    return Deployable(settings, service, telemetry, limits, reuse_port=settings.reuse_port, child=child)
+
+
+def _core_of(settings: ProgressSettings, databases: _Databases, telemetry: Telemetry) -> _Core:
+    store, news, pending = BatchStore(databases.reads), NewsStore(databases.reads), PendingIds()
+    hub = WatchHub(pending.add, watches_max=settings.watches_max)
+    membership = Membership(partial(databases.health.read, require_writable))
+    recording_store = BatchStore(databases.recording)
+    return _Core(
+        store=store,
+        news=news,
+        hub=hub,
+        membership=membership,
+        pending=pending,
+        feed=ChangeFeed(
+            store.read_changed,
+            Discovery(news.read_created),
+            hub,
+            pending,
+            has_left=lambda: membership.has_left,
+        ),
+        group_commit=GroupCommit(
+            _measured(partial(recording_store.record_results, source=ResultSource.WORKER), telemetry),
+            pending.add,
+            backlog_results_max=settings.backlog_results_max,
+            conflicts=lambda: databases.recording.conflicts,
+        ),
+        reads=Reads(databases.reads.connections_max),
+    )
+
+
+def _registration(
+    settings: ProgressSettings, core: _Core, watch_tokens: WatchTokens | None
+) -> Callable[[grpc.aio.Server], None]:
+    """Return what registers the servicers with a server."""
+    slices = Slices()
+    rules = ReconcilerRules(settings.stuck_after, settings.reconciler_period)
+    messages = BatchMessages(BatchConverter(rules), core.store.read_findings, slices)
+    servicer = ProgressServicer(
+        core.store,
+        Reports(core.group_commit, slices),
+        core.hub,
+        messages,
+        core.pending.add,
+        watches=BatchWatches(core.store, core.news, core.hub, messages, core.reads),
+        reads=core.reads,
+        create_watch_token=creation_of(settings, watch_tokens),
+        notify_hosts=NotifyHosts(settings.notify_hosts),
+    )
+    operations = OperationsServicer(core.store, core.reads)
+
+    def register(server: grpc.aio.Server) -> None:
+        progress_pb2_grpc.add_ProgressServiceServicer_to_server(servicer, server)
+        operations_pb2_grpc.add_OperationsServiceServicer_to_server(operations, server)
+
+    return register
+
+
+def _request_checks(group_commit: GroupCommit) -> RequestChecks:
+    admit_reports = partial(group_commit.require_room, 1)
+    return RequestChecks(REPEATED_FIELDS, {f"/{SERVICE}/{method}": admit_reports for method in REPORTS})
+
+
+def _tasks(
+    settings: ProgressSettings, databases: _Databases, core: _Core, telemetry: Telemetry
+) -> Sequence[BackgroundTask]:
+    """Return the background tasks, and let the metrics read them."""
+    overview = OverviewReader(
+        partial(core.store.read_overview, settings.stuck_after), "the metrics of the batches cannot be read"
+    )
+    node_watch = NodeWatch(partial(databases.reads.read, read_node))
+    telemetry.registry.register(
+        ProgressCollector(
+            settings,
+            core.group_commit,
+            core.hub,
+            core.feed,
+            overview,
+            node_watch,
+            (databases.reads, databases.recording),
+        )
+    )
+    return (
+        BackgroundTask(core.group_commit.run, core.group_commit.close),
+        BackgroundTask(core.feed.run),
+        BackgroundTask(overview.run),
+        BackgroundTask(node_watch.run),
     )
 
 

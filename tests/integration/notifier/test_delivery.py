@@ -13,7 +13,7 @@ from batches.look import Look
 from batches.new_batch import NewBatch
 from batches.settings import DatabaseSettings
 from batches.store.batch_store import BatchStore
-from services.notifier import overview
+from services import overview_reader
 from services.notifier.settings import NotifierSettings
 from services.notifier.wiring import notifier_process
 from tests.integration.notifier.conftest import Start
@@ -182,7 +182,7 @@ async def test_the_process_ends_if_a_task_beside_the_notifier_dies(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its metrics would stay as they are for ever."""
-    monkeypatch.setattr(overview, "READ_SECONDS", None)
+    monkeypatch.setattr(overview_reader, "READ_SECONDS", None)
     settings = DatabaseSettings(database_url=SecretStr(database_url))
     async with asyncio.timeout(SECONDS_MAX), notifier_process(NotifierSettings(), settings) as (_, working):
         await asyncio.wait([working])

@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from batches.errors import DatabaseUnavailable
 from batches.overview import Overview
-from services.progress import overview
-from services.progress.overview import OverviewReader
+from services import overview_reader
+from services.overview_reader import OverviewReader
 
 OVERVIEW = Overview({}, 0, 0.0, math.inf, 0, 0, 0)
 
@@ -18,7 +18,7 @@ async def test_consecutive_failures_are_logged_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After a failed read there is no overview until the next successful one."""
-    monkeypatch.setattr(overview, "READ_SECONDS", 0)
+    monkeypatch.setattr(overview_reader, "READ_SECONDS", 0)
     answers: list[Overview | Exception]
     answers = [OVERVIEW, ValueError("one"), DatabaseUnavailable(), ValueError("two"), OVERVIEW, ValueError()]
     seen: list[Overview | None] = []
@@ -34,7 +34,7 @@ async def test_consecutive_failures_are_logged_once(
             raise answer
         return answer
 
-    reader = OverviewReader(read)
+    reader = OverviewReader(read, "it cannot be read")
     with capture_logs() as log:
         running = asyncio.create_task(reader.run())
         await asyncio.wait(
@@ -43,4 +43,6 @@ async def test_consecutive_failures_are_logged_once(
     assert not running.done()
     running.cancel()
     assert seen == [None, OVERVIEW, None, None, None, OVERVIEW, None]
-    assert [type(entry["exc_info"]) for entry in log] == [ValueError, ValueError]
+    assert [(entry["event"], type(entry["exc_info"])) for entry in log] == [
+        ("it cannot be read", ValueError)
+    ] * 2
