@@ -13,6 +13,8 @@ ERROR_DETAILS_BYTES_MAX = 16 * 1024
 
 JOB_NAME_CHARACTERS_MAX = 200
 """One line on a screen, like the name of a batch."""
+ATTEMPT_MAX = 2**31 - 1
+"""The contract's int32."""
 
 
 class JobOutcome(enum.IntEnum):

@@ -15,7 +15,12 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
+from batches.result import (
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    JOB_NAME_CHARACTERS_MAX,
+    JobOutcome,
+)
 from batchprogress import TlsFiles
 from batchprogress.v1 import job_status_pb2, job_status_pb2_grpc
 from reconciler.queue.port import (
@@ -55,8 +60,7 @@ RECONNECT_MS_MIN = 100
 """By default gRPC reconnects only after 1 s, so the retries above would fail without a connection."""
 
 PROBLEM_CHARACTERS_MAX = 200
-DISPLAY_NAME_CHARACTERS_MAX = 200
-"""The contract's limits."""
+"""The contract's limit."""
 
 _UNAVAILABLE = frozenset(
     {
@@ -247,7 +251,7 @@ def to_job(status: job_status_pb2.JobStatus) -> QueueJob:
         outcome = _OUTCOMES[status.outcome]
     except KeyError:
         raise QueueContradiction("the queue lists a job with an unknown outcome") from None
-    name = status.display_name[:DISPLAY_NAME_CHARACTERS_MAX]
+    name = status.display_name[:JOB_NAME_CHARACTERS_MAX]
     if status.problem:
         problem = to_problem(status.problem)
         return QueueJob(job_id, None, attempt or 1, display_name=name, problem=problem)

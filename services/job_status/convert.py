@@ -1,15 +1,17 @@
 """From a source's answers to messages; one that no message can carry is a contradiction of the queue."""
 
-from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX, JobOutcome
+from batches.result import (
+    ATTEMPT_MAX,
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    JOB_NAME_CHARACTERS_MAX,
+    JobOutcome,
+)
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
 from rpc.answers.fields import IDENTIFIER, IDENTIFIER_RULE
 from services.job_status.source import PROBLEM_CHARACTERS_MAX, BatchCounts, JobStatus, QueueContradiction
 
-_ATTEMPT_MAX = 2**31 - 1
-"""The contract's int32."""
-DISPLAY_NAME_CHARACTERS_MAX = 200
-"""The contract's limit: a line."""
 _WITH_ERROR = (JobOutcome.FAILED, JobOutcome.SKIPPED)
 """The error of any other job is that of an earlier attempt; ReportJobResult accepts none for it either."""
 
@@ -54,7 +56,7 @@ def to_job_status(status: JobStatus) -> pb.JobStatus:
     message = pb.JobStatus(
         job_id=status.job_id,
         attempt=status.attempt,
-        display_name=_text(status.display_name, DISPLAY_NAME_CHARACTERS_MAX),
+        display_name=_text(status.display_name, JOB_NAME_CHARACTERS_MAX),
         problem=_text(status.problem, PROBLEM_CHARACTERS_MAX),
     )
     if status.outcome is None or status.problem:
@@ -78,5 +80,5 @@ def _text(text: str, characters_max: int) -> str:
 def _check(status: JobStatus) -> None:
     if IDENTIFIER.fullmatch(status.job_id) is None:
         raise QueueContradiction(f"a job_id is not {IDENTIFIER_RULE}")
-    if not 1 <= status.attempt <= _ATTEMPT_MAX:
+    if not 1 <= status.attempt <= ATTEMPT_MAX:
         raise QueueContradiction("an attempt is not a number within 1 and 2,147,483,647")

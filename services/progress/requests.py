@@ -18,6 +18,7 @@ from batches.fingerprint import FINGERPRINT_DIGITS, from_text
 from batches.listing import ResultFilter
 from batches.new_batch import IfEnded, NewBatch
 from batches.result import (
+    ATTEMPT_MAX,
     ERROR_MESSAGE_CHARACTERS_MAX,
     ERROR_TYPE_CHARACTERS_MAX,
     JOB_NAME_CHARACTERS_MAX,
@@ -47,7 +48,6 @@ WATCH_TOKEN_SECONDS_MAX = 24 * 3_600
 """A working day and a night: a watch token cannot be revoked."""
 WATCH_TOKEN_SECONDS_DEFAULT = 3_600
 """As long as a person looks at a page; a page that needs longer asks for another token."""
-ATTEMPT_MAX = 2**31 - 1
 
 _OUTCOMES = {int(outcome): outcome for outcome in JobOutcome}
 _IF_ENDED = {int(choice): choice for choice in IfEnded}

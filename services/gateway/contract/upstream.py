@@ -11,7 +11,7 @@ import grpc
 from batchprogress import TlsFiles
 from rpc.serving.server import METADATA_BYTES_MAX
 
-MESSAGE_BYTES_MAX = 64 * 1024 * 1024
+ANSWER_BYTES_MAX = 64 * 1024 * 1024
 """The largest answer: a page of 1,000 results with errors takes some 4 MiB."""
 STREAMS_PER_CONNECTION_MAX = 64
 """Proxies allow 100 or 128 calls on a connection, and let further ones wait without a word."""
@@ -32,7 +32,7 @@ CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.max_reconnect_backoff_ms", 2_000),
     # Otherwise all channels would share one connection.
     ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
     ("grpc.max_metadata_size", METADATA_BYTES_MAX),
     ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
     # Each try of a caller is its own, and a stream that was cut resumes by revision.

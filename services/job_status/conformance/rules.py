@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX
+from batches.result import (
+    ERROR_MESSAGE_CHARACTERS_MAX,
+    ERROR_TYPE_CHARACTERS_MAX,
+    JOB_NAME_CHARACTERS_MAX,
+)
 from batchprogress.v1 import job_status_pb2 as pb
 from batchprogress.v1 import progress_pb2
 from rpc.answers.fields import IDENTIFIER
-from services.job_status.convert import DISPLAY_NAME_CHARACTERS_MAX
+from rpc.answers.request_checks import MESSAGE_BYTES_MAX
 from services.job_status.source import PROBLEM_CHARACTERS_MAX
 
-MESSAGE_BYTES_MAX = 4 * 1024 * 1024
-"""The default limit of a gRPC client."""
 PENDING = progress_pb2.JOB_OUTCOME_UNSPECIFIED
 SUCCEEDED, FAILED, SKIPPED = (
     progress_pb2.JOB_OUTCOME_SUCCEEDED,
@@ -94,8 +96,8 @@ def jobs_are_valid(pages: Pages) -> Iterator[str]:
             yield f"{job.job_id} has an error_type of more than {ERROR_TYPE_CHARACTERS_MAX} characters"
         if len(job.error_message) > ERROR_MESSAGE_CHARACTERS_MAX:
             yield f"{job.job_id} has an error_message of more than {ERROR_MESSAGE_CHARACTERS_MAX} characters"
-        if len(job.display_name) > DISPLAY_NAME_CHARACTERS_MAX:
-            yield f"{job.job_id} has a display_name of more than {DISPLAY_NAME_CHARACTERS_MAX} characters"
+        if len(job.display_name) > JOB_NAME_CHARACTERS_MAX:
+            yield f"{job.job_id} has a display_name of more than {JOB_NAME_CHARACTERS_MAX} characters"
 
 
 def unreadable_jobs_are_pending(pages: Pages) -> Iterator[str]:

@@ -1,10 +1,8 @@
 """Checks of numbers in a queue: SQLite stores any type in any column, and JSON has numbers of any size."""
 
+from batches.result import ATTEMPT_MAX
 from services.job_status.source import QueueContradiction
 from services.job_status.sources.unreadable import Unreadable
-
-ATTEMPT_MAX = 2**31 - 1
-"""The contract's int32."""
 
 
 def require_int(column: str, value: object) -> int:

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from batches.result import JobOutcome
+from batches.result import ATTEMPT_MAX, JobOutcome
 from services.job_status.source import BatchCounts, JobStatus
-from services.job_status.sources.columns import ATTEMPT_MAX
 from services.job_status.sources.unreadable import Unreadable
 
 CANCELLED = "cancelled"

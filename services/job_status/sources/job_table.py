@@ -30,11 +30,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, String, and_, case, column, func, literal, or_, select, table
 
-from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX
+from batches.result import ATTEMPT_MAX, ERROR_MESSAGE_CHARACTERS_MAX, ERROR_TYPE_CHARACTERS_MAX
 from services.job_status.source import BatchCounts, BatchUnknown, JobPage, JobStatus
 from services.job_status.sources import byte_order
 from services.job_status.sources.byte_order import SortKey, bytes_equal, to_bytes
-from services.job_status.sources.columns import ATTEMPT_MAX
 from services.job_status.sources.database import AnyRow, AnySelect, QueueDatabase
 from services.job_status.sources.job_states import counts_of, job_id_of, status_of
 from services.job_status.sources.unreadable import status_or_problem

@@ -5,9 +5,8 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
 
-from batches.result import ERROR_MESSAGE_CHARACTERS_MAX, JobOutcome
+from batches.result import ATTEMPT_MAX, ERROR_MESSAGE_CHARACTERS_MAX, JobOutcome
 from services.job_status.source import JobStatus
-from services.job_status.sources.columns import ATTEMPT_MAX
 from services.job_status.sources.unreadable import Unreadable
 
 FIELDS = ("status", "batchprogress_attempts", "number_of_retries", "result_ttl", "failure_ttl", "ttl")

@@ -3,6 +3,7 @@
 import pytest
 
 from batchprogress.v1 import job_status_pb2 as pb
+from rpc.answers.request_checks import MESSAGE_BYTES_MAX
 from services.job_status.conformance import rules
 
 SUCCEEDED, FAILED, SKIPPED = rules.SUCCEEDED, rules.FAILED, rules.SKIPPED
@@ -95,7 +96,7 @@ def test_unreadable_jobs_are_pending(job: pb.JobStatus, found: str) -> None:
     assert found in "".join(problems)
 
 
-LARGE = pb.JobStatus(job_id="l", error_message="x" * rules.MESSAGE_BYTES_MAX)
+LARGE = pb.JobStatus(job_id="l", error_message="x" * MESSAGE_BYTES_MAX)
 
 
 @pytest.mark.parametrize(
