@@ -1,4 +1,7 @@
-"""MySQL and MariaDB servers for tests and benchmarks, found or set up on this machine."""
+"""Servers for tests and benchmarks, found or set up on this machine: MySQL and MariaDB by `database_server`.
+
+The modules postgresql, redis, galera and haproxy have the others.
+"""
 
 from database_servers.engines import ENGINES, Engine
 from database_servers.errors import DatabaseServerFailed, DatabaseServerUnavailable

@@ -79,6 +79,7 @@ def galera_nodes(number: int, provider_options: Sequence[str] = ()) -> tuple[str
 
     Raises:
         PackageUnavailable, CommandFailed: the packages cannot be downloaded or unpacked.
+        DatabaseServerFailed: MariaDB cannot be initialised.
 
     """
     suite = release()

@@ -19,12 +19,12 @@ class ServerHome:
     """A folder and at most one process, both gone after `remove` or the end of this process.
 
     Args:
-        engine: Part of the name of the folder.
+        name: Part of the name of the folder.
 
     """
 
-    def __init__(self, engine: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"batchprogress-{engine}-"))
+    def __init__(self, name: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"batchprogress-{name}-"))
         self._watchdog = Watchdog(["rm", "-rf", "--", str(self.folder)])
         self._process: subprocess.Popen[bytes] | None = None
         self.data = self.folder / "data"

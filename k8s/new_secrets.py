@@ -21,9 +21,8 @@ from k8s.missing_secrets import (
 HELP = """\
 Create the Secrets of overlays/secured in kubectl's current namespace: an authority and the certificates of
 our pods, the tokens of our pods, of workers and of enqueuers, the key of watch tokens, and the URLs of the
-databases. What exists is
-kept, including what cert-manager has issued, so that the command can be run again at any time. Delete a
-Secret and run it to get a new one.
+databases. What exists is kept, including what cert-manager has issued, so that the command can be run again
+at any time. To get a new Secret, delete the old one and run the command.
 """
 URLS = {"batchprogress-database": "database_url_file", "batchprogress-queue": "queue_url_file"}
 """The Secrets with URLs, and the options that name the files."""

@@ -96,35 +96,18 @@ class Deployable:
         self._child = child
         self._telemetry = telemetry
         self._drain_seconds = settings.drain_seconds
-        names = service.name, *service.further_names
-        self._health = Health(names, service.check, child)
+        self._names = service.name, *service.further_names
+        self._health = Health(self._names, service.check, child)
         security = ServerSecurity(settings, service.required_roles, limits, service.watch_tokens)
         security.warn(settings.listen)
-        telemetry.registry.register(
-            ServerCollector(
-                is_ready=lambda: self._health.is_ready,
-                has_stale_files=lambda: security.is_stale,
-                certificate_expiry=lambda: security.certificate_expiry,
-                is_restarted=child is not None and child.restarts > 0,
-            )
-        )
+        telemetry.registry.register(self._collector(security))
         options = ServerOptions(
             settings.listen,
             settings.connection_age_seconds_max,
             reuse_port or child is not None,
             security.certificate,
         )
-        self._server = create_server(
-            options,
-            service.errors,
-            checks=service.request_checks,
-            hooks=security.hooks(telemetry.hooks),
-            outside=telemetry.interceptors,
-        )
-        service.add_to_server(self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
-        if settings.reflection:
-            add_reflection(self._server, *names)
+        self._server = self._new_server(options, security, has_reflection=settings.reflection)
         self.port = listen(self._server, options)
         shared = self._shared_metrics(child)
         self.admin = AdminPorts(
@@ -204,6 +187,31 @@ class Deployable:
             await asyncio.wait([task])  # never raises: if the task died, wait() has raised the reason
         await self.admin.stop()
         await self._telemetry.close()
+
+    def _collector(self, security: ServerSecurity) -> ServerCollector:
+        return ServerCollector(
+            is_ready=lambda: self._health.is_ready,
+            has_stale_files=lambda: security.is_stale,
+            certificate_expiry=lambda: security.certificate_expiry,
+            is_restarted=self._child is not None and self._child.restarts > 0,
+        )
+
+    def _new_server(
+        self, options: ServerOptions, security: ServerSecurity, *, has_reflection: bool
+    ) -> grpc.aio.Server:
+        """Return the server with its servicers, without a port."""
+        server = create_server(
+            options,
+            self._service.errors,
+            checks=self._service.request_checks,
+            hooks=security.hooks(self._telemetry.hooks),
+            outside=self._telemetry.interceptors,
+        )
+        self._service.add_to_server(server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, server)
+        if has_reflection:
+            add_reflection(server, *self._names)
+        return server
 
     def _shared_metrics(self, child: Child | None) -> SharedMetrics | None:
         if child is None:
