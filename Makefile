@@ -171,7 +171,7 @@ test-proxies: setup-dev ## Test nginx, haproxy, Envoy and Caddy with the files o
 	FAULTS=full $(PYTEST) tests/proxies
 
 .PHONY: test-k8s
-test-k8s: setup-dev ## Test the manifests on the API server of KUBECONFIG or KUBEBUILDER_ASSETS, and the image
+test-k8s: setup-dev ## Test the manifests on the API server of KUBECONFIG or KUBEBUILDER_ASSETS, and the image (20 minutes)
 	KUBERNETES=given $(PYTEST) tests/k8s tests/integration/job_status/test_kubernetes_source.py \
 		tests/e2e/test_real_queues.py::test_kubernetes
 
