@@ -3,11 +3,15 @@
 import asyncio
 import gzip
 import json
+import threading
 from typing import Any
 
 import pytest
+from connectrpc.compression.gzip import GzipCompression
 
 from batchprogress.v1 import progress_pb2 as pb
+from services.gateway.contract import plain_posts
+from services.gateway.contract.messages import AT_ONCE_BYTES_MAX
 from tests.support.eventually import eventually
 from tests.support.gateway import JSON, PROGRESS, SECONDS_MAX, Answer, Door, gateway
 from tests.support.hanging_server import hanging_server
@@ -52,6 +56,33 @@ async def test_a_large_answer_is_compressed_if_the_client_reads_gzip(door: Door,
     assert answer.headers["content-encoding"] == "gzip"
     assert len(json.loads(gzip.decompress(answer.body))["batches"]) == 10
     assert "content-encoding" not in (await door.post(listed, b"{}")).headers
+
+
+class RecordedGzip(GzipCompression):
+    """Notes whether each body is compressed in the thread of the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.by_size: dict[bool, bool] = {}
+
+    def compress(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Compress a body."""
+        is_large = len(data) > AT_ONCE_BYTES_MAX
+        self.by_size[is_large] = threading.current_thread() is threading.main_thread()
+        return super().compress(data)
+
+
+async def test_only_a_large_answer_is_compressed_in_a_thread(
+    door: Door, progress: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others are answered meanwhile."""
+    recorded = RecordedGzip()
+    monkeypatch.setattr(plain_posts, "GZIP", recorded)
+    for number in range(50):
+        await progress.create(f"b{number}", 1)
+    for size in (b"5", b"50"):
+        await door.post(f"/{PROGRESS}/ListBatches", b'{"pageSize": %s}' % size, accept_encoding="gzip")
+    assert recorded.by_size == {False: True, True: False}
 
 
 async def test_the_call_of_a_client_that_leaves_is_cancelled() -> None:
