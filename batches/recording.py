@@ -114,15 +114,18 @@ class _Draft:
         if not self.recorded:
             return self.batch
         now = self.batch.change_time
+        rate, first_result_time = self._pace_at(now)
         after = replace(
             self.batch,
             tally=self._tally.tally(),
             unattributed=self._unattributed.tally(),
             reconciled_jobs=self._reconciled_jobs,
             revision=self.batch.revision + 1,
+            results_per_second=rate,
+            first_result_time=first_result_time,
             last_result_time=now,
         )
-        return self._with_pace(after, now).with_end()
+        return after.with_end()
 
     def _add_first(self, result: JobResult) -> Verdict:
         replaced = self._unattributed.remove_one(result.outcome)
@@ -152,15 +155,16 @@ class _Draft:
     def _is_full(self) -> bool:
         return self.batch.sealed and self._tally.ended >= self.batch.announced_jobs
 
-    def _with_pace(self, batch: Batch, now: datetime) -> Batch:
-        """Update the rate; the results of a repair ended at an unknown time and tell nothing about it."""
+    def _pace_at(self, now: datetime) -> tuple[float, datetime | None]:
+        """Return the rate and the time of the first result.
+
+        The results of a repair ended at an unknown time and tell nothing about the rate.
+        """
         first = pace.first_result_time_at(self.batch, now)
         if self.source is ResultSource.RECONCILER:
-            rate = pace.rate_without_results(self.batch, now)
-            return replace(batch, results_per_second=rate, first_result_time=first)
+            return pace.rate_without_results(self.batch, now), first
         # Only newly ended jobs count: a later attempt of a job does not bring the batch closer to its end.
-        rate = pace.rate_after(self.batch, self._tally.ended - self.batch.tally.ended, now)
-        return replace(batch, results_per_second=rate, first_result_time=first or now)
+        return pace.rate_after(self.batch, self._tally.ended - self.batch.tally.ended, now), first or now
 
 
 class _Counter:
@@ -168,7 +172,7 @@ class _Counter:
 
     def __init__(self, tally: Tally) -> None:
         # By the number of the outcome, since the hash of one takes longer than the rest of a result.
-        self._counts = [0, *(tally.of(outcome) for outcome in JobOutcome)]
+        self._counts = [0, tally.succeeded, tally.failed, tally.skipped]
         self.ended = tally.ended
 
     def add(self, outcome: JobOutcome, number: int) -> None:
@@ -184,4 +188,4 @@ class _Counter:
         return removed
 
     def tally(self) -> Tally:
-        return Tally(*(self._counts[outcome] for outcome in JobOutcome))
+        return Tally(*self._counts[1:])

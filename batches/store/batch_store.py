@@ -115,8 +115,15 @@ class BatchStore(PassStore, RepairStore, WebhookStore):
         """
         await self._database.write(lambda c: retention.delete_batch(c, batch_id))
 
-    async def record_results(self, submitted: Sequence[JobResult], source: ResultSource) -> Recording:
+    async def record_results(
+        self, submitted: Sequence[JobResult], source: ResultSource, *, in_own_task: bool = True
+    ) -> Recording:
         """Record results of any batches in one transaction; an error of one result is its verdict.
+
+        Args:
+            submitted: The results.
+            source: Who reports them.
+            in_own_task: As of `Database.write`.
 
         Raises:
             TransactionTooLarge: nothing was recorded; fewer results at once may be.
@@ -129,6 +136,7 @@ class BatchStore(PassStore, RepairStore, WebhookStore):
                 recorded = await self._database.write(
                     lambda c: recording.record_new(c, submitted, source, fingerprints, self._keys),
                     conflicts_max=conflicts_max,
+                    in_own_task=in_own_task,
                 )
                 self._repeats.note(found=False)
                 return recorded
@@ -136,6 +144,7 @@ class BatchStore(PassStore, RepairStore, WebhookStore):
         return await self._database.write(
             lambda c: recording.record_results(c, submitted, source, fingerprints, self._keys, commits=True),
             conflicts_max=conflicts_max,
+            in_own_task=in_own_task,
         )
 
     async def get_batch(self, batch_id: str) -> Batch:

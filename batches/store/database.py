@@ -101,7 +101,9 @@ class Database:
         """Whether the database is an SQLite file."""
         return self._engine.dialect.name == "sqlite"
 
-    async def write(self, work: Work[Result], *, conflicts_max: int | None = None) -> Result:
+    async def write(
+        self, work: Work[Result], *, conflicts_max: int | None = None, in_own_task: bool = True
+    ) -> Result:
         """Run `work` in a transaction and commit it.
 
         After a conflict or a lost connection, or on a node that cannot write, the whole transaction is
@@ -112,6 +114,7 @@ class Database:
             conflicts_max: After how many conflicts it is given up, since smaller transactions may succeed: in
                 a cluster, a large one may lose against small ones for ever. 0: at the first conflict or wait
                 for a lock, which do not count otherwise. Default: when the time is over.
+            in_own_task: Whether it ends even if the caller is cancelled; it costs a task.
 
         Raises:
             TransactionTooLarge: nothing was written; a smaller transaction may succeed.
@@ -119,8 +122,8 @@ class Database:
             ValueRefused: nothing was written, and a retry would fail as well.
 
         """
-        once = partial(self._write_once, work)
-        return await self._run_to_end(self._retried(once, may_write_later, conflicts_max))
+        transaction = self._retried(partial(self._write_once, work), may_write_later, conflicts_max)
+        return await (self._run_to_end(transaction) if in_own_task else transaction)
 
     async def read(
         self, work: Work[Result], *, snapshot: bool = False, seconds_max: float | None = None
@@ -231,7 +234,8 @@ class Database:
             except Exception as error:
                 if not may_succeed(error) or self._is_given_up(error, number, begun, conflicts_max):
                     raise
-                self._count_retry(error)
+                if refusal := refusal_of(error):
+                    self.retries[refusal] += 1
             await asyncio.sleep(delay_seconds(number))
         raise AssertionError  # the numbers do not end
 
@@ -258,10 +262,6 @@ class Database:
             self._node_lost_at = self._node_lost_at or time.monotonic()
             return time.monotonic() - self._node_lost_at >= NODE_SECONDS_MAX
         return time.monotonic() - begun >= TRANSACTION_SECONDS_MAX - engines.STATEMENT_SECONDS_MAX
-
-    def _count_retry(self, error: Exception) -> None:
-        if refusal := refusal_of(error):
-            self.retries[refusal] += 1
 
     async def _write_once(self, work: Work[Result]) -> Result:
         async def committed(connection: AsyncConnection) -> Result:

@@ -71,6 +71,8 @@ def create_server_engine(
         in_sync: Whether statements wait until their node has applied what the cluster committed before.
 
     """
+    from batches.store import driver  # noqa: PLC0415  # SQLite needs no driver of a server
+
     context = database_tls.tls_of(url)
     engine = create_async_engine(
         database_tls.without_tls(url),
@@ -83,8 +85,9 @@ def create_server_engine(
         pool_recycle=CONNECTION_AGE_SECONDS_MAX,
         pool_reset_on_return=None,  # by _roll_back
         connect_args={
+            "async_creator_fn": driver.connect,
             "connect_timeout": CONNECT_SECONDS_MAX,
-            "read_timeout": statement_seconds_max,
+            "answer_seconds_max": statement_seconds_max,
             **({} if context is None else {"ssl": context}),
             # Strict mode: a value that does not fit is refused instead of cut.
             "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS_MAX},"

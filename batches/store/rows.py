@@ -126,14 +126,16 @@ async def saving(
 
     No other statement changes the state of a batch.
     """
-    recent = await keep_points(connection, before, after)
+    as_locked = {batch.batch_key: batch for batch in before}
+    recent = await keep_points(connection, as_locked.values(), after)
     await write_ends(connection, after)
-    return [_saving(batch, recent.get(batch.batch_key)) for batch in after]
+    return [_saving(as_locked[one.batch_key], one, recent.get(one.batch_key)) for one in after]
 
 
-def _saving(batch: Batch, recent_history: bytes | None) -> Statement:
-    """Return the statement that saves a batch. Columns that few changes write are in it for those only."""
-    values = changing_values(batch)
+def _saving(before: Batch, batch: Batch, recent_history: bytes | None) -> Statement:
+    """Return the statement that saves the columns of a locked batch that have changed: usually a few."""
+    old = changing_values(before)
+    values = {column: new for column, new in changing_values(batch).items() if new != old[column]}
     if batch.cancel_reason:
         values["cancel_reason"] = int(batch.cancel_reason)
     if recent_history is not None:

@@ -164,6 +164,8 @@ def _core_of(settings: ProgressSettings, databases: _Databases, telemetry: Telem
     hub = WatchHub(pending.add, watches_max=settings.watches_max)
     membership = Membership(partial(databases.health.read, require_writable))
     recording_store = BatchStore(databases.recording)
+    # The task of the group commit is not cancelled: it ends when all accepted results are answered.
+    record = partial(recording_store.record_results, source=ResultSource.WORKER, in_own_task=False)
     return _Core(
         store=store,
         news=news,
@@ -178,7 +180,7 @@ def _core_of(settings: ProgressSettings, databases: _Databases, telemetry: Telem
             has_left=lambda: membership.has_left,
         ),
         group_commit=GroupCommit(
-            _measured(partial(recording_store.record_results, source=ResultSource.WORKER), telemetry),
+            _measured(record, telemetry),
             pending.add,
             backlog_results_max=settings.backlog_results_max,
             conflicts=lambda: databases.recording.conflicts,
