@@ -14,7 +14,7 @@ from batches.result import JobResult, StoredAttempt
 from batches.store.attempts import attempt_statements, attempts_of
 from batches.store.connections import AsyncConnection
 from batches.store.rows import SELECT_WITH_HISTORY, to_batch
-from batches.store.script import Statement, marks, run_script
+from batches.store.script import Statement, marks, run_prepared, run_script
 
 KEYS_MAX = 10_000
 """Batches whose keys are remembered, in some 2 MB: far more than get results at the same time."""
@@ -131,9 +131,11 @@ async def lock_with_attempts(
         return Locked([], {})
     wanted = ((key, job_id) for batch_id, key in key_of.items() for job_id in jobs[batch_id])
     reader = _reader(connection.dialect)
-    rows, *attempts = await run_script(
-        connection, [reader.locking(sorted(key_of.values())), *attempt_statements(wanted)]
-    )
+    locking, looks = reader.locking(sorted(key_of.values())), list(attempt_statements(wanted))
+    if looks or len(key_of) > 1:
+        rows, *attempts = await run_script(connection, [locking, *looks])
+    else:
+        rows, attempts = await run_prepared(connection, locking), []
     batches = [batch for batch in map(reader.batch, rows) if key_of.get(batch.batch_id) == batch.batch_key]
     locked = Locked(batches, attempts_of(attempts))
     # Deleted since, and another batch may have the id; after a fail-over that lost it, even the key.

@@ -33,6 +33,11 @@ ONE_BY_ONE = "batchprogress_one_by_one"
 transaction between two statements of one text: the rest of the text is run without an error, as another
 transaction, which counted results whose rows were gone."""
 
+PREPARED = "batchprogress_prepared"
+"""In the info of a pooled connection: its prepared statements, by their SQL."""
+NOT_PREPARED_CODES = frozenset({1243, 1461, 1615})
+"""A server does not know a statement any more, has the most that it may have, or must prepare it again."""
+
 Value = int | float | str | bytes | None
 Rows = Sequence[Sequence[Any]]
 
@@ -86,6 +91,39 @@ async def run_script(connection: AsyncConnection, statements: Sequence[Statement
         raise
     sync.info[ENDED] = COMMIT in statements[-1:]
     return cast("list[Rows]", found)
+
+
+async def run_prepared(connection: AsyncConnection, statement: Statement) -> Rows:
+    """Run a query that always has the same text.
+
+    A server parses it once for each connection, and the driver reads the names and types of its columns once:
+    for a row of a batch, that is three quarters of the work of both.
+
+    Returns:
+        Its rows, with the driver's values.
+
+    Raises:
+        DBAPIError: as if SQLAlchemy had run the statement.
+
+    """
+    sync = connection.sync_connection
+    if sync.dialect.name == "sqlite":  # it keeps statements prepared anyway
+        (rows,) = await run_script(connection, [statement])
+        return rows
+    sync.info[ENDED] = False
+    try:
+        prepared = sync.info.setdefault(PREPARED, {})
+        if statement.sql not in prepared:
+            prepared[statement.sql] = await _driver_of(sync).prepare(statement.sql.replace("%s", "?"))
+        result = await prepared[statement.sql].execute(statement.values)
+    except Exception as error:
+        if error.args and error.args[0] in NOT_PREPARED_CODES:
+            sync.info.pop(PREPARED, None)
+            (rows,) = await run_script(connection, [statement])
+            return rows
+        await connection.run_sync(raise_translated, error)
+        raise
+    return cast("Rows", result.rows)
 
 
 async def end_transaction(connection: AsyncConnection) -> None:
