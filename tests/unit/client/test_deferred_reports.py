@@ -1,6 +1,7 @@
 """What becomes of reports that something between the worker and the server does not let pass."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import grpc
@@ -205,3 +206,12 @@ def test_a_deferred_report_is_logged_once(caplog: pytest.LogCaptureFixture) -> N
     (line,) = [line for line in caplog.messages if "overtake" in line]
     assert "HTTP 403 from a proxy" in line
     assert "tried again" in line
+
+
+def test_a_proxy_that_numbers_its_answers_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Otherwise each try would be a line, and would be remembered."""
+    road = Road(NAMES, lambda _call: None)
+    for number in range(5):
+        road.outbox.log.report_deferred(replace(CUT, message=f"{CUT.message}, request {number}"))
+    road.outbox.log.write()
+    assert len(caplog.messages) == 1

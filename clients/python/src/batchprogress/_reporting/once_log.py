@@ -64,7 +64,7 @@ class OnceLog:
 
     def report_deferred(self, failure: Failure) -> None:
         """Warn of the first report that something on the road does not let pass, while others do."""
-        if self._is_first(f"deferred: {failure}"):
+        if self._is_first(f"deferred: {failure.code.name}"):  # what a proxy says may differ each time
             text = (
                 "a report does not reach progress server %s (%s): the others overtake it,"
                 " and it is tried again (logged once)"
