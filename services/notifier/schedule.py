@@ -21,8 +21,8 @@ RETRY_SECONDS = (
 """After each failed attempt; together over three days, so that a receiver that breaks on a Friday evening
 gets its events on Monday. They are those that Standard Webhooks recommends."""
 JITTER_SHARE = 0.2
-"""A wait is up to so much longer or shorter, so that the deliveries that failed together do not all come
-together."""
+"""A wait is up to this share longer or shorter, so that deliveries that failed together are not sent together
+again."""
 RETRY_AFTER_SECONDS_MAX = 24 * _HOUR
 """A receiver may ask for as long as the longest wait, and not keep a delivery waiting for years."""
 

@@ -42,7 +42,7 @@ class Flag:
         """Wait until the flag is set and it is the task's turn; one task at a time may do that.
 
         Args:
-            seconds_max: After this time the flag is set. Default: it is not.
+            seconds_max: after this time the flag is set. Default: it is not.
 
         """
         if self._is_set:

@@ -19,7 +19,7 @@ class Gathering(Generic[Call]):
     """The group that is open.
 
     Args:
-        turns: The parts of calls that wait.
+        turns: the parts of calls that wait.
 
     """
 
@@ -55,7 +55,7 @@ class Gathering(Generic[Call]):
         """Leave the group open while calls keep coming, if the last group had several calls.
 
         Args:
-            work_max: The work of a full group.
+            work_max: the work of a full group.
 
         """
         clock = asyncio.get_running_loop().time

@@ -24,7 +24,7 @@ class GroupPace:
     """The pauses of a server; times are on its monotonic clock.
 
     Args:
-        jitter: Returns a random number from 0 to 1.
+        jitter: returns a random number from 0 to 1.
 
     """
 
@@ -38,8 +38,8 @@ class GroupPace:
         """Note that a group has ended.
 
         Args:
-            conflicts: How many transactions have lost so far against others.
-            now: The time.
+            conflicts: how many transactions have lost so far against others.
+            now: the time.
 
         """
         new = min(conflicts - self._conflicts, COMPETING_CONFLICTS_MIN)

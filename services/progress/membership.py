@@ -12,7 +12,7 @@ class Membership:
     reads in sync, too: only its state tells that they grow old.
 
     Args:
-        check: Checks the node.
+        check: checks the node.
 
     """
 

@@ -20,7 +20,7 @@ KEPT_MAX = 100
 
 
 class Source(Protocol):
-    """Where it is asked for."""
+    """Where the ends that a viewer has missed are asked for."""
 
     async def ended_since(self, selection: Selection, resume_token: str) -> Sequence[pb.Batch] | None:
         """Return the batches that have ended since a position; None: it cannot be said."""

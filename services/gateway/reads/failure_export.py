@@ -36,6 +36,8 @@ EXPORT_SECONDS_MAX = 900.0
 TRIES_MAX = 5
 """Of a page: the server may restart, and other large reads may have the turn."""
 RETRY_SECONDS = 1.0
+"""The wait after the first failure of a page; it grows by this with each further one."""
+OK = 200
 RETRIED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED})
 SHARED = {"cache-control": "max-age=10"}
 """Files of one batch that are read at the same time share their pages."""
@@ -136,7 +138,7 @@ async def _send_file(  # noqa: PLR0913  # the parts of an answer
         "content-disposition": f'attachment; filename="{kind.file_name(batch_id)}"',
     }
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": 200, "headers": raw})
+    await send({"type": "http.response.start", "status": OK, "headers": raw})
     head, page = kind.head, first
     while connection.is_open:
         lines = head + await asyncio.to_thread(kind.lines, page.job_results)
