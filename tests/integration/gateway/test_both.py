@@ -83,8 +83,10 @@ async def test_signal_while_they_start_leaves_none_of_them_behind(sqlite_url: st
         env=os.environ | {"BATCHES_DATABASE_URL": sqlite_url, "PROGRESS_LISTEN": "127.0.0.1:0"},
         stdout=asyncio.subprocess.PIPE,
     )
+    assert process.stdout is not None
     async with asyncio.timeout(SECONDS_MAX):
-        printed, _ = await process.communicate()
+        printed = await process.stdout.readline()  # not to its end: a program that is left behind has it, too
+        await process.wait()
     try:
         with pytest.raises(ProcessLookupError):
             os.kill(int(printed), 0)
