@@ -180,7 +180,7 @@ audit: | $(UV) ## Ask for known vulnerabilities of the locked packages; says NOT
 	@$(UV) run --quiet --no-project --isolated --with-requirements locks/audit.txt python locks/audit.py
 
 .PHONY: mutants
-mutants: setup-dev ## Change the code in listed ways; a test must fail each time (LISTS="rpc batches", SAMPLE=20)
+mutants: setup-dev ## Change the code in listed ways; a test must fail each time (LISTS="rpc database", SAMPLE=20)
 	$(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(LISTS)
 
 .PHONY: dist

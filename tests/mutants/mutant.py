@@ -59,7 +59,7 @@ class Mutant:
 
 
 def listed(names: list[str]) -> Iterator[Mutant]:
-    """Yield the mutants of the named lists (`batches` is batches.toml), or of all lists if none is named."""
+    """Yield the mutants of the named lists (`rpc` is rpc.toml), or of all lists if none is named."""
     for path in sorted(LISTS.glob("*.toml")):
         if not names or path.stem in names:
             for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("mutant", []):
