@@ -48,10 +48,12 @@ def main() -> None:
         "critical",
     ]
     with subprocess.Popen(command, cwd=Path(__file__).parent) as worker:
-        batch_id = f"celery-{uuid.uuid4()}"
-        progress.run(batch_id, group(sync_row.s(row) for row in range(100)))
-        bar(server, batch_id)
-        worker.terminate()
+        try:
+            batch_id = f"celery-{uuid.uuid4()}"
+            progress.run(batch_id, group(sync_row.s(row) for row in range(100)))
+            bar(server, batch_id)
+        finally:
+            worker.terminate()
 
 
 if __name__ == "__main__":

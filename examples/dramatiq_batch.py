@@ -45,10 +45,12 @@ def main() -> None:
         os.devnull,
     ]
     with subprocess.Popen(command, cwd=Path(__file__).parent) as worker:
-        batch_id = f"dramatiq-{uuid.uuid4()}"
-        progress.run(batch_id, dramatiq.group(sync_row.message(row) for row in range(100)))
-        bar(server, batch_id)
-        worker.terminate()
+        try:
+            batch_id = f"dramatiq-{uuid.uuid4()}"
+            progress.run(batch_id, dramatiq.group(sync_row.message(row) for row in range(100)))
+            bar(server, batch_id)
+        finally:
+            worker.terminate()
 
 
 if __name__ == "__main__":

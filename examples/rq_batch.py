@@ -46,11 +46,13 @@ def main() -> None:
         kind,
     ]
     with subprocess.Popen(command, cwd=Path(__file__).parent) as worker:
-        progress = RQProgress(Queue(connection=Redis.from_url(redis_url)), Client(server))
-        batch_id = f"rq-{uuid.uuid4()}"
-        progress.run(batch_id, [Queue.prepare_data("rq_batch.sync_row", (row,)) for row in range(40)])
-        bar(server, batch_id)
-        worker.terminate()
+        try:
+            progress = RQProgress(Queue(connection=Redis.from_url(redis_url)), Client(server))
+            batch_id = f"rq-{uuid.uuid4()}"
+            progress.run(batch_id, [Queue.prepare_data("rq_batch.sync_row", (row,)) for row in range(40)])
+            bar(server, batch_id)
+        finally:
+            worker.terminate()
 
 
 if __name__ == "__main__":

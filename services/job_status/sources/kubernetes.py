@@ -130,7 +130,7 @@ class KubernetesSource:
         token: str | None = None
         while True:
             page = await self._page(api, JOBS_PER_PAGE, label_selector, token)
-            jobs += page["items"]
+            jobs += page["items"] or []  # null, if the API server has no Jobs
             token = page["metadata"].get("continue")
             if not token:
                 return jobs
@@ -147,7 +147,9 @@ class KubernetesSource:
             raise AccountRefused("the API server refuses the token (401)")
         if response.status != HTTP_OK:
             raise OSError(f"the API server answers {response.status}")
-        page: dict[str, Any] = json.loads(body)
+        page: Any = json.loads(body)
+        if not (isinstance(page, dict) and {"items", "metadata"} <= page.keys()):
+            raise OSError("what answers at the API server's address does not list Jobs: is it a proxy?")
         return page
 
     async def _ask(self, question: Question[Answer]) -> Answer:

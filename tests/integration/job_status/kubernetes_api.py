@@ -24,6 +24,8 @@ class ApiServer:
         self.closes = False
         """Whether each answer ends its connection."""
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.answer: Any = None
+        """What it answers instead of the Jobs, as a proxy may."""
         self.requests: list[tuple[str, str]] = []
         """The method and path of each request."""
 
@@ -54,6 +56,8 @@ class ApiServer:
 
     def _list(self, request: web.Request) -> web.Response:
         """Return a page; the token is the position of its first Job."""
+        if self.answer is not None:
+            return web.json_response(self.answer)
         key, _, value = request.query.get("labelSelector", "").partition("=")
         if key and not LABEL_VALUE.fullmatch(value):
             return _status(400, "BadRequest")

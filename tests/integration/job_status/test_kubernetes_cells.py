@@ -8,7 +8,7 @@ import pytest
 
 from batches.result import JobOutcome
 from services.job_status.settings import JobStatusSettings
-from services.job_status.source import BatchUnknown, JobsNotListed, QueueContradiction
+from services.job_status.source import BatchUnknown, JobsNotListed, QueueContradiction, QueueUnavailable
 from services.job_status.sources.kubernetes import KubernetesSource
 from services.job_status.wiring import open_source
 from tests.integration.job_status.kubernetes_api import ApiServer, kubeconfig, serving_api
@@ -44,6 +44,23 @@ def put(
     annotations = {"batchprogress.dev/jobs": jobs} if jobs else {}
     metadata = {"name": name, "labels": {LABEL: "batch"}, "annotations": annotations}
     api.jobs[name] = {"metadata": metadata, "spec": INDEXED if spec is None else spec, "status": status}
+
+
+@pytest.mark.parametrize("answer", [[], {"kind": "Status"}, {"items": []}])
+async def test_what_lists_no_jobs_is_not_the_api_server(
+    api: ApiServer, source: KubernetesSource, answer: Any
+) -> None:
+    """As a proxy that has JSON for everyone."""
+    api.answer = answer
+    with pytest.raises(QueueUnavailable):
+        await source.check()
+
+
+async def test_no_jobs_may_be_null(api: ApiServer, source: KubernetesSource) -> None:
+    """Programs in Go write so for a list that nobody has filled."""
+    api.answer = {"metadata": {}, "items": None}
+    with pytest.raises(BatchUnknown):
+        await source.batch_counts("batch")
 
 
 class TestCells:
