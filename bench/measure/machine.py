@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
@@ -17,7 +17,6 @@ DISTRIBUTIONS = ("grpcio", "protobuf", "SQLAlchemy", "asyncmy", "redis", "hiredi
 SYNCS = 100
 """Appends to a file with fsync; together a tenth of a second on a fast disk."""
 SYNC_BYTES = 4_096
-EVENT_LOOP = "asyncio's own event loop in all servers (no uvloop)"
 
 
 async def describe(mysql: MysqlServer, redis: RedisServer) -> dict[str, str]:
@@ -31,7 +30,7 @@ async def describe(mysql: MysqlServer, redis: RedisServer) -> dict[str, str]:
         "system": f"{platform.system()} {platform.release()}",
         "load before": f"{os.getloadavg()[0]:.1f} (other work on the machine makes every number noisy)",
         "disk": f"{_sync_ms():.2f} ms for an append of {SYNC_BYTES:,} bytes and fsync (median)",
-        "Python": f"{platform.python_version()}, {EVENT_LOOP}",
+        "Python": f"{platform.python_version()}, {_event_loops()}",
         "packages": ", ".join(f"{name} {version(name)}" for name in DISTRIBUTIONS),
         "MySQL": f"{shown.pop('version')}: {', '.join(f'{name}={value}' for name, value in shown.items())}",
         "Redis": f"{redis.version}, writing nothing to disk",
@@ -48,6 +47,14 @@ def _commit() -> str:
         check=False,
     )
     return described.stdout.strip() or "unknown"
+
+
+def _event_loops() -> str:
+    """Return what the servers run on: ours takes uvloop if it is installed (process/event_loop.py)."""
+    try:
+        return f"uvloop {version('uvloop')} in our progress server, asyncio's own event loop elsewhere"
+    except PackageNotFoundError:
+        return "asyncio's own event loop in all programs"
 
 
 def _cpu_model() -> str:
