@@ -131,9 +131,9 @@ async def lock_with_attempts(
         return Locked([], {})
     wanted = ((key, job_id) for batch_id, key in key_of.items() for job_id in jobs[batch_id])
     reader = _reader(connection.dialect)
-    locking, looks = reader.locking(sorted(key_of.values())), list(attempt_statements(wanted))
-    if looks or len(key_of) > 1:
-        rows, *attempts = await run_script(connection, [locking, *looks])
+    locking, reading = reader.locking(sorted(key_of.values())), list(attempt_statements(wanted))
+    if reading or len(key_of) > 1:
+        rows, *attempts = await run_script(connection, [locking, *reading])
     else:
         rows, attempts = await run_prepared(connection, locking), []
     batches = [batch for batch in map(reader.batch, rows) if key_of.get(batch.batch_id) == batch.batch_key]

@@ -20,8 +20,10 @@ class Repeats:
 
     def are_expected(self) -> bool:
         """Return whether to read the recorded attempts of the next group."""
-        self._left = max(0, self._left - 1)
-        return self._left > 0
+        if self._left == 0:
+            return False
+        self._left -= 1
+        return True
 
     def note(self, *, found: bool) -> None:
         """Add a group whose attempts were not read.
@@ -31,7 +33,7 @@ class Repeats:
 
         """
         if found:
-            self._left = self._groups + 1
+            self._left = self._groups
             self._groups = min(GROUPS_MAX, 2 * self._groups)
         else:
             self._groups = GROUPS_MIN
