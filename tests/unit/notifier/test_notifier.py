@@ -76,14 +76,18 @@ def file(tmp_path: Path) -> SubscriptionsFile:
     return SubscriptionsFile(written, allows_private=False)
 
 
-async def test_an_attempt_that_raises_has_failed_and_is_tried_again(file: SubscriptionsFile) -> None:
-    store = OneDelivery()
-    notifier = Notifier(store, file, break_down, concurrency=1)
+async def _run_until_kept(notifier: Notifier, store: OneDelivery) -> None:
+    """Run a notifier until the result of its delivery is kept."""
     async with asyncio.timeout(SECONDS_MAX):
         running = asyncio.create_task(notifier.run())
         await store.is_kept.wait()
         notifier.close()
         await running
+
+
+async def test_an_attempt_that_raises_has_failed_and_is_tried_again(file: SubscriptionsFile) -> None:
+    store = OneDelivery()
+    await _run_until_kept(Notifier(store, file, break_down, concurrency=1), store)
     [result] = store.kept
     assert (result.state, result.answer) == (DeliveryState.PENDING, "not sent: OverflowError")
 
@@ -91,12 +95,7 @@ async def test_an_attempt_that_raises_has_failed_and_is_tried_again(file: Subscr
 async def test_a_delivery_that_cannot_be_signed_has_failed(file: SubscriptionsFile) -> None:
     """Otherwise its attempt would never end, and its receiver would have a place less."""
     store = OneDelivery(waiting=[replace(DELIVERY, body="\ud800")])
-    notifier = Notifier(store, file, succeed, concurrency=1)
-    async with asyncio.timeout(SECONDS_MAX):
-        running = asyncio.create_task(notifier.run())
-        await store.is_kept.wait()
-        notifier.close()
-        await running
+    await _run_until_kept(Notifier(store, file, succeed, concurrency=1), store)
     [result] = store.kept
     assert (result.state, result.answer) == (DeliveryState.PENDING, "not sent: UnicodeEncodeError")
 
